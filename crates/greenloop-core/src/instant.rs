@@ -1,0 +1,121 @@
+//! A point on the loop's clock.
+//!
+//! The unit is asyncio's: seconds in an `f64`, since `loop.time()` and `loop.call_at()` speak in
+//! them and a conversion to integers could reorder two deadlines that Python sees as different.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+/// A point on the loop's clock, in seconds since an arbitrary origin.
+///
+/// Instants are totally ordered, so they can be the key of a heap. NaN, which Python's
+/// `call_later(float("nan"), …)` lets in, equals itself and comes before everything else: every
+/// comparison `when >= end_time` in asyncio is false for it, which makes such a timer due at once.
+/// Zero and negative zero are the same point.
+#[derive(Clone, Copy, Debug)]
+pub struct Instant(f64);
+
+impl Instant {
+    /// The longest span [`Self::until`] gives: a day, asyncio's `MAXIMUM_SELECT_TIMEOUT`.
+    ///
+    /// A wait that ends too soon costs one idle turn; a longer one may exceed what a system call
+    /// accepts.
+    pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+    /// The point `secs` seconds after the clock's origin.
+    pub const fn new(secs: f64) -> Self {
+        Self(secs)
+    }
+
+    /// Seconds since the clock's origin.
+    pub const fn as_secs(self) -> f64 {
+        self.0
+    }
+
+    /// How long to wait, beginning at `self`, so as not to be back before `deadline`.
+    ///
+    /// Rounded up to whole nanoseconds; zero if the deadline has passed or is NaN; at most
+    /// [`Self::LONGEST_WAIT`].
+    pub fn until(self, deadline: Self) -> Duration {
+        let nanoseconds = ((deadline.0 - self.0) * 1e9).ceil();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates and turns NaN and what is negative into zero, as is wanted here"
+        )]
+        let span = Duration::from_nanos(nanoseconds as u64);
+        span.min(Self::LONGEST_WAIT)
+    }
+}
+
+impl Ord for Instant {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0
+            .partial_cmp(&other.0)
+            // At least one is NaN. `true` is greater than `false`, hence the crossed operands.
+            .unwrap_or_else(|| other.0.is_nan().cmp(&self.0.is_nan()))
+    }
+}
+
+impl PartialOrd for Instant {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Instant {}
+
+impl PartialEq for Instant {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_totally_ordered_with_nan_first() {
+        let ascending = [
+            f64::NAN,
+            f64::NEG_INFINITY,
+            -1.0,
+            0.0,
+            f64::MIN_POSITIVE,
+            1.0,
+            f64::INFINITY,
+        ];
+        for (i, &left) in ascending.iter().enumerate() {
+            for (j, &right) in ascending.iter().enumerate() {
+                let order = Instant::new(left).cmp(&Instant::new(right));
+                assert_eq!(order, i.cmp(&j), "{left} against {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        assert_eq!(Instant::new(0.0), Instant::new(-0.0));
+    }
+
+    #[test]
+    fn a_span_is_rounded_up_and_bounded() {
+        let check = |now: f64, deadline: f64, expected: Duration| {
+            let span = Instant::new(now).until(Instant::new(deadline));
+            assert_eq!(span, expected, "from {now} until {deadline}");
+        };
+        check(1.0, 1.5, Duration::from_millis(500));
+        check(0.0, 1.1e-9, Duration::from_nanos(2));
+        check(0.0, 1e-12, Duration::from_nanos(1));
+        check(1.0, 1.0, Duration::ZERO);
+        check(2.0, 1.0, Duration::ZERO);
+        check(0.0, f64::NAN, Duration::ZERO);
+        check(0.0, f64::NEG_INFINITY, Duration::ZERO);
+        check(0.0, f64::INFINITY, Instant::LONGEST_WAIT);
+        check(0.0, 1e300, Instant::LONGEST_WAIT);
+    }
+}

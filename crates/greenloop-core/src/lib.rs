@@ -1,0 +1,34 @@
+//! Decides what an event loop runs next.
+//!
+//! This crate knows no Python, makes no system call and reads no clock. It is handed time, jobs
+//! and events by a [`Host`], so every decision of the loop can be tested on a clock the test
+//! moves by hand.
+//!
+//! The story in one paragraph: whatever is to be run waits in a [`Queue`]. What may run now
+//! stands in the [`Ready`] ring, what may run later in the [`Timers`] heap, ordered by
+//! [`Instant`]. One [`turn`] asks the host for what the operating system has to say (not
+//! necessarily each time: [`PollBudget`] holds the reason), moves the timers that are due behind
+//! the jobs that are ready, and runs exactly the jobs that stood there at that moment. `turn` is
+//! the only place where a job is run, and it is asyncio's `BaseEventLoop._run_once` to the
+//! letter: same jobs, same order, same number of turns.
+//!
+//! What the crate never does:
+//!
+//! * it never runs or drops a job while the [`Queue`] is borrowed, because either may call back
+//!   into the loop;
+//! * it never runs a timer before its deadline, nor one of two equal deadlines out of order;
+//! * it never looks into a job: cancellation, contexts and errors belong to the host.
+
+#![forbid(unsafe_code)]
+
+mod instant;
+mod poll_budget;
+mod ready;
+mod timers;
+mod turn;
+
+pub use instant::Instant;
+pub use poll_budget::PollBudget;
+pub use ready::Ready;
+pub use timers::Timers;
+pub use turn::{Host, Queue, Wait, turn};

@@ -1,0 +1,105 @@
+//! The jobs that may run now, in the order in which they became ready.
+//!
+//! A ring rather than a linked list: jobs are small values, and a ring that has found its size
+//! takes no memory per job.
+
+use std::collections::{VecDeque, vec_deque};
+
+/// First in, first out: asyncio's `loop._ready`.
+#[derive(Debug)]
+pub struct Ready<J> {
+    ring: VecDeque<J>,
+}
+
+impl<J> Ready<J> {
+    /// A ring without jobs, which takes no memory before the first [`push`](Self::push).
+    pub const fn new() -> Self {
+        Self {
+            ring: VecDeque::new(),
+        }
+    }
+
+    /// Puts a job behind all others.
+    #[inline]
+    pub fn push(&mut self, job: J) {
+        self.ring.push_back(job);
+    }
+
+    /// Takes the job that has waited longest.
+    #[inline]
+    pub fn pop(&mut self) -> Option<J> {
+        self.ring.pop_front()
+    }
+
+    /// How many jobs wait.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Whether no job waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// The jobs, next to run first.
+    pub fn iter(&self) -> vec_deque::Iter<'_, J> {
+        self.ring.iter()
+    }
+
+    /// Takes all jobs at once and leaves an empty ring.
+    ///
+    /// There is no `clear`: it would drop the jobs while the ring is borrowed, and dropping one
+    /// may run user code that pushes the next.
+    #[must_use = "dropping the jobs inside of the borrow is what this method is there to avoid"]
+    pub fn take(&mut self) -> VecDeque<J> {
+        std::mem::take(&mut self.ring)
+    }
+}
+
+impl<J> Default for Ready<J> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a, J> IntoIterator for &'a Ready<J> {
+    type Item = &'a J;
+    type IntoIter = vec_deque::Iter<'a, J>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_leave_in_the_order_they_came() {
+        let mut ready = Ready::new();
+        ready.push(1);
+        ready.push(2);
+        assert_eq!(ready.pop(), Some(1));
+        ready.push(3);
+        assert_eq!(ready.iter().copied().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(
+            (ready.pop(), ready.pop(), ready.pop()),
+            (Some(2), Some(3), None)
+        );
+        assert!(ready.is_empty());
+    }
+
+    #[test]
+    fn take_leaves_an_empty_ring_that_works() {
+        let mut ready = Ready::new();
+        ready.push("a");
+        ready.push("b");
+        assert_eq!(ready.take(), ["a", "b"]);
+        assert_eq!(ready.len(), 0);
+        ready.push("c");
+        assert_eq!(ready.pop(), Some("c"));
+    }
+}

@@ -1,0 +1,291 @@
+//! The jobs that may run later, ordered by their deadlines.
+//!
+//! A binary heap with lazy cancellation. Cancelling happens far more often than expiring (nearly
+//! every timeout is cancelled), so it must cost nothing here: the caller marks its entry dead and
+//! says so once ([`Timers::note_cancelled`]); the heap throws dead entries out when they reach
+//! its head, and all at once when they are more than half of it. Without the second rule a
+//! program that sets and cancels long timeouts grows without bound. Both rules and both numbers
+//! are asyncio's.
+//!
+//! Rejected: a timer wheel (O(1), but it rounds deadlines, and asyncio's order by deadline is
+//! visible), and a heap that knows each entry's position (cancels at once, but every sift writes
+//! to every entry it moves).
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::Instant;
+
+/// Below or at this length the heap is never compacted: asyncio's
+/// `_MIN_SCHEDULED_TIMER_HANDLES`.
+const COMPACTION_LENGTH: usize = 100;
+
+/// A heap of entries with deadlines, in which equal deadlines are first in, first out.
+///
+/// asyncio promises no order among equal deadlines (`heapq` is not stable); first in, first out
+/// is what every program that relies on one expects.
+#[derive(Debug)]
+pub struct Timers<E> {
+    heap: BinaryHeap<Timer<E>>,
+    /// The sequence number of the next entry; at one push per nanosecond it lasts 584 years.
+    next_sequence: u64,
+    /// How many entries of the heap are known to be dead. Only ever a reason to compact, so a
+    /// caller that miscounts loses time and nothing else.
+    cancelled: usize,
+}
+
+impl<E> Timers<E> {
+    /// A heap without entries.
+    pub const fn new() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            next_sequence: 0,
+            cancelled: 0,
+        }
+    }
+
+    /// Adds an entry, behind those that have the same deadline.
+    pub fn push(&mut self, deadline: Instant, entry: E) {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.heap.push(Timer {
+            deadline,
+            sequence,
+            entry,
+        });
+    }
+
+    /// The earliest deadline, be its entry cancelled or not.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.heap.peek().map(|timer| timer.deadline)
+    }
+
+    /// Takes the earliest entry if its deadline lies strictly before `horizon`.
+    pub fn pop_due(&mut self, horizon: Instant) -> Option<E> {
+        if self.next_deadline()? < horizon {
+            self.pop_head()
+        } else {
+            None
+        }
+    }
+
+    /// To be called once when an entry that is in the heap becomes dead.
+    pub fn note_cancelled(&mut self) {
+        self.cancelled += 1;
+    }
+
+    /// To be called when [`pop_due`](Self::pop_due) has given out an entry that was dead.
+    pub fn note_cancelled_popped(&mut self) {
+        self.cancelled = self.cancelled.saturating_sub(1);
+    }
+
+    /// Whether the dead entries are so many that [`compact`](Self::compact) is worth its cost.
+    pub fn needs_compaction(&self) -> bool {
+        self.len() > COMPACTION_LENGTH && self.cancelled > self.len() / 2
+    }
+
+    /// Takes all dead entries out, in O(n), and returns them so that the caller can drop them
+    /// where user code may run.
+    #[must_use = "dropping an entry may run user code, so where it is dropped is for the caller"]
+    pub fn compact(&mut self, mut is_dead: impl FnMut(&E) -> bool) -> Vec<E> {
+        let mut timers = std::mem::take(&mut self.heap).into_vec();
+        let mut dead = Vec::with_capacity(self.cancelled.min(timers.len()));
+        let mut index = 0;
+        while let Some(timer) = timers.get(index) {
+            if is_dead(&timer.entry) {
+                // The order in the vector means nothing until it is a heap again.
+                dead.push(timers.swap_remove(index).entry);
+            } else {
+                index += 1;
+            }
+        }
+        self.heap = timers.into();
+        self.cancelled = 0;
+        dead
+    }
+
+    /// Takes the earliest entry if it is dead.
+    pub fn pop_cancelled_head(&mut self, is_dead: impl FnOnce(&E) -> bool) -> Option<E> {
+        if is_dead(&self.heap.peek()?.entry) {
+            self.note_cancelled_popped();
+            self.pop_head()
+        } else {
+            None
+        }
+    }
+
+    /// How many entries there are, the dead ones included.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// The entries, the dead ones included, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &E> {
+        self.heap.iter().map(|timer| &timer.entry)
+    }
+
+    /// Takes all entries at once, in no particular order, and leaves an empty heap.
+    #[must_use = "dropping the entries inside of a borrow is what this method is there to avoid"]
+    pub fn take(&mut self) -> Vec<E> {
+        self.cancelled = 0;
+        let timers = std::mem::take(&mut self.heap).into_vec();
+        timers.into_iter().map(|timer| timer.entry).collect()
+    }
+
+    fn pop_head(&mut self) -> Option<E> {
+        self.heap.pop().map(|timer| timer.entry)
+    }
+}
+
+impl<E> Default for Timers<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One element of the heap. Its order is reversed, since `BinaryHeap` gives the greatest first.
+#[derive(Debug)]
+struct Timer<E> {
+    deadline: Instant,
+    sequence: u64,
+    entry: E,
+}
+
+impl<E> Ord for Timer<E> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let earlier = other.deadline.cmp(&self.deadline);
+        earlier.then_with(|| other.sequence.cmp(&self.sequence))
+    }
+}
+
+impl<E> PartialOrd for Timer<E> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E> Eq for Timer<E> {}
+
+impl<E> PartialEq for Timer<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(timers: &mut Timers<u32>, horizon: f64) -> Vec<u32> {
+        std::iter::from_fn(|| timers.pop_due(Instant::new(horizon))).collect()
+    }
+
+    #[test]
+    fn entries_leave_by_deadline_then_by_age() {
+        let mut timers = Timers::new();
+        for (deadline, entry) in [(2.0, 1), (1.0, 2), (2.0, 3), (1.0, 4), (2.0, 5)] {
+            timers.push(Instant::new(deadline), entry);
+        }
+        assert_eq!(timers.next_deadline(), Some(Instant::new(1.0)));
+        assert_eq!(drain(&mut timers, 3.0), [2, 4, 1, 3, 5]);
+        assert_eq!(timers.next_deadline(), None);
+    }
+
+    #[test]
+    fn the_horizon_itself_is_not_due() {
+        let mut timers = Timers::new();
+        timers.push(Instant::new(1.0), 1);
+        assert_eq!(timers.pop_due(Instant::new(1.0)), None);
+        assert_eq!(timers.pop_due(Instant::new(1.0 + f64::EPSILON)), Some(1));
+    }
+
+    #[test]
+    fn a_deadline_that_is_no_number_is_due_first() {
+        let mut timers = Timers::new();
+        timers.push(Instant::new(f64::NEG_INFINITY), 1);
+        timers.push(Instant::new(f64::NAN), 2);
+        assert_eq!(drain(&mut timers, 0.0), [2, 1]);
+    }
+
+    #[test]
+    fn compaction_needs_more_than_a_hundred_entries_and_more_than_half_of_them_dead() {
+        let check = |entries: usize, cancelled: usize, expected: bool| {
+            let mut timers = Timers::new();
+            (0..entries).for_each(|entry| timers.push(Instant::new(1.0), entry));
+            (0..cancelled).for_each(|_| timers.note_cancelled());
+            assert_eq!(
+                timers.needs_compaction(),
+                expected,
+                "{cancelled} of {entries}"
+            );
+        };
+        check(100, 100, false);
+        check(101, 50, false);
+        check(101, 51, true);
+        check(102, 51, false);
+        check(102, 52, true);
+    }
+
+    #[test]
+    fn compaction_returns_the_dead_and_keeps_the_order_of_the_others() {
+        let mut timers = Timers::new();
+        for entry in 0..200 {
+            timers.push(Instant::new(f64::from(entry % 7)), entry);
+        }
+        let survivors = |entry: &u32| entry % 3 == 0;
+        let mut expected: Vec<u32> = (0..200).filter(survivors).collect();
+        expected.sort_by_key(|entry| entry % 7);
+
+        let mut dead = timers.compact(|entry| !survivors(entry));
+        dead.sort_unstable();
+        assert_eq!(
+            dead,
+            (0..200)
+                .filter(|entry| !survivors(entry))
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(drain(&mut timers, 7.0), expected);
+    }
+
+    #[test]
+    fn compaction_settles_the_count() {
+        let mut timers = Timers::new();
+        for entry in 0..300 {
+            timers.push(Instant::new(1.0), entry);
+            timers.note_cancelled();
+        }
+        assert_eq!(timers.compact(|entry| *entry < 150).len(), 150);
+        assert!(!timers.needs_compaction());
+    }
+
+    #[test]
+    fn only_a_dead_head_is_taken_and_it_is_no_longer_counted() {
+        let mut timers = Timers::new();
+        (0..102).for_each(|entry| timers.push(Instant::new(f64::from(entry)), entry));
+        (0..52).for_each(|_| timers.note_cancelled());
+        assert!(timers.needs_compaction());
+        assert_eq!(timers.pop_cancelled_head(|entry| *entry == 1), None);
+        assert_eq!(timers.pop_cancelled_head(|entry| *entry == 0), Some(0));
+        assert_eq!(timers.pop_cancelled_head(|entry| *entry == 1), Some(1));
+        // 50 of 100 are left.
+        assert!(!timers.needs_compaction());
+    }
+
+    #[test]
+    fn take_leaves_an_empty_heap_with_nothing_to_compact() {
+        let mut timers = Timers::new();
+        for entry in 0..101 {
+            timers.push(Instant::new(1.0), entry);
+            timers.note_cancelled();
+        }
+        assert_eq!(timers.take().len(), 101);
+        assert!(timers.is_empty());
+        (0..101).for_each(|entry| timers.push(Instant::new(1.0), entry));
+        assert!(!timers.needs_compaction());
+    }
+}

@@ -1,0 +1,219 @@
+//! One turn of the loop, the only place where jobs are run.
+//!
+//! ```text
+//!   1. sweep   cancelled timers are dropped
+//!   2. poll    the operating system is asked, and waited for if nothing is ready
+//!   3. expire  timers that are due join the ready jobs
+//!   4. run     exactly what is ready now, in order
+//! ```
+//!
+//! The order and the count are asyncio's (`BaseEventLoop._run_once`): a job that a job of this
+//! turn makes ready runs in the next turn, behind whatever the poll between them brings. Two
+//! things differ, and neither can be told from the order of jobs: a turn that has work asks the
+//! operating system only when [`PollBudget`] says so, and one without timers and without a poll
+//! does not read the clock.
+
+use crate::{Instant, PollBudget, Ready, Timers};
+
+/// What waits to be run, and what decides when it is.
+#[derive(Debug)]
+pub struct Queue<J> {
+    /// The jobs of the next turn.
+    pub ready: Ready<J>,
+    /// The jobs that become ready at a deadline.
+    pub timers: Timers<J>,
+    /// Whether the next turn polls although it has work.
+    pub budget: PollBudget,
+    /// Whether the loop is to end after the turn that sees this: such a turn polls, but never
+    /// waits. That is how `loop.stop()` before `loop.run_forever()` is documented.
+    pub stopping: bool,
+}
+
+impl<J> Queue<J> {
+    /// A queue without jobs.
+    pub const fn new() -> Self {
+        Self {
+            ready: Ready::new(),
+            timers: Timers::new(),
+            budget: PollBudget::new(),
+            stopping: false,
+        }
+    }
+}
+
+impl<J> Default for Queue<J> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How long a poll may wait for the operating system to have something to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wait {
+    /// Not at all: there is work.
+    Now,
+    /// Until a timer is due. The deadline may have passed already, and may be NaN.
+    Until(Instant),
+    /// For as long as it takes: nothing else will happen.
+    Forever,
+}
+
+/// What a loop supplies so that [`turn`] can drive it.
+pub trait Host {
+    /// Something that can be run once.
+    type Job;
+    /// What ends the turn early and is passed on to whoever called [`turn`]; in Python
+    /// `KeyboardInterrupt` and `SystemExit`.
+    type Interrupt;
+
+    /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a
+    /// job, so no user code runs in it. Of the host it calls at most
+    /// [`is_cancelled`](Self::is_cancelled), [`timer_due`](Self::timer_due) and
+    /// [`has_io`](Self::has_io), which therefore must not ask for the queue.
+    fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
+
+    /// Reads the clock.
+    fn now(&self) -> Instant;
+
+    /// The time, seen from `now`, strictly before which timers are due: `now` plus the clock's
+    /// resolution, or else a timer might be found not yet due by less than the clock can tell
+    /// and the loop would spin.
+    fn horizon(&self, now: Instant) -> Instant;
+
+    /// Asks the operating system what has become ready, waits for it no longer than `wait`, and
+    /// pushes the jobs that follow into the queue. It may return early with nothing.
+    fn poll(&self, wait: Wait) -> Result<(), Self::Interrupt>;
+
+    /// Whether the job must not be run. Also called with the queue borrowed.
+    fn is_cancelled(&self, job: &Self::Job) -> bool;
+
+    /// Runs the job.
+    fn run(&self, job: Self::Job) -> Result<(), Self::Interrupt>;
+
+    /// Whether a poll could bring anything but the passing of time. If not, turns that have work
+    /// do without. Called with the queue borrowed.
+    fn has_io(&self) -> bool {
+        true
+    }
+
+    /// The job has left the timers for the ready jobs: from here on its cancellation is no longer
+    /// to be told to [`Timers::note_cancelled`]. Called with the queue borrowed.
+    fn timer_due(&self, _job: &Self::Job) {}
+}
+
+/// Runs one turn.
+///
+/// An interrupt from [`Host::run`] or [`Host::poll`] ends it; the jobs that have not run stay in
+/// the queue, in order, and the loop remains usable.
+#[inline]
+pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
+    let jobs = match open(host) {
+        Opening::Run { jobs } => jobs,
+        Opening::Poll(wait) => {
+            host.poll(wait)?;
+            expire(host, Some(wait))
+        }
+        Opening::Expire => expire(host, None),
+    };
+    for _ in 0..jobs {
+        // The queue is shorter than it was if a job emptied it, as closing the loop does.
+        let Some(job) = host.queue(|queue| queue.ready.pop()) else {
+            break;
+        };
+        if !host.is_cancelled(&job) {
+            host.run(job)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a turn has to do before it can run jobs.
+enum Opening {
+    /// Nothing: this many jobs are ready, and no timer is set.
+    Run { jobs: usize },
+    /// Ask the operating system.
+    Poll(Wait),
+    /// Look for timers that are due.
+    Expire,
+}
+
+/// Sweeps the timers and decides how to go on, in one access to the queue unless there was
+/// something to sweep.
+#[inline]
+fn open<H: Host>(host: &H) -> Opening {
+    loop {
+        let opening = host.queue(|queue| {
+            if !queue.timers.is_empty() {
+                let dead = take_cancelled(host, &mut queue.timers);
+                if !dead.is_empty() {
+                    return Err(dead);
+                }
+            }
+            Ok(decide(host, queue))
+        });
+        match opening {
+            Ok(opening) => return opening,
+            // Dropped before the decision: it may run user code that makes something ready, and
+            // a loop that then waited would sleep on its work.
+            Err(dead) => drop(dead),
+        }
+    }
+}
+
+/// What to do about a queue whose timers have been swept.
+#[inline]
+fn decide<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> Opening {
+    if queue.stopping {
+        return Opening::Poll(Wait::Now);
+    }
+    let deadline = queue.timers.next_deadline();
+    if queue.ready.is_empty() {
+        return Opening::Poll(deadline.map_or(Wait::Forever, Wait::Until));
+    }
+    if queue.budget.is_spent() && host.has_io() {
+        return Opening::Poll(Wait::Now);
+    }
+    if deadline.is_some() {
+        return Opening::Expire;
+    }
+    let jobs = queue.ready.len();
+    queue.budget.charge_turn(jobs);
+    Opening::Run { jobs }
+}
+
+/// Takes the cancelled timers that asyncio takes at the start of a turn: all if they are too
+/// many, else those that stand in front.
+fn take_cancelled<H: Host>(host: &H, timers: &mut Timers<H::Job>) -> Vec<H::Job> {
+    let is_dead = |job: &H::Job| host.is_cancelled(job);
+    if timers.needs_compaction() {
+        timers.compact(is_dead)
+    } else {
+        std::iter::from_fn(|| timers.pop_cancelled_head(is_dead)).collect()
+    }
+}
+
+/// Makes the timers ready that are due, and returns how many jobs the turn is to run. `polled`
+/// says how long the poll was allowed to wait, if there was one.
+fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
+    let now = host.now();
+    let horizon = host.horizon(now);
+    host.queue(|queue| {
+        match polled {
+            Some(Wait::Now) => queue.budget.polled(now),
+            Some(Wait::Until(_) | Wait::Forever) => queue.budget.waited(now),
+            None => queue.budget.observe(now),
+        }
+        while let Some(job) = queue.timers.pop_due(horizon) {
+            if host.is_cancelled(&job) {
+                // It became ready in asyncio too, only to be passed over; its place in the queue
+                // makes sure that it is dropped where user code may run.
+                queue.timers.note_cancelled_popped();
+            }
+            host.timer_due(&job);
+            queue.ready.push(job);
+        }
+        let jobs = queue.ready.len();
+        queue.budget.charge_turn(jobs);
+        jobs
+    })
+}

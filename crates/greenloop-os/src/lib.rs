@@ -1,0 +1,26 @@
+//! What an event loop asks of the operating system.
+//!
+//! Three questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
+//! ([`Poller`]), and, the other way round, how another thread gets a loop out of that wait
+//! ([`Waker`]). The answers are plain values; what follows from them is decided in
+//! `greenloop-core`, which makes no system call.
+//!
+//! This crate is the home of `unsafe`: what `rustix` offers safely is taken from it, the rest is
+//! a call of `libc` in a file under `sys/`, behind a door per platform. Nothing above that door
+//! says `cfg(target_os)`. Every fact relied upon names the man page it stands in.
+//!
+//! What the crate never does:
+//!
+//! * it never keeps state about a descriptor: registrations live in the kernel, and whose
+//!   descriptor a number is, is for the caller to know;
+//! * it never closes a descriptor it did not create, and leaks none into a child process;
+//! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
+
+mod clock;
+mod poller;
+mod sys;
+mod waker;
+
+pub use clock::{monotonic, resolution};
+pub use poller::{Event, Events, Interest, Poller};
+pub use waker::Waker;

@@ -1,0 +1,254 @@
+//! epoll, with timeouts in nanoseconds.
+//!
+//! `epoll_wait` counts in milliseconds, so `sleep(0.0003)` would take three times too long (or,
+//! rounded the other way, no time at all, which is a loop that spins). `epoll_pwait2` counts in
+//! nanoseconds, since Linux 5.11 (`epoll_wait(2)`). Older kernels answer `ENOSYS`, sandboxes with
+//! a list of allowed system calls `ENOSYS` or `EPERM`; there we fall back to milliseconds, rounded
+//! up.
+//!
+//! What takes or gives a descriptor as a bare number is a call of `libc`: for `rustix` it would
+//! have to be a `BorrowedFd`, which promises that the descriptor is open, and that is exactly what
+//! nobody knows of a number that comes from Python.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use libc::{c_int, c_long};
+use rustix::event::epoll::CreateFlags;
+
+use crate::{Event, Interest};
+
+const READABLE: u32 = libc::EPOLLIN as u32;
+const WRITABLE: u32 = libc::EPOLLOUT as u32;
+
+/// Set once when `epoll_pwait2` turns out to be missing or forbidden, and never cleared: neither
+/// a kernel nor a sandbox takes that back in the life of a process.
+static WITHOUT_PWAIT2: AtomicBool = AtomicBool::new(false);
+
+pub(crate) struct Selector {
+    epoll: OwnedFd,
+}
+
+impl Selector {
+    pub(crate) fn new() -> io::Result<Self> {
+        let epoll = rustix::event::epoll::create(CreateFlags::CLOEXEC)?;
+        Ok(Self { epoll })
+    }
+
+    pub(crate) fn add(&self, fd: RawFd, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, interest.into_bits())
+    }
+
+    pub(crate) fn modify(&self, fd: RawFd, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, interest.into_bits())
+    }
+
+    pub(crate) fn remove(&self, fd: RawFd) -> io::Result<()> {
+        // The event is ignored, but kernels before 2.6.9 refuse a null pointer (`epoll_ctl(2)`,
+        // bugs), and passing one saves nothing.
+        self.control(libc::EPOLL_CTL_DEL, fd, 0)
+    }
+
+    pub(crate) fn wait(
+        &self,
+        buffer: &mut EventBuffer,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        let Some(timeout) = timeout else {
+            return self.wait_milliseconds(buffer, -1);
+        };
+        if timeout.subsec_nanos() % 1_000_000 != 0 && !WITHOUT_PWAIT2.load(Ordering::Relaxed) {
+            match self.wait_nanoseconds(buffer, timeout) {
+                Err(error) if is_refusal(&error) => WITHOUT_PWAIT2.store(true, Ordering::Relaxed),
+                outcome => return outcome,
+            }
+        }
+        self.wait_milliseconds(buffer, milliseconds_rounded_up(timeout))
+    }
+
+    fn control(&self, operation: c_int, fd: RawFd, events: u32) -> io::Result<()> {
+        let Ok(data) = u64::try_from(fd) else {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        };
+        let mut event = libc::epoll_event { events, u64: data };
+        // SAFETY: `event` is valid for reads and writes for the duration of the call, which is
+        // all `epoll_ctl` asks of memory. Descriptors are numbers to it, and wrong ones an error.
+        let outcome =
+            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) };
+        if outcome == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// `timeout` is in milliseconds, and -1 means for ever.
+    fn wait_milliseconds(&self, buffer: &mut EventBuffer, timeout: c_int) -> io::Result<()> {
+        buffer.fill(|events, capacity| {
+            // SAFETY: `fill` hands out memory for `capacity` events, to be written during the
+            // call.
+            c_long::from(unsafe {
+                libc::epoll_wait(self.epoll.as_raw_fd(), events, capacity, timeout)
+            })
+        })
+    }
+
+    fn wait_nanoseconds(&self, buffer: &mut EventBuffer, timeout: Duration) -> io::Result<()> {
+        let timeout = KernelTimespec {
+            // More seconds than an `i64` holds are as good as the most it holds.
+            seconds: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            nanoseconds: timeout.subsec_nanos().into(),
+        };
+        let no_signal_mask = ptr::null::<libc::sigset_t>();
+        let size_of_no_mask: usize = 0;
+        buffer.fill(|events, capacity| {
+            // The system call itself, since a call of glibc's wrapper, which came with 2.35, would
+            // keep the extension from loading wherever that is older.
+            //
+            // SAFETY: `fill` hands out memory for `capacity` events, to be written during the
+            // call; `timeout` is laid out as the kernel reads it and outlives the call; without a
+            // signal mask its size is not looked at. The types are those of the kernel's
+            // declaration, widened to registers by the C calling convention.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_epoll_pwait2,
+                    self.epoll.as_raw_fd(),
+                    events,
+                    capacity,
+                    &raw const timeout,
+                    no_signal_mask,
+                    size_of_no_mask,
+                )
+            }
+        })
+    }
+}
+
+impl AsFd for Selector {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+pub(crate) struct EventBuffer {
+    events: Vec<libc::epoll_event>,
+}
+
+impl EventBuffer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            events: Vec::with_capacity(capacity),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
+        self.events.iter().map(|event| {
+            // Copied out, because the fields of this structure are not aligned on x86-64.
+            let (bits, data) = (event.events, event.u64);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the data of an event is the number that `control` put there"
+            )]
+            let fd = data as RawFd;
+            // Whatever is neither readable nor writable is an error or a hang-up, and both.
+            Event {
+                fd,
+                readable: bits & !WRITABLE != 0,
+                writable: bits & !READABLE != 0,
+            }
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+    }
+
+    /// Replaces the events by those that `call` writes: it gets memory for as many as its second
+    /// argument says, and returns how many it wrote, or -1 and leaves the reason in `errno`.
+    fn fill(
+        &mut self,
+        call: impl FnOnce(*mut libc::epoll_event, c_int) -> c_long,
+    ) -> io::Result<()> {
+        self.events.clear();
+        // `epoll_wait` refuses more than `INT_MAX / sizeof(struct epoll_event)` (EINVAL).
+        let most = c_int::MAX as usize / size_of::<libc::epoll_event>();
+        let capacity = c_int::try_from(self.events.capacity().min(most)).unwrap_or(c_int::MAX);
+        let outcome = call(self.events.as_mut_ptr(), capacity);
+        let Ok(written) = usize::try_from(outcome) else {
+            return Err(io::Error::last_os_error());
+        };
+        // SAFETY: the kernel has written `written` events to the start of the vector's memory,
+        // and never more than the capacity it was told.
+        unsafe { self.events.set_len(written) };
+        Ok(())
+    }
+}
+
+impl Interest {
+    fn into_bits(self) -> u32 {
+        let read = if self.read { READABLE } else { 0 };
+        let write = if self.write { WRITABLE } else { 0 };
+        read | write
+    }
+}
+
+/// `struct __kernel_timespec`: 64 bits each, also where C's `time_t` has 32.
+#[repr(C)]
+struct KernelTimespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+/// Whether the kernel does not know a system call, or a sandbox does not allow it.
+/// `epoll_wait(2)` itself gives neither.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
+}
+
+/// The milliseconds in `timeout`, as `epoll_wait` takes them. Rounded down, a wait of less than
+/// one would be no wait at all and the loop would spin until its deadline.
+fn milliseconds_rounded_up(timeout: Duration) -> c_int {
+    let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
+    // Some 24 days; whoever wants to wait longer is back early once, with nothing.
+    c_int::try_from(milliseconds).unwrap_or(c_int::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_up_and_bounded() {
+        let check = |timeout: Duration, expected: c_int| {
+            assert_eq!(milliseconds_rounded_up(timeout), expected, "{timeout:?}");
+        };
+        check(Duration::ZERO, 0);
+        check(Duration::from_nanos(1), 1);
+        check(Duration::from_micros(999), 1);
+        check(Duration::from_millis(1), 1);
+        check(Duration::from_nanos(1_000_001), 2);
+        check(Duration::from_secs(3600), 3_600_000);
+        check(Duration::from_secs(3600 * 24 * 365), c_int::MAX);
+        check(Duration::MAX, c_int::MAX);
+    }
+
+    #[test]
+    fn a_missing_and_a_forbidden_call_are_told_from_one_that_failed() {
+        let check = |code: c_int, expected: bool| {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(is_refusal(&error), expected, "{error}");
+        };
+        check(libc::ENOSYS, true);
+        check(libc::EPERM, true);
+        check(libc::EINTR, false);
+        check(libc::EINVAL, false);
+        check(libc::EBADF, false);
+    }
+}

@@ -1,0 +1,20 @@
+//! The door to the platform: the only place that asks which one it is.
+//!
+//! A platform supplies three types. They are private to the crate, and their methods are those
+//! the public types forward to, where they are documented.
+//!
+//! * `Selector`: `new`, `add`, `modify`, `remove`, `wait`, `AsFd`; behind [`Poller`](crate::Poller).
+//! * `EventBuffer`: `with_capacity`, `iter`, `len`, `clear`; behind [`Events`](crate::Events).
+//! * `Signal`: `new`, `set`, `clear`, `AsFd`; behind [`Waker`](crate::Waker).
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use linux::{EventBuffer, Selector, Signal};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+compile_error!(
+    "greenloop-os has no door for this platform yet: it needs a Selector and an EventBuffer \
+     (kqueue on macOS and the BSDs), a Signal (a non-blocking pipe or EVFILT_USER) and, on macOS, \
+     CLOCK_UPTIME_RAW as the clock, which is what time.monotonic() reads there"
+);
