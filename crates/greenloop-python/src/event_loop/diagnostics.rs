@@ -1,0 +1,69 @@
+//! Debug mode: which callbacks take long, and which handle runs now.
+//!
+//! Outside of debug mode none of this runs; the scheduler itself logs nothing.
+
+use greenloop_core::Host as _;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::{EventLoop, Job};
+use crate::interop::{Object, Result};
+
+impl EventLoop {
+    /// Runs a job with the clock held to it. A slow one is logged by `_log_slow_callback`.
+    pub(super) fn run_watched(&self, job: Job) -> Result<()> {
+        let handle = Self::handle_of(&job)?;
+        self.current_handle.set(handle.clone());
+        let start = self.now();
+        let outcome = self.run_job(&job);
+        self.current_handle.clear();
+        drop(job);
+        outcome?;
+        let duration = self.now().as_secs() - start.as_secs();
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let event_loop = self.this.get_or_none();
+        let event_loop = event_loop.bound(py);
+        if event_loop.is_none() {
+            return Ok(());
+        }
+        let limit: f64 = event_loop.getattr(intern!(py, "slow_callback_duration"))?.extract()?;
+        if duration >= limit {
+            let log = intern!(py, "_log_slow_callback");
+            event_loop.call_method1(log, (handle.bound(py), duration))?;
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Return whether debug mode is on.
+    fn get_debug(&self) -> bool {
+        self.debug.get()
+    }
+
+    /// Whether debug mode is on.
+    #[getter]
+    fn _debug(&self) -> bool {
+        self.debug.get()
+    }
+
+    #[setter(_debug)]
+    fn set_debug_flag(&self, debug: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.debug.set(debug.is_truthy()?);
+        self.update_fast();
+        Ok(())
+    }
+
+    /// In debug mode the handle that runs now, else None.
+    #[getter]
+    fn _current_handle(&self, py: Python<'_>) -> Py<PyAny> {
+        self.current_handle.get_or_none().bound(py).unbind()
+    }
+
+    #[setter(_current_handle)]
+    fn set_current_handle(&self, handle: Bound<'_, PyAny>) {
+        self.current_handle.set(Object::from(handle));
+    }
+}

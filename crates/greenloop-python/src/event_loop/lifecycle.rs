@@ -1,0 +1,149 @@
+//! Running, stopping and closing.
+//!
+//! ```text
+//!        1 _begin            2 _run_turns           3 _end
+//!  idle ─────────► running ───────────────► running ───────► idle ──► closed
+//!                           until `stop()`                    4 close
+//!                           or an interrupt
+//! ```
+//!
+//! `run_forever` itself is Python: it sets hooks of the interpreter around these three.
+
+use greenloop_core::turn;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::EventLoop;
+use crate::interop::{Object, Result};
+use crate::task;
+
+unsafe extern "C" {
+    /// `threading.get_ident()`.
+    fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
+}
+
+/// The calling thread, as `threading.get_ident()` names it.
+pub(super) fn current_thread() -> u64 {
+    // SAFETY: may be called at any time.
+    unsafe { PyThread_get_thread_ident() }
+}
+
+impl EventLoop {
+    /// Refuses work for a closed loop.
+    #[inline]
+    pub(super) fn check_closed(&self) -> Result<()> {
+        if self.closed.get() {
+            return Err(PyRuntimeError::new_err("Event loop is closed").into());
+        }
+        Ok(())
+    }
+
+    /// Refuses, in debug mode, calls from a thread other than the running loop's.
+    pub(super) fn check_thread(&self) -> Result<()> {
+        let thread = self.thread.get();
+        if thread != 0 && thread != current_thread() {
+            return Err(PyRuntimeError::new_err(
+                "Non-thread-safe operation invoked on an event loop other than the current one",
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Run turns until `stop()` was called; at least one.
+    fn _run_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.this.set(Object::from(slf.clone().into_any()));
+        let outcome = loop {
+            if let Err(raised) = turn(this) {
+                break Err(raised);
+            }
+            if this.queue.with(|queue| queue.stopping) {
+                break Ok(());
+            }
+        };
+        // The exception that ends the loop stays set while asyncio is told that no task runs.
+        let kept = outcome.map_err(crate::interop::fetch);
+        let cleared = task::clear_published(this);
+        this.this.clear();
+        match kept {
+            Ok(()) => Ok(cleared?),
+            Err(exception) => {
+                if let Err(raised) = cleared {
+                    crate::interop::report_unraisable(raised, slf.as_ptr());
+                }
+                Err(crate::interop::restore(exception).into())
+            }
+        }
+    }
+
+    /// Stop after the current turn, or after one turn if the loop does not run.
+    fn stop(&self) {
+        self.queue.with(|queue| queue.stopping = true);
+    }
+
+    /// Return whether the loop runs.
+    const fn is_running(&self) -> bool {
+        self.thread.get() != 0
+    }
+
+    /// Return whether the loop was closed.
+    const fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Raise RuntimeError if the loop was closed.
+    #[pyo3(name = "_check_closed")]
+    fn raise_if_closed(&self) -> PyResult<()> {
+        Ok(self.check_closed()?)
+    }
+
+    /// In debug mode: raise RuntimeError in any thread but the running loop's.
+    #[pyo3(name = "_check_thread")]
+    fn raise_if_wrong_thread(&self) -> PyResult<()> {
+        Ok(self.check_thread()?)
+    }
+
+    /// In debug mode: raise TypeError for what cannot be a callback of `method`.
+    fn _check_callback(&self, callback: Bound<'_, PyAny>, method: &str) -> PyResult<()> {
+        Ok(super::scheduling::check_callback(&Object::from(callback), method)?)
+    }
+
+    /// Drop all that waits, for good. The caller has made sure that the loop does not run.
+    fn _discard(&self) {
+        self.closed.set(true);
+        self.update_fast();
+        self.discard_everything();
+    }
+
+    /// Whether `stop()` was called and has not had its effect yet.
+    #[getter]
+    fn _stopping(&self) -> bool {
+        self.queue.with(|queue| queue.stopping)
+    }
+
+    #[setter(_stopping)]
+    fn set_stopping(&self, stopping: bool) {
+        self.queue.with(|queue| queue.stopping = stopping);
+    }
+
+    /// Whether the loop was closed.
+    #[getter]
+    const fn _closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// The thread that runs the loop, as `threading.get_ident()` names it, or None.
+    #[getter]
+    fn _thread_id(&self) -> Option<u64> {
+        Some(self.thread.get()).filter(|&thread| thread != 0)
+    }
+
+    #[setter(_thread_id)]
+    fn set_thread_id(&self, thread: Option<u64>) {
+        self.thread.set(thread.unwrap_or(0));
+    }
+}

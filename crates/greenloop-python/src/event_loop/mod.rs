@@ -1,0 +1,168 @@
+//! `EventLoop`: the native base of the loop class that Python sees.
+//!
+//! The state is cut by who may touch it. The [`Queue`] and the watched descriptors belong to whoever
+//! holds the GIL, which is nearly always the loop's own thread; the [`Waker`] alone is for a thread
+//! that finds the loop asleep. Policy (exception handlers, task factories, executors) is Python, in
+//! the subclass `greenloop.EventLoop`: nothing there is on a hot path.
+//!
+//! Each capability has a file of its own with its methods.
+
+mod diagnostics;
+mod lifecycle;
+mod readiness;
+mod scheduling;
+mod shortcut;
+mod timers;
+mod turn;
+
+use std::cell::{Cell, RefCell};
+
+use greenloop_core::Queue;
+use greenloop_os::{Events, Poller, Waker};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::interop::{GilCell, Object, Slot};
+
+pub use scheduling::install_methods;
+pub use turn::Job;
+
+use readiness::Watches;
+
+/// The native base class of `greenloop.EventLoop`; not for use by itself.
+#[pyclass(subclass, frozen, module = "greenloop._native", name = "EventLoop")]
+pub struct EventLoop {
+    /// What waits to be run.
+    queue: GilCell<Queue<Job>>,
+    /// The descriptors with a reader or a writer.
+    watches: GilCell<Watches>,
+    poller: Poller,
+    waker: Waker,
+    /// The poller's answers, kept for the next poll. Borrowed during one poll only.
+    events: RefCell<Events>,
+    /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
+    /// have to wake it.
+    asleep: Cell<bool>,
+    closed: Cell<bool>,
+    debug: Cell<bool>,
+    /// Set when a method that a short cut stands for was overridden; see [`shortcut`].
+    overridden: Cell<bool>,
+    /// Set when `time` was overridden, by a test that moves the clock.
+    own_time: Cell<bool>,
+    /// Derived from the three above: the ready queue may be used without calling `call_soon`.
+    fast: Cell<bool>,
+    /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
+    thread: Cell<u64>,
+    /// The task that asyncio has been told is the current one; see `task/current.rs`.
+    pub(crate) published: Slot,
+    /// What `set_task_factory` was given, or empty or None.
+    task_factory: Slot,
+    /// In debug mode the handle that runs now.
+    current_handle: Slot,
+    /// The loop itself while it runs, which its turns need for what only Python can answer.
+    this: Slot,
+}
+
+// SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held only.
+unsafe impl Send for EventLoop {}
+// SAFETY: as above.
+unsafe impl Sync for EventLoop {}
+
+#[pymethods]
+impl EventLoop {
+    /// Arguments are for the `__init__` of a subclass.
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_keywords))]
+    fn new(
+        class: &Bound<'_, pyo3::types::PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let poller = Poller::new().map_err(|error| readiness::os_error(&error))?;
+        let waker = Waker::new().map_err(|error| readiness::os_error(&error))?;
+        readiness::watch_waker(&poller, &waker)?;
+        let event_loop = Self {
+            queue: GilCell::new(Queue::new()),
+            watches: GilCell::new(Watches::default()),
+            poller,
+            waker,
+            events: RefCell::new(Events::with_capacity(1024)),
+            asleep: Cell::new(false),
+            closed: Cell::new(false),
+            debug: Cell::new(false),
+            overridden: Cell::new(false),
+            own_time: Cell::new(false),
+            fast: Cell::new(true),
+            thread: Cell::new(0),
+            published: Slot::empty(),
+            task_factory: Slot::empty(),
+            current_handle: Slot::empty(),
+            this: Slot::empty(),
+        };
+        event_loop.detect_overrides(class)?;
+        Ok(event_loop)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // The collector runs with the GIL held and never while a cell is being accessed: accesses
+        // allocate no Python object.
+        self.queue.with(|queue| {
+            for job in queue.ready.iter().chain(queue.timers.iter()) {
+                job.visit(&visit)?;
+            }
+            Ok(())
+        })?;
+        self.watches.with(|watches| watches.visit(&visit))?;
+        for slot in [&self.current_handle, &self.published, &self.task_factory] {
+            if let Some(object) = slot.get() {
+                visit.call(object.as_py())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        self.discard_everything();
+    }
+}
+
+impl EventLoop {
+    /// The native part of `object`, if it is a loop of ours.
+    #[inline]
+    pub fn of(object: &Object) -> Option<&Self> {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        object.as_py().bind(py).cast::<Self>().ok().map(Bound::get)
+    }
+
+    /// The native part of the receiver of a method of this class.
+    #[inline]
+    fn of_receiver(object: &Object) -> &Self {
+        // SAFETY: the GIL is held, and a method descriptor has checked the receiver's class.
+        unsafe {
+            let py = Python::assume_attached();
+            object.as_py().bind(py).cast_unchecked::<Self>().get()
+        }
+    }
+
+    /// Puts a job at the end of the ready queue.
+    #[inline]
+    pub fn push(&self, job: Job) {
+        self.queue.with(|queue| queue.ready.push(job));
+    }
+
+    /// Whether debug mode is on.
+    pub const fn debug(&self) -> bool {
+        self.debug.get()
+    }
+
+    /// Takes every job and watch out, then drops them.
+    fn discard_everything(&self) {
+        let (ready, timers) = self.queue.with(|queue| (queue.ready.take(), queue.timers.take()));
+        let watches = self.watches.with(std::mem::take);
+        drop((ready, timers, watches, self.current_handle.take()));
+        drop((self.published.take(), self.task_factory.take()));
+    }
+}

@@ -1,0 +1,231 @@
+//! Readers and writers: callbacks for descriptors that become readable or writable.
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use greenloop_core::Ready;
+use greenloop_os::{Events, Interest, Poller, Waker};
+use pyo3::exceptions::PyOSError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::{EventLoop, Job};
+use crate::handle::{self, Handle};
+use crate::interop::{Object, globals};
+
+/// The callbacks of one descriptor.
+#[derive(Default)]
+struct Watch {
+    reader: Option<Object>,
+    writer: Option<Object>,
+}
+
+impl Watch {
+    const fn interest(&self) -> Interest {
+        Interest { read: self.reader.is_some(), write: self.writer.is_some() }
+    }
+
+    const fn side(&mut self, side: Side) -> &mut Option<Object> {
+        match side {
+            Side::Reader => &mut self.reader,
+            Side::Writer => &mut self.writer,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Reader,
+    Writer,
+}
+
+/// All watched descriptors. Descriptors are small numbers, so they index a vector.
+#[derive(Default)]
+pub struct Watches(Vec<Watch>);
+
+impl Watches {
+    fn get(&mut self, fd: RawFd) -> Option<&mut Watch> {
+        self.0.get_mut(usize::try_from(fd).ok()?)
+    }
+
+    fn entry(&mut self, fd: RawFd) -> Option<&mut Watch> {
+        let index = usize::try_from(fd).ok()?;
+        if index >= self.0.len() {
+            self.0.resize_with(index + 1, Watch::default);
+        }
+        self.0.get_mut(index)
+    }
+
+    /// Shows the handles to the garbage collector.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for watch in &self.0 {
+            for handle in [&watch.reader, &watch.writer].into_iter().flatten() {
+                visit.call(handle.as_py())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An operating system error as the `OSError` subclass that its number stands for.
+pub fn os_error(error: &std::io::Error) -> PyErr {
+    match error.raw_os_error() {
+        Some(number) => Python::attach(|py| {
+            let text = py
+                .import("os")
+                .and_then(|os| os.getattr("strerror")?.call1((number,))?.extract::<String>());
+            match text {
+                Ok(text) => PyOSError::new_err((number, text)),
+                Err(failure) => failure,
+            }
+        }),
+        None => PyOSError::new_err(error.to_string()),
+    }
+}
+
+/// Has the poller report the waker's descriptor.
+pub fn watch_waker(poller: &Poller, waker: &Waker) -> PyResult<()> {
+    let interest = Interest { read: true, write: false };
+    poller.add(waker.as_fd().as_raw_fd(), interest).map_err(|error| os_error(&error))
+}
+
+impl EventLoop {
+    /// Queues the callbacks of what the poller reported.
+    pub(super) fn dispatch(&self, events: &Events) {
+        if events.is_empty() {
+            return;
+        }
+        let waker = self.waker.as_fd().as_raw_fd();
+        self.queue.with(|queue| {
+            self.watches.with(|watches| {
+                for event in events.iter() {
+                    if event.fd == waker {
+                        self.waker.drain();
+                    } else if let Some(watch) = watches.get(event.fd) {
+                        let readable = watch.reader.as_ref().filter(|_| event.readable);
+                        let writable = watch.writer.as_ref().filter(|_| event.writable);
+                        push_live(&mut queue.ready, readable);
+                        push_live(&mut queue.ready, writable);
+                    }
+                }
+            });
+        });
+    }
+
+    /// Sets or removes one side of a watch, tells the poller, and returns the handle that was there.
+    fn change(&self, fd: RawFd, side: Side, handle: Option<Object>) -> PyResult<Option<Object>> {
+        let change = self.watches.with(|watches| {
+            let watch = watches.entry(fd)?;
+            let before = watch.interest();
+            let old = std::mem::replace(watch.side(side), handle);
+            Some((before, watch.interest(), old))
+        });
+        let Some((before, after, old)) = change else { return Ok(None) };
+        let watched = |interest: Interest| interest.read || interest.write;
+        let outcome = match (watched(before), watched(after)) {
+            (false, false) => Ok(()),
+            (false, true) => self.poller.add(fd, after),
+            (true, false) => {
+                // A descriptor that was closed first has left the poller by itself (epoll(7)).
+                let _closed_before = self.poller.remove(fd);
+                Ok(())
+            }
+            (true, true) if before == after => Ok(()),
+            // The descriptor was closed and its number given to a new file: it is watched anew.
+            (true, true) => self.poller.modify(fd, after).or_else(|_| self.poller.add(fd, after)),
+        };
+        if let Err(error) = outcome {
+            let refused = self.watches.with(|watches| {
+                let watch = watches.entry(fd)?;
+                std::mem::replace(watch.side(side), old)
+            });
+            drop(refused);
+            return Err(os_error(&error));
+        }
+        Ok(old)
+    }
+
+    fn add(
+        slf: &Bound<'_, Self>,
+        fd: &Bound<'_, PyAny>,
+        side: Side,
+        callback: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<Py<PyAny>> {
+        let this = slf.get();
+        this.check_closed()?;
+        let fd = descriptor(fd)?;
+        let callback = Object::from(callback.clone());
+        let arguments: Vec<Object> = args.iter().map(Object::from).collect();
+        let event_loop = Object::from(slf.clone().into_any());
+        let class = globals().classes.handle.as_ptr();
+        let debug = this.debug();
+        let handle = Handle::create(class, &callback, &arguments, None, &event_loop, debug)?;
+        if let Some(old) = this.change(fd, side, Some(handle.clone()))? {
+            handle::cancel(&old)?;
+        }
+        Ok(handle.bound(slf.py()).unbind())
+    }
+
+    fn remove(&self, fd: &Bound<'_, PyAny>, side: Side) -> PyResult<bool> {
+        if self.closed.get() {
+            return Ok(false);
+        }
+        match self.change(descriptor(fd)?, side, None)? {
+            Some(old) => {
+                handle::cancel(&old)?;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+fn push_live(ready: &mut Ready<Job>, handle: Option<&Object>) {
+    if let Some(handle) = handle.filter(|handle| !Handle::of(handle).is_cancelled()) {
+        ready.push(Job::Handle(handle.clone()));
+    }
+}
+
+/// The number of a descriptor given as an int or as an object with `fileno()`, refused as the
+/// `selectors` module refuses it.
+fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+    let py = fd.py();
+    py.import(intern!(py, "selectors"))?.getattr("_fileobj_to_fd")?.call1((fd,))?.extract()
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Call `callback(*args)` whenever `fd` is readable, instead of what was called before.
+    #[pyo3(signature = (fd, callback, *args))]
+    fn _add_reader(
+        slf: &Bound<'_, Self>,
+        fd: &Bound<'_, PyAny>,
+        callback: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::add(slf, fd, Side::Reader, callback, args)
+    }
+
+    /// Call `callback(*args)` whenever `fd` is writable, instead of what was called before.
+    #[pyo3(signature = (fd, callback, *args))]
+    fn _add_writer(
+        slf: &Bound<'_, Self>,
+        fd: &Bound<'_, PyAny>,
+        callback: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+    ) -> PyResult<Py<PyAny>> {
+        Self::add(slf, fd, Side::Writer, callback, args)
+    }
+
+    /// Stop watching `fd` for readability. Return whether it was watched.
+    fn _remove_reader(&self, fd: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.remove(fd, Side::Reader)
+    }
+
+    /// Stop watching `fd` for writability. Return whether it was watched.
+    fn _remove_writer(&self, fd: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.remove(fd, Side::Writer)
+    }
+}

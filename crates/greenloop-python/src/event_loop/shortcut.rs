@@ -1,0 +1,96 @@
+//! When the ready queue may be used directly, and when the loop's methods must be called by name.
+//!
+//! Futures and tasks push into our ready queue instead of calling `loop.call_soon`. That is right only
+//! as long as nobody could tell: a subclass that overrides `call_soon`, a test that replaces it on the
+//! instance, debug mode (which checks threads and keeps tracebacks) and a closed loop (which refuses)
+//! must all see the call. One flag, [`EventLoop::is_fast`], says so, and every change of a reason
+//! derives it anew.
+
+use std::sync::OnceLock;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::EventLoop;
+use crate::interop::Object;
+
+/// The methods that a short cut stands for.
+const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"];
+
+/// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
+const TIME: &str = "time";
+
+/// The public class whose methods are the ones the short cuts stand for.
+static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
+
+impl EventLoop {
+    /// Whether the ready queue may be used without calling `call_soon`.
+    #[inline]
+    pub const fn is_fast(&self) -> bool {
+        self.fast.get()
+    }
+
+    /// Derives [`is_fast`](Self::is_fast) from what it depends on.
+    pub(super) fn update_fast(&self) {
+        self.fast.set(!self.closed.get() && !self.debug.get() && !self.overridden.get());
+    }
+
+    /// Looks whether `class` overrides what a short cut stands for.
+    pub(super) fn detect_overrides(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
+        let py = class.py();
+        let Some(public) = PUBLIC_CLASS.get() else { return Ok(()) };
+        let public = public.bind(py);
+        if class.is(public) {
+            return Ok(());
+        }
+        let differs = |name: &str| -> PyResult<bool> {
+            Ok(!class.getattr(name)?.is(&public.getattr(name)?))
+        };
+        for name in SHORT_CUT {
+            if differs(name)? {
+                self.overridden.set(true);
+            }
+        }
+        self.own_time.set(differs(TIME)?);
+        self.update_fast();
+        Ok(())
+    }
+
+    fn note_attribute(&self, name: &str) {
+        if SHORT_CUT.contains(&name) {
+            self.overridden.set(true);
+            self.update_fast();
+        } else if name == TIME {
+            self.own_time.set(true);
+        }
+    }
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Names the class whose methods are the original ones, once, when it is defined.
+    #[staticmethod]
+    fn _set_public_class(class: Bound<'_, PyType>) {
+        let _ = PUBLIC_CLASS.get_or_init(|| class.unbind());
+    }
+
+    fn __setattr__(slf: &Bound<'_, Self>, name: &str, value: Bound<'_, PyAny>) -> PyResult<()> {
+        slf.get().note_attribute(name);
+        let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
+        // SAFETY: all three are valid objects.
+        let code = unsafe {
+            ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value.as_ptr())
+        };
+        if code == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+
+    fn __delattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<()> {
+        let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
+        // SAFETY: both are valid objects; a null value deletes.
+        let code = unsafe {
+            ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), std::ptr::null_mut())
+        };
+        if code == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+}

@@ -1,0 +1,127 @@
+//! `call_later`, `call_at` and the loop's clock.
+//!
+//! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that arithmetic
+//! with `loop.time()` gives the same deadlines and the same order on both.
+
+use greenloop_core::{Host as _, Instant};
+use greenloop_os as os;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::scheduling::{Call, check_callback};
+use super::{EventLoop, Job};
+use crate::handle::Handle;
+use crate::interop::{
+    Arguments, Object, Raised, Result, call_method, globals, report_unraisable, same_string, type_error,
+};
+
+impl EventLoop {
+    /// The time that an overridden `time` tells. A clock that raises is reported, and stands still.
+    pub(super) fn overridden_time(&self) -> Instant {
+        let this = self.this.get_or_none();
+        let told = call_method(&globals().names.time, &[this.as_ptr()]).and_then(|time| seconds(&time));
+        match told {
+            Ok(seconds) => Instant::new(seconds),
+            Err(raised) => {
+                report_unraisable(raised, this.as_ptr());
+                os::monotonic()
+            }
+        }
+    }
+
+    /// A timer in the heap was cancelled.
+    pub fn note_cancelled_timer(&self) {
+        self.queue.with(|queue| queue.timers.note_cancelled());
+    }
+
+    fn schedule_at(&self, this: &Object, when: Object, call: &Call<'_>) -> Result<Object> {
+        let deadline = Instant::new(seconds(&when)?);
+        let Call { callback, arguments, context } = *call;
+        let handle =
+            Handle::create_timer(when, callback, arguments, context, this, self.debug())?;
+        self.queue.with(|queue| queue.timers.push(deadline, Job::Handle(handle.clone())));
+        Ok(handle)
+    }
+}
+
+/// A number of seconds given as a Python object.
+fn seconds(number: &Object) -> Result<f64> {
+    // SAFETY: `number` is a valid object.
+    let seconds = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
+    // SAFETY: -1 is also the answer of an error, which is then set.
+    if seconds == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+        return Err(Raised);
+    }
+    Ok(seconds)
+}
+
+fn float(seconds: f64) -> Result<Object> {
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyFloat_FromDouble(seconds)) }
+}
+
+pub(super) fn time(_this: &Object) -> Result<Object> {
+    float(os::monotonic().as_secs())
+}
+
+pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::of_receiver(this);
+    let delay = leading(&arguments, "call_later", &globals().names.delay)?;
+    let call = Call::parse(c"call_later", &arguments, 1)?;
+    if delay.is_none() {
+        return Err(type_error("delay must not be None"));
+    }
+    event_loop.check_closed()?;
+    if event_loop.debug() {
+        event_loop.check_thread()?;
+        // asyncio's call_later goes through call_at, whose name its message bears.
+        check_callback(call.callback, "call_at")?;
+    }
+    let now = if event_loop.own_time.get() {
+        call_method(&globals().names.time, &[this.as_ptr()])?
+    } else {
+        float(event_loop.now().as_secs())?
+    };
+    // SAFETY: both are valid objects.
+    let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
+    event_loop.schedule_at(this, when, &call)
+}
+
+pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::of_receiver(this);
+    let when = leading(&arguments, "call_at", &globals().names.when)?;
+    let call = Call::parse(c"call_at", &arguments, 1)?;
+    if when.is_none() {
+        return Err(type_error("when cannot be None"));
+    }
+    event_loop.check_closed()?;
+    if event_loop.debug() {
+        event_loop.check_thread()?;
+        check_callback(call.callback, "call_at")?;
+    }
+    event_loop.schedule_at(this, when.clone(), &call)
+}
+
+/// The first parameter, by place or by name.
+fn leading<'a>(arguments: &Arguments<'a>, function: &str, parameter: &Object) -> Result<&'a Object> {
+    if let Some(first) = arguments.positional().first() {
+        return Ok(first);
+    }
+    let named = arguments.keywords().find(|(name, _)| same_string(parameter, name));
+    named.map(|(_, value)| value).ok_or_else(|| {
+        // SAFETY: the GIL is held.
+        let parameter = parameter.bound(unsafe { Python::assume_attached() });
+        type_error(&format!(
+            "{function}() missing 1 required positional argument: '{parameter}'"
+        ))
+    })
+}
+
+#[pymethods]
+impl EventLoop {
+    /// How many timers are set, cancelled ones included: for diagnostics.
+    #[getter]
+    fn _timer_count(&self) -> usize {
+        self.queue.with(|queue| queue.timers.len())
+    }
+}

@@ -1,0 +1,212 @@
+//! What a turn runs, and how the loop asks the operating system.
+//!
+//! The order of things is `greenloop_core::turn`'s; here are the jobs and the poll.
+
+use std::io;
+use std::time::Duration;
+
+use greenloop_core::{Host, Instant, Wait};
+use greenloop_os as os;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+
+use super::EventLoop;
+use super::readiness::os_error;
+use crate::handle::{self, Handle};
+use crate::interop::{Object, Raised, Result, call_method, call_with_context, fetch, globals};
+use crate::task;
+
+/// An entry of the ready queue.
+#[derive(Clone)]
+pub enum Job {
+    /// Steps a task, in its own context.
+    Step(Object),
+    /// Throws an exception into a task that yielded something it should not have.
+    Throw(Object, Object),
+    /// Calls a future's done callback in the context it was added with.
+    Callback { callback: Object, future: Object, context: Object },
+    /// Runs a `Handle` or `TimerHandle` of ours.
+    Handle(Object),
+    /// Runs a handle of another class, which the loop was handed by asyncio's own code.
+    ForeignHandle(Object),
+}
+
+impl Job {
+    /// Shows what the job holds to the garbage collector.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        match self {
+            Self::Step(object) | Self::Handle(object) | Self::ForeignHandle(object) => {
+                visit.call(object.as_py())
+            }
+            Self::Throw(task, exception) => {
+                visit.call(task.as_py())?;
+                visit.call(exception.as_py())
+            }
+            Self::Callback { callback, future, context } => {
+                visit.call(callback.as_py())?;
+                visit.call(future.as_py())?;
+                visit.call(context.as_py())
+            }
+        }
+    }
+}
+
+impl Host for EventLoop {
+    type Job = Job;
+    type Interrupt = Raised;
+
+    #[inline]
+    fn queue<R>(&self, access: impl FnOnce(&mut greenloop_core::Queue<Job>) -> R) -> R {
+        self.queue.with(access)
+    }
+
+    #[inline]
+    fn now(&self) -> Instant {
+        if self.own_time.get() { self.overridden_time() } else { os::monotonic() }
+    }
+
+    fn horizon(&self, now: Instant) -> Instant {
+        Instant::new(now.as_secs() + os::resolution())
+    }
+
+    fn poll(&self, wait: Wait) -> Result<()> {
+        task::clear_published(self)?;
+        // Between two polls nothing else may have looked at signals: a loop of native code only.
+        // SAFETY: the GIL is held; handlers run as they would in the interpreter's own loop.
+        if wait != Wait::Now && unsafe { ffi::PyErr_CheckSignals() } < 0 {
+            return Err(Raised);
+        }
+        // A signal's handler may have made something ready.
+        let idle = self.queue.with(|queue| queue.ready.is_empty());
+        let timeout = if idle { self.timeout(wait) } else { Some(Duration::ZERO) };
+        let Ok(mut events) = self.events.try_borrow_mut() else {
+            // The loop polls already: user code in a signal handler runs it again, which
+            // `run_forever` refuses, so this is not reached.
+            return Ok(());
+        };
+        let outcome = if timeout == Some(Duration::ZERO) {
+            self.poller.wait(&mut events, timeout)
+        } else {
+            self.asleep.set(true);
+            // SAFETY: the GIL is held and taken back before anything of Python's is touched; the
+            // poller and the event buffer are not reached by other threads.
+            let outcome = unsafe {
+                let state = ffi::PyEval_SaveThread();
+                let outcome = self.poller.wait(&mut events, timeout);
+                ffi::PyEval_RestoreThread(state);
+                outcome
+            };
+            self.asleep.set(false);
+            outcome
+        };
+        match outcome {
+            Ok(()) => {
+                self.dispatch(&events);
+                Ok(())
+            }
+            // SAFETY: as above.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => unsafe {
+                if ffi::PyErr_CheckSignals() < 0 { Err(Raised) } else { Ok(()) }
+            },
+            Err(error) => Err(os_error(&error).into()),
+        }
+    }
+
+    #[inline]
+    fn is_cancelled(&self, job: &Job) -> bool {
+        match job {
+            Job::Handle(handle) => Handle::of(handle).is_cancelled(),
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn run(&self, job: Job) -> Result<()> {
+        if self.debug.get() {
+            return self.run_watched(job);
+        }
+        self.run_job(&job)
+    }
+
+    fn timer_due(&self, job: &Job) {
+        if let Job::Handle(handle) = job {
+            Handle::of(handle).set_scheduled(false);
+        }
+    }
+}
+
+impl EventLoop {
+    /// Runs one job.
+    #[inline]
+    pub(super) fn run_job(&self, job: &Job) -> Result<()> {
+        match job {
+            Job::Step(task) => task::run_step(self, task, None),
+            Job::Throw(task, exception) => task::run_step(self, task, Some(exception.clone())),
+            Job::Handle(handle) => {
+                task::clear_published(self)?;
+                Handle::run(handle)
+            }
+            Job::Callback { callback, future, context } => {
+                task::clear_published(self)?;
+                let places = [std::ptr::null_mut(), future.as_ptr()];
+                // SAFETY: the slice begins behind a free place; the job holds the future.
+                let called = unsafe {
+                    call_with_context(context, callback, places.as_ptr().add(1), 1)
+                };
+                match called {
+                    Ok(_) => Ok(()),
+                    Err(raised) if handle::leaves_the_loop() => Err(raised),
+                    Err(raised) => {
+                        let exception = fetch(raised);
+                        Handle::report(&Self::handle_of(job)?, &exception)
+                    }
+                }
+            }
+            Job::ForeignHandle(handle) => {
+                task::clear_published(self)?;
+                let names = &globals().names;
+                if !handle.attribute(&names.cancelled_flag)?.is_true()? {
+                    call_method(&names.run, &[handle.as_ptr()])?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// How long the poller may wait, or `None` for ever.
+    fn timeout(&self, wait: Wait) -> Option<Duration> {
+        match wait {
+            Wait::Now => Some(Duration::ZERO),
+            Wait::Forever => None,
+            Wait::Until(deadline) => Some(self.now().until(deadline)),
+        }
+    }
+
+    /// A handle that stands for a job, for messages and for those who look at the queue.
+    pub(super) fn handle_of(job: &Job) -> Result<Object> {
+        let class = globals().classes.handle.as_ptr();
+        match job {
+            Job::Handle(handle) | Job::ForeignHandle(handle) => Ok(handle.clone()),
+            Job::Callback { callback, future, context } => {
+                let event_loop = crate::future::event_loop_of(future);
+                let arguments = std::slice::from_ref(future);
+                Handle::create(class, callback, arguments, Some(context), &event_loop, false)
+            }
+            Job::Step(task) => task::step_handle(task, None),
+            Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self {
+            Self::Step(_) => "Step",
+            Self::Throw(..) => "Throw",
+            Self::Callback { .. } => "Callback",
+            Self::Handle(_) => "Handle",
+            Self::ForeignHandle(_) => "ForeignHandle",
+        };
+        formatter.write_str(name)
+    }
+}

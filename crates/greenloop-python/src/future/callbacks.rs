@@ -1,0 +1,205 @@
+//! What a future does when it is done: the list of its callbacks.
+//!
+//! Most futures have exactly one, the task that awaits them, so the first stands in the struct itself
+//! and needs no allocation: a waking task is no function, no handle and no context.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::{Future, PENDING};
+use crate::event_loop::Job;
+use crate::interop::{Object, Result, Slot, call_method_keywords, globals};
+use crate::task;
+
+/// One callback.
+#[derive(Clone)]
+pub enum Callback {
+    /// Continue this task, which awaits the future.
+    Wake(Object),
+    /// Call this with the future, in this context.
+    Call {
+        /// The function.
+        function: Object,
+        /// The context it was added with.
+        context: Object,
+    },
+}
+
+impl Callback {
+    /// The function and its context, as `_callbacks` shows them.
+    pub fn as_pair(&self) -> Result<(Object, Object)> {
+        match self {
+            Self::Wake(task) => Ok((task::wakeup_function(task)?, task::context_of(task))),
+            Self::Call { function, context } => Ok((function.clone(), context.clone())),
+        }
+    }
+}
+
+/// The callbacks of one future, in the order they were added. All zeroes is the empty list.
+#[repr(C)]
+pub struct Callbacks {
+    /// The first callback's function, or its task if there is no context.
+    first: Slot,
+    first_context: Slot,
+    /// The others.
+    more: Cell<Option<Box<Vec<Callback>>>>,
+}
+
+impl Callbacks {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    /// Adds one behind the others.
+    #[inline]
+    pub fn push(&self, callback: Callback) {
+        if !self.first.is_empty() {
+            let mut more = self.more.take().unwrap_or_default();
+            more.push(callback);
+            self.more.set(Some(more));
+            return;
+        }
+        match callback {
+            Callback::Wake(task) => self.first.set(task),
+            Callback::Call { function, context } => {
+                self.first.set(function);
+                self.first_context.set(context);
+            }
+        }
+    }
+
+    /// The first one, taken out.
+    #[inline]
+    fn take_first(&self) -> Option<Callback> {
+        let function = self.first.take()?;
+        Some(match self.first_context.take() {
+            None => Callback::Wake(function),
+            Some(context) => Callback::Call { function, context },
+        })
+    }
+
+    /// All of them, taken out.
+    #[inline]
+    pub fn take(&self) -> (Option<Callback>, Option<Box<Vec<Callback>>>) {
+        (self.take_first(), self.more.take())
+    }
+
+    /// A copy of all of them.
+    pub fn to_vec(&self) -> Vec<Callback> {
+        let mut all = Vec::new();
+        if let Some(function) = self.first.get() {
+            all.push(match self.first_context.get() {
+                None => Callback::Wake(function),
+                Some(context) => Callback::Call { function, context },
+            });
+        }
+        let more = self.more.take();
+        all.extend(more.iter().flat_map(|more| more.iter().cloned()));
+        self.more.set(more);
+        all
+    }
+
+    /// Keeps those that `keep` says yes to, and returns the others. `keep` runs no Python code.
+    pub fn retain(&self, mut keep: impl FnMut(&Callback) -> bool) -> Vec<Callback> {
+        let (first, more) = self.take();
+        let more = more.map(|more| *more).unwrap_or_default();
+        let (kept, removed): (Vec<_>, Vec<_>) = first.into_iter().chain(more).partition(|c| keep(c));
+        for callback in kept {
+            self.push(callback);
+        }
+        removed
+    }
+
+    /// Shows them to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: the collector runs no code that changes the list, which is only looked at here.
+        let more = unsafe { &*self.more.as_ptr() };
+        let more = more.iter().flat_map(|more| more.iter()).flat_map(|callback| match callback {
+            Callback::Wake(task) => [Some(task), None],
+            Callback::Call { function, context } => [Some(function), Some(context)],
+        });
+        let first = [self.first.as_ptr(), self.first_context.as_ptr()];
+        let all = first.into_iter().chain(more.flatten().map(Object::as_ptr));
+        for object in all.filter(|object| !object.is_null()) {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { visit(object, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
+    }
+}
+
+/// Hands all callbacks of a done future to its loop, in order. If the loop refuses one, it gets none
+/// of those behind it either, as in asyncio.
+#[inline]
+pub fn schedule_all(this: &Object) -> Result<()> {
+    let (first, more) = Future::of(this).callbacks().take();
+    if let Some(first) = first {
+        schedule(this, first)?;
+    }
+    if let Some(more) = more {
+        for callback in *more {
+            schedule(this, callback)?;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn schedule(this: &Object, callback: Callback) -> Result<()> {
+    let future = Future::of(this);
+    if let Some(event_loop) = future.fast_loop() {
+        event_loop.push(match callback {
+            Callback::Wake(task) => Job::Step(task),
+            Callback::Call { function, context } => {
+                Job::Callback { callback: function, future: this.clone(), context }
+            }
+        });
+        return Ok(());
+    }
+    let (function, context) = callback.as_pair()?;
+    call_soon(&future.event_loop().get_or_none(), &function, Some(this), &context)
+}
+
+/// `event_loop.call_soon(function[, argument], context=context)`, by name.
+pub fn call_soon(
+    event_loop: &Object,
+    function: &Object,
+    argument: Option<&Object>,
+    context: &Object,
+) -> Result<()> {
+    let globals = globals();
+    let (name, keywords) = (&globals.names.call_soon, Some(&globals.keywords.context));
+    let (event_loop, function) = (event_loop.as_ptr(), function.as_ptr());
+    match argument {
+        None => {
+            let arguments = [event_loop, function, context.as_ptr()];
+            call_method_keywords(name, &arguments, 1, keywords)?;
+        }
+        Some(argument) => {
+            let arguments = [event_loop, function, argument.as_ptr(), context.as_ptr()];
+            call_method_keywords(name, &arguments, 1, keywords)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a callback, or hands it to the loop at once if the future is done.
+#[inline]
+pub fn add(this: &Object, callback: Callback) -> Result<()> {
+    let future = Future::of(this);
+    if future.state() == PENDING {
+        future.callbacks().push(callback);
+        Ok(())
+    } else {
+        schedule(this, callback)
+    }
+}

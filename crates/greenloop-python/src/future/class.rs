@@ -1,0 +1,447 @@
+//! The class `Future` as Python sees it: its methods and attributes, most of which `Task` shares.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::callbacks::{Callback, add};
+use super::{CANCELLED, FINISHED, Future, PENDING, invalid_state, iterate};
+use crate::handle::{boolean, initialise_with};
+use crate::interop::{
+    Arguments, ClassBuilder, Getter, Object, Raised, Result, Setter, attribute, call_function,
+    fast, globals, noargs, one, raise, raise_object, trap,
+};
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let [event_loop] = arguments.bind(c"Future", [&globals().names.loop_], 0, 0)?;
+    let future = Future::of(this);
+    if cfg!(Py_3_15) && !future.event_loop.is_empty() {
+        // SAFETY: RuntimeError is always valid.
+        let class = unsafe { ffi::PyExc_RuntimeError };
+        return Err(raise(class, c"Future object is already initialized"));
+    }
+    future.initialise(event_loop)
+}
+
+fn result(this: &Object) -> Result<Object> {
+    let future = Future::of(this);
+    if future.event_loop.is_empty() {
+        return Err(invalid_state(c"Future object is not initialized."));
+    }
+    future.outcome()
+}
+
+fn exception(this: &Object) -> Result<Object> {
+    let future = Future::of(this);
+    if future.event_loop.is_empty() {
+        return Err(invalid_state(c"Future object is not initialized."));
+    }
+    match future.state.get() {
+        CANCELLED => Err(raise_object(&future.make_cancelled_error()?)),
+        FINISHED => {
+            future.log_traceback.set(false);
+            Ok(future.exception.get_or_none())
+        }
+        _ => Err(invalid_state(c"Exception is not set.")),
+    }
+}
+
+fn set_result(this: &Object, result: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    Future::finish(this, result.clone())?;
+    Ok(Object::none())
+}
+
+fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
+    let future = Future::of(this);
+    future.ensure_initialised()?;
+    future.ensure_pending()?;
+    // SAFETY: all objects are valid.
+    unsafe {
+        let exception = if ffi::PyExceptionClass_Check(exception.as_ptr()) != 0 {
+            let instance = call_function(exception, &[])?;
+            // The constructor is user code, which may have finished the future.
+            future.ensure_pending()?;
+            instance
+        } else {
+            exception.clone()
+        };
+        if ffi::PyExceptionInstance_Check(exception.as_ptr()) == 0 {
+            return Err(raise(ffi::PyExc_TypeError, c"invalid exception object"));
+        }
+        let stop_iteration = ffi::PyExc_StopIteration;
+        Future::fail(this, without_stop_iteration(exception, stop_iteration)?)?;
+    }
+    Ok(Object::none())
+}
+
+/// `StopIteration` cannot be raised into a coroutine. Since 3.12 it is wrapped, before it was refused.
+fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Result<Object> {
+    // SAFETY: both are valid objects.
+    let stops = unsafe {
+        if cfg!(Py_3_12) {
+            ffi::PyObject_IsInstance(exception.as_ptr(), class) == 1
+        } else {
+            exception.is_exactly(class.cast())
+        }
+    };
+    if !stops {
+        return Ok(exception);
+    }
+    let text = c"StopIteration interacts badly with generators and cannot be raised into a Future";
+    if cfg!(not(Py_3_12)) {
+        // SAFETY: TypeError is always valid.
+        return Err(raise(unsafe { ffi::PyExc_TypeError }, text));
+    }
+    // SAFETY: RuntimeError is always valid; both setters take over a reference.
+    unsafe {
+        let wrapper = crate::interop::fetch(raise(ffi::PyExc_RuntimeError, text));
+        ffi::PyException_SetCause(wrapper.as_ptr(), exception.clone().into_ptr());
+        ffi::PyException_SetContext(wrapper.as_ptr(), exception.into_ptr());
+        Ok(wrapper)
+    }
+}
+
+fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let name = c"add_done_callback";
+    let globals = globals();
+    let [function, context] =
+        arguments.bind(name, [&globals.names.callback, &globals.names.context], 1, 1)?;
+    if Future::of(this).event_loop.is_empty() {
+        // SAFETY: RuntimeError is always valid.
+        let class = unsafe { ffi::PyExc_RuntimeError };
+        return Err(raise(class, c"uninitialized Future object"));
+    }
+    let context = match context {
+        Some(context) if !context.is_none() => context.clone(),
+        // SAFETY: returns a new reference or NULL with an exception set.
+        _ => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
+    };
+    let function = function.cloned().unwrap_or_else(Object::none);
+    add(this, Callback::Call { function, context })?;
+    Ok(Object::none())
+}
+
+/// Comparing runs user code, which may do anything to the future. So all are compared first, on a
+/// copy, and then those that were equal and are still there are removed.
+fn remove_done_callback(this: &Object, function: &Object) -> Result<Object> {
+    let future = Future::of(this);
+    future.ensure_initialised()?;
+    let mut equal = Vec::new();
+    for callback in future.callbacks.to_vec() {
+        let (candidate, _) = callback.as_pair()?;
+        // SAFETY: both are valid objects.
+        let answer = unsafe {
+            ffi::PyObject_RichCompareBool(candidate.as_ptr(), function.as_ptr(), ffi::Py_EQ)
+        };
+        match answer {
+            -1 => return Err(Raised),
+            0 => {}
+            _ => equal.push(callback),
+        }
+    }
+    let removed = future.callbacks.retain(|callback| !equal.iter().any(|one| same(one, callback)));
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(removed.len())) }
+}
+
+fn same(one: &Callback, other: &Callback) -> bool {
+    match (one, other) {
+        (Callback::Wake(one), Callback::Wake(other)) => one.is(other.as_ptr()),
+        (
+            Callback::Call { function, context },
+            Callback::Call { function: other, context: other_context },
+        ) => function.is(other.as_ptr()) && context.is(other_context.as_ptr()),
+        _ => false,
+    }
+}
+
+/// The `msg` of a `cancel` call.
+pub fn parse_message<'a>(arguments: &Arguments<'a>) -> Result<Option<&'a Object>> {
+    let [message] = arguments.bind(c"cancel", [&globals().names.msg], 1, 0)?;
+    Ok(message)
+}
+
+fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let message = parse_message(&arguments)?;
+    Future::of(this).ensure_initialised()?;
+    Ok(boolean(Future::cancel(this, message)?))
+}
+
+fn cancelled(this: &Object) -> Result<Object> {
+    Ok(boolean(Future::of(this).state.get() == CANCELLED))
+}
+
+fn done(this: &Object) -> Result<Object> {
+    Ok(boolean(Future::of(this).state.get() != PENDING))
+}
+
+fn get_loop(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    Ok(Future::of(this).event_loop.get_or_none())
+}
+
+fn make_cancelled_error(this: &Object) -> Result<Object> {
+    Future::of(this).make_cancelled_error()
+}
+
+fn attribute_state(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    let text = match Future::of(this).state.get() {
+        PENDING => c"PENDING",
+        CANCELLED => c"CANCELLED",
+        _ => c"FINISHED",
+    };
+    // SAFETY: the text is valid UTF-8 and ends with a NUL.
+    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(text.as_ptr())) }
+}
+
+fn attribute_blocking(this: &Object) -> Result<Object> {
+    Ok(boolean(Future::of(this).blocking.get()))
+}
+
+fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
+    Future::of(this).ensure_initialised()?;
+    let value = value.ok_or_else(cannot_delete)?.is_true()?;
+    Future::of(this).blocking.set(value);
+    Ok(())
+}
+
+fn attribute_log_traceback(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    Ok(boolean(Future::of(this).log_traceback.get()))
+}
+
+fn set_log_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
+    if value.ok_or_else(cannot_delete)?.is_true()? {
+        // SAFETY: ValueError is always valid.
+        let class = unsafe { ffi::PyExc_ValueError };
+        return Err(raise(class, c"_log_traceback can only be set to False"));
+    }
+    Future::of(this).log_traceback.set(false);
+    Ok(())
+}
+
+/// Refuses to delete an attribute that is always there.
+pub fn cannot_delete() -> Raised {
+    // SAFETY: AttributeError is always valid.
+    raise(unsafe { ffi::PyExc_AttributeError }, c"cannot delete attribute")
+}
+
+fn attribute_loop(this: &Object) -> Result<Object> {
+    Ok(Future::of(this).event_loop.get_or_none())
+}
+
+fn attribute_callbacks(this: &Object) -> Result<Object> {
+    let future = Future::of(this);
+    future.ensure_initialised()?;
+    if future.callbacks.is_empty() {
+        return Ok(Object::none());
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let list = PyList::empty(py);
+    for callback in future.callbacks.to_vec() {
+        let (function, context) = callback.as_pair()?;
+        list.append(PyTuple::new(py, [function.bound(py), context.bound(py)])?)?;
+    }
+    Ok(list.into_any().into())
+}
+
+fn attribute_result(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    Ok(Future::of(this).result.get_or_none())
+}
+
+fn attribute_exception(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    Ok(Future::of(this).exception.get_or_none())
+}
+
+fn attribute_source_traceback(this: &Object) -> Result<Object> {
+    Ok(Future::of(this).source_traceback.get_or_none())
+}
+
+fn attribute_cancel_message(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    Ok(Future::of(this).cancel_message.get_or_none())
+}
+
+fn set_cancel_message(this: &Object, value: Option<&Object>) -> Result<()> {
+    Future::of(this).ensure_initialised()?;
+    let value = value.ok_or_else(cannot_delete)?;
+    Future::of(this).cancel_message.set(value.clone());
+    Ok(())
+}
+
+#[cfg(Py_3_14)]
+fn attribute_awaited_by(this: &Object) -> Result<Object> {
+    crate::task::awaited_by(this)
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid future.
+        let this = unsafe { Object::from_borrowed(this) };
+        Future::of(&this).ensure_initialised()?;
+        call_function(&globals().asyncio.future_repr, &[this.as_ptr()])
+    })
+}
+
+/// The methods that `Future` and `Task` share.
+pub fn future_methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        noargs!(c"result", result, c"Return the result, or raise the exception, of a future that is done."),
+        noargs!(c"exception", exception, c"Return the exception of a future that is done, or None."),
+        fast!(c"add_done_callback", add_done_callback, c"Call fn(future), in a context, in the turn after the future is done."),
+        one!(c"remove_done_callback", remove_done_callback, c"Remove all callbacks equal to fn; return their number."),
+        noargs!(c"cancelled", cancelled, c"Return whether the future was cancelled."),
+        noargs!(c"done", done, c"Return whether the future has a result or an exception, or was cancelled."),
+        noargs!(c"get_loop", get_loop, c"Return the event loop the future is bound to."),
+        noargs!(c"_make_cancelled_error", make_cancelled_error, c"Return the CancelledError to raise for a cancelled future."),
+    ]
+}
+
+/// The attributes that `Future` and `Task` share.
+pub fn future_attributes() -> Vec<(&'static CStr, Getter, Option<Setter>)> {
+    vec![
+        attribute!(c"_state", attribute_state),
+        attribute!(c"_asyncio_future_blocking", attribute_blocking, set_blocking),
+        attribute!(c"_log_traceback", attribute_log_traceback, set_log_traceback),
+        attribute!(c"_loop", attribute_loop),
+        attribute!(c"_callbacks", attribute_callbacks),
+        attribute!(c"_result", attribute_result),
+        attribute!(c"_exception", attribute_exception),
+        attribute!(c"_source_traceback", attribute_source_traceback),
+        attribute!(c"_cancel_message", attribute_cancel_message, set_cancel_message),
+        #[cfg(Py_3_14)]
+        attribute!(c"_asyncio_awaited_by", attribute_awaited_by),
+    ]
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a future, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a future that is about to die.
+    let this = unsafe { Object::from_borrowed(this) };
+    Future::finalise(&this);
+}
+
+unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead future. The finaliser may bring it back to life.
+    // The base's deallocation clears the base, frees the block and lets go of a heap class.
+    unsafe {
+        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        (*this.cast::<Future>()).clear();
+        deallocate_base(this, globals().asyncio.future.as_ptr().cast());
+    }
+}
+
+/// Ends a deallocation with that of the base class.
+///
+/// # Safety
+/// Called last in a `tp_dealloc`, with the class of `_asyncio` that the object's class derives from.
+pub unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) {
+    // SAFETY: the base takes an object that is untracked and finalised already; on 3.11, where it is
+    // a static class, it does not let go of the object's own class.
+    unsafe {
+        let class = ffi::Py_TYPE(this);
+        let static_base = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0;
+        if let Some(deallocate) = (*base).tp_dealloc {
+            deallocate(this);
+        }
+        if static_base {
+            ffi::Py_DECREF(class.cast());
+        }
+    }
+}
+
+/// Shows the base's fields, among them the instance's `__dict__`, to the garbage collector.
+///
+/// # Safety
+/// Called from a `tp_traverse` with the arguments it was given, and the class of `_asyncio` that the
+/// object's class derives from.
+pub unsafe fn traverse_base(
+    this: *mut ffi::PyObject,
+    base: *mut ffi::PyTypeObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: passed on from the caller. A heap class's traverse visits the object's class itself.
+    unsafe {
+        if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
+            let stop = visit(ffi::Py_TYPE(this).cast(), arg);
+            if stop != 0 {
+                return stop;
+            }
+        }
+        (*base).tp_traverse.map_or(0, |traverse| traverse(this, visit, arg))
+    }
+}
+
+/// Clears the base's fields.
+///
+/// # Safety
+/// Called from a `tp_clear`, with the class of `_asyncio` that the object's class derives from.
+pub unsafe fn clear_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) -> c_int {
+    // SAFETY: passed on from the caller.
+    unsafe { (*base).tp_clear.map_or(0, |clear| clear(this)) }
+}
+
+unsafe extern "C" fn traverse(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on a future, with its own visitor.
+    unsafe {
+        match (*this.cast::<Future>()).visit(visit, arg) {
+            0 => traverse_base(this, globals().asyncio.future.as_ptr().cast(), visit, arg),
+            stop => stop,
+        }
+    }
+}
+
+unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on a future.
+    unsafe {
+        (*this.cast::<Future>()).clear();
+        clear_base(this, globals().asyncio.future.as_ptr().cast())
+    }
+}
+
+/// Makes the class `Future`.
+pub fn make_class() -> Result<Object> {
+    let mut methods = future_methods();
+    methods.extend([
+        one!(c"set_result", set_result, c"Finish the future with a result."),
+        one!(c"set_exception", set_exception, c"Finish the future with an exception, an instance or a class."),
+        fast!(c"cancel", cancel, c"Cancel the future and return True, or return False if it is done."),
+    ]);
+    ClassBuilder::new::<Future>(c"greenloop.Future")
+        .subclassable()
+        .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
+        .slot(ffi::Py_am_await, iterate as *mut c_void)
+        .methods(methods)
+        .attributes(future_attributes())
+        .build(Some(&globals().asyncio.future))
+}

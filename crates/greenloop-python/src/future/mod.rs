@@ -1,0 +1,385 @@
+//! `Future`, and the half of `Task` that is a future.
+//!
+//! ```text
+//!                 1 set_result / set_exception
+//!     ┌─────────┐ ────────────────────────────► FINISHED
+//!     │ PENDING │
+//!     └─────────┘ ────────────────────────────► CANCELLED
+//!                 2 cancel
+//! ```
+//! Either way the callbacks are handed to the loop and forgotten.
+//!
+//! Our classes are subtypes of `_asyncio.Future` and `_asyncio.Task`, so that `isinstance` holds, but
+//! no field of theirs is used: the base's `__init__` never runs and every inherited name that would
+//! read its state is overridden (see the decision record on subtyping). Our fields stand behind the
+//! largest base of any supported version, so that one struct serves both classes.
+
+mod callbacks;
+mod class;
+mod iterator;
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::event_loop::EventLoop;
+use crate::interop::{
+    Object, Raised, Result, Slot, call_function, call_method, globals, raise, raise_object, report_unraisable,
+};
+
+pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
+pub use class::{
+    cannot_delete, clear_base, deallocate_base, future_attributes, future_methods, make_class,
+    parse_message, traverse_base,
+};
+pub use iterator::make_class as make_iterator_class;
+pub use iterator::iterate;
+
+/// The room left for the base class's own struct, which is unused: that of `_asyncio.Task` of 3.11.
+pub const BASE_SIZE: usize = 176;
+
+/// Neither set nor cancelled yet.
+pub const PENDING: u8 = 0;
+/// Cancelled; there is no result.
+pub const CANCELLED: u8 = 1;
+/// There is a result or an exception.
+pub const FINISHED: u8 = 2;
+
+/// The C struct of `Future`, and the beginning of `Task`'s. All zeroes is a future that was never
+/// initialised: its `event_loop` is empty.
+#[repr(C)]
+pub struct Future {
+    base: [u8; BASE_SIZE],
+    event_loop: Slot,
+    /// The loop's native part, or null if it is not one of ours. Valid as long as `event_loop` is.
+    native_loop: Cell<*const EventLoop>,
+    result: Slot,
+    exception: Slot,
+    /// The traceback the exception had when it was set, put back each time it is raised.
+    exception_traceback: Slot,
+    source_traceback: Slot,
+    cancel_message: Slot,
+    /// The `CancelledError` that ended a task, raised once to whoever asks first.
+    cancelled_error: Slot,
+    callbacks: Callbacks,
+    /// `PENDING`, `CANCELLED` or `FINISHED`.
+    state: Cell<u8>,
+    /// Set when an exception is set, cleared when somebody sees it: whether its loss is reported.
+    log_traceback: Cell<bool>,
+    /// `_asyncio_future_blocking`: set by `await`, cleared by the task that received the future, so
+    /// that a task can tell `await future` from a stray `yield future`.
+    blocking: Cell<bool>,
+}
+
+impl Future {
+    /// The struct behind a `Future` or `Task` of ours.
+    #[inline]
+    pub fn of(object: &Object) -> &Self {
+        // SAFETY: the callers pass instances of our two classes only: receivers of methods, objects
+        // that were tested with `is_native`, and what our own structs hold.
+        unsafe { &*object.as_ptr().cast::<Self>() }
+    }
+
+    /// Whether `object` is exactly a `Future` or `Task` of ours. A subclass may override anything and
+    /// is therefore treated as foreign.
+    #[inline]
+    pub fn is_native(object: &Object) -> bool {
+        let classes = &globals().classes;
+        object.is_exactly(classes.future.as_ptr()) || object.is_exactly(classes.task.as_ptr())
+    }
+
+    /// A pending future on a loop of ours.
+    #[inline]
+    pub fn create(event_loop: &Object, native: &EventLoop) -> Result<Object> {
+        let class = globals().classes.future.as_ptr();
+        // SAFETY: the class has the generic allocator, which zeroes.
+        let object = unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class, 0))? };
+        Future::of(&object).attach(event_loop, native);
+        if native.debug() {
+            Future::of(&object).remember_source()?;
+        }
+        Ok(object)
+    }
+
+    /// Binds a fresh future to a loop of ours.
+    #[inline]
+    pub fn attach(&self, event_loop: &Object, native: &EventLoop) {
+        self.event_loop.set(event_loop.clone());
+        self.native_loop.set(native);
+    }
+
+    /// `Future.__init__`: binds the future to `event_loop`, or to the current one.
+    pub fn initialise(&self, event_loop: Option<&Object>) -> Result<()> {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        drop(self.callbacks.take());
+        self.state.set(PENDING);
+        self.log_traceback.set(false);
+        self.blocking.set(false);
+        let event_loop = match event_loop {
+            Some(event_loop) if !event_loop.is_none() => event_loop.clone(),
+            _ => call_function(&globals().asyncio.get_event_loop, &[])?,
+        };
+        let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
+        self.event_loop.set(event_loop.clone());
+        self.native_loop.set(native);
+        if call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()? {
+            self.remember_source()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps where the future was created, for debug mode's messages.
+    pub fn remember_source(&self) -> Result<()> {
+        // SAFETY: may be asked at any time.
+        if unsafe { ffi::Py_IsInitialized() } != 0 {
+            self.source_traceback.set(call_function(&globals().asyncio.extract_stack, &[])?);
+        }
+        Ok(())
+    }
+
+    /// The loop, if it is one of ours and its ready queue may be used.
+    #[inline]
+    pub fn fast_loop(&self) -> Option<&EventLoop> {
+        // SAFETY: `event_loop` keeps the loop alive as long as the future is bound to it.
+        unsafe { self.native_loop.get().as_ref() }.filter(|native| native.is_fast())
+    }
+
+    /// The loop as an object, borrowed, for comparing.
+    #[inline]
+    pub fn event_loop(&self) -> &Slot {
+        &self.event_loop
+    }
+
+    /// `PENDING`, `CANCELLED` or `FINISHED`.
+    #[inline]
+    pub const fn state(&self) -> u8 {
+        self.state.get()
+    }
+
+    /// Whether `await` has announced that the future is about to be yielded to a task.
+    #[inline]
+    pub const fn blocking(&self) -> &Cell<bool> {
+        &self.blocking
+    }
+
+    /// What is to be called when the future is done.
+    pub const fn callbacks(&self) -> &Callbacks {
+        &self.callbacks
+    }
+
+    /// Whether the loss of the exception is to be reported.
+    pub const fn log_traceback(&self) -> &Cell<bool> {
+        &self.log_traceback
+    }
+
+    /// The message of the last `cancel`.
+    pub const fn cancel_message(&self) -> &Slot {
+        &self.cancel_message
+    }
+
+    /// Keeps the `CancelledError` that ended a task.
+    pub fn set_cancelled_error(&self, error: Object) {
+        self.cancelled_error.set(error);
+    }
+
+    fn ensure_initialised(&self) -> Result<()> {
+        if self.event_loop.is_empty() {
+            // SAFETY: RuntimeError is always valid.
+            let class = unsafe { ffi::PyExc_RuntimeError };
+            return Err(raise(class, c"Future object is not initialized."));
+        }
+        Ok(())
+    }
+
+    fn ensure_pending(&self) -> Result<()> {
+        if self.state.get() != PENDING {
+            return Err(invalid_state(c"invalid state"));
+        }
+        Ok(())
+    }
+
+    /// The result or the exception, as `result()` gives it.
+    #[inline]
+    pub fn outcome(&self) -> Result<Object> {
+        match self.state.get() {
+            FINISHED => {
+                self.log_traceback.set(false);
+                match self.exception.get() {
+                    None => Ok(self.result.get_or_none()),
+                    Some(exception) => Err(raise_object(&self.with_own_traceback(exception)?)),
+                }
+            }
+            CANCELLED => Err(raise_object(&self.make_cancelled_error()?)),
+            _ => Err(invalid_state(c"Result is not set.")),
+        }
+    }
+
+    /// The exception that waiters have thrown into them: a cancellation's too. `None` for a result.
+    pub fn failure(&self) -> Result<Option<Object>> {
+        match self.state.get() {
+            CANCELLED => self.make_cancelled_error().map(Some),
+            _ => {
+                self.log_traceback.set(false);
+                self.exception.get().map(|exception| self.with_own_traceback(exception)).transpose()
+            }
+        }
+    }
+
+    /// Puts back the traceback that the exception had when it was set: raising it again and again
+    /// would else make it longer each time.
+    fn with_own_traceback(&self, exception: Object) -> Result<Object> {
+        let traceback = self.exception_traceback.take().unwrap_or_else(Object::none);
+        // SAFETY: both are valid objects, the second a traceback or None.
+        let code = unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) };
+        if code == 0 { Ok(exception) } else { Err(Raised) }
+    }
+
+    /// The `CancelledError` for whoever asks: the original one the first time.
+    pub fn make_cancelled_error(&self) -> Result<Object> {
+        if let Some(error) = self.cancelled_error.take() {
+            return Ok(error);
+        }
+        let class = &globals().asyncio.cancelled_error;
+        match self.cancel_message.get().filter(|message| !message.is_none()) {
+            Some(message) => call_function(class, &[message.as_ptr()]),
+            None => call_function(class, &[]),
+        }
+    }
+
+    /// `this.set_result(result)`.
+    #[inline]
+    pub fn finish(this: &Object, result: Object) -> Result<()> {
+        let future = Self::of(this);
+        future.ensure_pending()?;
+        future.result.set(result);
+        future.state.set(FINISHED);
+        callbacks::schedule_all(this)
+    }
+
+    /// `this.set_exception(exception)`, for an exception instance.
+    pub fn fail(this: &Object, exception: Object) -> Result<()> {
+        let future = Self::of(this);
+        future.ensure_pending()?;
+        // SAFETY: `exception` is an exception instance; the result is a new reference or null.
+        let traceback = unsafe { ffi::PyException_GetTraceback(exception.as_ptr()) };
+        // SAFETY: as above.
+        let traceback = (!traceback.is_null()).then(|| unsafe { Object::from_owned(traceback) });
+        future.exception_traceback.set_optional(traceback);
+        future.exception.set(exception);
+        future.state.set(FINISHED);
+        callbacks::schedule_all(this)?;
+        future.log_traceback.set(true);
+        Ok(())
+    }
+
+    /// `this.cancel(message)` of a plain future, and the end of a cancelled task.
+    pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
+        let future = Self::of(this);
+        future.log_traceback.set(false);
+        if future.state.get() != PENDING {
+            return Ok(false);
+        }
+        future.state.set(CANCELLED);
+        future.cancel_message.set_optional(message.cloned());
+        callbacks::schedule_all(this)?;
+        Ok(true)
+    }
+
+    /// Reports an exception that nobody asked for, when the future dies.
+    pub fn finalise(this: &Object) {
+        let future = Self::of(this);
+        if !future.log_traceback.replace(false) {
+            return;
+        }
+        let Some(exception) = future.exception.get() else { return };
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let name = this.bound(py).get_type();
+        let name = name.name().map_or_else(|_| "Future".into(), |name| name.to_string());
+        report(
+            this,
+            &format!("{name} exception was never retrieved"),
+            &[(&globals().names.exception, &exception), (&globals().names.future, this)],
+        );
+    }
+
+    /// Shows what the future holds to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.callbacks.visit(visit, arg) }
+    }
+
+    /// Lets go of everything.
+    pub fn clear(&self) {
+        self.native_loop.set(std::ptr::null());
+        for slot in self.slots() {
+            slot.clear();
+        }
+        drop(self.callbacks.take());
+    }
+
+    const fn slots(&self) -> [&Slot; 7] {
+        [
+            &self.event_loop,
+            &self.result,
+            &self.exception,
+            &self.exception_traceback,
+            &self.source_traceback,
+            &self.cancel_message,
+            &self.cancelled_error,
+        ]
+    }
+}
+
+/// The loop of a future of any class of ours, subclasses included.
+pub fn event_loop_of(future: &Object) -> Object {
+    Future::of(future).event_loop.get_or_none()
+}
+
+/// Raises `asyncio.InvalidStateError`.
+pub fn invalid_state(text: &std::ffi::CStr) -> Raised {
+    raise(globals().asyncio.invalid_state_error.as_ptr(), text)
+}
+
+/// Tells the loop's exception handler about a future that dies. Runs in a finaliser: an exception
+/// that is set stays set, and one that is raised here goes to `sys.unraisablehook`.
+pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let pending = PyErr::take(py);
+    let names = &globals().names;
+    let tell = || -> Result<()> {
+        let context = PyDict::new(py);
+        context.set_item(names.message.bound(py), message)?;
+        for (name, value) in details {
+            context.set_item(name.bound(py), value.bound(py))?;
+        }
+        if let Some(traceback) = Future::of(this).source_traceback.get() {
+            context.set_item(names.source_traceback.bound(py), traceback.bound(py))?;
+        }
+        let event_loop = event_loop_of(this);
+        call_method(&names.call_exception_handler, &[event_loop.as_ptr(), context.as_ptr()])?;
+        Ok(())
+    };
+    if let Err(raised) = tell() {
+        report_unraisable(raised, this.as_ptr());
+    }
+    if let Some(pending) = pending {
+        pending.restore(py);
+    }
+}

@@ -1,0 +1,209 @@
+//! Calling Python, and reading the arguments that Python calls us with.
+
+use std::ffi::CStr;
+use std::slice;
+
+use pyo3::ffi;
+
+use super::error::{Raised, Result, raise};
+use super::object::Object;
+
+/// `function(*arguments)`.
+pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
+    // SAFETY: the function and, by the callers' duty, each argument are valid for the call.
+    unsafe {
+        Object::from_returned(ffi::PyObject_Vectorcall(
+            function.as_ptr(),
+            arguments.as_ptr(),
+            arguments.len(),
+            std::ptr::null_mut(),
+        ))
+    }
+}
+
+/// `receiver.name(*arguments)`, where the receiver is the first of `arguments`.
+pub fn call_method(name: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
+    call_method_keywords(name, arguments, 0, None)
+}
+
+/// `receiver.name(*arguments, **keywords)`: the last `keywords` arguments are named by `names`.
+pub fn call_method_keywords(
+    name: &Object,
+    arguments: &[*mut ffi::PyObject],
+    keywords: usize,
+    names: Option<&Object>,
+) -> Result<Object> {
+    // SAFETY: as in `call_function`; `names` is a tuple of as many strings as there are keywords.
+    unsafe {
+        Object::from_returned(ffi::PyObject_VectorcallMethod(
+            name.as_ptr(),
+            arguments.as_ptr(),
+            arguments.len() - keywords,
+            names.map_or(std::ptr::null_mut(), Object::as_ptr),
+        ))
+    }
+}
+
+/// `context.run(callback, *arguments)`.
+///
+/// # Safety
+/// `arguments` points behind one free place, which the callee may use, to `count` valid objects.
+#[inline]
+pub unsafe fn call_with_context(
+    context: &Object,
+    callback: &Object,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+) -> Result<Object> {
+    // SAFETY: the caller keeps all objects valid; Enter and Exit are paired, and Exit of the context
+    // that was entered last cannot fail.
+    unsafe {
+        if ffi::PyContext_Enter(context.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        let result = ffi::PyObject_Vectorcall(
+            callback.as_ptr(),
+            arguments,
+            count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+            std::ptr::null_mut(),
+        );
+        if ffi::PyContext_Exit(context.as_ptr()) < 0 {
+            ffi::Py_XDECREF(result);
+            return Err(Raised);
+        }
+        Object::from_returned(result)
+    }
+}
+
+/// What a `METH_FASTCALL | METH_KEYWORDS` function is called with.
+#[derive(Clone, Copy)]
+pub struct Arguments<'a> {
+    positional: &'a [Object],
+    keywords: &'a [Object],
+    names: *mut ffi::PyObject,
+}
+
+impl<'a> Arguments<'a> {
+    /// Reads the three words of the calling convention.
+    ///
+    /// # Safety
+    /// They are what the interpreter passed, and `'a` ends with the call.
+    pub unsafe fn new(
+        values: *const *mut ffi::PyObject,
+        positional: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> Self {
+        // SAFETY: `values` holds the positional arguments, then one value for each name; an Object
+        // is a transparent pointer, seen here through a shared reference that never drops it.
+        unsafe {
+            let named = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names).cast_unsigned() };
+            let positional = positional.cast_unsigned();
+            if positional + named == 0 {
+                return Self { positional: &[], keywords: &[], names };
+            }
+            let all = slice::from_raw_parts(values.cast::<Object>(), positional + named);
+            let (positional, keywords) = all.split_at(positional);
+            Self { positional, keywords, names }
+        }
+    }
+
+    /// The positional arguments.
+    pub const fn positional(&self) -> &'a [Object] {
+        self.positional
+    }
+
+    /// Each keyword argument: its name and its value.
+    pub fn keywords(&self) -> impl Iterator<Item = (&'a Object, &'a Object)> + use<'a> {
+        let names = self.names;
+        self.keywords.iter().enumerate().map(move |(index, value)| {
+            // SAFETY: the tuple of names has an entry for each value and outlives the call.
+            let name = unsafe {
+                let items = &raw const (*names.cast::<ffi::PyTupleObject>()).ob_item;
+                &*items.cast::<Object>().add(index)
+            };
+            (name, value)
+        })
+    }
+
+    /// `receiver.name(...)` with these same arguments.
+    pub fn forward(&self, name: &Object, receiver: &Object) -> Result<Object> {
+        let all = [std::slice::from_ref(receiver), self.positional, self.keywords];
+        let all: Vec<_> = all.into_iter().flatten().map(Object::as_ptr).collect();
+        // SAFETY: `names` is null or the tuple of names, valid for the call.
+        let names = (!self.names.is_null()).then(|| unsafe { Object::from_borrowed(self.names) });
+        call_method_keywords(name, &all, self.keywords.len(), names.as_ref())
+    }
+
+    /// Distributes the arguments over named parameters, of which the first `positional` may be given
+    /// by place and the first `required` must be given.
+    pub fn bind<const N: usize>(
+        &self,
+        function: &CStr,
+        parameters: [&Object; N],
+        positional: usize,
+        required: usize,
+    ) -> Result<[Option<&'a Object>; N]> {
+        let mut bound = [None; N];
+        if self.positional.len() > positional {
+            return Err(type_error(&format!(
+                "{}() takes at most {positional} positional argument{} ({} given)",
+                function.to_string_lossy(),
+                if positional == 1 { "" } else { "s" },
+                self.positional.len()
+            )));
+        }
+        for (place, value) in bound.iter_mut().zip(self.positional) {
+            *place = Some(value);
+        }
+        for (name, value) in self.keywords() {
+            let Some(index) = parameters.iter().position(|parameter| same_string(parameter, name))
+            else {
+                return Err(type_error(&format!(
+                    "{}() got an unexpected keyword argument {}",
+                    function.to_string_lossy(),
+                    quoted(name)
+                )));
+            };
+            if bound[index].replace(value).is_some() {
+                return Err(type_error(&format!(
+                    "argument for {}() given by name ({}) and position ({})",
+                    function.to_string_lossy(),
+                    quoted(name),
+                    index + 1
+                )));
+            }
+        }
+        if let Some(missing) = bound[..required].iter().position(Option::is_none) {
+            return Err(type_error(&format!(
+                "{}() missing required argument {} (pos {})",
+                function.to_string_lossy(),
+                quoted(parameters[missing]),
+                missing + 1
+            )));
+        }
+        Ok(bound)
+    }
+}
+
+/// Whether two strings are equal. Names in source code are interned, so that the first test decides;
+/// some of C code are not, among them those of asyncio itself.
+pub fn same_string(left: &Object, right: &Object) -> bool {
+    // SAFETY: both are str objects: parameter names of ours and names of keyword arguments.
+    left.is(right.as_ptr()) || unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) == 0 }
+}
+
+fn quoted(name: &Object) -> String {
+    // SAFETY: the GIL is held.
+    let py = unsafe { pyo3::Python::assume_attached() };
+    format!("'{}'", name.bound(py))
+}
+
+/// Sets a `TypeError`.
+pub fn type_error(text: &str) -> Raised {
+    match std::ffi::CString::new(text) {
+        // SAFETY: TypeError is always valid.
+        Ok(text) => raise(unsafe { ffi::PyExc_TypeError }, &text),
+        // SAFETY: as above; a text with a NUL in it comes only from a name with a NUL in it.
+        Err(_) => raise(unsafe { ffi::PyExc_TypeError }, c"an argument's name contains a NUL"),
+    }
+}

@@ -1,0 +1,301 @@
+//! Building a heap type from a C struct, slots, methods and attributes.
+//!
+//! The function pointers that C calls are made by the macros `noargs!`, `one!`, `fast!` and
+//! `attribute!` from plain Rust functions of the form `fn(&Object, …) -> Result<Object>`; [`trap`]
+//! stands between the two, so that neither an error nor a panic is ever lost at the boundary.
+
+use std::any::Any;
+use std::ffi::{CStr, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use pyo3::ffi;
+
+use super::error::{Raised, Result};
+use super::object::Object;
+
+/// Runs a function's body for C: an error leaves the exception set and gives NULL, and a panic, which
+/// is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort.
+#[inline]
+pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(object)) => object.into_ptr(),
+        Ok(Err(Raised)) => ptr::null_mut(),
+        Err(panic) => {
+            report_panic(panic.as_ref());
+            ptr::null_mut()
+        }
+    }
+}
+
+/// As [`trap`], for slots that answer 0 or -1.
+#[inline]
+pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => 0,
+        Ok(Err(Raised)) => -1,
+        Err(panic) => {
+            report_panic(panic.as_ref());
+            -1
+        }
+    }
+}
+
+fn report_panic(panic: &(dyn Any + Send)) {
+    let reason = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    let text = format!("greenloop panicked, please report it: {reason}\0");
+    let text = CStr::from_bytes_until_nul(text.as_bytes()).unwrap_or(c"greenloop panicked");
+    // SAFETY: SystemError is always valid.
+    unsafe { ffi::PyErr_SetString(ffi::PyExc_SystemError, text.as_ptr()) };
+}
+
+/// A getter as C calls it.
+pub type Getter = unsafe extern "C" fn(*mut ffi::PyObject, *mut c_void) -> *mut ffi::PyObject;
+/// A setter as C calls it; the value is null when the attribute is deleted.
+pub type Setter = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut c_void) -> c_int;
+
+/// A method without arguments.
+pub const fn method_noargs(
+    name: &'static CStr,
+    call: ffi::PyCFunction,
+    doc: &'static CStr,
+) -> ffi::PyMethodDef {
+    ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunction: call },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: doc.as_ptr(),
+    }
+}
+
+/// A method with exactly one argument, given by place.
+pub const fn method_o(
+    name: &'static CStr,
+    call: ffi::PyCFunction,
+    doc: &'static CStr,
+) -> ffi::PyMethodDef {
+    ffi::PyMethodDef { ml_flags: ffi::METH_O, ..method_noargs(name, call, doc) }
+}
+
+/// A method with any arguments, called without a tuple being made of them.
+pub const fn method_fast(
+    name: &'static CStr,
+    call: ffi::PyCFunctionFastWithKeywords,
+    doc: &'static CStr,
+) -> ffi::PyMethodDef {
+    ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: doc.as_ptr(),
+    }
+}
+
+/// `noargs!("name", function, "doc")`: a method from `fn(&Object) -> Result<Object>`.
+macro_rules! noargs {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(
+            this: *mut pyo3::ffi::PyObject,
+            _: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes a valid object, borrowed for the call.
+            let this = unsafe { &*(&raw const this).cast::<$crate::interop::Object>() };
+            $crate::interop::trap(|| $function(this))
+        }
+        $crate::interop::method_noargs($name, call, $doc)
+    }};
+}
+
+/// `one!("name", function, "doc")`: a method from `fn(&Object, &Object) -> Result<Object>`.
+macro_rules! one {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(
+            this: *mut pyo3::ffi::PyObject,
+            argument: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes valid objects, borrowed for the call.
+            let (this, argument) = unsafe {
+                (
+                    &*(&raw const this).cast::<$crate::interop::Object>(),
+                    &*(&raw const argument).cast::<$crate::interop::Object>(),
+                )
+            };
+            $crate::interop::trap(|| $function(this, argument))
+        }
+        $crate::interop::method_o($name, call, $doc)
+    }};
+}
+
+/// `fast!("name", function, "doc")`: a method from `fn(&Object, Arguments) -> Result<Object>`.
+macro_rules! fast {
+    ($name:literal, $function:path, $doc:literal) => {{
+        unsafe extern "C" fn call(
+            this: *mut pyo3::ffi::PyObject,
+            values: *const *mut pyo3::ffi::PyObject,
+            positional: pyo3::ffi::Py_ssize_t,
+            names: *mut pyo3::ffi::PyObject,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes a valid object and the three words of its convention.
+            let (this, arguments) = unsafe {
+                (
+                    &*(&raw const this).cast::<$crate::interop::Object>(),
+                    $crate::interop::Arguments::new(values, positional, names),
+                )
+            };
+            $crate::interop::trap(|| $function(this, arguments))
+        }
+        $crate::interop::method_fast($name, call, $doc)
+    }};
+}
+
+/// `attribute!("name", getter)` or `attribute!("name", getter, setter)`, from functions
+/// `fn(&Object) -> Result<Object>` and `fn(&Object, Option<&Object>) -> Result<()>`, where `None`
+/// means that the attribute is deleted.
+macro_rules! attribute {
+    ($name:literal, $getter:path) => {
+        (
+            $name,
+            $crate::interop::attribute!(@get $getter) as $crate::interop::Getter,
+            None::<$crate::interop::Setter>,
+        )
+    };
+    ($name:literal, $getter:path, $setter:path) => {{
+        unsafe extern "C" fn set(
+            this: *mut pyo3::ffi::PyObject,
+            value: *mut pyo3::ffi::PyObject,
+            _: *mut std::ffi::c_void,
+        ) -> std::ffi::c_int {
+            // SAFETY: the interpreter passes a valid object, and a valid value or null: an
+            // `Option<&Object>` cannot be read off a nullable pointer, so it is tested first.
+            let (this, value) = unsafe {
+                (
+                    &*(&raw const this).cast::<$crate::interop::Object>(),
+                    (!value.is_null())
+                        .then(|| &*(&raw const value).cast::<$crate::interop::Object>()),
+                )
+            };
+            $crate::interop::trap_int(|| $setter(this, value))
+        }
+        (
+            $name,
+            $crate::interop::attribute!(@get $getter) as $crate::interop::Getter,
+            Some(set as $crate::interop::Setter),
+        )
+    }};
+    (@get $getter:path) => {{
+        unsafe extern "C" fn get(
+            this: *mut pyo3::ffi::PyObject,
+            _: *mut std::ffi::c_void,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes a valid object, borrowed for the call.
+            let this = unsafe { &*(&raw const this).cast::<$crate::interop::Object>() };
+            $crate::interop::trap(|| $getter(this))
+        }
+        get
+    }};
+}
+
+pub(crate) use {attribute, fast, noargs, one};
+
+/// Collects what a heap type is made of. Its tables live as long as the process, as the type does.
+pub struct ClassBuilder {
+    name: &'static CStr,
+    size: usize,
+    flags: u64,
+    slots: Vec<ffi::PyType_Slot>,
+}
+
+impl ClassBuilder {
+    /// A garbage collected class named `name` whose instances are laid out as `T`.
+    pub fn new<T>(name: &'static CStr) -> Self {
+        let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC;
+        Self { name, size: size_of::<T>(), flags, slots: Vec::new() }
+    }
+
+    /// Leaves garbage collection to the base class.
+    pub const fn collected_as_base(mut self) -> Self {
+        self.flags &= !ffi::Py_TPFLAGS_HAVE_GC;
+        self
+    }
+
+    /// Lets Python classes inherit from this one.
+    pub const fn subclassable(mut self) -> Self {
+        self.flags |= ffi::Py_TPFLAGS_BASETYPE;
+        self
+    }
+
+    /// Instances come from this crate only: calling the class raises.
+    pub const fn not_callable(mut self) -> Self {
+        self.flags |= ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+        self
+    }
+
+    /// Fills a slot, such as `Py_tp_dealloc`, with a function of the type C expects there.
+    pub fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
+        self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
+        self
+    }
+
+    /// The class's docstring.
+    pub fn doc(self, doc: &'static CStr) -> Self {
+        self.slot(ffi::Py_tp_doc, doc.as_ptr().cast_mut().cast())
+    }
+
+    /// The class's methods.
+    pub fn methods(self, mut methods: Vec<ffi::PyMethodDef>) -> Self {
+        methods.push(ffi::PyMethodDef::zeroed());
+        self.slot(ffi::Py_tp_methods, methods.leak().as_mut_ptr().cast())
+    }
+
+    /// The class's computed attributes.
+    pub fn attributes(self, attributes: Vec<(&'static CStr, Getter, Option<Setter>)>) -> Self {
+        let mut table: Vec<_> = attributes
+            .into_iter()
+            .map(|(name, get, set)| ffi::PyGetSetDef {
+                name: name.as_ptr(),
+                get: Some(get),
+                set,
+                doc: ptr::null(),
+                closure: ptr::null_mut(),
+            })
+            .collect();
+        table.push(ffi::PyGetSetDef::default());
+        self.slot(ffi::Py_tp_getset, table.leak().as_mut_ptr().cast())
+    }
+
+    /// The class's struct members, for what only the interpreter can read, such as weak references.
+    pub fn members(self, mut members: Vec<ffi::PyMemberDef>) -> Self {
+        members.push(ffi::PyMemberDef::default());
+        self.slot(ffi::Py_tp_members, members.leak().as_mut_ptr().cast())
+    }
+
+    /// Makes the class, below `base` or below `object`.
+    pub fn build(mut self, base: Option<&Object>) -> Result<Object> {
+        self.slots.push(ffi::PyType_Slot::default());
+        let slots = self.slots.leak();
+        let Ok(basicsize) = c_int::try_from(self.size) else {
+            return Err(super::call::type_error("the struct of a class is too large"));
+        };
+        let Ok(flags) = u32::try_from(self.flags) else {
+            return Err(super::call::type_error("a class has flags that a spec cannot carry"));
+        };
+        let mut spec = ffi::PyType_Spec {
+            name: self.name.as_ptr(),
+            basicsize,
+            itemsize: 0,
+            flags,
+            slots: slots.as_mut_ptr(),
+        };
+        // SAFETY: the spec is complete, and all tables it points to are leaked.
+        unsafe {
+            Object::from_returned(ffi::PyType_FromSpecWithBases(
+                &raw mut spec,
+                base.map_or(ptr::null_mut(), Object::as_ptr),
+            ))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Driving a coroutine: one `send` or `throw`, and what came of it.
+
+use std::ptr;
+
+use pyo3::ffi;
+
+use super::call::{call_function, call_method};
+use super::error::{Raised, Result, fetch, matches};
+use super::globals::globals;
+use super::object::Object;
+
+/// What a coroutine did with a `send` or a `throw`.
+pub enum Resumed {
+    /// It awaits something and yielded this.
+    Yielded(Object),
+    /// It returned this.
+    Returned(Object),
+    /// It raised; the exception is set.
+    Failed(Raised),
+}
+
+/// `coroutine.send(None)`.
+#[inline]
+pub fn resume(coroutine: &Object) -> Resumed {
+    let mut result = ptr::null_mut();
+    // SAFETY: both objects are valid. `PyIter_Send` fills `result` unless it fails.
+    unsafe {
+        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) {
+            ffi::PySendResult::PYGEN_NEXT => Resumed::Yielded(Object::from_owned(result)),
+            ffi::PySendResult::PYGEN_RETURN => Resumed::Returned(Object::from_owned(result)),
+            ffi::PySendResult::PYGEN_ERROR => Resumed::Failed(Raised),
+        }
+    }
+}
+
+/// `coroutine.throw(exception)`.
+pub fn throw(coroutine: &Object, exception: &Object) -> Resumed {
+    let names = &globals().names;
+    match call_method(&names.throw, &[coroutine.as_ptr(), exception.as_ptr()]) {
+        Ok(yielded) => Resumed::Yielded(yielded),
+        // SAFETY: StopIteration is always valid.
+        Err(Raised) if matches(unsafe { ffi::PyExc_StopIteration }) => {
+            match fetch(Raised).attribute(&names.value) {
+                Ok(value) => Resumed::Returned(value),
+                Err(raised) => Resumed::Failed(raised),
+            }
+        }
+        Err(raised) => Resumed::Failed(raised),
+    }
+}
+
+/// Whether a task can drive `object`: `asyncio.iscoroutine`, asked at once for what `async def` makes.
+pub fn is_coroutine(object: &Object) -> Result<bool> {
+    // SAFETY: `object` is valid.
+    if unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0 {
+        return Ok(true);
+    }
+    call_function(&globals().asyncio.iscoroutine, &[object.as_ptr()])?.is_true()
+}

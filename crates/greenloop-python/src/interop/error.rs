@@ -1,0 +1,103 @@
+//! Python exceptions on the hot path: the interpreter's own error indicator, and a token for "it is set".
+
+use std::ffi::CStr;
+
+use pyo3::{PyErr, Python, ffi};
+
+use super::object::Object;
+
+/// The interpreter's error indicator is set. Whoever gets this returns it or takes the exception
+/// with [`fetch`]; it carries nothing because the exception is already where the interpreter looks.
+#[derive(Debug)]
+#[must_use = "an exception is set and has to be returned, reported or fetched"]
+pub struct Raised;
+
+/// The result of something that may raise.
+pub type Result<T> = std::result::Result<T, Raised>;
+
+impl From<PyErr> for Raised {
+    fn from(error: PyErr) -> Self {
+        // SAFETY: the GIL is held in this crate's functions.
+        error.restore(unsafe { Python::assume_attached() });
+        Raised
+    }
+}
+
+impl From<Raised> for PyErr {
+    fn from(_: Raised) -> Self {
+        // SAFETY: the GIL is held in this crate's functions.
+        PyErr::fetch(unsafe { Python::assume_attached() })
+    }
+}
+
+/// Sets an exception of the given class with a plain text.
+pub fn raise(class: *mut ffi::PyObject, text: &CStr) -> Raised {
+    // SAFETY: `class` is an exception class and `text` ends with a NUL.
+    unsafe { ffi::PyErr_SetString(class, text.as_ptr()) };
+    Raised
+}
+
+/// Sets an exception instance.
+pub fn raise_object(exception: &Object) -> Raised {
+    // SAFETY: `exception` is a valid exception instance.
+    unsafe { ffi::PyErr_SetObject(ffi::Py_TYPE(exception.as_ptr()).cast(), exception.as_ptr()) };
+    Raised
+}
+
+/// Takes the exception that is set, with its traceback attached.
+#[cfg(Py_3_12)]
+pub fn fetch(_: Raised) -> Object {
+    // SAFETY: `Raised` says that an exception is set, so the result is a new reference.
+    unsafe { Object::from_owned(ffi::PyErr_GetRaisedException()) }
+}
+
+/// Takes the exception that is set, with its traceback attached.
+#[cfg(not(Py_3_12))]
+pub fn fetch(_: Raised) -> Object {
+    let (mut class, mut value, mut traceback) =
+        (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: an exception is set; after normalising, `value` is an instance that we own.
+    unsafe {
+        ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
+        ffi::PyErr_NormalizeException(&raw mut class, &raw mut value, &raw mut traceback);
+        if !traceback.is_null() {
+            ffi::PyException_SetTraceback(value, traceback);
+            ffi::Py_DECREF(traceback);
+        }
+        ffi::Py_XDECREF(class);
+        Object::from_owned(value)
+    }
+}
+
+/// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is.
+#[cfg(Py_3_12)]
+pub fn restore(exception: Object) -> Raised {
+    // SAFETY: the reference is given away.
+    unsafe { ffi::PyErr_SetRaisedException(exception.into_ptr()) };
+    Raised
+}
+
+/// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is.
+#[cfg(not(Py_3_12))]
+pub fn restore(exception: Object) -> Raised {
+    // SAFETY: all three references are given away.
+    unsafe {
+        let class: *mut ffi::PyObject = ffi::Py_TYPE(exception.as_ptr()).cast();
+        ffi::Py_INCREF(class);
+        let traceback = ffi::PyException_GetTraceback(exception.as_ptr());
+        ffi::PyErr_Restore(class, exception.into_ptr(), traceback);
+    }
+    Raised
+}
+
+/// Whether the exception that is set is an instance of `class`.
+pub fn matches(class: *mut ffi::PyObject) -> bool {
+    // SAFETY: an exception is set and `class` is an exception class.
+    unsafe { ffi::PyErr_ExceptionMatches(class) != 0 }
+}
+
+/// Hands the exception that is set to `sys.unraisablehook`, for places that cannot raise.
+pub fn report_unraisable(_: Raised, source: *mut ffi::PyObject) {
+    // SAFETY: an exception is set; `source` is a valid object or null.
+    unsafe { ffi::PyErr_WriteUnraisable(source) }
+}

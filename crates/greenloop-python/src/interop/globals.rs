@@ -1,0 +1,207 @@
+//! What is looked up once at import: interned names, parts of asyncio, and the classes of this crate.
+//!
+//! PyO3 refuses to import the module into a second interpreter, so one set for the process is enough.
+
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pyo3::{ffi, intern};
+
+use super::object::Object;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
+        /// Strings that are interned for attribute access and keyword arguments.
+        pub struct Names { $(pub $field: Object,)* }
+
+        impl Names {
+            fn new(py: Python<'_>) -> Self {
+                Self { $($field: PyString::intern(py, $text).into_any().into(),)* }
+            }
+        }
+    };
+}
+
+names! {
+    add_done_callback = "add_done_callback",
+    args = "args",
+    blocking = "_asyncio_future_blocking",
+    call_exception_handler = "call_exception_handler",
+    call_soon = "call_soon",
+    callback = "callback",
+    cancel = "cancel",
+    cancelled_flag = "_cancelled",
+    context = "context",
+    create_task_with_factory = "_create_task_with_factory",
+    coro = "coro",
+    delay = "delay",
+    eager_start = "eager_start",
+    exception = "exception",
+    file = "file",
+    future = "future",
+    get_debug = "get_debug",
+    get_loop = "get_loop",
+    handle = "handle",
+    is_running = "is_running",
+    limit = "limit",
+    loop_ = "loop",
+    loop_attribute = "_loop",
+    message = "message",
+    msg = "msg",
+    name = "name",
+    result = "result",
+    run = "_run",
+    source_traceback = "source_traceback",
+    task = "task",
+    throw = "throw",
+    time = "time",
+    timer_handle_cancelled = "_timer_handle_cancelled",
+    value = "value",
+    when = "when",
+}
+
+macro_rules! imports {
+    ($($(#[$meta:meta])* $field:ident = $module:literal . $name:literal,)*) => {
+        /// Functions and classes of the standard library.
+        pub struct Asyncio { $($(#[$meta])* pub $field: Object,)* }
+
+        impl Asyncio {
+            fn new(py: Python<'_>) -> PyResult<Self> {
+                Ok(Self { $($(#[$meta])* $field: py.import($module)?.getattr($name)?.into(),)* })
+            }
+        }
+    };
+}
+
+imports! {
+    cancelled_error = "asyncio.exceptions"."CancelledError",
+    invalid_state_error = "asyncio.exceptions"."InvalidStateError",
+    iscoroutine = "asyncio.coroutines"."iscoroutine",
+    iscoroutinefunction = "asyncio.coroutines"."iscoroutinefunction",
+    extract_stack = "asyncio.format_helpers"."extract_stack",
+    format_callback_source = "asyncio.format_helpers"."_format_callback_source",
+    get_event_loop = "asyncio.events"."get_event_loop",
+    future_repr = "asyncio.base_futures"."_future_repr",
+    task_repr = "asyncio.base_tasks"."_task_repr",
+    task_get_stack = "asyncio.base_tasks"."_task_get_stack",
+    task_print_stack = "asyncio.base_tasks"."_task_print_stack",
+    enter_task = "_asyncio"."_enter_task",
+    leave_task = "_asyncio"."_leave_task",
+    #[cfg(Py_3_14)]
+    register_task = "_asyncio"."_register_task",
+    #[cfg(Py_3_14)]
+    unregister_task = "_asyncio"."_unregister_task",
+    #[cfg(not(Py_3_14))]
+    current_tasks = "_asyncio"."_current_tasks",
+    #[cfg(Py_3_12)]
+    swap_current_task = "_asyncio"."_swap_current_task",
+    future = "_asyncio"."Future",
+    task = "_asyncio"."Task",
+}
+
+/// Tuples of keyword names for calls by the vectorcall convention.
+pub struct KeywordNames {
+    /// `("context",)`
+    pub context: Object,
+    /// `("msg",)`
+    pub msg: Object,
+}
+
+/// The classes this crate makes.
+#[derive(Default)]
+pub struct Classes {
+    pub stop_iteration: ClassCell,
+    pub handle: ClassCell,
+    pub timer_handle: ClassCell,
+    pub future: ClassCell,
+    pub future_iterator: ClassCell,
+    pub task: ClassCell,
+}
+
+/// A class, once it has been made.
+#[derive(Default)]
+pub struct ClassCell(OnceLock<ClassPointer>);
+
+struct ClassPointer(*mut ffi::PyTypeObject);
+
+// SAFETY: a class lives as long as the process and is used with the GIL held.
+unsafe impl Send for ClassPointer {}
+// SAFETY: as above.
+unsafe impl Sync for ClassPointer {}
+
+impl ClassCell {
+    /// Keeps the class for the rest of the process. A second call changes nothing.
+    pub fn set(&self, class: Object) {
+        let _ = self.0.get_or_init(|| ClassPointer(class.into_ptr().cast()));
+    }
+
+    /// The class as an object, once it has been made; `object` itself before.
+    pub fn object(&self) -> Object {
+        let class: *mut ffi::PyObject = self.as_ptr().cast();
+        let class = if class.is_null() { (&raw mut ffi::PyBaseObject_Type).cast() } else { class };
+        // SAFETY: both are valid classes.
+        unsafe { Object::from_borrowed(class) }
+    }
+
+    /// The class, or null before it is made, which no instance outlives to see.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut ffi::PyTypeObject {
+        self.0.get().map_or(std::ptr::null_mut(), |class| class.0)
+    }
+}
+
+/// All of it.
+pub struct Globals {
+    pub names: Names,
+    pub keywords: KeywordNames,
+    pub asyncio: Asyncio,
+    pub classes: Classes,
+    /// The empty tuple.
+    pub no_arguments: Object,
+    /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
+    pub create_task_takes_eager_start: bool,
+}
+
+// SAFETY: written once at import, and the objects are touched with the GIL held only.
+unsafe impl Send for Globals {}
+// SAFETY: as above.
+unsafe impl Sync for Globals {}
+
+static GLOBALS: OnceLock<Globals> = OnceLock::new();
+
+/// What [`initialise`] looked up.
+///
+/// # Panics
+/// Before [`initialise`], which module import runs before anything of this crate can be reached.
+#[inline]
+pub fn globals() -> &'static Globals {
+    GLOBALS.get().expect("the module's import fills this before anything else can run")
+}
+
+/// Looks everything up. Called once, by the module's import.
+pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
+    let keyword = |name: &Bound<'_, PyString>| -> PyResult<Object> {
+        Ok(pyo3::types::PyTuple::new(py, [name])?.into_any().into())
+    };
+    let globals = Globals {
+        names: Names::new(py),
+        keywords: KeywordNames {
+            context: keyword(intern!(py, "context"))?,
+            msg: keyword(intern!(py, "msg"))?,
+        },
+        asyncio: Asyncio::new(py)?,
+        classes: Classes::default(),
+        create_task_takes_eager_start: takes_keywords(py)?,
+        no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
+    };
+    Ok(GLOBALS.get_or_init(|| globals))
+}
+
+/// Whether `create_task(coro, **kwargs)` takes any keyword, as it does from 3.13.3 on.
+fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
+    const CO_VARKEYWORDS: u32 = 8;
+    let class = py.import("asyncio.base_events")?.getattr("BaseEventLoop")?;
+    let flags = class.getattr("create_task")?.getattr("__code__")?.getattr("co_flags")?;
+    Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
+}

@@ -1,0 +1,34 @@
+//! The edge to CPython: everything here talks to the C API so that the rest of the crate need not.
+//!
+//! Why not PyO3's own types on the hot path? A `Py<T>` looks up a thread-local counter whenever it
+//! is dropped, and a `#[pyclass]` has neither a freelist nor a base class whose size is known only at
+//! import. So hot types are plain C structs made of [`Slot`]s, and hot functions pass [`Object`]s.
+//! Cold code uses PyO3 as usual.
+//!
+//! One rule makes this sound: **every function of this crate is called with the GIL held**, which a
+//! build without the GIL cannot promise and therefore refuses to import.
+
+mod call;
+mod class;
+mod coroutine;
+mod error;
+mod freelist;
+mod gil_cell;
+mod globals;
+mod object;
+mod slot;
+mod stop_iteration;
+
+pub use call::{
+    Arguments, call_function, call_method, call_method_keywords, call_with_context, same_string, type_error,
+};
+pub use class::{ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int};
+pub(crate) use class::{attribute, fast, noargs, one};
+pub use coroutine::{Resumed, is_coroutine, resume, throw};
+pub use error::{Raised, Result, fetch, matches, raise, raise_object, report_unraisable, restore};
+pub use freelist::Freelist;
+pub use gil_cell::GilCell;
+pub use globals::{ClassCell, Globals, globals, initialise};
+pub use object::Object;
+pub use slot::Slot;
+pub use stop_iteration::{make_class as make_stop_iteration_class, set_stop_iteration};

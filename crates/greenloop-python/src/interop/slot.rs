@@ -1,0 +1,86 @@
+//! A field of a C struct that holds an object or nothing.
+//!
+//! A zeroed slot is an empty one, so that memory fresh from the interpreter's allocator is already a
+//! valid struct of slots. All operations take `&self` and leave the slot in its new state *before*
+//! an old value is dropped: dropping may run `__del__`, which may come back to this very slot.
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::ffi::c_void;
+use std::ptr;
+
+use pyo3::ffi;
+
+use super::object::Object;
+
+/// An optional strong reference.
+#[repr(transparent)]
+pub struct Slot(Cell<*mut ffi::PyObject>);
+
+impl Slot {
+    /// An empty slot.
+    pub const fn empty() -> Self {
+        Self(Cell::new(ptr::null_mut()))
+    }
+
+    /// The object, borrowed, or null: for comparing addresses and for C calls that take a borrow.
+    pub fn as_ptr(&self) -> *mut ffi::PyObject {
+        self.0.get()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.as_ptr().is_null()
+    }
+
+    /// A new reference to what is held.
+    pub fn get(&self) -> Option<Object> {
+        let pointer = self.as_ptr();
+        // SAFETY: what a slot holds is valid.
+        (!pointer.is_null()).then(|| unsafe { Object::from_borrowed(pointer) })
+    }
+
+    /// A new reference to what is held, or to `None`.
+    pub fn get_or_none(&self) -> Object {
+        self.get().unwrap_or_else(Object::none)
+    }
+
+    /// Empties the slot.
+    pub fn take(&self) -> Option<Object> {
+        let pointer = self.0.replace(ptr::null_mut());
+        // SAFETY: the reference the slot owned is now ours.
+        (!pointer.is_null()).then(|| unsafe { Object::from_owned(pointer) })
+    }
+
+    /// Empties the slot and drops what was in it.
+    pub fn clear(&self) {
+        drop(self.take());
+    }
+
+    /// Holds `value` from now on; the old value is dropped last.
+    pub fn set(&self, value: Object) {
+        let old = self.0.replace(value.into_ptr());
+        if !old.is_null() {
+            // SAFETY: the reference the slot owned is now ours.
+            drop(unsafe { Object::from_owned(old) });
+        }
+    }
+
+    /// Holds `value` or nothing from now on.
+    pub fn set_optional(&self, value: Option<Object>) {
+        match value {
+            Some(value) => self.set(value),
+            None => self.clear(),
+        }
+    }
+
+    /// Shows the object to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        let pointer = self.as_ptr();
+        // SAFETY: the caller passes the collector's own function and argument.
+        if pointer.is_null() { 0 } else { unsafe { visit(pointer, arg) } }
+    }
+}

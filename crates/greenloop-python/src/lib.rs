@@ -1,0 +1,65 @@
+//! `greenloop._native`: the scheduler of Greenloop as CPython sees it.
+//!
+//! This crate translates and decides nothing. What runs next is decided in `greenloop-core`; the
+//! operating system is asked in `greenloop-os`. A newcomer reads in this order:
+//!
+//! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
+//! - [`handle`]: a callback to be run;
+//! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
+//! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
+//!
+//! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
+
+mod event_loop;
+mod future;
+mod handle;
+mod interop;
+mod task;
+
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+
+use interop::{ClassCell, Globals, Object};
+
+/// The native part of Greenloop. Use the package `greenloop` instead.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    if cfg!(Py_GIL_DISABLED) {
+        return Err(pyo3::exceptions::PyImportError::new_err(
+            "greenloop needs the GIL and does not support free-threaded builds of Python yet; \
+             use a regular build, such as python3.14 instead of python3.14t",
+        ));
+    }
+    let globals = interop::initialise(py)?;
+    make_classes(globals)?;
+    let classes = &globals.classes;
+    for (name, class) in [
+        ("Handle", &classes.handle),
+        ("TimerHandle", &classes.timer_handle),
+        ("Future", &classes.future),
+        ("Task", &classes.task),
+    ] {
+        module.add(name, class.object().bound(py))?;
+    }
+    module.add_class::<event_loop::EventLoop>()?;
+    event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
+    module.add_function(wrap_pyfunction!(registered_tasks, module)?)
+}
+
+fn make_classes(globals: &Globals) -> interop::Result<()> {
+    let make = |cell: &ClassCell, class: interop::Result<Object>| class.map(|class| cell.set(class));
+    let classes = &globals.classes;
+    make(&classes.stop_iteration, interop::make_stop_iteration_class())?;
+    make(&classes.handle, handle::make_class())?;
+    make(&classes.timer_handle, handle::make_timer_class(&classes.handle.object()))?;
+    make(&classes.future, future::make_class())?;
+    make(&classes.future_iterator, future::make_iterator_class())?;
+    make(&classes.task, task::make_class())
+}
+
+/// Return the pending tasks of this package that asyncio's own registry does not know.
+#[pyfunction]
+fn registered_tasks(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+    Ok(task::registered_tasks()?.into_iter().map(|task| task.bound(py).unbind()).collect())
+}

@@ -1,0 +1,233 @@
+//! The class `Task` as Python sees it: what it has beyond a future.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::{Start, Task, as_string, registry};
+use crate::future::{
+    cannot_delete, clear_base, deallocate_base, future_attributes, future_methods, iterate,
+    parse_message, traverse_base,
+};
+use crate::handle::{boolean, initialise_with};
+use crate::interop::{
+    Arguments, ClassBuilder, Object, Raised, Result, attribute, call_function, fast, globals,
+    noargs, one, raise, trap,
+};
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let [coroutine, event_loop, name, context, eager] = arguments.bind(
+        c"Task",
+        [&names.coro, &names.loop_, &names.name, &names.context, &names.eager_start],
+        1,
+        1,
+    )?;
+    if eager.is_some() && cfg!(not(Py_3_12)) {
+        return Err(crate::interop::type_error(
+            "Task() got an unexpected keyword argument 'eager_start'",
+        ));
+    }
+    let task = Task::of(this);
+    task.bind_loop(event_loop)?;
+    let none = Object::none();
+    let coroutine = coroutine.unwrap_or(&none);
+    let eager = eager.map_or(Ok(false), Object::is_true)?;
+    Task::begin(this, &Start { coroutine, name, context, eager })
+}
+
+fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let message = parse_message(&arguments)?;
+    Ok(boolean(Task::of(this).cancel(message)?))
+}
+
+fn cancelling(this: &Object) -> Result<Object> {
+    number(Task::of(this).cancel_requests.get())
+}
+
+fn uncancel(this: &Object) -> Result<Object> {
+    let task = Task::of(this);
+    let requests = task.cancel_requests.get().saturating_sub(1);
+    if cfg!(Py_3_13) && requests == 0 && task.cancel_requests.get() > 0 {
+        task.must_cancel.set(false);
+    }
+    task.cancel_requests.set(requests);
+    number(requests)
+}
+
+fn number(number: u32) -> Result<Object> {
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLong(number.into())) }
+}
+
+fn refuse(operation: &str) -> Raised {
+    pyo3::exceptions::PyRuntimeError::new_err(format!("Task does not support {operation} operation"))
+        .into()
+}
+
+fn set_result(_this: &Object, _result: &Object) -> Result<Object> {
+    Err(refuse("set_result"))
+}
+
+fn set_exception(_this: &Object, _exception: &Object) -> Result<Object> {
+    Err(refuse("set_exception"))
+}
+
+fn get_name(this: &Object) -> Result<Object> {
+    Task::of(this).name()
+}
+
+fn set_name(this: &Object, name: &Object) -> Result<Object> {
+    Task::of(this).name.set(as_string(name)?);
+    Ok(Object::none())
+}
+
+fn get_coro(this: &Object) -> Result<Object> {
+    Ok(Task::of(this).coroutine.get_or_none())
+}
+
+fn get_context(this: &Object) -> Result<Object> {
+    Ok(Task::of(this).context.get_or_none())
+}
+
+fn get_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let globals = globals();
+    let none = Object::none();
+    let [limit] = arguments.bind(c"get_stack", [&globals.names.limit], 0, 0)?;
+    let limit = limit.unwrap_or(&none);
+    call_function(&globals.asyncio.task_get_stack, &[this.as_ptr(), limit.as_ptr()])
+}
+
+fn print_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let globals = globals();
+    let none = Object::none();
+    let parameters = [&globals.names.limit, &globals.names.file];
+    let [limit, file] = arguments.bind(c"print_stack", parameters, 0, 0)?;
+    let (limit, file) = (limit.unwrap_or(&none), file.unwrap_or(&none));
+    let arguments = [this.as_ptr(), limit.as_ptr(), file.as_ptr()];
+    call_function(&globals.asyncio.task_print_stack, &arguments)
+}
+
+fn attribute_log_destroy_pending(this: &Object) -> Result<Object> {
+    Ok(boolean(Task::of(this).log_destroy_pending.get()))
+}
+
+fn set_log_destroy_pending(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(cannot_delete)?.is_true()?;
+    Task::of(this).log_destroy_pending.set(value);
+    Ok(())
+}
+
+fn attribute_must_cancel(this: &Object) -> Result<Object> {
+    Ok(boolean(Task::of(this).must_cancel.get()))
+}
+
+fn attribute_waiter(this: &Object) -> Result<Object> {
+    Ok(Task::of(this).waiter.get_or_none())
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid task.
+        let this = unsafe { Object::from_borrowed(this) };
+        if Task::of(&this).future.event_loop().is_empty() {
+            // SAFETY: RuntimeError is always valid.
+            let class = unsafe { ffi::PyExc_RuntimeError };
+            return Err(raise(class, c"Future object is not initialized."));
+        }
+        call_function(&globals().asyncio.task_repr, &[this.as_ptr()])
+    })
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a task, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a task that is about to die.
+    let this = unsafe { Object::from_borrowed(this) };
+    Task::finalise(&this);
+}
+
+unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead task. The finaliser may bring it back to life. The
+    // base's deallocation clears the base, frees the block and lets go of a heap class.
+    unsafe {
+        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let task = &*this.cast::<Task>();
+        registry::forget(task);
+        task.clear();
+        deallocate_base(this, globals().asyncio.task.as_ptr().cast());
+    }
+}
+
+unsafe extern "C" fn traverse(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on a task, with its own visitor.
+    unsafe {
+        match (*this.cast::<Task>()).visit(visit, arg) {
+            0 => traverse_base(this, globals().asyncio.task.as_ptr().cast(), visit, arg),
+            stop => stop,
+        }
+    }
+}
+
+unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on a task.
+    unsafe {
+        (*this.cast::<Task>()).clear();
+        clear_base(this, globals().asyncio.task.as_ptr().cast())
+    }
+}
+
+/// Makes the class `Task`.
+pub fn make_class() -> Result<Object> {
+    let mut methods = future_methods();
+    methods.extend([
+        one!(c"set_result", set_result, c"Raise RuntimeError: a task sets its result itself."),
+        one!(c"set_exception", set_exception, c"Raise RuntimeError: a task sets its exception itself."),
+        fast!(c"cancel", cancel, c"Request the task to cancel itself; return False if it is done."),
+        noargs!(c"cancelling", cancelling, c"Return how many cancellations were requested and not taken back."),
+        noargs!(c"uncancel", uncancel, c"Take one request for cancellation back; return how many are left."),
+        noargs!(c"get_name", get_name, c"Return the task's name."),
+        one!(c"set_name", set_name, c"Name the task; the value is converted to a string."),
+        noargs!(c"get_coro", get_coro, c"Return the coroutine, or None if the task finished eagerly."),
+        fast!(c"get_stack", get_stack, c"Return the frames of the suspended coroutine, oldest first."),
+        fast!(c"print_stack", print_stack, c"Print the stack or the traceback of the task."),
+    ]);
+    if cfg!(Py_3_12) {
+        methods.push(noargs!(c"get_context", get_context, c"Return the context the task runs in."));
+    }
+    let mut attributes = future_attributes();
+    attributes.extend([
+        attribute!(c"_log_destroy_pending", attribute_log_destroy_pending, set_log_destroy_pending),
+        attribute!(c"_must_cancel", attribute_must_cancel),
+        attribute!(c"_coro", get_coro),
+        attribute!(c"_fut_waiter", attribute_waiter),
+    ]);
+    ClassBuilder::new::<Task>(c"greenloop.Task")
+        .subclassable()
+        .doc(c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine that an event loop drives; see asyncio.Task.")
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
+        .slot(ffi::Py_am_await, iterate as *mut c_void)
+        .methods(methods)
+        .attributes(attributes)
+        .build(Some(&globals().asyncio.task))
+}

@@ -1,0 +1,106 @@
+//! `asyncio.current_task()`: telling asyncio which task runs.
+//!
+//! asyncio enters and leaves a task at each step; together that costs 30 to 45 ns. Here the entry is
+//! only written, and left in place until something other than a step of ours is about to run: the
+//! next step overwrites it, and [`clear_published`] removes it before plain callbacks, before the
+//! loop waits and when it ends. Nobody can look in between, because nothing else runs in between.
+
+use pyo3::ffi;
+
+use crate::event_loop::EventLoop;
+use crate::future::Future;
+#[cfg(not(Py_3_14))]
+use crate::interop::Raised;
+use crate::interop::{Object, Result, call_function, globals};
+
+/// Makes `task` the current task of its loop.
+#[inline]
+pub fn publish(event_loop: &EventLoop, task: &Object) -> Result<()> {
+    if event_loop.published.as_ptr() == task.as_ptr() {
+        return Ok(());
+    }
+    let old = event_loop.published.take();
+    event_loop.published.set(task.clone());
+    write(&Future::of(task).event_loop().get_or_none(), Some(task))?;
+    drop(old);
+    Ok(())
+}
+
+/// Leaves no task current on this loop, before something other than a step of ours looks.
+#[inline]
+pub fn clear_published(event_loop: &EventLoop) -> Result<()> {
+    if event_loop.published.is_empty() {
+        return Ok(());
+    }
+    clear(event_loop)
+}
+
+#[cold]
+fn clear(event_loop: &EventLoop) -> Result<()> {
+    let Some(task) = event_loop.published.take() else { return Ok(()) };
+    write(&Future::of(&task).event_loop().get_or_none(), None)
+}
+
+/// CPython 3.11 to 3.13 keep the current tasks in a dictionary with the loops as keys.
+#[cfg(not(Py_3_14))]
+#[inline]
+fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
+    let tasks = globals().asyncio.current_tasks.as_ptr();
+    // SAFETY: the dictionary, the loop and the task are valid objects.
+    unsafe {
+        match task {
+            Some(task) if ffi::PyDict_SetItem(tasks, event_loop.as_ptr(), task.as_ptr()) < 0 => {
+                Err(Raised)
+            }
+            Some(_) => Ok(()),
+            None => {
+                if ffi::PyDict_DelItem(tasks, event_loop.as_ptr()) < 0 {
+                    // Somebody removed it before, as nested loops do.
+                    if ffi::PyErr_ExceptionMatches(ffi::PyExc_KeyError) == 0 {
+                        return Err(Raised);
+                    }
+                    ffi::PyErr_Clear();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// CPython 3.14 and later keep it in the thread's state.
+#[cfg(Py_3_14)]
+#[inline]
+fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
+    swap(event_loop, task).map(drop)
+}
+
+/// Makes another task, or none, the current one and returns the one before, for an eager task that
+/// runs inside of somebody else's step.
+#[cfg(Py_3_12)]
+pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>> {
+    // SAFETY: None is always valid.
+    let task = task.map_or(unsafe { ffi::Py_None() }, Object::as_ptr);
+    let old = call_function(&globals().asyncio.swap_current_task, &[event_loop.as_ptr(), task])?;
+    Ok(Some(old).filter(|old| !old.is_none()))
+}
+
+/// Runs `body` with `task` entered, as asyncio's own functions do it: for steps that are called by
+/// somebody else than our loop's turn.
+pub fn entered(task: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    let asyncio = &globals().asyncio;
+    let event_loop = Future::of(task).event_loop().get_or_none();
+    let arguments = [event_loop.as_ptr(), task.as_ptr()];
+    call_function(&asyncio.enter_task, &arguments)?;
+    let outcome = body().map_err(crate::interop::fetch);
+    let left = call_function(&asyncio.leave_task, &arguments);
+    match outcome {
+        Ok(()) => left.map(drop),
+        Err(exception) => {
+            if left.is_err() {
+                // SAFETY: clears the less important of two exceptions.
+                unsafe { ffi::PyErr_Clear() };
+            }
+            Err(crate::interop::restore(exception))
+        }
+    }
+}

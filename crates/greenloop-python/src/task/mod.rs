@@ -1,0 +1,242 @@
+//! `Task`: a coroutine that the loop drives.
+//!
+//! ```text
+//!              1 create                2 step                      3 returns, raises
+//!   coroutine ──────────► ready ───────────────► running ─────────────────────────► done
+//!                           ▲                      │
+//!                           │ 5 wake or cancel     │ 4 yields a future
+//!                           └──────── waiting ◄────┘
+//! ```
+//! 1 `Task::create` and `Task.__init__` · 2 `step::run_step` · 3 `step::finish` · 4 `step::wait_for` ·
+//! 5 the future's callback, `Callback::Wake`. An eager task (3.12+) begins at 2, in its creator's turn.
+//!
+//! A step makes no handle, no function and no future: the ready queue holds the task itself, and so
+//! does the future it waits for.
+
+mod class;
+mod current;
+mod graph;
+mod registry;
+mod step;
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::event_loop::EventLoop;
+use crate::future::{Future, PENDING, report};
+use crate::interop::{
+    Arguments, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
+};
+
+pub use class::make_class;
+pub use current::clear_published;
+#[cfg(Py_3_14)]
+pub use graph::awaited_by;
+pub use registry::registered_tasks;
+pub use step::{run_step, step_handle, wakeup_function};
+
+/// Numbers the tasks that were not named.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// The C struct of `Task`: a future and what drives it. All zeroes is a task that was never
+/// initialised: its `coroutine` is empty.
+#[repr(C)]
+pub struct Task {
+    future: Future,
+    coroutine: Slot,
+    context: Slot,
+    /// The name, or empty while it is still the number's: most tasks are never asked.
+    name: Slot,
+    /// The future the task waits for.
+    waiter: Slot,
+    number: Cell<u64>,
+    /// Where the task stands in the registry, counted from 1, or 0 for nowhere.
+    place: Cell<usize>,
+    /// `cancelling()`: calls of `cancel` less calls of `uncancel`.
+    cancel_requests: Cell<u32>,
+    /// Set by `cancel` if there was no future to cancel; the next step throws `CancelledError`.
+    must_cancel: Cell<bool>,
+    /// Whether to report that the task was dropped while it waited.
+    log_destroy_pending: Cell<bool>,
+}
+
+/// What a new task is made from, besides its loop.
+struct Start<'a> {
+    coroutine: &'a Object,
+    name: Option<&'a Object>,
+    context: Option<&'a Object>,
+    eager: bool,
+}
+
+impl Task {
+    /// The struct behind a `Task` of ours.
+    #[inline]
+    pub fn of(object: &Object) -> &Self {
+        // SAFETY: the callers pass instances of our class only: receivers of its methods, jobs, and
+        // callbacks that wake.
+        unsafe { &*object.as_ptr().cast::<Self>() }
+    }
+
+    /// `event_loop._spawn(coro, *, name=None, context=None, eager_start=False)`.
+    #[inline]
+    pub fn create(event_loop: &Object, native: &EventLoop, start: &Arguments<'_>) -> Result<Object> {
+        let names = &globals().names;
+        let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
+        let [coroutine, name, context, eager] =
+            start.bind(c"create_task", parameters, 1, 1)?;
+        let class = globals().classes.task.as_ptr();
+        // SAFETY: the class has the generic allocator, which zeroes.
+        let task = unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class, 0))? };
+        let future = &Task::of(&task).future;
+        future.attach(event_loop, native);
+        if native.debug() {
+            future.remember_source()?;
+        }
+        let none = Object::none();
+        let coroutine = coroutine.unwrap_or(&none);
+        if eager.is_some() && !globals().create_task_takes_eager_start {
+            return Err(type_error("create_task() got an unexpected keyword argument 'eager_start'"));
+        }
+        let eager = eager.map_or(Ok(false), Object::is_true)?;
+        Task::begin(&task, &Start { coroutine, name, context, eager })?;
+        Ok(task)
+    }
+
+    /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The future
+    /// half is bound to its loop already.
+    fn begin(this: &Object, start: &Start<'_>) -> Result<()> {
+        let task = Task::of(this);
+        if !is_coroutine(start.coroutine)? {
+            task.log_destroy_pending.set(false);
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let text = start.coroutine.bound(py).repr()?;
+            return Err(type_error(&format!("a coroutine was expected, got {text}")));
+        }
+        let context = match start.context.filter(|context| !context.is_none()) {
+            Some(context) => checked_context(context)?,
+            // SAFETY: returns a new reference or NULL with an exception set.
+            None => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
+        };
+        task.context.set(context);
+        task.waiter.clear();
+        task.must_cancel.set(false);
+        task.cancel_requests.set(0);
+        task.log_destroy_pending.set(true);
+        match start.name.filter(|name| !name.is_none()) {
+            None => task.number.set(NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)),
+            Some(name) => task.name.set(as_string(name)?),
+        }
+        task.coroutine.set(start.coroutine.clone());
+        if start.eager && task.loop_is_running()? {
+            return step::start_eagerly(this);
+        }
+        step::schedule(this, None)?;
+        registry::register(this)
+    }
+
+    fn loop_is_running(&self) -> Result<bool> {
+        let event_loop = self.future.event_loop().get_or_none();
+        call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
+    }
+
+    /// Binds the task to a loop that was passed to `Task(...)`, as `Future.__init__` does.
+    fn bind_loop(&self, event_loop: Option<&Object>) -> Result<()> {
+        self.future.initialise(event_loop)
+    }
+
+    /// `Task.cancel(message)`: has `CancelledError` thrown into the coroutine, by way of the future it
+    /// waits for if that can be cancelled.
+    fn cancel(&self, message: Option<&Object>) -> Result<bool> {
+        self.future.log_traceback().set(false);
+        if self.future.state() != PENDING {
+            return Ok(false);
+        }
+        self.cancel_requests.set(self.cancel_requests.get().saturating_add(1));
+        if let Some(waiter) = self.waiter.get() {
+            if step::cancel_waiter(&waiter, message)? {
+                return Ok(true);
+            }
+        }
+        self.must_cancel.set(true);
+        self.future.cancel_message().set_optional(message.cloned());
+        Ok(true)
+    }
+
+    /// The name, made at the first request if the task was not given one.
+    fn name(&self) -> Result<Object> {
+        if self.name.is_empty() {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let text = format!("Task-{}", self.number.get());
+            self.name.set(pyo3::types::PyString::new(py, &text).into_any().into());
+        }
+        Ok(self.name.get_or_none())
+    }
+
+    /// Reports a task that dies while it waits, then an exception that nobody asked for.
+    fn finalise(this: &Object) {
+        let task = Task::of(this);
+        if task.future.state() == PENDING && task.log_destroy_pending.get() {
+            let names = &globals().names;
+            report(this, "Task was destroyed but it is pending!", &[(&names.task, this)]);
+        }
+        Future::finalise(this);
+    }
+
+    /// Shows what the task holds to the garbage collector.
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: called from `tp_traverse`, whose arguments these are.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.future.visit(visit, arg) }
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.future.clear();
+    }
+
+    const fn slots(&self) -> [&Slot; 4] {
+        [&self.coroutine, &self.context, &self.name, &self.waiter]
+    }
+}
+
+/// The context a task's steps run in.
+pub fn context_of(task: &Object) -> Object {
+    Task::of(task).context.get_or_none()
+}
+
+/// Refuses, from 3.15 on, what is no context; older versions find out at the first step.
+fn checked_context(context: &Object) -> Result<Object> {
+    // SAFETY: `context` is a valid object.
+    if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let text = context.bound(py).repr()?;
+        return Err(type_error(&format!("expected contextvars.Context, got {text}")));
+    }
+    Ok(context.clone())
+}
+
+/// `str(name)`, or the name itself if it is one.
+fn as_string(name: &Object) -> Result<Object> {
+    // SAFETY: `name` is a valid object.
+    unsafe {
+        if ffi::PyUnicode_CheckExact(name.as_ptr()) != 0 {
+            return Ok(name.clone());
+        }
+        Object::from_returned(ffi::PyObject_Str(name.as_ptr()))
+    }
+}

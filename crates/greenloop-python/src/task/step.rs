@@ -1,0 +1,391 @@
+//! One step of a task: resume the coroutine, and see to what it yields, returns or raises.
+
+use std::sync::LazyLock;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::current::{self, entered, publish};
+use super::{Task, context_of, registry};
+use crate::event_loop::{EventLoop, Job};
+use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
+use crate::handle::{self, Handle};
+use crate::interop::{
+    Arguments, Object, Raised, Result, Resumed, call_method, call_method_keywords, fast, fetch,
+    globals, matches, one, restore, resume, throw,
+};
+
+/// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
+#[inline]
+pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>) -> Result<()> {
+    publish(event_loop, this)?;
+    let task = Task::of(this);
+    let exception = match task.waiter.take() {
+        Some(waiter) if exception.is_none() => failure_of(&waiter),
+        _ => exception,
+    };
+    let context = task.context.as_ptr();
+    // SAFETY: the job holds the task, which holds its context through the step; Enter and Exit pair.
+    let outcome = unsafe {
+        if ffi::PyContext_Enter(context) < 0 {
+            Err(Raised)
+        } else {
+            let outcome = advance(this, exception);
+            if ffi::PyContext_Exit(context) < 0 { Err(Raised) } else { outcome }
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(raised) if handle::leaves_the_loop() => Err(raised),
+        Err(raised) => {
+            let exception = fetch(raised);
+            current::clear_published(event_loop)?;
+            Handle::report(&step_handle(this, None)?, &exception)
+        }
+    }
+}
+
+/// What the future that woke the task has thrown into it: its exception or cancellation.
+#[inline]
+fn failure_of(waiter: &Object) -> Option<Object> {
+    if !Future::is_native(waiter) || Future::of(waiter).state() == PENDING {
+        return None;
+    }
+    match Future::of(waiter).failure() {
+        Ok(failure) => failure,
+        Err(raised) => Some(fetch(raised)),
+    }
+}
+
+/// A step whose caller has entered the task's context: by `call_soon` on a foreign loop, in debug
+/// mode, or from a foreign future's callback.
+fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
+    if let Some(native) = EventLoop::of(&Future::of(this).event_loop().get_or_none()) {
+        current::clear_published(native)?;
+    }
+    entered(this, || advance(this, exception))
+}
+
+/// The first step of an eager task, taken inside of whoever created it.
+pub fn start_eagerly(this: &Object) -> Result<()> {
+    #[cfg(Py_3_12)]
+    {
+        let task = Task::of(this);
+        let event_loop = Future::of(this).event_loop().get_or_none();
+        let before = current::swap(&event_loop, Some(this))?;
+        let outcome = registry::register(this).and_then(|()| {
+            let context = task.context.get_or_none();
+            // SAFETY: `context` is a valid object; Enter and Exit pair.
+            unsafe {
+                if ffi::PyContext_Enter(context.as_ptr()) < 0 {
+                    return Err(Raised);
+                }
+                let outcome = advance(this, None);
+                if ffi::PyContext_Exit(context.as_ptr()) < 0 { Err(Raised) } else { outcome }
+            }
+        });
+        let outcome = outcome.map_err(fetch);
+        let swapped = current::swap(&event_loop, before.as_ref());
+        if task.future.state() != PENDING {
+            task.coroutine.clear();
+        }
+        match outcome {
+            Ok(()) => swapped.map(drop),
+            Err(exception) => Err(restore(exception)),
+        }
+    }
+    #[cfg(not(Py_3_12))]
+    schedule(this, None)
+}
+
+/// Queues a step, or the throwing of an exception.
+pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
+    let future = Future::of(this);
+    if let Some(event_loop) = future.fast_loop() {
+        event_loop.push(match exception {
+            None => Job::Step(this.clone()),
+            Some(exception) => Job::Throw(this.clone(), exception),
+        });
+        return Ok(());
+    }
+    let event_loop = future.event_loop().get_or_none();
+    call_soon(&event_loop, &step_function(this)?, exception.as_ref(), &context_of(this))
+}
+
+/// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
+/// the use of tasks, or `SystemExit` or `KeyboardInterrupt`.
+fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
+    let task = Task::of(this);
+    if task.future.state() != PENDING {
+        return Err(already_done(this, exception.as_ref()));
+    }
+    let exception = if task.must_cancel.get() {
+        task.must_cancel.set(false);
+        Some(cancellation(task, exception)?)
+    } else {
+        exception
+    };
+    task.waiter.clear();
+    let Some(coroutine) = task.coroutine.get() else {
+        // SAFETY: RuntimeError is always valid.
+        let class = unsafe { ffi::PyExc_RuntimeError };
+        return Err(crate::interop::raise(class, c"uninitialized Task object"));
+    };
+    let resumed = match exception {
+        None => resume(&coroutine),
+        Some(exception) => throw(&coroutine, &exception),
+    };
+    match resumed {
+        Resumed::Yielded(awaited) => wait_for(this, awaited),
+        Resumed::Returned(value) => finish(this, value),
+        Resumed::Failed(raised) => fail(this, raised),
+    }
+}
+
+/// The `CancelledError` that a pending `cancel` throws: the waiter's own if it has one.
+fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
+    if let Some(exception) = exception {
+        let class = globals().asyncio.cancelled_error.as_ptr();
+        // SAFETY: both are valid objects.
+        match unsafe { ffi::PyObject_IsInstance(exception.as_ptr(), class) } {
+            -1 => return Err(Raised),
+            0 => {}
+            _ => return Ok(exception),
+        }
+    }
+    task.future.make_cancelled_error()
+}
+
+fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
+    let none = Object::none();
+    let raise = || -> Result<Raised> {
+        let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let class = globals().asyncio.invalid_state_error.bound(py);
+        let error = class.call1((format!("__step(): already done: {task} {exception}"),))?;
+        Ok(PyErr::from_value(error).into())
+    };
+    raise().unwrap_or_else(|raised| raised)
+}
+
+/// The coroutine returned.
+fn finish(this: &Object, value: Object) -> Result<()> {
+    let task = Task::of(this);
+    registry::unregister(this)?;
+    if task.must_cancel.replace(false) {
+        // Cancelled during its last step: the result is lost, as in asyncio.
+        let message = task.future.cancel_message().get();
+        return Future::cancel(this, message.as_ref()).map(drop);
+    }
+    Future::finish(this, value)
+}
+
+/// The coroutine raised.
+fn fail(this: &Object, raised: Raised) -> Result<()> {
+    let task = Task::of(this);
+    let cancelled = matches(globals().asyncio.cancelled_error.as_ptr());
+    let leaves = handle::leaves_the_loop();
+    let exception = fetch(raised);
+    registry::unregister(this)?;
+    if cancelled {
+        task.future.set_cancelled_error(exception);
+        return Future::cancel(this, None).map(drop);
+    }
+    Future::fail(this, exception.clone())?;
+    if leaves { Err(restore(exception)) } else { Ok(()) }
+}
+
+/// The coroutine awaits something.
+#[inline]
+fn wait_for(this: &Object, awaited: Object) -> Result<()> {
+    if Future::is_native(&awaited) {
+        return wait_for_native(this, awaited);
+    }
+    if awaited.is_none() {
+        // A bare yield lets everybody else run once.
+        return schedule(this, None);
+    }
+    wait_for_foreign(this, awaited)
+}
+
+#[inline]
+fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
+    let task = Task::of(this);
+    let future = Future::of(&awaited);
+    if awaited.is(this.as_ptr()) {
+        return refuse(this, &format!("Task cannot await on itself: {}", repr(this)?));
+    }
+    if future.event_loop().as_ptr() != task.future.event_loop().as_ptr() {
+        return refuse_loop(this, &awaited);
+    }
+    if !future.blocking().replace(false) {
+        return refuse_yield(this, &awaited);
+    }
+    add_callback(&awaited, Callback::Wake(this.clone()))?;
+    task.waiter.set(awaited);
+    if task.must_cancel.get() {
+        cancel_awaited(task)?;
+    }
+    Ok(())
+}
+
+/// Anything with `_asyncio_future_blocking`: asyncio's own futures and tasks, and subclasses of ours.
+fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
+    let task = Task::of(this);
+    let globals = globals();
+    let blocking = awaited.optional_attribute(&globals.names.blocking)?;
+    let Some(blocking) = blocking.filter(|blocking| !blocking.is_none()) else {
+        return refuse_object(this, &awaited);
+    };
+    let blocking = blocking.is_true()?;
+    if awaited.is(this.as_ptr()) {
+        return refuse(this, &format!("Task cannot await on itself: {}", repr(this)?));
+    }
+    let event_loop = match awaited.optional_attribute(&globals.names.get_loop)? {
+        Some(get_loop) => crate::interop::call_function(&get_loop, &[])?,
+        None => awaited.attribute(&globals.names.loop_attribute)?,
+    };
+    if event_loop.as_ptr() != task.future.event_loop().as_ptr() {
+        return refuse_loop(this, &awaited);
+    }
+    if !blocking {
+        return refuse_yield(this, &awaited);
+    }
+    awaited.set_attribute(&globals.names.blocking, &handle::boolean(false))?;
+    let wakeup = wakeup_function(this)?;
+    let context = context_of(this);
+    let arguments = [awaited.as_ptr(), wakeup.as_ptr(), context.as_ptr()];
+    let keywords = Some(&globals.keywords.context);
+    call_method_keywords(&globals.names.add_done_callback, &arguments, 1, keywords)?;
+    task.waiter.set(awaited);
+    if task.must_cancel.get() {
+        cancel_awaited(task)?;
+    }
+    Ok(())
+}
+
+/// A cancellation that came while the task ran reaches what the task has begun to wait for.
+fn cancel_awaited(task: &Task) -> Result<()> {
+    let Some(waiter) = task.waiter.get() else { return Ok(()) };
+    let message = task.future.cancel_message().get();
+    if cancel_waiter(&waiter, message.as_ref())? {
+        task.must_cancel.set(false);
+    }
+    Ok(())
+}
+
+/// `waiter.cancel(msg=message)`.
+pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> {
+    let globals = globals();
+    let none = Object::none();
+    let message = message.unwrap_or(&none);
+    if waiter.is_exactly(globals.classes.future.as_ptr()) {
+        return Future::cancel(waiter, Some(message));
+    }
+    let arguments = [waiter.as_ptr(), message.as_ptr()];
+    let keywords = Some(&globals.keywords.msg);
+    call_method_keywords(&globals.names.cancel, &arguments, 1, keywords)?.is_true()
+}
+
+/// Has a `RuntimeError` thrown into the coroutine, in the next turn.
+fn refuse(this: &Object, text: &str) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let error = pyo3::exceptions::PyRuntimeError::new_err(text.to_owned());
+    let error: Object = error.into_value(py).into_bound(py).into_any().into();
+    schedule(this, Some(error))
+}
+
+fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
+    let (task, future) = (repr(this)?, repr(awaited)?);
+    refuse(this, &format!("Task {task} got Future {future} attached to a different loop"))
+}
+
+fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
+    let (task, future) = (repr(this)?, repr(awaited)?);
+    refuse(this, &format!("yield was used instead of yield from in task {task} with {future}"))
+}
+
+fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
+    // SAFETY: the GIL is held, and all objects are valid.
+    let is_generator = unsafe { ffi::PyGen_Check(awaited.as_ptr()) != 0 };
+    let object = repr(awaited)?;
+    if is_generator {
+        let task = repr(this)?;
+        let text = format!("yield was used instead of yield from for generator in task {task} with {object}");
+        return refuse(this, &text);
+    }
+    refuse(this, &format!("Task got bad yield: {object}"))
+}
+
+fn repr(object: &Object) -> Result<String> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(object.bound(py).repr()?.to_string())
+}
+
+// The two functions by which a loop that is not ours, or a future that is not, continues a task.
+
+/// `call_soon` is given this: a step, or with an argument the throwing of an exception.
+fn step_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    called_step(this, arguments.positional().first().cloned())?;
+    Ok(Object::none())
+}
+
+/// `add_done_callback` is given this: continues the task with the future's outcome.
+fn wakeup_method(this: &Object, future: &Object) -> Result<Object> {
+    let exception = if Future::is_native(future) && Future::of(future).state() != PENDING {
+        failure_of(future)
+    } else {
+        match call_method(&globals().names.result, &[future.as_ptr()]) {
+            Ok(_) => None,
+            Err(raised) => Some(fetch(raised)),
+        }
+    };
+    called_step(this, exception)?;
+    Ok(Object::none())
+}
+
+/// The definitions behind the two functions. The interpreter takes them by a pointer to mutable memory,
+/// but does not change them.
+struct Definitions {
+    step: ffi::PyMethodDef,
+    wakeup: ffi::PyMethodDef,
+}
+
+// SAFETY: never changed after they are made.
+unsafe impl Send for Definitions {}
+// SAFETY: as above.
+unsafe impl Sync for Definitions {}
+
+static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(|| Definitions {
+    step: fast!(c"task_step", step_method, c"Continue the task."),
+    wakeup: one!(c"task_wakeup", wakeup_method, c"Continue the task with a future's outcome."),
+});
+
+fn bound_function(definition: &'static ffi::PyMethodDef, this: &Object) -> Result<Object> {
+    let definition = std::ptr::from_ref(definition).cast_mut();
+    // SAFETY: the definition lives for ever, and `this` is a valid object.
+    unsafe {
+        let module = std::ptr::null_mut();
+        Object::from_returned(ffi::PyCFunction_NewEx(definition, this.as_ptr(), module))
+    }
+}
+
+fn step_function(this: &Object) -> Result<Object> {
+    bound_function(&DEFINITIONS.step, this)
+}
+
+/// The function that a future's callback list shows for a waiting task.
+pub fn wakeup_function(this: &Object) -> Result<Object> {
+    bound_function(&DEFINITIONS.wakeup, this)
+}
+
+/// A handle that stands for a step in messages.
+pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> {
+    let class = globals().classes.handle.as_ptr();
+    let event_loop = Future::of(this).event_loop().get_or_none();
+    let arguments: &[Object] = exception.map_or(&[], std::slice::from_ref);
+    Handle::create(class, &step_function(this)?, arguments, Some(&context_of(this)), &event_loop, false)
+}
