@@ -1,0 +1,142 @@
+# The commands of this repository. `make` lists them; PYTHON=python3.12 make ... picks an interpreter.
+#
+# Every interpreter has a virtual environment (.venv/cpython-313) and a build folder
+# (target/cpython-313) of its own, so that they do not disturb each other. Greenloop is installed
+# there from a wheel, never in place: the source tree holds no binary. Steps already taken are
+# remembered by stamp files and skipped.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# A slow network is waited for, within reason.
+export PIP_DEFAULT_TIMEOUT ?= 60
+export PIP_RETRIES ?= 10
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CARGO_NET_RETRY ?= 10
+
+# Which interpreter it is decides the names of files, so it is asked at once; but only by commands
+# that need one.
+INDEPENDENT := help clean test-rust
+ifneq ($(filter-out $(INDEPENDENT),$(MAKECMDGOALS)),)
+INTERPRETER := $(shell .ci/find-python $(PYTHON))
+ifeq ($(INTERPRETER),)
+$(error No interpreter to work with)
+endif
+TAG := $(shell $(INTERPRETER) -c 'import sys; print(sys.implementation.cache_tag)')
+ifeq ($(shell command -v cargo),)
+$(error cargo was not found: install Rust 1.85 or newer, see https://rustup.rs)
+endif
+endif
+
+VENV := .venv/$(TAG)
+BUILD := target/$(TAG)
+RUN := $(VENV)/bin/python
+PIP_INSTALL := $(RUN) -m pip install --quiet
+# Cargo builds the extension for the interpreter that PYO3_PYTHON names.
+CARGO_ENVIRONMENT := PYO3_PYTHON="$(CURDIR)/$(RUN)" CARGO_TARGET_DIR="$(BUILD)"
+
+SOURCES := Cargo.toml pyproject.toml README.md LICENSE \
+	$(wildcard Cargo.lock) \
+	$(shell find crates -name '*.rs' -o -name Cargo.toml) \
+	$(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+
+# The suites on which the scheduler's correctness hangs most, for a quick look at an interpreter.
+CRITICAL_CPYTHON := $(addprefix --module ,test_tasks test_futures test_events)
+
+##@ To see it
+.PHONY: demo
+demo: $(VENV)/installed ## Run lesson 1 on Greenloop, then a million messages on asyncio and on Greenloop
+	@echo 'python -m greenloop examples/lesson/producer_sets_pace.py --interval 0.2'
+	@$(RUN) -m greenloop examples/lesson/producer_sets_pace.py --interval 0.2
+	@echo
+	@$(RUN) examples/side_by_side.py
+
+##@ To work on it
+.PHONY: build
+build: $(VENV)/installed ## Build the extension and install it into the interpreter's environment
+
+.PHONY: test
+test: test-rust test-cpython test-python ## Run every test
+
+.PHONY: test-rust
+test-rust: ## Run the tests of the crates that know nothing of Python
+	cargo test --quiet --package greenloop-core --package greenloop-os
+
+.PHONY: test-cpython
+test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio tests on Greenloop
+	$(RUN) -m tests.cpython $(CPYTHON_ARGS)
+
+.PHONY: test-python
+test-python: $(VENV)/installed $(VENV)/test-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-critical
+test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the scheduler's correctness hangs on
+	$(RUN) -m tests.cpython $(CRITICAL_CPYTHON)
+	$(RUN) -m pytest tests/behaviour tests/surface
+	$(RUN) -m pytest tests/stress -m "not slow"
+
+.PHONY: lint
+lint: $(VENV)/installed $(VENV)/test-tools $(VENV)/lint-tools ## Check formatting, lints, types, and the stubs against the extension
+	cargo fmt --check
+	$(CARGO_ENVIRONMENT) cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(RUN) -m mypy.stubtest greenloop._native --mypy-config-file pyproject.toml
+
+.PHONY: bench
+bench: $(VENV)/installed $(VENV)/bench-tools ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
+	$(RUN) -m benches $(BENCH_ARGS)
+
+.PHONY: clean
+clean: ## Remove environments, builds and caches
+	rm -rf .venv target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## List the commands
+	@echo 'make COMMAND, or PYTHON=python3.12 make COMMAND'
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# What the commands above need.
+
+$(VENV)/created:
+	@echo 'Creating $(VENV) with $(INTERPRETER)'
+	@$(INTERPRETER) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/%-tools: $(VENV)/created pyproject.toml
+	@echo 'Installing what `make $*` needs'
+	@$(RUN) -c "$$LIST_REQUIREMENTS" $* > $@.txt
+	@$(PIP_INSTALL) --requirement $@.txt
+	@touch $@
+
+# The rivals are optional: not every one has a wheel for every interpreter and system.
+$(VENV)/bench-tools: $(VENV)/created pyproject.toml
+	@$(RUN) -c "$$LIST_REQUIREMENTS" bench > $@.txt
+	@while read -r requirement; do \
+		$(PIP_INSTALL) --only-binary :all: "$$requirement" \
+			|| echo "$$requirement cannot be installed here and will not compete"; \
+	done < $@.txt
+	@touch $@
+
+$(VENV)/installed: $(VENV)/build-tools $(SOURCES)
+	@echo 'Building Greenloop for $(TAG)'
+	@rm -rf $(BUILD)/wheels
+	@$(CARGO_ENVIRONMENT) $(RUN) -m maturin build --quiet --release \
+		--interpreter $(RUN) --out $(BUILD)/wheels
+	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/wheels/*.whl
+	@touch $@
+
+# pip can read the requirements of the project only together with the project, which is not built
+# yet when the first of them are needed.
+define LIST_REQUIREMENTS
+import sys, tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)
+extras = project["project"]["optional-dependencies"] | {"build": project["build-system"]["requires"]}
+print(*extras[sys.argv[1]], sep="\n")
+endef
+export LIST_REQUIREMENTS

@@ -1,0 +1,56 @@
+"""Greenloop: asyncio, written in Rust.
+
+This module offers every public name of the running Python's asyncio, so that
+`import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
+those it adds `EventLoop` and what makes asyncio itself use Greenloop: `install`, `uninstall`,
+`installed_names`. Importing it changes nothing in asyncio.
+"""
+
+import asyncio as _asyncio
+import sys as _sys
+
+# The one glob of the package: which names asyncio has differs from version to version, and those
+# of the running one are what is promised. Where a name is also imported below, type checkers see
+# asyncio's type, which ours implements.
+from asyncio import *  # noqa: F403
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from greenloop.interpreter import refuse_unsupported_interpreter as _refuse_unsupported_interpreter
+
+# Before the extension is loaded, which would fail less clearly.
+_refuse_unsupported_interpreter()
+
+from greenloop._native import Future, Handle, Task, TimerHandle
+from greenloop.adoption import install, installed_names, native_names, uninstall
+from greenloop.event_loop import EventLoop  # type: ignore[assignment]
+from greenloop.runners import Runner, new_event_loop, run
+
+if _sys.version_info >= (3, 12):
+    from greenloop.adoption import eager_task_factory  # type: ignore[assignment]
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EventLoop",
+    "install",
+    "installed_names",
+    "native_names",
+    "uninstall",
+]
+__all__ += [name for name in _asyncio.__all__ if name not in __all__]
+
+if not _TYPE_CHECKING:
+
+    def __getattr__(name: str) -> _Any:
+        # Names that asyncio has without declaring them public, deprecated ones which it makes up on
+        # demand (with its warning), and its modules, as in `asyncio.tasks.all_tasks`.
+        try:
+            if not name.startswith("__"):
+                return getattr(_asyncio, name)
+        except AttributeError:
+            pass  # asyncio's message would name asyncio.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *dir(_asyncio)})

@@ -1,0 +1,258 @@
+"""`EventLoop`: the public event loop class.
+
+The scheduler is native (`greenloop._native.EventLoop`): turns, timers, readiness, futures and tasks.
+What stands here is policy, which no program waits for: exception handlers, executors, signals, hooks
+of the interpreter. Where asyncio's own implementation needs nothing but such policy it is used as it
+is, function by function, so that it stays to the letter what the running Python does.
+"""
+
+import asyncio
+import socket
+import sys
+import threading
+import warnings
+import weakref
+from asyncio import base_events, coroutines, events, selector_events, unix_events
+from asyncio.log import logger
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from greenloop import _native
+from greenloop.task_registry import show_native_tasks
+
+# asyncio's classes, as bags of functions: their private names are known to the running Python only.
+_Base: Any = base_events.BaseEventLoop
+_Selector: Any = selector_events.BaseSelectorEventLoop
+_Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
+    """An asyncio event loop whose scheduler is native.
+
+    It has everything of `asyncio.AbstractEventLoop` but the network: those methods raise
+    `NotImplementedError`, naming themselves. See the documentation of asyncio's event loop for what
+    the methods do; `docs/differences.md` lists where we differ.
+    """
+
+    def __init__(self) -> None:
+        show_native_tasks()
+        self._default_executor: ThreadPoolExecutor | None = None
+        self._executor_shutdown_called = False
+        self._exception_handler: Callable[..., Any] | None = None
+        self._asyncgens: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._asyncgens_shutdown_called = False
+        self._old_agen_hooks: Any = None
+        self._coroutine_origin_tracking_enabled = False
+        self._coroutine_origin_tracking_saved_depth: int | None = None
+        # Debug mode logs callbacks that take longer than this, in seconds.
+        self.slow_callback_duration = 0.1
+        self._signal_handlers: dict[int, Any] = {}
+        self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
+        self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
+
+    __repr__ = _Base.__repr__
+    __del__ = _Base.__del__
+
+    # Running and closing.
+
+    def _run_forever_setup(self) -> None:
+        self._check_closed()
+        self._check_running()
+        self._set_coroutine_origin_tracking(self._debug)
+        self._old_agen_hooks = sys.get_asyncgen_hooks()
+        self._thread_id = threading.get_ident()
+        sys.set_asyncgen_hooks(
+            firstiter=self._asyncgen_firstiter_hook,
+            finalizer=self._asyncgen_finalizer_hook,
+        )
+        events._set_running_loop(self)
+
+    def _run_forever_cleanup(self) -> None:
+        self._stopping = False
+        self._thread_id = None
+        events._set_running_loop(None)
+        self._set_coroutine_origin_tracking(False)
+        if self._old_agen_hooks is not None:
+            sys.set_asyncgen_hooks(*self._old_agen_hooks)
+            self._old_agen_hooks = None
+
+    def run_forever(self) -> None:
+        """Run until `stop()` is called."""
+        self._run_forever_setup()
+        try:
+            self._run_turns()
+        finally:
+            self._run_forever_cleanup()
+
+    def close(self) -> None:
+        """Close the loop: forget all that waits and let go of the executor. It must not run."""
+        if self.is_running():
+            raise RuntimeError("Cannot close a running event loop")
+        if self.is_closed():
+            return
+        if self._debug:
+            logger.debug("Close %r", self)
+        if self._wakeup_pair is not None:
+            receiver, sender = self._wakeup_pair
+            self._remove_reader(receiver)
+            self._wakeup_pair = None
+        else:
+            receiver = sender = None
+        self._discard()
+        self._executor_shutdown_called = True
+        executor, self._default_executor = self._default_executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+        self._forget_signal_handlers()
+        if receiver is not None and sender is not None:
+            receiver.close()
+            sender.close()
+
+    def _forget_signal_handlers(self) -> None:
+        if not sys.is_finalizing():
+            for number in list(self._signal_handlers):
+                self.remove_signal_handler(number)
+        elif self._signal_handlers:
+            warnings.warn(
+                f"Closing the loop {self!r} on interpreter shutdown stage, "
+                "skipping signal handlers removal",
+                ResourceWarning,
+                source=self,
+                stacklevel=3,
+            )
+            self._signal_handlers.clear()
+
+    run_until_complete = _Base.run_until_complete
+    _check_running = _Base._check_running
+    _set_coroutine_origin_tracking = _Base._set_coroutine_origin_tracking
+
+    # Tasks.
+
+    _create_task_with_factory = _Base.create_task
+    set_task_factory = _Base.set_task_factory
+    get_task_factory = _Base.get_task_factory
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Take note that one of asyncio's own timers was cancelled: ours need no telling."""
+
+    # Debug mode and exceptions.
+
+    set_debug = _Base.set_debug
+    get_exception_handler = _Base.get_exception_handler
+    set_exception_handler = _Base.set_exception_handler
+    default_exception_handler = _Base.default_exception_handler
+    call_exception_handler = _Base.call_exception_handler
+
+    def _log_slow_callback(self, handle: asyncio.Handle, duration: float) -> None:
+        described = base_events._format_handle(handle)  # type: ignore[attr-defined]
+        logger.warning("Executing %s took %.3f seconds", described, duration)
+
+    # Threads.
+
+    run_in_executor = _Base.run_in_executor
+    set_default_executor = _Base.set_default_executor
+    shutdown_default_executor = _Base.shutdown_default_executor
+    _check_default_executor = _Base._check_default_executor
+    _do_shutdown = _Base._do_shutdown
+    getaddrinfo = _Base.getaddrinfo
+    getnameinfo = _Base.getnameinfo
+    _getaddrinfo_debug = _Base._getaddrinfo_debug
+
+    # Asynchronous generators.
+
+    shutdown_asyncgens = _Base.shutdown_asyncgens
+    _asyncgen_firstiter_hook = _Base._asyncgen_firstiter_hook
+    _asyncgen_finalizer_hook = _Base._asyncgen_finalizer_hook
+
+    # Readiness.
+
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is readable."""
+        self._add_reader(fd, callback, *args)
+
+    def remove_reader(self, fd: Any) -> bool:
+        """Stop watching `fd` for readability. Return whether it was watched."""
+        return self._remove_reader(fd)
+
+    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is writable."""
+        self._add_writer(fd, callback, *args)
+
+    def remove_writer(self, fd: Any) -> bool:
+        """Stop watching `fd` for writability. Return whether it was watched."""
+        return self._remove_writer(fd)
+
+    # Signals. The interpreter writes the numbers of signals into a socket that the loop reads.
+
+    add_signal_handler = _Unix.add_signal_handler
+    remove_signal_handler = _Unix.remove_signal_handler
+    _handle_signal = _Unix._handle_signal
+    _check_signal = _Unix._check_signal
+    _process_self_data = _Unix._process_self_data
+    _read_from_self = _Selector._read_from_self
+
+    def _add_callback_signalsafe(self, handle: asyncio.Handle) -> None:
+        self._add_callback(handle)
+        self._write_to_self()
+
+    @property
+    def _ssock(self) -> socket.socket:
+        return self._wakeup_sockets()[0]
+
+    @property
+    def _csock(self) -> socket.socket:
+        return self._wakeup_sockets()[1]
+
+    def _wakeup_sockets(self) -> tuple[socket.socket, socket.socket]:
+        # Made for the first signal handler: most loops have none.
+        if self._wakeup_pair is None:
+            receiver, sender = socket.socketpair()
+            receiver.setblocking(False)
+            sender.setblocking(False)
+            self._wakeup_pair = receiver, sender
+            self._add_reader(receiver, self._read_from_self)
+        return self._wakeup_pair
+
+
+# What the milestone of the network is to build: the coroutines of the abstract class that nothing
+# above has overridden.
+_NETWORK = (
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "create_connection",
+    "create_datagram_endpoint",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "sendfile",
+    "sock_accept",
+    "sock_connect",
+    "sock_recv",
+    "sock_recv_into",
+    "sock_recvfrom",
+    "sock_recvfrom_into",
+    "sock_sendall",
+    "sock_sendfile",
+    "sock_sendto",
+    "start_tls",
+    "subprocess_exec",
+    "subprocess_shell",
+)
+
+
+def _not_built(name: str) -> Callable[..., Any]:
+    async def method(self: EventLoop, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
+        raise NotImplementedError(f"greenloop.EventLoop.{name} is not built yet")
+
+    method.__name__ = name
+    method.__qualname__ = f"EventLoop.{name}"
+    method.__doc__ = f"Raise NotImplementedError: `{name}` is not built yet."
+    return method
+
+
+for _name in _NETWORK:
+    setattr(EventLoop, _name, _not_built(_name))
+
+_native.EventLoop._set_public_class(EventLoop)

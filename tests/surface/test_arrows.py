@@ -1,0 +1,113 @@
+"""Who may know whom: the arrows between the crates, and from the Python modules to the package."""
+
+import ast
+import pathlib
+import re
+import tomllib
+
+import pytest
+
+import greenloop
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CRATES = ROOT / "crates"
+# An arrow that is not drawn here does not exist. Development dependencies count as well.
+ALLOWED = {
+    "greenloop-core": set(),
+    "greenloop-os": {"greenloop-core"},
+    "greenloop": {"greenloop-core", "greenloop-os"},
+    "greenloop-python": {"greenloop-core", "greenloop-os", "greenloop"},
+}
+# Modules of the package that a user could have written: they use public names only.
+PUBLIC_ONLY = ["launcher.py"]
+
+
+def manifests():
+    return {
+        path.parent.name: tomllib.loads(path.read_text()) for path in CRATES.glob("*/Cargo.toml")
+    }
+
+
+def dependencies(manifest):
+    sections = [manifest, *manifest.get("target", {}).values()]
+    return {
+        specification.get("package", name) if isinstance(specification, dict) else name
+        for section in sections
+        for kind in ("dependencies", "dev-dependencies", "build-dependencies")
+        for name, specification in section.get(kind, {}).items()
+    }
+
+
+def rust_sources(crate):
+    return {path: path.read_text() for path in (CRATES / crate).rglob("*.rs")}
+
+
+def test_every_crate_has_its_arrows_drawn():
+    assert {"greenloop-core", "greenloop-os", "greenloop-python"} <= manifests().keys()
+    assert manifests().keys() <= ALLOWED.keys()
+    assert {name: m["package"]["name"] for name, m in manifests().items()} == {
+        name: name for name in manifests()
+    }
+
+
+@pytest.mark.parametrize("crate", sorted(manifests()))
+def test_a_crate_depends_on_those_below_it_only(crate):
+    of_ours = {name for name in dependencies(manifests()[crate]) if name.startswith("greenloop")}
+    assert of_ours <= ALLOWED[crate]
+
+
+def test_only_the_extension_knows_python():
+    knowing = {
+        crate
+        for crate, manifest in manifests().items()
+        if any(name.startswith("pyo3") for name in dependencies(manifest))
+    }
+    assert knowing == {"greenloop-python"}
+
+
+def test_the_core_asks_no_operating_system_and_reads_no_clock():
+    assert dependencies(manifests()["greenloop-core"]) <= {"proptest"}
+    forbidden = re.compile(r"\b(Instant|SystemTime)::now\b|\bstd::(net|fs|os|process|thread)\b")
+    offences = [
+        f"{path.name}: {match.group()}"
+        for path, text in rust_sources("greenloop-core").items()
+        for match in forbidden.finditer(code_of(text))
+    ]
+    assert offences == []
+
+
+def test_the_core_has_no_unsafe_code():
+    assert "#![forbid(unsafe_code)]" in (CRATES / "greenloop-core/src/lib.rs").read_text()
+
+
+def test_only_the_platforms_crate_asks_which_platform_it_is():
+    asking = {
+        crate
+        for crate in manifests()
+        for text in rust_sources(crate).values()
+        if re.search(r"cfg!?\(.*\b(target_os|unix|windows)\b", code_of(text))
+    }
+    assert asking <= {"greenloop-os"}
+
+
+@pytest.mark.parametrize("module", PUBLIC_ONLY)
+def test_a_module_on_top_of_the_package_uses_public_names_only(module):
+    tree = ast.parse((ROOT / "python/greenloop" / module).read_text())
+    imported, used = set(), set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                imported |= {alias.name for alias in names}
+            case ast.ImportFrom(module=origin, level=level):
+                imported.add("." * level + (origin or ""))
+            case ast.Attribute(value=ast.Name(id="greenloop"), attr=name):
+                used.add(name)
+    assert "greenloop" in imported
+    assert {name for name in imported if name.startswith((".", "greenloop."))} == set()
+    assert used
+    assert used <= {*greenloop.__all__, "__version__"}
+
+
+def code_of(rust):
+    """Rust source without its comments, which may speak of what the code must not do."""
+    return re.sub(r"//[^\n]*", "", rust)
