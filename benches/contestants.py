@@ -1,0 +1,127 @@
+"""The event loops that compete, and how a fresh process turns itself into one of them.
+
+Every contestant plugs in the way its own documentation recommends for `asyncio.Runner`: by a loop
+factory. What differs beyond the loop (Task, Future, primitives) is the contestant's own affair and
+is set up in its `enter` function, before a workload is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+OURS = "greenloop"
+"""Contestants whose name starts with this are ours; the others are rivals."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way to run an asyncio program."""
+
+    name: str
+    module: str | None
+    """Import name of what must be installed; None for the standard library."""
+    enter: Callable[[], LoopFactory]
+    """Makes this process the contestant's; called once, in the measuring process only."""
+    lacks: Callable[[], str | None] = lambda: None
+    """Says what an installed contestant still lacks to compete, or None."""
+
+    @property
+    def is_ours(self) -> bool:
+        return self.name.startswith(OURS)
+
+    def absence(self) -> str | None:
+        """The reason why this contestant cannot compete here, or None when it can."""
+        if self.module is None:
+            return None
+        if importlib.util.find_spec(self.module) is None:
+            return "not installed"
+        return self.lacks()
+
+    def version(self) -> str:
+        """The version that competes: the distribution's, or the interpreter's for asyncio."""
+        if self.module is None:
+            return platform.python_version()
+        try:
+            return importlib.metadata.version(self.module)
+        except importlib.metadata.PackageNotFoundError:
+            # Importable without metadata: a source tree on PYTHONPATH.
+            return "unknown"
+
+
+def _asyncio() -> LoopFactory:
+    return asyncio.SelectorEventLoop
+
+
+def _factory_of(module: str) -> LoopFactory:
+    factory: LoopFactory = importlib.import_module(module).new_event_loop
+    return factory
+
+
+def _greenloop_with_c_tasks() -> asyncio.AbstractEventLoop:
+    """Our loop with asyncio's C Task and Future: what the loop alone brings.
+
+    The factory and the method are set on the instance. A subclass would not be the exact class
+    any more for which the loop keeps its short cuts, and would measure something else.
+    """
+    loop = _factory_of("greenloop")()
+
+    def make_c_task(loop, coroutine, **options):  # type: ignore[no-untyped-def]
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop.set_task_factory(make_c_task)
+    loop.create_future = functools.partial(asyncio.Future, loop=loop)  # type: ignore[method-assign]
+    return loop
+
+
+def _greenloop_installed() -> LoopFactory:
+    importlib.import_module("greenloop").install()
+    return _factory_of("greenloop")
+
+
+def _lacks_extension() -> str | None:
+    # The package can be found in a source tree in which nothing was built yet.
+    try:
+        importlib.import_module("greenloop._native")
+    except ImportError as error:
+        return f"cannot be imported: {error}"
+    return None
+
+
+def _lacks_native_primitives() -> str | None:
+    """Without native primitives this contestant would be `greenloop` under a second name."""
+    if missing := _lacks_extension():
+        return missing
+    native = {name.rpartition(".")[2] for name in importlib.import_module(OURS).native_names()}
+    missing_primitives = sorted({"sleep", "gather", "Queue", "Event", "Lock"} - native)
+    return f"{', '.join(missing_primitives)} not native" if missing_primitives else None
+
+
+CONTESTANTS: dict[str, Contestant] = {
+    contestant.name: contestant
+    for contestant in (
+        Contestant("asyncio", None, _asyncio),
+        Contestant("uvloop", "uvloop", lambda: _factory_of("uvloop")),
+        Contestant("rloop", "rloop", lambda: _factory_of("rloop")),
+        Contestant("rsloop", "rsloop", lambda: _factory_of("rsloop")),
+        Contestant("zuvloop", "zuvloop", lambda: _factory_of("zuvloop")),
+        Contestant("greenloop-loop", OURS, lambda: _greenloop_with_c_tasks, _lacks_extension),
+        Contestant("greenloop", OURS, lambda: _factory_of(OURS), _lacks_extension),
+        Contestant("greenloop-native", OURS, _greenloop_installed, _lacks_native_primitives),
+    )
+}
+"""In the order of the report's columns."""
+
+
+def interpreter() -> str:
+    """The interpreter as the report names it, e.g. `CPython 3.13.0`."""
+    return f"{platform.python_implementation()} {sys.version.split()[0]}"

@@ -1,0 +1,35 @@
+"""Every workload by name, in the order of the report's rows."""
+
+from __future__ import annotations
+
+from . import (
+    callbacks,
+    futures,
+    memory,
+    queues,
+    readiness,
+    switching,
+    synchronisation,
+    tasks,
+    timeouts,
+    timers,
+)
+from .definition import Workload
+
+WORKLOADS: dict[str, Workload] = {
+    workload.name: workload
+    for module in (
+        switching,
+        tasks,
+        futures,
+        callbacks,
+        timers,
+        queues,
+        synchronisation,
+        timeouts,
+        readiness,
+        memory,
+    )
+    for workload in vars(module).values()
+    if isinstance(workload, Workload)
+}
