@@ -13,13 +13,11 @@ import threading
 import warnings
 import weakref
 from asyncio import base_events, coroutines, events, selector_events, unix_events
-from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from greenloop import _native
-from greenloop.task_registry import show_native_tasks
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
@@ -36,7 +34,6 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
     """
 
     def __init__(self) -> None:
-        show_native_tasks()
         self._default_executor: ThreadPoolExecutor | None = None
         self._executor_shutdown_called = False
         self._exception_handler: Callable[..., Any] | None = None
@@ -92,7 +89,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         if self.is_closed():
             return
         if self._debug:
-            logger.debug("Close %r", self)
+            base_events.logger.debug("Close %r", self)
         if self._wakeup_pair is not None:
             receiver, sender = self._wakeup_pair
             self._remove_reader(receiver)
@@ -146,7 +143,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
 
     def _log_slow_callback(self, handle: asyncio.Handle, duration: float) -> None:
         described = base_events._format_handle(handle)  # type: ignore[attr-defined]
-        logger.warning("Executing %s took %.3f seconds", described, duration)
+        base_events.logger.warning("Executing %s took %.3f seconds", described, duration)
 
     # Threads.
 

@@ -24,9 +24,7 @@ class _TaskSet(weakref.WeakSet[Any]):
 
 
 def show_native_tasks() -> None:
-    """Have asyncio see our tasks. Done when the first loop is made; importing changes nothing."""
-    if sys.version_info >= (3, 14):
-        return
+    """Have asyncio see our tasks. Done when the first task is made; importing changes nothing."""
     name = "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"
     tasks = getattr(asyncio.tasks, name)
     if type(tasks) is weakref.WeakSet:

@@ -178,16 +178,11 @@ impl EventLoop {
 
     /// What is ready to run, as handles: a copy, for diagnostics.
     #[getter]
-    fn _ready(&self) -> PyResult<Vec<Py<PyAny>>> {
+    fn _ready(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         // Handles are made outside of the queue: making one may run the garbage collector.
         let jobs = self.queue.with(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
-        jobs.iter().map(|job| Ok(Self::handle_of(job)?.as_py().clone_ref(py()))).collect()
+        jobs.iter().map(|job| Ok(Self::handle_of(job)?.bound(py).unbind())).collect()
     }
-}
-
-fn py() -> Python<'static> {
-    // SAFETY: the GIL is held.
-    unsafe { Python::assume_attached() }
 }
 
 /// Puts the C methods into the class that PyO3 made. Called once, at import.

@@ -119,9 +119,11 @@ fn leading<'a>(arguments: &Arguments<'a>, function: &str, parameter: &Object) ->
 
 #[pymethods]
 impl EventLoop {
-    /// How many timers are set, cancelled ones included: for diagnostics.
+    /// The timers that are set, cancelled ones included, in no particular order: a copy, for
+    /// diagnostics.
     #[getter]
-    fn _timer_count(&self) -> usize {
-        self.queue.with(|queue| queue.timers.len())
+    fn _scheduled(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        let jobs = self.queue.with(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());
+        jobs.iter().map(|job| Ok(Self::handle_of(job)?.bound(py).unbind())).collect()
     }
 }

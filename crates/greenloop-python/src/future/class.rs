@@ -49,12 +49,14 @@ fn exception(this: &Object) -> Result<Object> {
 }
 
 fn set_result(this: &Object, result: &Object) -> Result<Object> {
+    ensure_ours(this)?;
     Future::of(this).ensure_initialised()?;
     Future::finish(this, result.clone())?;
     Ok(Object::none())
 }
 
 fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
+    ensure_ours(this)?;
     let future = Future::of(this);
     future.ensure_initialised()?;
     future.ensure_pending()?;
@@ -77,11 +79,12 @@ fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `StopIteration` cannot be raised into a coroutine. Since 3.12 it is wrapped, before it was refused.
+/// `StopIteration` cannot be raised into a coroutine: it is wrapped, or in older versions refused.
 fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Result<Object> {
+    let wraps = globals().wraps_stop_iteration;
     // SAFETY: both are valid objects.
     let stops = unsafe {
-        if cfg!(Py_3_12) {
+        if wraps {
             ffi::PyObject_IsInstance(exception.as_ptr(), class) == 1
         } else {
             exception.is_exactly(class.cast())
@@ -91,7 +94,7 @@ fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Resul
         return Ok(exception);
     }
     let text = c"StopIteration interacts badly with generators and cannot be raised into a Future";
-    if cfg!(not(Py_3_12)) {
+    if !wraps {
         // SAFETY: TypeError is always valid.
         return Err(raise(unsafe { ffi::PyExc_TypeError }, text));
     }
@@ -422,15 +425,46 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
     }
 }
 
+/// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task, as it
+/// does where `Task` inherits from `Future`. So the receiver is anything of `_asyncio.Future`.
+fn install_setters(class: &Object) -> Result<()> {
+    let setters = vec![
+        one!(c"set_result", set_result, c"Finish the future with a result."),
+        one!(c"set_exception", set_exception, c"Finish the future with an exception, an instance or a class."),
+    ];
+    let base = globals().asyncio.future.as_ptr().cast();
+    for setter in setters.leak() {
+        // SAFETY: the definition lives for ever, and its name ends with a NUL.
+        unsafe {
+            let descriptor = Object::from_returned(ffi::PyDescr_NewMethod(base, setter))?;
+            if ffi::PyObject_SetAttrString(class.as_ptr(), setter.ml_name, descriptor.as_ptr()) < 0 {
+                return Err(Raised);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a future that is not one of ours, which only a call on the class can pass.
+fn ensure_ours(this: &Object) -> Result<()> {
+    let classes = &globals().classes;
+    let is = |class: *mut ffi::PyTypeObject| {
+        // SAFETY: both are valid.
+        unsafe { ffi::PyObject_TypeCheck(this.as_ptr(), class) != 0 }
+    };
+    if Future::is_native(this) || is(classes.future.as_ptr()) || is(classes.task.as_ptr()) {
+        return Ok(());
+    }
+    Err(crate::interop::type_error("the method applies to futures and tasks of greenloop only"))
+}
+
 /// Makes the class `Future`.
 pub fn make_class() -> Result<Object> {
     let mut methods = future_methods();
     methods.extend([
-        one!(c"set_result", set_result, c"Finish the future with a result."),
-        one!(c"set_exception", set_exception, c"Finish the future with an exception, an instance or a class."),
         fast!(c"cancel", cancel, c"Cancel the future and return True, or return False if it is done."),
     ]);
-    ClassBuilder::new::<Future>(c"greenloop.Future")
+    let class = ClassBuilder::new::<Future>(c"greenloop.Future")
         .subclassable()
         .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
@@ -443,5 +477,8 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_am_await, iterate as *mut c_void)
         .methods(methods)
         .attributes(future_attributes())
-        .build(Some(&globals().asyncio.future))
+        .build(Some(&globals().asyncio.future))?;
+    install_setters(&class)?;
+    super::metaclass::adopt(&class)?;
+    Ok(class)
 }

@@ -17,6 +17,7 @@
 mod callbacks;
 mod class;
 mod iterator;
+mod metaclass;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

@@ -375,7 +375,7 @@ fn attribute_args(this: &Object) -> Result<Object> {
 }
 
 fn attribute_arguments(handle: &Handle) -> Result<Object> {
-    if handle.cancelled.get() { Ok(Object::none()) } else { handle.arguments_tuple() }
+    if handle.callback.is_empty() { Ok(Object::none()) } else { handle.arguments_tuple() }
 }
 
 fn attribute_loop(this: &Object) -> Result<Object> {

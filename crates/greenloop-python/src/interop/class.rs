@@ -277,6 +277,7 @@ impl ClassBuilder {
     pub fn build(mut self, base: Option<&Object>) -> Result<Object> {
         self.slots.push(ffi::PyType_Slot::default());
         let slots = self.slots.leak();
+        // A size of 0 is the base's.
         let Ok(basicsize) = c_int::try_from(self.size) else {
             return Err(super::call::type_error("the struct of a class is too large"));
         };

@@ -161,6 +161,8 @@ pub struct Globals {
     pub no_arguments: Object,
     /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
     pub create_task_takes_eager_start: bool,
+    /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
+    pub wraps_stop_iteration: bool,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -193,9 +195,16 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         asyncio: Asyncio::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
+        wraps_stop_iteration: wraps_stop_iteration(py)?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
     };
     Ok(GLOBALS.get_or_init(|| globals))
+}
+
+/// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).
+fn wraps_stop_iteration(py: Python<'_>) -> PyResult<bool> {
+    let version: u32 = py.import("sys")?.getattr("hexversion")?.extract()?;
+    Ok((0x030B_0800..0x030C_0000).contains(&version) || version >= 0x030C_0200)
 }
 
 /// Whether `create_task(coro, **kwargs)` takes any keyword, as it does from 3.13.3 on.

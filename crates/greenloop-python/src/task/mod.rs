@@ -181,6 +181,8 @@ impl Task {
     /// Reports a task that dies while it waits, then an exception that nobody asked for.
     fn finalise(this: &Object) {
         let task = Task::of(this);
+        // Whoever brings it back to life by keeping the report does not bring it back into the list.
+        registry::forget(task);
         if task.future.state() == PENDING && task.log_destroy_pending.get() {
             let names = &globals().names;
             report(this, "Task was destroyed but it is pending!", &[(&names.task, this)]);

@@ -8,7 +8,10 @@ use crate::interop::{Object, Result};
 
 #[cfg(not(Py_3_14))]
 mod list {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use pyo3::ffi;
+    use pyo3::prelude::*;
 
     use super::super::Task;
     use crate::interop::{GilCell, Object, Result};
@@ -21,7 +24,15 @@ mod list {
 
     static PENDING: GilCell<Pending> = GilCell::new(Pending(Vec::new()));
 
-    pub fn register(this: &Object) {
+    /// Set once asyncio's set shows this list.
+    static SHOWN: AtomicBool = AtomicBool::new(false);
+
+    pub fn register(this: &Object) -> Result<()> {
+        if !SHOWN.swap(true, Ordering::Relaxed) {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            py.import("greenloop.task_registry")?.call_method0("show_native_tasks")?;
+        }
         let task = Task::of(this);
         if task.place.get() == 0 {
             let place = PENDING.with(|pending| {
@@ -30,6 +41,7 @@ mod list {
             });
             task.place.set(place);
         }
+        Ok(())
     }
 
     pub fn unregister(task: &Task) {
@@ -77,13 +89,8 @@ mod list {
 }
 
 /// Has `all_tasks()` report the task.
-#[cfg_attr(not(Py_3_14), expect(clippy::unnecessary_wraps, reason = "fails from 3.14 on"))]
 pub fn register(this: &Object) -> Result<()> {
-    #[cfg(Py_3_14)]
-    list::register(this)?;
-    #[cfg(not(Py_3_14))]
-    list::register(this);
-    Ok(())
+    list::register(this)
 }
 
 /// The task is done, or dies.
@@ -96,12 +103,12 @@ pub fn unregister(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// The task's memory is about to be freed. From 3.14 on the base class sees to it.
+/// The task dies. From 3.14 on the base class sees to it.
 pub fn forget(task: &super::Task) {
     #[cfg(not(Py_3_14))]
     list::unregister(task);
     #[cfg(Py_3_14)]
-    task.place.set(0);
+    let _ = task;
 }
 
 /// The tasks that asyncio does not know of by itself.

@@ -1,0 +1,28 @@
+"""What every folder of tests that runs a loop shares; each folder says which loops those are."""
+
+import asyncio
+
+import pytest
+
+
+@pytest.fixture
+def loop(loop_factory):
+    """A loop of the kind under test, closed afterwards with whatever the test left on it."""
+    loop = loop_factory()
+    yield loop
+    if not loop.is_closed():
+        leftover = asyncio.all_tasks(loop)
+        for task in leftover:
+            task.cancel()
+        if leftover:
+            loop.run_until_complete(asyncio.wait(leftover, timeout=5))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@pytest.fixture
+def reports(loop):
+    """The contexts that the loop's exception handler was called with, in order."""
+    contexts = []
+    loop.set_exception_handler(lambda loop, context: contexts.append(context))
+    return contexts
