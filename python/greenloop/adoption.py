@@ -18,6 +18,9 @@ from greenloop._native import Future, Handle, Task, TimerHandle
 from greenloop.event_loop import EventLoop
 from greenloop.runners import Runner, new_event_loop, run
 
+if sys.version_info >= (3, 14):
+    from greenloop._native import ThreadSafeHandle
+
 _NATIVE: dict[str, Any] = {
     "Future": Future,
     "Handle": Handle,
@@ -106,6 +109,8 @@ def _replacements() -> list[tuple[Any, str, Any]]:
             (asyncio, "EventLoop", EventLoop),
             (asyncio.unix_events, "EventLoop", EventLoop),
         ]
+    if sys.version_info >= (3, 14):
+        replacements.append((asyncio.events, "_ThreadSafeHandle", ThreadSafeHandle))
     # A policy that another library has set would keep that library's loop the default. The stock
     # policy, if one is in use, is kept: it knows the current loop and the child watcher.
     policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]

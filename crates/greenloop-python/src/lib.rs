@@ -37,6 +37,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for (name, class) in [
         ("Handle", &classes.handle),
         ("TimerHandle", &classes.timer_handle),
+        #[cfg(Py_3_14)]
+        ("ThreadSafeHandle", &classes.thread_safe_handle),
         ("Future", &classes.future),
         ("Task", &classes.task),
     ] {
@@ -48,11 +50,23 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn make_classes(globals: &Globals) -> interop::Result<()> {
-    let make = |cell: &ClassCell, class: interop::Result<Object>| class.map(|class| cell.set(class));
+    let make =
+        |cell: &ClassCell, class: interop::Result<Object>| class.map(|class| cell.set(class));
     let classes = &globals.classes;
-    make(&classes.stop_iteration, interop::make_stop_iteration_class())?;
+    make(
+        &classes.stop_iteration,
+        interop::make_stop_iteration_class(),
+    )?;
     make(&classes.handle, handle::make_class())?;
-    make(&classes.timer_handle, handle::make_timer_class(&classes.handle.object()))?;
+    make(
+        &classes.timer_handle,
+        handle::make_timer_class(&classes.handle.object()),
+    )?;
+    #[cfg(Py_3_14)]
+    make(
+        &classes.thread_safe_handle,
+        handle::make_thread_safe_class(&classes.handle.object()),
+    )?;
     make(&classes.future, future::make_class())?;
     make(&classes.future_iterator, future::make_iterator_class())?;
     make(&classes.task, task::make_class())
@@ -61,5 +75,8 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
 /// Return the pending tasks of this package that asyncio's own registry does not know.
 #[pyfunction]
 fn registered_tasks(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-    Ok(task::registered_tasks()?.into_iter().map(|task| task.bound(py).unbind()).collect())
+    Ok(task::registered_tasks()?
+        .into_iter()
+        .map(|task| task.bound(py).unbind())
+        .collect())
 }

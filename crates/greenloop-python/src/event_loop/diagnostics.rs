@@ -27,7 +27,9 @@ impl EventLoop {
         if event_loop.is_none() {
             return Ok(());
         }
-        let limit: f64 = event_loop.getattr(intern!(py, "slow_callback_duration"))?.extract()?;
+        let limit: f64 = event_loop
+            .getattr(intern!(py, "slow_callback_duration"))?
+            .extract()?;
         if duration >= limit {
             let log = intern!(py, "_log_slow_callback");
             event_loop.call_method1(log, (handle.bound(py), duration))?;

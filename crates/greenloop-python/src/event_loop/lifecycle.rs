@@ -23,7 +23,7 @@ unsafe extern "C" {
 }
 
 /// The calling thread, as `threading.get_ident()` names it.
-pub(super) fn current_thread() -> u64 {
+pub fn current_thread() -> u64 {
     // SAFETY: may be called at any time.
     unsafe { PyThread_get_thread_ident() }
 }
@@ -109,7 +109,10 @@ impl EventLoop {
 
     /// In debug mode: raise TypeError for what cannot be a callback of `method`.
     fn _check_callback(&self, callback: Bound<'_, PyAny>, method: &str) -> PyResult<()> {
-        Ok(super::scheduling::check_callback(&Object::from(callback), method)?)
+        Ok(super::scheduling::check_callback(
+            &Object::from(callback),
+            method,
+        )?)
     }
 
     /// Drop all that waits, for good. The caller has made sure that the loop does not run.

@@ -25,6 +25,8 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
 
+#[cfg(Py_3_14)]
+pub use lifecycle::current_thread;
 pub use scheduling::install_methods;
 pub use turn::Job;
 
@@ -160,7 +162,9 @@ impl EventLoop {
 
     /// Takes every job and watch out, then drops them.
     fn discard_everything(&self) {
-        let (ready, timers) = self.queue.with(|queue| (queue.ready.take(), queue.timers.take()));
+        let (ready, timers) = self
+            .queue
+            .with(|queue| (queue.ready.take(), queue.timers.take()));
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
         drop((self.published.take(), self.task_factory.take()));

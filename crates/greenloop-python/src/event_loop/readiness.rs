@@ -23,7 +23,10 @@ struct Watch {
 
 impl Watch {
     const fn interest(&self) -> Interest {
-        Interest { read: self.reader.is_some(), write: self.writer.is_some() }
+        Interest {
+            read: self.reader.is_some(),
+            write: self.writer.is_some(),
+        }
     }
 
     const fn side(&mut self, side: Side) -> &mut Option<Object> {
@@ -72,9 +75,11 @@ impl Watches {
 pub fn os_error(error: &std::io::Error) -> PyErr {
     match error.raw_os_error() {
         Some(number) => Python::attach(|py| {
-            let text = py
-                .import("os")
-                .and_then(|os| os.getattr("strerror")?.call1((number,))?.extract::<String>());
+            let text = py.import("os").and_then(|os| {
+                os.getattr("strerror")?
+                    .call1((number,))?
+                    .extract::<String>()
+            });
             match text {
                 Ok(text) => PyOSError::new_err((number, text)),
                 Err(failure) => failure,
@@ -86,8 +91,13 @@ pub fn os_error(error: &std::io::Error) -> PyErr {
 
 /// Has the poller report the waker's descriptor.
 pub fn watch_waker(poller: &Poller, waker: &Waker) -> PyResult<()> {
-    let interest = Interest { read: true, write: false };
-    poller.add(waker.as_fd().as_raw_fd(), interest).map_err(|error| os_error(&error))
+    let interest = Interest {
+        read: true,
+        write: false,
+    };
+    poller
+        .add(waker.as_fd().as_raw_fd(), interest)
+        .map_err(|error| os_error(&error))
 }
 
 impl EventLoop {
@@ -121,7 +131,9 @@ impl EventLoop {
             let old = std::mem::replace(watch.side(side), handle);
             Some((before, watch.interest(), old))
         });
-        let Some((before, after, old)) = change else { return Ok(None) };
+        let Some((before, after, old)) = change else {
+            return Ok(None);
+        };
         let watched = |interest: Interest| interest.read || interest.write;
         let outcome = match (watched(before), watched(after)) {
             (false, false) => Ok(()),
@@ -133,7 +145,10 @@ impl EventLoop {
             }
             (true, true) if before == after => Ok(()),
             // The descriptor was closed and its number given to a new file: it is watched anew.
-            (true, true) => self.poller.modify(fd, after).or_else(|_| self.poller.add(fd, after)),
+            (true, true) => self
+                .poller
+                .modify(fd, after)
+                .or_else(|_| self.poller.add(fd, after)),
         };
         if let Err(error) = outcome {
             let refused = self.watches.with(|watches| {
@@ -192,7 +207,10 @@ fn push_live(ready: &mut Ready<Job>, handle: Option<&Object>) {
 /// `selectors` module refuses it.
 fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     let py = fd.py();
-    py.import(intern!(py, "selectors"))?.getattr("_fileobj_to_fd")?.call1((fd,))?.extract()
+    py.import(intern!(py, "selectors"))?
+        .getattr("_fileobj_to_fd")?
+        .call1((fd,))?
+        .extract()
 }
 
 #[pymethods]

@@ -46,8 +46,15 @@ impl<'a> Call<'a> {
                 "{name}() missing 1 required positional argument: 'callback'"
             )));
         };
-        let arguments = arguments.positional().get(leading + 1..).unwrap_or_default();
-        Ok(Self { callback, arguments, context })
+        let arguments = arguments
+            .positional()
+            .get(leading + 1..)
+            .unwrap_or_default();
+        Ok(Self {
+            callback,
+            arguments,
+            context,
+        })
     }
 }
 
@@ -70,9 +77,17 @@ fn unexpected_keyword(function: &CStr, name: &Object) -> Raised {
 impl EventLoop {
     /// Queues a callback; the caller has checked that the loop takes one.
     #[inline]
-    fn schedule(&self, this: &Object, call: &Call<'_>) -> Result<Object> {
-        let class = globals().classes.handle.as_ptr();
-        let Call { callback, arguments, context } = *call;
+    fn schedule(
+        &self,
+        this: &Object,
+        call: &Call<'_>,
+        class: *mut ffi::PyTypeObject,
+    ) -> Result<Object> {
+        let Call {
+            callback,
+            arguments,
+            context,
+        } = *call;
         let handle = Handle::create(class, callback, arguments, context, this, self.debug())?;
         self.push(Job::Handle(handle.clone()));
         Ok(handle)
@@ -96,7 +111,7 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         event_loop.check_thread()?;
         check_callback(call.callback, "call_soon")?;
     }
-    event_loop.schedule(this, &call)
+    event_loop.schedule(this, &call, globals().classes.handle.as_ptr())
 }
 
 fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -106,7 +121,7 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
     if event_loop.debug() {
         check_callback(call.callback, "call_soon_threadsafe")?;
     }
-    let handle = event_loop.schedule(this, &call)?;
+    let handle = event_loop.schedule(this, &call, globals().classes.threadsafe())?;
     event_loop.wake();
     Ok(handle)
 }
@@ -120,7 +135,9 @@ pub(super) fn check_callback(callback: &Object, function: &str) -> Result<()> {
     if crate::interop::call_function(&asyncio.iscoroutine, &arguments)?.is_true()?
         || crate::interop::call_function(&asyncio.iscoroutinefunction, &arguments)?.is_true()?
     {
-        return Err(type_error(&format!("coroutines cannot be used with {function}()")));
+        return Err(type_error(&format!(
+            "coroutines cannot be used with {function}()"
+        )));
     }
     if !callback.bound(py).is_callable() {
         let text = callback.bound(py).repr()?;
@@ -139,7 +156,11 @@ fn create_future(this: &Object) -> Result<Object> {
 /// `create_task`, makes of it: which arguments a factory gets differs between versions.
 fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    if event_loop.task_factory.get().is_none_or(|factory| factory.is_none()) {
+    if event_loop
+        .task_factory
+        .get()
+        .is_none_or(|factory| factory.is_none())
+    {
         event_loop.check_closed()?;
         return Task::create(this, event_loop, &arguments);
     }
@@ -151,9 +172,8 @@ impl EventLoop {
     /// Queue a handle that was made elsewhere, such as by asyncio's own signal handling.
     fn _add_callback(&self, handle: Bound<'_, PyAny>) {
         let class = handle.get_type().as_type_ptr();
-        let classes = &globals().classes;
         let handle = Object::from(handle);
-        if class == classes.handle.as_ptr() || class == classes.timer_handle.as_ptr() {
+        if globals().classes.is_handle(class) {
             self.push(Job::Handle(handle));
         } else {
             self.push(Job::ForeignHandle(handle));
@@ -180,8 +200,12 @@ impl EventLoop {
     #[getter]
     fn _ready(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         // Handles are made outside of the queue: making one may run the garbage collector.
-        let jobs = self.queue.with(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
-        jobs.iter().map(|job| Ok(Self::handle_of(job)?.bound(py).unbind())).collect()
+        let jobs = self
+            .queue
+            .with(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
+        jobs.iter()
+            .map(|job| Ok(Self::handle_of(job)?.bound(py).unbind()))
+            .collect()
     }
 }
 
@@ -192,22 +216,52 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
         return Ok(());
     }
     let methods = vec![
-        fast!(c"call_soon", call_soon, c"Call callback(*args) in the next turn; return its Handle."),
-        fast!(c"call_soon_threadsafe", call_soon_threadsafe, c"Like call_soon(), from any thread."),
-        fast!(c"call_later", super::timers::call_later, c"Call callback(*args) after a delay in seconds; return its TimerHandle."),
-        fast!(c"call_at", super::timers::call_at, c"Call callback(*args) at a time on the loop's clock; return its TimerHandle."),
-        noargs!(c"time", super::timers::time, c"Return the loop's clock in seconds: time.monotonic()."),
-        noargs!(c"create_future", create_future, c"Return a new Future attached to the loop."),
-        fast!(c"create_task", create_task, c"Return a new Task for a coroutine."),
+        fast!(
+            c"call_soon",
+            call_soon,
+            c"Call callback(*args) in the next turn; return its Handle."
+        ),
+        fast!(
+            c"call_soon_threadsafe",
+            call_soon_threadsafe,
+            c"Like call_soon(), from any thread."
+        ),
+        fast!(
+            c"call_later",
+            super::timers::call_later,
+            c"Call callback(*args) after a delay in seconds; return its TimerHandle."
+        ),
+        fast!(
+            c"call_at",
+            super::timers::call_at,
+            c"Call callback(*args) at a time on the loop's clock; return its TimerHandle."
+        ),
+        noargs!(
+            c"time",
+            super::timers::time,
+            c"Return the loop's clock in seconds: time.monotonic()."
+        ),
+        noargs!(
+            c"create_future",
+            create_future,
+            c"Return a new Future attached to the loop."
+        ),
+        fast!(
+            c"create_task",
+            create_task,
+            c"Return a new Task for a coroutine."
+        ),
     ];
     for method in methods.leak() {
         // SAFETY: the definition lives for ever, and the class is a class.
-        let descriptor = unsafe {
-            Object::from_returned(ffi::PyDescr_NewMethod(class.as_type_ptr(), method))?
-        };
+        let descriptor =
+            unsafe { Object::from_returned(ffi::PyDescr_NewMethod(class.as_type_ptr(), method))? };
         // SAFETY: the name ends with a NUL and lives for ever.
         let name = unsafe { CStr::from_ptr(method.ml_name) };
-        class.setattr(name.to_string_lossy().as_ref(), descriptor.bound(class.py()))?;
+        class.setattr(
+            name.to_string_lossy().as_ref(),
+            descriptor.bound(class.py()),
+        )?;
     }
     Ok(())
 }

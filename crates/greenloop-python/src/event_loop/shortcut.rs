@@ -33,20 +33,22 @@ impl EventLoop {
 
     /// Derives [`is_fast`](Self::is_fast) from what it depends on.
     pub(super) fn update_fast(&self) {
-        self.fast.set(!self.closed.get() && !self.debug.get() && !self.overridden.get());
+        self.fast
+            .set(!self.closed.get() && !self.debug.get() && !self.overridden.get());
     }
 
     /// Looks whether `class` overrides what a short cut stands for.
     pub(super) fn detect_overrides(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
         let py = class.py();
-        let Some(public) = PUBLIC_CLASS.get() else { return Ok(()) };
+        let Some(public) = PUBLIC_CLASS.get() else {
+            return Ok(());
+        };
         let public = public.bind(py);
         if class.is(public) {
             return Ok(());
         }
-        let differs = |name: &str| -> PyResult<bool> {
-            Ok(!class.getattr(name)?.is(&public.getattr(name)?))
-        };
+        let differs =
+            |name: &str| -> PyResult<bool> { Ok(!class.getattr(name)?.is(&public.getattr(name)?)) };
         for name in SHORT_CUT {
             if differs(name)? {
                 self.overridden.set(true);
@@ -79,10 +81,13 @@ impl EventLoop {
         slf.get().note_attribute(name);
         let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
         // SAFETY: all three are valid objects.
-        let code = unsafe {
-            ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value.as_ptr())
-        };
-        if code == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+        let code =
+            unsafe { ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value.as_ptr()) };
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(slf.py()))
+        }
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<()> {
@@ -91,6 +96,10 @@ impl EventLoop {
         let code = unsafe {
             ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), std::ptr::null_mut())
         };
-        if code == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(PyErr::fetch(slf.py()))
+        }
     }
 }

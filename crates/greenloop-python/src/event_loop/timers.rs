@@ -12,14 +12,16 @@ use super::scheduling::{Call, check_callback};
 use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, globals, report_unraisable, same_string, type_error,
+    Arguments, Object, Raised, Result, call_method, globals, report_unraisable, same_string,
+    type_error,
 };
 
 impl EventLoop {
     /// The time that an overridden `time` tells. A clock that raises is reported, and stands still.
     pub(super) fn overridden_time(&self) -> Instant {
         let this = self.this.get_or_none();
-        let told = call_method(&globals().names.time, &[this.as_ptr()]).and_then(|time| seconds(&time));
+        let told =
+            call_method(&globals().names.time, &[this.as_ptr()]).and_then(|time| seconds(&time));
         match told {
             Ok(seconds) => Instant::new(seconds),
             Err(raised) => {
@@ -36,10 +38,14 @@ impl EventLoop {
 
     fn schedule_at(&self, this: &Object, when: Object, call: &Call<'_>) -> Result<Object> {
         let deadline = Instant::new(seconds(&when)?);
-        let Call { callback, arguments, context } = *call;
-        let handle =
-            Handle::create_timer(when, callback, arguments, context, this, self.debug())?;
-        self.queue.with(|queue| queue.timers.push(deadline, Job::Handle(handle.clone())));
+        let Call {
+            callback,
+            arguments,
+            context,
+        } = *call;
+        let handle = Handle::create_timer(when, callback, arguments, context, this, self.debug())?;
+        self.queue
+            .with(|queue| queue.timers.push(deadline, Job::Handle(handle.clone())));
         Ok(handle)
     }
 }
@@ -103,11 +109,17 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
 }
 
 /// The first parameter, by place or by name.
-fn leading<'a>(arguments: &Arguments<'a>, function: &str, parameter: &Object) -> Result<&'a Object> {
+fn leading<'a>(
+    arguments: &Arguments<'a>,
+    function: &str,
+    parameter: &Object,
+) -> Result<&'a Object> {
     if let Some(first) = arguments.positional().first() {
         return Ok(first);
     }
-    let named = arguments.keywords().find(|(name, _)| same_string(parameter, name));
+    let named = arguments
+        .keywords()
+        .find(|(name, _)| same_string(parameter, name));
     named.map(|(_, value)| value).ok_or_else(|| {
         // SAFETY: the GIL is held.
         let parameter = parameter.bound(unsafe { Python::assume_attached() });
@@ -123,7 +135,11 @@ impl EventLoop {
     /// diagnostics.
     #[getter]
     fn _scheduled(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-        let jobs = self.queue.with(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());
-        jobs.iter().map(|job| Ok(Self::handle_of(job)?.bound(py).unbind())).collect()
+        let jobs = self
+            .queue
+            .with(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());
+        jobs.iter()
+            .map(|job| Ok(Self::handle_of(job)?.bound(py).unbind()))
+            .collect()
     }
 }

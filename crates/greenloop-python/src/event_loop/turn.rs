@@ -24,7 +24,11 @@ pub enum Job {
     /// Throws an exception into a task that yielded something it should not have.
     Throw(Object, Object),
     /// Calls a future's done callback in the context it was added with.
-    Callback { callback: Object, future: Object, context: Object },
+    Callback {
+        callback: Object,
+        future: Object,
+        context: Object,
+    },
     /// Runs a `Handle` or `TimerHandle` of ours.
     Handle(Object),
     /// Runs a handle of another class, which the loop was handed by asyncio's own code.
@@ -42,7 +46,11 @@ impl Job {
                 visit.call(task.as_py())?;
                 visit.call(exception.as_py())
             }
-            Self::Callback { callback, future, context } => {
+            Self::Callback {
+                callback,
+                future,
+                context,
+            } => {
                 visit.call(callback.as_py())?;
                 visit.call(future.as_py())?;
                 visit.call(context.as_py())
@@ -62,11 +70,17 @@ impl Host for EventLoop {
 
     #[inline]
     fn now(&self) -> Instant {
-        if self.own_time.get() { self.overridden_time() } else { os::monotonic() }
+        if self.own_time.get() {
+            self.overridden_time()
+        } else {
+            os::monotonic()
+        }
     }
 
     fn horizon(&self, now: Instant) -> Instant {
-        Instant::new(now.as_secs() + os::resolution())
+        // The clock's resolution, or where that is less than a float can tell, the next float.
+        let now = now.as_secs();
+        Instant::new((now + os::resolution()).max(now.next_up()))
     }
 
     fn poll(&self, wait: Wait) -> Result<()> {
@@ -78,7 +92,11 @@ impl Host for EventLoop {
         }
         // A signal's handler may have made something ready.
         let idle = self.queue.with(|queue| queue.ready.is_empty());
-        let timeout = if idle { self.timeout(wait) } else { Some(Duration::ZERO) };
+        let timeout = if idle {
+            self.timeout(wait)
+        } else {
+            Some(Duration::ZERO)
+        };
         let Ok(mut events) = self.events.try_borrow_mut() else {
             // The loop polls already: user code in a signal handler runs it again, which
             // `run_forever` refuses, so this is not reached.
@@ -106,7 +124,11 @@ impl Host for EventLoop {
             }
             // SAFETY: as above.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => unsafe {
-                if ffi::PyErr_CheckSignals() < 0 { Err(Raised) } else { Ok(()) }
+                if ffi::PyErr_CheckSignals() < 0 {
+                    Err(Raised)
+                } else {
+                    Ok(())
+                }
             },
             Err(error) => Err(os_error(&error).into()),
         }
@@ -146,13 +168,16 @@ impl EventLoop {
                 task::clear_published(self)?;
                 Handle::run(handle)
             }
-            Job::Callback { callback, future, context } => {
+            Job::Callback {
+                callback,
+                future,
+                context,
+            } => {
                 task::clear_published(self)?;
                 let places = [std::ptr::null_mut(), future.as_ptr()];
                 // SAFETY: the slice begins behind a free place; the job holds the future.
-                let called = unsafe {
-                    call_with_context(context, callback, places.as_ptr().add(1), 1)
-                };
+                let called =
+                    unsafe { call_with_context(context, callback, places.as_ptr().add(1), 1) };
                 match called {
                     Ok(_) => Ok(()),
                     Err(raised) if handle::leaves_the_loop() => Err(raised),
@@ -187,10 +212,21 @@ impl EventLoop {
         let class = globals().classes.handle.as_ptr();
         match job {
             Job::Handle(handle) | Job::ForeignHandle(handle) => Ok(handle.clone()),
-            Job::Callback { callback, future, context } => {
+            Job::Callback {
+                callback,
+                future,
+                context,
+            } => {
                 let event_loop = crate::future::event_loop_of(future);
                 let arguments = std::slice::from_ref(future);
-                Handle::create(class, callback, arguments, Some(context), &event_loop, false)
+                Handle::create(
+                    class,
+                    callback,
+                    arguments,
+                    Some(context),
+                    &event_loop,
+                    false,
+                )
             }
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),

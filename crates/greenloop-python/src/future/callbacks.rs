@@ -106,7 +106,8 @@ impl Callbacks {
     pub fn retain(&self, mut keep: impl FnMut(&Callback) -> bool) -> Vec<Callback> {
         let (first, more) = self.take();
         let more = more.map(|more| *more).unwrap_or_default();
-        let (kept, removed): (Vec<_>, Vec<_>) = first.into_iter().chain(more).partition(|c| keep(c));
+        let (kept, removed): (Vec<_>, Vec<_>) =
+            first.into_iter().chain(more).partition(|c| keep(c));
         for callback in kept {
             self.push(callback);
         }
@@ -120,10 +121,13 @@ impl Callbacks {
     pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         // SAFETY: the collector runs no code that changes the list, which is only looked at here.
         let more = unsafe { &*self.more.as_ptr() };
-        let more = more.iter().flat_map(|more| more.iter()).flat_map(|callback| match callback {
-            Callback::Wake(task) => [Some(task), None],
-            Callback::Call { function, context } => [Some(function), Some(context)],
-        });
+        let more = more
+            .iter()
+            .flat_map(|more| more.iter())
+            .flat_map(|callback| match callback {
+                Callback::Wake(task) => [Some(task), None],
+                Callback::Call { function, context } => [Some(function), Some(context)],
+            });
         let first = [self.first.as_ptr(), self.first_context.as_ptr()];
         let all = first.into_iter().chain(more.flatten().map(Object::as_ptr));
         for object in all.filter(|object| !object.is_null()) {
@@ -159,14 +163,21 @@ fn schedule(this: &Object, callback: Callback) -> Result<()> {
     if let Some(event_loop) = future.fast_loop() {
         event_loop.push(match callback {
             Callback::Wake(task) => Job::Step(task),
-            Callback::Call { function, context } => {
-                Job::Callback { callback: function, future: this.clone(), context }
-            }
+            Callback::Call { function, context } => Job::Callback {
+                callback: function,
+                future: this.clone(),
+                context,
+            },
         });
         return Ok(());
     }
     let (function, context) = callback.as_pair()?;
-    call_soon(&future.event_loop().get_or_none(), &function, Some(this), &context)
+    call_soon(
+        &future.event_loop().get_or_none(),
+        &function,
+        Some(this),
+        &context,
+    )
 }
 
 /// `event_loop.call_soon(function[, argument], context=context)`, by name.

@@ -17,11 +17,7 @@ use crate::interop::{
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [event_loop] = arguments.bind(c"Future", [&globals().names.loop_], 0, 0)?;
     let future = Future::of(this);
-    if cfg!(Py_3_15) && !future.event_loop.is_empty() {
-        // SAFETY: RuntimeError is always valid.
-        let class = unsafe { ffi::PyExc_RuntimeError };
-        return Err(raise(class, c"Future object is already initialized"));
-    }
+    future.ensure_fresh()?;
     future.initialise(event_loop)
 }
 
@@ -110,8 +106,12 @@ fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Resul
 fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let name = c"add_done_callback";
     let globals = globals();
-    let [function, context] =
-        arguments.bind(name, [&globals.names.callback, &globals.names.context], 1, 1)?;
+    let [function, context] = arguments.bind(
+        name,
+        [&globals.names.callback, &globals.names.context],
+        1,
+        1,
+    )?;
     if Future::of(this).event_loop.is_empty() {
         // SAFETY: RuntimeError is always valid.
         let class = unsafe { ffi::PyExc_RuntimeError };
@@ -145,7 +145,9 @@ fn remove_done_callback(this: &Object, function: &Object) -> Result<Object> {
             _ => equal.push(callback),
         }
     }
-    let removed = future.callbacks.retain(|callback| !equal.iter().any(|one| same(one, callback)));
+    let removed = future
+        .callbacks
+        .retain(|callback| !equal.iter().any(|one| same(one, callback)));
     // SAFETY: returns a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyLong_FromSize_t(removed.len())) }
 }
@@ -155,7 +157,10 @@ fn same(one: &Callback, other: &Callback) -> bool {
         (Callback::Wake(one), Callback::Wake(other)) => one.is(other.as_ptr()),
         (
             Callback::Call { function, context },
-            Callback::Call { function: other, context: other_context },
+            Callback::Call {
+                function: other,
+                context: other_context,
+            },
         ) => function.is(other.as_ptr()) && context.is(other_context.as_ptr()),
         _ => false,
     }
@@ -230,7 +235,10 @@ fn set_log_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
 /// Refuses to delete an attribute that is always there.
 pub fn cannot_delete() -> Raised {
     // SAFETY: AttributeError is always valid.
-    raise(unsafe { ffi::PyExc_AttributeError }, c"cannot delete attribute")
+    raise(
+        unsafe { ffi::PyExc_AttributeError },
+        c"cannot delete attribute",
+    )
 }
 
 fn attribute_loop(this: &Object) -> Result<Object> {
@@ -296,14 +304,46 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 /// The methods that `Future` and `Task` share.
 pub fn future_methods() -> Vec<ffi::PyMethodDef> {
     vec![
-        noargs!(c"result", result, c"Return the result, or raise the exception, of a future that is done."),
-        noargs!(c"exception", exception, c"Return the exception of a future that is done, or None."),
-        fast!(c"add_done_callback", add_done_callback, c"Call fn(future), in a context, in the turn after the future is done."),
-        one!(c"remove_done_callback", remove_done_callback, c"Remove all callbacks equal to fn; return their number."),
-        noargs!(c"cancelled", cancelled, c"Return whether the future was cancelled."),
-        noargs!(c"done", done, c"Return whether the future has a result or an exception, or was cancelled."),
-        noargs!(c"get_loop", get_loop, c"Return the event loop the future is bound to."),
-        noargs!(c"_make_cancelled_error", make_cancelled_error, c"Return the CancelledError to raise for a cancelled future."),
+        noargs!(
+            c"result",
+            result,
+            c"Return the result, or raise the exception, of a future that is done."
+        ),
+        noargs!(
+            c"exception",
+            exception,
+            c"Return the exception of a future that is done, or None."
+        ),
+        fast!(
+            c"add_done_callback",
+            add_done_callback,
+            c"Call fn(future), in a context, in the turn after the future is done."
+        ),
+        one!(
+            c"remove_done_callback",
+            remove_done_callback,
+            c"Remove all callbacks equal to fn; return their number."
+        ),
+        noargs!(
+            c"cancelled",
+            cancelled,
+            c"Return whether the future was cancelled."
+        ),
+        noargs!(
+            c"done",
+            done,
+            c"Return whether the future has a result or an exception, or was cancelled."
+        ),
+        noargs!(
+            c"get_loop",
+            get_loop,
+            c"Return the event loop the future is bound to."
+        ),
+        noargs!(
+            c"_make_cancelled_error",
+            make_cancelled_error,
+            c"Return the CancelledError to raise for a cancelled future."
+        ),
     ]
 }
 
@@ -311,14 +351,26 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
 pub fn future_attributes() -> Vec<(&'static CStr, Getter, Option<Setter>)> {
     vec![
         attribute!(c"_state", attribute_state),
-        attribute!(c"_asyncio_future_blocking", attribute_blocking, set_blocking),
-        attribute!(c"_log_traceback", attribute_log_traceback, set_log_traceback),
+        attribute!(
+            c"_asyncio_future_blocking",
+            attribute_blocking,
+            set_blocking
+        ),
+        attribute!(
+            c"_log_traceback",
+            attribute_log_traceback,
+            set_log_traceback
+        ),
         attribute!(c"_loop", attribute_loop),
         attribute!(c"_callbacks", attribute_callbacks),
         attribute!(c"_result", attribute_result),
         attribute!(c"_exception", attribute_exception),
         attribute!(c"_source_traceback", attribute_source_traceback),
-        attribute!(c"_cancel_message", attribute_cancel_message, set_cancel_message),
+        attribute!(
+            c"_cancel_message",
+            attribute_cancel_message,
+            set_cancel_message
+        ),
         #[cfg(Py_3_14)]
         attribute!(c"_asyncio_awaited_by", attribute_awaited_by),
     ]
@@ -390,7 +442,9 @@ pub unsafe fn traverse_base(
                 return stop;
             }
         }
-        (*base).tp_traverse.map_or(0, |traverse| traverse(this, visit, arg))
+        (*base)
+            .tp_traverse
+            .map_or(0, |traverse| traverse(this, visit, arg))
     }
 }
 
@@ -429,15 +483,24 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
 /// does where `Task` inherits from `Future`. So the receiver is anything of `_asyncio.Future`.
 fn install_setters(class: &Object) -> Result<()> {
     let setters = vec![
-        one!(c"set_result", set_result, c"Finish the future with a result."),
-        one!(c"set_exception", set_exception, c"Finish the future with an exception, an instance or a class."),
+        one!(
+            c"set_result",
+            set_result,
+            c"Finish the future with a result."
+        ),
+        one!(
+            c"set_exception",
+            set_exception,
+            c"Finish the future with an exception, an instance or a class."
+        ),
     ];
     let base = globals().asyncio.future.as_ptr().cast();
     for setter in setters.leak() {
         // SAFETY: the definition lives for ever, and its name ends with a NUL.
         unsafe {
             let descriptor = Object::from_returned(ffi::PyDescr_NewMethod(base, setter))?;
-            if ffi::PyObject_SetAttrString(class.as_ptr(), setter.ml_name, descriptor.as_ptr()) < 0 {
+            if ffi::PyObject_SetAttrString(class.as_ptr(), setter.ml_name, descriptor.as_ptr()) < 0
+            {
                 return Err(Raised);
             }
         }
@@ -455,15 +518,19 @@ fn ensure_ours(this: &Object) -> Result<()> {
     if Future::is_native(this) || is(classes.future.as_ptr()) || is(classes.task.as_ptr()) {
         return Ok(());
     }
-    Err(crate::interop::type_error("the method applies to futures and tasks of greenloop only"))
+    Err(crate::interop::type_error(
+        "the method applies to futures and tasks of greenloop only",
+    ))
 }
 
 /// Makes the class `Future`.
 pub fn make_class() -> Result<Object> {
     let mut methods = future_methods();
-    methods.extend([
-        fast!(c"cancel", cancel, c"Cancel the future and return True, or return False if it is done."),
-    ]);
+    methods.extend([fast!(
+        c"cancel",
+        cancel,
+        c"Cancel the future and return True, or return False if it is done."
+    )]);
     let class = ClassBuilder::new::<Future>(c"greenloop.Future")
         .subclassable()
         .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")

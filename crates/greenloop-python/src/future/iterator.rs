@@ -72,7 +72,8 @@ pub unsafe extern "C" fn iterate(future: *mut ffi::PyObject) -> *mut ffi::PyObje
         Future::of(&future).ensure_initialised()?;
         let class = globals().classes.future_iterator.as_ptr();
         // SAFETY: `FutureIterator` is the struct of that class, and the list serves it alone.
-        let iterator = unsafe { Object::from_owned(SPARE.allocate::<FutureIterator>(class)?.cast()) };
+        let iterator =
+            unsafe { Object::from_owned(SPARE.allocate::<FutureIterator>(class)?.cast()) };
         FutureIterator::of(&iterator).future.set(future);
         Ok(iterator)
     })
@@ -144,7 +145,9 @@ fn throw_arguments(arguments: &[Object]) -> Result<Object> {
     };
     if rest.len() > 2 {
         let given = arguments.len();
-        return Err(type_error(&format!("throw expected at most 3 arguments, got {given}")));
+        return Err(type_error(&format!(
+            "throw expected at most 3 arguments, got {given}"
+        )));
     }
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
@@ -162,7 +165,9 @@ fn throw_arguments(arguments: &[Object]) -> Result<Object> {
         }
         let exception = if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
             if value.is_some() {
-                return Err(type_error("instance exception may not have a separate value"));
+                return Err(type_error(
+                    "instance exception may not have a separate value",
+                ));
             }
             first.clone()
         } else if ffi::PyExceptionClass_Check(first.as_ptr()) != 0 {
@@ -243,7 +248,11 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_am_send, am_send as *mut c_void)
         .methods(vec![
             one!(c"send", send, c"Go on; the value is ignored."),
-            fast!(c"throw", throw, c"Raise an exception where the future is awaited."),
+            fast!(
+                c"throw",
+                throw,
+                c"Raise an exception where the future is awaited."
+            ),
             noargs!(c"close", close, c"Let go of the future."),
         ])
         .build(None)

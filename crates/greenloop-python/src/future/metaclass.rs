@@ -21,10 +21,21 @@ pub fn adopt(class: &Object) -> Result<()> {
     let metaclass = ClassBuilder::new::<()>(c"greenloop.FutureType")
         .collected_as_base()
         .subclassable()
-        .slot(ffi::Py_tp_doc, c"The class of Future.".as_ptr().cast_mut().cast::<c_void>())
+        .slot(
+            ffi::Py_tp_doc,
+            c"The class of Future.".as_ptr().cast_mut().cast::<c_void>(),
+        )
         .methods(vec![
-            one!(c"__instancecheck__", instance_check, c"Return whether an object is a future."),
-            one!(c"__subclasscheck__", subclass_check, c"Return whether a class is one of futures."),
+            one!(
+                c"__instancecheck__",
+                instance_check,
+                c"Return whether an object is a future."
+            ),
+            one!(
+                c"__subclasscheck__",
+                subclass_check,
+                c"Return whether a class is one of futures."
+            ),
         ])
         .build(Some(&base))?;
     // SAFETY: the metaclass has the layout of `type`; the class takes over the reference.
@@ -70,8 +81,7 @@ fn default_check(method: &std::ffi::CStr, class: &Object, argument: &Object) -> 
     // SAFETY: all objects are valid, and the name ends with a NUL.
     unsafe {
         let base: *mut ffi::PyObject = (&raw mut ffi::PyType_Type).cast();
-        let function =
-            Object::from_returned(ffi::PyObject_GetAttrString(base, method.as_ptr()))?;
+        let function = Object::from_returned(ffi::PyObject_GetAttrString(base, method.as_ptr()))?;
         crate::interop::call_function(&function, &[class.as_ptr(), argument.as_ptr()])
     }
 }

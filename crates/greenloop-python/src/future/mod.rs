@@ -28,7 +28,8 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Object, Raised, Result, Slot, call_function, call_method, globals, raise, raise_object, report_unraisable,
+    Object, Raised, Result, Slot, call_function, call_method, globals, raise, raise_object,
+    report_unraisable,
 };
 
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
@@ -36,8 +37,8 @@ pub use class::{
     cannot_delete, clear_base, deallocate_base, future_attributes, future_methods, make_class,
     parse_message, traverse_base,
 };
-pub use iterator::make_class as make_iterator_class;
 pub use iterator::iterate;
+pub use iterator::make_class as make_iterator_class;
 
 /// The room left for the base class's own struct, which is unused: that of `_asyncio.Task` of 3.11.
 pub const BASE_SIZE: usize = 176;
@@ -138,7 +139,8 @@ impl Future {
     pub fn remember_source(&self) -> Result<()> {
         // SAFETY: may be asked at any time.
         if unsafe { ffi::Py_IsInitialized() } != 0 {
-            self.source_traceback.set(call_function(&globals().asyncio.extract_stack, &[])?);
+            self.source_traceback
+                .set(call_function(&globals().asyncio.extract_stack, &[])?);
         }
         Ok(())
     }
@@ -188,6 +190,16 @@ impl Future {
         self.cancelled_error.set(error);
     }
 
+    /// Refuses a second `__init__`, from 3.15 on; older versions begin anew.
+    pub fn ensure_fresh(&self) -> Result<()> {
+        if cfg!(Py_3_15) && !self.event_loop.is_empty() {
+            // SAFETY: RuntimeError is always valid.
+            let class = unsafe { ffi::PyExc_RuntimeError };
+            return Err(raise(class, c"Future object is already initialized"));
+        }
+        Ok(())
+    }
+
     fn ensure_initialised(&self) -> Result<()> {
         if self.event_loop.is_empty() {
             // SAFETY: RuntimeError is always valid.
@@ -226,7 +238,10 @@ impl Future {
             CANCELLED => self.make_cancelled_error().map(Some),
             _ => {
                 self.log_traceback.set(false);
-                self.exception.get().map(|exception| self.with_own_traceback(exception)).transpose()
+                self.exception
+                    .get()
+                    .map(|exception| self.with_own_traceback(exception))
+                    .transpose()
             }
         }
     }
@@ -237,7 +252,11 @@ impl Future {
         let traceback = self.exception_traceback.take().unwrap_or_else(Object::none);
         // SAFETY: both are valid objects, the second a traceback or None.
         let code = unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) };
-        if code == 0 { Ok(exception) } else { Err(Raised) }
+        if code == 0 {
+            Ok(exception)
+        } else {
+            Err(Raised)
+        }
     }
 
     /// The `CancelledError` for whoever asks: the original one the first time.
@@ -246,7 +265,11 @@ impl Future {
             return Ok(error);
         }
         let class = &globals().asyncio.cancelled_error;
-        match self.cancel_message.get().filter(|message| !message.is_none()) {
+        match self
+            .cancel_message
+            .get()
+            .filter(|message| !message.is_none())
+        {
             Some(message) => call_function(class, &[message.as_ptr()]),
             None => call_function(class, &[]),
         }
@@ -297,15 +320,22 @@ impl Future {
         if !future.log_traceback.replace(false) {
             return;
         }
-        let Some(exception) = future.exception.get() else { return };
+        let Some(exception) = future.exception.get() else {
+            return;
+        };
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let name = this.bound(py).get_type();
-        let name = name.name().map_or_else(|_| "Future".into(), |name| name.to_string());
+        let name = name
+            .name()
+            .map_or_else(|_| "Future".into(), |name| name.to_string());
         report(
             this,
             &format!("{name} exception was never retrieved"),
-            &[(&globals().names.exception, &exception), (&globals().names.future, this)],
+            &[
+                (&globals().names.exception, &exception),
+                (&globals().names.future, this),
+            ],
         );
     }
 
@@ -374,7 +404,10 @@ pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
             context.set_item(names.source_traceback.bound(py), traceback.bound(py))?;
         }
         let event_loop = event_loop_of(this);
-        call_method(&names.call_exception_handler, &[event_loop.as_ptr(), context.as_ptr()])?;
+        call_method(
+            &names.call_exception_handler,
+            &[event_loop.as_ptr(), context.as_ptr()],
+        )?;
         Ok(())
     };
     if let Err(raised) = tell() {

@@ -11,6 +11,8 @@
 //! `Handle` and its subclass `TimerHandle` share one struct. Attributes with an underscore are those
 //! of asyncio's own class: libraries and debuggers read them.
 
+#[cfg(Py_3_14)]
+mod thread_safe;
 mod timer;
 
 use std::cell::Cell;
@@ -26,6 +28,8 @@ use crate::interop::{
     call_method, call_with_context, fetch, globals, matches, noargs, trap, trap_int,
 };
 
+#[cfg(Py_3_14)]
+pub use thread_safe::make_class as make_thread_safe_class;
 pub use timer::make_class as make_timer_class;
 
 /// How many dead handles are kept: more than a burst of callbacks in one turn has.
@@ -51,6 +55,9 @@ pub struct Handle {
     single: Cell<bool>,
     /// Set while a timer is in its loop's heap.
     scheduled: Cell<bool>,
+    /// The thread that runs the callback of a thread-safe handle now, or 0.
+    #[cfg(Py_3_14)]
+    running: Cell<u64>,
 }
 
 impl Handle {
@@ -92,7 +99,9 @@ impl Handle {
         handle.context.set(context);
         handle.event_loop.set(event_loop.clone());
         if debug {
-            handle.source_traceback.set(call_function(&globals().asyncio.extract_stack, &[])?);
+            handle
+                .source_traceback
+                .set(call_function(&globals().asyncio.extract_stack, &[])?);
         }
         // SAFETY: a new object of a garbage collected class, complete from here on.
         unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
@@ -123,8 +132,19 @@ impl Handle {
     /// `SystemExit` and `KeyboardInterrupt`, which leave the loop.
     #[inline]
     pub fn run(this: &Object) -> Result<()> {
+        #[cfg(Py_3_14)]
+        if this.is_exactly(globals().classes.thread_safe_handle.as_ptr()) {
+            return thread_safe::run(this);
+        }
+        Self::run_now(this)
+    }
+
+    #[inline]
+    fn run_now(this: &Object) -> Result<()> {
         let handle = Handle::of(this);
-        let Err(raised) = handle.call() else { return Ok(()) };
+        let Err(raised) = handle.call() else {
+            return Ok(());
+        };
         if leaves_the_loop() {
             return Err(raised);
         }
@@ -176,7 +196,10 @@ impl Handle {
             context.set_item(names.source_traceback.bound(py), traceback.bound(py))?;
         }
         let event_loop = handle.event_loop.get_or_none();
-        call_method(&names.call_exception_handler, &[event_loop.as_ptr(), context.as_ptr()])?;
+        call_method(
+            &names.call_exception_handler,
+            &[event_loop.as_ptr(), context.as_ptr()],
+        )?;
         Ok(())
     }
 
@@ -240,7 +263,9 @@ fn format_callback(handle: &Handle) -> Result<Object> {
         let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?;
         keywords.set_item("debug", debug.bound(py))?;
     }
-    Ok(function.call((callback.bound(py), arguments.bound(py)), Some(&keywords))?.into())
+    Ok(function
+        .call((callback.bound(py), arguments.bound(py)), Some(&keywords))?
+        .into())
 }
 
 // The class, as Python sees it.
@@ -280,7 +305,9 @@ fn fill(
     let event_loop = event_loop.cloned().unwrap_or_else(Object::none);
     handle.event_loop.set(event_loop.clone());
     if call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()? {
-        handle.source_traceback.set(call_function(&globals().asyncio.extract_stack, &[])?);
+        handle
+            .source_traceback
+            .set(call_function(&globals().asyncio.extract_stack, &[])?);
     }
     Ok(())
 }
@@ -332,7 +359,11 @@ fn repr_info(this: &Object) -> Result<Object> {
     if handle.cancelled.get() {
         info.append("cancelled")?;
     }
-    if handle.callback.get().is_some_and(|callback| !callback.is_none()) {
+    if handle
+        .callback
+        .get()
+        .is_some_and(|callback| !callback.is_none())
+    {
         info.append(format_callback(handle)?.bound(py))?;
     }
     if let Some(traceback) = handle.source_traceback.get() {
@@ -363,7 +394,13 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 /// A Python bool.
 pub fn boolean(value: bool) -> Object {
     // SAFETY: True and False are always valid.
-    unsafe { Object::from_borrowed(if value { ffi::Py_True() } else { ffi::Py_False() }) }
+    unsafe {
+        Object::from_borrowed(if value {
+            ffi::Py_True()
+        } else {
+            ffi::Py_False()
+        })
+    }
 }
 
 fn attribute_callback(this: &Object) -> Result<Object> {
@@ -375,7 +412,11 @@ fn attribute_args(this: &Object) -> Result<Object> {
 }
 
 fn attribute_arguments(handle: &Handle) -> Result<Object> {
-    if handle.callback.is_empty() { Ok(Object::none()) } else { handle.arguments_tuple() }
+    if handle.callback.is_empty() {
+        Ok(Object::none())
+    } else {
+        handle.arguments_tuple()
+    }
 }
 
 fn attribute_loop(this: &Object) -> Result<Object> {
@@ -391,7 +432,9 @@ fn attribute_source_traceback(this: &Object) -> Result<Object> {
 }
 
 fn set_source_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
-    Handle::of(this).source_traceback.set_optional(value.filter(|value| !value.is_none()).cloned());
+    Handle::of(this)
+        .source_traceback
+        .set_optional(value.filter(|value| !value.is_none()).cloned());
     Ok(())
 }
 
@@ -449,7 +492,11 @@ unsafe extern "C" fn new_slot(
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the class's own allocator gives a zeroed, tracked object or NULL with an exception.
-    unsafe { (*class).tp_alloc.map_or(std::ptr::null_mut(), |allocate| allocate(class, 0)) }
+    unsafe {
+        (*class)
+            .tp_alloc
+            .map_or(std::ptr::null_mut(), |allocate| allocate(class, 0))
+    }
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
@@ -464,7 +511,7 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
         handle.clear();
         let class = ffi::Py_TYPE(this);
         let classes = &globals().classes;
-        if class == classes.handle.as_ptr() || class == classes.timer_handle.as_ptr() {
+        if classes.is_handle(class) {
             SPARE.free(this);
         } else {
             if let Some(free) = (*class).tp_free {
@@ -534,4 +581,3 @@ pub fn make_class() -> Result<Object> {
         }])
         .build(None)
 }
-

@@ -35,7 +35,13 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [when, callback, args, event_loop, context] = arguments.bind(
         c"TimerHandle",
-        [&names.when, &names.callback, &names.args, &names.loop_, &names.context],
+        [
+            &names.when,
+            &names.callback,
+            &names.args,
+            &names.loop_,
+            &names.context,
+        ],
         5,
         4,
     )?;

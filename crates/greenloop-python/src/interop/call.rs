@@ -96,14 +96,26 @@ impl<'a> Arguments<'a> {
         // SAFETY: `values` holds the positional arguments, then one value for each name; an Object
         // is a transparent pointer, seen here through a shared reference that never drops it.
         unsafe {
-            let named = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names).cast_unsigned() };
+            let named = if names.is_null() {
+                0
+            } else {
+                ffi::PyTuple_GET_SIZE(names).cast_unsigned()
+            };
             let positional = positional.cast_unsigned();
             if positional + named == 0 {
-                return Self { positional: &[], keywords: &[], names };
+                return Self {
+                    positional: &[],
+                    keywords: &[],
+                    names,
+                };
             }
             let all = slice::from_raw_parts(values.cast::<Object>(), positional + named);
             let (positional, keywords) = all.split_at(positional);
-            Self { positional, keywords, names }
+            Self {
+                positional,
+                keywords,
+                names,
+            }
         }
     }
 
@@ -127,7 +139,11 @@ impl<'a> Arguments<'a> {
 
     /// `receiver.name(...)` with these same arguments.
     pub fn forward(&self, name: &Object, receiver: &Object) -> Result<Object> {
-        let all = [std::slice::from_ref(receiver), self.positional, self.keywords];
+        let all = [
+            std::slice::from_ref(receiver),
+            self.positional,
+            self.keywords,
+        ];
         let all: Vec<_> = all.into_iter().flatten().map(Object::as_ptr).collect();
         // SAFETY: `names` is null or the tuple of names, valid for the call.
         let names = (!self.names.is_null()).then(|| unsafe { Object::from_borrowed(self.names) });
@@ -156,7 +172,9 @@ impl<'a> Arguments<'a> {
             *place = Some(value);
         }
         for (name, value) in self.keywords() {
-            let Some(index) = parameters.iter().position(|parameter| same_string(parameter, name))
+            let Some(index) = parameters
+                .iter()
+                .position(|parameter| same_string(parameter, name))
             else {
                 return Err(type_error(&format!(
                     "{}() got an unexpected keyword argument {}",
@@ -204,6 +222,9 @@ pub fn type_error(text: &str) -> Raised {
         // SAFETY: TypeError is always valid.
         Ok(text) => raise(unsafe { ffi::PyExc_TypeError }, &text),
         // SAFETY: as above; a text with a NUL in it comes only from a name with a NUL in it.
-        Err(_) => raise(unsafe { ffi::PyExc_TypeError }, c"an argument's name contains a NUL"),
+        Err(_) => raise(
+            unsafe { ffi::PyExc_TypeError },
+            c"an argument's name contains a NUL",
+        ),
     }
 }

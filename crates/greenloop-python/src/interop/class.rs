@@ -56,7 +56,8 @@ fn report_panic(panic: &(dyn Any + Send)) {
 /// A getter as C calls it.
 pub type Getter = unsafe extern "C" fn(*mut ffi::PyObject, *mut c_void) -> *mut ffi::PyObject;
 /// A setter as C calls it; the value is null when the attribute is deleted.
-pub type Setter = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut c_void) -> c_int;
+pub type Setter =
+    unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut c_void) -> c_int;
 
 /// A method without arguments.
 pub const fn method_noargs(
@@ -78,7 +79,10 @@ pub const fn method_o(
     call: ffi::PyCFunction,
     doc: &'static CStr,
 ) -> ffi::PyMethodDef {
-    ffi::PyMethodDef { ml_flags: ffi::METH_O, ..method_noargs(name, call, doc) }
+    ffi::PyMethodDef {
+        ml_flags: ffi::METH_O,
+        ..method_noargs(name, call, doc)
+    }
 }
 
 /// A method with any arguments, called without a tuple being made of them.
@@ -89,7 +93,9 @@ pub const fn method_fast(
 ) -> ffi::PyMethodDef {
     ffi::PyMethodDef {
         ml_name: name.as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunctionFastWithKeywords: call,
+        },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: doc.as_ptr(),
     }
@@ -213,7 +219,12 @@ impl ClassBuilder {
     /// A garbage collected class named `name` whose instances are laid out as `T`.
     pub fn new<T>(name: &'static CStr) -> Self {
         let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC;
-        Self { name, size: size_of::<T>(), flags, slots: Vec::new() }
+        Self {
+            name,
+            size: size_of::<T>(),
+            flags,
+            slots: Vec::new(),
+        }
     }
 
     /// Leaves garbage collection to the base class.
@@ -236,7 +247,10 @@ impl ClassBuilder {
 
     /// Fills a slot, such as `Py_tp_dealloc`, with a function of the type C expects there.
     pub fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
-        self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
+        self.slots.push(ffi::PyType_Slot {
+            slot,
+            pfunc: function,
+        });
         self
     }
 
@@ -279,10 +293,14 @@ impl ClassBuilder {
         let slots = self.slots.leak();
         // A size of 0 is the base's.
         let Ok(basicsize) = c_int::try_from(self.size) else {
-            return Err(super::call::type_error("the struct of a class is too large"));
+            return Err(super::call::type_error(
+                "the struct of a class is too large",
+            ));
         };
         let Ok(flags) = u32::try_from(self.flags) else {
-            return Err(super::call::type_error("a class has flags that a spec cannot carry"));
+            return Err(super::call::type_error(
+                "a class has flags that a spec cannot carry",
+            ));
         };
         let mut spec = ffi::PyType_Spec {
             name: self.name.as_ptr(),

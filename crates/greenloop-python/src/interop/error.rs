@@ -54,8 +54,11 @@ pub fn fetch(_: Raised) -> Object {
 /// Takes the exception that is set, with its traceback attached.
 #[cfg(not(Py_3_12))]
 pub fn fetch(_: Raised) -> Object {
-    let (mut class, mut value, mut traceback) =
-        (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    let (mut class, mut value, mut traceback) = (
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+    );
     // SAFETY: an exception is set; after normalising, `value` is an instance that we own.
     unsafe {
         ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);

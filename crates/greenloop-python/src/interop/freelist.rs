@@ -20,7 +20,10 @@ unsafe impl<const N: usize> Sync for Freelist<N> {}
 impl<const N: usize> Freelist<N> {
     /// An empty list.
     pub const fn new() -> Self {
-        Self { blocks: UnsafeCell::new([std::ptr::null_mut(); N]), len: Cell::new(0) }
+        Self {
+            blocks: UnsafeCell::new([std::ptr::null_mut(); N]),
+            len: Cell::new(0),
+        }
     }
 
     /// A zeroed, untracked object of `class`, whose struct is `T`.
@@ -44,7 +47,10 @@ impl<const N: usize> Freelist<N> {
                 fresh
             };
             let header = size_of::<ffi::PyObject>();
-            block.cast::<u8>().add(header).write_bytes(0, Layout::new::<T>().size() - header);
+            block
+                .cast::<u8>()
+                .add(header)
+                .write_bytes(0, Layout::new::<T>().size() - header);
             if len > 0 {
                 ffi::PyObject_Init(block, class);
             }

@@ -15,7 +15,10 @@ pub struct GilCell<T> {
 impl<T> GilCell<T> {
     /// A cell around `value`.
     pub const fn new(value: T) -> Self {
-        Self { value: UnsafeCell::new(value), borrowed: Cell::new(false) }
+        Self {
+            value: UnsafeCell::new(value),
+            borrowed: Cell::new(false),
+        }
     }
 
     /// Runs `body` on the value. `body` must not run Python code, which dropping an object also does:

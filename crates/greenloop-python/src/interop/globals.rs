@@ -114,9 +114,33 @@ pub struct Classes {
     pub stop_iteration: ClassCell,
     pub handle: ClassCell,
     pub timer_handle: ClassCell,
+    #[cfg(Py_3_14)]
+    pub thread_safe_handle: ClassCell,
     pub future: ClassCell,
     pub future_iterator: ClassCell,
     pub task: ClassCell,
+}
+
+impl Classes {
+    /// Whether a class is exactly one of the handles'.
+    #[inline]
+    pub fn is_handle(&self, class: *mut ffi::PyTypeObject) -> bool {
+        #[cfg(Py_3_14)]
+        if class == self.thread_safe_handle.as_ptr() {
+            return true;
+        }
+        class == self.handle.as_ptr() || class == self.timer_handle.as_ptr()
+    }
+
+    /// The class of what `call_soon_threadsafe` returns: `Handle` up to 3.13.
+    #[inline]
+    pub fn threadsafe(&self) -> *mut ffi::PyTypeObject {
+        #[cfg(Py_3_14)]
+        let class = &self.thread_safe_handle;
+        #[cfg(not(Py_3_14))]
+        let class = &self.handle;
+        class.as_ptr()
+    }
 }
 
 /// A class, once it has been made.
@@ -139,7 +163,11 @@ impl ClassCell {
     /// The class as an object, once it has been made; `object` itself before.
     pub fn object(&self) -> Object {
         let class: *mut ffi::PyObject = self.as_ptr().cast();
-        let class = if class.is_null() { (&raw mut ffi::PyBaseObject_Type).cast() } else { class };
+        let class = if class.is_null() {
+            (&raw mut ffi::PyBaseObject_Type).cast()
+        } else {
+            class
+        };
         // SAFETY: both are valid classes.
         unsafe { Object::from_borrowed(class) }
     }
@@ -178,7 +206,9 @@ static GLOBALS: OnceLock<Globals> = OnceLock::new();
 /// Before [`initialise`], which module import runs before anything of this crate can be reached.
 #[inline]
 pub fn globals() -> &'static Globals {
-    GLOBALS.get().expect("the module's import fills this before anything else can run")
+    GLOBALS
+        .get()
+        .expect("the module's import fills this before anything else can run")
 }
 
 /// Looks everything up. Called once, by the module's import.
@@ -211,6 +241,9 @@ fn wraps_stop_iteration(py: Python<'_>) -> PyResult<bool> {
 fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
     const CO_VARKEYWORDS: u32 = 8;
     let class = py.import("asyncio.base_events")?.getattr("BaseEventLoop")?;
-    let flags = class.getattr("create_task")?.getattr("__code__")?.getattr("co_flags")?;
+    let flags = class
+        .getattr("create_task")?
+        .getattr("__code__")?
+        .getattr("co_flags")?;
     Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
 }

@@ -20,9 +20,12 @@ mod slot;
 mod stop_iteration;
 
 pub use call::{
-    Arguments, call_function, call_method, call_method_keywords, call_with_context, same_string, type_error,
+    Arguments, call_function, call_method, call_method_keywords, call_with_context, same_string,
+    type_error,
 };
-pub use class::{ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int};
+pub use class::{
+    ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int,
+};
 pub(crate) use class::{attribute, fast, noargs, one};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
 pub use error::{Raised, Result, fetch, matches, raise, raise_object, report_unraisable, restore};

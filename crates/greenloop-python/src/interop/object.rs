@@ -40,7 +40,11 @@ impl Object {
     pub unsafe fn from_returned(pointer: *mut ffi::PyObject) -> Result<Self> {
         // SAFETY: a non-null result is a new reference, by the C API's convention.
         unsafe {
-            if pointer.is_null() { Err(Raised) } else { Ok(Self::from_owned(pointer)) }
+            if pointer.is_null() {
+                Err(Raised)
+            } else {
+                Ok(Self::from_owned(pointer))
+            }
         }
     }
 

@@ -81,6 +81,10 @@ impl Slot {
     pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         let pointer = self.as_ptr();
         // SAFETY: the caller passes the collector's own function and argument.
-        if pointer.is_null() { 0 } else { unsafe { visit(pointer, arg) } }
+        if pointer.is_null() {
+            0
+        } else {
+            unsafe { visit(pointer, arg) }
+        }
     }
 }

@@ -25,7 +25,11 @@ static SPARE: Spare = Spare(std::cell::Cell::new(std::ptr::null_mut()));
 
 /// Raises the `StopIteration` that carries `value`.
 pub fn set_stop_iteration(value: Object) -> Raised {
-    let class = globals().classes.stop_iteration.as_ptr().cast::<ffi::PyTypeObject>();
+    let class = globals()
+        .classes
+        .stop_iteration
+        .as_ptr()
+        .cast::<ffi::PyTypeObject>();
     // SAFETY: a spare block is a dead object of this class, whose fields are empty but for `args`;
     // a new one comes from the class's own allocator, which tracks it, and gets its `args` here.
     unsafe {
@@ -69,7 +73,11 @@ fn args(this: &Object) -> Result<Object> {
     // SAFETY: `this` is an instance of this class; its value may have been cleared.
     unsafe {
         let value = (*exception).value;
-        let value = if value.is_null() { ffi::Py_None() } else { value };
+        let value = if value.is_null() {
+            ffi::Py_None()
+        } else {
+            value
+        };
         Object::from_returned(ffi::PyTuple_Pack(1, value))
     }
 }

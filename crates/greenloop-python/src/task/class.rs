@@ -19,7 +19,13 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [coroutine, event_loop, name, context, eager] = arguments.bind(
         c"Task",
-        [&names.coro, &names.loop_, &names.name, &names.context, &names.eager_start],
+        [
+            &names.coro,
+            &names.loop_,
+            &names.name,
+            &names.context,
+            &names.eager_start,
+        ],
         1,
         1,
     )?;
@@ -29,11 +35,20 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         ));
     }
     let task = Task::of(this);
+    task.future.ensure_fresh()?;
     task.bind_loop(event_loop)?;
     let none = Object::none();
     let coroutine = coroutine.unwrap_or(&none);
     let eager = eager.map_or(Ok(false), Object::is_true)?;
-    Task::begin(this, &Start { coroutine, name, context, eager })
+    Task::begin(
+        this,
+        &Start {
+            coroutine,
+            name,
+            context,
+            eager,
+        },
+    )
 }
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -61,8 +76,10 @@ fn number(number: u32) -> Result<Object> {
 }
 
 fn refuse(operation: &str) -> Raised {
-    pyo3::exceptions::PyRuntimeError::new_err(format!("Task does not support {operation} operation"))
-        .into()
+    pyo3::exceptions::PyRuntimeError::new_err(format!(
+        "Task does not support {operation} operation"
+    ))
+    .into()
 }
 
 fn set_result(_this: &Object, _result: &Object) -> Result<Object> {
@@ -95,7 +112,10 @@ fn get_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let none = Object::none();
     let [limit] = arguments.bind(c"get_stack", [&globals.names.limit], 0, 0)?;
     let limit = limit.unwrap_or(&none);
-    call_function(&globals.asyncio.task_get_stack, &[this.as_ptr(), limit.as_ptr()])
+    call_function(
+        &globals.asyncio.task_get_stack,
+        &[this.as_ptr(), limit.as_ptr()],
+    )
 }
 
 fn print_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -195,23 +215,67 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
 pub fn make_class() -> Result<Object> {
     let mut methods = future_methods();
     methods.extend([
-        one!(c"set_result", set_result, c"Raise RuntimeError: a task sets its result itself."),
-        one!(c"set_exception", set_exception, c"Raise RuntimeError: a task sets its exception itself."),
-        fast!(c"cancel", cancel, c"Request the task to cancel itself; return False if it is done."),
-        noargs!(c"cancelling", cancelling, c"Return how many cancellations were requested and not taken back."),
-        noargs!(c"uncancel", uncancel, c"Take one request for cancellation back; return how many are left."),
+        one!(
+            c"set_result",
+            set_result,
+            c"Raise RuntimeError: a task sets its result itself."
+        ),
+        one!(
+            c"set_exception",
+            set_exception,
+            c"Raise RuntimeError: a task sets its exception itself."
+        ),
+        fast!(
+            c"cancel",
+            cancel,
+            c"Request the task to cancel itself; return False if it is done."
+        ),
+        noargs!(
+            c"cancelling",
+            cancelling,
+            c"Return how many cancellations were requested and not taken back."
+        ),
+        noargs!(
+            c"uncancel",
+            uncancel,
+            c"Take one request for cancellation back; return how many are left."
+        ),
         noargs!(c"get_name", get_name, c"Return the task's name."),
-        one!(c"set_name", set_name, c"Name the task; the value is converted to a string."),
-        noargs!(c"get_coro", get_coro, c"Return the coroutine, or None if the task finished eagerly."),
-        fast!(c"get_stack", get_stack, c"Return the frames of the suspended coroutine, oldest first."),
-        fast!(c"print_stack", print_stack, c"Print the stack or the traceback of the task."),
+        one!(
+            c"set_name",
+            set_name,
+            c"Name the task; the value is converted to a string."
+        ),
+        noargs!(
+            c"get_coro",
+            get_coro,
+            c"Return the coroutine, or None if the task finished eagerly."
+        ),
+        fast!(
+            c"get_stack",
+            get_stack,
+            c"Return the frames of the suspended coroutine, oldest first."
+        ),
+        fast!(
+            c"print_stack",
+            print_stack,
+            c"Print the stack or the traceback of the task."
+        ),
     ]);
     if cfg!(Py_3_12) {
-        methods.push(noargs!(c"get_context", get_context, c"Return the context the task runs in."));
+        methods.push(noargs!(
+            c"get_context",
+            get_context,
+            c"Return the context the task runs in."
+        ));
     }
     let mut attributes = future_attributes();
     attributes.extend([
-        attribute!(c"_log_destroy_pending", attribute_log_destroy_pending, set_log_destroy_pending),
+        attribute!(
+            c"_log_destroy_pending",
+            attribute_log_destroy_pending,
+            set_log_destroy_pending
+        ),
         attribute!(c"_must_cancel", attribute_must_cancel),
         attribute!(c"_coro", get_coro),
         attribute!(c"_fut_waiter", attribute_waiter),

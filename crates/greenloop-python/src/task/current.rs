@@ -37,7 +37,9 @@ pub fn clear_published(event_loop: &EventLoop) -> Result<()> {
 
 #[cold]
 fn clear(event_loop: &EventLoop) -> Result<()> {
-    let Some(task) = event_loop.published.take() else { return Ok(()) };
+    let Some(task) = event_loop.published.take() else {
+        return Ok(());
+    };
     write(&Future::of(&task).event_loop().get_or_none(), None)
 }
 
@@ -80,7 +82,10 @@ fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>> {
     // SAFETY: None is always valid.
     let task = task.map_or(unsafe { ffi::Py_None() }, Object::as_ptr);
-    let old = call_function(&globals().asyncio.swap_current_task, &[event_loop.as_ptr(), task])?;
+    let old = call_function(
+        &globals().asyncio.swap_current_task,
+        &[event_loop.as_ptr(), task],
+    )?;
     Ok(Some(old).filter(|old| !old.is_none()))
 }
 

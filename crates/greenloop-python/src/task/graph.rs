@@ -17,7 +17,9 @@ pub fn awaited_by(this: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let base = globals().asyncio.future.bound(py);
-    let written = base.getattr("_asyncio_awaited_by")?.call_method1("__get__", (this.bound(py),))?;
+    let written = base
+        .getattr("_asyncio_awaited_by")?
+        .call_method1("__get__", (this.bound(py),))?;
     let all = PySet::empty(py)?;
     if !written.is_none() {
         for waiter in written.try_iter()? {
@@ -32,5 +34,7 @@ pub fn awaited_by(this: &Object) -> Result<Object> {
     if all.is_empty() {
         return Ok(Object::none());
     }
-    Ok(pyo3::types::PyFrozenSet::new(py, all.iter())?.into_any().into())
+    Ok(pyo3::types::PyFrozenSet::new(py, all.iter())?
+        .into_any()
+        .into())
 }

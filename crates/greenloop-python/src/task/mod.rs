@@ -83,11 +83,14 @@ impl Task {
 
     /// `event_loop._spawn(coro, *, name=None, context=None, eager_start=False)`.
     #[inline]
-    pub fn create(event_loop: &Object, native: &EventLoop, start: &Arguments<'_>) -> Result<Object> {
+    pub fn create(
+        event_loop: &Object,
+        native: &EventLoop,
+        start: &Arguments<'_>,
+    ) -> Result<Object> {
         let names = &globals().names;
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
-        let [coroutine, name, context, eager] =
-            start.bind(c"create_task", parameters, 1, 1)?;
+        let [coroutine, name, context, eager] = start.bind(c"create_task", parameters, 1, 1)?;
         let class = globals().classes.task.as_ptr();
         // SAFETY: the class has the generic allocator, which zeroes.
         let task = unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class, 0))? };
@@ -99,10 +102,20 @@ impl Task {
         let none = Object::none();
         let coroutine = coroutine.unwrap_or(&none);
         if eager.is_some() && !globals().create_task_takes_eager_start {
-            return Err(type_error("create_task() got an unexpected keyword argument 'eager_start'"));
+            return Err(type_error(
+                "create_task() got an unexpected keyword argument 'eager_start'",
+            ));
         }
         let eager = eager.map_or(Ok(false), Object::is_true)?;
-        Task::begin(&task, &Start { coroutine, name, context, eager })?;
+        Task::begin(
+            &task,
+            &Start {
+                coroutine,
+                name,
+                context,
+                eager,
+            },
+        )?;
         Ok(task)
     }
 
@@ -156,7 +169,8 @@ impl Task {
         if self.future.state() != PENDING {
             return Ok(false);
         }
-        self.cancel_requests.set(self.cancel_requests.get().saturating_add(1));
+        self.cancel_requests
+            .set(self.cancel_requests.get().saturating_add(1));
         if let Some(waiter) = self.waiter.get() {
             if step::cancel_waiter(&waiter, message)? {
                 return Ok(true);
@@ -173,7 +187,8 @@ impl Task {
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
             let text = format!("Task-{}", self.number.get());
-            self.name.set(pyo3::types::PyString::new(py, &text).into_any().into());
+            self.name
+                .set(pyo3::types::PyString::new(py, &text).into_any().into());
         }
         Ok(self.name.get_or_none())
     }
@@ -185,7 +200,11 @@ impl Task {
         registry::forget(task);
         if task.future.state() == PENDING && task.log_destroy_pending.get() {
             let names = &globals().names;
-            report(this, "Task was destroyed but it is pending!", &[(&names.task, this)]);
+            report(
+                this,
+                "Task was destroyed but it is pending!",
+                &[(&names.task, this)],
+            );
         }
         Future::finalise(this);
     }
@@ -227,7 +246,9 @@ fn checked_context(context: &Object) -> Result<Object> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let text = context.bound(py).repr()?;
-        return Err(type_error(&format!("expected contextvars.Context, got {text}")));
+        return Err(type_error(&format!(
+            "expected contextvars.Context, got {text}"
+        )));
     }
     Ok(context.clone())
 }

@@ -31,7 +31,8 @@ mod list {
         if !SHOWN.swap(true, Ordering::Relaxed) {
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
-            py.import("greenloop.task_registry")?.call_method0("show_native_tasks")?;
+            py.import("greenloop.task_registry")?
+                .call_method0("show_native_tasks")?;
         }
         let task = Task::of(this);
         if task.place.get() == 0 {
@@ -94,7 +95,10 @@ pub fn register(this: &Object) -> Result<()> {
 }
 
 /// The task is done, or dies.
-#[cfg_attr(not(Py_3_14), expect(clippy::unnecessary_wraps, reason = "fails from 3.14 on"))]
+#[cfg_attr(
+    not(Py_3_14),
+    expect(clippy::unnecessary_wraps, reason = "fails from 3.14 on")
+)]
 pub fn unregister(this: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
     list::unregister(this)?;

@@ -31,7 +31,11 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
             Err(Raised)
         } else {
             let outcome = advance(this, exception);
-            if ffi::PyContext_Exit(context) < 0 { Err(Raised) } else { outcome }
+            if ffi::PyContext_Exit(context) < 0 {
+                Err(Raised)
+            } else {
+                outcome
+            }
         }
     };
     match outcome {
@@ -81,7 +85,11 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
                     return Err(Raised);
                 }
                 let outcome = advance(this, None);
-                if ffi::PyContext_Exit(context.as_ptr()) < 0 { Err(Raised) } else { outcome }
+                if ffi::PyContext_Exit(context.as_ptr()) < 0 {
+                    Err(Raised)
+                } else {
+                    outcome
+                }
             }
         });
         let outcome = outcome.map_err(fetch);
@@ -109,7 +117,12 @@ pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
         return Ok(());
     }
     let event_loop = future.event_loop().get_or_none();
-    call_soon(&event_loop, &step_function(this)?, exception.as_ref(), &context_of(this))
+    call_soon(
+        &event_loop,
+        &step_function(this)?,
+        exception.as_ref(),
+        &context_of(this),
+    )
 }
 
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
@@ -193,7 +206,11 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
         return Future::cancel(this, None).map(drop);
     }
     Future::fail(this, exception.clone())?;
-    if leaves { Err(restore(exception)) } else { Ok(()) }
+    if leaves {
+        Err(restore(exception))
+    } else {
+        Ok(())
+    }
 }
 
 /// The coroutine awaits something.
@@ -214,7 +231,10 @@ fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
     let task = Task::of(this);
     let future = Future::of(&awaited);
     if awaited.is(this.as_ptr()) {
-        return refuse(this, &format!("Task cannot await on itself: {}", repr(this)?));
+        return refuse(
+            this,
+            &format!("Task cannot await on itself: {}", repr(this)?),
+        );
     }
     if future.event_loop().as_ptr() != task.future.event_loop().as_ptr() {
         return refuse_loop(this, &awaited);
@@ -240,7 +260,10 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     };
     let blocking = blocking.is_true()?;
     if awaited.is(this.as_ptr()) {
-        return refuse(this, &format!("Task cannot await on itself: {}", repr(this)?));
+        return refuse(
+            this,
+            &format!("Task cannot await on itself: {}", repr(this)?),
+        );
     }
     let event_loop = match awaited.optional_attribute(&globals.names.get_loop)? {
         Some(get_loop) => crate::interop::call_function(&get_loop, &[])?,
@@ -267,7 +290,9 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
 
 /// A cancellation that came while the task ran reaches what the task has begun to wait for.
 fn cancel_awaited(task: &Task) -> Result<()> {
-    let Some(waiter) = task.waiter.get() else { return Ok(()) };
+    let Some(waiter) = task.waiter.get() else {
+        return Ok(());
+    };
     let message = task.future.cancel_message().get();
     if cancel_waiter(&waiter, message.as_ref())? {
         task.must_cancel.set(false);
@@ -299,12 +324,18 @@ fn refuse(this: &Object, text: &str) -> Result<()> {
 
 fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
     let (task, future) = (repr(this)?, repr(awaited)?);
-    refuse(this, &format!("Task {task} got Future {future} attached to a different loop"))
+    refuse(
+        this,
+        &format!("Task {task} got Future {future} attached to a different loop"),
+    )
 }
 
 fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
     let (task, future) = (repr(this)?, repr(awaited)?);
-    refuse(this, &format!("yield was used instead of yield from in task {task} with {future}"))
+    refuse(
+        this,
+        &format!("yield was used instead of yield from in task {task} with {future}"),
+    )
 }
 
 fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
@@ -313,7 +344,9 @@ fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
     let object = repr(awaited)?;
     if is_generator {
         let task = repr(this)?;
-        let text = format!("yield was used instead of yield from for generator in task {task} with {object}");
+        let text = format!(
+            "yield was used instead of yield from for generator in task {task} with {object}"
+        );
         return refuse(this, &text);
     }
     refuse(this, &format!("Task got bad yield: {object}"))
@@ -361,7 +394,11 @@ unsafe impl Sync for Definitions {}
 
 static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(|| Definitions {
     step: fast!(c"task_step", step_method, c"Continue the task."),
-    wakeup: one!(c"task_wakeup", wakeup_method, c"Continue the task with a future's outcome."),
+    wakeup: one!(
+        c"task_wakeup",
+        wakeup_method,
+        c"Continue the task with a future's outcome."
+    ),
 });
 
 fn bound_function(definition: &'static ffi::PyMethodDef, this: &Object) -> Result<Object> {
@@ -387,5 +424,12 @@ pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> 
     let class = globals().classes.handle.as_ptr();
     let event_loop = Future::of(this).event_loop().get_or_none();
     let arguments: &[Object] = exception.map_or(&[], std::slice::from_ref);
-    Handle::create(class, &step_function(this)?, arguments, Some(&context_of(this)), &event_loop, false)
+    Handle::create(
+        class,
+        &step_function(this)?,
+        arguments,
+        Some(&context_of(this)),
+        &event_loop,
+        false,
+    )
 }

@@ -1,0 +1,85 @@
+//! `ThreadSafeHandle` (3.14+): what `call_soon_threadsafe` returns.
+//!
+//! Another thread that cancels the handle, or asks whether it was cancelled, while its callback runs
+//! waits until the callback has ended, so that it knows afterwards. asyncio has a lock in each such
+//! handle for this; here a handle knows which thread runs it, and only a thread that has to wait
+//! touches a lock, one for all.
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use pyo3::ffi;
+
+use super::{Handle, boolean, cancel};
+use crate::event_loop::current_thread;
+use crate::interop::{ClassBuilder, Object, Result, noargs};
+
+/// Threads that wait for a callback to end.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+static LOCK: Mutex<()> = Mutex::new(());
+static ENDED: Condvar = Condvar::new();
+
+/// Runs the callback, unless another thread has cancelled it since the loop looked.
+pub fn run(this: &Object) -> Result<()> {
+    let handle = Handle::of(this);
+    wait_for_end(handle);
+    if handle.is_cancelled() {
+        return Ok(());
+    }
+    let before = handle.running.replace(current_thread());
+    let outcome = Handle::run_now(this);
+    handle.running.set(before);
+    if WAITING.load(Ordering::Relaxed) > 0 {
+        drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
+        ENDED.notify_all();
+    }
+    outcome
+}
+
+/// Lets go of the GIL until no other thread runs the callback.
+fn wait_for_end(handle: &Handle) {
+    loop {
+        let running = handle.running.get();
+        if running == 0 || running == current_thread() {
+            return;
+        }
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        // Taken while the GIL is held, and given up by waiting: whoever ends a callback takes it
+        // before it notifies, so that no notification falls between the look above and the wait.
+        let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the GIL is held here, and taken back before any object is touched again.
+        unsafe {
+            let state = ffi::PyEval_SaveThread();
+            drop(ENDED.wait(guard).unwrap_or_else(PoisonError::into_inner));
+            ffi::PyEval_RestoreThread(state);
+        }
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn cancel_when_idle(this: &Object) -> Result<Object> {
+    wait_for_end(Handle::of(this));
+    cancel(this)
+}
+
+fn cancelled_when_idle(this: &Object) -> Result<Object> {
+    let handle = Handle::of(this);
+    wait_for_end(handle);
+    Ok(boolean(handle.is_cancelled()))
+}
+
+/// Makes the class `ThreadSafeHandle`.
+pub fn make_class(handle_class: &Object) -> Result<Object> {
+    ClassBuilder::new::<Handle>(c"greenloop.ThreadSafeHandle")
+        .subclassable()
+        .doc(c"ThreadSafeHandle(callback, args, loop, context=None)\n--\n\nA callback that any thread may cancel.")
+        .slot(ffi::Py_tp_dealloc, super::deallocate as *mut c_void)
+        .slot(ffi::Py_tp_traverse, super::traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, super::clear_slot as *mut c_void)
+        .methods(vec![
+            noargs!(c"cancel", cancel_when_idle, c"Cancel the callback; wait while another thread runs it."),
+            noargs!(c"cancelled", cancelled_when_idle, c"Return True if the callback was cancelled; wait while another thread runs it."),
+        ])
+        .build(Some(handle_class))
+}
