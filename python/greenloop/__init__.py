@@ -7,7 +7,7 @@ those it adds `EventLoop` and what makes asyncio itself use Greenloop: `install`
 """
 
 import asyncio as _asyncio
-import sys as _sys
+import sys
 
 # The one glob of the package: which names asyncio has differs from version to version, and those
 # of the running one are what is promised. Where a name is also imported below, type checkers see
@@ -23,11 +23,11 @@ _refuse_unsupported_interpreter()
 
 from greenloop._native import Future, Handle, Task, TimerHandle
 from greenloop.adoption import install, installed_names, native_names, uninstall
-from greenloop.event_loop import EventLoop  # type: ignore[assignment]
+from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.runners import Runner, new_event_loop, run
 
-if _sys.version_info >= (3, 12):
-    from greenloop.adoption import eager_task_factory  # type: ignore[assignment]
+if sys.version_info >= (3, 12):
+    from greenloop.adoption import eager_task_factory  # type: ignore[assignment,unused-ignore]
 
 __version__ = "0.1.0"
 

@@ -1,9 +1,9 @@
 """`EventLoop`: the public event loop class.
 
-The scheduler is native (`greenloop._native.EventLoop`): turns, timers, readiness, futures and tasks.
-What stands here is policy, which no program waits for: exception handlers, executors, signals, hooks
-of the interpreter. Where asyncio's own implementation needs nothing but such policy it is used as it
-is, function by function, so that it stays to the letter what the running Python does.
+The scheduler is native (`greenloop._native.EventLoop`): turns, timers, readiness, futures, tasks.
+What stands here is policy, which no program waits for: exception handlers, executors, signals,
+hooks of the interpreter. Where asyncio's own implementation needs nothing but such policy it is
+used as it is, function by function, so that it stays to the letter what the running Python does.
 """
 
 import asyncio
@@ -13,16 +13,32 @@ import threading
 import warnings
 import weakref
 from asyncio import base_events, coroutines, events, selector_events, unix_events
+from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+_Ts = TypeVarTuple("_Ts")
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
 _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+def _not_built(name: str) -> Any:
+    async def method(self: "EventLoop", *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"greenloop.EventLoop.{name} is not built yet")
+
+    method.__name__ = name
+    method.__qualname__ = f"EventLoop.{name}"
+    method.__doc__ = f"Raise NotImplementedError: `{name}` is not built yet."
+    return method
 
 
 class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
@@ -32,6 +48,22 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
     `NotImplementedError`, naming themselves. See the documentation of asyncio's event loop for what
     the methods do; `docs/differences.md` lists where we differ.
     """
+
+    # Kept out of the instance's `__dict__`, which stays empty unless a program sets attributes: the
+    # interpreter finds the methods of an instance without one faster.
+    __slots__ = (
+        "_asyncgens",
+        "_asyncgens_shutdown_called",
+        "_coroutine_origin_tracking_enabled",
+        "_coroutine_origin_tracking_saved_depth",
+        "_default_executor",
+        "_exception_handler",
+        "_executor_shutdown_called",
+        "_old_agen_hooks",
+        "_signal_handlers",
+        "_wakeup_pair",
+        "slow_callback_duration",
+    )
 
     def __init__(self) -> None:
         self._default_executor: ThreadPoolExecutor | None = None
@@ -89,22 +121,19 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         if self.is_closed():
             return
         if self._debug:
-            base_events.logger.debug("Close %r", self)
-        if self._wakeup_pair is not None:
-            receiver, sender = self._wakeup_pair
-            self._remove_reader(receiver)
-            self._wakeup_pair = None
-        else:
-            receiver = sender = None
+            logger.debug("Close %r", self)
+        wakeup_pair, self._wakeup_pair = self._wakeup_pair, None
+        if wakeup_pair is not None:
+            self._remove_reader(wakeup_pair[0])
         self._discard()
         self._executor_shutdown_called = True
         executor, self._default_executor = self._default_executor, None
         if executor is not None:
             executor.shutdown(wait=False)
         self._forget_signal_handlers()
-        if receiver is not None and sender is not None:
-            receiver.close()
-            sender.close()
+        if wakeup_pair is not None:
+            for wakeup_socket in wakeup_pair:
+                wakeup_socket.close()
 
     def _forget_signal_handlers(self) -> None:
         if not sys.is_finalizing():
@@ -143,7 +172,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
 
     def _log_slow_callback(self, handle: asyncio.Handle, duration: float) -> None:
         described = base_events._format_handle(handle)  # type: ignore[attr-defined]
-        base_events.logger.warning("Executing %s took %.3f seconds", described, duration)
+        logger.warning("Executing %s took %.3f seconds", described, duration)
 
     # Threads.
 
@@ -164,19 +193,23 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
 
     # Readiness.
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_reader(
+        self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
+    ) -> None:
         """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is readable."""
         self._add_reader(fd, callback, *args)
 
-    def remove_reader(self, fd: Any) -> bool:
+    def remove_reader(self, fd: "FileDescriptorLike") -> bool:
         """Stop watching `fd` for readability. Return whether it was watched."""
         return self._remove_reader(fd)
 
-    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_writer(
+        self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
+    ) -> None:
         """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is writable."""
         self._add_writer(fd, callback, *args)
 
-    def remove_writer(self, fd: Any) -> bool:
+    def remove_writer(self, fd: "FileDescriptorLike") -> bool:
         """Stop watching `fd` for writability. Return whether it was watched."""
         return self._remove_writer(fd)
 
@@ -211,45 +244,29 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
             self._add_reader(receiver, self._read_from_self)
         return self._wakeup_pair
 
+    # The network is not built yet.
 
-# What the milestone of the network is to build: the coroutines of the abstract class that nothing
-# above has overridden.
-_NETWORK = (
-    "connect_accepted_socket",
-    "connect_read_pipe",
-    "connect_write_pipe",
-    "create_connection",
-    "create_datagram_endpoint",
-    "create_server",
-    "create_unix_connection",
-    "create_unix_server",
-    "sendfile",
-    "sock_accept",
-    "sock_connect",
-    "sock_recv",
-    "sock_recv_into",
-    "sock_recvfrom",
-    "sock_recvfrom_into",
-    "sock_sendall",
-    "sock_sendfile",
-    "sock_sendto",
-    "start_tls",
-    "subprocess_exec",
-    "subprocess_shell",
-)
+    connect_accepted_socket = _not_built("connect_accepted_socket")
+    connect_read_pipe = _not_built("connect_read_pipe")
+    connect_write_pipe = _not_built("connect_write_pipe")
+    create_connection = _not_built("create_connection")
+    create_datagram_endpoint = _not_built("create_datagram_endpoint")
+    create_server = _not_built("create_server")
+    create_unix_connection = _not_built("create_unix_connection")
+    create_unix_server = _not_built("create_unix_server")
+    sendfile = _not_built("sendfile")
+    sock_accept = _not_built("sock_accept")
+    sock_connect = _not_built("sock_connect")
+    sock_recv = _not_built("sock_recv")
+    sock_recv_into = _not_built("sock_recv_into")
+    sock_recvfrom = _not_built("sock_recvfrom")
+    sock_recvfrom_into = _not_built("sock_recvfrom_into")
+    sock_sendall = _not_built("sock_sendall")
+    sock_sendfile = _not_built("sock_sendfile")
+    sock_sendto = _not_built("sock_sendto")
+    start_tls = _not_built("start_tls")
+    subprocess_exec = _not_built("subprocess_exec")
+    subprocess_shell = _not_built("subprocess_shell")
 
-
-def _not_built(name: str) -> Callable[..., Any]:
-    async def method(self: EventLoop, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
-        raise NotImplementedError(f"greenloop.EventLoop.{name} is not built yet")
-
-    method.__name__ = name
-    method.__qualname__ = f"EventLoop.{name}"
-    method.__doc__ = f"Raise NotImplementedError: `{name}` is not built yet."
-    return method
-
-
-for _name in _NETWORK:
-    setattr(EventLoop, _name, _not_built(_name))
 
 _native.EventLoop._set_public_class(EventLoop)

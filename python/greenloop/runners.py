@@ -6,12 +6,17 @@ texts are those of the running Python, whichever version it is.
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
 
 from greenloop.event_loop import EventLoop
 
 _T = TypeVar("_T")
+
+if sys.version_info >= (3, 14):
+    _Main: TypeAlias = Awaitable[_T]
+else:
+    _Main: TypeAlias = Coroutine[Any, Any, _T]
 
 
 def new_event_loop() -> EventLoop:
@@ -49,7 +54,7 @@ class Runner(asyncio.Runner):  # type: ignore[misc]
 if sys.version_info >= (3, 12):
 
     def run(
-        main: Coroutine[Any, Any, _T],
+        main: _Main[_T],
         *,
         debug: bool | None = None,
         loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
@@ -61,7 +66,7 @@ if sys.version_info >= (3, 12):
 
 else:
 
-    def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
+    def run(main: _Main[_T], *, debug: bool | None = None) -> _T:
         """Run the coroutine on a new Greenloop loop and return its result, as `asyncio.run`."""
         _refuse_running_loop()
         with Runner(debug=debug) as runner:

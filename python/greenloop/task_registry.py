@@ -1,9 +1,9 @@
 """Shows our tasks to `asyncio.all_tasks()` of Python 3.11 to 3.13.
 
-Those versions keep tasks in a WeakSet, which costs more per task than everything else together. Ours
-stand in a native list, and the set that asyncio reads is given an `__iter__` that reads both. It
-remains the same object, since others hold it already. From 3.14 on asyncio's list is cheap, and our
-tasks are in it.
+Those versions keep tasks in a WeakSet, which costs more per task than everything else together.
+Ours stand in a native list, and the set that asyncio reads is given an `__iter__` that reads both.
+It remains the same object, since others hold it already. From 3.14 on asyncio's list is cheap, and
+our tasks are in it.
 """
 
 import asyncio.tasks

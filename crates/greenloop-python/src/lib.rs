@@ -10,6 +10,16 @@
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
 
+#![allow(
+    clippy::unnecessary_wraps,
+    reason = "the functions behind methods all have one form, whether they can fail or not"
+)]
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the C API counts in signed words what is never negative"
+)]
+
 mod event_loop;
 mod future;
 mod handle;
@@ -46,7 +56,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add_class::<event_loop::EventLoop>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
-    module.add_function(wrap_pyfunction!(registered_tasks, module)?)
+    module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    // PyO3 declares each of these names public. What is public says the package alone.
+    module.delattr("__all__")
 }
 
 fn make_classes(globals: &Globals) -> interop::Result<()> {

@@ -13,7 +13,8 @@ use greenloop_core::turn;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::EventLoop;
+use super::{EventLoop, Job};
+use crate::handle::Handle;
 use crate::interop::{Object, Result};
 use crate::task;
 
@@ -51,6 +52,24 @@ impl EventLoop {
     }
 }
 
+impl EventLoop {
+    /// Whether turns are being run, which keeps the loop and all that waits in it alive.
+    pub fn is_turning(&self) -> bool {
+        !self.this.is_empty()
+    }
+
+    /// Shows the handles that wait to the garbage collector, now that the loop may be dropped.
+    fn track_handles(&self) {
+        self.queue.with(|queue| {
+            for job in queue.ready.iter().chain(queue.timers.iter()) {
+                if let Job::Handle(handle) = job {
+                    Handle::track(handle);
+                }
+            }
+        });
+    }
+}
+
 #[pymethods]
 impl EventLoop {
     /// Run turns until `stop()` was called; at least one.
@@ -69,6 +88,7 @@ impl EventLoop {
         let kept = outcome.map_err(crate::interop::fetch);
         let cleared = task::clear_published(this);
         this.this.clear();
+        this.track_handles();
         match kept {
             Ok(()) => Ok(cleared?),
             Err(exception) => {
@@ -86,12 +106,12 @@ impl EventLoop {
     }
 
     /// Return whether the loop runs.
-    const fn is_running(&self) -> bool {
+    fn is_running(&self) -> bool {
         self.thread.get() != 0
     }
 
     /// Return whether the loop was closed.
-    const fn is_closed(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.closed.get()
     }
 
@@ -108,6 +128,10 @@ impl EventLoop {
     }
 
     /// In debug mode: raise TypeError for what cannot be a callback of `method`.
+    #[expect(
+        clippy::unused_self,
+        reason = "asyncio's own functions call it on the loop"
+    )]
     fn _check_callback(&self, callback: Bound<'_, PyAny>, method: &str) -> PyResult<()> {
         Ok(super::scheduling::check_callback(
             &Object::from(callback),
@@ -135,7 +159,7 @@ impl EventLoop {
 
     /// Whether the loop was closed.
     #[getter]
-    const fn _closed(&self) -> bool {
+    fn _closed(&self) -> bool {
         self.closed.get()
     }
 

@@ -156,7 +156,7 @@ impl EventLoop {
     }
 
     /// Whether debug mode is on.
-    pub const fn debug(&self) -> bool {
+    pub fn debug(&self) -> bool {
         self.debug.get()
     }
 

@@ -175,8 +175,9 @@ impl EventLoop {
         let arguments: Vec<Object> = args.iter().map(Object::from).collect();
         let event_loop = Object::from(slf.clone().into_any());
         let class = globals().classes.handle.as_ptr();
-        let debug = this.debug();
-        let handle = Handle::create(class, &callback, &arguments, None, &event_loop, debug)?;
+        let handle =
+            Handle::create(class, &callback, &arguments, None, &event_loop, Some(this))?;
+        Handle::track(&handle);
         if let Some(old) = this.change(fd, side, Some(handle.clone()))? {
             handle::cancel(&old)?;
         }

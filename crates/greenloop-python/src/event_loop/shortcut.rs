@@ -27,7 +27,7 @@ static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
 impl EventLoop {
     /// Whether the ready queue may be used without calling `call_soon`.
     #[inline]
-    pub const fn is_fast(&self) -> bool {
+    pub fn is_fast(&self) -> bool {
         self.fast.get()
     }
 
@@ -73,11 +73,13 @@ impl EventLoop {
 impl EventLoop {
     /// Names the class whose methods are the original ones, once, when it is defined.
     #[staticmethod]
-    fn _set_public_class(class: Bound<'_, PyType>) {
+    fn _set_public_class(class: Bound<'_, PyType>) -> PyResult<()> {
+        super::install_methods(&class)?;
         let _ = PUBLIC_CLASS.get_or_init(|| class.unbind());
+        Ok(())
     }
 
-    fn __setattr__(slf: &Bound<'_, Self>, name: &str, value: Bound<'_, PyAny>) -> PyResult<()> {
+    fn __setattr__(slf: &Bound<'_, Self>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         slf.get().note_attribute(name);
         let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
         // SAFETY: all three are valid objects.

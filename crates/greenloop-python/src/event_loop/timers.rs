@@ -43,7 +43,7 @@ impl EventLoop {
             arguments,
             context,
         } = *call;
-        let handle = Handle::create_timer(when, callback, arguments, context, this, self.debug())?;
+        let handle = Handle::create_timer(when, callback, arguments, context, this, self)?;
         self.queue
             .with(|queue| queue.timers.push(deadline, Job::Handle(handle.clone())));
         Ok(handle)
@@ -54,8 +54,13 @@ impl EventLoop {
 fn seconds(number: &Object) -> Result<f64> {
     // SAFETY: `number` is a valid object.
     let seconds = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
-    // SAFETY: -1 is also the answer of an error, which is then set.
-    if seconds == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+    #[expect(
+        clippy::float_cmp,
+        reason = "exactly this number may stand for an error"
+    )]
+    let suspicious = seconds == -1.0;
+    // SAFETY: may be asked at any time while the GIL is held.
+    if suspicious && !unsafe { ffi::PyErr_Occurred() }.is_null() {
         return Err(Raised);
     }
     Ok(seconds)

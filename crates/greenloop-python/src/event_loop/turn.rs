@@ -78,9 +78,9 @@ impl Host for EventLoop {
     }
 
     fn horizon(&self, now: Instant) -> Instant {
-        // The clock's resolution, or where that is less than a float can tell, the next float.
+        // The clock's resolution, or where that is less than a float can tell, a step of the float.
         let now = now.as_secs();
-        Instant::new((now + os::resolution()).max(now.next_up()))
+        Instant::new(now + os::resolution().max(now.abs() * f64::EPSILON))
     }
 
     fn poll(&self, wait: Wait) -> Result<()> {
@@ -166,7 +166,9 @@ impl EventLoop {
             Job::Throw(task, exception) => task::run_step(self, task, Some(exception.clone())),
             Job::Handle(handle) => {
                 task::clear_published(self)?;
-                Handle::run(handle)
+                let outcome = Handle::run(handle);
+                Handle::release(handle);
+                outcome
             }
             Job::Callback {
                 callback,
@@ -224,9 +226,7 @@ impl EventLoop {
                     callback,
                     arguments,
                     Some(context),
-                    &event_loop,
-                    false,
-                )
+                    &event_loop, None)
             }
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),

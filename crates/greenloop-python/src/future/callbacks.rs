@@ -37,6 +37,10 @@ impl Callback {
     }
 }
 
+/// The callbacks behind the first. Few futures have any, so that all of them spend one word on it and
+/// not the three of a vector.
+type Others = Option<Box<Vec<Callback>>>;
+
 /// The callbacks of one future, in the order they were added. All zeroes is the empty list.
 #[repr(C)]
 pub struct Callbacks {
@@ -44,7 +48,7 @@ pub struct Callbacks {
     first: Slot,
     first_context: Slot,
     /// The others.
-    more: Cell<Option<Box<Vec<Callback>>>>,
+    more: Cell<Others>,
 }
 
 impl Callbacks {
@@ -83,7 +87,7 @@ impl Callbacks {
 
     /// All of them, taken out.
     #[inline]
-    pub fn take(&self) -> (Option<Callback>, Option<Box<Vec<Callback>>>) {
+    pub fn take(&self) -> (Option<Callback>, Others) {
         (self.take_first(), self.more.take())
     }
 

@@ -395,13 +395,20 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead future. The finaliser may bring it back to life.
     // The base's deallocation clears the base, frees the block and lets go of a heap class.
     unsafe {
-        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+        let future = &*this.cast::<Future>();
+        // The base asks for the finaliser again; that is enough where there is nothing to report.
+        if future.log_traceback.get() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         ffi::PyObject_GC_UnTrack(this.cast());
-        (*this.cast::<Future>()).clear();
+        future.clear();
         deallocate_base(this, globals().asyncio.future.as_ptr().cast());
     }
+}
+
+unsafe extern "C" fn free(block: *mut c_void) {
+    // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
+    unsafe { super::SPARE.keep(block.cast(), globals().classes.future.as_ptr()) };
 }
 
 /// Ends a deallocation with that of the base class.
@@ -536,6 +543,7 @@ pub fn make_class() -> Result<Object> {
         .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_free, free as *mut c_void)
         .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear as *mut c_void)

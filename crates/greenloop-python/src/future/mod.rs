@@ -28,7 +28,7 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Object, Raised, Result, Slot, call_function, call_method, globals, raise, raise_object,
+    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals, raise, raise_object,
     report_unraisable,
 };
 
@@ -42,6 +42,9 @@ pub use iterator::make_class as make_iterator_class;
 
 /// The room left for the base class's own struct, which is unused: that of `_asyncio.Task` of 3.11.
 pub const BASE_SIZE: usize = 176;
+
+/// How many dead futures are kept for new ones.
+static SPARE: Freelist<256> = Freelist::new();
 
 /// Neither set nor cancelled yet.
 pub const PENDING: u8 = 0;
@@ -97,8 +100,10 @@ impl Future {
     #[inline]
     pub fn create(event_loop: &Object, native: &EventLoop) -> Result<Object> {
         let class = globals().classes.future.as_ptr();
-        // SAFETY: the class has the generic allocator, which zeroes.
-        let object = unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class, 0))? };
+        // SAFETY: `Future` is the class's struct, and the list serves it alone.
+        let object = unsafe {
+            Object::from_owned(SPARE.allocate_with_attributes::<Future>(class)?.cast())
+        };
         Future::of(&object).attach(event_loop, native);
         if native.debug() {
             Future::of(&object).remember_source()?;
@@ -160,7 +165,7 @@ impl Future {
 
     /// `PENDING`, `CANCELLED` or `FINISHED`.
     #[inline]
-    pub const fn state(&self) -> u8 {
+    pub fn state(&self) -> u8 {
         self.state.get()
     }
 
@@ -234,16 +239,14 @@ impl Future {
 
     /// The exception that waiters have thrown into them: a cancellation's too. `None` for a result.
     pub fn failure(&self) -> Result<Option<Object>> {
-        match self.state.get() {
-            CANCELLED => self.make_cancelled_error().map(Some),
-            _ => {
-                self.log_traceback.set(false);
-                self.exception
-                    .get()
-                    .map(|exception| self.with_own_traceback(exception))
-                    .transpose()
-            }
+        if self.state.get() == CANCELLED {
+            return self.make_cancelled_error().map(Some);
         }
+        self.log_traceback.set(false);
+        let exception = self.exception.get();
+        exception
+            .map(|exception| self.with_own_traceback(exception))
+            .transpose()
     }
 
     /// Puts back the traceback that the exception had when it was set: raising it again and again

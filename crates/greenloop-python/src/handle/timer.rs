@@ -20,10 +20,10 @@ impl Handle {
         arguments: &[Object],
         context: Option<&Object>,
         event_loop: &Object,
-        debug: bool,
+        native: &EventLoop,
     ) -> Result<Object> {
         let class = globals().classes.timer_handle.as_ptr();
-        let object = Handle::create(class, callback, arguments, context, event_loop, debug)?;
+        let object = Handle::create(class, callback, arguments, context, event_loop, Some(native))?;
         let handle = Handle::of(&object);
         handle.set_when(when);
         handle.set_scheduled(true);
@@ -63,16 +63,13 @@ fn cancel_timer(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
     if !handle.is_cancelled() {
         let event_loop = handle.event_loop.get_or_none();
-        match EventLoop::of(&event_loop) {
-            Some(native) => {
-                if handle.is_scheduled() {
-                    native.note_cancelled_timer();
-                }
+        if let Some(native) = EventLoop::of(&event_loop) {
+            if handle.is_scheduled() {
+                native.note_cancelled_timer();
             }
-            None => {
-                let name = &globals().names.timer_handle_cancelled;
-                call_method(name, &[event_loop.as_ptr(), this.as_ptr()])?;
-            }
+        } else {
+            let name = &globals().names.timer_handle_cancelled;
+            call_method(name, &[event_loop.as_ptr(), this.as_ptr()])?;
         }
     }
     cancel(this)

@@ -96,20 +96,20 @@ impl<'a> Arguments<'a> {
         // SAFETY: `values` holds the positional arguments, then one value for each name; an Object
         // is a transparent pointer, seen here through a shared reference that never drops it.
         unsafe {
-            let named = if names.is_null() {
+            let keywords = if names.is_null() {
                 0
             } else {
-                ffi::PyTuple_GET_SIZE(names).cast_unsigned()
+                ffi::PyTuple_GET_SIZE(names) as usize
             };
-            let positional = positional.cast_unsigned();
-            if positional + named == 0 {
+            let positional = positional as usize;
+            if positional + keywords == 0 {
                 return Self {
                     positional: &[],
                     keywords: &[],
                     names,
                 };
             }
-            let all = slice::from_raw_parts(values.cast::<Object>(), positional + named);
+            let all = slice::from_raw_parts(values.cast::<Object>(), positional + keywords);
             let (positional, keywords) = all.split_at(positional);
             Self {
                 positional,

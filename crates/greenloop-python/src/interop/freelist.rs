@@ -76,4 +76,66 @@ impl<const N: usize> Freelist<N> {
             ffi::Py_DECREF(class.cast());
         }
     }
+
+    /// A zeroed, tracked object of `class`, as its `tp_alloc` gives it, of a class whose instances may
+    /// have a `__dict__` and a finaliser. Where the interpreter keeps attributes inside of the object
+    /// (3.14+, for classes like ours) nothing is reused.
+    ///
+    /// # Safety
+    /// As for [`allocate`](Self::allocate); `T` is the whole struct of the class, and
+    /// [`keep`](Self::keep) its `tp_free`.
+    pub unsafe fn allocate_with_attributes<T>(
+        &self,
+        class: *mut ffi::PyTypeObject,
+    ) -> Result<*mut T> {
+        // SAFETY: the blocks below `len` are dead objects of this class; what stands in front of them
+        // and everything behind their header is zeroed, as in a new block.
+        unsafe {
+            let len = self.len.get();
+            if len == 0 {
+                let fresh = ffi::PyType_GenericAlloc(class, 0);
+                return if fresh.is_null() { Err(Raised) } else { Ok(fresh.cast()) };
+            }
+            self.len.set(len - 1);
+            let block = (*self.blocks.get())[len - 1];
+            let front = words_in_front((*class).tp_flags) * size_of::<usize>();
+            let header = size_of::<ffi::PyObject>();
+            let behind = Layout::new::<T>().size() - header;
+            block.cast::<u8>().sub(front).write_bytes(0, front);
+            block.cast::<u8>().add(header).write_bytes(0, behind);
+            ffi::PyObject_Init(block, class);
+            ffi::PyObject_GC_Track(block.cast());
+            Ok(block.cast())
+        }
+    }
+
+    /// Takes the block of a dead object of `class`, or frees it: a class's `tp_free`.
+    ///
+    /// # Safety
+    /// Called as `tp_free` is: last, with the object's class still in its header.
+    pub unsafe fn keep(&self, object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
+        // SAFETY: nothing refers to the object any more.
+        unsafe {
+            let len = self.len.get();
+            let exact = ffi::Py_TYPE(object) == class;
+            if exact && len < N && (*class).tp_flags & ATTRIBUTES_INSIDE == 0 {
+                (*self.blocks.get())[len] = object;
+                self.len.set(len + 1);
+            } else {
+                ffi::PyObject_GC_Del(object.cast());
+            }
+        }
+    }
+}
+
+/// `Py_TPFLAGS_INLINE_VALUES`: attributes are kept behind the object, in a form that only a new block
+/// has. Exists from 3.13 on; before, no class has the flag.
+const ATTRIBUTES_INSIDE: std::ffi::c_ulong = 1 << 2;
+/// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers stand before the object.
+const POINTERS_IN_FRONT: std::ffi::c_ulong = 1 << 3 | 1 << 4;
+
+/// How many words stand before an object: the garbage collector's two, among whose bits is whether the
+/// object was finalised, and for classes with managed attributes two more.
+const fn words_in_front(flags: std::ffi::c_ulong) -> usize {
+    if flags & POINTERS_IN_FRONT == 0 { 2 } else { 4 }
 }

@@ -112,26 +112,24 @@ impl Object {
 
     /// `getattr(self, name, missing)`: `None` where the attribute does not exist.
     pub fn optional_attribute(&self, name: &Object) -> Result<Option<Object>> {
-        match self.attribute(name) {
-            Ok(value) => Ok(Some(value)),
-            // SAFETY: an exception is set; AttributeError is cleared, all others stay.
-            Err(Raised) => unsafe {
-                if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) == 0 {
-                    return Err(Raised);
-                }
-                ffi::PyErr_Clear();
-                Ok(None)
-            },
+        if let Ok(value) = self.attribute(name) {
+            return Ok(Some(value));
         }
+        // SAFETY: an exception is set; AttributeError is cleared, all others stay.
+        unsafe {
+            if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) == 0 {
+                return Err(Raised);
+            }
+            ffi::PyErr_Clear();
+        }
+        Ok(None)
     }
 
     /// `self.name = value`.
     pub fn set_attribute(&self, name: &Object, value: &Object) -> Result<()> {
         // SAFETY: all three are valid objects.
-        match unsafe { ffi::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) } {
-            0 => Ok(()),
-            _ => Err(Raised),
-        }
+        let code = unsafe { ffi::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) };
+        if code == 0 { Ok(()) } else { Err(Raised) }
     }
 }
 

@@ -80,10 +80,10 @@ impl Slot {
     /// Called from a `tp_traverse` with the arguments it was given.
     pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         let pointer = self.as_ptr();
-        // SAFETY: the caller passes the collector's own function and argument.
         if pointer.is_null() {
             0
         } else {
+            // SAFETY: the caller passes the collector's own function and argument.
             unsafe { visit(pointer, arg) }
         }
     }

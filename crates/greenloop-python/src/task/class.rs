@@ -178,15 +178,21 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead task. The finaliser may bring it back to life. The
     // base's deallocation clears the base, frees the block and lets go of a heap class.
     unsafe {
-        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+        let task = &*this.cast::<Task>();
+        // The base asks for the finaliser again; that is enough where there is nothing to report.
+        if task.has_something_to_report() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         ffi::PyObject_GC_UnTrack(this.cast());
-        let task = &*this.cast::<Task>();
         registry::forget(task);
         task.clear();
         deallocate_base(this, globals().asyncio.task.as_ptr().cast());
     }
+}
+
+unsafe extern "C" fn free(block: *mut c_void) {
+    // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
+    unsafe { super::SPARE.keep(block.cast(), globals().classes.task.as_ptr()) };
 }
 
 unsafe extern "C" fn traverse(
@@ -282,9 +288,14 @@ pub fn make_class() -> Result<Object> {
     ]);
     ClassBuilder::new::<Task>(c"greenloop.Task")
         .subclassable()
-        .doc(c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine that an event loop drives; see asyncio.Task.")
+        .doc(if cfg!(Py_3_12) {
+            c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine that an event loop drives; see asyncio.Task."
+        } else {
+            c"Task(coro, *, loop=None, name=None, context=None)\n--\n\nA coroutine that an event loop drives; see asyncio.Task."
+        })
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_free, free as *mut c_void)
         .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear as *mut c_void)

@@ -29,7 +29,7 @@ use pyo3::prelude::*;
 use crate::event_loop::EventLoop;
 use crate::future::{Future, PENDING, report};
 use crate::interop::{
-    Arguments, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
+    Arguments, Freelist, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
 };
 
 pub use class::make_class;
@@ -38,6 +38,9 @@ pub use current::clear_published;
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
 pub use step::{run_step, step_handle, wakeup_function};
+
+/// How many dead tasks are kept for new ones.
+static SPARE: Freelist<256> = Freelist::new();
 
 /// Numbers the tasks that were not named.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -92,8 +95,10 @@ impl Task {
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
         let [coroutine, name, context, eager] = start.bind(c"create_task", parameters, 1, 1)?;
         let class = globals().classes.task.as_ptr();
-        // SAFETY: the class has the generic allocator, which zeroes.
-        let task = unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class, 0))? };
+        // SAFETY: `Task` is the class's struct, and the list serves it alone.
+        let task = unsafe {
+            Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast())
+        };
         let future = &Task::of(&task).future;
         future.attach(event_loop, native);
         if native.debug() {
@@ -193,12 +198,21 @@ impl Task {
         Ok(self.name.get_or_none())
     }
 
+    /// Whether the task's death would be reported.
+    fn has_something_to_report(&self) -> bool {
+        self.is_dropped_while_pending() || self.future.log_traceback().get()
+    }
+
+    fn is_dropped_while_pending(&self) -> bool {
+        self.future.state() == PENDING && self.log_destroy_pending.get()
+    }
+
     /// Reports a task that dies while it waits, then an exception that nobody asked for.
     fn finalise(this: &Object) {
         let task = Task::of(this);
         // Whoever brings it back to life by keeping the report does not bring it back into the list.
         registry::forget(task);
-        if task.future.state() == PENDING && task.log_destroy_pending.get() {
+        if task.is_dropped_while_pending() {
             let names = &globals().names;
             report(
                 this,
@@ -223,6 +237,7 @@ impl Task {
     }
 
     fn clear(&self) {
+        self.log_destroy_pending.set(false);
         for slot in self.slots() {
             slot.clear();
         }

@@ -429,7 +429,5 @@ pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> 
         &step_function(this)?,
         arguments,
         Some(&context_of(this)),
-        &event_loop,
-        false,
-    )
+        &event_loop, None)
 }

@@ -1,0 +1,241 @@
+"""Types of the extension module, which is written in Rust (`crates/greenloop-python`).
+
+It is the engine of the package and not its face: programs use `greenloop.EventLoop`,
+`greenloop.Task` and so on. Names with an underscore are those that asyncio's own classes have,
+since libraries, debuggers and asyncio itself read them, and a few with which the Python half of the
+event loop (`greenloop.event_loop`) drives the native one.
+
+What asyncio's classes declare is inherited here and not repeated, so that it is always what the
+running Python has. The handles alone are no subclasses of asyncio's at run time: they have all of
+their methods and attributes, and take their place after `greenloop.install()`.
+"""
+
+import asyncio
+import sys
+from asyncio import _CoroutineLike
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from traceback import StackSummary
+from typing import Any, Generic, TypeVar, TypeVarTuple, type_check_only
+
+from _typeshed import FileDescriptorLike
+from typing_extensions import disjoint_base
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+_Ts = TypeVarTuple("_Ts")
+
+@disjoint_base
+class EventLoop:
+    """The scheduler: what an event loop does at every turn.
+
+    `greenloop.EventLoop` adds to it what Python decides: exception handlers, executors, signals.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> EventLoop:
+        """Make an open loop. The arguments are for the `__init__` of a subclass."""
+
+    # Scheduling.
+
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> Handle: ...
+    if sys.version_info >= (3, 14):
+        def call_soon_threadsafe(
+            self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+        ) -> ThreadSafeHandle: ...
+    else:
+        def call_soon_threadsafe(
+            self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+        ) -> Handle: ...
+
+    def create_future(self) -> Future[Any]: ...
+    if sys.version_info >= (3, 13):
+        def create_task(
+            self,
+            coro: _CoroutineLike[_T],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+            eager_start: bool | None = None,
+        ) -> asyncio.Task[_T]: ...
+    else:
+        def create_task(
+            self,
+            coro: _CoroutineLike[_T],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+        ) -> asyncio.Task[_T]: ...
+
+    def _add_callback(self, handle: asyncio.Handle) -> None:
+        """Queue a handle that was made elsewhere, such as by asyncio's own signal handling."""
+
+    def _write_to_self(self) -> None:
+        """Wake the loop if its thread waits in the poller. May be called from any thread."""
+
+    @property
+    def _ready(self) -> list[asyncio.Handle]:
+        """What is ready to run, as handles: a copy, for diagnostics."""
+
+    _task_factory: Any
+    """What `set_task_factory` was given, or None."""
+
+    # Timers.
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle: ...
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle: ...
+    def time(self) -> float:
+        """Return `time.monotonic()`."""
+
+    @property
+    def _scheduled(self) -> list[TimerHandle]:
+        """The timers that are set, cancelled ones included, in no particular order: a copy."""
+
+    # Running and closing.
+
+    def _run_turns(self) -> None:
+        """Run turns until `stop()` was called; at least one."""
+
+    def stop(self) -> None:
+        """Stop after the current turn, or after one turn if the loop does not run."""
+
+    def is_running(self) -> bool: ...
+    def is_closed(self) -> bool: ...
+    def _check_closed(self) -> None:
+        """Raise RuntimeError if the loop was closed."""
+
+    def _discard(self) -> None:
+        """Drop all that waits, for good. The caller makes sure that the loop does not run."""
+
+    _stopping: bool
+    """Whether `stop()` was called and has not had its effect yet."""
+
+    @property
+    def _closed(self) -> bool: ...
+
+    _thread_id: int | None
+    """The thread that runs the loop, as `threading.get_ident()` names it."""
+
+    # Readiness. `fd` is a descriptor or an object with a `fileno()`.
+
+    def _add_reader(
+        self, fd: FileDescriptorLike, callback: Callable[[*_Ts], object], *args: *_Ts
+    ) -> Handle: ...
+    def _add_writer(
+        self, fd: FileDescriptorLike, callback: Callable[[*_Ts], object], *args: *_Ts
+    ) -> Handle: ...
+    def _remove_reader(self, fd: FileDescriptorLike) -> bool: ...
+    def _remove_writer(self, fd: FileDescriptorLike) -> bool: ...
+
+    # Diagnostics.
+
+    def get_debug(self) -> bool: ...
+    def _check_thread(self) -> None:
+        """Raise RuntimeError in any thread but the one that runs the loop; for debug mode."""
+
+    def _check_callback(self, callback: object, method: str) -> None:
+        """Raise TypeError for what cannot be a callback of `method`; for debug mode."""
+
+    _debug: bool
+    """Whether debug mode is on."""
+
+    _current_handle: asyncio.Handle | None
+    """In debug mode the handle that runs now."""
+
+    # Short cuts.
+
+    @staticmethod
+    def _set_public_class(class_: type[EventLoop], /) -> None:
+        """Name the class whose methods are the original ones. The first call counts.
+
+        An instance on which one of them is overridden takes no short cut round it.
+        """
+
+class Handle(asyncio.Handle):
+    """A callback that an event loop will run; see `asyncio.Handle`."""
+
+    def _repr_info(self) -> list[str]: ...
+    @property
+    def _callback(self) -> Callable[..., object] | None: ...
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def _context(self) -> Context: ...
+    @property
+    def _repr(self) -> str | None: ...
+    _source_traceback: StackSummary | None
+
+class TimerHandle(Handle, asyncio.TimerHandle):
+    """A callback that an event loop will run at a deadline; see `asyncio.TimerHandle`."""
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None = None,
+    ) -> None: ...
+    def __lt__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __le__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __gt__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __ge__(self, other: asyncio.TimerHandle, /) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def _when(self) -> float: ...
+    _scheduled: bool
+
+if sys.version_info >= (3, 14):
+    class ThreadSafeHandle(Handle):
+        """What `call_soon_threadsafe` returns: a handle that any thread may cancel.
+
+        `cancel` and `cancelled` wait while another thread runs the callback.
+        """
+
+@type_check_only
+class _FutureType(type):
+    """The class of `Future`, to which everything of `asyncio.Future` is an instance of it."""
+
+@disjoint_base
+class Future(asyncio.Future[_T], metaclass=_FutureType):
+    """A result that is not there yet; see `asyncio.Future`."""
+
+    def _make_cancelled_error(self) -> asyncio.CancelledError: ...
+    @property
+    def _result(self) -> _T | None: ...
+    @property
+    def _source_traceback(self) -> StackSummary | None: ...
+    _cancel_message: Any
+
+@disjoint_base
+class Task(asyncio.Task[_T_co], Generic[_T_co]):
+    """A coroutine that an event loop drives; see `asyncio.Task`."""
+
+    def _make_cancelled_error(self) -> asyncio.CancelledError: ...
+    @property
+    def _source_traceback(self) -> StackSummary | None: ...
+    @property
+    def _coro(self) -> Any: ...
+    @property
+    def _fut_waiter(self) -> asyncio.Future[Any] | None: ...
+    @property
+    def _must_cancel(self) -> bool: ...
+    _cancel_message: Any
+    _log_destroy_pending: bool
+
+def registered_tasks() -> list[Task[Any]]:
+    """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
