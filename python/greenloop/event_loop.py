@@ -13,7 +13,6 @@ import threading
 import warnings
 import weakref
 from asyncio import base_events, coroutines, events, selector_events, unix_events
-from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
@@ -121,7 +120,9 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         if self.is_closed():
             return
         if self._debug:
-            logger.debug("Close %r", self)
+            base_events.logger.debug(  # type: ignore[attr-defined]
+                "Close %r", self
+            )
         wakeup_pair, self._wakeup_pair = self._wakeup_pair, None
         if wakeup_pair is not None:
             self._remove_reader(wakeup_pair[0])
@@ -172,6 +173,8 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
 
     def _log_slow_callback(self, handle: asyncio.Handle, duration: float) -> None:
         described = base_events._format_handle(handle)  # type: ignore[attr-defined]
+        # Looked up at each call: tests replace it there.
+        logger = base_events.logger  # type: ignore[attr-defined]
         logger.warning("Executing %s took %.3f seconds", described, duration)
 
     # Threads.

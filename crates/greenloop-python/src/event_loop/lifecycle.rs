@@ -53,6 +53,11 @@ impl EventLoop {
 }
 
 impl EventLoop {
+    /// Whether some thread is in `run_forever`.
+    pub fn runs(&self) -> bool {
+        self.thread.get() != 0
+    }
+
     /// Whether turns are being run, which keeps the loop and all that waits in it alive.
     pub fn is_turning(&self) -> bool {
         !self.this.is_empty()

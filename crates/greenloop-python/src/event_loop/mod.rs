@@ -60,6 +60,8 @@ pub struct EventLoop {
     pub(crate) published: Slot,
     /// What `set_task_factory` was given, or empty or None.
     task_factory: Slot,
+    /// Set if the task factory is asyncio's or our `eager_task_factory`, which needs no call.
+    eager_tasks: Cell<bool>,
     /// In debug mode the handle that runs now.
     current_handle: Slot,
     /// The loop itself while it runs, which its turns need for what only Python can answer.
@@ -100,6 +102,7 @@ impl EventLoop {
             thread: Cell::new(0),
             published: Slot::empty(),
             task_factory: Slot::empty(),
+            eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
             this: Slot::empty(),
         };
@@ -108,6 +111,11 @@ impl EventLoop {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // While turns are run the loop is alive, and so is all that waits in it: there is nothing to
+        // find, and a long queue would have to be walked in each collection.
+        if self.is_turning() {
+            return Ok(());
+        }
         // The collector runs with the GIL held and never while a cell is being accessed: accesses
         // allocate no Python object.
         self.queue.with(|queue| {

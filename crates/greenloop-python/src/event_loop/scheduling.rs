@@ -155,13 +155,9 @@ fn create_future(this: &Object) -> Result<Object> {
 /// `create_task`, makes of it: which arguments a factory gets differs between versions.
 fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    if event_loop
-        .task_factory
-        .get()
-        .is_none_or(|factory| factory.is_none())
-    {
+    if event_loop.task_factory.is_empty() || event_loop.eager_tasks.get() {
         event_loop.check_closed()?;
-        return Task::create(this, event_loop, &arguments);
+        return Task::create(this, event_loop, &arguments, event_loop.eager_tasks.get());
     }
     arguments.forward(&globals().names.create_task_with_factory, this)
 }
@@ -191,8 +187,11 @@ impl EventLoop {
     }
 
     #[setter(_task_factory)]
-    fn set_task_factory_slot(&self, factory: Bound<'_, PyAny>) {
-        self.task_factory.set(Object::from(factory));
+    fn set_task_factory_slot(&self, factory: Bound<'_, PyAny>) -> PyResult<()> {
+        self.eager_tasks.set(is_eager_factory(&factory)?);
+        let factory = Some(factory).filter(|factory| !factory.is_none());
+        self.task_factory.set_optional(factory.map(Object::from));
+        Ok(())
     }
 
     /// What is ready to run, as handles: a copy, for diagnostics.
@@ -206,6 +205,21 @@ impl EventLoop {
             .map(|job| Ok(Self::handle_of(job)?.bound(py).unbind()))
             .collect()
     }
+}
+
+/// Whether `factory` is `eager_task_factory`, asyncio's or ours: what it would make is known.
+fn is_eager_factory(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if factory.is_none() || cfg!(not(Py_3_12)) {
+        return Ok(false);
+    }
+    let py = factory.py();
+    let known = py.import("greenloop.adoption")?.getattr("EAGER_TASK_FACTORIES")?;
+    for known in known.try_iter()? {
+        if factory.is(&known?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A method

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::callbacks::{Callback, add};
-use super::{CANCELLED, FINISHED, Future, PENDING, invalid_state, iterate};
+use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
 use crate::handle::{boolean, initialise_with};
 use crate::interop::{
     Arguments, ClassBuilder, Getter, Object, Raised, Result, Setter, attribute, call_function,
@@ -532,6 +532,7 @@ fn ensure_ours(this: &Object) -> Result<()> {
 
 /// Makes the class `Future`.
 pub fn make_class() -> Result<Object> {
+    ensure_base_fits(&globals().asyncio.future)?;
     let mut methods = future_methods();
     methods.extend([fast!(
         c"cancel",

@@ -46,6 +46,17 @@ pub const BASE_SIZE: usize = 176;
 /// How many dead futures are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
 
+/// Refuses to import where a class of `_asyncio` has outgrown that room: its fields would be ours.
+pub fn ensure_base_fits(base: &Object) -> Result<()> {
+    // SAFETY: `base` is a class.
+    let size = unsafe { (*base.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
+    if usize::try_from(size).is_ok_and(|size| size <= BASE_SIZE) {
+        return Ok(());
+    }
+    let text = "greenloop does not fit this version of Python: asyncio's tasks are too large";
+    Err(pyo3::exceptions::PyImportError::new_err(text).into())
+}
+
 /// Neither set nor cancelled yet.
 pub const PENDING: u8 = 0;
 /// Cancelled; there is no result.

@@ -26,34 +26,35 @@ impl<const N: usize> Freelist<N> {
         }
     }
 
-    /// A zeroed, untracked object of `class`, whose struct is `T`.
+    /// A zeroed, untracked object of `class`, whose struct is `T`. It does not count towards the next
+    /// garbage collection, as `PyObject_GC_New`'s would: the collector need not know of most of them.
     ///
     /// # Safety
     /// `class` is a garbage collected heap type without items whose instances have the layout of `T`,
     /// and only blocks of that class are given to this list.
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
-        // SAFETY: the blocks below `len` are dead objects of this class; everything after the header
-        // is zeroed, and the header made anew, before the object is handed out.
+        // SAFETY: the blocks below `len` are dead objects of this class; everything behind the header
+        // is zeroed, and the header made anew. A new block has room in front for the collector's words,
+        // zeroed too, which is what an untracked object has there.
         unsafe {
             let len = self.len.get();
             let block = if len > 0 {
                 self.len.set(len - 1);
-                (*self.blocks.get())[len - 1]
+                let block = (*self.blocks.get())[len - 1];
+                let header = size_of::<ffi::PyObject>();
+                let behind = Layout::new::<T>().size() - header;
+                block.cast::<u8>().add(header).write_bytes(0, behind);
+                block
             } else {
-                let fresh = ffi::PyObject_GC_New::<ffi::PyObject>(class);
-                if fresh.is_null() {
+                let front = words_in_front((*class).tp_flags) * size_of::<usize>();
+                let memory = ffi::PyObject_Calloc(1, front + Layout::new::<T>().size());
+                if memory.is_null() {
+                    ffi::PyErr_NoMemory();
                     return Err(Raised);
                 }
-                fresh
+                memory.cast::<u8>().add(front).cast()
             };
-            let header = size_of::<ffi::PyObject>();
-            block
-                .cast::<u8>()
-                .add(header)
-                .write_bytes(0, Layout::new::<T>().size() - header);
-            if len > 0 {
-                ffi::PyObject_Init(block, class);
-            }
+            ffi::PyObject_Init(block, class);
             Ok(block.cast())
         }
     }
@@ -71,7 +72,8 @@ impl<const N: usize> Freelist<N> {
                 (*self.blocks.get())[len] = object;
                 self.len.set(len + 1);
             } else {
-                ffi::PyObject_GC_Del(object.cast());
+                let front = words_in_front((*class).tp_flags) * size_of::<usize>();
+                ffi::PyObject_Free(object.cast::<u8>().sub(front).cast());
             }
             ffi::Py_DECREF(class.cast());
         }

@@ -6,8 +6,8 @@ use pyo3::ffi;
 
 use super::{Start, Task, as_string, registry};
 use crate::future::{
-    cannot_delete, clear_base, deallocate_base, future_attributes, future_methods, iterate,
-    parse_message, traverse_base,
+    cannot_delete, clear_base, deallocate_base, ensure_base_fits, future_attributes,
+    future_methods, iterate, parse_message, traverse_base,
 };
 use crate::handle::{boolean, initialise_with};
 use crate::interop::{
@@ -219,6 +219,7 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
 
 /// Makes the class `Task`.
 pub fn make_class() -> Result<Object> {
+    ensure_base_fits(&globals().asyncio.task)?;
     let mut methods = future_methods();
     methods.extend([
         one!(

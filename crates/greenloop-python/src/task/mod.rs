@@ -84,12 +84,13 @@ impl Task {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// `event_loop._spawn(coro, *, name=None, context=None, eager_start=False)`.
+    /// `event_loop.create_task(coro, *, name=None, context=None, eager_start=…)`.
     #[inline]
     pub fn create(
         event_loop: &Object,
         native: &EventLoop,
         start: &Arguments<'_>,
+        eager_by_default: bool,
     ) -> Result<Object> {
         let names = &globals().names;
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
@@ -111,7 +112,7 @@ impl Task {
                 "create_task() got an unexpected keyword argument 'eager_start'",
             ));
         }
-        let eager = eager.map_or(Ok(false), Object::is_true)?;
+        let eager = eager.map_or(Ok(eager_by_default), Object::is_true)?;
         Task::begin(
             &task,
             &Start {
@@ -159,6 +160,9 @@ impl Task {
 
     fn loop_is_running(&self) -> Result<bool> {
         let event_loop = self.future.event_loop().get_or_none();
+        if let Some(native) = EventLoop::of(&event_loop) {
+            return Ok(native.runs());
+        }
         call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
     }
 
