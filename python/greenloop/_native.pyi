@@ -33,7 +33,7 @@ class EventLoop:
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> EventLoop:
-        """Make an open loop. The arguments are for the `__init__` of a subclass."""
+        """Make a loop, not yet usable. The arguments are for the `__init__` of a subclass."""
 
     # Scheduling.
 
@@ -105,6 +105,9 @@ class EventLoop:
         """The timers that are set, cancelled ones included, in no particular order: a copy."""
 
     # Running and closing.
+
+    def _open(self) -> None:
+        """Make the loop usable. Called at the end of the `__init__` of `greenloop.EventLoop`."""
 
     def _run_turns(self) -> None:
         """Run turns until `stop()` was called; at least one."""

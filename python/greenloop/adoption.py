@@ -31,10 +31,9 @@ _NATIVE: dict[str, Any] = {
     "run": run,
 }
 if sys.version_info >= (3, 12):
-    # A loop of ours makes what these would make without calling them.
-    EAGER_TASK_FACTORIES = [asyncio.eager_task_factory]
     eager_task_factory = asyncio.create_eager_task_factory(Task)
-    EAGER_TASK_FACTORIES.append(eager_task_factory)
+    # A loop of ours makes what these would make without calling them.
+    EAGER_TASK_FACTORIES: list[Any] = [asyncio.eager_task_factory, eager_task_factory]
     _NATIVE["eager_task_factory"] = eager_task_factory
 if sys.version_info >= (3, 13):
     _NATIVE["EventLoop"] = EventLoop

@@ -78,6 +78,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         self._signal_handlers: dict[int, Any] = {}
         self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
+        self._open()
 
     __repr__ = _Base.__repr__
     __del__ = _Base.__del__

@@ -36,7 +36,17 @@ impl EventLoop {
         if self.closed.get() {
             return Err(PyRuntimeError::new_err("Event loop is closed").into());
         }
-        Ok(())
+        self.check_initialised()
+    }
+
+    /// Refuses work for a loop whose `__init__` has not run.
+    #[inline]
+    pub(super) fn check_initialised(&self) -> Result<()> {
+        if self.initialised.get() {
+            return Ok(());
+        }
+        let text = "the loop is not initialised: a subclass has not called super().__init__()";
+        Err(PyRuntimeError::new_err(text).into())
     }
 
     /// Refuses, in debug mode, calls from a thread other than the running loop's.
@@ -103,6 +113,12 @@ impl EventLoop {
                 Err(crate::interop::restore(exception).into())
             }
         }
+    }
+
+    /// Open the loop, from `__init__`.
+    fn _open(&self) {
+        self.initialised.set(true);
+        self.update_fast();
     }
 
     /// Stop after the current turn, or after one turn if the loop does not run.

@@ -47,6 +47,8 @@ pub struct EventLoop {
     /// have to wake it.
     asleep: Cell<bool>,
     closed: Cell<bool>,
+    /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
+    initialised: Cell<bool>,
     debug: Cell<bool>,
     /// Set when a method that a short cut stands for was overridden; see [`shortcut`].
     overridden: Cell<bool>,
@@ -95,10 +97,11 @@ impl EventLoop {
             events: RefCell::new(Events::with_capacity(1024)),
             asleep: Cell::new(false),
             closed: Cell::new(false),
+            initialised: Cell::new(false),
             debug: Cell::new(false),
             overridden: Cell::new(false),
             own_time: Cell::new(false),
-            fast: Cell::new(true),
+            fast: Cell::new(false),
             thread: Cell::new(0),
             published: Slot::empty(),
             task_factory: Slot::empty(),

@@ -1,10 +1,11 @@
 //! Readers and writers: callbacks for descriptors that become readable or writable.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use greenloop_core::Ready;
 use greenloop_os::{Events, Interest, Poller, Waker};
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyOverflowError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -43,26 +44,32 @@ enum Side {
     Writer,
 }
 
-/// All watched descriptors. Descriptors are small numbers, so they index a vector.
+/// All watched descriptors. A map and not a vector: the number comes from the caller and may be huge.
 #[derive(Default)]
-pub struct Watches(Vec<Watch>);
+pub struct Watches(HashMap<RawFd, Watch>);
 
 impl Watches {
-    fn get(&mut self, fd: RawFd) -> Option<&mut Watch> {
-        self.0.get_mut(usize::try_from(fd).ok()?)
-    }
-
-    fn entry(&mut self, fd: RawFd) -> Option<&mut Watch> {
-        let index = usize::try_from(fd).ok()?;
-        if index >= self.0.len() {
-            self.0.resize_with(index + 1, Watch::default);
+    /// Puts `handle` on one side of a descriptor's watch. Returns what was there, and what the poller
+    /// had to report before and has to report now.
+    fn replace(
+        &mut self,
+        fd: RawFd,
+        side: Side,
+        handle: Option<Object>,
+    ) -> (Option<Object>, Interest, Interest) {
+        let watch = self.0.entry(fd).or_default();
+        let before = watch.interest();
+        let old = std::mem::replace(watch.side(side), handle);
+        let after = watch.interest();
+        if !after.read && !after.write {
+            self.0.remove(&fd);
         }
-        self.0.get_mut(index)
+        (old, before, after)
     }
 
     /// Shows the handles to the garbage collector.
     pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for watch in &self.0 {
+        for watch in self.0.values() {
             for handle in [&watch.reader, &watch.writer].into_iter().flatten() {
                 visit.call(handle.as_py())?;
             }
@@ -112,7 +119,7 @@ impl EventLoop {
                 for event in events.iter() {
                     if event.fd == waker {
                         self.waker.drain();
-                    } else if let Some(watch) = watches.get(event.fd) {
+                    } else if let Some(watch) = watches.0.get(&event.fd) {
                         let readable = watch.reader.as_ref().filter(|_| event.readable);
                         let writable = watch.writer.as_ref().filter(|_| event.writable);
                         push_live(&mut queue.ready, readable);
@@ -125,15 +132,7 @@ impl EventLoop {
 
     /// Sets or removes one side of a watch, tells the poller, and returns the handle that was there.
     fn change(&self, fd: RawFd, side: Side, handle: Option<Object>) -> PyResult<Option<Object>> {
-        let change = self.watches.with(|watches| {
-            let watch = watches.entry(fd)?;
-            let before = watch.interest();
-            let old = std::mem::replace(watch.side(side), handle);
-            Some((before, watch.interest(), old))
-        });
-        let Some((before, after, old)) = change else {
-            return Ok(None);
-        };
+        let (old, before, after) = self.watches.with(|watches| watches.replace(fd, side, handle));
         let watched = |interest: Interest| interest.read || interest.write;
         let outcome = match (watched(before), watched(after)) {
             (false, false) => Ok(()),
@@ -151,10 +150,7 @@ impl EventLoop {
                 .or_else(|_| self.poller.add(fd, after)),
         };
         if let Err(error) = outcome {
-            let refused = self.watches.with(|watches| {
-                let watch = watches.entry(fd)?;
-                std::mem::replace(watch.side(side), old)
-            });
+            let (refused, ..) = self.watches.with(|watches| watches.replace(fd, side, old));
             drop(refused);
             return Err(os_error(&error));
         }
@@ -188,7 +184,12 @@ impl EventLoop {
         if self.closed.get() {
             return Ok(false);
         }
-        match self.change(descriptor(fd)?, side, None)? {
+        let fd = match descriptor(fd) {
+            // No descriptor has a number that large.
+            Err(error) if error.is_instance_of::<PyOverflowError>(fd.py()) => return Ok(false),
+            fd => fd?,
+        };
+        match self.change(fd, side, None)? {
             Some(old) => {
                 handle::cancel(&old)?;
                 Ok(true)

@@ -148,7 +148,9 @@ pub(super) fn check_callback(callback: &Object, function: &str) -> Result<()> {
 }
 
 fn create_future(this: &Object) -> Result<Object> {
-    Future::create(this, EventLoop::of_receiver(this))
+    let event_loop = EventLoop::of_receiver(this);
+    event_loop.check_initialised()?;
+    Future::create(this, event_loop)
 }
 
 /// A native task, or with a task factory whatever `_create_task_with_factory`, which is asyncio's own

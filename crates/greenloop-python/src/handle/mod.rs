@@ -435,6 +435,26 @@ pub fn boolean(value: bool) -> Object {
     }
 }
 
+/// `isinstance(handle, asyncio.Handle)` holds, although our classes do not derive from asyncio's: those
+/// have room for eight attributes that ours would carry along unused. `isinstance` asks an object for
+/// its `__class__` too, and there a handle of ours says what it stands for.
+fn attribute_class(this: &Object) -> Result<Object> {
+    let (globals, class) = (globals(), this.class());
+    let classes = &globals.classes;
+    if class == classes.handle.as_ptr() {
+        return Ok(globals.asyncio.handle.clone());
+    }
+    if class == classes.timer_handle.as_ptr() {
+        return Ok(globals.asyncio.timer_handle.clone());
+    }
+    #[cfg(Py_3_14)]
+    if class == classes.thread_safe_handle.as_ptr() {
+        return Ok(globals.asyncio.thread_safe_handle.clone());
+    }
+    // SAFETY: an object's class is a valid object.
+    Ok(unsafe { Object::from_borrowed(class.cast()) })
+}
+
 fn attribute_callback(this: &Object) -> Result<Object> {
     Ok(Handle::of(this).callback.get_or_none())
 }
@@ -602,6 +622,7 @@ pub fn make_class() -> Result<Object> {
             noargs!(c"_repr_info", repr_info, c"Return the parts of the repr."),
         ])
         .attributes(vec![
+            attribute!(c"__class__", attribute_class),
             attribute!(c"_callback", attribute_callback),
             attribute!(c"_args", attribute_args),
             attribute!(c"_cancelled", cancelled),

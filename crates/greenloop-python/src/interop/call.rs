@@ -58,6 +58,9 @@ pub unsafe fn call_with_context(
     // SAFETY: the caller keeps all objects valid; Enter and Exit are paired, and Exit of the context
     // that was entered last cannot fail.
     unsafe {
+        if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
+            return run_in_other_context(context, callback, arguments, count);
+        }
         if ffi::PyContext_Enter(context.as_ptr()) < 0 {
             return Err(Raised);
         }
@@ -73,6 +76,23 @@ pub unsafe fn call_with_context(
         }
         Object::from_returned(result)
     }
+}
+
+/// `context.run(callback, *arguments)` by name, for an object that is no `contextvars.Context`: asyncio
+/// asks for nothing but a method `run`.
+#[cold]
+unsafe fn run_in_other_context(
+    context: &Object,
+    callback: &Object,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+) -> Result<Object> {
+    let mut all = vec![context.as_ptr(), callback.as_ptr()];
+    if count > 0 {
+        // SAFETY: the caller promises `count` valid objects.
+        all.extend_from_slice(unsafe { slice::from_raw_parts(arguments, count) });
+    }
+    call_method(&super::globals::globals().names.run_in_context, &all)
 }
 
 /// What a `METH_FASTCALL | METH_KEYWORDS` function is called with.

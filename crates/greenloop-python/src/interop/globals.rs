@@ -52,6 +52,7 @@ names! {
     name = "name",
     result = "result",
     run = "_run",
+    run_in_context = "run",
     source_traceback = "source_traceback",
     task = "task",
     throw = "throw",
@@ -82,6 +83,10 @@ imports! {
     extract_stack = "asyncio.format_helpers"."extract_stack",
     format_callback_source = "asyncio.format_helpers"."_format_callback_source",
     get_event_loop = "asyncio.events"."get_event_loop",
+    handle = "asyncio.events"."Handle",
+    timer_handle = "asyncio.events"."TimerHandle",
+    #[cfg(Py_3_14)]
+    thread_safe_handle = "asyncio.events"."_ThreadSafeHandle",
     future_repr = "asyncio.base_futures"."_future_repr",
     task_repr = "asyncio.base_tasks"."_task_repr",
     task_get_stack = "asyncio.base_tasks"."_task_get_stack",

@@ -83,6 +83,12 @@ impl Object {
         self.as_ptr() == other
     }
 
+    /// The object's type, borrowed.
+    pub fn class(&self) -> *mut ffi::PyTypeObject {
+        // SAFETY: `self` is a valid object.
+        unsafe { ffi::Py_TYPE(self.as_ptr()) }
+    }
+
     /// Whether the object's type is exactly `class`.
     pub fn is_exactly(&self, class: *mut ffi::PyTypeObject) -> bool {
         // SAFETY: `self` is a valid object.

@@ -11,7 +11,7 @@ use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
 use crate::interop::{
-    Arguments, Object, Raised, Result, Resumed, call_method, call_method_keywords, fast, fetch,
+    Arguments, Object, Raised, Result, Resumed, call_method, call_with_context, call_method_keywords, fast, fetch,
     globals, matches, one, restore, resume, throw,
 };
 
@@ -27,7 +27,9 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
     let context = task.context.as_ptr();
     // SAFETY: the job holds the task, which holds its context through the step; Enter and Exit pair.
     let outcome = unsafe {
-        if ffi::PyContext_Enter(context) < 0 {
+        if ffi::PyContext_CheckExact(context) == 0 {
+            step_in_other_context(event_loop, this, exception.as_ref())
+        } else if ffi::PyContext_Enter(context) < 0 {
             Err(Raised)
         } else {
             let outcome = advance(this, exception);
@@ -47,6 +49,21 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
             Handle::report(&step_handle(this, None)?, &exception)
         }
     }
+}
+
+/// A step in an object that is no `contextvars.Context` but has a method `run`.
+#[cold]
+fn step_in_other_context(
+    event_loop: &EventLoop,
+    this: &Object,
+    exception: Option<&Object>,
+) -> Result<()> {
+    current::clear_published(event_loop)?;
+    let (context, step) = (context_of(this), step_function(this)?);
+    let arguments = [std::ptr::null_mut(), exception.map_or(std::ptr::null_mut(), Object::as_ptr)];
+    let count = usize::from(exception.is_some());
+    // SAFETY: the arguments begin behind a free place, and `exception` is held.
+    unsafe { call_with_context(&context, &step, arguments.as_ptr().add(1), count) }.map(drop)
 }
 
 /// What the future that woke the task has thrown into it: its exception or cancellation.
