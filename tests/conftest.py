@@ -15,7 +15,7 @@ def loop(loop_factory):
         for task in leftover:
             task.cancel()
         if leftover:
-            loop.run_until_complete(asyncio.wait(leftover, timeout=5))
+            loop.run_until_complete(asyncio.wait(leftover, timeout=0.01))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

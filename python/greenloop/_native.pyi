@@ -120,6 +120,9 @@ class EventLoop:
     def _check_closed(self) -> None:
         """Raise RuntimeError if the loop was closed."""
 
+    def _open(self) -> None:
+        """Open the loop, from `__init__`."""
+
     def _discard(self) -> None:
         """Drop all that waits, for good. The caller makes sure that the loop does not run."""
 

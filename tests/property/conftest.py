@@ -1,0 +1,15 @@
+"""How many programs are written: GREENLOOP_PROPERTY_PROFILE is quick, ci (default) or nightly."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_COMMON = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+    "print_blob": True,
+}
+settings.register_profile("quick", max_examples=150, **_COMMON)
+settings.register_profile("ci", max_examples=2000, **_COMMON)
+settings.register_profile("nightly", max_examples=50_000, **_COMMON)
+settings.load_profile(os.environ.get("GREENLOOP_PROPERTY_PROFILE", "ci"))

@@ -1,0 +1,75 @@
+"""A random program has the same trace on asyncio and on Greenloop: events, order and turns.
+
+asyncio's own Python Task and Future are a contestant too: where they disagree with its C ones the
+trace records something that is nobody's promise. And two wrong loops must be found out, else this
+test proves nothing.
+"""
+
+import warnings
+
+import pytest
+from hypothesis import Phase, given, settings
+from loops_under_test import CONTESTANTS, GREENLOOP, ORACLE, WRONG_LOOPS
+from program_interpreter import trace_of
+from random_programs import SHORT, programs
+from trace_words import without_texts
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
+
+# The second opinion only guards the trace itself, and wrong loops are found at once.
+FEWER = 300
+
+
+# How often a program with a `SHORT` timeout may be run before a difference counts: once, unless the
+# machine stood still for a millisecond just there.
+ATTEMPTS = 3
+
+
+def assert_same_trace(program, contestant) -> None:
+    """Run a program on the oracle and on a contestant, and compare."""
+    for _ in range(ATTEMPTS if f"'timeout', {SHORT}" in repr(program) else 1):
+        with warnings.catch_warnings():
+            # A program may well leave a coroutine that nobody awaited.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            expected = trace_of(program, ORACLE)
+            actual = trace_of(program, contestant)
+        if not contestant.same_texts:
+            actual, expected = without_texts(actual[:-1]), without_texts(expected[:-1])
+        if actual == expected:
+            return
+    assert actual == expected
+
+
+@pytest.mark.parametrize("contestant", CONTESTANTS, ids=lambda one: one.name)
+def test_a_program_has_the_same_trace_as_on_asyncio(contestant):
+    """The main property."""
+    most = settings().max_examples
+    examples = most if contestant is GREENLOOP else min(most, FEWER)
+
+    @settings(max_examples=examples)
+    @given(programs())
+    def check(program):
+        assert_same_trace(program, contestant)
+
+    check()
+
+
+@settings(max_examples=FEWER)
+@given(programs())
+def test_a_program_has_the_same_trace_each_time(program):
+    """Without this, a difference between loops would mean nothing."""
+    assert_same_trace(program, ORACLE)
+
+
+@pytest.mark.parametrize("wrong", WRONG_LOOPS, ids=lambda one: one.name)
+def test_a_wrong_loop_is_found_out(wrong):
+    """A loop that reorders callbacks or needs a turn more differs from asyncio on some program."""
+
+    # Nobody reads the smallest program that tells them apart, so none is sought.
+    @settings(max_examples=FEWER, database=None, print_blob=False, phases=[Phase.generate])
+    @given(programs())
+    def check(program):
+        assert_same_trace(program, wrong)
+
+    with pytest.raises(AssertionError):
+        check()
