@@ -43,6 +43,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     let globals = interop::initialise(py)?;
     make_classes(globals)?;
+    #[cfg(Py_3_14)]
+    task::verify_base_fields(py)?;
     let classes = &globals.classes;
     for (name, class) in [
         ("Handle", &classes.handle),

@@ -95,7 +95,10 @@ fn get_name(this: &Object) -> Result<Object> {
 }
 
 fn set_name(this: &Object, name: &Object) -> Result<Object> {
-    Task::of(this).name.set(as_string(name)?);
+    let name = as_string(name)?;
+    #[cfg(Py_3_14)]
+    super::base_fields::rename(this, &name);
+    Task::of(this).name.set(name);
     Ok(Object::none())
 }
 

@@ -13,6 +13,8 @@
 //! A step makes no handle, no function and no future: the ready queue holds the task itself, and so
 //! does the future it waits for.
 
+#[cfg(Py_3_14)]
+mod base_fields;
 mod class;
 mod current;
 mod graph;
@@ -32,6 +34,8 @@ use crate::interop::{
     Arguments, Freelist, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
 };
 
+#[cfg(Py_3_14)]
+pub use base_fields::verify as verify_base_fields;
 pub use class::make_class;
 pub use current::clear_published;
 #[cfg(Py_3_14)]

@@ -72,8 +72,10 @@ mod list {
     use crate::interop::{Object, Result, call_function, globals};
 
     pub fn register(this: &Object) -> Result<()> {
+        let task = Task::of(this);
+        super::super::base_fields::fill(this, &task.coroutine, &task.name, task.number.get())?;
         call_function(&globals().asyncio.register_task, &[this.as_ptr()])?;
-        Task::of(this).place.set(1);
+        task.place.set(1);
         Ok(())
     }
 

@@ -1,0 +1,101 @@
+//! What `python -m asyncio ps` reads from outside (3.14+): a task's name and coroutine in the fields of
+//! `_asyncio.Task`.
+//!
+//! It reads the memory of another process, so no override of ours can answer for them; and a single
+//! registered task without a name makes it fail for the whole process. The fields' places are those of
+//! CPython 3.14 and 3.15. They are compared at import with a task of asyncio's own: where they do not
+//! hold the fields are left alone, which costs nothing but that command.
+
+#![cfg(Py_3_14)]
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::interop::{Object, Result, Slot, globals};
+
+/// The part of `_asyncio.Task` of a GIL build that is written here.
+#[repr(C)]
+struct BaseTask {
+    before: [u8; 108],
+    is_task: Cell<bool>,
+    between: [u8; 19],
+    coroutine: Slot,
+    name: Slot,
+}
+
+const _: () = assert!(std::mem::offset_of!(BaseTask, is_task) == 108);
+const _: () = assert!(std::mem::offset_of!(BaseTask, coroutine) == 128);
+const _: () = assert!(std::mem::offset_of!(BaseTask, name) == 136);
+
+/// Set if the places hold.
+static KNOWN: AtomicBool = AtomicBool::new(false);
+
+fn base(task: &Object) -> &BaseTask {
+    // SAFETY: called on instances of `_asyncio.Task` and of our subclass, which begins with its
+    // fields; that the places are the right ones has been verified, or is about to be.
+    unsafe { &*task.as_ptr().cast::<BaseTask>() }
+}
+
+/// Compares the places with a task of asyncio's.
+pub fn verify(py: Python<'_>) -> PyResult<()> {
+    let code = c"import types
+async def nothing(): pass
+coroutine = nothing()
+loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
+";
+    let names = PyDict::new(py);
+    py.run(code, Some(&names), None)?;
+    let item = |name: &str| -> PyResult<Bound<'_, PyAny>> { names.as_any().get_item(name) };
+    let (coroutine, event_loop) = (item("coroutine")?, item("loop")?);
+    let keywords = PyDict::new(py);
+    keywords.set_item("loop", &event_loop)?;
+    let class = globals().asyncio.task.bound(py);
+    let future = Object::from(globals().asyncio.future.bound(py).call((), Some(&keywords))?);
+    let name = pyo3::types::PyString::new(py, "greenloop's look at a task");
+    keywords.set_item("name", &name)?;
+    let task = Object::from(class.call((&coroutine,), Some(&keywords))?);
+    let size: usize = class.getattr("__basicsize__")?.extract()?;
+    let known = size >= size_of::<BaseTask>()
+        && base(&task).coroutine.as_ptr() == coroutine.as_ptr()
+        && base(&task).name.as_ptr() == name.as_ptr()
+        && byte_at(&task, 108) == 1
+        && byte_at(&future, 108) == 0;
+    KNOWN.store(known, Ordering::Relaxed);
+    task.bound(py).setattr("_log_destroy_pending", false)?;
+    coroutine.call_method0("close")?;
+    Ok(())
+}
+
+fn byte_at(object: &Object, offset: usize) -> u8 {
+    // SAFETY: both classes' structs are larger than the offset, which the caller has seen to.
+    unsafe { *object.as_ptr().cast::<u8>().add(offset) }
+}
+
+/// Fills the fields of a task that is about to be registered. The base class clears them.
+pub fn fill(task: &Object, coroutine: &Slot, name: &Slot, number: u64) -> Result<()> {
+    if !KNOWN.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let base = base(task);
+    base.is_task.set(true);
+    base.coroutine.set_optional(coroutine.get());
+    match name.get() {
+        Some(name) => base.name.set(name),
+        // SAFETY: returns a new reference or NULL with an exception set.
+        None => base.name.set(unsafe {
+            Object::from_returned(ffi::PyLong_FromUnsignedLongLong(number))?
+        }),
+    }
+    Ok(())
+}
+
+/// Follows `set_name`.
+pub fn rename(task: &Object, name: &Object) {
+    if KNOWN.load(Ordering::Relaxed) {
+        base(task).name.set(name.clone());
+    }
+}
