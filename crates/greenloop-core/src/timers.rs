@@ -79,6 +79,12 @@ impl<E> Timers<E> {
         self.cancelled = self.cancelled.saturating_sub(1);
     }
 
+    /// Whether any entry was said to be dead. Only then are entries worth a look: with many timers each
+    /// look is a cache miss.
+    pub const fn has_cancelled(&self) -> bool {
+        self.cancelled > 0
+    }
+
     /// Whether the dead entries are so many that [`compact`](Self::compact) is worth its cost.
     pub fn needs_compaction(&self) -> bool {
         self.len() > COMPACTION_LENGTH && self.cancelled > self.len() / 2
@@ -106,7 +112,7 @@ impl<E> Timers<E> {
 
     /// Takes the earliest entry if it is dead.
     pub fn pop_cancelled_head(&mut self, is_dead: impl FnOnce(&E) -> bool) -> Option<E> {
-        if is_dead(&self.heap.peek()?.entry) {
+        if self.has_cancelled() && is_dead(&self.heap.peek()?.entry) {
             self.note_cancelled_popped();
             self.pop_head()
         } else {

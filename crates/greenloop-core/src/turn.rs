@@ -204,7 +204,7 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
             None => queue.budget.observe(now),
         }
         while let Some(job) = queue.timers.pop_due(horizon) {
-            if host.is_cancelled(&job) {
+            if queue.timers.has_cancelled() && host.is_cancelled(&job) {
                 // It became ready in asyncio too, only to be passed over; its place in the queue
                 // makes sure that it is dropped where user code may run.
                 queue.timers.note_cancelled_popped();

@@ -149,12 +149,6 @@ impl Host for EventLoop {
         }
         self.run_job(&job)
     }
-
-    fn timer_due(&self, job: &Job) {
-        if let Job::Handle(handle) = job {
-            Handle::of(handle).set_scheduled(false);
-        }
-    }
 }
 
 impl EventLoop {

@@ -41,6 +41,8 @@ pub use timer::make_class as make_timer_class;
 static SPARE: Freelist<256> = Freelist::new();
 
 /// The C struct of both classes.
+///
+/// What each run touches stands first, in one cache line.
 #[repr(C)]
 pub struct Handle {
     header: ffi::PyObject,
@@ -48,6 +50,13 @@ pub struct Handle {
     /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple.
     arguments: Slot,
     context: Slot,
+    /// Set by `cancel`, never cleared.
+    cancelled: Cell<bool>,
+    single: Cell<bool>,
+    /// Set while a timer is in its loop's heap, and until it is run.
+    scheduled: Cell<bool>,
+    /// Set once the garbage collector knows of the handle.
+    tracked: Cell<bool>,
     event_loop: Slot,
     source_traceback: Slot,
     /// The text of a handle that debug mode saw cancelled, made before its callback was dropped.
@@ -55,13 +64,6 @@ pub struct Handle {
     /// The deadline of a timer, as the caller gave it.
     when: Slot,
     weak_references: Cell<*mut ffi::PyObject>,
-    /// Set by `cancel`, never cleared.
-    cancelled: Cell<bool>,
-    single: Cell<bool>,
-    /// Set while a timer is in its loop's heap.
-    scheduled: Cell<bool>,
-    /// Set once the garbage collector knows of the handle.
-    tracked: Cell<bool>,
     /// The thread that runs the callback of a thread-safe handle now, or 0.
     #[cfg(Py_3_14)]
     running: Cell<u64>,
@@ -169,6 +171,7 @@ impl Handle {
     #[inline]
     fn run_now(this: &Object) -> Result<()> {
         let handle = Handle::of(this);
+        handle.scheduled.set(false);
         let Err(raised) = handle.call() else {
             return Ok(());
         };
