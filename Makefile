@@ -40,6 +40,9 @@ SOURCES := Cargo.toml pyproject.toml README.md LICENSE \
 	$(shell find crates -name '*.rs' -o -name Cargo.toml) \
 	$(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# The versions of Python whose types are checked.
+SUPPORTED := 3.11 3.12 3.13 3.14 3.15
+
 # The suites on which the scheduler's correctness hangs most, for a quick look at an interpreter.
 CRITICAL_CPYTHON := $(addprefix --module ,test_tasks test_futures test_events)
 
@@ -66,24 +69,27 @@ test-rust: ## Run the tests of the crates that know nothing of Python
 test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio tests on Greenloop
 	$(RUN) -m tests.cpython $(CPYTHON_ARGS)
 
+# Without the suite that test-cpython runs.
 .PHONY: test-python
 test-python: $(VENV)/installed $(VENV)/test-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
 .PHONY: test-critical
 test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the scheduler's correctness hangs on
 	$(RUN) -m tests.cpython $(CRITICAL_CPYTHON)
 	$(RUN) -m pytest tests/behaviour tests/surface
 	$(RUN) -m pytest tests/stress -m "not slow"
+	GREENLOOP_PROPERTY_PROFILE=quick $(RUN) -m pytest tests/property
 
 .PHONY: lint
-lint: $(VENV)/installed $(VENV)/test-tools $(VENV)/lint-tools ## Check formatting, lints, types, and the stubs against the extension
+lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, types, and the stubs against the extension
 	cargo fmt --check
 	$(CARGO_ENVIRONMENT) cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
-	$(RUN) -m mypy
-	$(RUN) -m mypy.stubtest greenloop._native --mypy-config-file pyproject.toml
+	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done
+	$(RUN) -m mypy.stubtest greenloop --mypy-config-file pyproject.toml \
+		--allowlist tests/surface/stubtest_allowlist.txt
 
 .PHONY: bench
 bench: $(VENV)/installed $(VENV)/bench-tools ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it

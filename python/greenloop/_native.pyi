@@ -7,7 +7,7 @@ event loop (`greenloop.event_loop`) drives the native one.
 
 What asyncio's classes declare is inherited here and not repeated, so that it is always what the
 running Python has. The handles alone are no subclasses of asyncio's at run time: they have all of
-their methods and attributes, and take their place after `greenloop.install()`.
+their methods and attributes, and `isinstance` holds because their `__class__` says so.
 """
 
 import asyncio
@@ -119,9 +119,6 @@ class EventLoop:
     def is_closed(self) -> bool: ...
     def _check_closed(self) -> None:
         """Raise RuntimeError if the loop was closed."""
-
-    def _open(self) -> None:
-        """Open the loop, from `__init__`."""
 
     def _discard(self) -> None:
         """Drop all that waits, for good. The caller makes sure that the loop does not run."""

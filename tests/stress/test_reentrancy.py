@@ -23,11 +23,11 @@ def running_the_loop_in_a_callback(loop, one):
     errors = []
 
     def run():
-        for method, arguments in (("run_forever", ()), ("run_until_complete", (future,))):
-            try:
-                getattr(loop, method)(*arguments)
-            except RuntimeError as error:
-                errors.append(str(error))
+        # Not run_forever: the asyncio of 3.13.0 forgets that it runs when it refuses that.
+        try:
+            loop.run_until_complete(future)
+        except RuntimeError as error:
+            errors.append(str(error))
 
     future = loop.create_future()
     loop.call_soon(run)
@@ -197,7 +197,7 @@ def adding_callbacks_while_they_are_compared(loop, one):
                 order.append("compared")
                 future.add_done_callback(Callback(10 + self.number))
                 future.remove_done_callback(future)
-            return self.number == other.number
+            return isinstance(other, Callback) and self.number == other.number
 
         __hash__ = None
 
