@@ -132,7 +132,9 @@ impl EventLoop {
 
     /// Sets or removes one side of a watch, tells the poller, and returns the handle that was there.
     fn change(&self, fd: RawFd, side: Side, handle: Option<Object>) -> PyResult<Option<Object>> {
-        let (old, before, after) = self.watches.with(|watches| watches.replace(fd, side, handle));
+        let (old, before, after) = self
+            .watches
+            .with(|watches| watches.replace(fd, side, handle));
         let watched = |interest: Interest| interest.read || interest.write;
         let outcome = match (watched(before), watched(after)) {
             (false, false) => Ok(()),
@@ -171,8 +173,7 @@ impl EventLoop {
         let arguments: Vec<Object> = args.iter().map(Object::from).collect();
         let event_loop = Object::from(slf.clone().into_any());
         let class = globals().classes.handle.as_ptr();
-        let handle =
-            Handle::create(class, &callback, &arguments, None, &event_loop, Some(this))?;
+        let handle = Handle::create(class, &callback, &arguments, None, &event_loop, Some(this))?;
         Handle::track(&handle);
         if let Some(old) = this.change(fd, side, Some(handle.clone()))? {
             handle::cancel(&old)?;

@@ -215,7 +215,9 @@ fn is_eager_factory(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(false);
     }
     let py = factory.py();
-    let known = py.import("greenloop.adoption")?.getattr("EAGER_TASK_FACTORIES")?;
+    let known = py
+        .import("greenloop.adoption")?
+        .getattr("EAGER_TASK_FACTORIES")?;
     for known in known.try_iter()? {
         if factory.is(&known?) {
             return Ok(true);

@@ -33,8 +33,12 @@ impl EventLoop {
 
     /// Derives [`is_fast`](Self::is_fast) from what it depends on.
     pub(super) fn update_fast(&self) {
-        self.fast
-            .set(self.initialised.get() && !self.closed.get() && !self.debug.get() && !self.overridden.get());
+        self.fast.set(
+            self.initialised.get()
+                && !self.closed.get()
+                && !self.debug.get()
+                && !self.overridden.get(),
+        );
     }
 
     /// Looks whether `class` overrides what a short cut stands for.

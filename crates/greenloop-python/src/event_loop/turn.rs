@@ -215,12 +215,7 @@ impl EventLoop {
             } => {
                 let event_loop = crate::future::event_loop_of(future);
                 let arguments = std::slice::from_ref(future);
-                Handle::create(
-                    class,
-                    callback,
-                    arguments,
-                    Some(context),
-                    &event_loop, None)
+                Handle::create(class, callback, arguments, Some(context), &event_loop, None)
             }
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),

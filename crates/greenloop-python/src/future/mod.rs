@@ -28,8 +28,8 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals, raise, raise_object,
-    report_unraisable,
+    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals, raise,
+    raise_object, report_unraisable,
 };
 
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
@@ -112,9 +112,8 @@ impl Future {
     pub fn create(event_loop: &Object, native: &EventLoop) -> Result<Object> {
         let class = globals().classes.future.as_ptr();
         // SAFETY: `Future` is the class's struct, and the list serves it alone.
-        let object = unsafe {
-            Object::from_owned(SPARE.allocate_with_attributes::<Future>(class)?.cast())
-        };
+        let object =
+            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Future>(class)?.cast()) };
         Future::of(&object).attach(event_loop, native);
         if native.debug() {
             Future::of(&object).remember_source()?;

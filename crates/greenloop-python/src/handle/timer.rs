@@ -23,7 +23,14 @@ impl Handle {
         native: &EventLoop,
     ) -> Result<Object> {
         let class = globals().classes.timer_handle.as_ptr();
-        let object = Handle::create(class, callback, arguments, context, event_loop, Some(native))?;
+        let object = Handle::create(
+            class,
+            callback,
+            arguments,
+            context,
+            event_loop,
+            Some(native),
+        )?;
         let handle = Handle::of(&object);
         handle.set_when(when);
         handle.set_scheduled(true);

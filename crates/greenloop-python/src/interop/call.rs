@@ -192,8 +192,14 @@ impl<'a> Arguments<'a> {
             *place = Some(value);
         }
         for (name, value) in self.keywords() {
-            let by_identity = parameters.iter().position(|parameter| parameter.is(name.as_ptr()));
-            let by_text = || parameters.iter().position(|parameter| same_string(parameter, name));
+            let by_identity = parameters
+                .iter()
+                .position(|parameter| parameter.is(name.as_ptr()));
+            let by_text = || {
+                parameters
+                    .iter()
+                    .position(|parameter| same_string(parameter, name))
+            };
             let Some(index) = by_identity.or_else(by_text) else {
                 return Err(type_error(&format!(
                     "{}() got an unexpected keyword argument {}",

@@ -96,7 +96,11 @@ impl<const N: usize> Freelist<N> {
             let len = self.len.get();
             if len == 0 {
                 let fresh = ffi::PyType_GenericAlloc(class, 0);
-                return if fresh.is_null() { Err(Raised) } else { Ok(fresh.cast()) };
+                return if fresh.is_null() {
+                    Err(Raised)
+                } else {
+                    Ok(fresh.cast())
+                };
             }
             self.len.set(len - 1);
             let block = (*self.blocks.get())[len - 1];

@@ -54,7 +54,13 @@ loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
     let keywords = PyDict::new(py);
     keywords.set_item("loop", &event_loop)?;
     let class = globals().asyncio.task.bound(py);
-    let future = Object::from(globals().asyncio.future.bound(py).call((), Some(&keywords))?);
+    let future = Object::from(
+        globals()
+            .asyncio
+            .future
+            .bound(py)
+            .call((), Some(&keywords))?,
+    );
     let name = pyo3::types::PyString::new(py, "greenloop's look at a task");
     keywords.set_item("name", &name)?;
     let task = Object::from(class.call((&coroutine,), Some(&keywords))?);
@@ -86,9 +92,9 @@ pub fn fill(task: &Object, coroutine: &Slot, name: &Slot, number: u64) -> Result
     match name.get() {
         Some(name) => base.name.set(name),
         // SAFETY: returns a new reference or NULL with an exception set.
-        None => base.name.set(unsafe {
-            Object::from_returned(ffi::PyLong_FromUnsignedLongLong(number))?
-        }),
+        None => base
+            .name
+            .set(unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(number))? }),
     }
     Ok(())
 }

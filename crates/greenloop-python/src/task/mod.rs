@@ -46,8 +46,15 @@ pub use step::{run_step, step_handle, wakeup_function};
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
 
-/// Numbers the tasks that were not named.
+/// The number of the next task that is not named.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// Takes a number. The GIL makes the two accesses one; an atomic addition would cost more.
+fn next_number() -> u64 {
+    let number = NEXT_NUMBER.load(Ordering::Relaxed);
+    NEXT_NUMBER.store(number + 1, Ordering::Relaxed);
+    number
+}
 
 /// The C struct of `Task`: a future and what drives it. All zeroes is a task that was never
 /// initialised: its `coroutine` is empty.
@@ -101,9 +108,8 @@ impl Task {
         let [coroutine, name, context, eager] = start.bind(c"create_task", parameters, 1, 1)?;
         let class = globals().classes.task.as_ptr();
         // SAFETY: `Task` is the class's struct, and the list serves it alone.
-        let task = unsafe {
-            Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast())
-        };
+        let task =
+            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
         let future = &Task::of(&task).future;
         future.attach(event_loop, native);
         if native.debug() {
@@ -151,7 +157,7 @@ impl Task {
         task.cancel_requests.set(0);
         task.log_destroy_pending.set(true);
         match start.name.filter(|name| !name.is_none()) {
-            None => task.number.set(NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)),
+            None => task.number.set(next_number()),
             Some(name) => task.name.set(as_string(name)?),
         }
         task.coroutine.set(start.coroutine.clone());

@@ -28,7 +28,8 @@ mod list {
     static SHOWN: AtomicBool = AtomicBool::new(false);
 
     pub fn register(this: &Object) -> Result<()> {
-        if !SHOWN.swap(true, Ordering::Relaxed) {
+        if !SHOWN.load(Ordering::Relaxed) {
+            SHOWN.store(true, Ordering::Relaxed);
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
             py.import("greenloop.task_registry")?

@@ -11,8 +11,8 @@ use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
 use crate::interop::{
-    Arguments, Object, Raised, Result, Resumed, call_method, call_with_context, call_method_keywords, fast, fetch,
-    globals, matches, one, restore, resume, throw,
+    Arguments, Object, Raised, Result, Resumed, call_method, call_method_keywords,
+    call_with_context, fast, fetch, globals, matches, one, restore, resume, throw,
 };
 
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
@@ -60,7 +60,10 @@ fn step_in_other_context(
 ) -> Result<()> {
     current::clear_published(event_loop)?;
     let (context, step) = (context_of(this), step_function(this)?);
-    let arguments = [std::ptr::null_mut(), exception.map_or(std::ptr::null_mut(), Object::as_ptr)];
+    let arguments = [
+        std::ptr::null_mut(),
+        exception.map_or(std::ptr::null_mut(), Object::as_ptr),
+    ];
     let count = usize::from(exception.is_some());
     // SAFETY: the arguments begin behind a free place, and `exception` is held.
     unsafe { call_with_context(&context, &step, arguments.as_ptr().add(1), count) }.map(drop)
@@ -446,5 +449,7 @@ pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> 
         &step_function(this)?,
         arguments,
         Some(&context_of(this)),
-        &event_loop, None)
+        &event_loop,
+        None,
+    )
 }
