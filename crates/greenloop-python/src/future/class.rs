@@ -6,12 +6,12 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
+use super::base::{clear_base, deallocate_base, traverse_base};
 use super::callbacks::{Callback, add};
 use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
-use crate::handle::{boolean, initialise_with};
 use crate::interop::{
     Arguments, ClassBuilder, Getter, Object, Raised, Result, Setter, attribute, call_function,
-    fast, globals, noargs, one, raise, raise_object, trap,
+    fast, globals, initialise_with, noargs, one, raise, raise_object, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -175,15 +175,15 @@ pub fn parse_message<'a>(arguments: &Arguments<'a>) -> Result<Option<&'a Object>
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
     Future::of(this).ensure_initialised()?;
-    Ok(boolean(Future::cancel(this, message)?))
+    Ok(Object::boolean(Future::cancel(this, message)?))
 }
 
 fn cancelled(this: &Object) -> Result<Object> {
-    Ok(boolean(Future::of(this).state.get() == CANCELLED))
+    Ok(Object::boolean(Future::of(this).state.get() == CANCELLED))
 }
 
 fn done(this: &Object) -> Result<Object> {
-    Ok(boolean(Future::of(this).state.get() != PENDING))
+    Ok(Object::boolean(Future::of(this).state.get() != PENDING))
 }
 
 fn get_loop(this: &Object) -> Result<Object> {
@@ -207,7 +207,7 @@ fn attribute_state(this: &Object) -> Result<Object> {
 }
 
 fn attribute_blocking(this: &Object) -> Result<Object> {
-    Ok(boolean(Future::of(this).blocking.get()))
+    Ok(Object::boolean(Future::of(this).blocking.get()))
 }
 
 fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
@@ -219,7 +219,7 @@ fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
 
 fn attribute_log_traceback(this: &Object) -> Result<Object> {
     Future::of(this).ensure_initialised()?;
-    Ok(boolean(Future::of(this).log_traceback.get()))
+    Ok(Object::boolean(Future::of(this).log_traceback.get()))
 }
 
 fn set_log_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
@@ -409,59 +409,6 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
 unsafe extern "C" fn free(block: *mut c_void) {
     // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
     unsafe { super::SPARE.keep(block.cast(), globals().classes.future.as_ptr()) };
-}
-
-/// Ends a deallocation with that of the base class.
-///
-/// # Safety
-/// Called last in a `tp_dealloc`, with the class of `_asyncio` that the object's class derives from.
-pub unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) {
-    // SAFETY: the base takes an object that is untracked and finalised already; on 3.11, where it is
-    // a static class, it does not let go of the object's own class.
-    unsafe {
-        let class = ffi::Py_TYPE(this);
-        let static_base = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0;
-        if let Some(deallocate) = (*base).tp_dealloc {
-            deallocate(this);
-        }
-        if static_base {
-            ffi::Py_DECREF(class.cast());
-        }
-    }
-}
-
-/// Shows the base's fields, among them the instance's `__dict__`, to the garbage collector.
-///
-/// # Safety
-/// Called from a `tp_traverse` with the arguments it was given, and the class of `_asyncio` that the
-/// object's class derives from.
-pub unsafe fn traverse_base(
-    this: *mut ffi::PyObject,
-    base: *mut ffi::PyTypeObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: passed on from the caller. A heap class's traverse visits the object's class itself.
-    unsafe {
-        if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
-            let stop = visit(ffi::Py_TYPE(this).cast(), arg);
-            if stop != 0 {
-                return stop;
-            }
-        }
-        (*base)
-            .tp_traverse
-            .map_or(0, |traverse| traverse(this, visit, arg))
-    }
-}
-
-/// Clears the base's fields.
-///
-/// # Safety
-/// Called from a `tp_clear`, with the class of `_asyncio` that the object's class derives from.
-pub unsafe fn clear_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) -> c_int {
-    // SAFETY: passed on from the caller.
-    unsafe { (*base).tp_clear.map_or(0, |clear| clear(this)) }
 }
 
 unsafe extern "C" fn traverse(

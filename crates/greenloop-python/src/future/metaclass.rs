@@ -10,7 +10,6 @@ use std::ffi::c_void;
 
 use pyo3::ffi;
 
-use crate::handle::boolean;
 use crate::interop::{ClassBuilder, Object, Result, globals, one};
 
 /// Gives `class` the metaclass. Classes made from a spec have `type` at first; setting another one
@@ -47,7 +46,7 @@ fn instance_check(class: &Object, instance: &Object) -> Result<Object> {
     // SAFETY: `instance` is a valid object.
     let instance_class = unsafe { ffi::Py_TYPE(instance.as_ptr()) };
     if is_subtype(instance_class, widened(class)) {
-        return Ok(boolean(true));
+        return Ok(Object::boolean(true));
     }
     default_check(c"__instancecheck__", class, instance)
 }
@@ -56,7 +55,7 @@ fn subclass_check(class: &Object, other: &Object) -> Result<Object> {
     // SAFETY: `other` is a valid object.
     let is_class = unsafe { ffi::PyType_Check(other.as_ptr()) != 0 };
     if is_class && is_subtype(other.as_ptr().cast(), widened(class)) {
-        return Ok(boolean(true));
+        return Ok(Object::boolean(true));
     }
     default_check(c"__subclasscheck__", class, other)
 }

@@ -14,6 +14,7 @@
 //! read its state is overridden (see the decision record on subtyping). Our fields stand behind the
 //! largest base of any supported version, so that one struct serves both classes.
 
+mod base;
 mod callbacks;
 mod class;
 mod iterator;
@@ -32,11 +33,9 @@ use crate::interop::{
     raise_object, report_unraisable,
 };
 
+pub use base::{clear_base, deallocate_base, traverse_base};
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
-pub use class::{
-    cannot_delete, clear_base, deallocate_base, future_attributes, future_methods, make_class,
-    parse_message, traverse_base,
-};
+pub use class::{cannot_delete, future_attributes, future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 

@@ -11,7 +11,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use pyo3::ffi;
 
-use super::{Handle, boolean, cancel};
+use super::class::{clear_slot, deallocate, traverse};
+use super::{Handle, cancel};
 use crate::event_loop::current_thread;
 use crate::interop::{ClassBuilder, Object, Result, noargs};
 
@@ -66,7 +67,7 @@ fn cancel_when_idle(this: &Object) -> Result<Object> {
 fn cancelled_when_idle(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
     wait_for_end(handle);
-    Ok(boolean(handle.is_cancelled()))
+    Ok(Object::boolean(handle.is_cancelled()))
 }
 
 /// Makes the class `ThreadSafeHandle`.
@@ -74,9 +75,9 @@ pub fn make_class(handle_class: &Object) -> Result<Object> {
     ClassBuilder::new::<Handle>(c"greenloop.ThreadSafeHandle")
         .subclassable()
         .doc(c"ThreadSafeHandle(callback, args, loop, context=None)\n--\n\nA callback that any thread may cancel.")
-        .slot(ffi::Py_tp_dealloc, super::deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, super::traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, super::clear_slot as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
         .methods(vec![
             noargs!(c"cancel", cancel_when_idle, c"Cancel the callback; wait while another thread runs it."),
             noargs!(c"cancelled", cancelled_when_idle, c"Return True if the callback was cancelled; wait while another thread runs it."),

@@ -5,10 +5,12 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{Handle, cancel, fill, initialise_with, repr_info};
+use super::class::{clear_slot, deallocate, fill, repr_info, traverse};
+use super::{Handle, cancel};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Raised, Result, attribute, call_method, globals, noargs, trap,
+    Arguments, ClassBuilder, Object, Raised, Result, attribute, call_method, globals,
+    initialise_with, noargs, trap,
 };
 
 impl Handle {
@@ -87,7 +89,7 @@ fn when(this: &Object) -> Result<Object> {
 }
 
 fn scheduled(this: &Object) -> Result<Object> {
-    Ok(super::boolean(Handle::of(this).is_scheduled()))
+    Ok(Object::boolean(Handle::of(this).is_scheduled()))
 }
 
 fn set_scheduled(this: &Object, value: Option<&Object>) -> Result<()> {
@@ -135,7 +137,7 @@ unsafe extern "C" fn compare(
                 ffi::Py_LE => compare_when(&left, &right, ffi::Py_LT)? || equal(&left, &right)?,
                 _ => compare_when(&left, &right, ffi::Py_GT)? || equal(&left, &right)?,
             };
-            Ok(super::boolean(answer))
+            Ok(Object::boolean(answer))
         }
     })
 }
@@ -162,8 +164,8 @@ fn equal(left: &Object, right: &Object) -> Result<bool> {
             ffi::Py_EQ,
         )?
         && compare_objects(
-            &super::attribute_arguments(one)?,
-            &super::attribute_arguments(other)?,
+            &one.arguments_or_none()?,
+            &other.arguments_or_none()?,
             ffi::Py_EQ,
         )?
         && one.is_cancelled() == other.is_cancelled())
@@ -175,9 +177,9 @@ pub fn make_class(handle_class: &Object) -> Result<Object> {
         .subclassable()
         .doc(c"TimerHandle(when, callback, args, loop, context=None)\n--\n\nA callback that an event loop will run at a deadline; see asyncio.TimerHandle.")
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_dealloc, super::deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, super::traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, super::clear_slot as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
         .slot(ffi::Py_tp_hash, hash as *mut c_void)
         .slot(ffi::Py_tp_richcompare, compare as *mut c_void)
         .methods(vec![

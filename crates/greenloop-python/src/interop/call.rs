@@ -1,10 +1,11 @@
 //! Calling Python, and reading the arguments that Python calls us with.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::slice;
 
 use pyo3::ffi;
 
+use super::class::trap_int;
 use super::error::{Raised, Result, raise};
 use super::object::Object;
 
@@ -226,6 +227,44 @@ impl<'a> Arguments<'a> {
         }
         Ok(bound)
     }
+}
+
+/// Runs an `__init__` that is written for the vectorcall convention from the slot that is not.
+///
+/// # Safety
+/// Called from `tp_init` with the arguments it was given.
+pub unsafe fn initialise_with(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+    body: fn(&Object, Arguments<'_>) -> Result<()>,
+) -> c_int {
+    trap_int(|| {
+        // SAFETY: the tuple and the dict live through the call, and so do the references copied out
+        // of them, which stand in one array as the vectorcall convention has it.
+        unsafe {
+            let this = Object::from_borrowed(this);
+            let count = ffi::PyTuple_GET_SIZE(args);
+            let mut values: Vec<_> = (0..count).map(|i| ffi::PyTuple_GET_ITEM(args, i)).collect();
+            let mut names = None;
+            if !kwargs.is_null() && ffi::PyDict_Size(kwargs) > 0 {
+                let (keys, size) = (ffi::PyDict_Keys(kwargs), ffi::PyDict_Size(kwargs));
+                let keys = Object::from_returned(keys)?;
+                let keys = Object::from_returned(ffi::PyList_AsTuple(keys.as_ptr()))?;
+                for index in 0..size {
+                    let key = ffi::PyTuple_GET_ITEM(keys.as_ptr(), index);
+                    let value = ffi::PyDict_GetItemWithError(kwargs, key);
+                    if value.is_null() {
+                        return Err(Raised);
+                    }
+                    values.push(value);
+                }
+                names = Some(keys);
+            }
+            let names = names.as_ref().map_or(std::ptr::null_mut(), Object::as_ptr);
+            body(&this, Arguments::new(values.as_ptr(), count, names))
+        }
+    })
 }
 
 /// Whether two strings are equal. Names in source code are interned, so that the first test decides;

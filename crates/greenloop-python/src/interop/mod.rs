@@ -20,8 +20,8 @@ mod slot;
 mod stop_iteration;
 
 pub use call::{
-    Arguments, call_function, call_method, call_method_keywords, call_with_context, same_string,
-    type_error,
+    Arguments, call_function, call_method, call_method_keywords, call_with_context,
+    initialise_with, same_string, type_error,
 };
 pub use class::{
     ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int,

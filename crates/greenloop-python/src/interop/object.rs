@@ -54,6 +54,19 @@ impl Object {
         unsafe { Self::from_borrowed(ffi::Py_None()) }
     }
 
+    /// `True` or `False`.
+    pub fn boolean(value: bool) -> Self {
+        // SAFETY: True and False are always valid.
+        unsafe {
+            let object = if value {
+                ffi::Py_True()
+            } else {
+                ffi::Py_False()
+            };
+            Self::from_borrowed(object)
+        }
+    }
+
     /// The object, borrowed.
     pub const fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.as_ptr()

@@ -9,10 +9,9 @@ use crate::future::{
     cannot_delete, clear_base, deallocate_base, ensure_base_fits, future_attributes,
     future_methods, iterate, parse_message, traverse_base,
 };
-use crate::handle::{boolean, initialise_with};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, attribute, call_function, fast, globals,
-    noargs, one, raise, trap,
+    initialise_with, noargs, one, raise, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -53,7 +52,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
-    Ok(boolean(Task::of(this).cancel(message)?))
+    Ok(Object::boolean(Task::of(this).cancel(message)?))
 }
 
 fn cancelling(this: &Object) -> Result<Object> {
@@ -132,7 +131,7 @@ fn print_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 }
 
 fn attribute_log_destroy_pending(this: &Object) -> Result<Object> {
-    Ok(boolean(Task::of(this).log_destroy_pending.get()))
+    Ok(Object::boolean(Task::of(this).log_destroy_pending.get()))
 }
 
 fn set_log_destroy_pending(this: &Object, value: Option<&Object>) -> Result<()> {
@@ -142,7 +141,7 @@ fn set_log_destroy_pending(this: &Object, value: Option<&Object>) -> Result<()> 
 }
 
 fn attribute_must_cancel(this: &Object) -> Result<Object> {
-    Ok(boolean(Task::of(this).must_cancel.get()))
+    Ok(Object::boolean(Task::of(this).must_cancel.get()))
 }
 
 fn attribute_waiter(this: &Object) -> Result<Object> {

@@ -295,7 +295,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     if !blocking {
         return refuse_yield(this, &awaited);
     }
-    awaited.set_attribute(&globals.names.blocking, &handle::boolean(false))?;
+    awaited.set_attribute(&globals.names.blocking, &Object::boolean(false))?;
     let wakeup = wakeup_function(this)?;
     let context = context_of(this);
     let arguments = [awaited.as_ptr(), wakeup.as_ptr(), context.as_ptr()];
