@@ -149,9 +149,6 @@ class EventLoop:
     def _check_thread(self) -> None:
         """Raise RuntimeError in any thread but the one that runs the loop; for debug mode."""
 
-    def _check_callback(self, callback: object, method: str) -> None:
-        """Raise TypeError for what cannot be a callback of `method`; for debug mode."""
-
     _debug: bool
     """Whether debug mode is on."""
 

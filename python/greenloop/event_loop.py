@@ -153,6 +153,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
 
     run_until_complete = _Base.run_until_complete
     _check_running = _Base._check_running
+    _check_callback = _Base._check_callback
     _set_coroutine_origin_tracking = _Base._set_coroutine_origin_tracking
 
     # Tasks.

@@ -7,6 +7,7 @@ import copy
 import gc
 import pickle
 import re
+import sys
 import threading
 import weakref
 
@@ -320,9 +321,11 @@ def test_throwing_into_the_iterator_raises_there(make):
     next(iterator)
     with pytest.raises(KeyError, match="thrown"):
         iterator.throw(KeyError("thrown"))
-    with pytest.raises(StopIteration):
-        next(iterator)
     assert not future.done()
+    # The iterator of CPython 3.14's own future crashes here.
+    if sys.version_info < (3, 14) or type(iterator).__module__ != "_asyncio":
+        with pytest.raises(StopIteration):
+            next(iterator)
 
 
 @pytest.mark.parametrize("wrong", [3, "text", object(), None, int])

@@ -148,18 +148,6 @@ impl EventLoop {
         Ok(self.check_thread()?)
     }
 
-    /// In debug mode: raise TypeError for what cannot be a callback of `method`.
-    #[expect(
-        clippy::unused_self,
-        reason = "asyncio's own functions call it on the loop"
-    )]
-    fn _check_callback(&self, callback: Bound<'_, PyAny>, method: &str) -> PyResult<()> {
-        Ok(super::scheduling::check_callback(
-            &Object::from(callback),
-            method,
-        )?)
-    }
-
     /// Drop all that waits, for good. The caller has made sure that the loop does not run.
     fn _discard(&self) {
         self.closed.set(true);

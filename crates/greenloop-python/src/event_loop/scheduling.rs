@@ -12,7 +12,7 @@ use super::{EventLoop, Job};
 use crate::future::Future;
 use crate::handle::Handle;
 use crate::interop::{
-    Arguments, Object, Raised, Result, fast, globals, noargs, same_string, type_error,
+    Arguments, Object, Raised, Result, call_method, fast, globals, noargs, same_string, type_error,
 };
 use crate::task::Task;
 
@@ -108,7 +108,7 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     event_loop.check_closed()?;
     if event_loop.debug() {
         event_loop.check_thread()?;
-        check_callback(call.callback, "call_soon")?;
+        check_callback(this, call.callback, "call_soon")?;
     }
     event_loop.schedule(this, &call, globals().classes.handle.as_ptr())
 }
@@ -118,32 +118,20 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
     let call = Call::parse(c"call_soon_threadsafe", &arguments, 0)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
-        check_callback(call.callback, "call_soon_threadsafe")?;
+        check_callback(this, call.callback, "call_soon_threadsafe")?;
     }
     let handle = event_loop.schedule(this, &call, globals().classes.threadsafe())?;
     event_loop.wake();
     Ok(handle)
 }
 
-/// Refuses, in debug mode, what cannot be a callback.
-pub(super) fn check_callback(callback: &Object, function: &str) -> Result<()> {
+/// Refuses, in debug mode, what cannot be a callback, as the running asyncio does.
+pub(super) fn check_callback(this: &Object, callback: &Object, function: &str) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let asyncio = &globals().asyncio;
-    let arguments = [callback.as_ptr()];
-    if crate::interop::call_function(&asyncio.iscoroutine, &arguments)?.is_true()?
-        || crate::interop::call_function(&asyncio.iscoroutinefunction, &arguments)?.is_true()?
-    {
-        return Err(type_error(&format!(
-            "coroutines cannot be used with {function}()"
-        )));
-    }
-    if !callback.bound(py).is_callable() {
-        let text = callback.bound(py).repr()?;
-        return Err(type_error(&format!(
-            "a callable object was expected by {function}(), got {text}"
-        )));
-    }
+    let function = pyo3::types::PyString::new(py, function);
+    let arguments = [this.as_ptr(), callback.as_ptr(), function.as_ptr()];
+    call_method(&globals().names.check_callback, &arguments)?;
     Ok(())
 }
 

@@ -86,7 +86,7 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
     if event_loop.debug() {
         event_loop.check_thread()?;
         // asyncio's call_later goes through call_at, whose name its message bears.
-        check_callback(call.callback, "call_at")?;
+        check_callback(this, call.callback, "call_at")?;
     }
     let now = if event_loop.own_time.get() {
         call_method(&globals().names.time, &[this.as_ptr()])?
@@ -108,7 +108,7 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
     event_loop.check_closed()?;
     if event_loop.debug() {
         event_loop.check_thread()?;
-        check_callback(call.callback, "call_at")?;
+        check_callback(this, call.callback, "call_at")?;
     }
     event_loop.schedule_at(this, when.clone(), &call)
 }
