@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
+from greenloop.task_registry import show_native_tasks
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -65,6 +66,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
     )
 
     def __init__(self) -> None:
+        show_native_tasks()
         self._default_executor: ThreadPoolExecutor | None = None
         self._executor_shutdown_called = False
         self._exception_handler: Callable[..., Any] | None = None
@@ -126,7 +128,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
             )
         wakeup_pair, self._wakeup_pair = self._wakeup_pair, None
         if wakeup_pair is not None:
-            self._remove_reader(wakeup_pair[0])
+            self._remove_reader(wakeup_pair[0].fileno())
         self._discard()
         self._executor_shutdown_called = True
         executor, self._default_executor = self._default_executor, None

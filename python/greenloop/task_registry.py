@@ -24,7 +24,9 @@ class _TaskSet(weakref.WeakSet[Any]):
 
 
 def show_native_tasks() -> None:
-    """Have asyncio see our tasks. Done when the first task is made; importing changes nothing."""
+    """Have asyncio see our tasks. Done when the first loop or task is made, not at import."""
+    if sys.version_info >= (3, 14):
+        return
     name = "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"
     tasks = getattr(asyncio.tasks, name)
     if type(tasks) is weakref.WeakSet:

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import sys
+import types
 
 import pytest
 
@@ -218,6 +219,29 @@ def test_a_task_group_of_eager_tasks(eager_loop):
         return [task.result() for task in tasks]
 
     assert eager_loop.run_until_complete(main()) == [0, 1, 2]
+
+
+def test_what_an_eager_task_gets_thrown_back_has_nothing_to_do_with_its_maker(eager_loop):
+    """The maker is handling an exception, which is no context of an error in the new task."""
+
+    @types.coroutine
+    def hand_over(value):
+        yield value
+
+    async def body():
+        try:
+            await hand_over("junk")
+        except RuntimeError as error:
+            return error.__context__
+
+    async def main():
+        try:
+            raise KeyError("of the maker")
+        except KeyError:
+            task = eager_loop.create_task(body())
+        return await task
+
+    assert eager_loop.run_until_complete(main()) is None
 
 
 def test_an_eager_start_without_a_running_loop_is_not_eager(eager_loop):

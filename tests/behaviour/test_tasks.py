@@ -394,14 +394,12 @@ def test_a_pending_task_that_is_destroyed_is_reported(loop, make, reports):
     task = make(forever())
     loop.call_soon(loop.stop)
     loop.run_forever()
-    coroutine = task.get_coro()
     task._fut_waiter.remove_done_callback(task._fut_waiter._callbacks[0][0])
     del task
     gc.collect()
     (report,) = reports
     assert report["message"] == "Task was destroyed but it is pending!"
     assert sorted(report) == ["message", "task"]
-    coroutine.close()
 
 
 def test_the_report_of_a_destroyed_task_can_be_turned_off(loop, make, reports):

@@ -20,12 +20,7 @@ _MODULE = re.compile(r"<(?:asyncio\.|_asyncio\.|greenloop\.|_native\.|tasks\.|fu
 # The shape of what `describe` gives, for `without_texts` to know it by.
 _BLANK = ("type", "text", "members", "cause", "context", "suppressed")
 
-# The last is what becomes of any of them when the exception handler raises.
-_LOST = (
-    "was never retrieved",
-    "was destroyed but it is pending",
-    "Unhandled error in exception handler",
-)
+_LOST = ("was never retrieved", "was destroyed but it is pending")
 
 
 def words(text: str) -> str:
@@ -91,6 +86,11 @@ def kind_of(thing: object) -> str:
     return "Future" if asyncio.isfuture(thing) else type(thing).__name__
 
 
+def is_lost(message: str) -> bool:
+    """Whether a report is about an object whose last reference has gone."""
+    return any(lost in message for lost in _LOST)
+
+
 class Reports:
     """Collects what a loop reports: calls of its exception handler and lines of its logger.
 
@@ -99,7 +99,7 @@ class Reports:
     """
 
     def __init__(self, record) -> None:
-        self.lost: list[tuple] = []
+        self.lost: list[str] = []
         self._record = record
         self._log = _LogCollector(self)
 
@@ -122,8 +122,8 @@ class Reports:
 
     def add(self, kind: str, message: str, *details: object) -> None:
         """Record a report in its turn, or among the lost ones."""
-        if any(lost in message for lost in _LOST):
-            self.lost.append((kind, words(message), *details))
+        if is_lost(message):
+            self.lost.append(words(message))
         else:
             self._record(kind, words(message), *details)
 

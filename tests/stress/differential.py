@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import greenloop
+
+_STEP = re.compile(r"<?(_asyncio\.)?(TaskStepMethWrapper object|Task\.\w*step)")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def observe(scenario: Callable, contestant: Contestant, *, texts: bool = True) -
         error = context.get("exception")
         # The words behind the first " at " or "(" are the place, which is each one's own.
         message = context["message"].partition(" at ")[0].partition("(")[0]
+        # What a task's step is called is nobody's promise, and differs from version to version.
+        message = _STEP.sub("a step", message)
         # What continues a task has no name that a program could know.
         for step in ("<_asyncio.TaskStepMethWrapper object", "Task.task_step"):
             message = message.replace(step, "a step")

@@ -9,13 +9,6 @@ import pytest
 import greenloop
 
 
-def run_turns(loop, turns=1):
-    for _ in range(turns):
-        asyncio.BaseEventLoop.call_soon  # noqa: B018 - the oracle has it too
-        loop.call_soon(loop.stop)
-        loop.run_forever()
-
-
 @pytest.fixture
 def own(loop):
     """The Future and Task that belong to the loop under test."""
@@ -45,8 +38,12 @@ def test_a_mocked_call_soon_gets_the_steps_of_tasks(loop):
     (call,) = call_soon.call_args_list
     assert set(call.kwargs) == {"context"}
     # The step that was withheld can be made by hand.
-    with mock.patch.object(loop, "call_soon"):
-        call.args[0](*call.args[1:])
+    asyncio._set_running_loop(loop)
+    try:
+        with mock.patch.object(loop, "call_soon"):
+            call.args[0](*call.args[1:])
+    finally:
+        asyncio._set_running_loop(None)
     assert task.result() == 4
 
 

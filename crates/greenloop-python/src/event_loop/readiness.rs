@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyOSError, PyOverflowError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyInt, PyTuple};
 
 use super::{EventLoop, Job};
 use crate::handle::{self, Handle};
@@ -209,6 +209,13 @@ fn push_live(ready: &mut Ready<Job>, handle: Option<&Object>) {
 /// The number of a descriptor given as an int or as an object with `fileno()`, refused as the
 /// `selectors` module refuses it.
 fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+    // Asks no module for the common case, which also occurs when none can be imported any more.
+    if fd.is_instance_of::<PyInt>() {
+        let number = fd.extract::<RawFd>()?;
+        if number >= 0 {
+            return Ok(number);
+        }
+    }
     let py = fd.py();
     py.import(intern!(py, "selectors"))?
         .getattr("_fileobj_to_fd")?

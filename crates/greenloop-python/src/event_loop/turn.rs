@@ -13,7 +13,9 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use super::EventLoop;
 use super::readiness::os_error;
 use crate::handle::{self, Handle};
-use crate::interop::{Object, Raised, Result, call_method, call_with_context, fetch, globals};
+use crate::interop::{
+    Object, Raised, Result, call_method, call_with_context, fetch, globals, restore_thread,
+};
 use crate::task;
 
 /// An entry of the ready queue.
@@ -111,7 +113,7 @@ impl Host for EventLoop {
             let outcome = unsafe {
                 let state = ffi::PyEval_SaveThread();
                 let outcome = self.poller.wait(&mut events, timeout);
-                ffi::PyEval_RestoreThread(state);
+                restore_thread(state);
                 outcome
             };
             self.asleep.set(false);

@@ -14,7 +14,7 @@ use pyo3::ffi;
 use super::class::{clear_slot, deallocate, traverse};
 use super::{Handle, cancel};
 use crate::event_loop::current_thread;
-use crate::interop::{ClassBuilder, Object, Result, noargs};
+use crate::interop::{ClassBuilder, Object, Result, noargs, restore_thread};
 
 /// Threads that wait for a callback to end.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -53,7 +53,7 @@ fn wait_for_end(handle: &Handle) {
         unsafe {
             let state = ffi::PyEval_SaveThread();
             drop(ENDED.wait(guard).unwrap_or_else(PoisonError::into_inner));
-            ffi::PyEval_RestoreThread(state);
+            restore_thread(state);
         }
         WAITING.fetch_sub(1, Ordering::Relaxed);
     }

@@ -8,12 +8,13 @@ use pyo3::ffi;
 use super::class::trap_int;
 use super::error::{Raised, Result, raise};
 use super::object::Object;
+use super::thread_exit::{vectorcall, vectorcall_method};
 
 /// `function(*arguments)`.
 pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
     // SAFETY: the function and, by the callers' duty, each argument are valid for the call.
     unsafe {
-        Object::from_returned(ffi::PyObject_Vectorcall(
+        Object::from_returned(vectorcall(
             function.as_ptr(),
             arguments.as_ptr(),
             arguments.len(),
@@ -36,7 +37,7 @@ pub fn call_method_keywords(
 ) -> Result<Object> {
     // SAFETY: as in `call_function`; `names` is a tuple of as many strings as there are keywords.
     unsafe {
-        Object::from_returned(ffi::PyObject_VectorcallMethod(
+        Object::from_returned(vectorcall_method(
             name.as_ptr(),
             arguments.as_ptr(),
             arguments.len() - keywords,
@@ -65,7 +66,7 @@ pub unsafe fn call_with_context(
         if ffi::PyContext_Enter(context.as_ptr()) < 0 {
             return Err(Raised);
         }
-        let result = ffi::PyObject_Vectorcall(
+        let result = vectorcall(
             callback.as_ptr(),
             arguments,
             count | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,

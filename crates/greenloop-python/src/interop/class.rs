@@ -13,12 +13,13 @@ use pyo3::ffi;
 
 use super::error::{Raised, Result};
 use super::object::Object;
+use super::thread_exit::guarded;
 
 /// Runs a function's body for C: an error leaves the exception set and gives NULL, and a panic, which
 /// is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort.
 #[inline]
 pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    match catch_unwind(AssertUnwindSafe(|| guarded(body))) {
         Ok(Ok(object)) => object.into_ptr(),
         Ok(Err(Raised)) => ptr::null_mut(),
         Err(panic) => {
@@ -31,7 +32,7 @@ pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
 /// As [`trap`], for slots that answer 0 or -1.
 #[inline]
 pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
-    match catch_unwind(AssertUnwindSafe(body)) {
+    match catch_unwind(AssertUnwindSafe(|| guarded(body))) {
         Ok(Ok(())) => 0,
         Ok(Err(Raised)) => -1,
         Err(panic) => {

@@ -8,6 +8,7 @@ use super::call::{call_function, call_method};
 use super::error::{Raised, Result, fetch, matches};
 use super::globals::globals;
 use super::object::Object;
+use super::thread_exit::iter_send;
 
 /// What a coroutine did with a `send` or a `throw`.
 pub enum Resumed {
@@ -25,10 +26,10 @@ pub fn resume(coroutine: &Object) -> Resumed {
     let mut result = ptr::null_mut();
     // SAFETY: both objects are valid. `PyIter_Send` fills `result` unless it fails.
     unsafe {
-        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) {
-            ffi::PySendResult::PYGEN_NEXT => Resumed::Yielded(Object::from_owned(result)),
-            ffi::PySendResult::PYGEN_RETURN => Resumed::Returned(Object::from_owned(result)),
-            ffi::PySendResult::PYGEN_ERROR => Resumed::Failed(Raised),
+        match iter_send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) {
+            1 => Resumed::Yielded(Object::from_owned(result)),
+            0 => Resumed::Returned(Object::from_owned(result)),
+            _ => Resumed::Failed(Raised),
         }
     }
 }

@@ -18,6 +18,7 @@ mod globals;
 mod object;
 mod slot;
 mod stop_iteration;
+mod thread_exit;
 
 pub use call::{
     Arguments, call_function, call_method, call_method_keywords, call_with_context,
@@ -35,3 +36,4 @@ pub use globals::{ClassCell, Globals, globals, initialise};
 pub use object::Object;
 pub use slot::Slot;
 pub use stop_iteration::{make_class as make_stop_iteration_class, set_stop_iteration};
+pub use thread_exit::restore_thread;

@@ -337,8 +337,9 @@ pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> 
 fn refuse(this: &Object, text: &str) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let error = pyo3::exceptions::PyRuntimeError::new_err(text.to_owned());
-    let error: Object = error.into_value(py).into_bound(py).into_any().into();
+    // Made by its class and not raised, so that it gets no context from an exception being handled.
+    let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
+    let error: Object = class.call1((text,))?.into();
     schedule(this, Some(error))
 }
 

@@ -1,0 +1,115 @@
+//! What happens to a daemon thread when the interpreter ends under it.
+//!
+//! Up to 3.13 CPython ends such a thread, the next time it asks for the GIL, with `pthread_exit`, which
+//! unwinds its stack. The stack holds frames of ours: Rust would run their destructors without the GIL,
+//! and abort the process where it catches panics. From 3.14 on CPython holds the thread for ever
+//! instead, and so do we: the calls by which our frames enter the interpreter are made here, each with
+//! a guard that does not let an unwinding pass. Without one the guard costs nothing.
+
+use std::ffi::c_int;
+use std::hint::black_box;
+use std::mem;
+
+use pyo3::ffi;
+
+// The functions of `pyo3::ffi`, by the type of ones that may unwind. For others the compiler leaves no
+// trace in the unwinding tables of who calls them, and no guard would run; it knows the functions by
+// their names, so it must not see which ones are called.
+type IterSend = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut *mut ffi::PyObject,
+) -> c_int;
+type Vectorcall = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+type RestoreThread = unsafe extern "C-unwind" fn(*mut ffi::PyThreadState);
+
+/// Dropped by an unwinding that is no panic, holds the thread for ever.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        while !std::thread::panicking() {
+            std::thread::park();
+        }
+    }
+}
+
+/// Runs `call`, out of which the interpreter may end the thread.
+#[inline]
+pub fn guarded<R>(call: impl FnOnce() -> R) -> R {
+    let guard = Guard;
+    let result = call();
+    mem::forget(guard);
+    result
+}
+
+/// `PyIter_Send`: 1 for a value that was yielded, 0 for one that was returned, -1 for an exception.
+///
+/// # Safety
+/// As for the function of this name.
+#[inline]
+pub unsafe fn iter_send(
+    iterator: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> c_int {
+    let function = black_box(ffi::PyIter_Send as *const ());
+    // SAFETY: the type is the function's own but for the unwinding and the name of the result.
+    let function = unsafe { mem::transmute::<*const (), IterSend>(function) };
+    // SAFETY: passed on from the caller.
+    guarded(|| unsafe { function(iterator, value, result) })
+}
+
+/// `PyObject_Vectorcall`.
+///
+/// # Safety
+/// As for the function of this name.
+#[inline]
+pub unsafe fn vectorcall(
+    callable: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let function = black_box(ffi::PyObject_Vectorcall as *const ());
+    // SAFETY: the type is the function's own but for the unwinding.
+    let function = unsafe { mem::transmute::<*const (), Vectorcall>(function) };
+    // SAFETY: passed on from the caller.
+    guarded(|| unsafe { function(callable, arguments, count, names) })
+}
+
+/// `PyObject_VectorcallMethod`.
+///
+/// # Safety
+/// As for the function of this name.
+#[inline]
+pub unsafe fn vectorcall_method(
+    name: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let function = black_box(ffi::PyObject_VectorcallMethod as *const ());
+    // SAFETY: the type is the function's own but for the unwinding.
+    let function = unsafe { mem::transmute::<*const (), Vectorcall>(function) };
+    // SAFETY: passed on from the caller.
+    guarded(|| unsafe { function(name, arguments, count, names) })
+}
+
+/// `PyEval_RestoreThread`: takes the GIL back.
+///
+/// # Safety
+/// As for the function of this name.
+#[inline]
+pub unsafe fn restore_thread(state: *mut ffi::PyThreadState) {
+    let function = black_box(ffi::PyEval_RestoreThread as *const ());
+    // SAFETY: the type is the function's own but for the unwinding.
+    let function = unsafe { mem::transmute::<*const (), RestoreThread>(function) };
+    // SAFETY: passed on from the caller.
+    guarded(|| unsafe { function(state) });
+}
