@@ -113,7 +113,8 @@ pub(super) fn repr_info(this: &Object) -> Result<Object> {
     if let Some(traceback) = handle.source_traceback.get() {
         if traceback.is_true()? {
             let frame = traceback.bound(py).get_item(-1)?;
-            let (file, line) = (frame.get_item(0)?, frame.get_item(1)?);
+            // By name: by number the line of source is looked up too, which fails at exit.
+            let (file, line) = (frame.getattr("filename")?, frame.getattr("lineno")?);
             info.append(format!("created at {file}:{line}"))?;
         }
     }
