@@ -12,6 +12,9 @@
 //! the only place where a job is run, and it is asyncio's `BaseEventLoop._run_once` to the
 //! letter: same jobs, same order, same number of turns.
 //!
+//! Who waits for something other than time stands in a [`WaitList`]; the primitives of [`sync`] say
+//! who is woken next.
+//!
 //! What the crate never does:
 //!
 //! * it never runs or drops a job while the [`Queue`] is borrowed, because either may call back
@@ -24,11 +27,14 @@
 mod instant;
 mod poll_budget;
 mod ready;
+pub mod sync;
 mod timers;
 mod turn;
+mod wait_list;
 
 pub use instant::Instant;
 pub use poll_budget::PollBudget;
 pub use ready::Ready;
 pub use timers::Timers;
 pub use turn::{Host, Queue, Wait, turn};
+pub use wait_list::{Standing, WaitList};

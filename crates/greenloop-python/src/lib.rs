@@ -5,6 +5,7 @@
 //!
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
+//! - [`awaitable`] and [`sync`]: what a task waits for;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -20,10 +21,12 @@
     reason = "the C API counts in signed words what is never negative"
 )]
 
+mod awaitable;
 mod event_loop;
 mod future;
 mod handle;
 mod interop;
+mod sync;
 mod task;
 
 use pyo3::prelude::*;
@@ -53,11 +56,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("ThreadSafeHandle", &classes.thread_safe_handle),
         ("Future", &classes.future),
         ("Task", &classes.task),
+        ("Event", &classes.event),
+        ("Lock", &classes.lock),
     ] {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
+    awaitable::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     module.delattr("__all__")
@@ -83,7 +89,11 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     )?;
     make(&classes.future, future::make_class())?;
     make(&classes.future_iterator, future::make_iterator_class())?;
-    make(&classes.task, task::make_class())
+    make(&classes.task, task::make_class())?;
+    make(&classes.awaitable, awaitable::make_class())?;
+    make(&classes.completed, awaitable::make_completed_class())?;
+    make(&classes.event, sync::make_event_class())?;
+    make(&classes.lock, sync::make_lock_class())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -91,14 +91,17 @@ impl EventLoop {
     fn _run_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.this.set(Object::from(slf.clone().into_any()));
-        let outcome = loop {
-            if let Err(raised) = turn(this) {
-                break Err(raised);
+        // A task of another loop may be running this one: its step is none of ours.
+        let outcome = task::away(|| {
+            loop {
+                if let Err(raised) = turn(this) {
+                    break Err(raised);
+                }
+                if this.queue.with(|queue| queue.stopping) {
+                    break Ok(());
+                }
             }
-            if this.queue.with(|queue| queue.stopping) {
-                break Ok(());
-            }
-        };
+        });
         // The exception that ends the loop stays set while asyncio is told that no task runs.
         let kept = outcome.map_err(crate::interop::fetch);
         let cleared = task::clear_published(this);

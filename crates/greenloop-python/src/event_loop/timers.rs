@@ -36,6 +36,18 @@ impl EventLoop {
         self.queue.with(|queue| queue.timers.note_cancelled());
     }
 
+    /// Puts a job that is no handle into the heap.
+    #[inline]
+    pub fn push_timer(&self, deadline: Instant, job: Job) {
+        self.queue.with(|queue| queue.timers.push(deadline, job));
+    }
+
+    /// Whether `time` was overridden, so that only Python can tell when a timer is due.
+    #[inline]
+    pub fn has_own_time(&self) -> bool {
+        self.own_time.get()
+    }
+
     fn schedule_at(&self, this: &Object, when: Object, call: &Call<'_>) -> Result<Object> {
         let deadline = Instant::new(seconds(&when)?);
         let Call {

@@ -12,6 +12,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
 use super::readiness::os_error;
+use crate::awaitable;
 use crate::handle::{self, Handle};
 use crate::interop::{
     Object, Raised, Result, call_method, call_with_context, fetch, globals, restore_thread,
@@ -33,6 +34,8 @@ pub enum Job {
     },
     /// Runs a `Handle` or `TimerHandle` of ours.
     Handle(Object),
+    /// Ends a native `sleep`.
+    Sleeper(Object),
     /// Runs a handle of another class, which the loop was handed by asyncio's own code.
     ForeignHandle(Object),
 }
@@ -41,9 +44,10 @@ impl Job {
     /// Shows what the job holds to the garbage collector.
     pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         match self {
-            Self::Step(object) | Self::Handle(object) | Self::ForeignHandle(object) => {
-                visit.call(object.as_py())
-            }
+            Self::Step(object)
+            | Self::Handle(object)
+            | Self::Sleeper(object)
+            | Self::ForeignHandle(object) => visit.call(object.as_py()),
             Self::Throw(task, exception) => {
                 visit.call(task.as_py())?;
                 visit.call(exception.as_py())
@@ -140,6 +144,7 @@ impl Host for EventLoop {
     fn is_cancelled(&self, job: &Job) -> bool {
         match job {
             Job::Handle(handle) => Handle::of(handle).is_cancelled(),
+            Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
             _ => false,
         }
     }
@@ -185,6 +190,7 @@ impl EventLoop {
                     }
                 }
             }
+            Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
             Job::ForeignHandle(handle) => {
                 task::clear_published(self)?;
                 let names = &globals().names;
@@ -221,6 +227,7 @@ impl EventLoop {
             }
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
+            Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
         }
     }
 }
@@ -232,6 +239,7 @@ impl std::fmt::Debug for Job {
             Self::Throw(..) => "Throw",
             Self::Callback { .. } => "Callback",
             Self::Handle(_) => "Handle",
+            Self::Sleeper(_) => "Sleeper",
             Self::ForeignHandle(_) => "ForeignHandle",
         };
         formatter.write_str(name)

@@ -53,7 +53,8 @@ pub fn throw(coroutine: &Object, exception: &Object) -> Resumed {
 /// Whether a task can drive `object`: `asyncio.iscoroutine`, asked at once for what `async def` makes.
 pub fn is_coroutine(object: &Object) -> Result<bool> {
     // SAFETY: `object` is valid.
-    if unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0 {
+    let exact = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
+    if exact || object.is_exactly(globals().classes.awaitable.as_ptr()) {
         return Ok(true);
     }
     call_function(&globals().asyncio.iscoroutine, &[object.as_ptr()])?.is_true()

@@ -104,3 +104,10 @@ pub fn report_unraisable(_: Raised, source: *mut ffi::PyObject) {
     // SAFETY: an exception is set; `source` is a valid object or null.
     unsafe { ffi::PyErr_WriteUnraisable(source) }
 }
+
+/// Whether `exception` is a `CancelledError`.
+pub fn is_cancellation(exception: &Object) -> bool {
+    let class = super::globals::globals().asyncio.cancelled_error.as_ptr();
+    // SAFETY: both are valid objects, and the class has the ordinary instance check.
+    unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), class) != 0 }
+}

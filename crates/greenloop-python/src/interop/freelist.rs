@@ -34,15 +34,17 @@ impl<const N: usize> Freelist<N> {
     /// and only blocks of that class are given to this list.
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
         // SAFETY: the blocks below `len` are dead objects of this class; everything behind the header
-        // is zeroed, and the header made anew. A new block has room in front for the collector's words,
-        // zeroed too, which is what an untracked object has there.
+        // is zeroed, and the header made anew. In front is room for the collector's words, zeroed too,
+        // which is what an untracked object has there that was never finalised.
         unsafe {
             let len = self.len.get();
             let block = if len > 0 {
                 self.len.set(len - 1);
                 let block = (*self.blocks.get())[len - 1];
+                let front = words_in_front((*class).tp_flags) * size_of::<usize>();
                 let header = size_of::<ffi::PyObject>();
                 let behind = Layout::new::<T>().size() - header;
+                block.cast::<u8>().sub(front).write_bytes(0, front);
                 block.cast::<u8>().add(header).write_bytes(0, behind);
                 block
             } else {

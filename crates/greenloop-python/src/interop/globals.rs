@@ -28,15 +28,19 @@ names! {
     args = "args",
     blocking = "_asyncio_future_blocking",
     call_exception_handler = "call_exception_handler",
+    call_later = "call_later",
     call_soon = "call_soon",
     callback = "callback",
     cancel = "cancel",
+    cancelled = "cancelled",
     cancelled_flag = "_cancelled",
     check_callback = "_check_callback",
     context = "context",
+    create_future = "create_future",
     create_task_with_factory = "_create_task_with_factory",
     coro = "coro",
     delay = "delay",
+    done = "done",
     eager_start = "eager_start",
     exception = "exception",
     file = "file",
@@ -51,9 +55,11 @@ names! {
     message = "message",
     msg = "msg",
     name = "name",
+    remove_done_callback = "remove_done_callback",
     result = "result",
     run = "_run",
     run_in_context = "run",
+    set_result = "set_result",
     source_traceback = "source_traceback",
     task = "task",
     throw = "throw",
@@ -83,6 +89,9 @@ imports! {
     extract_stack = "asyncio.format_helpers"."extract_stack",
     format_callback_source = "asyncio.format_helpers"."_format_callback_source",
     get_event_loop = "asyncio.events"."get_event_loop",
+    get_running_loop = "asyncio.events"."get_running_loop",
+    get_running_loop_or_none = "asyncio.events"."_get_running_loop",
+    set_result_unless_cancelled = "asyncio.futures"."_set_result_unless_cancelled",
     handle = "asyncio.events"."Handle",
     timer_handle = "asyncio.events"."TimerHandle",
     #[cfg(Py_3_14)]
@@ -117,6 +126,10 @@ pub struct KeywordNames {
 #[derive(Default)]
 pub struct Classes {
     pub stop_iteration: ClassCell,
+    pub awaitable: ClassCell,
+    pub completed: ClassCell,
+    pub event: ClassCell,
+    pub lock: ClassCell,
     pub handle: ClassCell,
     pub timer_handle: ClassCell,
     #[cfg(Py_3_14)]
@@ -194,6 +207,8 @@ pub struct Globals {
     pub no_arguments: Object,
     /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
     pub create_task_takes_eager_start: bool,
+    /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
+    pub sleep_refuses_nan: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
 }
@@ -230,6 +245,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         asyncio: Asyncio::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
+        sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
     };

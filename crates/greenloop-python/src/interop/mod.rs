@@ -15,6 +15,8 @@ mod error;
 mod freelist;
 mod gil_cell;
 mod globals;
+mod instance;
+mod iteration;
 mod object;
 mod slot;
 mod stop_iteration;
@@ -29,11 +31,16 @@ pub use class::{
 };
 pub(crate) use class::{attribute, fast, noargs, one};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
-pub use error::{Raised, Result, fetch, matches, raise, raise_object, report_unraisable, restore};
+pub use error::{
+    Raised, Result, fetch, is_cancellation, matches, raise, raise_object, report_unraisable,
+    restore,
+};
 pub use freelist::Freelist;
 pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
+pub use instance::{Held, Instance, class_of};
+pub use iteration::{Iteration, Next, awaited};
 pub use object::Object;
 pub use slot::Slot;
-pub use stop_iteration::{make_class as make_stop_iteration_class, set_stop_iteration};
+pub use stop_iteration::make_class as make_stop_iteration_class;
 pub use thread_exit::restore_thread;

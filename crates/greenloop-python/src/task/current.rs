@@ -5,6 +5,9 @@
 //! next step overwrites it, and [`clear_published`] removes it before plain callbacks, before the
 //! loop waits and when it ends. Nobody can look in between, because nothing else runs in between.
 
+use std::cell::Cell;
+use std::ptr;
+
 use pyo3::ffi;
 
 use crate::event_loop::EventLoop;
@@ -12,6 +15,36 @@ use crate::future::Future;
 #[cfg(not(Py_3_14))]
 use crate::interop::Raised;
 use crate::interop::{Object, Result, call_function, globals};
+
+thread_local! {
+    /// The task of ours whose coroutine this thread runs, borrowed: its step holds it.
+    static STEPPING: Cell<*mut ffi::PyObject> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// The native task whose coroutine runs on this thread, innermost first: what it awaits, it receives.
+#[inline]
+pub fn stepping() -> Option<Object> {
+    let task = STEPPING.get();
+    // SAFETY: the step that set it holds the task, and resets it before it ends.
+    (!task.is_null()).then(|| unsafe { Object::from_borrowed(task) })
+}
+
+/// Runs `body` as a part of `task`'s step.
+#[inline]
+pub fn within<R>(task: &Object, body: impl FnOnce() -> R) -> R {
+    let before = STEPPING.replace(task.as_ptr());
+    let result = body();
+    STEPPING.set(before);
+    result
+}
+
+/// Runs `body` outside of any task's step: a loop that runs inside of another one's task.
+pub fn away<R>(body: impl FnOnce() -> R) -> R {
+    let before = STEPPING.replace(ptr::null_mut());
+    let result = body();
+    STEPPING.set(before);
+    result
+}
 
 /// Makes `task` the current task of its loop.
 #[inline]

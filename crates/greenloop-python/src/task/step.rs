@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use super::current::{self, entered, publish};
 use super::{Task, context_of, registry};
+use crate::awaitable::Awaitable;
 use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
@@ -72,10 +73,14 @@ fn step_in_other_context(
 /// What the future that woke the task has thrown into it: its exception or cancellation.
 #[inline]
 fn failure_of(waiter: &Object) -> Option<Object> {
-    if !Future::is_native(waiter) || Future::of(waiter).state() == PENDING {
+    let failure = if Awaitable::is_native(waiter) {
+        Awaitable::failure(waiter)
+    } else if !Future::is_native(waiter) || Future::of(waiter).state() == PENDING {
         return None;
-    }
-    match Future::of(waiter).failure() {
+    } else {
+        Future::of(waiter).failure()
+    };
+    match failure {
         Ok(failure) => failure,
         Err(raised) => Some(fetch(raised)),
     }
@@ -87,6 +92,12 @@ fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
     if let Some(native) = EventLoop::of(&Future::of(this).event_loop().get_or_none()) {
         current::clear_published(native)?;
     }
+    // An awaitable that wakes a task says so to nobody else than the step.
+    let woken_by = Task::of(this).waiter.take();
+    let exception = exception.or_else(|| {
+        let awaitable = woken_by.filter(Awaitable::is_native)?;
+        failure_of(&awaitable)
+    });
     entered(this, || advance(this, exception))
 }
 
@@ -164,10 +175,10 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
         let class = unsafe { ffi::PyExc_RuntimeError };
         return Err(crate::interop::raise(class, c"uninitialized Task object"));
     };
-    let resumed = match exception {
+    let resumed = current::within(this, || match exception {
         None => resume(&coroutine),
         Some(exception) => throw(&coroutine, &exception),
-    };
+    });
     match resumed {
         Resumed::Yielded(awaited) => wait_for(this, awaited),
         Resumed::Returned(value) => finish(this, value),
@@ -236,6 +247,9 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
 /// The coroutine awaits something.
 #[inline]
 fn wait_for(this: &Object, awaited: Object) -> Result<()> {
+    if Awaitable::is_native(&awaited) {
+        return wait_for_awaitable(this, awaited);
+    }
     if Future::is_native(&awaited) {
         return wait_for_native(this, awaited);
     }
@@ -244,6 +258,24 @@ fn wait_for(this: &Object, awaited: Object) -> Result<()> {
         return schedule(this, None);
     }
     wait_for_foreign(this, awaited)
+}
+
+#[inline]
+fn wait_for_awaitable(this: &Object, awaited: Object) -> Result<()> {
+    let task = Task::of(this);
+    let awaitable = Awaitable::of(&awaited);
+    if !awaitable.belongs_to(task.future.event_loop()) {
+        return refuse_loop(this, &awaited);
+    }
+    if !awaitable.receive() {
+        return refuse_yield(this, &awaited);
+    }
+    Awaitable::attach(&awaited, this)?;
+    task.waiter.set(awaited);
+    if task.must_cancel.get() {
+        cancel_awaited(task)?;
+    }
+    Ok(())
 }
 
 #[inline]
@@ -324,6 +356,9 @@ fn cancel_awaited(task: &Task) -> Result<()> {
 pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> {
     let globals = globals();
     let none = Object::none();
+    if Awaitable::is_native(waiter) {
+        return Awaitable::cancel(waiter, message);
+    }
     let message = message.unwrap_or(&none);
     if waiter.is_exactly(globals.classes.future.as_ptr()) {
         return Future::cancel(waiter, Some(message));

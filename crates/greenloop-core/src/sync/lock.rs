@@ -1,0 +1,92 @@
+//! A lock that is handed on in the order of asking.
+
+use std::cell::Cell;
+
+use crate::{Standing, WaitList};
+
+/// Held by one at a time. Releasing it wakes the first who waits, and who comes before that one has run
+/// waits behind it.
+#[derive(Debug, Default)]
+pub struct Lock<L> {
+    locked: Cell<bool>,
+    /// Those who wait for the lock.
+    pub waiters: L,
+}
+
+/// The lock was released by somebody although nobody held it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAcquired;
+
+impl<L: WaitList> Lock<L> {
+    /// A lock that nobody holds.
+    pub const fn new(waiters: L) -> Self {
+        Self {
+            locked: Cell::new(false),
+            waiters,
+        }
+    }
+
+    /// Whether somebody holds the lock.
+    #[inline]
+    pub fn is_locked(&self) -> bool {
+        self.locked.get()
+    }
+
+    /// Takes the lock if it is free and nobody who still wants it came earlier. Returns whether it did;
+    /// if not, the caller waits in [`waiters`](Self::waiters).
+    ///
+    /// # Errors
+    /// As [`WaitList::standing`].
+    #[inline]
+    pub fn try_acquire(&self) -> Result<bool, L::Error> {
+        if self.locked.get() || !self.waiters.all_cancelled()? {
+            return Ok(false);
+        }
+        self.locked.set(true);
+        Ok(true)
+    }
+
+    /// A woken waiter runs: the lock is its own.
+    #[inline]
+    pub fn take_over(&self, waiter: &L::Waiter) {
+        self.waiters.remove(waiter);
+        self.locked.set(true);
+    }
+
+    /// A waiter gives up. If the lock is free, the next one gets the wake-up that this one may have had.
+    ///
+    /// # Errors
+    /// As [`WaitList::wake`].
+    pub fn give_up(&self, waiter: &L::Waiter) -> Result<(), L::Error> {
+        self.waiters.remove(waiter);
+        if self.locked.get() {
+            Ok(())
+        } else {
+            self.wake_first()
+        }
+    }
+
+    /// Lets go of the lock and wakes the first waiter. `Ok(Err(_))` if nobody held it.
+    ///
+    /// # Errors
+    /// As [`WaitList::wake`].
+    #[inline]
+    pub fn release(&self) -> Result<Result<(), NotAcquired>, L::Error> {
+        if !self.locked.replace(false) {
+            return Ok(Err(NotAcquired));
+        }
+        self.wake_first().map(Ok)
+    }
+
+    /// Wakes the first waiter unless it was woken or cancelled already: it will run, and take the lock
+    /// or hand the wake-up on.
+    #[inline]
+    fn wake_first(&self) -> Result<(), L::Error> {
+        if let Some(first) = self.waiters.first() {
+            if self.waiters.standing(&first)? == Standing::Waiting {
+                return self.waiters.wake(&first);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! The logic of everything that waits, without a word about who the waiters are.
+//!
+//! Each primitive is its own small state over a [`WaitList`](crate::WaitList), and each says the same
+//! things: what succeeds at once, what a woken waiter does when it runs, and what one that gives up
+//! hands on. The order of waking is `asyncio`'s to the letter.
+//!
+//! All methods take `&self` and leave the state complete before anybody is woken, because waking may
+//! come back.
+
+mod event;
+mod lock;
+
+pub use event::Event;
+pub use lock::{Lock, NotAcquired};

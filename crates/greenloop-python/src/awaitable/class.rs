@@ -1,0 +1,249 @@
+//! The class `Awaitable` as Python sees it: a coroutine, and while it waits a future as well.
+//!
+//! Whoever drives a native task's coroutine by hand, or reads `task._fut_waiter`, finds an awaitable
+//! where asyncio has a future. So it answers as one: what cannot be answered without a future makes
+//! one, and the wait becomes a foreign one.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{Awaitable, SPARE, Stage, Stands};
+use crate::future::{Callback, Future, add_callback};
+use crate::interop::{
+    Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
+    noargs, raise, trap, type_error,
+};
+
+impl Awaitable {
+    /// The future of the wait, made if there is none yet.
+    fn as_future(this: &Object) -> Result<Object> {
+        let awaitable = Self::of(this);
+        if awaitable.stage.get() != Stage::Blocked {
+            // SAFETY: AttributeError is always valid.
+            let class = unsafe { ffi::PyExc_AttributeError };
+            return Err(raise(class, c"the coroutine does not wait for anything"));
+        }
+        if awaitable.foreign.get() {
+            return Ok(awaitable.future());
+        }
+        let event_loop = awaitable.event_loop.get_or_none();
+        let name = &globals().names.create_future;
+        let future = call_method(name, &[event_loop.as_ptr()])?;
+        if !Future::is_native(&future) {
+            return Err(type_error("the loop's create_future was replaced"));
+        }
+        let standing = awaitable.standing.get();
+        if let Some(task) = awaitable.waiter.take() {
+            add_callback(&future, Callback::Wake(task))?;
+        }
+        match standing {
+            Stands::Waiting => {}
+            Stands::Woken => Future::finish(&future, Object::boolean(true))?,
+            Stands::Cancelled => {
+                Future::cancel(&future, awaitable.message.take().as_ref()).map(drop)?;
+            }
+        }
+        Future::of(&future).blocking().set(awaitable.blocking.get());
+        awaitable.waiter.set(future.clone());
+        awaitable.foreign.set(true);
+        Ok(future)
+    }
+}
+
+fn done(this: &Object) -> Result<Object> {
+    let waits = Awaitable::standing(this)? == greenloop_core::Standing::Waiting;
+    let blocked = Awaitable::of(this).stage.get() == Stage::Blocked;
+    Ok(Object::boolean(!(waits && blocked)))
+}
+
+fn cancelled(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(Awaitable::was_cancelled(this)?))
+}
+
+fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [message] = arguments.bind(c"cancel", [&globals().names.msg], 1, 0)?;
+    Ok(Object::boolean(Awaitable::cancel(this, message)?))
+}
+
+/// What only a real future can do.
+macro_rules! as_future {
+    ($name:ident, $field:ident) => {
+        fn $name(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+            arguments.forward(&globals().names.$field, &Awaitable::as_future(this)?)
+        }
+    };
+}
+
+as_future!(result, result);
+as_future!(exception, exception);
+as_future!(add_done_callback, add_done_callback);
+as_future!(remove_done_callback, remove_done_callback);
+as_future!(get_loop, get_loop);
+
+/// None unless the awaitable waits: before, it is a coroutine and no future.
+fn blocking(this: &Object) -> Result<Object> {
+    let awaitable = Awaitable::of(this);
+    if awaitable.stage.get() != Stage::Blocked {
+        return Ok(Object::none());
+    }
+    if awaitable.foreign.get() {
+        return awaitable.future().attribute(&globals().names.blocking);
+    }
+    Ok(Object::boolean(awaitable.blocking.get()))
+}
+
+fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(crate::future::cannot_delete)?;
+    let awaitable = Awaitable::of(this);
+    if awaitable.foreign.get() {
+        let name = &globals().names.blocking;
+        return awaitable.future().set_attribute(name, value);
+    }
+    awaitable.blocking.set(value.is_true()?);
+    Ok(())
+}
+
+fn qualified_name(this: &Object) -> Result<Object> {
+    let name = Awaitable::of(this).operation().name;
+    // SAFETY: the text is UTF-8 and ends with a NUL.
+    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(name.as_ptr())) }
+}
+
+fn name(this: &Object) -> Result<Object> {
+    let name = Awaitable::of(this).operation().name.to_string_lossy();
+    let name = name.rsplit('.').next().unwrap_or_default();
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(pyo3::types::PyString::new(py, name).into_any().into())
+}
+
+fn running(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(
+        Awaitable::of(this).stage.get() == Stage::Running,
+    ))
+}
+
+fn nothing(_this: &Object) -> Result<Object> {
+    Ok(Object::none())
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid awaitable.
+        let this = unsafe { Object::from_borrowed(this) };
+        let name = Awaitable::of(&this).operation().name;
+        let text = format!(
+            "<coroutine object {} at {:p}>",
+            name.to_string_lossy(),
+            this.as_ptr()
+        );
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    })
+}
+
+unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on an awaitable that is about to die. The exception that may
+    // be set is somebody else's and is put back.
+    unsafe {
+        let pending = PyErr::take(Python::assume_attached());
+        let object = Object::from_borrowed(this);
+        Awaitable::finalise(&object);
+        if let Some(pending) = pending {
+            pending.restore(Python::assume_attached());
+        }
+    }
+}
+
+unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from. The
+    // finaliser may bring it back to life. One that stands in a line leaves it there or here.
+    unsafe {
+        let awaitable = &*this.cast::<Awaitable>();
+        if awaitable.stage.get() != Stage::Finished
+            && ffi::PyObject_CallFinalizerFromDealloc(this) < 0
+        {
+            return;
+        }
+        if awaitable.tracked.get() {
+            ffi::PyObject_GC_UnTrack(this.cast());
+        }
+        Awaitable::finish(&*(&raw const this).cast::<Object>());
+        SPARE.free(this);
+    }
+}
+
+unsafe extern "C" fn traverse(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on an awaitable, with its own visitor.
+    unsafe {
+        let awaitable = &*this.cast::<Awaitable>();
+        // The first is the waiter, which the line visits as long as there is one.
+        let first = usize::from(awaitable.place.is_linked());
+        for slot in &awaitable.slots()[first..] {
+            let stop = slot.visit(visit, arg);
+            if stop != 0 {
+                return stop;
+            }
+        }
+        visit(ffi::Py_TYPE(this).cast(), arg)
+    }
+}
+
+unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on an awaitable, after its finaliser.
+    unsafe {
+        Awaitable::finish(&*(&raw const this).cast::<Object>());
+    }
+    0
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    let class = ClassBuilder::new::<Awaitable>(c"greenloop.Awaitable")
+        .not_callable()
+        .doc(c"A coroutine of native code, such as queue.get() returns.")
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .attributes(vec![
+            attribute!(c"_asyncio_future_blocking", blocking, set_blocking),
+            attribute!(c"__qualname__", qualified_name),
+            attribute!(c"__name__", name),
+            attribute!(c"cr_running", running),
+            attribute!(c"cr_code", nothing),
+            attribute!(c"cr_frame", nothing),
+            attribute!(c"cr_await", nothing),
+        ]);
+    let methods = vec![
+        noargs!(c"done", done, c"Return whether the wait is over."),
+        noargs!(
+            c"cancelled",
+            cancelled,
+            c"Return whether the wait was cancelled."
+        ),
+        fast!(c"cancel", cancel, c"Cancel the wait."),
+        fast!(c"result", result, c"As Future.result()."),
+        fast!(c"exception", exception, c"As Future.exception()."),
+        fast!(
+            c"add_done_callback",
+            add_done_callback,
+            c"As Future.add_done_callback()."
+        ),
+        fast!(
+            c"remove_done_callback",
+            remove_done_callback,
+            c"As Future.remove_done_callback()."
+        ),
+        fast!(c"get_loop", get_loop, c"Return the loop of the wait."),
+    ];
+    awaited::<Awaitable>(class, methods).build(None)
+}

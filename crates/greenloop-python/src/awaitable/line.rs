@@ -1,0 +1,180 @@
+//! The line of waiting awaitables: a doubly linked list through the awaitables themselves.
+//!
+//! Nothing is allocated to wait, and a waiter leaves from any place in constant time. The list borrows
+//! its awaitables: one that dies leaves it first. What the list owns is the task or future behind each
+//! awaitable, as asyncio's `_waiters` owns futures: a primitive keeps alive who waits for it, but not a
+//! coroutine that somebody drove by hand and dropped.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use greenloop_core::{Standing, WaitList};
+use pyo3::ffi;
+
+use super::Awaitable;
+use crate::interop::{Object, Raised, Result};
+
+/// Where an awaitable stands in a line. All zeroes is nowhere.
+pub struct Place {
+    previous: Cell<*mut ffi::PyObject>,
+    next: Cell<*mut ffi::PyObject>,
+    /// The line, or null. It is alive: when a line ends, it sends everybody away first.
+    line: Cell<*const Line>,
+}
+
+impl Place {
+    pub fn is_linked(&self) -> bool {
+        !self.line.get().is_null()
+    }
+
+    /// Leaves whatever line the awaitable stands in.
+    #[inline]
+    pub fn leave(waiter: &Object) {
+        let line = Awaitable::of(waiter).place.line.get();
+        // SAFETY: a line that is not null is alive; see the field.
+        if let Some(line) = unsafe { line.as_ref() } {
+            line.remove(waiter);
+        }
+    }
+}
+
+/// The line. All zeroes is an empty one.
+pub struct Line {
+    first: Cell<*mut ffi::PyObject>,
+    last: Cell<*mut ffi::PyObject>,
+    len: Cell<usize>,
+}
+
+impl Line {
+    pub const fn new() -> Self {
+        Self {
+            first: Cell::new(ptr::null_mut()),
+            last: Cell::new(ptr::null_mut()),
+            len: Cell::new(0),
+        }
+    }
+
+    /// How many stand in it.
+    pub fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// Everybody in it, in order.
+    pub fn to_vec(&self) -> Vec<Object> {
+        std::iter::successors(self.first(), |waiter| self.after(waiter)).collect()
+    }
+
+    /// Shows the tasks and futures behind the awaitables to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        let mut next = self.first.get();
+        while !next.is_null() {
+            // SAFETY: an awaitable in the list is alive; the rest is passed on from the caller.
+            unsafe {
+                let awaitable = &*next.cast::<Awaitable>();
+                let stop = awaitable.waiter().visit(visit, arg);
+                if stop != 0 {
+                    return stop;
+                }
+                next = awaitable.place.next.get();
+            }
+        }
+        0
+    }
+
+    /// Lets go of the tasks and futures, because a cycle is being broken; the awaitables stay until
+    /// they die.
+    pub fn clear(&self) {
+        for awaitable in self.to_vec() {
+            Awaitable::of(&awaitable).waiter().clear();
+        }
+    }
+
+    /// The place of an awaitable that a pointer of the list leads to.
+    fn place<'a>(pointer: *mut ffi::PyObject) -> Option<&'a Place> {
+        // SAFETY: an awaitable in the list is alive: it leaves the list before it dies.
+        (!pointer.is_null()).then(|| unsafe { &(*pointer.cast::<Awaitable>()).place })
+    }
+
+    fn object(pointer: *mut ffi::PyObject) -> Option<Object> {
+        // SAFETY: as above.
+        (!pointer.is_null()).then(|| unsafe { Object::from_borrowed(pointer) })
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+impl WaitList for Line {
+    type Waiter = Object;
+    type Error = Raised;
+
+    #[inline]
+    fn push(&self, waiter: &Object) {
+        let place = &Awaitable::of(waiter).place;
+        debug_assert!(!place.is_linked(), "an awaitable waits in one line only");
+        let last = self.last.replace(waiter.as_ptr());
+        place.previous.set(last);
+        place.next.set(ptr::null_mut());
+        place.line.set(self);
+        match Self::place(last) {
+            Some(last) => last.next.set(waiter.as_ptr()),
+            None => self.first.set(waiter.as_ptr()),
+        }
+        self.len.set(self.len.get() + 1);
+    }
+
+    #[inline]
+    fn remove(&self, waiter: &Object) -> bool {
+        let place = &Awaitable::of(waiter).place;
+        if !std::ptr::eq(place.line.get(), self) {
+            return false;
+        }
+        place.line.set(ptr::null());
+        let (previous, next) = (place.previous.get(), place.next.get());
+        match Self::place(previous) {
+            Some(previous) => previous.next.set(next),
+            None => self.first.set(next),
+        }
+        match Self::place(next) {
+            Some(next) => next.previous.set(previous),
+            None => self.last.set(previous),
+        }
+        self.len.set(self.len.get() - 1);
+        true
+    }
+
+    #[inline]
+    fn first(&self) -> Option<Object> {
+        Self::object(self.first.get())
+    }
+
+    #[inline]
+    fn after(&self, waiter: &Object) -> Option<Object> {
+        let place = &Awaitable::of(waiter).place;
+        std::ptr::eq(place.line.get(), self)
+            .then(|| place.next.get())
+            .and_then(Self::object)
+    }
+
+    #[inline]
+    fn standing(&self, waiter: &Object) -> Result<Standing> {
+        Awaitable::standing(waiter)
+    }
+
+    #[inline]
+    fn wake(&self, waiter: &Object) -> Result<()> {
+        Awaitable::wake(waiter)
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.first.get().is_null()
+    }
+}

@@ -1,0 +1,195 @@
+//! `sleep`.
+
+use greenloop_core::{Host as _, Instant};
+use pyo3::ffi;
+
+use super::{Awaitable, Operation, Progress, Stands};
+use crate::event_loop::{EventLoop, Job};
+use crate::future::Future;
+use crate::handle::Handle;
+use crate::interop::{
+    Arguments, Object, Raised, Result, call_function, call_method, globals, restore, type_error,
+};
+use crate::task;
+
+/// `sleep(delay, result=None)`: the delay in seconds stands in `owner`, the result in `value`.
+pub fn sleep(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.delay, &names.result];
+    let [delay, result] = arguments.bind(c"sleep", parameters, 2, 1)?;
+    let Some(delay) = delay else {
+        return Err(type_error(
+            "sleep() missing 1 required positional argument: 'delay'",
+        ));
+    };
+    Awaitable::create(&SLEEP, delay, result)
+}
+
+static SLEEP: Operation = Operation {
+    name: c"sleep",
+    start,
+    resume,
+    interrupt,
+};
+
+/// The step of a `sleep` of no time at all, which lets everybody else run once.
+const YIELDED: u8 = 1;
+/// The step of a sleep whose timer stands in the heap.
+const ASLEEP: u8 = 2;
+/// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
+const OVER: u8 = 3;
+
+fn start(this: &Object) -> Result<Progress> {
+    let awaitable = Awaitable::of(this);
+    let delay = awaitable.owner().get_or_none();
+    let seconds = match exact_seconds(&delay) {
+        Some(seconds) => seconds,
+        None => by_comparison(&delay)?,
+    };
+    if seconds <= 0.0 {
+        awaitable.step.set(YIELDED);
+        return Ok(Progress::Yielded(Object::none()));
+    }
+    if seconds.is_nan() && globals().sleep_refuses_nan {
+        // SAFETY: ValueError is always valid.
+        let class = unsafe { ffi::PyExc_ValueError };
+        return Err(crate::interop::raise(
+            class,
+            c"Invalid delay: NaN (not a number)",
+        ));
+    }
+    if let Some(task) = task::stepping() {
+        if let Some(native) = Future::of(&task).fast_loop() {
+            if !native.has_own_time() {
+                awaitable.wait_natively(Future::of(&task).event_loop());
+                awaitable.step.set(ASLEEP);
+                let deadline = Instant::new(native.now().as_secs() + seconds);
+                native.push_timer(deadline, Job::Sleeper(this.clone()));
+                return Ok(Progress::Blocked);
+            }
+        }
+    }
+    sleep_by_call_later(this, &delay)
+}
+
+/// The number of seconds of a plain float or small int, which most delays are.
+#[inline]
+fn exact_seconds(delay: &Object) -> Option<f64> {
+    // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are for.
+    unsafe {
+        if ffi::PyFloat_CheckExact(delay.as_ptr()) != 0 {
+            return Some(ffi::PyFloat_AS_DOUBLE(delay.as_ptr()));
+        }
+        if ffi::PyLong_CheckExact(delay.as_ptr()) != 0 {
+            let seconds = ffi::PyLong_AsDouble(delay.as_ptr());
+            if ffi::PyErr_Occurred().is_null() {
+                return Some(seconds);
+            }
+            ffi::PyErr_Clear();
+        }
+    }
+    None
+}
+
+/// `delay <= 0` by the object's own comparison, as asyncio asks, and then its value as a float.
+#[cold]
+fn by_comparison(delay: &Object) -> Result<f64> {
+    // SAFETY: both are valid objects.
+    unsafe {
+        let zero = Object::from_returned(ffi::PyLong_FromLong(0))?;
+        match ffi::PyObject_RichCompareBool(delay.as_ptr(), zero.as_ptr(), ffi::Py_LE) {
+            -1 => return Err(Raised),
+            0 => {}
+            _ => return Ok(0.0),
+        }
+        let seconds = ffi::PyFloat_AsDouble(delay.as_ptr());
+        if !ffi::PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        Ok(seconds)
+    }
+}
+
+/// On a loop that is not ours, or whose clock was replaced: a future and `call_later`.
+fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
+    let awaitable = Awaitable::of(this);
+    let globals = globals();
+    let event_loop = call_function(&globals.asyncio.get_running_loop, &[])?;
+    awaitable.wait_on_future(&event_loop)?;
+    let (future, result) = (awaitable.future(), awaitable.value().get_or_none());
+    let handle = call_method(
+        &globals.names.call_later,
+        &[
+            event_loop.as_ptr(),
+            delay.as_ptr(),
+            globals.asyncio.set_result_unless_cancelled.as_ptr(),
+            future.as_ptr(),
+            result.as_ptr(),
+        ],
+    )?;
+    // From here on the owner is what has to be cancelled.
+    awaitable.owner().set(handle);
+    Ok(Progress::Blocked)
+}
+
+fn resume(this: &Object) -> Result<Progress> {
+    let awaitable = Awaitable::of(this);
+    if awaitable.foreign.get() {
+        let future = awaitable.future();
+        cancel_handle(awaitable)?;
+        let result = call_method(&globals().names.result, &[future.as_ptr()])?;
+        return Ok(Progress::Returned(result));
+    }
+    Ok(Progress::Returned(awaitable.value().get_or_none()))
+}
+
+fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
+    let awaitable = Awaitable::of(this);
+    if awaitable.foreign.get() {
+        cancel_handle(awaitable)?;
+    } else if awaitable.step.get() == ASLEEP && awaitable.standing.get() != Stands::Woken {
+        // The timer stays in the heap until it is due or the heap is swept.
+        awaitable.standing.set(Stands::Cancelled);
+        awaitable.step.set(OVER);
+        if let Some(native) = EventLoop::of(&awaitable.event_loop.get_or_none()) {
+            native.note_cancelled_timer();
+        }
+    }
+    Err(restore(exception))
+}
+
+fn cancel_handle(awaitable: &Awaitable) -> Result<()> {
+    match awaitable.owner().take() {
+        Some(handle) => call_method(&globals().names.cancel, &[handle.as_ptr()]).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// A sleeper's timer is due.
+pub fn run_sleeper(this: &Object) -> Result<()> {
+    let awaitable = Awaitable::of(this);
+    if awaitable.step.replace(OVER) == ASLEEP && awaitable.standing.get() == Stands::Waiting {
+        return Awaitable::wake(this);
+    }
+    Ok(())
+}
+
+/// Whether the timer has nobody to wake any more.
+pub fn is_cancelled(this: &Object) -> bool {
+    Awaitable::of(this).step.get() != ASLEEP
+}
+
+/// A handle that stands for a sleeper's timer, for those who look at the heap.
+pub fn sleeper_handle(this: &Object) -> Result<Object> {
+    let event_loop = Awaitable::of(this).event_loop.get_or_none();
+    let class = globals().classes.handle.as_ptr();
+    let function = &globals().asyncio.set_result_unless_cancelled;
+    Handle::create(
+        class,
+        function,
+        std::slice::from_ref(this),
+        None,
+        &event_loop,
+        None,
+    )
+}

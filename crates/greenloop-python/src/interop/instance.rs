@@ -1,0 +1,144 @@
+//! Classes of plain Rust values: the slots that every such class needs, written once.
+//!
+//! A class for a `T` says what `T` is when it is new, what of Python's it holds and how to let go of
+//! that ([`Held`]). Its instances have attributes, weak references and subclasses as those of a class
+//! written in Python do.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use pyo3::ffi;
+
+use super::class::ClassBuilder;
+use super::object::Object;
+use super::slot::Slot;
+
+/// What an instance holds.
+pub trait Held: Sized + 'static {
+    /// The value before `__init__`.
+    fn new() -> Self;
+
+    /// Shows what it holds to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int;
+
+    /// Lets go of everything, and stays valid.
+    fn clear(&self);
+}
+
+/// The C struct of an instance.
+#[repr(C)]
+pub struct Instance<T> {
+    header: ffi::PyObject,
+    /// `__dict__`, once there is one.
+    attributes: Slot,
+    /// The list of weak references, which is the interpreter's.
+    weak_references: Cell<*mut ffi::PyObject>,
+    held: T,
+}
+
+impl<T: Held> Instance<T> {
+    /// The value in an instance.
+    ///
+    /// The callers pass receivers of methods of the class, and objects whose class they have compared.
+    #[inline]
+    pub fn of(object: &Object) -> &T {
+        // SAFETY: see above: the object is laid out as this struct.
+        unsafe { &(*object.as_ptr().cast::<Self>()).held }
+    }
+}
+
+/// Begins a class whose instances hold a `T`.
+pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
+    let offset = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset as ffi::Py_ssize_t,
+        flags: ffi::Py_READONLY,
+        doc: ptr::null(),
+    };
+    ClassBuilder::new::<Instance<T>>(name)
+        .subclassable()
+        .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
+        .members(vec![
+            offset(
+                c"__dictoffset__",
+                std::mem::offset_of!(Instance<T>, attributes),
+            ),
+            offset(
+                c"__weaklistoffset__",
+                std::mem::offset_of!(Instance<T>, weak_references),
+            ),
+        ])
+}
+
+unsafe extern "C" fn make<T: Held>(
+    class: *mut ffi::PyTypeObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
+    // set; the value is written into it before anybody sees it.
+    unsafe {
+        let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
+        let object = allocate(class, 0);
+        if !object.is_null() {
+            (&raw mut (*object.cast::<Instance<T>>()).held).write(T::new());
+        }
+        object
+    }
+}
+
+unsafe extern "C" fn deallocate<T: Held>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead instance, of this class or of a subclass whose own
+    // deallocation ends here. The value is dropped once, last of all.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let instance = this.cast::<Instance<T>>();
+        if !(*instance).weak_references.get().is_null() {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        (*instance).held.clear();
+        (*instance).attributes.clear();
+        (&raw mut (*instance).held).drop_in_place();
+        let class = ffi::Py_TYPE(this);
+        let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
+        free(this.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+unsafe extern "C" fn traverse<T: Held>(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on an instance, with its own visitor.
+    unsafe {
+        let instance = &*this.cast::<Instance<T>>();
+        match instance.attributes.visit(visit, arg) {
+            0 => {}
+            stop => return stop,
+        }
+        match instance.held.visit(visit, arg) {
+            0 => visit(ffi::Py_TYPE(this).cast(), arg),
+            stop => stop,
+        }
+    }
+}
+
+unsafe extern "C" fn clear<T: Held>(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on an instance.
+    unsafe {
+        let instance = &*this.cast::<Instance<T>>();
+        instance.attributes.clear();
+        instance.held.clear();
+    }
+    0
+}

@@ -1,0 +1,207 @@
+//! What `await` goes through: the slots and methods of an object that is awaited, from three functions.
+//!
+//! `await` calls `am_send` on CPython 3.11 and 3.15 and `__next__` on the versions between (measured),
+//! so both are slots. `send`, `throw` and `close` are for those who drive an awaitable by hand, and
+//! `throw` is also how a cancellation arrives.
+
+use std::ffi::c_void;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::call::{Arguments, call_function, type_error};
+use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap};
+use super::error::{Raised, Result, raise_object};
+use super::object::Object;
+use super::stop_iteration::set_stop_iteration;
+
+/// What one step of an awaitable gave.
+pub enum Next {
+    /// It waits, and yielded this to the task.
+    Yielded(Object),
+    /// It is done, and this is what `await` returns.
+    Returned(Object),
+}
+
+/// An object that can be awaited.
+pub trait Iteration {
+    /// Goes on: for the first time, or because what was yielded is done.
+    fn advance(this: &Object) -> Result<Next>;
+    /// Raises an exception where the object waits.
+    fn throw(this: &Object, exception: Object) -> Result<Next>;
+    /// Gives up.
+    fn close(this: &Object) -> Result<()>;
+}
+
+/// Adds what `await` needs to a class whose instances are `T`'s, and the methods given besides.
+pub fn awaited<T: Iteration>(
+    builder: ClassBuilder,
+    mut methods: Vec<ffi::PyMethodDef>,
+) -> ClassBuilder {
+    methods.extend([
+        method_o(c"send", send::<T>, c"Go on; the value is ignored."),
+        method_fast(
+            c"throw",
+            throw::<T>,
+            c"Raise an exception where the object is awaited.",
+        ),
+        method_noargs(c"close", close::<T>, c"Give up."),
+    ]);
+    builder
+        .slot(ffi::Py_tp_iter, itself as *mut c_void)
+        .slot(ffi::Py_tp_iternext, next::<T> as *mut c_void)
+        .slot(ffi::Py_am_await, itself as *mut c_void)
+        .slot(ffi::Py_am_send, am_send::<T> as *mut c_void)
+        .methods(methods)
+}
+
+unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the slot is called on a valid object.
+    unsafe { Object::from_borrowed(this) }.into_ptr()
+}
+
+unsafe extern "C" fn next<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on an instance, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        match T::advance(this)? {
+            Next::Yielded(object) => Ok(object),
+            // NULL without an exception says that the iterator ended, which returns None.
+            Next::Returned(value) if value.is_none() => Err(Raised),
+            Next::Returned(value) => Err(set_stop_iteration(value)),
+        }
+    })
+}
+
+unsafe extern "C" fn am_send<T: Iteration>(
+    this: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    let mut returned = false;
+    let object = trap(|| {
+        // SAFETY: the slot is called on an instance, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        match T::advance(this)? {
+            Next::Yielded(object) => Ok(object),
+            Next::Returned(value) => {
+                returned = true;
+                Ok(value)
+            }
+        }
+    });
+    // SAFETY: the interpreter passes a place for the result.
+    unsafe { *result = object };
+    match (object.is_null(), returned) {
+        (true, _) => ffi::PySendResult::PYGEN_ERROR,
+        (false, true) => ffi::PySendResult::PYGEN_RETURN,
+        (false, false) => ffi::PySendResult::PYGEN_NEXT,
+    }
+}
+
+/// By hand, a return is a plain `StopIteration`.
+fn by_hand(next: Next) -> Result<Object> {
+    match next {
+        Next::Yielded(object) => Ok(object),
+        Next::Returned(value) => {
+            // SAFETY: StopIteration is always valid.
+            let class = unsafe { Object::from_borrowed(ffi::PyExc_StopIteration) };
+            let arguments = [value.as_ptr()];
+            let arguments: &[_] = if value.is_none() { &[] } else { &arguments };
+            Err(raise_object(&call_function(&class, arguments)?))
+        }
+    }
+}
+
+unsafe extern "C" fn send<T: Iteration>(
+    this: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the method is called on an instance, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        by_hand(T::advance(this)?)
+    })
+}
+
+unsafe extern "C" fn throw<T: Iteration>(
+    this: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the interpreter passes an instance and the three words of its convention.
+        let (this, arguments) = unsafe {
+            let this = &*(&raw const this).cast::<Object>();
+            (this, Arguments::new(values, positional, names))
+        };
+        let exception = thrown(arguments.positional())?;
+        by_hand(T::throw(this, exception)?)
+    })
+}
+
+unsafe extern "C" fn close<T: Iteration>(
+    this: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the method is called on an instance, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        T::close(this).map(|()| Object::none())
+    })
+}
+
+/// The exception that `throw(exception)` or the older `throw(type[, value[, traceback]])` means.
+fn thrown(arguments: &[Object]) -> Result<Object> {
+    let [first, rest @ ..] = arguments else {
+        return Err(type_error("throw expected at least 1 argument, got 0"));
+    };
+    if rest.len() > 2 {
+        let given = arguments.len();
+        return Err(type_error(&format!(
+            "throw expected at most 3 arguments, got {given}"
+        )));
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    if !rest.is_empty() && cfg!(Py_3_12) {
+        let category = py.get_type::<pyo3::exceptions::PyDeprecationWarning>();
+        let text = c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
+        PyErr::warn(py, &category, text, 1)?;
+    }
+    let value = rest.first().filter(|value| !value.is_none());
+    let traceback = rest.get(1).filter(|traceback| !traceback.is_none());
+    // SAFETY: all are valid objects.
+    unsafe {
+        if traceback.is_some_and(|traceback| ffi::PyTraceBack_Check(traceback.as_ptr()) == 0) {
+            return Err(type_error("throw() third argument must be a traceback"));
+        }
+        let exception = if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
+            if value.is_some() {
+                return Err(type_error(
+                    "instance exception may not have a separate value",
+                ));
+            }
+            first.clone()
+        } else if ffi::PyExceptionClass_Check(first.as_ptr()) != 0 {
+            match value {
+                Some(value) if ffi::PyObject_IsInstance(value.as_ptr(), first.as_ptr()) == 1 => {
+                    value.clone()
+                }
+                Some(value) => call_function(first, &[value.as_ptr()])?,
+                None => call_function(first, &[])?,
+            }
+        } else {
+            let class = first.bound(py).get_type();
+            return Err(type_error(&format!(
+                "exceptions must be classes deriving BaseException or instances of such a class, not {}",
+                class.name()?
+            )));
+        };
+        if let Some(traceback) = traceback {
+            ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr());
+        }
+        Ok(exception)
+    }
+}
