@@ -89,6 +89,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     )?;
     make(&classes.future, future::make_class())?;
     make(&classes.future_iterator, future::make_iterator_class())?;
+    make(&classes.notifier, future::make_notifier_class())?;
     make(&classes.task, task::make_class())?;
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;

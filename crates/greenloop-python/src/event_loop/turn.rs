@@ -13,6 +13,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use super::EventLoop;
 use super::readiness::os_error;
 use crate::awaitable;
+use crate::future::Notify;
 use crate::handle::{self, Handle};
 use crate::interop::{
     Object, Raised, Result, call_method, call_with_context, fetch, globals, restore_thread,
@@ -31,6 +32,12 @@ pub enum Job {
         callback: Object,
         future: Object,
         context: Object,
+    },
+    /// Tells a combinator that a future is done.
+    Notify {
+        function: Notify,
+        owner: Object,
+        future: Object,
     },
     /// Runs a `Handle` or `TimerHandle` of ours.
     Handle(Object),
@@ -51,6 +58,10 @@ impl Job {
             Self::Throw(task, exception) => {
                 visit.call(task.as_py())?;
                 visit.call(exception.as_py())
+            }
+            Self::Notify { owner, future, .. } => {
+                visit.call(owner.as_py())?;
+                visit.call(future.as_py())
             }
             Self::Callback {
                 callback,
@@ -181,14 +192,15 @@ impl EventLoop {
                 // SAFETY: the slice begins behind a free place; the job holds the future.
                 let called =
                     unsafe { call_with_context(context, callback, places.as_ptr().add(1), 1) };
-                match called {
-                    Ok(_) => Ok(()),
-                    Err(raised) if handle::leaves_the_loop() => Err(raised),
-                    Err(raised) => {
-                        let exception = fetch(raised);
-                        Handle::report(&Self::handle_of(job)?, &exception)
-                    }
-                }
+                Self::report_failure(job, called.map(drop))
+            }
+            Job::Notify {
+                function,
+                owner,
+                future,
+            } => {
+                task::clear_published(self)?;
+                Self::report_failure(job, function(owner, future))
             }
             Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
             Job::ForeignHandle(handle) => {
@@ -198,6 +210,19 @@ impl EventLoop {
                     call_method(&names.run, &[handle.as_ptr()])?;
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// Tells the exception handler of a job that raised, or ends the loop if the exception says so.
+    #[inline]
+    fn report_failure(job: &Job, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(raised) if handle::leaves_the_loop() => Err(raised),
+            Err(raised) => {
+                let exception = fetch(raised);
+                Handle::report(&Self::handle_of(job)?, &exception)
             }
         }
     }
@@ -225,6 +250,16 @@ impl EventLoop {
                 let arguments = std::slice::from_ref(future);
                 Handle::create(class, callback, arguments, Some(context), &event_loop, None)
             }
+            Job::Notify {
+                function,
+                owner,
+                future,
+            } => {
+                let event_loop = crate::future::event_loop_of(future);
+                let callback = crate::future::notifier(*function, owner)?;
+                let arguments = std::slice::from_ref(future);
+                Handle::create(class, &callback, arguments, None, &event_loop, None)
+            }
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
             Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
@@ -238,6 +273,7 @@ impl std::fmt::Debug for Job {
             Self::Step(_) => "Step",
             Self::Throw(..) => "Throw",
             Self::Callback { .. } => "Callback",
+            Self::Notify { .. } => "Notify",
             Self::Handle(_) => "Handle",
             Self::Sleeper(_) => "Sleeper",
             Self::ForeignHandle(_) => "ForeignHandle",

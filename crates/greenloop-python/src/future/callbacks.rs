@@ -8,6 +8,7 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
+use super::notifier::{Notify, notifier};
 use super::{Future, PENDING};
 use crate::event_loop::Job;
 use crate::interop::{Object, Result, Slot, call_method_keywords, globals};
@@ -25,6 +26,13 @@ pub enum Callback {
         /// The context it was added with.
         context: Object,
     },
+    /// Tell `owner`, a combinator such as `gather`, by a native function.
+    Notify {
+        /// What is called with the owner and the future.
+        function: Notify,
+        /// Who wants to know.
+        owner: Object,
+    },
 }
 
 impl Callback {
@@ -33,6 +41,11 @@ impl Callback {
         match self {
             Self::Wake(task) => Ok((task::wakeup_function(task)?, task::context_of(task))),
             Self::Call { function, context } => Ok((function.clone(), context.clone())),
+            Self::Notify { function, owner } => Ok((
+                notifier(*function, owner)?,
+                // SAFETY: returns a new reference or NULL with an exception set.
+                unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
+            )),
         }
     }
 }
@@ -44,9 +57,11 @@ type Others = Option<Box<Vec<Callback>>>;
 /// The callbacks of one future, in the order they were added. All zeroes is the empty list.
 #[repr(C)]
 pub struct Callbacks {
-    /// The first callback's function, or its task if there is no context.
+    /// The first callback's function; its owner if there is a `first_notify`, its task if there is
+    /// neither that nor a context.
     first: Slot,
     first_context: Slot,
+    first_notify: Cell<Option<Notify>>,
     /// The others.
     more: Cell<Others>,
 }
@@ -72,16 +87,27 @@ impl Callbacks {
                 self.first.set(function);
                 self.first_context.set(context);
             }
+            Callback::Notify { function, owner } => {
+                self.first.set(owner);
+                self.first_notify.set(Some(function));
+            }
         }
     }
 
     /// The first one, taken out.
     #[inline]
     fn take_first(&self) -> Option<Callback> {
-        let function = self.first.take()?;
+        let first = self.first.take()?;
+        if let Some(function) = self.first_notify.take() {
+            let owner = first;
+            return Some(Callback::Notify { function, owner });
+        }
         Some(match self.first_context.take() {
-            None => Callback::Wake(function),
-            Some(context) => Callback::Call { function, context },
+            None => Callback::Wake(first),
+            Some(context) => Callback::Call {
+                function: first,
+                context,
+            },
         })
     }
 
@@ -93,16 +119,14 @@ impl Callbacks {
 
     /// A copy of all of them.
     pub fn to_vec(&self) -> Vec<Callback> {
-        let mut all = Vec::new();
-        if let Some(function) = self.first.get() {
-            all.push(match self.first_context.get() {
-                None => Callback::Wake(function),
-                Some(context) => Callback::Call { function, context },
-            });
+        let (first, more) = self.take();
+        let all: Vec<_> = first
+            .into_iter()
+            .chain(more.map(|more| *more).unwrap_or_default())
+            .collect();
+        for callback in &all {
+            self.push(callback.clone());
         }
-        let more = self.more.take();
-        all.extend(more.iter().flat_map(|more| more.iter().cloned()));
-        self.more.set(more);
         all
     }
 
@@ -131,6 +155,7 @@ impl Callbacks {
             .flat_map(|callback| match callback {
                 Callback::Wake(task) => [Some(task), None],
                 Callback::Call { function, context } => [Some(function), Some(context)],
+                Callback::Notify { owner, .. } => [Some(owner), None],
             });
         let first = [self.first.as_ptr(), self.first_context.as_ptr()];
         let all = first.into_iter().chain(more.flatten().map(Object::as_ptr));
@@ -171,6 +196,11 @@ fn schedule(this: &Object, callback: Callback) -> Result<()> {
                 callback: function,
                 future: this.clone(),
                 context,
+            },
+            Callback::Notify { function, owner } => Job::Notify {
+                function,
+                owner,
+                future: this.clone(),
             },
         });
         return Ok(());

@@ -162,6 +162,13 @@ fn same(one: &Callback, other: &Callback) -> bool {
                 context: other_context,
             },
         ) => function.is(other.as_ptr()) && context.is(other_context.as_ptr()),
+        (
+            Callback::Notify { function, owner },
+            Callback::Notify {
+                function: other,
+                owner: other_owner,
+            },
+        ) => std::ptr::fn_addr_eq(*function, *other) && owner.is(other_owner.as_ptr()),
         _ => false,
     }
 }

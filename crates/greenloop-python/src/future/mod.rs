@@ -19,6 +19,7 @@ mod callbacks;
 mod class;
 mod iterator;
 mod metaclass;
+mod notifier;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -38,6 +39,9 @@ pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
 pub use class::{cannot_delete, future_attributes, future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
+pub use notifier::{
+    Notify, make_class as make_notifier_class, notifier, notify_when_done, stop_notifying,
+};
 
 /// The room left for the base class's own struct, which is unused: that of `_asyncio.Task` of 3.11.
 pub const BASE_SIZE: usize = 176;

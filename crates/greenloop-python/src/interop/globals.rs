@@ -136,6 +136,7 @@ pub struct Classes {
     pub thread_safe_handle: ClassCell,
     pub future: ClassCell,
     pub future_iterator: ClassCell,
+    pub notifier: ClassCell,
     pub task: ClassCell,
 }
 

@@ -11,6 +11,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use super::class::ClassBuilder;
+use super::error::Result;
 use super::object::Object;
 use super::slot::Slot;
 
@@ -49,9 +50,16 @@ impl<T: Held> Instance<T> {
         // SAFETY: see above: the object is laid out as this struct.
         unsafe { &(*object.as_ptr().cast::<Self>()).held }
     }
+
+    /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
+    /// `__init__`.
+    pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {
+        // SAFETY: `make` is the class's own `tp_new`, which looks at no arguments.
+        unsafe { Object::from_returned(make::<T>(class, ptr::null_mut(), ptr::null_mut())) }
+    }
 }
 
-/// Begins a class whose instances hold a `T`.
+/// Begins a class whose instances hold a `T`. It can be inherited from only if that is asked for.
 pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
     let offset = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
         name: name.as_ptr(),
@@ -61,7 +69,6 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         doc: ptr::null(),
     };
     ClassBuilder::new::<Instance<T>>(name)
-        .subclassable()
         .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)

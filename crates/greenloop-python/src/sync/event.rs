@@ -115,6 +115,7 @@ fn waiters(this: &Object) -> Result<Object> {
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
     class_of::<Event>(c"greenloop.Event")
+        .subclassable()
         .doc(c"Event()\n--\n\nA flag that tasks wait for; see asyncio.Event.")
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![

@@ -163,6 +163,7 @@ fn waiters(this: &Object) -> Result<Object> {
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
     class_of::<Lock>(c"greenloop.Lock")
+        .subclassable()
         .doc(c"Lock()\n--\n\nA lock for tasks, handed on in the order of asking; see asyncio.Lock.")
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![
