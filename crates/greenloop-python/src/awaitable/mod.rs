@@ -136,6 +136,7 @@ impl Awaitable {
         // SAFETY: `Awaitable` is the struct of that class, and the list serves it alone.
         let object = unsafe { Object::from_owned(SPARE.allocate::<Self>(class)?.cast()) };
         let awaitable = Self::of(&object);
+        awaitable.stage.set(Stage::Fresh);
         awaitable.operation.set(Some(operation));
         awaitable.owner.set(owner.clone());
         if let Some(value) = value {
