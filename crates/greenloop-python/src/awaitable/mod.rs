@@ -70,6 +70,8 @@ pub enum Progress {
     Returned(Object),
     /// It has called [`Awaitable::prepare`] and joined a line, or has seen to being woken otherwise.
     Blocked,
+    /// It lets everybody else run once, as `sleep(0)` does.
+    Paused,
     /// It passes on what another awaitable yielded.
     Yielded(Object),
 }
@@ -283,7 +285,7 @@ impl Awaitable {
     #[inline]
     fn go_on(&self) -> Result<()> {
         match self.waiter.take() {
-            Some(task) => task::schedule(&task, None),
+            Some(task) => task::wake(task),
             // Nobody has received it yet, or somebody drives it by hand.
             None => Ok(()),
         }
@@ -371,6 +373,11 @@ impl Awaitable {
                 }
                 awaitable.blocking.set(true);
                 Ok(Next::Yielded(this.clone()))
+            }
+            Ok(Progress::Paused) => {
+                // Nobody refers to it meanwhile but who awaits it, so the collector need not know.
+                awaitable.stage.set(Stage::Delegating);
+                Ok(Next::Yielded(Object::none()))
             }
             Ok(Progress::Yielded(object)) => {
                 awaitable.stage.set(Stage::Delegating);

@@ -41,7 +41,7 @@ pub use current::{away, clear_published, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
-pub use step::{cancel_waiter, run_step, schedule, step_handle, wakeup_function};
+pub use step::{cancel_waiter, run_step, step_handle, wake, wakeup_function};
 
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();

@@ -137,6 +137,20 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
     schedule(this, None)
 }
 
+/// Queues a step of a task that waits no more.
+#[inline]
+pub fn wake(task: Object) -> Result<()> {
+    match Future::of(&task).fast_loop() {
+        Some(event_loop) => {
+            // SAFETY: the queue's job holds the task, which holds its loop.
+            let event_loop: &EventLoop = unsafe { &*std::ptr::from_ref(event_loop) };
+            event_loop.push(Job::Step(task));
+            Ok(())
+        }
+        None => schedule(&task, None),
+    }
+}
+
 /// Queues a step, or the throwing of an exception.
 pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
     let future = Future::of(this);
