@@ -18,6 +18,7 @@ mod base_fields;
 mod class;
 mod current;
 mod graph;
+mod refusal;
 mod registry;
 mod step;
 
@@ -29,7 +30,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::event_loop::EventLoop;
-use crate::future::{Future, PENDING, report};
+use crate::future::{Derived, Future, PENDING, report};
 use crate::interop::{
     Arguments, Freelist, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
 };
@@ -212,13 +213,30 @@ impl Task {
         Ok(self.name.get_or_none())
     }
 
-    /// Whether the task's death would be reported.
-    fn has_something_to_report(&self) -> bool {
-        self.is_dropped_while_pending() || self.future.log_traceback().get()
-    }
-
     fn is_dropped_while_pending(&self) -> bool {
         self.future.state() == PENDING && self.log_destroy_pending.get()
+    }
+
+    const fn slots(&self) -> [&Slot; 4] {
+        [&self.coroutine, &self.context, &self.name, &self.waiter]
+    }
+}
+
+impl Derived for Task {
+    fn base() -> &'static Object {
+        &globals().asyncio.task
+    }
+
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.task.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.is_dropped_while_pending() || self.future.log_traceback().get()
     }
 
     /// Reports a task that dies while it waits, then an exception that nobody asked for.
@@ -237,7 +255,6 @@ impl Task {
         Future::finalise(this);
     }
 
-    /// Shows what the task holds to the garbage collector.
     unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         for slot in self.slots() {
             // SAFETY: called from `tp_traverse`, whose arguments these are.
@@ -251,15 +268,12 @@ impl Task {
     }
 
     fn clear(&self) {
+        registry::forget(self);
         self.log_destroy_pending.set(false);
         for slot in self.slots() {
             slot.clear();
         }
         self.future.clear();
-    }
-
-    const fn slots(&self) -> [&Slot; 4] {
-        [&self.coroutine, &self.context, &self.name, &self.waiter]
     }
 }
 

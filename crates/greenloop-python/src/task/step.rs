@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::current::{self, entered, publish};
+use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
 use crate::awaitable::Awaitable;
 use crate::event_loop::{EventLoop, Job};
@@ -214,19 +214,6 @@ fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
     task.future.make_cancelled_error()
 }
 
-fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
-    let none = Object::none();
-    let raise = || -> Result<Raised> {
-        let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let class = globals().asyncio.invalid_state_error.bound(py);
-        let error = class.call1((format!("__step(): already done: {task} {exception}"),))?;
-        Ok(PyErr::from_value(error).into())
-    };
-    raise().unwrap_or_else(|raised| raised)
-}
-
 /// The coroutine returned.
 fn finish(this: &Object, value: Object) -> Result<()> {
     let task = Task::of(this);
@@ -297,10 +284,7 @@ fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
     let task = Task::of(this);
     let future = Future::of(&awaited);
     if awaited.is(this.as_ptr()) {
-        return refuse(
-            this,
-            &format!("Task cannot await on itself: {}", repr(this)?),
-        );
+        return refuse_itself(this);
     }
     if future.event_loop().as_ptr() != task.future.event_loop().as_ptr() {
         return refuse_loop(this, &awaited);
@@ -326,10 +310,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     };
     let blocking = blocking.is_true()?;
     if awaited.is(this.as_ptr()) {
-        return refuse(
-            this,
-            &format!("Task cannot await on itself: {}", repr(this)?),
-        );
+        return refuse_itself(this);
     }
     let event_loop = match awaited.optional_attribute(&globals.names.get_loop)? {
         Some(get_loop) => crate::interop::call_function(&get_loop, &[])?,
@@ -380,52 +361,6 @@ pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> 
     let arguments = [waiter.as_ptr(), message.as_ptr()];
     let keywords = Some(&globals.keywords.msg);
     call_method_keywords(&globals.names.cancel, &arguments, 1, keywords)?.is_true()
-}
-
-/// Has a `RuntimeError` thrown into the coroutine, in the next turn.
-fn refuse(this: &Object, text: &str) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    // Made by its class and not raised, so that it gets no context from an exception being handled.
-    let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
-    let error: Object = class.call1((text,))?.into();
-    schedule(this, Some(error))
-}
-
-fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
-    let (task, future) = (repr(this)?, repr(awaited)?);
-    refuse(
-        this,
-        &format!("Task {task} got Future {future} attached to a different loop"),
-    )
-}
-
-fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
-    let (task, future) = (repr(this)?, repr(awaited)?);
-    refuse(
-        this,
-        &format!("yield was used instead of yield from in task {task} with {future}"),
-    )
-}
-
-fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
-    // SAFETY: the GIL is held, and all objects are valid.
-    let is_generator = unsafe { ffi::PyGen_Check(awaited.as_ptr()) != 0 };
-    let object = repr(awaited)?;
-    if is_generator {
-        let task = repr(this)?;
-        let text = format!(
-            "yield was used instead of yield from for generator in task {task} with {object}"
-        );
-        return refuse(this, &text);
-    }
-    refuse(this, &format!("Task got bad yield: {object}"))
-}
-
-fn repr(object: &Object) -> Result<String> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(object.bound(py).repr()?.to_string())
 }
 
 // The two functions by which a loop that is not ours, or a future that is not, continues a task.
