@@ -65,6 +65,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    #[cfg(Py_3_12)]
+    module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     module.delattr("__all__")
 }

@@ -17,6 +17,8 @@ mod gil_cell;
 mod globals;
 mod instance;
 mod iteration;
+#[cfg(Py_3_12)]
+mod native_function;
 mod object;
 mod slot;
 mod stop_iteration;
@@ -40,6 +42,8 @@ pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, awaited};
+#[cfg(Py_3_12)]
+pub use native_function::enter_natively;
 pub use object::Object;
 pub use slot::Slot;
 pub use stop_iteration::make_class as make_stop_iteration_class;
