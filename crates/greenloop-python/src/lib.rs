@@ -26,6 +26,7 @@ mod event_loop;
 mod future;
 mod handle;
 mod interop;
+mod queues;
 mod sync;
 mod task;
 
@@ -58,6 +59,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("Queue", &classes.queue),
+        ("LifoQueue", &classes.lifo_queue),
+        ("PriorityQueue", &classes.priority_queue),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -96,7 +100,12 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.queue_waiters, queues::make_waiters_class())?;
+    make(&classes.queue, queues::make_class())?;
+    let queue = classes.queue.object();
+    make(&classes.lifo_queue, queues::make_lifo_class(&queue))?;
+    make(&classes.priority_queue, queues::make_priority_class(&queue))
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

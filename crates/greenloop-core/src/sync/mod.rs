@@ -9,6 +9,8 @@
 
 mod event;
 mod lock;
+mod queue;
 
 pub use event::Event;
 pub use lock::{Lock, NotAcquired};
+pub use queue::{Admission, NothingUnfinished, Queue, Refusal, Store};

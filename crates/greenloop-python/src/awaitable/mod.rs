@@ -147,6 +147,22 @@ impl Awaitable {
         Ok(object)
     }
 
+    /// A stand-in for a future that somebody puts into a line himself. It is awaited by nobody.
+    pub fn guest(future: &Object) -> Result<Object> {
+        let guest = Self::create(&NOTHING, future, None)?;
+        let awaitable = Self::of(&guest);
+        awaitable.stage.set(Stage::Finished);
+        awaitable.foreign.set(true);
+        awaitable.waiter.set(future.clone());
+        Self::track(&guest);
+        Ok(guest)
+    }
+
+    /// Whether the awaitable stands in a line.
+    pub fn is_in_line(&self) -> bool {
+        self.place.is_linked()
+    }
+
     /// The struct behind an awaitable.
     #[inline]
     pub fn of(object: &Object) -> &Self {
@@ -259,9 +275,15 @@ impl Awaitable {
     /// Ends the wait: the task goes on in the next turn.
     #[inline]
     pub fn wake(this: &Object) -> Result<()> {
+        Self::wake_with(this, || Object::boolean(true))
+    }
+
+    /// As [`wake`](Self::wake), saying what the future of a foreign wait has as its result.
+    #[inline]
+    pub fn wake_with(this: &Object, result: fn() -> Object) -> Result<()> {
         let awaitable = Self::of(this);
         if awaitable.foreign.get() {
-            return finish_future(&awaitable.future());
+            return finish_future(&awaitable.future(), result());
         }
         awaitable.standing.set(Stands::Woken);
         awaitable.go_on()
@@ -532,7 +554,7 @@ impl LoopBound {
     }
 
     /// The running loop, bound to. Without one it is None, which nobody can wait on.
-    fn running_loop(&self, owner: &Object) -> Result<Object> {
+    pub fn running_loop(&self, owner: &Object) -> Result<Object> {
         let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
         if self.event_loop.is_empty() && !running.is_none() {
             self.event_loop.set(running.clone());
@@ -578,9 +600,8 @@ fn standing_of_future(future: &Object) -> Result<Standing> {
     Ok(Standing::Woken)
 }
 
-/// `future.set_result(True)`.
-fn finish_future(future: &Object) -> Result<()> {
-    let value = Object::boolean(true);
+/// `future.set_result(value)`.
+fn finish_future(future: &Object, value: Object) -> Result<()> {
     if Future::is_native(future) {
         return Future::finish(future, value);
     }

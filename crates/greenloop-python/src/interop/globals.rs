@@ -13,11 +13,11 @@ use super::object::Object;
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
         /// Strings that are interned for attribute access and keyword arguments.
-        pub struct Names { $(pub $field: Object,)* }
+        pub struct Names { $($(#[$doc])* pub $field: Object,)* }
 
         impl Names {
             fn new(py: Python<'_>) -> Self {
-                Self { $($field: PyString::intern(py, $text).into_any().into(),)* }
+                Self { $($(#[$doc])* $field: PyString::intern(py, $text).into_any().into(),)* }
             }
         }
     };
@@ -25,6 +25,7 @@ macro_rules! names {
 
 names! {
     add_done_callback = "add_done_callback",
+    append = "append",
     args = "args",
     blocking = "_asyncio_future_blocking",
     call_exception_handler = "call_exception_handler",
@@ -42,19 +43,34 @@ names! {
     delay = "delay",
     done = "done",
     eager_start = "eager_start",
+    empty = "empty",
     exception = "exception",
     file = "file",
+    format = "_format",
+    full = "full",
     future = "future",
+    get = "_get",
     get_debug = "get_debug",
     get_loop = "get_loop",
+    get_nowait = "get_nowait",
     handle = "handle",
+    #[cfg(Py_3_13)]
+    immediate = "immediate",
+    init = "_init",
     is_running = "is_running",
+    item = "item",
     limit = "limit",
     loop_ = "loop",
     loop_attribute = "_loop",
+    maxsize = "maxsize",
     message = "message",
     msg = "msg",
     name = "name",
+    pop = "pop",
+    popleft = "popleft",
+    put = "_put",
+    put_nowait = "put_nowait",
+    qsize = "qsize",
     remove_done_callback = "remove_done_callback",
     result = "result",
     run = "_run",
@@ -112,6 +128,13 @@ imports! {
     swap_current_task = "_asyncio"."_swap_current_task",
     future = "_asyncio"."Future",
     task = "_asyncio"."Task",
+    deque = "collections"."deque",
+    heappop = "heapq"."heappop",
+    heappush = "heapq"."heappush",
+    queue_empty = "asyncio.queues"."QueueEmpty",
+    queue_full = "asyncio.queues"."QueueFull",
+    #[cfg(Py_3_13)]
+    queue_shut_down = "asyncio.queues"."QueueShutDown",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -138,6 +161,10 @@ pub struct Classes {
     pub future_iterator: ClassCell,
     pub notifier: ClassCell,
     pub task: ClassCell,
+    pub queue: ClassCell,
+    pub lifo_queue: ClassCell,
+    pub priority_queue: ClassCell,
+    pub queue_waiters: ClassCell,
 }
 
 impl Classes {
