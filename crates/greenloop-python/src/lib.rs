@@ -5,7 +5,7 @@
 //!
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
-//! - [`awaitable`] and [`sync`]: what a task waits for;
+//! - [`awaitable`] and [`sync`]: what a task waits for; [`combinators`]: several things at once;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -22,6 +22,7 @@
 )]
 
 mod awaitable;
+mod combinators;
 mod event_loop;
 mod future;
 mod handle;
@@ -58,12 +59,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("_GatheringFuture", &classes.gathering_future),
+        ("_AsCompletedIterator", &classes.as_completed_iterator),
     ] {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
+    combinators::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     module.delattr("__all__")
@@ -94,7 +98,16 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(
+        &classes.gathering_future,
+        combinators::make_gathering_future_class(),
+    )?;
+    make(&classes.wait_state, combinators::make_wait_state_class())?;
+    make(
+        &classes.as_completed_iterator,
+        combinators::make_as_completed_class(),
+    )
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -9,6 +9,8 @@
 
 mod event;
 mod lock;
+mod several;
 
 pub use event::Event;
 pub use lock::{Lock, NotAcquired};
+pub use several::{Countdown, Gathering, ReturnWhen, Verdict};

@@ -67,6 +67,23 @@ names! {
     timer_handle_cancelled = "_timer_handle_cancelled",
     value = "value",
     when = "when",
+    arg = "arg",
+    aws = "aws",
+    cancel_message = "_cancel_message",
+    children = "children",
+    close = "close",
+    coro_or_future = "coro_or_future",
+    create_task = "create_task",
+    fs = "fs",
+    get = "get",
+    handle_timeout = "_handle_timeout",
+    log_destroy_pending = "_log_destroy_pending",
+    make_cancelled_error = "_make_cancelled_error",
+    put_nowait = "put_nowait",
+    return_exceptions = "return_exceptions",
+    return_when = "return_when",
+    set_exception = "set_exception",
+    timeout = "timeout",
 }
 
 macro_rules! imports {
@@ -112,6 +129,17 @@ imports! {
     swap_current_task = "_asyncio"."_swap_current_task",
     future = "_asyncio"."Future",
     task = "_asyncio"."Task",
+    isfuture = "asyncio.base_futures"."isfuture",
+    queue = "asyncio.queues"."Queue",
+    isawaitable = "inspect"."isawaitable",
+    release_waiter = "asyncio.tasks"."_release_waiter",
+    timeout_error = "asyncio.exceptions"."TimeoutError",
+    #[cfg(Py_3_14)]
+    current_task = "asyncio.tasks"."current_task",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -138,6 +166,9 @@ pub struct Classes {
     pub future_iterator: ClassCell,
     pub notifier: ClassCell,
     pub task: ClassCell,
+    pub gathering_future: ClassCell,
+    pub wait_state: ClassCell,
+    pub as_completed_iterator: ClassCell,
 }
 
 impl Classes {
@@ -212,6 +243,11 @@ pub struct Globals {
     pub sleep_refuses_nan: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
+    /// What the running asyncio reports the exception of a shielded future with that nobody waits for
+    /// any more, if it does.
+    pub log_shielded: Option<Object>,
+    /// Whether the running asyncio takes a gathering's edges back that children leave behind.
+    pub gather_stops_awaiting: bool,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -248,9 +284,20 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
+        log_shielded: log_shielded(py)?,
+        gather_stops_awaiting: py
+            .import("asyncio.tasks")?
+            .hasattr("_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
     };
     Ok(GLOBALS.get_or_init(|| globals))
+}
+
+/// What reports the exception of a shielded future that nobody waits for any more: from 3.14 on.
+fn log_shielded(py: Python<'_>) -> PyResult<Option<Object>> {
+    let tasks = py.import("asyncio.tasks")?;
+    let function = tasks.getattr_opt("_log_on_exception")?;
+    Ok(function.map(Object::from))
 }
 
 /// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).
