@@ -5,7 +5,7 @@
 //!
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
-//! - [`awaitable`] and [`sync`]: what a task waits for;
+//! - [`awaitable`] and [`sync`]: what a task waits for; [`combinators`]: several things at once;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -22,6 +22,7 @@
 )]
 
 mod awaitable;
+mod combinators;
 mod event_loop;
 mod future;
 mod handle;
@@ -62,12 +63,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Queue", &classes.queue),
         ("LifoQueue", &classes.lifo_queue),
         ("PriorityQueue", &classes.priority_queue),
+        ("_GatheringFuture", &classes.gathering_future),
+        ("_AsCompletedIterator", &classes.as_completed_iterator),
     ] {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
+    combinators::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
@@ -105,7 +109,17 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.queue, queues::make_class())?;
     let queue = classes.queue.object();
     make(&classes.lifo_queue, queues::make_lifo_class(&queue))?;
-    make(&classes.priority_queue, queues::make_priority_class(&queue))
+    make(&classes.priority_queue, queues::make_priority_class(&queue))?;
+    make(
+        &classes.gathering_future,
+        combinators::make_gathering_future_class(),
+    )?;
+    make(&classes.wait_state, combinators::make_wait_state_class())?;
+    make(
+        &classes.as_completed_iterator,
+        combinators::make_as_completed_class(),
+    )?;
+    Ok(())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -19,6 +19,7 @@
 //! driven by hand) it makes a real future and yields that, as asyncio's own primitives do: such a wait
 //! is *foreign*. The number of turns is the same either way.
 
+mod alarm;
 mod class;
 mod completed;
 pub mod delegate;
@@ -175,6 +176,12 @@ impl Awaitable {
     #[inline]
     pub fn is_native(object: &Object) -> bool {
         object.is_exactly(globals().classes.awaitable.as_ptr())
+    }
+
+    /// Whether `object`, an awaitable, is taken for a future by those who look: while it waits.
+    #[inline]
+    pub fn poses_as_future(object: &Object) -> bool {
+        Self::of(object).stage.get() == Stage::Blocked
     }
 
     /// What the operation is about. Held as long as the awaitable is not finished.

@@ -35,9 +35,9 @@ static SLEEP: Operation = Operation {
 /// The step of a `sleep` of no time at all, which lets everybody else run once.
 const YIELDED: u8 = 1;
 /// The step of a sleep whose timer stands in the heap.
-const ASLEEP: u8 = 2;
+pub(super) const ASLEEP: u8 = 2;
 /// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
-const OVER: u8 = 3;
+pub(super) const OVER: u8 = 3;
 
 fn start(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
@@ -74,7 +74,7 @@ fn start(this: &Object) -> Result<Progress> {
 
 /// The number of seconds of a plain float or small int, which most delays are.
 #[inline]
-fn exact_seconds(delay: &Object) -> Option<f64> {
+pub(super) fn exact_seconds(delay: &Object) -> Option<f64> {
     // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are for.
     unsafe {
         if ffi::PyFloat_CheckExact(delay.as_ptr()) != 0 {

@@ -54,6 +54,8 @@ pub struct EventLoop {
     overridden: Cell<bool>,
     /// Set when `time` was overridden, by a test that moves the clock.
     own_time: Cell<bool>,
+    /// Set when `create_task` was overridden.
+    own_tasks: Cell<bool>,
     /// Derived from the three above: the ready queue may be used without calling `call_soon`.
     fast: Cell<bool>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
@@ -101,6 +103,7 @@ impl EventLoop {
             debug: Cell::new(false),
             overridden: Cell::new(false),
             own_time: Cell::new(false),
+            own_tasks: Cell::new(false),
             fast: Cell::new(false),
             thread: Cell::new(0),
             published: Slot::empty(),

@@ -28,7 +28,8 @@ fn result(this: &Object) -> Result<Object> {
     future.outcome()
 }
 
-fn exception(this: &Object) -> Result<Object> {
+/// `future.exception()`: None if there is a result.
+pub fn retrieve_exception(this: &Object) -> Result<Object> {
     let future = Future::of(this);
     if future.event_loop.is_empty() {
         return Err(invalid_state(c"Future object is not initialized."));
@@ -52,6 +53,12 @@ fn set_result(this: &Object, result: &Object) -> Result<Object> {
 
 fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
     ensure_ours(this)?;
+    set_exception_of(this, exception)?;
+    Ok(Object::none())
+}
+
+/// `future.set_exception(exception)`, for a class or an instance.
+pub fn set_exception_of(this: &Object, exception: &Object) -> Result<()> {
     let future = Future::of(this);
     future.ensure_initialised()?;
     future.ensure_pending()?;
@@ -69,9 +76,8 @@ fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
             return Err(raise(ffi::PyExc_TypeError, c"invalid exception object"));
         }
         let stop_iteration = ffi::PyExc_StopIteration;
-        Future::fail(this, without_stop_iteration(exception, stop_iteration)?)?;
+        Future::fail(this, without_stop_iteration(exception, stop_iteration)?)
     }
-    Ok(Object::none())
 }
 
 /// `StopIteration` cannot be raised into a coroutine: it is wrapped, or in older versions refused.
@@ -220,7 +226,7 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
         ),
         noargs!(
             c"exception",
-            exception,
+            retrieve_exception,
             c"Return the exception of a future that is done, or None."
         ),
         fast!(

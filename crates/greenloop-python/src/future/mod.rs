@@ -21,6 +21,7 @@ mod class;
 mod iterator;
 mod metaclass;
 mod notifier;
+pub mod protocol;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -104,12 +105,15 @@ impl Future {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// Whether `object` is exactly a `Future` or `Task` of ours. A subclass may override anything and
-    /// is therefore treated as foreign.
+    /// Whether `object` is exactly a `Future` or `Task` of ours, or what `gather` returns. A subclass in
+    /// Python may override anything and is therefore treated as foreign.
     #[inline]
     pub fn is_native(object: &Object) -> bool {
         let classes = &globals().classes;
-        object.is_exactly(classes.future.as_ptr()) || object.is_exactly(classes.task.as_ptr())
+        let class = object.class();
+        class == classes.future.as_ptr()
+            || class == classes.task.as_ptr()
+            || class == classes.gathering_future.as_ptr()
     }
 
     /// A pending future on a loop of ours.

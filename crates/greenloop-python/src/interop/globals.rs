@@ -26,20 +26,27 @@ macro_rules! names {
 names! {
     add_done_callback = "add_done_callback",
     append = "append",
+    arg = "arg",
     args = "args",
+    aws = "aws",
     blocking = "_asyncio_future_blocking",
     call_exception_handler = "call_exception_handler",
     call_later = "call_later",
     call_soon = "call_soon",
     callback = "callback",
     cancel = "cancel",
+    cancel_message = "_cancel_message",
     cancelled = "cancelled",
     cancelled_flag = "_cancelled",
     check_callback = "_check_callback",
+    children = "children",
+    close = "close",
     context = "context",
-    create_future = "create_future",
-    create_task_with_factory = "_create_task_with_factory",
     coro = "coro",
+    coro_or_future = "coro_or_future",
+    create_future = "create_future",
+    create_task = "create_task",
+    create_task_with_factory = "_create_task_with_factory",
     delay = "delay",
     done = "done",
     eager_start = "eager_start",
@@ -47,6 +54,7 @@ names! {
     exception = "exception",
     file = "file",
     format = "_format",
+    fs = "fs",
     full = "full",
     future = "future",
     get = "_get",
@@ -54,14 +62,17 @@ names! {
     get_loop = "get_loop",
     get_nowait = "get_nowait",
     handle = "handle",
+    handle_timeout = "_handle_timeout",
     #[cfg(Py_3_13)]
     immediate = "immediate",
     init = "_init",
     is_running = "is_running",
     item = "item",
     limit = "limit",
+    log_destroy_pending = "_log_destroy_pending",
     loop_ = "loop",
     loop_attribute = "_loop",
+    make_cancelled_error = "_make_cancelled_error",
     maxsize = "maxsize",
     message = "message",
     msg = "msg",
@@ -73,13 +84,17 @@ names! {
     qsize = "qsize",
     remove_done_callback = "remove_done_callback",
     result = "result",
+    return_exceptions = "return_exceptions",
+    return_when = "return_when",
     run = "_run",
     run_in_context = "run",
+    set_exception = "set_exception",
     set_result = "set_result",
     source_traceback = "source_traceback",
     task = "task",
     throw = "throw",
     time = "time",
+    timeout = "timeout",
     timer_handle_cancelled = "_timer_handle_cancelled",
     value = "value",
     when = "when",
@@ -135,6 +150,17 @@ imports! {
     queue_full = "asyncio.queues"."QueueFull",
     #[cfg(Py_3_13)]
     queue_shut_down = "asyncio.queues"."QueueShutDown",
+    isfuture = "asyncio.base_futures"."isfuture",
+    queue = "asyncio.queues"."Queue",
+    isawaitable = "inspect"."isawaitable",
+    release_waiter = "asyncio.tasks"."_release_waiter",
+    timeout_error = "asyncio.exceptions"."TimeoutError",
+    #[cfg(Py_3_14)]
+    current_task = "asyncio.tasks"."current_task",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -165,6 +191,9 @@ pub struct Classes {
     pub lifo_queue: ClassCell,
     pub priority_queue: ClassCell,
     pub queue_waiters: ClassCell,
+    pub gathering_future: ClassCell,
+    pub wait_state: ClassCell,
+    pub as_completed_iterator: ClassCell,
 }
 
 impl Classes {
@@ -239,6 +268,11 @@ pub struct Globals {
     pub sleep_refuses_nan: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
+    /// What the running asyncio reports the exception of a shielded future with that nobody waits for
+    /// any more, if it does.
+    pub log_shielded: Option<Object>,
+    /// Whether the running asyncio takes a gathering's edges back that children leave behind.
+    pub gather_stops_awaiting: bool,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -275,9 +309,18 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
+        log_shielded: log_shielded(py)?,
+        gather_stops_awaiting: py.import("asyncio.tasks")?.hasattr("_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
     };
     Ok(GLOBALS.get_or_init(|| globals))
+}
+
+/// What reports the exception of a shielded future that nobody waits for any more: from 3.14 on.
+fn log_shielded(py: Python<'_>) -> PyResult<Option<Object>> {
+    let tasks = py.import("asyncio.tasks")?;
+    let function = tasks.getattr_opt("_log_on_exception")?;
+    Ok(function.map(Object::from))
 }
 
 /// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).

@@ -107,15 +107,7 @@ impl Task {
         let names = &globals().names;
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
         let [coroutine, name, context, eager] = start.bind(c"create_task", parameters, 1, 1)?;
-        let class = globals().classes.task.as_ptr();
-        // SAFETY: `Task` is the class's struct, and the list serves it alone.
-        let task =
-            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
-        let future = &Task::of(&task).future;
-        future.attach(event_loop, native);
-        if native.debug() {
-            future.remember_source()?;
-        }
+        let task = Self::allocate(event_loop, native)?;
         let none = Object::none();
         let coroutine = coroutine.unwrap_or(&none);
         if eager.is_some() && !globals().create_task_takes_eager_start {
@@ -134,6 +126,46 @@ impl Task {
             },
         )?;
         Ok(task)
+    }
+
+    /// `event_loop.create_task(coroutine)` on a loop that makes native tasks.
+    #[inline]
+    pub fn spawn(event_loop: &Object, native: &EventLoop, coroutine: &Object) -> Result<Object> {
+        let task = Self::allocate(event_loop, native)?;
+        let start = Start {
+            coroutine,
+            name: None,
+            context: None,
+            eager: native.starts_eagerly(),
+        };
+        Task::begin(&task, &start)?;
+        Ok(task)
+    }
+
+    /// A task that is bound to its loop.
+    #[inline]
+    fn allocate(event_loop: &Object, native: &EventLoop) -> Result<Object> {
+        let class = globals().classes.task.as_ptr();
+        // SAFETY: `Task` is the class's struct, and the list serves it alone.
+        let task =
+            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
+        let future = &Task::of(&task).future;
+        future.attach(event_loop, native);
+        if native.debug() {
+            future.remember_source()?;
+        }
+        Ok(task)
+    }
+
+    /// `task._log_destroy_pending = False`, for a task of any class.
+    #[inline]
+    pub fn stay_silent(task: &Object) -> Result<()> {
+        let globals = globals();
+        if task.is_exactly(globals.classes.task.as_ptr()) {
+            Task::of(task).log_destroy_pending.set(false);
+            return Ok(());
+        }
+        task.set_attribute(&globals.names.log_destroy_pending, &Object::boolean(false))
     }
 
     /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The future

@@ -8,6 +8,7 @@ use super::current::{self, entered, publish};
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
 use crate::awaitable::Awaitable;
+use crate::combinators::GatheringFuture;
 use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
@@ -357,6 +358,12 @@ pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> 
     let message = message.unwrap_or(&none);
     if waiter.is_exactly(globals.classes.future.as_ptr()) {
         return Future::cancel(waiter, Some(message));
+    }
+    if waiter.is_exactly(globals.classes.task.as_ptr()) {
+        return Task::of(waiter).cancel(Some(message));
+    }
+    if waiter.is_exactly(globals.classes.gathering_future.as_ptr()) {
+        return GatheringFuture::cancel(waiter, Some(message));
     }
     let arguments = [waiter.as_ptr(), message.as_ptr()];
     let keywords = Some(&globals.keywords.msg);
