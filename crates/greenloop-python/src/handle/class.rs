@@ -33,12 +33,7 @@ pub(super) fn fill(
     event_loop: Option<&Object>,
     context: Option<&Object>,
 ) -> Result<()> {
-    let context = match context {
-        Some(context) if !context.is_none() => context.clone(),
-        // SAFETY: returns a new reference or NULL with an exception set.
-        _ => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-    };
-    handle.context.set(context);
+    handle.context.set(context)?;
     handle.callback.set_optional(callback.cloned());
     handle.single.set(false);
     let args = args.cloned().unwrap_or_else(Object::none);
@@ -86,7 +81,7 @@ fn cancelled(this: &Object) -> Result<Object> {
 }
 
 fn get_context(this: &Object) -> Result<Object> {
-    Ok(Handle::of(this).context.get_or_none())
+    Handle::of(this).context.get()
 }
 
 fn run_method(this: &Object) -> Result<Object> {
@@ -241,11 +236,16 @@ pub(super) unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: called by the garbage collector on a handle, with its own visitor.
     unsafe {
-        for slot in (*this.cast::<Handle>()).slots() {
+        let handle = &*this.cast::<Handle>();
+        for slot in handle.slots() {
             let stop = slot.visit(visit, arg);
             if stop != 0 {
                 return stop;
             }
+        }
+        let stop = handle.context.visit(visit, arg);
+        if stop != 0 {
+            return stop;
         }
         visit(ffi::Py_TYPE(this).cast(), arg)
     }

@@ -29,7 +29,7 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Freelist, Object, Result, Slot, call_function, call_method, call_with_context, fetch, globals,
+    ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, fetch, globals,
     matches,
 };
 
@@ -50,7 +50,7 @@ pub struct Handle {
     callback: Slot,
     /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple.
     arguments: Slot,
-    context: Slot,
+    context: ContextSlot,
     /// Set by `cancel`, never cleared.
     cancelled: Cell<bool>,
     single: Cell<bool>,
@@ -90,11 +90,6 @@ impl Handle {
         event_loop: &Object,
         native: Option<&EventLoop>,
     ) -> Result<Object> {
-        let context = match context {
-            Some(context) if !context.is_none() => context.clone(),
-            // SAFETY: returns a new reference or NULL with an exception set.
-            _ => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-        };
         // SAFETY: `class` is one of the two classes, whose struct this is.
         let object = unsafe { Object::from_owned(SPARE.allocate::<Handle>(class)?.cast()) };
         let handle = Handle::of(&object);
@@ -107,7 +102,7 @@ impl Handle {
             }
             several => handle.arguments.set(tuple_of(several)?),
         }
-        handle.context.set(context);
+        handle.context.set(context)?;
         handle.event_loop.set(event_loop.clone());
         if native.is_some_and(EventLoop::debug) {
             handle
@@ -184,7 +179,6 @@ impl Handle {
 
     fn call(&self) -> Result<()> {
         let callback = self.callback.get_or_none();
-        let context = self.context.get_or_none();
         let arguments = self.arguments.get();
         // SAFETY: the slice handed over begins behind a free place, and `arguments` keeps what is in
         // it alive during the call.
@@ -192,11 +186,11 @@ impl Handle {
             match arguments {
                 None => {
                     let place = [std::ptr::null_mut::<ffi::PyObject>()];
-                    call_with_context(&context, &callback, place.as_ptr().add(1), 0)?;
+                    self.context.call(&callback, place.as_ptr().add(1), 0)?;
                 }
                 Some(single) if self.single.get() => {
                     let places = [std::ptr::null_mut(), single.as_ptr()];
-                    call_with_context(&context, &callback, places.as_ptr().add(1), 1)?;
+                    self.context.call(&callback, places.as_ptr().add(1), 1)?;
                 }
                 Some(tuple) => {
                     let count = ffi::PyTuple_GET_SIZE(tuple.as_ptr()) as usize;
@@ -204,7 +198,8 @@ impl Handle {
                     for (index, place) in places[1..].iter_mut().enumerate() {
                         *place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index as ffi::Py_ssize_t);
                     }
-                    call_with_context(&context, &callback, places.as_ptr().add(1), count)?;
+                    self.context
+                        .call(&callback, places.as_ptr().add(1), count)?;
                 }
             }
         }
@@ -239,13 +234,13 @@ impl Handle {
         for slot in self.slots() {
             slot.clear();
         }
+        self.context.clear();
     }
 
-    const fn slots(&self) -> [&Slot; 7] {
+    const fn slots(&self) -> [&Slot; 6] {
         [
             &self.callback,
             &self.arguments,
-            &self.context,
             &self.event_loop,
             &self.source_traceback,
             &self.repr,

@@ -10,6 +10,8 @@
 
 mod call;
 mod class;
+mod context;
+mod context_layout;
 mod coroutine;
 mod error;
 mod freelist;
@@ -30,6 +32,8 @@ pub use class::{
     ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int,
 };
 pub(crate) use class::{attribute, fast, noargs, one};
+pub use context::ContextSlot;
+pub use context_layout::find_context_layout;
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
 pub use error::{
     Raised, Result, fetch, is_cancellation, matches, raise, raise_object, report_unraisable,

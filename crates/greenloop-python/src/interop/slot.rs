@@ -66,6 +66,11 @@ impl Slot {
         }
     }
 
+    /// Holds `value` from now on and forgets the old value, whose reference was given to somebody else.
+    pub fn replace_moved(&self, value: Object) {
+        self.0.set(value.into_ptr());
+    }
+
     /// Holds `value` or nothing from now on.
     pub fn set_optional(&self, value: Option<Object>) {
         match value {
