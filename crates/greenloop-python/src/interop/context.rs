@@ -1,4 +1,4 @@
-//! The context a callback will run in: copied when somebody looks at it, and most are never looked at.
+//! The context of a callback or a task: copied when somebody looks at it, and most are never looked at.
 //!
 //! asyncio copies the current context for every callback that is scheduled. A context is nothing but a
 //! name for an immutable mapping, so the mapping is all that has to be kept; the callback then runs in
@@ -7,18 +7,20 @@
 //! of every one of them.
 //!
 //! ```text
-//!         1 copy_current          3 run                  4 the run ends
-//!  empty ───────────────► values ──────► borrowed context ────────────► values, as the run left them
-//!    │  2 set               │ 5 get         │ 5 get, or any other way to hold on to it
-//!    └──────────────────────┴───────────────┴──────────────► a context, for good
+//!         1 copy_current          3 run                4 the run ends
+//!  empty ───────────────► values ──────► lent context ────────────► values, as the run left them
+//!    │  2 set               │ 5 get         │ 6 somebody holds on to it
+//!    └──────────────────────┴───────────────┴───────────────► a context, for good
 //! ```
+//! 3, 4 and 6 are `lend`, `take_back` and `give_away`. A task that is not done after its first step
+//! keeps the context it was lent (6): its next steps need it again.
 //!
 //! Nobody can tell: a callback sees the values that were current when it was scheduled, what it sets is
 //! seen by nobody else but by its own next run (a reader's callback runs many times), and whoever asks
-//! for the context gets the same one each time. Contexts reach Python only through copies, but C code
-//! (greenlet) can hand out the very one that is entered: a lent context is taken back only if nobody
-//! else holds it, strongly or weakly. Until then the garbage collector does not know of it, so
-//! `gc.get_objects` shows none whose values were taken away.
+//! for the context gets the same one each time. Python code can look at copies of the current context
+//! only, but a token of `ContextVar.set` belongs to the very one, and C code (greenlet) can hand it
+//! out: a lent context is taken back only if nobody else holds it, strongly or weakly. Until then the
+//! garbage collector does not know of it, so `gc.get_objects` shows none whose values were taken away.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -28,7 +30,7 @@ use pyo3::ffi;
 
 use super::call::call_with_context;
 use super::context_layout::{Layout, layout};
-use super::error::Result;
+use super::error::{Raised, Result};
 use super::object::Object;
 use super::slot::Slot;
 
@@ -106,6 +108,49 @@ impl ContextSlot {
         result
     }
 
+    /// Whether the context is CPython's own: asyncio asks for nothing but a method `run`.
+    #[inline]
+    pub fn can_be_entered(&self) -> bool {
+        let held = self.0.as_ptr();
+        // SAFETY: what a slot holds is valid.
+        !held.is_null()
+            && (layout().is_some_and(|layout| layout.is_values(held))
+                || unsafe { ffi::PyContext_CheckExact(held) } != 0)
+    }
+
+    /// Runs `body` in the context, which [can be entered](Self::can_be_entered). If `is_over` says
+    /// afterwards that it was for the last time, a lent context goes back; else it stays here.
+    #[inline]
+    pub fn inside<R>(
+        &self,
+        body: impl FnOnce() -> Result<R>,
+        is_over: impl FnOnce() -> bool,
+    ) -> Result<R> {
+        let lent = self.lend()?;
+        let context = self.0.get_or_none();
+        // SAFETY: the context is valid; Enter and Exit pair.
+        let result = unsafe {
+            if ffi::PyContext_Enter(context.as_ptr()) < 0 {
+                Err(Raised)
+            } else {
+                let result = body();
+                if ffi::PyContext_Exit(context.as_ptr()) < 0 {
+                    Err(Raised)
+                } else {
+                    result
+                }
+            }
+        };
+        if lent {
+            if is_over() {
+                self.take_back(context);
+            } else {
+                give_away(&context);
+            }
+        }
+        result
+    }
+
     /// Shows what is held to the garbage collector.
     ///
     /// # Safety
@@ -156,10 +201,16 @@ impl ContextSlot {
                 self.0.set(Object::from_owned(values));
                 keep_spare(context);
             } else {
-                ffi::PyObject_GC_Track(context.as_ptr().cast());
+                give_away(&context);
             }
         }
     }
+}
+
+/// Makes a lent context an ordinary one, for good.
+fn give_away(context: &Object) {
+    // SAFETY: a lent context is a complete object that is not tracked.
+    unsafe { ffi::PyObject_GC_Track(context.as_ptr().cast()) };
 }
 
 /// A context without values that the garbage collector does not know of, kept for the next run. One is
@@ -194,8 +245,8 @@ fn keep_spare(context: Object) {
     if SPARE.0.get().is_null() {
         SPARE.0.set(context.into_ptr());
     } else {
-        // SAFETY: a context is freed by a deallocator that expects it to be tracked.
-        unsafe { ffi::PyObject_GC_Track(context.as_ptr().cast()) };
+        // It is freed by a deallocator that expects it to be tracked.
+        give_away(&context);
     }
 }
 
