@@ -68,8 +68,8 @@ pub trait Host {
 
     /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a
     /// job, so no user code runs in it. Of the host it calls at most
-    /// [`is_cancelled`](Self::is_cancelled), [`timer_due`](Self::timer_due) and
-    /// [`has_io`](Self::has_io), which therefore must not ask for the queue.
+    /// [`is_cancelled`](Self::is_cancelled) and [`has_io`](Self::has_io), which therefore must not
+    /// ask for the queue.
     fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
 
     /// Reads the clock.
@@ -96,9 +96,9 @@ pub trait Host {
         true
     }
 
-    /// The job has left the timers for the ready jobs: from here on its cancellation is no longer
-    /// to be told to [`Timers::note_cancelled`]. Called with the queue borrowed.
-    fn timer_due(&self, _job: &Self::Job) {}
+    /// A job that was cancelled is passed over. Returns whether it is one of the timers, whose
+    /// cancellations are told to [`Timers::note_cancelled`] also when they have become ready.
+    fn pass_over(&self, job: &Self::Job) -> bool;
 }
 
 /// Runs one turn.
@@ -120,11 +120,20 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
         let Some(job) = host.queue(|queue| queue.ready.pop()) else {
             break;
         };
-        if !host.is_cancelled(&job) {
+        if host.is_cancelled(&job) {
+            pass_over(host, &job);
+        } else {
             host.run(job)?;
         }
     }
     Ok(())
+}
+
+#[cold]
+fn pass_over<H: Host>(host: &H, job: &H::Job) {
+    if host.pass_over(job) {
+        host.queue(|queue| queue.timers.note_passed_over());
+    }
 }
 
 /// What a turn has to do before it can run jobs.
@@ -203,15 +212,10 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
             Some(Wait::Until(_) | Wait::Forever) => queue.budget.waited(now),
             None => queue.budget.observe(now),
         }
-        while let Some(job) = queue.timers.pop_due(horizon) {
-            if queue.timers.has_cancelled() && host.is_cancelled(&job) {
-                // It became ready in asyncio too, only to be passed over; its place in the queue
-                // makes sure that it is dropped where user code may run.
-                queue.timers.note_cancelled_popped();
-            }
-            host.timer_due(&job);
-            queue.ready.push(job);
-        }
+        // Cancelled ones too, as in asyncio, only to be passed over: whoever looked at each here would
+        // pay a cache miss for it, and the ready ring drops them where user code may run.
+        let ready = &mut queue.ready;
+        queue.timers.take_due(horizon, |job| ready.push(job));
         let jobs = queue.ready.len();
         queue.budget.charge_turn(jobs);
         jobs

@@ -160,6 +160,14 @@ impl Host for EventLoop {
         }
     }
 
+    fn pass_over(&self, job: &Job) -> bool {
+        match job {
+            Job::Handle(handle) => Handle::of(handle).leave_timers(),
+            Job::Sleeper(_) => true,
+            _ => false,
+        }
+    }
+
     #[inline]
     fn run(&self, job: Job) -> Result<()> {
         if self.debug.get() {

@@ -139,12 +139,17 @@ impl Handle {
         self.cancelled.get()
     }
 
-    /// Tells a timer that it has left its loop's heap.
+    /// Tells a timer whether it is in its loop's heap.
     pub fn set_scheduled(&self, scheduled: bool) {
         self.scheduled.set(scheduled);
     }
 
-    /// Whether a timer is in its loop's heap.
+    /// A cancelled timer is passed over. Returns whether the handle is one.
+    pub fn leave_timers(&self) -> bool {
+        self.scheduled.replace(false)
+    }
+
+    /// Whether a timer is in its loop's heap, or due and not yet run.
     pub fn is_scheduled(&self) -> bool {
         self.scheduled.get()
     }
