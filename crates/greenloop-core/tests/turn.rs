@@ -280,7 +280,9 @@ fn due_timers_that_are_cancelled_before_they_run_are_no_longer_counted() {
     let host = ManualHost::default();
     let (canceller, _) = Job::new(|host: &ManualHost| {
         let others = host.others.take();
-        others.iter().for_each(|other| host.cancel_timer(other));
+        for other in &others {
+            host.cancel_timer(other);
+        }
         host.record("canceller")
     });
     host.push_timer(-1.0, canceller);

@@ -16,7 +16,8 @@ use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
 use crate::interop::{
-    Object, Raised, Result, call_method, call_with_context, fetch, globals, restore_thread,
+    Object, Raised, Result, call_method, call_with_context, fetch, globals, prefetch,
+    restore_thread,
 };
 use crate::task;
 
@@ -157,6 +158,13 @@ impl Host for EventLoop {
             Job::Handle(handle) => Handle::of(handle).is_cancelled(),
             Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
             _ => false,
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, job: &Job) {
+        if let Job::Handle(handle) = job {
+            prefetch(handle);
         }
     }
 

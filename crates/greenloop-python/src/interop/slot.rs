@@ -17,6 +17,12 @@ use super::object::Object;
 #[repr(transparent)]
 pub struct Slot(Cell<*mut ffi::PyObject>);
 
+impl Default for Slot {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl Slot {
     /// An empty slot.
     pub const fn empty() -> Self {
