@@ -39,8 +39,8 @@ pub use class::{cancel, make_class};
 pub use thread_safe::make_class as make_thread_safe_class;
 pub use timer::make_class as make_timer_class;
 
-/// How many dead handles are kept: more than a burst of callbacks in one turn has.
-static SPARE: Freelist<256> = Freelist::new();
+/// How many dead handles are kept: a burst of callbacks in one turn, 96 KiB.
+static SPARE: Freelist<1024> = Freelist::new();
 
 /// The C struct of both classes.
 ///
