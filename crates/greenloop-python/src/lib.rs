@@ -47,6 +47,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ));
     }
     let globals = interop::initialise(py)?;
+    interop::find_context_layout(py)?;
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;

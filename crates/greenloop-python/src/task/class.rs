@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
-use super::{Start, Task, as_string};
+use super::{Start, Task, as_string, context_of};
 use crate::future::{
     cannot_delete, derived, ensure_base_fits, future_attributes, future_methods, iterate,
     parse_message,
@@ -106,7 +106,7 @@ fn get_coro(this: &Object) -> Result<Object> {
 }
 
 fn get_context(this: &Object) -> Result<Object> {
-    Ok(Task::of(this).context.get_or_none())
+    context_of(this)
 }
 
 fn get_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {

@@ -32,7 +32,8 @@ use pyo3::prelude::*;
 use crate::event_loop::EventLoop;
 use crate::future::{Derived, Future, PENDING, report};
 use crate::interop::{
-    Arguments, Freelist, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
+    Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, globals, is_coroutine,
+    type_error,
 };
 
 #[cfg(Py_3_14)]
@@ -63,7 +64,7 @@ fn next_number() -> u64 {
 pub struct Task {
     future: Future,
     coroutine: Slot,
-    context: Slot,
+    context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
     name: Slot,
     /// The future the task waits for.
@@ -179,12 +180,10 @@ impl Task {
             let text = start.coroutine.bound(py).repr()?;
             return Err(type_error(&format!("a coroutine was expected, got {text}")));
         }
-        let context = match start.context.filter(|context| !context.is_none()) {
-            Some(context) => checked_context(context)?,
-            // SAFETY: returns a new reference or NULL with an exception set.
-            None => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-        };
-        task.context.set(context);
+        if let Some(context) = start.context.filter(|context| !context.is_none()) {
+            check_context(context)?;
+        }
+        task.context.set(start.context)?;
         task.waiter.clear();
         task.must_cancel.set(false);
         task.cancel_requests.set(0);
@@ -249,8 +248,8 @@ impl Task {
         self.future.state() == PENDING && self.log_destroy_pending.get()
     }
 
-    const fn slots(&self) -> [&Slot; 4] {
-        [&self.coroutine, &self.context, &self.name, &self.waiter]
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.coroutine, &self.name, &self.waiter]
     }
 }
 
@@ -296,7 +295,12 @@ impl Derived for Task {
             }
         }
         // SAFETY: as above.
-        unsafe { self.future.visit(visit, arg) }
+        unsafe {
+            match self.context.visit(visit, arg) {
+                0 => self.future.visit(visit, arg),
+                stop => stop,
+            }
+        }
     }
 
     fn clear(&self) {
@@ -305,17 +309,18 @@ impl Derived for Task {
         for slot in self.slots() {
             slot.clear();
         }
+        self.context.clear();
         self.future.clear();
     }
 }
 
 /// The context a task's steps run in.
-pub fn context_of(task: &Object) -> Object {
-    Task::of(task).context.get_or_none()
+pub fn context_of(task: &Object) -> Result<Object> {
+    Task::of(task).context.get()
 }
 
 /// Refuses, from 3.15 on, what is no context; older versions find out at the first step.
-fn checked_context(context: &Object) -> Result<Object> {
+fn check_context(context: &Object) -> Result<()> {
     // SAFETY: `context` is a valid object.
     if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
         // SAFETY: the GIL is held.
@@ -325,7 +330,7 @@ fn checked_context(context: &Object) -> Result<Object> {
             "expected contextvars.Context, got {text}"
         )));
     }
-    Ok(context.clone())
+    Ok(())
 }
 
 /// `str(name)`, or the name itself if it is one.

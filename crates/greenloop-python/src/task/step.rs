@@ -26,21 +26,11 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
         Some(waiter) if exception.is_none() => failure_of(&waiter),
         _ => exception,
     };
-    let context = task.context.as_ptr();
-    // SAFETY: the job holds the task, which holds its context through the step; Enter and Exit pair.
-    let outcome = unsafe {
-        if ffi::PyContext_CheckExact(context) == 0 {
-            step_in_other_context(event_loop, this, exception.as_ref())
-        } else if ffi::PyContext_Enter(context) < 0 {
-            Err(Raised)
-        } else {
-            let outcome = advance(this, exception);
-            if ffi::PyContext_Exit(context) < 0 {
-                Err(Raised)
-            } else {
-                outcome
-            }
-        }
+    let outcome = if task.context.can_be_entered() {
+        let is_done = || task.future.state() != PENDING;
+        task.context.inside(|| advance(this, exception), is_done)
+    } else {
+        step_in_other_context(event_loop, this, exception.as_ref())
     };
     match outcome {
         Ok(()) => Ok(()),
@@ -61,7 +51,7 @@ fn step_in_other_context(
     exception: Option<&Object>,
 ) -> Result<()> {
     current::clear_published(event_loop)?;
-    let (context, step) = (context_of(this), step_function(this)?);
+    let (context, step) = (context_of(this)?, step_function(this)?);
     let arguments = [
         std::ptr::null_mut(),
         exception.map_or(std::ptr::null_mut(), Object::as_ptr),
@@ -110,19 +100,8 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
         let event_loop = Future::of(this).event_loop().get_or_none();
         let before = current::swap(&event_loop, Some(this))?;
         let outcome = registry::register(this).and_then(|()| {
-            let context = task.context.get_or_none();
-            // SAFETY: `context` is a valid object; Enter and Exit pair.
-            unsafe {
-                if ffi::PyContext_Enter(context.as_ptr()) < 0 {
-                    return Err(Raised);
-                }
-                let outcome = advance(this, None);
-                if ffi::PyContext_Exit(context.as_ptr()) < 0 {
-                    Err(Raised)
-                } else {
-                    outcome
-                }
-            }
+            let is_done = || task.future.state() != PENDING;
+            task.context.inside(|| advance(this, None), is_done)
         });
         let outcome = outcome.map_err(fetch);
         let swapped = current::swap(&event_loop, before.as_ref());
@@ -167,7 +146,7 @@ pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
         &event_loop,
         &step_function(this)?,
         exception.as_ref(),
-        &context_of(this),
+        &context_of(this)?,
     )
 }
 
@@ -325,7 +304,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     }
     awaited.set_attribute(&globals.names.blocking, &Object::boolean(false))?;
     let wakeup = wakeup_function(this)?;
-    let context = context_of(this);
+    let context = context_of(this)?;
     let arguments = [awaited.as_ptr(), wakeup.as_ptr(), context.as_ptr()];
     let keywords = Some(&globals.keywords.context);
     call_method_keywords(&globals.names.add_done_callback, &arguments, 1, keywords)?;
@@ -440,7 +419,7 @@ pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> 
         class,
         &step_function(this)?,
         arguments,
-        Some(&context_of(this)),
+        Some(&context_of(this)?),
         &event_loop,
         None,
     )
