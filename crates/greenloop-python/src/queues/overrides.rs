@@ -55,11 +55,11 @@ impl Method {
             Self::Qsize => &names.qsize,
             Self::Empty => &names.empty,
             Self::Full => &names.full,
-            Self::Put => &names.put,
-            Self::Get => &names.get,
+            Self::Put => &names.put_item,
+            Self::Get => &names.get_item,
             Self::PutNowait => &names.put_nowait,
             Self::GetNowait => &names.get_nowait,
-            Self::Init => &names.init,
+            Self::Init => &names.init_items,
         }
     }
 }
