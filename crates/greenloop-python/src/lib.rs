@@ -51,6 +51,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
+    #[cfg(Py_3_14)]
+    task::find_thread_state_places(py)?;
     let classes = &globals.classes;
     for (name, class) in [
         ("Handle", &classes.handle),

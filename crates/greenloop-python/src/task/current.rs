@@ -113,6 +113,10 @@ fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
 /// runs inside of somebody else's step.
 #[cfg(Py_3_12)]
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>> {
+    #[cfg(Py_3_14)]
+    if let Some(before) = super::thread_state::swap(event_loop, task) {
+        return Ok(before);
+    }
     // SAFETY: None is always valid.
     let task = task.map_or(unsafe { ffi::Py_None() }, Object::as_ptr);
     let old = call_function(

@@ -21,6 +21,8 @@ mod graph;
 mod refusal;
 mod registry;
 mod step;
+#[cfg(Py_3_14)]
+mod thread_state;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -44,6 +46,8 @@ pub use current::{away, clear_published, stepping};
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
 pub use step::{cancel_waiter, run_step, step_handle, wake, wakeup_function};
+#[cfg(Py_3_14)]
+pub use thread_state::find_places as find_thread_state_places;
 
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
