@@ -58,6 +58,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("Semaphore", &classes.semaphore),
+        ("BoundedSemaphore", &classes.bounded_semaphore),
+        ("Condition", &classes.condition),
+        ("Barrier", &classes.barrier),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -94,7 +98,15 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.waiters, sync::make_waiters_class())?;
+    make(&classes.semaphore, sync::make_semaphore_class())?;
+    make(
+        &classes.bounded_semaphore,
+        sync::make_bounded_semaphore_class(&classes.semaphore.object()),
+    )?;
+    make(&classes.condition, sync::make_condition_class())?;
+    make(&classes.barrier, sync::make_barrier_class())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -97,6 +97,8 @@ pub struct Awaitable {
     /// The native task, or the future of a foreign wait, that is to go on. Owned by the line while the
     /// awaitable stands in one.
     waiter: Slot,
+    /// What an operation of several steps keeps from one to another.
+    kept: Slot,
     /// The message of a cancellation.
     message: Slot,
     /// The loop of the native task that the wait began in.
@@ -144,6 +146,17 @@ impl Awaitable {
         Ok(object)
     }
 
+    /// An awaitable that stands in a line for a future that somebody puts there by hand.
+    pub fn guest(future: &Object) -> Result<Object> {
+        let object = Self::create(&NOTHING, future, None)?;
+        let awaitable = Self::of(&object);
+        awaitable.owner.clear();
+        awaitable.waiter.set(future.clone());
+        awaitable.foreign.set(true);
+        awaitable.stage.set(Stage::Finished);
+        Ok(object)
+    }
+
     /// The struct behind an awaitable.
     #[inline]
     pub fn of(object: &Object) -> &Self {
@@ -168,6 +181,12 @@ impl Awaitable {
     #[inline]
     pub fn value(&self) -> &Slot {
         &self.value
+    }
+
+    /// What an operation of several steps keeps from one to another.
+    #[inline]
+    pub fn kept(&self) -> &Slot {
+        &self.kept
     }
 
     /// Which step of an operation of several is next.
@@ -394,11 +413,12 @@ impl Awaitable {
         }
     }
 
-    const fn slots(&self) -> [&Slot; 5] {
+    const fn slots(&self) -> [&Slot; 6] {
         [
             &self.waiter,
             &self.owner,
             &self.value,
+            &self.kept,
             &self.message,
             &self.event_loop,
         ]
@@ -524,7 +544,7 @@ impl LoopBound {
     }
 
     /// The running loop, bound to. Without one it is None, which nobody can wait on.
-    fn running_loop(&self, owner: &Object) -> Result<Object> {
+    pub fn running_loop(&self, owner: &Object) -> Result<Object> {
         let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
         if self.event_loop.is_empty() && !running.is_none() {
             self.event_loop.set(running.clone());

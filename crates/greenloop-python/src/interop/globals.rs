@@ -24,6 +24,7 @@ macro_rules! names {
 }
 
 names! {
+    acquire = "acquire",
     add_done_callback = "add_done_callback",
     args = "args",
     blocking = "_asyncio_future_blocking",
@@ -50,15 +51,25 @@ names! {
     handle = "handle",
     is_running = "is_running",
     limit = "limit",
+    lock = "lock",
+    locked = "locked",
     loop_ = "loop",
     loop_attribute = "_loop",
     message = "message",
     msg = "msg",
+    n = "n",
     name = "name",
+    notify = "notify",
+    notify_all = "notify_all",
+    notify_privately = "_notify",
+    parties = "parties",
+    predicate = "predicate",
+    release = "release",
     remove_done_callback = "remove_done_callback",
     result = "result",
     run = "_run",
     run_in_context = "run",
+    set_exception = "set_exception",
     set_result = "set_result",
     source_traceback = "source_traceback",
     task = "task",
@@ -66,6 +77,7 @@ names! {
     time = "time",
     timer_handle_cancelled = "_timer_handle_cancelled",
     value = "value",
+    wait = "wait",
     when = "when",
 }
 
@@ -112,6 +124,10 @@ imports! {
     swap_current_task = "_asyncio"."_swap_current_task",
     future = "_asyncio"."Future",
     task = "_asyncio"."Task",
+    semaphore = "asyncio.locks"."Semaphore",
+    barrier = "asyncio.locks"."Barrier",
+    barrier_state = "asyncio.locks"."_BarrierState",
+    broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -138,6 +154,11 @@ pub struct Classes {
     pub future_iterator: ClassCell,
     pub notifier: ClassCell,
     pub task: ClassCell,
+    pub waiters: ClassCell,
+    pub semaphore: ClassCell,
+    pub bounded_semaphore: ClassCell,
+    pub condition: ClassCell,
+    pub barrier: ClassCell,
 }
 
 impl Classes {
