@@ -68,6 +68,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("PriorityQueue", &classes.priority_queue),
         ("_GatheringFuture", &classes.gathering_future),
         ("_AsCompletedIterator", &classes.as_completed_iterator),
+        ("Semaphore", &classes.semaphore),
+        ("BoundedSemaphore", &classes.bounded_semaphore),
+        ("Condition", &classes.condition),
+        ("Barrier", &classes.barrier),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -108,7 +112,6 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
     make(&classes.lock, sync::make_lock_class())?;
-    make(&classes.queue_waiters, queues::make_waiters_class())?;
     make(&classes.queue, queues::make_class())?;
     let queue = classes.queue.object();
     make(&classes.lifo_queue, queues::make_lifo_class(&queue))?;
@@ -122,6 +125,14 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.as_completed_iterator,
         combinators::make_as_completed_class(),
     )?;
+    make(&classes.waiters, sync::make_waiters_class())?;
+    make(&classes.semaphore, sync::make_semaphore_class())?;
+    make(
+        &classes.bounded_semaphore,
+        sync::make_bounded_semaphore_class(&classes.semaphore.object()),
+    )?;
+    make(&classes.condition, sync::make_condition_class())?;
+    make(&classes.barrier, sync::make_barrier_class())?;
     Ok(())
 }
 

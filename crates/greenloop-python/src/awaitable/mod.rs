@@ -100,6 +100,8 @@ pub struct Awaitable {
     /// The native task, or the future of a foreign wait, that is to go on. Owned by the line while the
     /// awaitable stands in one.
     waiter: Slot,
+    /// What an operation of several steps keeps from one to another.
+    kept: Slot,
     /// The message of a cancellation.
     message: Slot,
     /// The loop of the native task that the wait began in.
@@ -148,20 +150,15 @@ impl Awaitable {
         Ok(object)
     }
 
-    /// A stand-in for a future that somebody puts into a line himself. It is awaited by nobody.
+    /// An awaitable that stands in a line for a future that somebody puts there by hand.
     pub fn guest(future: &Object) -> Result<Object> {
-        let guest = Self::create(&NOTHING, future, None)?;
-        let awaitable = Self::of(&guest);
-        awaitable.stage.set(Stage::Finished);
-        awaitable.foreign.set(true);
+        let object = Self::create(&NOTHING, future, None)?;
+        let awaitable = Self::of(&object);
+        awaitable.owner.clear();
         awaitable.waiter.set(future.clone());
-        Self::track(&guest);
-        Ok(guest)
-    }
-
-    /// Whether the awaitable stands in a line.
-    pub fn is_in_line(&self) -> bool {
-        self.place.is_linked()
+        awaitable.foreign.set(true);
+        awaitable.stage.set(Stage::Finished);
+        Ok(object)
     }
 
     /// The struct behind an awaitable.
@@ -194,6 +191,12 @@ impl Awaitable {
     #[inline]
     pub fn value(&self) -> &Slot {
         &self.value
+    }
+
+    /// What an operation of several steps keeps from one to another.
+    #[inline]
+    pub fn kept(&self) -> &Slot {
+        &self.kept
     }
 
     /// Which step of an operation of several is next.
@@ -431,11 +434,12 @@ impl Awaitable {
         }
     }
 
-    const fn slots(&self) -> [&Slot; 5] {
+    const fn slots(&self) -> [&Slot; 6] {
         [
             &self.waiter,
             &self.owner,
             &self.value,
+            &self.kept,
             &self.message,
             &self.event_loop,
         ]

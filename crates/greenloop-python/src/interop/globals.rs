@@ -24,6 +24,7 @@ macro_rules! names {
 }
 
 names! {
+    acquire = "acquire",
     add_done_callback = "add_done_callback",
     append = "append",
     arg = "arg",
@@ -71,18 +72,27 @@ names! {
     item = "item",
     limit = "limit",
     log_destroy_pending = "_log_destroy_pending",
+    lock = "lock",
+    locked = "locked",
     loop_ = "loop",
     loop_attribute = "_loop",
     make_cancelled_error = "_make_cancelled_error",
     maxsize = "maxsize",
     message = "message",
     msg = "msg",
+    n = "n",
     name = "name",
     pop = "pop",
     popleft = "popleft",
     put_item = "_put",
     put_nowait = "put_nowait",
     qsize = "qsize",
+    notify = "notify",
+    notify_all = "notify_all",
+    notify_privately = "_notify",
+    parties = "parties",
+    predicate = "predicate",
+    release = "release",
     remove_done_callback = "remove_done_callback",
     result = "result",
     return_exceptions = "return_exceptions",
@@ -98,6 +108,7 @@ names! {
     timeout = "timeout",
     timer_handle_cancelled = "_timer_handle_cancelled",
     value = "value",
+    wait = "wait",
     when = "when",
 }
 
@@ -162,6 +173,10 @@ imports! {
     add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
     #[cfg(Py_3_14)]
     discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
+    semaphore = "asyncio.locks"."Semaphore",
+    barrier = "asyncio.locks"."Barrier",
+    barrier_state = "asyncio.locks"."_BarrierState",
+    broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -191,10 +206,14 @@ pub struct Classes {
     pub queue: ClassCell,
     pub lifo_queue: ClassCell,
     pub priority_queue: ClassCell,
-    pub queue_waiters: ClassCell,
     pub gathering_future: ClassCell,
     pub wait_state: ClassCell,
     pub as_completed_iterator: ClassCell,
+    pub waiters: ClassCell,
+    pub semaphore: ClassCell,
+    pub bounded_semaphore: ClassCell,
+    pub condition: ClassCell,
+    pub barrier: ClassCell,
 }
 
 impl Classes {

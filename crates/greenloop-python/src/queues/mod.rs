@@ -11,7 +11,6 @@ mod items;
 mod maxsize;
 mod overrides;
 mod queue;
-mod waiters;
 mod waiting;
 
 use pyo3::prelude::*;
@@ -19,7 +18,6 @@ use pyo3::prelude::*;
 use crate::interop::{Object, Raised};
 
 pub use class::{make_class, make_lifo_class, make_priority_class};
-pub use waiters::make_class as make_waiters_class;
 
 /// The `AttributeError` of an instance whose `__init__` has not run, or that lost an attribute.
 #[cold]

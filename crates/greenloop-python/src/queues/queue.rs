@@ -11,14 +11,13 @@ use super::items::Items;
 use super::maxsize::Maxsize;
 use super::no_attribute;
 use super::overrides::{Method, Overrides};
-use super::waiters::Waiters;
-use crate::awaitable::LoopBound;
+use crate::awaitable::{Line, LoopBound};
 use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, globals};
-use crate::sync::Event;
+use crate::sync::event_of;
 
 pub struct Queue {
     pub bound: LoopBound,
-    pub logic: sync::Queue<Waiters>,
+    pub logic: sync::Queue<Line>,
     pub items: Items,
     pub maxsize: Maxsize,
     /// The event `_finished`: set when all items are done. Empty before `__init__`.
@@ -29,7 +28,10 @@ impl Held for Queue {
     fn new() -> Self {
         Self {
             bound: LoopBound::new(),
-            logic: sync::Queue::new(Waiters::new(), Waiters::new()),
+            logic: sync::Queue::new(
+                Line::waking_with(Object::none),
+                Line::waking_with(Object::none),
+            ),
             items: Items::new(),
             maxsize: Maxsize::new(),
             finished: Slot::empty(),
@@ -103,7 +105,7 @@ impl<'a> Face<'a> {
     #[inline]
     pub fn put_nowait(&self, item: Object) -> Result<()> {
         let finished = self.finished()?;
-        let event = &Event::of(&finished).event;
+        let event = &event_of(&finished).state;
         self.queue
             .logic
             .put_nowait(self, event, item)?

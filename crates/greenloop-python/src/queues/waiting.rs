@@ -8,7 +8,7 @@ use super::overrides::Method;
 use super::queue::{Face, refused};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::{Arguments, Object, Raised, Result, call_method, fetch, globals, restore};
-use crate::sync::Event;
+use crate::sync::event_of;
 use greenloop_core::sync::Refusal;
 
 pub fn put(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -120,12 +120,12 @@ static JOIN: Operation = Operation {
             return ready(Object::none());
         }
         let finished = face.finished()?;
-        let event = Event::of(&finished);
-        if event.event.is_set() {
+        let event = event_of(&finished);
+        if event.state.is_set() {
             return ready(Object::none());
         }
         Awaitable::prepare(this, &event.bound, &finished)?;
-        event.event.waiters.push(this);
+        event.state.waiters.push(this);
         awaitable.value().set(finished);
         Ok(Progress::Blocked)
     },
@@ -142,6 +142,6 @@ static JOIN: Operation = Operation {
 fn leave_finished(this: &Object) {
     let finished = Awaitable::of(this).value().get_or_none();
     if !finished.is_none() {
-        Event::of(&finished).event.leave(this);
+        event_of(&finished).state.leave(this);
     }
 }
