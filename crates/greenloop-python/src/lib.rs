@@ -6,6 +6,7 @@
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`] and [`sync`]: what a task waits for;
+//! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -26,6 +27,7 @@ mod event_loop;
 mod future;
 mod handle;
 mod interop;
+mod scopes;
 mod sync;
 mod task;
 
@@ -58,12 +60,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("Timeout", &classes.timeout),
+        ("TaskGroup", &classes.task_group),
     ] {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
+    scopes::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     module.delattr("__all__")
@@ -94,7 +99,11 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.alarm, scopes::make_alarm_class())?;
+    make(&classes.gate, scopes::make_gate_class())?;
+    make(&classes.timeout, scopes::make_timeout_class())?;
+    make(&classes.task_group, scopes::make_task_group_class())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

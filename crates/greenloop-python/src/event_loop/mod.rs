@@ -24,6 +24,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
+use crate::scopes::Alarm;
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
@@ -64,6 +65,8 @@ pub struct EventLoop {
     task_factory: Slot,
     /// Set if the task factory is asyncio's or our `eager_task_factory`, which needs no call.
     eager_tasks: Cell<bool>,
+    /// Set when `create_task` was overridden.
+    own_create_task: Cell<bool>,
     /// In debug mode the handle that runs now.
     current_handle: Slot,
     /// The loop itself while it runs, which its turns need for what only Python can answer.
@@ -106,6 +109,7 @@ impl EventLoop {
             published: Slot::empty(),
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
+            own_create_task: Cell::new(false),
             current_handle: Slot::empty(),
             this: Slot::empty(),
         };
@@ -176,6 +180,12 @@ impl EventLoop {
         let (ready, timers) = self
             .queue
             .with(|queue| (queue.ready.take(), queue.timers.take()));
+        for job in ready.iter().chain(&timers) {
+            if let Job::Alarm(alarm) = job {
+                // Nobody would show its target to the garbage collector any more.
+                Alarm::of(alarm).silence(None);
+            }
+        }
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
         drop((self.published.take(), self.task_factory.take()));

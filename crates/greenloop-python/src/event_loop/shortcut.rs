@@ -21,6 +21,9 @@ const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"
 /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
 const TIME: &str = "time";
 
+/// The method for which [`EventLoop::create_native_task`] stands.
+const CREATE_TASK: &str = "create_task";
+
 /// The public class whose methods are the ones the short cuts stand for.
 static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
 
@@ -59,6 +62,7 @@ impl EventLoop {
             }
         }
         self.own_time.set(differs(TIME)?);
+        self.own_create_task.set(differs(CREATE_TASK)?);
         self.update_fast();
         Ok(())
     }
@@ -69,6 +73,8 @@ impl EventLoop {
             self.update_fast();
         } else if name == TIME {
             self.own_time.set(true);
+        } else if name == CREATE_TASK {
+            self.own_create_task.set(true);
         }
     }
 }
