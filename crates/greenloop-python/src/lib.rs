@@ -6,6 +6,7 @@
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`] and [`sync`]: what a task waits for; [`combinators`]: several things at once;
+//! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -28,6 +29,7 @@ mod future;
 mod handle;
 mod interop;
 mod queues;
+mod scopes;
 mod sync;
 mod task;
 
@@ -72,6 +74,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("BoundedSemaphore", &classes.bounded_semaphore),
         ("Condition", &classes.condition),
         ("Barrier", &classes.barrier),
+        ("Timeout", &classes.timeout),
+        ("TaskGroup", &classes.task_group),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -79,6 +83,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;
+    scopes::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
@@ -133,6 +138,10 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     )?;
     make(&classes.condition, sync::make_condition_class())?;
     make(&classes.barrier, sync::make_barrier_class())?;
+    make(&classes.alarm, scopes::make_alarm_class())?;
+    make(&classes.gate, scopes::make_gate_class())?;
+    make(&classes.timeout, scopes::make_timeout_class())?;
+    make(&classes.task_group, scopes::make_task_group_class())?;
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::ffi;
-use pyo3::types::PyAnyMethods as _;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
 
 use super::error::{Raised, Result};
 use super::object::Object;
@@ -356,4 +357,25 @@ impl ClassBuilder {
         }
         Ok(class)
     }
+}
+
+/// Adds functions to a module. A module function's receiver is the module.
+pub fn add_to_module(
+    module: &Bound<'_, PyModule>,
+    functions: Vec<ffi::PyMethodDef>,
+) -> PyResult<()> {
+    for function in functions.leak() {
+        // SAFETY: the definition lives for ever.
+        let object = unsafe {
+            Object::from_returned(ffi::PyCFunction_NewEx(
+                function,
+                module.as_ptr(),
+                ptr::null_mut(),
+            ))?
+        };
+        // SAFETY: the name ends with a NUL and lives for ever.
+        let name = unsafe { CStr::from_ptr(function.ml_name) };
+        module.add(name.to_string_lossy().as_ref(), object.bound(module.py()))?;
+    }
+    Ok(())
 }
