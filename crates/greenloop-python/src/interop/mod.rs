@@ -35,7 +35,7 @@ pub use error::{
     Raised, Result, fetch, is_cancellation, matches, raise, raise_object, report_unraisable,
     restore,
 };
-pub use freelist::Freelist;
+pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
 pub use instance::{Held, Instance, class_of};
