@@ -24,6 +24,7 @@ _refuse_unsupported_interpreter()
 from greenloop._native import Future, Handle, Task, TimerHandle
 from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
+from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
 
 if sys.version_info >= (3, 12):
@@ -41,6 +42,8 @@ __all__ = [
 __all__ += [name for name in _asyncio.__all__ if name not in __all__]
 
 if not _TYPE_CHECKING:
+    # Queues, locks, timeouts and so on, in asyncio's place.
+    globals().update(_PRIMITIVES)
 
     def __getattr__(name: str) -> _Any:
         # Names that asyncio has without declaring them public, deprecated ones which it makes up on

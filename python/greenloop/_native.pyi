@@ -6,24 +6,36 @@ since libraries, debuggers and asyncio itself read them, and a few with which th
 event loop (`greenloop.event_loop`) drives the native one.
 
 What asyncio's classes declare is inherited here and not repeated, so that it is always what the
-running Python has. The handles alone are no subclasses of asyncio's at run time: they have all of
-their methods and attributes, and `isinstance` holds because their `__class__` says so.
+running Python has. At run time only `Future` and `Task` are subclasses of asyncio's. The handles
+and the primitives have all of the methods and attributes, and for handles `isinstance` holds
+because their `__class__` says so.
 """
 
 import asyncio
 import sys
 from asyncio import _CoroutineLike
+from asyncio import as_completed as as_completed
+from asyncio import ensure_future as ensure_future
+from asyncio import gather as gather
+from asyncio import shield as shield
+from asyncio import sleep as sleep
+from asyncio import timeout as timeout
+from asyncio import timeout_at as timeout_at
+from asyncio import wait as wait
+from asyncio import wait_for as wait_for
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from traceback import StackSummary
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Generic, TypeVar, TypeVarTuple, type_check_only
 
-from _typeshed import FileDescriptorLike
+from _typeshed import FileDescriptorLike, SupportsRichComparison
 from typing_extensions import disjoint_base
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Ts = TypeVarTuple("_Ts")
+_Comparable = TypeVar("_Comparable", bound=SupportsRichComparison)
 
 @disjoint_base
 class EventLoop:
@@ -239,3 +251,56 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
+
+# Queues.
+
+@disjoint_base
+class Queue(asyncio.Queue[_T]):
+    """A queue of any or a limited length; see `asyncio.Queue`."""
+
+class LifoQueue(Queue[_T], asyncio.LifoQueue[_T]):
+    """A queue that gives the newest item first; see `asyncio.LifoQueue`."""
+
+class PriorityQueue(Queue[_Comparable], asyncio.PriorityQueue[_Comparable]):
+    """A queue that gives the smallest item first; see `asyncio.PriorityQueue`."""
+
+# Synchronisation.
+
+@disjoint_base
+class Event(asyncio.Event):
+    """A flag that tasks wait for; see `asyncio.Event`."""
+
+@disjoint_base
+class Lock(asyncio.Lock):
+    """A lock for tasks, handed on in the order of asking; see `asyncio.Lock`."""
+
+@disjoint_base
+class Semaphore(asyncio.Semaphore):
+    """A number of permits that tasks take and give back; see `asyncio.Semaphore`."""
+
+class BoundedSemaphore(Semaphore, asyncio.BoundedSemaphore):
+    """A semaphore that refuses to be given more than was taken; see `asyncio.BoundedSemaphore`."""
+
+@disjoint_base
+class Condition(asyncio.Condition):
+    """A lock whose holder can wait to be notified; see `asyncio.Condition`."""
+
+@disjoint_base
+class Barrier(asyncio.Barrier):
+    """A point that a number of tasks pass together; see `asyncio.Barrier`."""
+
+# Scopes. `timeout`, `timeout_at` and what combines awaitables have the types of asyncio's own.
+
+@disjoint_base
+class Timeout(asyncio.Timeout):  # type: ignore[misc]  # typeshed marks it final.
+    """A limit for what stands inside of `async with`; see `asyncio.Timeout`."""
+
+@disjoint_base
+class TaskGroup(asyncio.TaskGroup):
+    """Tasks that are awaited together at the end of `async with`; see `asyncio.TaskGroup`."""
+
+# Functions.
+
+if sys.version_info >= (3, 12):
+    def _enter_natively(function: FunctionType, builtin: BuiltinFunctionType) -> None:
+        """Let calls of a Python function go to a built-in one."""

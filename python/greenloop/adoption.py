@@ -8,35 +8,40 @@ keeps what it took: install first, import the program afterwards.
 
 import asyncio
 import asyncio.events
-import asyncio.futures
 import asyncio.tasks
 import asyncio.unix_events
 import sys
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, NamedTuple
 
-from greenloop._native import Future, Handle, Task, TimerHandle
+from greenloop import _native
 from greenloop.event_loop import EventLoop
+from greenloop.primitives import PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
 
-if sys.version_info >= (3, 14):
-    from greenloop._native import ThreadSafeHandle
+# What is replaced wherever asyncio has it.
+_REPLACING: dict[str, Any] = dict(PRIMITIVES)
+if sys.version_info >= (3, 12):
+    eager_task_factory = asyncio.create_eager_task_factory(_native.Task)
+    # A loop of ours makes what these would make without calling them.
+    EAGER_TASK_FACTORIES: list[Any] = [asyncio.eager_task_factory, eager_task_factory]
+    _REPLACING["eager_task_factory"] = eager_task_factory
+if sys.version_info >= (3, 13):
+    _REPLACING["EventLoop"] = EventLoop
 
+# asyncio.run, Runner and new_event_loop are not replaced: all three ask the policy for the loop,
+# and so does everything that was imported from asyncio before.
 _NATIVE: dict[str, Any] = {
-    "Future": Future,
-    "Handle": Handle,
+    **_REPLACING,
     "Runner": Runner,
-    "Task": Task,
-    "TimerHandle": TimerHandle,
     "new_event_loop": new_event_loop,
     "run": run,
 }
-if sys.version_info >= (3, 12):
-    eager_task_factory = asyncio.create_eager_task_factory(Task)
-    # A loop of ours makes what these would make without calling them.
-    EAGER_TASK_FACTORIES: list[Any] = [asyncio.eager_task_factory, eager_task_factory]
-    _NATIVE["eager_task_factory"] = eager_task_factory
-if sys.version_info >= (3, 13):
-    _NATIVE["EventLoop"] = EventLoop
+
+# What stood in asyncio when Greenloop was imported. A name that somebody has replaced in one of
+# asyncio's modules since is still asyncio's own in the others.
+_ORIGINALS: dict[str, Any] = {name: getattr(asyncio, name) for name in _REPLACING}
 
 
 def native_names() -> frozenset[str]:
@@ -48,14 +53,16 @@ def native_names() -> frozenset[str]:
 
 
 def install() -> None:
-    """Replace asyncio's classes and its default event loop by Greenloop's, for the whole process.
+    """Replace asyncio's classes, functions and default event loop by Greenloop's, process-wide.
 
-    Installing twice does the same as installing once. Objects made before stay what they are.
+    Installing twice does the same as installing once. Objects made before stay what they are, and
+    so do classes that were derived from asyncio's before.
     """
     if _installed:
         return
-    for owner, name, ours in _replacements():
-        _installed.append(_Replaced(owner, name, getattr(owner, name), ours))
+    # Listed first, since replacing changes what is looked for.
+    for owner, name, ours in list(_replacements()):
+        _installed.append(_Replaced(owner, name, vars(owner)[name], ours))
         setattr(owner, name, ours)
 
 
@@ -64,10 +71,16 @@ def uninstall() -> None:
 
     A name that somebody else has replaced since then stays theirs.
     """
+    originals = {name: original for owner, name, original, _ in _installed if owner is asyncio}
     while _installed:
         replaced = _installed.pop()
         if getattr(replaced.owner, replaced.name) is replaced.ours:
             setattr(replaced.owner, replaced.name, replaced.original)
+    # A module of asyncio's that was imported in the meantime has taken what it found.
+    for module in _modules_of_asyncio():
+        for name, original in originals.items():
+            if vars(module).get(name) is _REPLACING[name]:
+                setattr(module, name, original)
 
 
 def installed_names() -> tuple[str, ...]:
@@ -86,39 +99,34 @@ class _Replaced(NamedTuple):
 _installed: list[_Replaced] = []
 
 
-def _replacements() -> list[tuple[Any, str, Any]]:
-    """List what is to be replaced: the owner (a module or a class), the name there, our object."""
-    replacements: list[tuple[Any, str, Any]] = [
-        (asyncio, "Future", Future),
-        (asyncio.futures, "Future", Future),
-        (asyncio, "Task", Task),
-        (asyncio.tasks, "Task", Task),
-        (asyncio, "Handle", Handle),
-        (asyncio.events, "Handle", Handle),
-        (asyncio, "TimerHandle", TimerHandle),
-        (asyncio.events, "TimerHandle", TimerHandle),
-        # asyncio.run, Runner and new_event_loop stay as they are: all three ask the policy for the
-        # loop, and so does everything that was imported from asyncio before.
-        (_default_policy_class(), "_loop_factory", EventLoop),
-    ]
-    if sys.version_info >= (3, 12):
-        replacements += [
-            (asyncio, "eager_task_factory", eager_task_factory),
-            (asyncio.tasks, "eager_task_factory", eager_task_factory),
-        ]
-    if sys.version_info >= (3, 13):
-        replacements += [
-            (asyncio, "EventLoop", EventLoop),
-            (asyncio.unix_events, "EventLoop", EventLoop),
-        ]
+def _replacements() -> Iterator[tuple[Any, str, Any]]:
+    """Give what is to be replaced: the owner (a module or a class), the name there, our object."""
+    for name, ours in _REPLACING.items():
+        asyncios = (_ORIGINALS[name], getattr(asyncio, name))
+        for module in _modules_of_asyncio():
+            there = vars(module).get(name)
+            # Only under its own name: what is called `_CTask` or `SelectorEventLoop` is asyncio's
+            # and says so, though it is the same object.
+            if any(there is one for one in asyncios):
+                yield module, name, ours
     if sys.version_info >= (3, 14):
-        replacements.append((asyncio.events, "_ThreadSafeHandle", ThreadSafeHandle))
+        yield asyncio.events, "_ThreadSafeHandle", _native.ThreadSafeHandle
+    yield _default_policy_class(), "_loop_factory", EventLoop
     # A policy that another library has set would keep that library's loop the default. The stock
     # policy, if one is in use, is kept: it knows the current loop and the child watcher.
     policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
     if policy is not None and type(policy) is not _default_policy_class():
-        replacements.append((asyncio.events, "_event_loop_policy", _default_policy_class()()))
-    return replacements
+        yield asyncio.events, "_event_loop_policy", _default_policy_class()()
+
+
+def _modules_of_asyncio() -> list[ModuleType]:
+    """List asyncio and those of its modules that are loaded, which take names from each other."""
+    return [
+        module
+        for name, module in sorted(sys.modules.items())
+        if name == "asyncio" or name.startswith("asyncio.")
+        if isinstance(module, ModuleType)
+    ]
 
 
 def _default_policy_class() -> Any:

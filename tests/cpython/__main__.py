@@ -76,12 +76,10 @@ def judge(
 
 
 def _unreached(outcome: runner.Outcome) -> list[str]:
-    """Modules in which no test constructs any of the replaced classes: the swap misses them."""
+    """Modules in which no test uses anything that is replaced: the swap misses them."""
     modules = {result.module for result in outcome.results}
     reached = {result.module for result in outcome.results if result.constructed}
-    return [
-        f"{module}: no test reaches the replaced classes" for module in sorted(modules - reached)
-    ]
+    return [f"{module}: no test reaches what is replaced" for module in sorted(modules - reached)]
 
 
 def _record(options: runner.Options, outcome: runner.Outcome, faults: list[str]) -> None:

@@ -1,12 +1,14 @@
-"""What can be put in asyncio's place: a loop, a Task, a Future and the handles of one library.
+"""What can be put in asyncio's place: a loop, Task, Future, handles and primitives of one library.
 
 This is the only file of the suite that knows Greenloop's names.
 """
 
 import asyncio
+import functools
 import importlib
 from asyncio import base_events, events, futures, tasks
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 GREENLOOP = "greenloop"
@@ -26,7 +28,9 @@ class Implementation:
     future: type
     handle: type
     timer_handle: type
-    # How often each kind was constructed in this process; only the census counts.
+    # The queues, locks, combinators and scopes that stand in for asyncio's, by asyncio's names.
+    primitives: dict[str, object] = field(default_factory=dict)
+    # How often each was made or called in this process; only the census counts.
     constructed: Counter = field(default_factory=Counter)
 
 
@@ -60,7 +64,17 @@ def _greenloop() -> Implementation:
         future=greenloop.Future,
         handle=greenloop.Handle,
         timer_handle=greenloop.TimerHandle,
+        primitives={name: getattr(greenloop, name) for name in _primitive_names()},
     )
+
+
+def _primitive_names() -> list[str]:
+    """The public names of asyncio's that are ours, but for the classes of the scheduler."""
+    import greenloop
+
+    scheduler = {"EventLoop", "Future", "Handle", "Task", "TimerHandle", "eager_task_factory"}
+    starters = {"Runner", "new_event_loop", "run"}
+    return sorted(greenloop.native_names() - scheduler - starters)
 
 
 def _standard(name: str, event_loop: type, bare_event_loop: type) -> Implementation:
@@ -76,7 +90,7 @@ def _standard(name: str, event_loop: type, bare_event_loop: type) -> Implementat
 
 
 def _census() -> Implementation:
-    """asyncio's own classes, subclassed to count their construction.
+    """asyncio's own classes, subclassed to count their construction, and functions, to count calls.
 
     Run through the same places as Greenloop, they show which tests reach those places at all.
     """
@@ -97,8 +111,21 @@ def _census() -> Implementation:
         methods = {"__new__": __new__}
         if hasattr(base, "__class_getitem__"):
             methods["__class_getitem__"] = classmethod(__class_getitem__)
-        # The name of the base is kept because tests compare the text of repr().
-        return type(base.__name__, (base,), methods)
+        # The names of the base are kept because tests compare the text of repr().
+        names = {"__module__": base.__module__, "__qualname__": base.__qualname__}
+        return type(base.__name__, (base,), methods | names)
+
+    def counted_function(name: str, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            constructed[name] += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    def counted_primitive(name: str) -> object:
+        primitive = getattr(asyncio, name)
+        return (counted if isinstance(primitive, type) else counted_function)(name, primitive)
 
     return Implementation(
         name=CENSUS,
@@ -108,5 +135,6 @@ def _census() -> Implementation:
         future=counted("future", futures._CFuture),
         handle=counted("handle", events.Handle),
         timer_handle=counted("handle", events.TimerHandle),
+        primitives={name: counted_primitive(name) for name in _primitive_names()},
         constructed=constructed,
     )

@@ -1,7 +1,7 @@
 """The expected results in results/, and the comparison of a run with them.
 
 `results/3.13.json` is what Greenloop reaches on CPython 3.13: whoever is not named there passes.
-`results/reach/3.13.json` is the census: the tests that construct none of the replaced classes.
+`results/reach/3.13.json` is the census: the tests that use nothing of what is replaced.
 Both change only through `--record`, so that a difference shows in review.
 """
 
@@ -34,7 +34,7 @@ class Result:
     # The traceback of a failure, or the reason why the test was not run.
     detail: str = ""
     seconds: float = 0.0
-    # The census only: kinds of classes and how many of each were constructed.
+    # The census only: kinds of classes and functions, and how often each was made or called.
     constructed: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -67,7 +67,7 @@ class Result:
 
 
 def read_reach(version: str) -> frozenset[str]:
-    """The tests that the census found to construct none of the replaced classes."""
+    """The tests that the census found to use nothing of what is replaced."""
     path = FOLDER / "reach" / f"{version}.json"
     if not path.exists():
         raise SystemExit(
@@ -77,7 +77,7 @@ def read_reach(version: str) -> frozenset[str]:
 
 
 def write_reach(version: str, results: Iterable[Result]) -> Path:
-    """Records the census. A test that failed in it may have been kept from constructing."""
+    """Records the census. A test that failed in it may have been kept from using it."""
     results = list(results)
     constructed: dict[str, Counter[str]] = {}
     for result in results:

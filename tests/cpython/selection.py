@@ -16,7 +16,7 @@ from . import implementation, record
 FILE = Path(__file__).with_name("exclusions.toml")
 CATEGORIES = ("private", "network")
 
-# Run although they construct nothing of ours: they call asyncio's registry of tasks, in which our
+# Run although they use nothing of ours: they call asyncio's registry of tasks, in which our
 # tasks are entered as well.
 SHARED_STATE = ("test_tasks.CIntrospectionTests.*", "test_tasks.PyIntrospectionTests.*")
 
@@ -84,7 +84,7 @@ class Selection:
         """An outcome with its reason for a test that is not to be run, else None."""
         shared = any(fnmatchcase(name, pattern) for pattern in SHARED_STATE)
         if name in self._out_of_reach and not shared:
-            return "out_of_reach", "constructs neither a loop nor a Task, Future or Handle"
+            return "out_of_reach", "uses none of the replaced classes and functions"
         for exclusion in self._exclusions:
             if exclusion.applies_to(name, self._version):
                 return exclusion.category, exclusion.reason

@@ -1,4 +1,4 @@
-"""Puts an implementation where the test modules will find asyncio's loop, Task and Future.
+"""Puts an implementation where the test modules will find what is asyncio's.
 
 It happens in the worker's process, in two steps: `put_in_place` before a test module is
 imported, because test classes fetch `tasks._CTask` and its like while they are being defined;
@@ -12,7 +12,7 @@ the foreign Task and Future that we must work with.
 
 import asyncio
 import sys
-import unittest
+import unittest.async_case
 from asyncio import base_events, futures, tasks, unix_events
 from types import ModuleType
 
@@ -26,6 +26,7 @@ _ORIGINALS = {
     "Future": futures._CFuture,
     "SelectorEventLoop": unix_events._UnixSelectorEventLoop,
 }
+_PUBLIC = {name: getattr(asyncio, name) for name in dir(asyncio) if not name.startswith("_")}
 
 # The standard library's own definition of its loop. Nobody but the line that defines it and the
 # aliases, which are replaced, goes through this name.
@@ -75,30 +76,35 @@ def put_in_place(implementation: Implementation) -> None:
         factory = tasks.create_eager_task_factory(implementation.task)
         asyncio.eager_task_factory = tasks.eager_task_factory = factory
 
+    # The modules of asyncio's take primitives from each other. An implementation that installs
+    # itself has been here before.
+    for module in _modules_of_asyncio():
+        for name, primitive in implementation.primitives.items():
+            if vars(module).get(name) is _PUBLIC[name]:
+                setattr(module, name, primitive)
+
 
 def adapt(module: ModuleType, implementation: Implementation) -> None:
     """Replaces what an imported test module has bound by itself."""
-    if getattr(module, "base_events", None) is base_events:
+    if hasattr(module, "BaseEventLoopTests"):
         module.base_events = _Overlay(base_events, BaseEventLoop=implementation.bare_event_loop)
-    if hasattr(module, "EventLoopTestsMixin"):
+    if hasattr(module, "SelectEventLoopTests"):
         _replace_selector_classes(module, implementation)
 
 
 def leftovers(module: ModuleType, implementation: Implementation) -> list[str]:
     """Places where a test could still find a class of asyncio's that should be replaced."""
-    replaced = {
-        original: kind
-        for kind, original in _ORIGINALS.items()
-        if original not in (implementation.task, implementation.future, implementation.event_loop)
+    ours = (implementation.task, implementation.future, implementation.event_loop)
+    replaced = {id(original) for original in _ORIGINALS.values() if original not in ours}
+    replaced |= {
+        id(_PUBLIC[name])
+        for name, primitive in implementation.primitives.items()
+        if primitive is not _PUBLIC[name]
     }
     found = []
-    for name, candidate in list(sys.modules.items()):
-        if (
-            candidate is module
-            or name.partition(".")[0] == "asyncio"
-            or name == "unittest.async_case"
-        ):
-            found += _search(name, candidate, name, replaced, set())
+    for candidate in (module, *_modules_of_asyncio(), unittest.async_case):
+        name = candidate.__name__
+        found += _search(name, candidate, name, replaced, set())
     return [place for place in found if place not in _DEFINITIONS]
 
 
@@ -108,6 +114,10 @@ def probe(implementation: Implementation) -> list[str]:
     It makes loops, so it belongs into a process of its own.
     """
     wrong = []
+
+    for name, primitive in implementation.primitives.items():
+        if getattr(asyncio, name) is not primitive:
+            wrong.append(f"asyncio.{name} is {getattr(asyncio, name)!r}, not {primitive!r}")
 
     def expect(entry: str, made: object, expected: type) -> None:
         if type(made) is not expected:
@@ -143,7 +153,9 @@ def _replace_selector_classes(module: ModuleType, implementation: Implementation
     for name, candidate in list(vars(module).items()):
         if (
             isinstance(candidate, type)
-            and issubclass(candidate, module.EventLoopTestsMixin)
+            and candidate.__module__ == module.__name__
+            and issubclass(candidate, bases)
+            and "create_event_loop" in vars(candidate)
             and issubclass(candidate, unittest.TestCase)
         ):
             delattr(module, name)
@@ -158,17 +170,21 @@ def _replace_selector_classes(module: ModuleType, implementation: Implementation
     )
 
 
+def _modules_of_asyncio() -> list[ModuleType]:
+    return [
+        module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "asyncio"
+    ]
+
+
 def _search(
-    place: str, owner: object, module: str, replaced: dict[type, str], seen: set[int]
+    place: str, owner: object, module: str, replaced: set[int], seen: set[int]
 ) -> list[str]:
-    """The names under which a module, or a class defined in it, holds a replaced class."""
+    """The names under which a module, or a class defined in it, holds what was replaced."""
     found = []
     for name, value in list(vars(owner).items()):
-        if not isinstance(value, type):
-            continue
-        if value in replaced:
+        if id(value) in replaced:
             found.append(f"{place}.{name}")
-        elif value.__module__ == module and id(value) not in seen:
+        elif isinstance(value, type) and value.__module__ == module and id(value) not in seen:
             seen.add(id(value))
             found += _search(f"{place}.{name}", value, module, replaced, seen)
     return found

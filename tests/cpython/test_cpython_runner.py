@@ -1,11 +1,14 @@
 """The suite's own machinery: a failure, a hang and a crash must all be seen, and recorded."""
 
+import asyncio
+import dataclasses
 import os
 import time
+import types
 
 import pytest
 
-from . import record, selection, worker
+from . import implementation, record, selection, swap, worker
 from .record import Result
 
 
@@ -111,6 +114,24 @@ def test_the_census_leaves_a_failed_test_within_reach(tmp_path, monkeypatch):
         ],
     )
     assert record.read_reach("3.0") == {"m.C.apart"}
+
+
+def test_what_a_test_module_has_left_of_asyncio_is_found():
+    module = types.ModuleType("test_nothing")
+    module.Taken = asyncio.Event
+    module.taken = asyncio.gather
+    ours = {"Event": object, "gather": print}
+    replacing = dataclasses.replace(implementation.load("asyncio"), primitives=ours)
+    found = swap.leftovers(module, replacing)
+    assert {"test_nothing.Taken", "test_nothing.taken", "asyncio.locks.Event"} <= {*found}
+    assert swap.leftovers(module, implementation.load("asyncio")) == []
+
+
+def test_the_census_counts_primitives_made_and_called():
+    census = implementation.load("census")
+    assert isinstance(census.primitives["Lock"](), asyncio.Lock)
+    census.primitives["sleep"](0).close()
+    assert census.constructed == {"Lock": 1, "sleep": 1}
 
 
 def test_an_exclusion_without_a_reason_is_refused(tmp_path):

@@ -2,7 +2,11 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# Its assertions are as much worth explaining as those of the tests.
+pytest.register_assert_rewrite("comparison")
 
 _COMMON = {
     "deadline": None,

@@ -1,4 +1,4 @@
-"""The loops a random program runs on: the oracle, and those that must do as it does."""
+"""What a random program runs on: the oracle, and what must do as it does, or must not."""
 
 import asyncio
 import heapq
@@ -100,6 +100,34 @@ class ExtraTurnLoop(FairTimersLoop):
         return super().create_task(late(), **keywords)
 
 
+class ForgetfulQueue(asyncio.Queue):
+    """A wrong queue: when a woken task is cancelled instead, nobody else is woken for it."""
+
+    def _wakeup_next(self, waiters):
+        while waiters:
+            waiter = waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                waiters.clear()
+                break
+
+
+class ImpatientLock(asyncio.Lock):
+    """A wrong lock: who asks last gets it first."""
+
+    def _wake_up_first(self):
+        if self._waiters:
+            self._waiters.rotate(1)
+        super()._wake_up_first()
+
+
+def _asyncio_with(**replaced: object) -> types.ModuleType:
+    """Make a module that has what asyncio has, but for what is replaced."""
+    module = types.ModuleType("asyncio")
+    vars(module).update({**vars(asyncio), **replaced})
+    return module
+
+
 ORACLE = LoopUnderTest("asyncio", asyncio, FairTimersLoop, asyncio.Task, asyncio.Future)
 SECOND_OPINION = LoopUnderTest(
     "asyncio-python", asyncio, PurePythonLoop, tasks._PyTask, futures._PyFuture, same_texts=False
@@ -108,10 +136,24 @@ WRONG_LOOPS = [
     LoopUnderTest(loop.__name__, asyncio, loop, asyncio.Task, asyncio.Future)
     for loop in (LastInFirstOutLoop, ExtraTurnLoop)
 ]
+WRONG_PRIMITIVES = [
+    LoopUnderTest(
+        wrong.__name__,
+        _asyncio_with(**{wrong.__base__.__name__: wrong}),
+        FairTimersLoop,
+        asyncio.Task,
+        asyncio.Future,
+    )
+    for wrong in (ForgetfulQueue, ImpatientLock)
+]
 GREENLOOP = LoopUnderTest(
     "greenloop", greenloop, greenloop.new_event_loop, greenloop.Task, greenloop.Future
 )
-CONTESTANTS = [GREENLOOP]
+# Our queues, locks and combinators must not need our loop, nor our tasks.
+NATIVE_ON_ASYNCIO = LoopUnderTest(
+    "native-on-asyncio", greenloop, FairTimersLoop, asyncio.Task, asyncio.Future
+)
+CONTESTANTS = [GREENLOOP, NATIVE_ON_ASYNCIO]
 # Since 3.14 asyncio.current_task does not know asyncio's own Python Task.
 if sys.version_info < (3, 14):
     CONTESTANTS.append(SECOND_OPINION)

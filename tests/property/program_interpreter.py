@@ -14,6 +14,7 @@ import sys
 import threading
 
 from random_programs import BODIES, CALLBACKS, FUTURES, VARIABLES, Program
+from statements_on_primitives import PrimitiveStatements
 from statements_that_wait import WaitingStatements
 from trace_words import Reports, describe, is_lost, outcome, words
 
@@ -72,7 +73,7 @@ def trace_of(program: Program, loop_under_test) -> list:
             gc.enable()
 
 
-class ProgramRun(WaitingStatements):
+class ProgramRun(WaitingStatements, PrimitiveStatements):
     """One run: the loop, the things a program names by number, and the trace."""
 
     def __init__(self, program: Program, loop_under_test) -> None:
@@ -113,9 +114,7 @@ class ProgramRun(WaitingStatements):
     def drive(self) -> None:
         """Run the loop until the end, starting it again whenever the program stops it."""
         loop = self.loop
-        self.event = asyncio.Event()
-        self.queue = asyncio.Queue(self.program.queue_size)
-        self.lock = asyncio.Lock()
+        self.make_primitives()
         loop.call_soon(self.tick)
         for number in range(self.program.roots):
             loop.call_soon(self.guarded, "root", self.do_spawn, number, "loop", True, False)
@@ -136,6 +135,7 @@ class ProgramRun(WaitingStatements):
             )
         for future in self.futures:
             self.record("future", outcome(future), words(repr(future)))
+        self.record("miscounted", self.miscounted())
         # What is still open ends here, by this loop's own rules, before the trace is closed.
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
@@ -154,6 +154,8 @@ class ProgramRun(WaitingStatements):
     def cancel_everything(self) -> None:
         """Cancel what is left, or stop after the last round."""
         self.cancel_rounds += 1
+        if self.cancel_rounds == 1:
+            self.record("stuck", self.stuck())
         if self.cancel_rounds > CANCEL_ROUNDS:
             self.finished = True
             self.loop.stop()
@@ -352,17 +354,6 @@ class ProgramRun(WaitingStatements):
             "none": None,
         }
         self.loop.set_exception_handler(handlers[kind])
-
-    def do_set_event(self, value: bool) -> None:
-        """Set or clear the event."""
-        if value:
-            self.event.set()
-        else:
-            self.event.clear()
-
-    def do_put_nowait(self, value: int) -> None:
-        """Put into the queue, or be refused."""
-        self.guarded("put_nowait", self.queue.put_nowait, value)
 
     def do_stop(self) -> None:
         """End this run of the loop."""

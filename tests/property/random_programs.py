@@ -43,7 +43,7 @@ class Program:
 
 
 def programs() -> st.SearchStrategy[Program]:
-    """Write a program."""
+    """Write a program of everything there is."""
     return st.builds(
         Program,
         bodies=st.tuples(*[_body(number) for number in range(BODIES)]).map(list),
@@ -54,6 +54,52 @@ def programs() -> st.SearchStrategy[Program]:
         debug=st.sampled_from([False] * 7 + [True]),
         queue_size=st.sampled_from(QUEUE_SIZES),
     )
+
+
+def programs_of_primitives() -> st.SearchStrategy[Program]:
+    """Write a program in which tasks do little but wait for each other, by queues, locks and so on.
+
+    All of them start at once, cancel each other and give up; callbacks disturb them.
+    """
+    return st.builds(
+        Program,
+        bodies=st.tuples(*[_body_of_primitives(number) for number in range(BODIES)]).map(list),
+        callbacks=st.tuples(*[_callback_of_primitives() for _ in range(CALLBACKS)]).map(list),
+        roots=st.sampled_from([BODIES, BODIES - 1, 3]),
+        until_complete=st.just(False),
+        eager=st.booleans() if sys.version_info >= (3, 12) else st.just(False),
+        debug=st.sampled_from([False] * 7 + [True]),
+        queue_size=st.sampled_from(QUEUE_SIZES),
+    )
+
+
+def _body_of_primitives(number: int) -> st.SearchStrategy[Body]:
+    waiting = _waiting_use_of_primitives()
+    disturbing = st.one_of(
+        st.tuples(st.just("yield"), st.integers(1, 3)),
+        st.tuples(st.just("cancel"), st.tuples(st.just("task"), _task_numbers), _messages),
+        st.tuples(st.just("call_soon"), st.integers(0, CALLBACKS), st.just(False), st.just(False)),
+        st.tuples(
+            st.just("wait_for"),
+            st.tuples(st.just("primitive"), _raw_awaitables),
+            st.sampled_from([None, 0.0, 60.0]),
+        ),
+    )
+    simple = st.one_of(waiting, waiting, _immediate_use_of_primitives(), disturbing)
+    inside = st.lists(simple, max_size=3)
+    compound = st.one_of(
+        st.tuples(st.just("timeout"), _timeouts, inside),
+        _holding_statement(inside),
+        _holding_statement(inside),
+        st.tuples(st.just("finally"), inside, inside),
+    )
+    statements = st.lists(st.one_of(simple, simple, compound), min_size=1, max_size=8)
+    return st.builds(Body, statements=statements, tolerance=st.sampled_from([9, 9, 2, 1, 0]))
+
+
+def _callback_of_primitives() -> st.SearchStrategy[Statements]:
+    cancelling = st.tuples(st.just("cancel"), st.tuples(st.just("task"), _task_numbers), _messages)
+    return st.lists(st.one_of(_immediate_use_of_primitives(), cancelling), max_size=3)
 
 
 def _body(number: int) -> st.SearchStrategy[Body]:
@@ -80,7 +126,7 @@ def _compound_statement(
     return st.one_of(
         st.tuples(st.just("timeout"), _timeouts, inside),
         st.tuples(st.just("task_group"), st.lists(_later_bodies(number + 1), max_size=3), inside),
-        st.tuples(st.just("with_lock"), inside),
+        _holding_statement(inside),
         st.tuples(st.just("finally"), inside, inside),
     )
 
@@ -101,6 +147,16 @@ _errors = st.sampled_from(
     + ["KeyError", "CancelledError", "CancelledError", "StrangeBaseException", "TimeoutError"]
     + ["StopIteration", "StopAsyncIteration", "GeneratorExit", "SystemExit", "KeyboardInterrupt"]
 )
+_queues = st.integers(0, 2)
+_events = st.integers(0, 1)
+_locks = st.sampled_from(["lock", "shared", "semaphore", "bounded"])
+_conditions = st.sampled_from(["condition", "sharing"])
+_gates = st.one_of(_locks, _conditions)
+_raw_awaitables = st.one_of(
+    st.tuples(st.just("get_of"), _queues),
+    st.tuples(st.just("acquisition"), _gates),
+    st.tuples(st.just("event_wait"), _events),
+)
 _flavours = st.sampled_from(["loop", "loop", "loop", "own", "stdlib"])
 
 
@@ -114,6 +170,7 @@ def _awaitable(first_body: int) -> st.SearchStrategy[tuple]:
         st.tuples(st.just("future"), _future_numbers),
         st.tuples(st.just("task"), _later_bodies(first_body)),
         st.tuples(st.just("coroutine"), _later_bodies(first_body)),
+        st.tuples(st.just("primitive"), _raw_awaitables),
     )
 
 
@@ -151,8 +208,7 @@ def _immediate_statement(body: int, callback: int) -> st.SearchStrategy[Statemen
         st.tuples(
             st.just("exception_handler"), st.sampled_from(["record", "record", "raise", "none"])
         ),
-        st.tuples(st.just("set_event"), st.booleans()),
-        st.tuples(st.just("put_nowait"), _values),
+        _immediate_use_of_primitives(),
         st.tuples(st.just("stop")),
     )
 
@@ -178,11 +234,56 @@ def _waiting_statement(number: int) -> st.SearchStrategy[Statement]:
         ),
         st.tuples(st.just("as_completed"), awaitables),
         st.tuples(st.just("iterate"), st.integers(1, 4), st.integers(0, 4)),
-        st.tuples(st.just("wait_event")),
-        st.tuples(st.just("get")),
-        st.tuples(st.just("put"), _values),
+        _waiting_use_of_primitives(),
+        _waiting_use_of_primitives(),
         st.tuples(st.just("executor"), _values),
         st.tuples(
             st.just("bad_yield"), st.sampled_from(["None", "number", "own_future", "object"])
         ),
+    )
+
+
+def _immediate_use_of_primitives() -> st.SearchStrategy[Statement]:
+    """Statements on queues, locks and events that do not wait."""
+    statements = [
+        st.tuples(st.just("set_event"), _events, st.booleans()),
+        st.tuples(st.just("put_nowait"), _queues, _values),
+        st.tuples(st.just("put_nowait"), _queues, _values),
+        st.tuples(st.just("get_nowait"), _queues),
+        st.tuples(st.just("task_done"), _queues),
+        st.tuples(st.just("release"), _gates),
+        st.tuples(st.just("release"), _gates),
+        st.tuples(st.just("notify_without_lock"), _conditions),
+        st.tuples(st.just("look_at"), _gates),
+    ]
+    if sys.version_info >= (3, 13):
+        statements.append(st.tuples(st.just("shutdown"), _queues, st.booleans()))
+    return st.one_of(*statements)
+
+
+def _waiting_use_of_primitives() -> st.SearchStrategy[Statement]:
+    """Statements on primitives that may suspend the coroutine."""
+    return st.one_of(
+        st.tuples(st.just("wait_event"), _events),
+        st.tuples(st.just("get"), _queues),
+        st.tuples(st.just("get"), _queues),
+        st.tuples(st.just("put"), _queues, _values),
+        st.tuples(st.just("put"), _queues, _values),
+        st.tuples(st.just("join"), _queues),
+        st.tuples(st.just("acquire"), _gates),
+        st.tuples(st.just("acquire"), _gates),
+        st.tuples(st.just("wait_condition"), _conditions),
+        st.tuples(st.just("wait_until"), _conditions, _values),
+        st.tuples(st.just("notify"), _conditions, st.integers(0, 2)),
+        st.tuples(st.just("wait_barrier")),
+        st.tuples(st.just("wait_barrier")),
+        st.tuples(st.just("reset_barrier")),
+        st.tuples(st.just("abort_barrier")),
+    )
+
+
+def _holding_statement(inside: st.SearchStrategy[Statements]) -> st.SearchStrategy[Statement]:
+    return st.one_of(
+        st.tuples(st.just("holding"), _gates, inside),
+        st.tuples(st.just("within_barrier"), inside),
     )

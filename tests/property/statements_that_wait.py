@@ -1,6 +1,5 @@
 """The statements of a random program that may suspend their coroutine."""
 
-import asyncio
 import concurrent.futures
 
 from trace_words import describe, outcome, words
@@ -32,6 +31,9 @@ class WaitingStatements:
             return self.futures[number]
         if kind == "coroutine":
             return self.body(number)
+        if kind == "primitive":
+            verb, *arguments = number
+            return getattr(self, verb)(*arguments)
         return self.tasks.get(number) or self.do_spawn(number, "loop", True, False)
 
     def awaitables(self, references: list[tuple]) -> list:
@@ -40,7 +42,7 @@ class WaitingStatements:
 
     def futures_of(self, references: list[tuple]) -> list:
         """Find or make several that are futures already."""
-        return [asyncio.ensure_future(one, loop=self.loop) for one in self.awaitables(references)]
+        return [self.api.ensure_future(one, loop=self.loop) for one in self.awaitables(references)]
 
     async def await_yield(self, number: int, times: int) -> None:
         """Let the others run, several times."""
@@ -140,12 +142,6 @@ class WaitingStatements:
                 self.every_task.append(task)
             await self.execute_all(number, statements)
 
-    async def await_with_lock(self, number: int, statements: list[tuple]) -> None:
-        """Execute statements while nobody else has the lock."""
-        async with self.lock:
-            self.record("locked", number)
-            await self.execute_all(number, statements)
-
     async def await_finally(
         self, number: int, statements: list[tuple], afterwards: list[tuple]
     ) -> None:
@@ -175,20 +171,6 @@ class WaitingStatements:
                     break
         finally:
             await numbers.aclose()
-
-    async def await_wait_event(self, number: int) -> None:
-        """Wait for the event."""
-        await self.event.wait()
-        self.record("event", number)
-
-    async def await_get(self, number: int) -> None:
-        """Take from the queue."""
-        self.record("got", number, await self.queue.get())
-
-    async def await_put(self, number: int, value: int) -> None:
-        """Put into the queue."""
-        await self.queue.put(value)
-        self.record("put", number, self.queue.qsize())
 
     async def await_executor(self, number: int, value: int) -> None:
         """Let an executor do something; it does so at once, for threads would race."""

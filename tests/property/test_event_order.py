@@ -5,39 +5,16 @@ trace records something that is nobody's promise. And two wrong loops must be fo
 test proves nothing.
 """
 
-import warnings
-
 import pytest
+from comparison import assert_same_trace
 from hypothesis import Phase, given, settings
 from loops_under_test import CONTESTANTS, GREENLOOP, ORACLE, WRONG_LOOPS
-from program_interpreter import trace_of
-from random_programs import SHORT, programs
-from trace_words import without_texts
+from random_programs import programs
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 
 # The second opinion only guards the trace itself, and wrong loops are found at once.
 FEWER = 300
-
-
-# How often a program with a `SHORT` timeout may be run before a difference counts: once, unless the
-# machine stood still for a millisecond just there.
-ATTEMPTS = 3
-
-
-def assert_same_trace(program, contestant) -> None:
-    """Run a program on the oracle and on a contestant, and compare."""
-    for _ in range(ATTEMPTS if f"'timeout', {SHORT}" in repr(program) else 1):
-        with warnings.catch_warnings():
-            # A program may well leave a coroutine that nobody awaited.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            expected = trace_of(program, ORACLE)
-            actual = trace_of(program, contestant)
-        if not contestant.same_texts:
-            actual, expected = without_texts(actual[:-1]), without_texts(expected[:-1])
-        if actual == expected:
-            return
-    assert actual == expected
 
 
 @pytest.mark.parametrize("contestant", CONTESTANTS, ids=lambda one: one.name)

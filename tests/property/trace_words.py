@@ -15,7 +15,14 @@ _CREATED = re.compile(r" created at [^ >]+:\d+")
 _PLACE = re.compile(r"[\w/.\-]+/([\w.]+):\d+")
 # A shortened repr may lose its front or its middle, and with it the marks of the others.
 _SHORTENED = re.compile(r"\.\.\.[^\s>)]*:\d+>")
-_MODULE = re.compile(r"<(?:asyncio\.|_asyncio\.|greenloop\.|_native\.|tasks\.|futures\.|_Py)+")
+_MODULE = re.compile(
+    r"<(?:asyncio\.|_asyncio\.|greenloop\.|_native\.|tasks\.|futures\.|locks\.|queues\.|_Py)+"
+)
+# Our tasks wait for an awaitable itself where asyncio's wait for a future made for the occasion.
+_WAIT = re.compile(
+    r"wait_for=<(?:coroutine object [\w.]+ at 0x"
+    r"|Future (?:pending|cancelled|finished result=(?:True|None)))>"
+)
 
 # The shape of what `describe` gives, for `without_texts` to know it by.
 _BLANK = ("type", "text", "members", "cause", "context", "suppressed")
@@ -31,7 +38,7 @@ def words(text: str) -> str:
     text = _CREATED.sub("", text)
     text = _PLACE.sub(r"\1", text)
     text = _SHORTENED.sub("...>", text)
-    return _MODULE.sub("<", text)
+    return _WAIT.sub("wait_for=<a wait>", _MODULE.sub("<", text))
 
 
 def describe(exception: BaseException | None, depth: int = 2) -> object:

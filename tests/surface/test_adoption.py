@@ -3,13 +3,16 @@
 import asyncio
 import asyncio.events
 import asyncio.unix_events
+import subprocess
 import sys
 import unittest
 import warnings
 
 import pytest
+from native_primitives import CLASSES
 
 import greenloop
+from greenloop import _native
 
 
 @pytest.fixture
@@ -47,6 +50,76 @@ def test_the_names_that_are_replaced_are_the_native_ones():
         assert getattr(asyncio, name) is getattr(greenloop, name)
         assert f"asyncio.{name}" in greenloop.installed_names()
     greenloop.uninstall()
+
+
+def test_no_module_of_asyncio_is_left_with_its_own_under_a_native_name():
+    replaced = {
+        name: getattr(asyncio, name)
+        for name in greenloop.native_names() - {"run", "Runner", "new_event_loop"}
+    }
+    homes = {name: {owner for owner, _ in places(name, one)} for name, one in replaced.items()}
+    assert all("asyncio" in owners and len(owners) > 1 for owners in homes.values())
+    # Streams take `sleep` from the module of tasks, and would keep it.
+    assert "asyncio.streams" in homes["sleep"]
+    greenloop.install()
+    for name, original in replaced.items():
+        assert places(name, original) == set()
+        assert {owner for owner, _ in places(name, getattr(greenloop, name))} == homes[name]
+    greenloop.uninstall()
+
+
+def test_a_module_of_asyncio_that_is_loaded_meanwhile_is_put_right_as_well():
+    program = """\
+import asyncio, sys
+import greenloop
+del sys.modules["asyncio.streams"], asyncio.streams
+original = asyncio.sleep
+greenloop.install()
+import asyncio.streams
+assert asyncio.streams.sleep is greenloop.sleep
+greenloop.uninstall()
+assert asyncio.streams.sleep is asyncio.sleep is original
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+
+
+def test_what_was_taken_from_asyncio_before_stays_asyncios():
+    from asyncio import Event, sleep
+
+    class Mine(asyncio.Event):
+        pass
+
+    original = asyncio.Event
+    greenloop.install()
+    assert Event is original
+    assert sleep is not asyncio.sleep
+    assert Mine.__mro__[1] is original
+    assert not issubclass(Mine, asyncio.Event)
+    greenloop.uninstall()
+    assert issubclass(Mine, asyncio.Event)
+
+
+def test_an_unmodified_program_makes_native_primitives(installed):
+    async def main():
+        async with asyncio.Lock() as nothing:
+            await asyncio.sleep(0)
+        event = asyncio.Event()
+        asyncio.get_running_loop().call_soon(event.set)
+        return nothing, await event.wait(), isinstance(event, greenloop.Event)
+
+    assert asyncio.run(main()) == (None, True, True)
+
+
+@pytest.mark.parametrize("class_name", [name for name in CLASSES if hasattr(_native, name)])
+def test_a_native_class_can_be_derived_from_under_asyncios_name(installed, class_name):
+    class Mine(getattr(asyncio, class_name)):
+        """A subclass with a dictionary, as libraries have them."""
+
+    arguments = {"Barrier": (2,), "Timeout": (None,)}.get(class_name, ())
+    mine = Mine(*arguments)
+    mine.attribute = "set"
+    assert isinstance(mine, getattr(greenloop, class_name))
+    assert mine.attribute == "set"
 
 
 def test_installing_twice_is_undone_by_uninstalling_once():
@@ -211,6 +284,16 @@ def test_unittests_asynchronous_cases_run_on_our_loop(installed):
     Case("test").run(result)
     assert result.errors == result.failures == []
     assert loops == [greenloop.EventLoop]
+
+
+def places(name, value):
+    """Where asyncio's modules have the value under the name: pairs of module and name."""
+    return {
+        (module.__name__, name)
+        for module_name, module in [*sys.modules.items()]
+        if module_name.partition(".")[0] == "asyncio"
+        if vars(module).get(name) is value
+    }
 
 
 def state_of_asyncio():

@@ -27,6 +27,7 @@ mod event_loop;
 mod future;
 mod handle;
 mod interop;
+mod queues;
 mod sync;
 mod task;
 
@@ -46,6 +47,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ));
     }
     let globals = interop::initialise(py)?;
+    interop::find_context_layout(py)?;
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
@@ -59,6 +61,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("Queue", &classes.queue),
+        ("LifoQueue", &classes.lifo_queue),
+        ("PriorityQueue", &classes.priority_queue),
         ("_GatheringFuture", &classes.gathering_future),
         ("_AsCompletedIterator", &classes.as_completed_iterator),
     ] {
@@ -69,6 +74,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    #[cfg(Py_3_12)]
+    module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     module.delattr("__all__")
 }
@@ -99,6 +106,11 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
     make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.queue_waiters, queues::make_waiters_class())?;
+    make(&classes.queue, queues::make_class())?;
+    let queue = classes.queue.object();
+    make(&classes.lifo_queue, queues::make_lifo_class(&queue))?;
+    make(&classes.priority_queue, queues::make_priority_class(&queue))?;
     make(
         &classes.gathering_future,
         combinators::make_gathering_future_class(),
@@ -107,7 +119,8 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(
         &classes.as_completed_iterator,
         combinators::make_as_completed_class(),
-    )
+    )?;
+    Ok(())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -9,8 +9,10 @@
 
 mod event;
 mod lock;
+mod queue;
 mod several;
 
 pub use event::Event;
 pub use lock::{Lock, NotAcquired};
+pub use queue::{Admission, NothingUnfinished, Queue, Refusal, Store};
 pub use several::{Countdown, Gathering, ReturnWhen, Verdict};

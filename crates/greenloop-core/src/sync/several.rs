@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn a_wait_for_all_ends_with_the_last() {
         let all = ReturnWhen::AllCompleted;
-        assert_eq!(steps(all, &[true, true, false]), (vec![false, false, true], 0));
+        assert_eq!(
+            steps(all, &[true, true, false]),
+            (vec![false, false, true], 0)
+        );
     }
 
     #[test]
@@ -174,7 +177,10 @@ mod tests {
     #[test]
     fn a_gathering_collects_when_all_are_done() {
         use Verdict::{Collect, Wait};
-        assert_eq!(verdicts(false, &[false, false, false]), [Wait, Wait, Collect]);
+        assert_eq!(
+            verdicts(false, &[false, false, false]),
+            [Wait, Wait, Collect]
+        );
         assert_eq!(verdicts(true, &[true, false, true]), [Wait, Wait, Collect]);
     }
 

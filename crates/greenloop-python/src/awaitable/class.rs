@@ -81,6 +81,7 @@ as_future!(exception, exception);
 as_future!(add_done_callback, add_done_callback);
 as_future!(remove_done_callback, remove_done_callback);
 as_future!(get_loop, get_loop);
+as_future!(set_result, set_result);
 
 /// None unless the awaitable waits: before, it is a coroutine and no future.
 fn blocking(this: &Object) -> Result<Object> {
@@ -233,6 +234,7 @@ pub fn make_class() -> Result<Object> {
         fast!(c"cancel", cancel, c"Cancel the wait."),
         fast!(c"result", result, c"As Future.result()."),
         fast!(c"exception", exception, c"As Future.exception()."),
+        fast!(c"set_result", set_result, c"As Future.set_result()."),
         fast!(
             c"add_done_callback",
             add_done_callback,

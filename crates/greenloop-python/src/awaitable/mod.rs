@@ -71,6 +71,8 @@ pub enum Progress {
     Returned(Object),
     /// It has called [`Awaitable::prepare`] and joined a line, or has seen to being woken otherwise.
     Blocked,
+    /// It lets everybody else run once, as `sleep(0)` does.
+    Paused,
     /// It passes on what another awaitable yielded.
     Yielded(Object),
 }
@@ -137,12 +139,29 @@ impl Awaitable {
         // SAFETY: `Awaitable` is the struct of that class, and the list serves it alone.
         let object = unsafe { Object::from_owned(SPARE.allocate::<Self>(class)?.cast()) };
         let awaitable = Self::of(&object);
+        awaitable.stage.set(Stage::Fresh);
         awaitable.operation.set(Some(operation));
         awaitable.owner.set(owner.clone());
         if let Some(value) = value {
             awaitable.value.set(value.clone());
         }
         Ok(object)
+    }
+
+    /// A stand-in for a future that somebody puts into a line himself. It is awaited by nobody.
+    pub fn guest(future: &Object) -> Result<Object> {
+        let guest = Self::create(&NOTHING, future, None)?;
+        let awaitable = Self::of(&guest);
+        awaitable.stage.set(Stage::Finished);
+        awaitable.foreign.set(true);
+        awaitable.waiter.set(future.clone());
+        Self::track(&guest);
+        Ok(guest)
+    }
+
+    /// Whether the awaitable stands in a line.
+    pub fn is_in_line(&self) -> bool {
+        self.place.is_linked()
     }
 
     /// The struct behind an awaitable.
@@ -263,9 +282,15 @@ impl Awaitable {
     /// Ends the wait: the task goes on in the next turn.
     #[inline]
     pub fn wake(this: &Object) -> Result<()> {
+        Self::wake_with(this, || Object::boolean(true))
+    }
+
+    /// As [`wake`](Self::wake), saying what the future of a foreign wait has as its result.
+    #[inline]
+    pub fn wake_with(this: &Object, result: fn() -> Object) -> Result<()> {
         let awaitable = Self::of(this);
         if awaitable.foreign.get() {
-            return finish_future(&awaitable.future());
+            return finish_future(&awaitable.future(), result());
         }
         awaitable.standing.set(Stands::Woken);
         awaitable.go_on()
@@ -289,7 +314,7 @@ impl Awaitable {
     #[inline]
     fn go_on(&self) -> Result<()> {
         match self.waiter.take() {
-            Some(task) => task::schedule(&task, None),
+            Some(task) => task::wake(task),
             // Nobody has received it yet, or somebody drives it by hand.
             None => Ok(()),
         }
@@ -377,6 +402,11 @@ impl Awaitable {
                 }
                 awaitable.blocking.set(true);
                 Ok(Next::Yielded(this.clone()))
+            }
+            Ok(Progress::Paused) => {
+                // Nobody refers to it meanwhile but who awaits it, so the collector need not know.
+                awaitable.stage.set(Stage::Delegating);
+                Ok(Next::Yielded(Object::none()))
             }
             Ok(Progress::Yielded(object)) => {
                 awaitable.stage.set(Stage::Delegating);
@@ -531,7 +561,7 @@ impl LoopBound {
     }
 
     /// The running loop, bound to. Without one it is None, which nobody can wait on.
-    fn running_loop(&self, owner: &Object) -> Result<Object> {
+    pub fn running_loop(&self, owner: &Object) -> Result<Object> {
         let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
         if self.event_loop.is_empty() && !running.is_none() {
             self.event_loop.set(running.clone());
@@ -577,9 +607,8 @@ fn standing_of_future(future: &Object) -> Result<Standing> {
     Ok(Standing::Woken)
 }
 
-/// `future.set_result(True)`.
-fn finish_future(future: &Object) -> Result<()> {
-    let value = Object::boolean(true);
+/// `future.set_result(value)`.
+fn finish_future(future: &Object, value: Object) -> Result<()> {
     if Future::is_native(future) {
         return Future::finish(future, value);
     }

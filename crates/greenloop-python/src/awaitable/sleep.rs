@@ -48,7 +48,7 @@ fn start(this: &Object) -> Result<Progress> {
     };
     if seconds <= 0.0 {
         awaitable.step.set(YIELDED);
-        return Ok(Progress::Yielded(Object::none()));
+        return Ok(Progress::Paused);
     }
     if seconds.is_nan() && globals().sleep_refuses_nan {
         // SAFETY: ValueError is always valid.
@@ -81,11 +81,13 @@ pub(super) fn exact_seconds(delay: &Object) -> Option<f64> {
             return Some(ffi::PyFloat_AS_DOUBLE(delay.as_ptr()));
         }
         if ffi::PyLong_CheckExact(delay.as_ptr()) != 0 {
-            let seconds = ffi::PyLong_AsDouble(delay.as_ptr());
-            if ffi::PyErr_Occurred().is_null() {
-                return Some(seconds);
+            let mut overflow = 0;
+            let seconds = ffi::PyLong_AsLongAndOverflow(delay.as_ptr(), &raw mut overflow);
+            // A larger one than a float has exactly is left to the general way.
+            if overflow == 0 && seconds.unsigned_abs() < 1 << 53 {
+                #[expect(clippy::cast_precision_loss, reason = "it was just tested to be exact")]
+                return Some(seconds as f64);
             }
-            ffi::PyErr_Clear();
         }
     }
     None

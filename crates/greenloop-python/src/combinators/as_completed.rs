@@ -147,7 +147,8 @@ pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object
     if cfg!(Py_3_13) {
         refuse_awaitable(given)?;
     }
-    let iterator = Instance::<AsCompleted>::create(globals().classes.as_completed_iterator.as_ptr())?;
+    let iterator =
+        Instance::<AsCompleted>::create(globals().classes.as_completed_iterator.as_ptr())?;
     if cfg!(Py_3_13) {
         AsCompleted::begin(&iterator, given, timeout)?;
     } else {
@@ -426,7 +427,11 @@ pub fn make_class() -> Result<Object> {
     let methods = vec![
         timeout,
         one!(c"send", send, c"Return the next awaitable."),
-        one!(c"throw", throw, c"Raise an exception and end the iteration."),
+        one!(
+            c"throw",
+            throw,
+            c"Raise an exception and end the iteration."
+        ),
         noargs!(c"close", close, c"End the iteration."),
     ];
     class.not_callable().methods(methods).build(None)

@@ -119,7 +119,8 @@ fn close(coroutine: &Object, raised: Raised) -> Raised {
 
 #[cold]
 fn other_loop() -> Raised {
-    let text = c"The future belongs to a different loop than the one specified as the loop argument";
+    let text =
+        c"The future belongs to a different loop than the one specified as the loop argument";
     // SAFETY: ValueError is always valid.
     raise(unsafe { ffi::PyExc_ValueError }, text)
 }

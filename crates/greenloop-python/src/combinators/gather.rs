@@ -109,10 +109,12 @@ fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     awaited_by::discard(child, this.awaiting().get().as_ref())?;
     let mut failure = None;
-    let verdict = this.gathering.child_is_done(this.is_settled(), || -> Result<bool> {
-        failure = failure_of(child)?;
-        Ok(failure.is_some())
-    })?;
+    let verdict = this
+        .gathering
+        .child_is_done(this.is_settled(), || -> Result<bool> {
+            failure = failure_of(child)?;
+            Ok(failure.is_some())
+        })?;
     match verdict {
         Verdict::Wait => Ok(()),
         Verdict::Collect => collect(outer),

@@ -14,9 +14,7 @@ use greenloop_core::sync::Gathering;
 use pyo3::ffi;
 
 use super::ensure_future::Home;
-use crate::future::{
-    Future, PENDING, cannot_delete, clear_base, deallocate_base, parse_message, traverse_base,
-};
+use crate::future::{Derived, Future, PENDING, cannot_delete, derived, parse_message};
 use crate::interop::{
     Arguments, ClassBuilder, Freelist, Object, Result, Slot, attribute, fast, globals,
     initialise_with, type_error,
@@ -24,7 +22,7 @@ use crate::interop::{
 use crate::task;
 
 /// How many dead ones are kept for new ones.
-static SPARE: Freelist<64> = Freelist::new();
+static SPARE: Freelist<256> = Freelist::new();
 
 /// The C struct. All zeroes is a gathering of nothing.
 #[repr(C)]
@@ -173,21 +171,39 @@ unsafe extern "C" fn initialise_slot(
     unsafe { initialise_with(this, args, kwargs, initialise) }
 }
 
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead future; see `Future`'s.
-    unsafe {
-        let gathering = &*this.cast::<GatheringFuture>();
-        let reports = gathering.future.log_traceback().get();
-        if reports && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
-            return;
-        }
-        ffi::PyObject_GC_UnTrack(this.cast());
-        gathering.clear();
-        deallocate_base(this, globals().asyncio.future.as_ptr().cast());
+impl Derived for GatheringFuture {
+    fn base() -> &'static Object {
+        &globals().asyncio.future
     }
-}
 
-impl GatheringFuture {
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.gathering_future.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.future.has_something_to_report()
+    }
+
+    fn finalise(this: &Object) {
+        Future::finalise(this);
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in [&self.children, &self.awaiting] {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.future.visit(visit, arg) }
+    }
+
     fn clear(&self) {
         self.children.clear();
         self.awaiting.clear();
@@ -195,62 +211,26 @@ impl GatheringFuture {
     }
 }
 
-unsafe extern "C" fn free(block: *mut c_void) {
-    // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
-    unsafe { SPARE.keep(block.cast(), globals().classes.gathering_future.as_ptr()) };
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector on a gathering future, with its own visitor.
-    unsafe {
-        let gathering = &*this.cast::<GatheringFuture>();
-        for slot in [&gathering.children, &gathering.awaiting] {
-            let stop = slot.visit(visit, arg);
-            if stop != 0 {
-                return stop;
-            }
-        }
-        match gathering.future.visit(visit, arg) {
-            0 => traverse_base(this, globals().asyncio.future.as_ptr().cast(), visit, arg),
-            stop => stop,
-        }
-    }
-}
-
-unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by the garbage collector on a gathering future.
-    unsafe {
-        (*this.cast::<GatheringFuture>()).clear();
-        clear_base(this, globals().asyncio.future.as_ptr().cast())
-    }
-}
-
 /// Makes the class, below `Future`.
 pub fn make_class() -> Result<Object> {
-    ClassBuilder::new::<GatheringFuture>(c"greenloop._GatheringFuture")
-        .subclassable()
-        .doc(c"_GatheringFuture(children, *, loop)\n--\n\nWhat gather() returns.")
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_free, free as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear as *mut c_void)
-        .methods(vec![fast!(
-            c"cancel",
-            cancel,
-            c"Cancel the children; return whether any was reached."
-        )])
-        .attributes(vec![
-            attribute!(c"_children", attribute_children),
-            attribute!(
-                c"_cancel_requested",
-                attribute_cancel_requested,
-                set_cancel_requested
-            ),
-        ])
-        .build(Some(&globals().classes.future.object()))
+    derived::<GatheringFuture>(ClassBuilder::new::<GatheringFuture>(
+        c"greenloop._GatheringFuture",
+    ))
+    .subclassable()
+    .doc(c"_GatheringFuture(children, *, loop)\n--\n\nWhat gather() returns.")
+    .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+    .methods(vec![fast!(
+        c"cancel",
+        cancel,
+        c"Cancel the children; return whether any was reached."
+    )])
+    .attributes(vec![
+        attribute!(c"_children", attribute_children),
+        attribute!(
+            c"_cancel_requested",
+            attribute_cancel_requested,
+            set_cancel_requested
+        ),
+    ])
+    .build(Some(&globals().classes.future.object()))
 }

@@ -6,8 +6,8 @@
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::{Countdown, ReturnWhen};
-use pyo3::ffi;
 use pyo3::exceptions::{PyAssertionError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{awaited_by, is_collection};
@@ -130,7 +130,9 @@ fn start(this: &Object) -> Result<Progress> {
     let given = state.futures.get_or_none();
     if !is_collection(&given) && (protocol::is_future(&given)? || is_coroutine(&given)?) {
         let class = class_name(&given)?;
-        return Err(type_error(&format!("expect a list of futures, not {class}")));
+        return Err(type_error(&format!(
+            "expect a list of futures, not {class}"
+        )));
     }
     if !given.is_true()? {
         return Err(error::<PyValueError>("Set of Tasks/Futures is empty."));

@@ -247,6 +247,16 @@ impl EventLoop {
         Self::add(slf, fd, Side::Writer, callback, args)
     }
 
+    /// Which events of `fd` are watched: the sum of `selectors.EVENT_READ` and `EVENT_WRITE`.
+    fn _watched_events(&self, fd: RawFd) -> u8 {
+        let interest = self
+            .watches
+            .with(|watches| watches.0.get(&fd).map(Watch::interest));
+        interest.map_or(0, |interest| {
+            u8::from(interest.read) + 2 * u8::from(interest.write)
+        })
+    }
+
     /// Stop watching `fd` for readability. Return whether it was watched.
     fn _remove_reader(&self, fd: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.remove(fd, Side::Reader)

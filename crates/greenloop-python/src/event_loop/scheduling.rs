@@ -27,6 +27,18 @@ impl<'a> Call<'a> {
     /// Parses the arguments of `function`, the first `leading` of which are somebody else's.
     #[inline]
     pub fn parse(function: &CStr, arguments: &Arguments<'a>, leading: usize) -> Result<Self> {
+        match arguments.positional().get(leading..) {
+            Some([callback, others @ ..]) if arguments.has_no_keywords() => Ok(Self {
+                callback,
+                arguments: others,
+                context: None,
+            }),
+            _ => Self::parse_keywords(function, arguments, leading),
+        }
+    }
+
+    #[inline(never)]
+    fn parse_keywords(function: &CStr, arguments: &Arguments<'a>, leading: usize) -> Result<Self> {
         let mut callback = arguments.positional().get(leading);
         let mut context = None;
         let names = &globals().names;

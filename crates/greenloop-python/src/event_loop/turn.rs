@@ -16,7 +16,8 @@ use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
 use crate::interop::{
-    Object, Raised, Result, call_method, call_with_context, fetch, globals, restore_thread,
+    Object, Raised, Result, call_method, call_with_context, fetch, globals, prefetch,
+    restore_thread,
 };
 use crate::task;
 
@@ -156,6 +157,21 @@ impl Host for EventLoop {
         match job {
             Job::Handle(handle) => Handle::of(handle).is_cancelled(),
             Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, job: &Job) {
+        if let Job::Handle(handle) = job {
+            prefetch(handle);
+        }
+    }
+
+    fn pass_over(&self, job: &Job) -> bool {
+        match job {
+            Job::Handle(handle) => Handle::of(handle).leave_timers(),
+            Job::Sleeper(_) => true,
             _ => false,
         }
     }

@@ -14,6 +14,7 @@
 //! read its state is overridden (see the decision record on subtyping). Our fields stand behind the
 //! largest base of any supported version, so that one struct serves both classes.
 
+mod attributes;
 mod base;
 mod callbacks;
 mod class;
@@ -35,9 +36,10 @@ use crate::interop::{
     raise_object, report_unraisable,
 };
 
-pub use base::{clear_base, deallocate_base, traverse_base};
+pub use attributes::{cannot_delete, future_attributes};
+pub use base::{Derived, derived};
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
-pub use class::{cannot_delete, future_attributes, future_methods, make_class, parse_message};
+pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 pub use notifier::{
@@ -334,8 +336,38 @@ impl Future {
         Ok(true)
     }
 
+    const fn slots(&self) -> [&Slot; 7] {
+        [
+            &self.event_loop,
+            &self.result,
+            &self.exception,
+            &self.exception_traceback,
+            &self.source_traceback,
+            &self.cancel_message,
+            &self.cancelled_error,
+        ]
+    }
+}
+
+impl Derived for Future {
+    fn base() -> &'static Object {
+        &globals().asyncio.future
+    }
+
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.future.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.log_traceback.get()
+    }
+
     /// Reports an exception that nobody asked for, when the future dies.
-    pub fn finalise(this: &Object) {
+    fn finalise(this: &Object) {
         let future = Self::of(this);
         if !future.log_traceback.replace(false) {
             return;
@@ -359,11 +391,7 @@ impl Future {
         );
     }
 
-    /// Shows what the future holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         for slot in self.slots() {
             // SAFETY: passed on from the caller.
             let stop = unsafe { slot.visit(visit, arg) };
@@ -375,25 +403,12 @@ impl Future {
         unsafe { self.callbacks.visit(visit, arg) }
     }
 
-    /// Lets go of everything.
-    pub fn clear(&self) {
+    fn clear(&self) {
         self.native_loop.set(std::ptr::null());
         for slot in self.slots() {
             slot.clear();
         }
         drop(self.callbacks.take());
-    }
-
-    const fn slots(&self) -> [&Slot; 7] {
-        [
-            &self.event_loop,
-            &self.result,
-            &self.exception,
-            &self.exception_traceback,
-            &self.source_traceback,
-            &self.cancel_message,
-            &self.cancelled_error,
-        ]
     }
 }
 

@@ -146,6 +146,11 @@ impl<'a> Arguments<'a> {
         self.positional
     }
 
+    /// Whether all arguments were given by place.
+    pub const fn has_no_keywords(&self) -> bool {
+        self.keywords.is_empty()
+    }
+
     /// Each keyword argument: its name and its value.
     pub fn keywords(&self) -> impl Iterator<Item = (&'a Object, &'a Object)> + use<'a> {
         let names = self.names;

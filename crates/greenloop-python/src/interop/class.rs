@@ -5,7 +5,7 @@
 //! stands between the two, so that neither an error nor a panic is ever lost at the boundary.
 
 use std::any::Any;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -208,6 +208,26 @@ macro_rules! attribute {
 
 pub(crate) use {attribute, fast, noargs, one};
 
+/// Writes the signature before the documentation of a method without arguments, for
+/// `inspect.signature`. Other methods have it written there if they have one.
+fn declare_signature(method: &mut ffi::PyMethodDef) {
+    if method.ml_flags != ffi::METH_NOARGS {
+        return;
+    }
+    // SAFETY: name and documentation are literals that end with a NUL.
+    let (name, doc) = unsafe {
+        (
+            CStr::from_ptr(method.ml_name),
+            CStr::from_ptr(method.ml_doc),
+        )
+    };
+    let text = [name.to_bytes(), b"($self, /)\n--\n\n", doc.to_bytes()].concat();
+    if let Ok(text) = CString::new(text) {
+        // As the method's table, it lives as long as the process.
+        method.ml_doc = text.into_raw();
+    }
+}
+
 /// Collects what a heap type is made of. Its tables live as long as the process, as the type does.
 pub struct ClassBuilder {
     name: &'static CStr,
@@ -262,6 +282,7 @@ impl ClassBuilder {
 
     /// The class's methods.
     pub fn methods(self, mut methods: Vec<ffi::PyMethodDef>) -> Self {
+        methods.iter_mut().for_each(declare_signature);
         methods.push(ffi::PyMethodDef::zeroed());
         self.slot(ffi::Py_tp_methods, methods.leak().as_mut_ptr().cast())
     }

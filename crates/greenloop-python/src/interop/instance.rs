@@ -51,6 +51,13 @@ impl<T: Held> Instance<T> {
         unsafe { &(*object.as_ptr().cast::<Self>()).held }
     }
 
+    /// The instance's `__dict__`, empty as long as nobody has set an attribute.
+    #[inline]
+    pub fn attributes(object: &Object) -> &Slot {
+        // SAFETY: as above.
+        unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
+    }
+
     /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
     /// `__init__`.
     pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {

@@ -7,12 +7,14 @@ use pyo3::ffi;
 
 use super::waiters::{as_deque, bound_loop, repr, set_bound_loop};
 use crate::awaitable::{Awaitable, Line, LoopBound, Operation, Progress, ready};
-use crate::interop::{Held, Instance, Object, Result, attribute, class_of, noargs, restore, trap};
+use crate::interop::{
+    Held, Instance, Object, Result, attribute, class_of, globals, noargs, restore, trap,
+};
 use greenloop_core::WaitList as _;
 
-struct Event {
-    bound: LoopBound,
-    event: sync::Event<Line>,
+pub struct Event {
+    pub bound: LoopBound,
+    pub event: sync::Event<Line>,
 }
 
 impl Held for Event {
@@ -41,6 +43,21 @@ impl Held for Event {
 
 fn of(this: &Object) -> &Event {
     Instance::<Event>::of(this)
+}
+
+impl Event {
+    /// The event behind an instance of the class.
+    #[inline]
+    pub fn of(object: &Object) -> &Self {
+        of(object)
+    }
+
+    /// A new event, which is set already.
+    pub fn create_set() -> Result<Object> {
+        let object = Instance::<Self>::create(globals().classes.event.as_ptr())?;
+        of(&object).event.set()?;
+        Ok(object)
+    }
 }
 
 fn is_set(this: &Object) -> Result<Object> {

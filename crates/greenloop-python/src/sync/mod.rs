@@ -12,5 +12,5 @@ mod event;
 mod lock;
 mod waiters;
 
-pub use event::make_class as make_event_class;
+pub use event::{Event, make_class as make_event_class};
 pub use lock::make_class as make_lock_class;

@@ -18,6 +18,7 @@ mod base_fields;
 mod class;
 mod current;
 mod graph;
+mod refusal;
 mod registry;
 mod step;
 
@@ -29,9 +30,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::event_loop::EventLoop;
-use crate::future::{Future, PENDING, report};
+use crate::future::{Derived, Future, PENDING, report};
 use crate::interop::{
-    Arguments, Freelist, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
+    Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, globals, is_coroutine,
+    type_error,
 };
 
 #[cfg(Py_3_14)]
@@ -41,7 +43,7 @@ pub use current::{away, clear_published, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
-pub use step::{cancel_waiter, run_step, schedule, step_handle, wakeup_function};
+pub use step::{cancel_waiter, run_step, step_handle, wake, wakeup_function};
 
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -62,7 +64,7 @@ fn next_number() -> u64 {
 pub struct Task {
     future: Future,
     coroutine: Slot,
-    context: Slot,
+    context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
     name: Slot,
     /// The future the task waits for.
@@ -178,12 +180,10 @@ impl Task {
             let text = start.coroutine.bound(py).repr()?;
             return Err(type_error(&format!("a coroutine was expected, got {text}")));
         }
-        let context = match start.context.filter(|context| !context.is_none()) {
-            Some(context) => checked_context(context)?,
-            // SAFETY: returns a new reference or NULL with an exception set.
-            None => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-        };
-        task.context.set(context);
+        if let Some(context) = start.context.filter(|context| !context.is_none()) {
+            check_context(context)?;
+        }
+        task.context.set(start.context)?;
         task.waiter.clear();
         task.must_cancel.set(false);
         task.cancel_requests.set(0);
@@ -244,13 +244,30 @@ impl Task {
         Ok(self.name.get_or_none())
     }
 
-    /// Whether the task's death would be reported.
-    fn has_something_to_report(&self) -> bool {
-        self.is_dropped_while_pending() || self.future.log_traceback().get()
-    }
-
     fn is_dropped_while_pending(&self) -> bool {
         self.future.state() == PENDING && self.log_destroy_pending.get()
+    }
+
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.coroutine, &self.name, &self.waiter]
+    }
+}
+
+impl Derived for Task {
+    fn base() -> &'static Object {
+        &globals().asyncio.task
+    }
+
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.task.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.is_dropped_while_pending() || self.future.log_traceback().get()
     }
 
     /// Reports a task that dies while it waits, then an exception that nobody asked for.
@@ -269,7 +286,6 @@ impl Task {
         Future::finalise(this);
     }
 
-    /// Shows what the task holds to the garbage collector.
     unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         for slot in self.slots() {
             // SAFETY: called from `tp_traverse`, whose arguments these are.
@@ -279,29 +295,32 @@ impl Task {
             }
         }
         // SAFETY: as above.
-        unsafe { self.future.visit(visit, arg) }
+        unsafe {
+            match self.context.visit(visit, arg) {
+                0 => self.future.visit(visit, arg),
+                stop => stop,
+            }
+        }
     }
 
     fn clear(&self) {
+        registry::forget(self);
         self.log_destroy_pending.set(false);
         for slot in self.slots() {
             slot.clear();
         }
+        self.context.clear();
         self.future.clear();
-    }
-
-    const fn slots(&self) -> [&Slot; 4] {
-        [&self.coroutine, &self.context, &self.name, &self.waiter]
     }
 }
 
 /// The context a task's steps run in.
-pub fn context_of(task: &Object) -> Object {
-    Task::of(task).context.get_or_none()
+pub fn context_of(task: &Object) -> Result<Object> {
+    Task::of(task).context.get()
 }
 
 /// Refuses, from 3.15 on, what is no context; older versions find out at the first step.
-fn checked_context(context: &Object) -> Result<Object> {
+fn check_context(context: &Object) -> Result<()> {
     // SAFETY: `context` is a valid object.
     if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
         // SAFETY: the GIL is held.
@@ -311,7 +330,7 @@ fn checked_context(context: &Object) -> Result<Object> {
             "expected contextvars.Context, got {text}"
         )));
     }
-    Ok(context.clone())
+    Ok(())
 }
 
 /// `str(name)`, or the name itself if it is one.
