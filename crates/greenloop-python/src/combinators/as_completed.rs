@@ -12,8 +12,8 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::awaited_by;
 use super::ensure_future::{Home, as_future, current_loop};
+use super::{awaited_by, is_collection};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{notify_when_done, protocol, stop_notifying};
@@ -162,6 +162,9 @@ pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object
 /// One awaitable is not several.
 #[cfg(Py_3_13)]
 fn refuse_awaitable(given: &Object) -> Result<()> {
+    if is_collection(given) {
+        return Ok(());
+    }
     if call_function(&globals().asyncio.isawaitable, &[given.as_ptr()])?.is_true()? {
         let class = class_name(given)?;
         let text = format!("expects an iterable of awaitables, not {class}");
@@ -173,7 +176,7 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 /// One awaitable is not several.
 #[cfg(not(Py_3_13))]
 fn refuse_awaitable(given: &Object) -> Result<()> {
-    if protocol::is_future(given)? || crate::interop::is_coroutine(given)? {
+    if !is_collection(given) && (protocol::is_future(given)? || crate::interop::is_coroutine(given)?) {
         let class = class_name(given)?;
         let text = format!("expect an iterable of futures, not {class}");
         return Err(type_error(&text));

@@ -55,3 +55,15 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ];
     add_to_module(module, functions)
 }
+
+/// Whether `object` is of one of the classes in which futures are mostly passed, and so neither a future
+/// nor a coroutine itself.
+fn is_collection(object: &Object) -> bool {
+    // SAFETY: `object` is valid.
+    unsafe {
+        ffi::PyList_CheckExact(object.as_ptr()) != 0
+            || ffi::PyAnySet_CheckExact(object.as_ptr()) != 0
+            || ffi::PyTuple_CheckExact(object.as_ptr()) != 0
+            || ffi::PyDict_CheckExact(object.as_ptr()) != 0
+    }
+}

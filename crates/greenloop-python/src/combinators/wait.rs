@@ -10,9 +10,9 @@ use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::awaited_by;
+use super::{awaited_by, is_collection};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{notify_when_done, protocol, stop_notifying};
+use crate::future::{Future, notify_when_done, protocol, stop_notifying};
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, class_of, globals,
     is_coroutine, restore, type_error,
@@ -22,6 +22,8 @@ use crate::interop::{
 struct State {
     /// What was passed at first; when the wait begins, the tuple of the futures, each once.
     futures: Slot,
+    /// The same as a set, of which nobody else knows.
+    set: Slot,
     timeout: Slot,
     return_when: Slot,
     countdown: Countdown,
@@ -38,9 +40,10 @@ impl State {
         Instance::<Self>::of(object)
     }
 
-    const fn slots(&self) -> [&Slot; 6] {
+    const fn slots(&self) -> [&Slot; 7] {
         [
             &self.futures,
+            &self.set,
             &self.timeout,
             &self.return_when,
             &self.awaitable,
@@ -65,6 +68,7 @@ impl Held for State {
     fn new() -> Self {
         Self {
             futures: Slot::empty(),
+            set: Slot::empty(),
             timeout: Slot::empty(),
             return_when: Slot::empty(),
             countdown: Countdown::new(),
@@ -110,8 +114,9 @@ static WAIT: Operation = Operation {
     name: c"wait",
     start,
     resume: |this| {
-        let futures = leave(this)?;
-        done_and_pending(&futures).map(Progress::Returned)
+        leave(this)?;
+        let owner = Awaitable::of(this).owner().get_or_none();
+        done_and_pending(State::of(&owner)).map(Progress::Returned)
     },
     interrupt: |this, exception| {
         leave(this)?;
@@ -123,7 +128,7 @@ fn start(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let state = State::of(&owner);
     let given = state.futures.get_or_none();
-    if protocol::is_future(&given)? || is_coroutine(&given)? {
+    if !is_collection(&given) && (protocol::is_future(&given)? || is_coroutine(&given)?) {
         let class = class_name(&given)?;
         return Err(type_error(&format!(
             "expect a list of futures, not {class}"
@@ -133,15 +138,21 @@ fn start(this: &Object) -> Result<Progress> {
         return Err(error::<PyValueError>("Set of Tasks/Futures is empty."));
     }
     let return_when = parse_return_when(&state.return_when)?;
-    let futures = distinct(&given)?;
+    // SAFETY: `given` is a valid object; both return a new reference or NULL with an exception set.
+    let (set, futures) = unsafe {
+        let set = Object::from_returned(ffi::PySet_New(given.as_ptr()))?;
+        let futures = ffi::PySequence_Tuple(set.as_ptr());
+        (set, Object::from_returned(futures)?)
+    };
     for future in items(&futures) {
-        if is_coroutine(&future)? {
+        if !Future::is_native(&future) && is_coroutine(&future)? {
             let text = "Passing coroutines is forbidden, use tasks explicitly.";
             return Err(type_error(text));
         }
     }
     let count = items(&futures).count();
     state.futures.set(futures.clone());
+    state.set.set(set);
     state.countdown.begin(count, return_when);
     if count == 0 {
         // An iterator, which counts as true even if there is nothing in it.
@@ -175,8 +186,8 @@ fn future_is_done(owner: &Object, future: &Object) -> Result<()> {
     awaited_by::discard(future, state.task.get().as_ref())
 }
 
-/// The wait is over, one way or the other. Returns the futures.
-fn leave(this: &Object) -> Result<Object> {
+/// The wait is over, one way or the other.
+fn leave(this: &Object) -> Result<()> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let state = State::of(&owner);
     state.cancel_timer()?;
@@ -187,25 +198,39 @@ fn leave(this: &Object) -> Result<Object> {
         stop_notifying(&future, future_is_done, &owner)?;
         awaited_by::discard(&future, task.as_ref())?;
     }
-    Ok(futures)
+    Ok(())
 }
 
-/// `(done, pending)`: two sets.
-fn done_and_pending(futures: &Object) -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    let new_set = || unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut())) };
-    let (done, pending) = (new_set()?, new_set()?);
-    for future in items(futures) {
-        let set = if protocol::is_done(&future)? {
-            &done
-        } else {
-            &pending
-        };
-        // SAFETY: both are valid, the first a set.
-        if unsafe { ffi::PySet_Add(set.as_ptr(), future.as_ptr()) } < 0 {
-            return Err(Raised);
+/// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less what is
+/// done, or the first if everything is.
+fn done_and_pending(state: &State) -> Result<Object> {
+    let futures = state.futures.get_or_none();
+    let mut done = Vec::new();
+    for future in items(&futures) {
+        if protocol::is_done(&future)? {
+            done.push(future);
         }
     }
+    let rest = state.set.get_or_none();
+    // SAFETY: returns a new reference or NULL with an exception set.
+    let other = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+    if done.len() == items(&futures).count() {
+        return pair(&rest, &other);
+    }
+    for future in &done {
+        // SAFETY: all are valid, and both sets are sets.
+        unsafe {
+            if ffi::PySet_Discard(rest.as_ptr(), future.as_ptr()) < 0
+                || ffi::PySet_Add(other.as_ptr(), future.as_ptr()) < 0
+            {
+                return Err(Raised);
+            }
+        }
+    }
+    pair(&other, &rest)
+}
+
+fn pair(done: &Object, pending: &Object) -> Result<Object> {
     // SAFETY: both are valid objects, and the tuple takes a reference to each.
     unsafe { Object::from_returned(ffi::PyTuple_Pack(2, done.as_ptr(), pending.as_ptr())) }
 }
@@ -218,15 +243,6 @@ fn items(tuple: &Object) -> impl Iterator<Item = Object> + '_ {
         // SAFETY: as above.
         Object::from_borrowed(ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index))
     })
-}
-
-/// `set(futures)`, in the order in which that is iterated over.
-fn distinct(futures: &Object) -> Result<Object> {
-    // SAFETY: the argument is a valid object; both return a new reference or NULL with an exception set.
-    unsafe {
-        let set = Object::from_returned(ffi::PySet_New(futures.as_ptr()))?;
-        Object::from_returned(ffi::PySequence_Tuple(set.as_ptr()))
-    }
 }
 
 fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {

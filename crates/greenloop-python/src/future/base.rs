@@ -9,7 +9,8 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
-use crate::interop::{ClassBuilder, Freelist, Object};
+use super::BASE_SIZE;
+use crate::interop::{ClassBuilder, Freelist, Object, attributes_are_untouched};
 
 /// A struct of ours behind one of `_asyncio`'s: a future, a task.
 pub trait Derived: Sized + 'static {
@@ -95,6 +96,17 @@ unsafe extern "C" fn clear<T: Derived>(this: *mut ffi::PyObject) -> c_int {
 /// # Safety
 /// Called last in a `tp_dealloc`, with the class of `_asyncio` that the object's class derives from.
 unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) {
+    // SAFETY: as for this function.
+    if unsafe { is_untouched(this) } {
+        // SAFETY: the object is dead, and nothing but its block and its class are left of it.
+        unsafe {
+            let class = ffi::Py_TYPE(this);
+            let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
+            free(this.cast());
+            ffi::Py_DECREF(class.cast());
+        }
+        return;
+    }
     // SAFETY: the base takes an object that is untracked and finalised already; on 3.11, where it is
     // a static class, it does not let go of the object's own class.
     unsafe {
@@ -106,6 +118,25 @@ unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject
         if static_base {
             ffi::Py_DECREF(class.cast());
         }
+    }
+}
+
+/// Whether the base's part of a dead object is as it was when it was allocated: nobody has set an
+/// attribute, taken a weak reference or called a method of the base's own. Then there is nothing for the
+/// base to clear, which would take about a third of what a task's end costs.
+#[inline]
+unsafe fn is_untouched(this: *mut ffi::PyObject) -> bool {
+    // SAFETY: an instance of a class of ours has `BASE_SIZE` bytes, and in front of it what its class's
+    // flags say.
+    unsafe {
+        if !attributes_are_untouched(this) {
+            return false;
+        }
+        let header = size_of::<ffi::PyObject>();
+        let fields = this.cast::<u8>().add(header).cast::<usize>();
+        let words = (BASE_SIZE - header) / size_of::<usize>();
+        let fields = std::slice::from_raw_parts(fields, words);
+        fields.iter().fold(0, |all, field| all | field) == 0
     }
 }
 

@@ -14,12 +14,12 @@ use crate::task;
 /// `asyncio.isfuture(object)`.
 #[inline]
 pub fn is_future(object: &Object) -> Result<bool> {
-    if Future::is_native(object) {
-        return Ok(true);
-    }
     // SAFETY: `object` is valid.
     if unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0 {
         return Ok(false);
+    }
+    if Future::is_native(object) {
+        return Ok(true);
     }
     if Awaitable::is_native(object) {
         return Ok(Awaitable::poses_as_future(object));

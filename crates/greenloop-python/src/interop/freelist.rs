@@ -142,6 +142,24 @@ const ATTRIBUTES_INSIDE: std::ffi::c_ulong = 1 << 2;
 /// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers stand before the object.
 const POINTERS_IN_FRONT: std::ffi::c_ulong = 1 << 3 | 1 << 4;
 
+/// Whether an object has neither a `__dict__` nor weak references, as far as its class keeps these in
+/// front of it. Where attributes are kept inside nobody can tell.
+///
+/// # Safety
+/// `object` is one of a garbage collected class, and its memory is not freed yet.
+#[inline]
+pub unsafe fn attributes_are_untouched(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the words are there if the flags say so: weak references, `__dict__`, and the collector's.
+    unsafe {
+        let flags = (*ffi::Py_TYPE(object)).tp_flags;
+        if flags & ATTRIBUTES_INSIDE != 0 {
+            return false;
+        }
+        let front = object.cast::<usize>();
+        flags & POINTERS_IN_FRONT == 0 || *front.sub(4) | *front.sub(3) == 0
+    }
+}
+
 /// How many words stand before an object: the garbage collector's two, among whose bits is whether the
 /// object was finalised, and for classes with managed attributes two more.
 const fn words_in_front(flags: std::ffi::c_ulong) -> usize {

@@ -43,7 +43,7 @@ pub use error::{
     Raised, Result, context_of, fetch, is_cancellation, matches, raise, raise_object,
     raise_while_handling, report_unraisable, restore,
 };
-pub use freelist::Freelist;
+pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
 pub use instance::{Held, Instance, class_of};

@@ -64,10 +64,13 @@ fn is_recorded(event_loop: *mut ffi::PyObject, task: &Object) -> Result<bool> {
 /// Runs `body` as a part of `task`'s step.
 #[inline]
 pub fn within<R>(task: &Object, body: impl FnOnce() -> R) -> R {
-    let before = STEPPING.replace(task.as_ptr());
-    let result = body();
-    STEPPING.set(before);
-    result
+    // Looked up once: in a library that is loaded at run time that is a call.
+    STEPPING.with(|stepping| {
+        let before = stepping.replace(task.as_ptr());
+        let result = body();
+        stepping.set(before);
+        result
+    })
 }
 
 /// Runs `body` outside of any task's step: a loop that runs inside of another one's task.
