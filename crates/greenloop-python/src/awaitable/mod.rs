@@ -148,7 +148,8 @@ impl Awaitable {
     pub fn guest(future: &Object) -> Result<Object> {
         let guest = Self::create(&NOTHING, future, None)?;
         let awaitable = Self::of(&guest);
-        awaitable.stage.set(Stage::Finished);
+        // Nobody can go on with it, and there is nothing to be done when it dies.
+        awaitable.stage.set(Stage::Running);
         awaitable.foreign.set(true);
         awaitable.waiter.set(future.clone());
         Self::track(&guest);
@@ -406,6 +407,7 @@ impl Awaitable {
         }
     }
 
+    /// Lets go of everything. Nothing is held from then on.
     #[inline]
     fn finish(this: &Object) {
         let awaitable = Self::of(this);
