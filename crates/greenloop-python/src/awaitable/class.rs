@@ -165,15 +165,16 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // finaliser may bring it back to life. One that stands in a line leaves it there or here.
     unsafe {
         let awaitable = &*this.cast::<Awaitable>();
-        if awaitable.stage.get() != Stage::Finished
-            && ffi::PyObject_CallFinalizerFromDealloc(this) < 0
-        {
+        let finished = awaitable.stage.get() == Stage::Finished;
+        if !finished && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         if awaitable.tracked.get() {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
-        Awaitable::finish(&*(&raw const this).cast::<Object>());
+        if !finished {
+            Awaitable::finish(&*(&raw const this).cast::<Object>());
+        }
         SPARE.free(this);
     }
 }

@@ -439,6 +439,7 @@ impl Awaitable {
         }
     }
 
+    /// Lets go of everything. Nothing is held from then on.
     #[inline]
     fn finish(this: &Object) {
         let awaitable = Self::of(this);

@@ -176,7 +176,9 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 /// One awaitable is not several.
 #[cfg(not(Py_3_13))]
 fn refuse_awaitable(given: &Object) -> Result<()> {
-    if !is_collection(given) && (protocol::is_future(given)? || crate::interop::is_coroutine(given)?) {
+    if !is_collection(given)
+        && (protocol::is_future(given)? || crate::interop::is_coroutine(given)?)
+    {
         let class = class_name(given)?;
         let text = format!("expect an iterable of futures, not {class}");
         return Err(type_error(&text));

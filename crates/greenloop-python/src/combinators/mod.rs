@@ -14,10 +14,11 @@ mod gathering_future;
 mod shield;
 mod wait;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-use crate::interop::{add_to_module, fast};
+use crate::interop::{Object, add_to_module, fast};
 
 pub use as_completed::make_class as make_as_completed_class;
 pub use ensure_future::{Home, as_future};

@@ -9,7 +9,7 @@ use super::attributes::attributes;
 use super::description::{format, repr_slot, str_slot};
 use super::overrides::{Discipline, Method};
 use super::queue::{Face, Queue};
-use super::waiting::{get, join, put};
+use super::waiting::{get, item_of, join, put};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Result, call_method, class_of, fast, globals, initialise_with,
     method_o, noargs, one, raise,
@@ -195,8 +195,7 @@ fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     queue.logic.reset();
     queue.finished.set(create_set_event()?);
     if face.overrides.has(Method::Init) {
-        let arguments = [this.as_ptr(), maxsize.as_ptr()];
-        return face.call(Method::Init, &arguments).map(drop);
+        return face.call_with(Method::Init, &maxsize).map(drop);
     }
     queue.items.initialise(face.overrides.init)
 }
@@ -216,9 +215,8 @@ fn full(this: &Object) -> Result<Object> {
 }
 
 fn put_nowait(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [item] = arguments.bind(c"put_nowait", [&globals().names.item], 1, 1)?;
-    let item = item.map_or_else(Object::none, Clone::clone);
-    Face::of(this)?.put_nowait(item)?;
+    let item = item_of(arguments, c"put_nowait")?;
+    Face::of(this)?.put_nowait(item.clone())?;
     Ok(Object::none())
 }
 
