@@ -14,13 +14,13 @@ use pyo3::prelude::*;
 
 use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, is_collection};
-use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{notify_when_done, protocol, stop_notifying};
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
     class_of, globals, initialise_with, noargs, one, trap, type_error,
 };
+use crate::queues;
 
 /// The iterator.
 struct AsCompleted {
@@ -58,7 +58,7 @@ impl AsCompleted {
     fn begin(this: &Object, given: &Object, timeout: Option<&Object>) -> Result<()> {
         let state = Self::of(this);
         let globals = globals();
-        state.done.set(call_function(&globals.asyncio.queue, &[])?);
+        state.done.set(queues::create()?);
         let home = Home::new(current_loop()?);
         let task = awaited_by::current_task(None)?;
         state.task.set_optional(task.clone());
@@ -99,9 +99,7 @@ impl AsCompleted {
     }
 
     fn put(&self, item: &Object) -> Result<()> {
-        let done = self.done.get_or_none();
-        let arguments = [done.as_ptr(), item.as_ptr()];
-        call_method(&globals().names.put_nowait, &arguments).map(drop)
+        queues::put_nowait(&self.done.get_or_none(), item.clone())
     }
 }
 
@@ -230,58 +228,54 @@ fn handle_timeout(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// What plain iteration gives: waits for the next future, and returns its result.
+/// What plain iteration gives: waits for the next future in the queue, and returns its result.
 static RESULT: Operation = Operation {
     name: if cfg!(Py_3_13) {
         c"_AsCompletedIterator._wait_for_one"
     } else {
         c"as_completed.<locals>._wait_for_one"
     },
-    start: |this| result_of(wait_for_one(this)?),
-    resume: |this| result_of(delegate::continue_with(this, None)?),
-    interrupt: |this, exception| result_of(delegate::continue_with(this, Some(&exception))?),
+    start: |this| result_of(queues::try_to_get(this)?),
+    resume: |this| result_of(queues::try_to_get(this)?),
+    interrupt: queues::stop_getting,
 };
 
-/// What asynchronous iteration awaits: the next future that is done.
+/// What asynchronous iteration awaits: the next future that is done. It is about the iterator until it
+/// begins, and then about the queue.
 static NEXT: Operation = Operation {
     name: c"_AsCompletedIterator.__anext__",
     start: |this| {
-        let iterator = Awaitable::of(this).owner().get_or_none();
-        if AsCompleted::of(&iterator).take_one() {
-            return future_of(wait_for_one(this)?);
+        let owner = Awaitable::of(this).owner();
+        let iterator = owner.get_or_none();
+        let state = AsCompleted::of(&iterator);
+        if state.take_one() {
+            owner.set_optional(state.done.get());
+            return future_of(queues::try_to_get(this)?);
         }
         // SAFETY: StopAsyncIteration is always valid.
         unsafe { ffi::PyErr_SetNone(ffi::PyExc_StopAsyncIteration) };
         Err(Raised)
     },
-    resume: |this| future_of(delegate::continue_with(this, None)?),
-    interrupt: |this, exception| future_of(delegate::continue_with(this, Some(&exception))?),
+    resume: |this| future_of(queues::try_to_get(this)?),
+    interrupt: queues::stop_getting,
 };
 
-/// `await queue.get()`.
-fn wait_for_one(this: &Object) -> Result<Delegated> {
-    let iterator = Awaitable::of(this).owner().get_or_none();
-    let queue = AsCompleted::of(&iterator).done.get_or_none();
-    let get = call_method(&globals().names.get, &[queue.as_ptr()])?;
-    delegate::begin(this, &get)
-}
-
-fn future_of(item: Delegated) -> Result<Progress> {
+/// What came out of the queue, if something did.
+fn future_of(item: Progress) -> Result<Progress> {
     match item {
-        Delegated::Waits(progress) => Ok(progress),
-        Delegated::Returned(future) if future.is_none() => {
+        Progress::Returned(item) if item.is_none() => {
             // SAFETY: the class is a valid exception class.
             unsafe { ffi::PyErr_SetNone(globals().asyncio.timeout_error.as_ptr()) };
             Err(Raised)
         }
-        Delegated::Returned(future) => Ok(Progress::Returned(future)),
+        future_or_wait => Ok(future_or_wait),
     }
 }
 
-fn result_of(item: Delegated) -> Result<Progress> {
+fn result_of(item: Progress) -> Result<Progress> {
     match future_of(item)? {
         Progress::Returned(future) => protocol::result_of(&future).map(Progress::Returned),
-        waits => Ok(waits),
+        wait => Ok(wait),
     }
 }
 
@@ -305,7 +299,7 @@ fn advance(this: &Object) -> Result<Object> {
         AsCompleted::begin(this, &given, state.timeout.take().as_ref())?;
     }
     if state.take_one() {
-        Awaitable::create(&RESULT, this, None)
+        Awaitable::create(&RESULT, &state.done.get_or_none(), None)
     } else {
         Err(Raised)
     }

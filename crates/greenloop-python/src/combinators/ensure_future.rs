@@ -47,6 +47,16 @@ impl Home {
         unsafe { self.native.as_ref() }
     }
 
+    /// A task of ours of `object`, if that is a plain coroutine and nobody has a say in it.
+    #[inline]
+    pub fn spawn(&self, object: &Object) -> Option<Result<Object>> {
+        // SAFETY: `object` is valid.
+        let plain = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
+        let native = self.native().filter(|native| native.makes_native_tasks());
+        let native = native.filter(|_| plain)?;
+        Some(Task::spawn(&self.event_loop, native, object))
+    }
+
     /// `event_loop.create_task(coroutine)`, past the method where nobody could tell.
     #[inline]
     fn create_task(&self, coroutine: &Object) -> Result<Object> {
@@ -61,6 +71,9 @@ impl Home {
 /// `ensure_future(object, loop=home)`.
 #[inline]
 pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
+    if let Some(task) = home.and_then(|home| home.spawn(object)) {
+        return task;
+    }
     if protocol::is_future(object)? {
         return match home {
             Some(home) if !home.event_loop.is(protocol::loop_of(object)?.as_ptr()) => {

@@ -107,7 +107,9 @@ fn of_nothing() -> Result<Object> {
 /// A child is done.
 fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
-    awaited_by::discard(child, this.awaiting().get().as_ref())?;
+    if cfg!(Py_3_14) {
+        awaited_by::discard(child, this.awaiting().get().as_ref())?;
+    }
     let mut failure = None;
     let verdict = this
         .gathering
@@ -148,12 +150,9 @@ fn failure_of(child: &Object) -> Result<Option<Object>> {
 fn collect(outer: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     let children = this.children().get_or_none();
-    let mut results = Vec::new();
+    let mut results = Vec::with_capacity(len(&children));
     let mut last = None;
     while let Some(child) = child_at(&children, results.len()) {
-        if results.is_empty() {
-            results.reserve_exact(len(&children));
-        }
         results.push(match protocol::plain_result(&child) {
             Some(result) => result,
             None => result_or_exception(&child)?,

@@ -69,7 +69,6 @@ names! {
     full = "full",
     fut = "fut",
     future = "future",
-    get = "get",
     get_debug = "get_debug",
     get_item = "_get",
     get_loop = "get_loop",
@@ -185,7 +184,6 @@ imports! {
     #[cfg(Py_3_13)]
     queue_shut_down = "asyncio.queues"."QueueShutDown",
     isfuture = "asyncio.base_futures"."isfuture",
-    queue = "asyncio.queues"."Queue",
     isawaitable = "inspect"."isawaitable",
     release_waiter = "asyncio.tasks"."_release_waiter",
     timeout_error = "asyncio.exceptions"."TimeoutError",

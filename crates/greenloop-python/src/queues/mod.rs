@@ -15,9 +15,22 @@ mod waiting;
 
 use pyo3::prelude::*;
 
-use crate::interop::{Object, Raised};
+use crate::interop::{Object, Raised, Result, call_function, globals};
+
+use queue::Face;
 
 pub use class::{make_class, make_lifo_class, make_priority_class};
+pub use waiting::{stop_getting, try_to_get};
+
+/// `Queue()`.
+pub fn create() -> Result<Object> {
+    call_function(&globals().classes.queue.object(), &[])
+}
+
+/// `queue.put_nowait(item)`, of a queue that [`create`] has made.
+pub fn put_nowait(queue: &Object, item: Object) -> Result<()> {
+    Face::of(queue)?.put_nowait(item)
+}
 
 /// The `AttributeError` of an instance whose `__init__` has not run, or that lost an attribute.
 #[cold]

@@ -55,11 +55,14 @@ static GET: Operation = Operation {
     name: c"Queue.get",
     start: try_to_get,
     resume: try_to_get,
-    interrupt: |this, exception| {
-        let outcome = give_up(this, |face| face.queue.logic.getter_gives_up(face, this));
-        Err(raise_again(exception, outcome))
-    },
+    interrupt: stop_getting,
 };
+
+/// An exception arrives while the awaitable waits for an item.
+pub fn stop_getting(this: &Object, exception: Object) -> Result<Progress> {
+    let outcome = give_up(this, |face| face.queue.logic.getter_gives_up(face, this));
+    Err(raise_again(exception, outcome))
+}
 
 fn try_to_put(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
@@ -83,7 +86,8 @@ fn try_to_put(this: &Object) -> Result<Progress> {
     ready(Object::none())
 }
 
-fn try_to_get(this: &Object) -> Result<Progress> {
+/// Takes an item out of the queue that is the awaitable's owner, or waits for one.
+pub fn try_to_get(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let face = Face::of(&owner)?;
     let logic = &face.queue.logic;

@@ -481,7 +481,11 @@ pub fn timeout_at(_module: &Object, arguments: Arguments<'_>) -> Result<Object> 
 pub fn make_class() -> Result<Object> {
     let mut methods = vec![
         noargs!(c"when", when_method, c"Return the current deadline."),
-        fast!(c"reschedule", reschedule_method, c"Reschedule the timeout."),
+        fast!(
+            c"reschedule",
+            reschedule_method,
+            c"reschedule($self, /, when)\n--\n\nReschedule the timeout."
+        ),
         noargs!(c"expired", expired, c"Is timeout expired during execution?"),
         noargs!(
             c"__aenter__",

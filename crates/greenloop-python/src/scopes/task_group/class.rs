@@ -161,10 +161,17 @@ pub fn make_class() -> Result<Object> {
             exit,
             c"Wait for all tasks; raise what they have raised."
         ),
+        #[cfg(Py_3_14)]
         fast!(
             c"create_task",
             create_task,
-            c"Create a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+            c"create_task($self, /, coro, **kwargs)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+        ),
+        #[cfg(not(Py_3_14))]
+        fast!(
+            c"create_task",
+            create_task,
+            c"create_task($self, /, coro, *, name=None, context=None)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
         ),
         one!(
             c"_on_task_done",
