@@ -23,6 +23,13 @@ OURS = "greenloop"
 """Contestants whose name starts with this are ours; the others are rivals."""
 
 
+PRIMITIVES = frozenset(
+    {"Condition", "Event", "Lock", "Queue", "Semaphore"}
+    | {"TaskGroup", "gather", "shield", "sleep", "timeout", "wait", "wait_for"}
+)
+"""What the workloads wait with, and `greenloop-native` brings along."""
+
+
 @dataclass(frozen=True)
 class Contestant:
     """One way to run an asyncio program."""
@@ -101,8 +108,7 @@ def _lacks_native_primitives() -> str | None:
     """Without native primitives this contestant would be `greenloop` under a second name."""
     if missing := _lacks_extension():
         return missing
-    native = {name.rpartition(".")[2] for name in importlib.import_module(OURS).native_names()}
-    missing_primitives = sorted({"sleep", "gather", "Queue", "Event", "Lock"} - native)
+    missing_primitives = sorted(PRIMITIVES - importlib.import_module(OURS).native_names())
     return f"{', '.join(missing_primitives)} not native" if missing_primitives else None
 
 

@@ -76,6 +76,52 @@ async def contended_semaphore(operations: int) -> int:
 
 
 @workload(
+    "semaphore-uncontended",
+    "Semaphore uncontended",
+    operation="one acquire and release",
+    operations=200_000,
+)
+async def uncontended_semaphore(operations: int) -> int:
+    semaphore = asyncio.Semaphore(1)
+    passed = 0
+    for _ in range(operations):
+        async with semaphore:
+            passed += 1
+    return passed
+
+
+@workload(
+    "condition-100",
+    "Condition, 100 tasks",
+    operation="one wait that blocks, notified together with the others",
+    operations=20_000,
+)
+async def crowded_condition(operations: int) -> int:
+    condition = asyncio.Condition()
+    passed = 0
+
+    async def wait_repeatedly(times: int) -> int:
+        nonlocal passed
+        for _ in range(times):
+            async with condition:
+                await condition.wait()
+                passed += 1
+        return times
+
+    async def notify_repeatedly() -> None:
+        while passed < operations:
+            async with condition:
+                condition.notify_all()
+            await asyncio.sleep(0)
+
+    each = operations // 100
+    notifier = asyncio.create_task(notify_repeatedly())
+    completed = sum(await asyncio.gather(*(wait_repeatedly(each) for _ in range(100))))
+    await notifier
+    return completed
+
+
+@workload(
     "condition-ping-pong",
     "Condition ping-pong",
     operation="one hand-over: one notify, one wait that blocks",

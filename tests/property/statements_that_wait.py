@@ -1,5 +1,6 @@
 """The statements of a random program that may suspend their coroutine."""
 
+import asyncio
 import concurrent.futures
 
 from trace_words import describe, outcome, words
@@ -130,7 +131,7 @@ class WaitingStatements:
     ) -> None:
         """Execute statements beside a group of tasks."""
         async with self.api.TaskGroup() as group:
-            if isinstance(getattr(group, "_tasks", None), set):
+            if isinstance(group, asyncio.TaskGroup):
                 group._tasks = _OrderedSet()
             for body in bodies:
                 if body <= number:
@@ -207,7 +208,7 @@ class _Nothing:
 
 
 class _OrderedSet(dict):
-    """Stands in for the set of a TaskGroup, which cancels in the order of addresses."""
+    """Stands in for the set of asyncio's TaskGroup, which cancels in the order of addresses."""
 
     def add(self, one: object) -> None:
         self[one] = None

@@ -158,7 +158,9 @@ impl<L: WaitList> Queue<L> {
         store.put(item)?;
         self.unfinished.set(self.unfinished.get().wrapping_add(1));
         finished.clear();
-        self.getters.pop_and_wake()?;
+        if !self.getters.is_empty() {
+            self.getters.pop_and_wake()?;
+        }
         Ok(Ok(()))
     }
 
@@ -180,7 +182,9 @@ impl<L: WaitList> Queue<L> {
             }));
         }
         let item = store.take()?;
-        self.putters.pop_and_wake()?;
+        if !self.putters.is_empty() {
+            self.putters.pop_and_wake()?;
+        }
         Ok(Ok(item))
     }
 

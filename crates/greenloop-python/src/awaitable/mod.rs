@@ -35,15 +35,15 @@ use pyo3::prelude::*;
 
 use crate::future::{CANCELLED, Future, PENDING};
 use crate::interop::{
-    Freelist, Iteration, Next, Object, Raised, Result, Slot, call_function, call_method, fast,
-    fetch, globals, matches, raise, raise_object, report_unraisable, restore,
+    Freelist, Iteration, Next, Object, Raised, Result, Slot, add_to_module, call_function,
+    call_method, fast, fetch, globals, matches, raise, raise_object, report_unraisable, restore,
 };
 use crate::task;
 
 pub use class::make_class;
 pub use completed::{completed, make_class as make_completed_class};
 pub use line::Line;
-pub use sleep::{is_cancelled, run_sleeper, sleeper_handle};
+pub use sleep::{exact_seconds, is_cancelled, run_sleeper, sleeper_handle};
 
 use sleep::sleep;
 
@@ -100,6 +100,8 @@ pub struct Awaitable {
     /// The native task, or the future of a foreign wait, that is to go on. Owned by the line while the
     /// awaitable stands in one.
     waiter: Slot,
+    /// What an operation of several steps keeps from one to another.
+    kept: Slot,
     /// The message of a cancellation.
     message: Slot,
     /// The loop of the native task that the wait began in.
@@ -148,20 +150,15 @@ impl Awaitable {
         Ok(object)
     }
 
-    /// A stand-in for a future that somebody puts into a line himself. It is awaited by nobody.
+    /// An awaitable that stands in a line for a future that somebody puts there by hand.
     pub fn guest(future: &Object) -> Result<Object> {
-        let guest = Self::create(&NOTHING, future, None)?;
-        let awaitable = Self::of(&guest);
-        awaitable.stage.set(Stage::Finished);
-        awaitable.foreign.set(true);
+        let object = Self::create(&NOTHING, future, None)?;
+        let awaitable = Self::of(&object);
+        awaitable.owner.clear();
         awaitable.waiter.set(future.clone());
-        Self::track(&guest);
-        Ok(guest)
-    }
-
-    /// Whether the awaitable stands in a line.
-    pub fn is_in_line(&self) -> bool {
-        self.place.is_linked()
+        awaitable.foreign.set(true);
+        awaitable.stage.set(Stage::Finished);
+        Ok(object)
     }
 
     /// The struct behind an awaitable.
@@ -196,14 +193,21 @@ impl Awaitable {
         &self.value
     }
 
+    /// What an operation of several steps keeps from one to another.
+    #[inline]
+    pub fn kept(&self) -> &Slot {
+        &self.kept
+    }
+
     /// Which step of an operation of several is next.
     #[inline]
     pub const fn step(&self) -> &Cell<u8> {
         &self.step
     }
 
+    /// The task that is to go on. An operation that delegates has it for itself.
     #[inline]
-    fn waiter(&self) -> &Slot {
+    pub fn waiter(&self) -> &Slot {
         &self.waiter
     }
 
@@ -228,6 +232,20 @@ impl Awaitable {
         }
         let event_loop = bound.running_loop(owner)?;
         awaitable.wait_on_future(&event_loop)
+    }
+
+    /// As [`prepare`](Self::prepare), for what belongs to `event_loop` already.
+    #[inline]
+    pub fn prepare_on(this: &Object, event_loop: &Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        if let Some(task) = task::stepping() {
+            let future = Future::of(&task);
+            if future.event_loop().as_ptr() == event_loop.as_ptr() && future.fast_loop().is_some() {
+                awaitable.wait_natively(future.event_loop());
+                return Ok(());
+            }
+        }
+        awaitable.wait_on_future(event_loop)
     }
 
     /// As [`prepare`](Self::prepare), for a wait of a task alone, such as `sleep`.
@@ -421,6 +439,7 @@ impl Awaitable {
         }
     }
 
+    /// Lets go of everything. Nothing is held from then on.
     #[inline]
     fn finish(this: &Object) {
         let awaitable = Self::of(this);
@@ -431,11 +450,12 @@ impl Awaitable {
         }
     }
 
-    const fn slots(&self) -> [&Slot; 5] {
+    const fn slots(&self) -> [&Slot; 6] {
         [
             &self.waiter,
             &self.owner,
             &self.value,
+            &self.kept,
             &self.message,
             &self.event_loop,
         ]
@@ -669,23 +689,12 @@ pub fn ready(value: Object) -> Result<Progress> {
 
 /// Adds the functions that make awaitables to the module.
 pub fn add_functions(module: &Bound<'_, pyo3::types::PyModule>) -> PyResult<()> {
-    let functions = vec![fast!(
-        c"sleep",
-        sleep,
-        c"sleep(delay, result=None)\n--\n\nWait for delay seconds; return result."
-    )];
-    for function in functions.leak() {
-        // SAFETY: the definition lives for ever; a module function's receiver is the module.
-        let object = unsafe {
-            Object::from_returned(ffi::PyCFunction_NewEx(
-                function,
-                module.as_ptr(),
-                std::ptr::null_mut(),
-            ))?
-        };
-        // SAFETY: the name ends with a NUL and lives for ever.
-        let name = unsafe { CStr::from_ptr(function.ml_name) };
-        module.add(name.to_string_lossy().as_ref(), object.bound(module.py()))?;
-    }
-    Ok(())
+    add_to_module(
+        module,
+        vec![fast!(
+            c"sleep",
+            sleep,
+            c"sleep(delay, result=None)\n--\n\nWait for delay seconds; return result."
+        )],
+    )
 }

@@ -74,7 +74,7 @@ fn start(this: &Object) -> Result<Progress> {
 
 /// The number of seconds of a plain float or small int, which most delays are.
 #[inline]
-pub(super) fn exact_seconds(delay: &Object) -> Option<f64> {
+pub fn exact_seconds(delay: &Object) -> Option<f64> {
     // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are for.
     unsafe {
         if ffi::PyFloat_CheckExact(delay.as_ptr()) != 0 {

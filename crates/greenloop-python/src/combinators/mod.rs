@@ -14,15 +14,14 @@ mod gathering_future;
 mod shield;
 mod wait;
 
-use std::ffi::CStr;
-
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-use crate::interop::{Object, fast};
+use crate::interop::{Object, add_to_module, fast};
 
 pub use as_completed::make_class as make_as_completed_class;
+pub use ensure_future::{Home, as_future};
 pub use gathering_future::{GatheringFuture, make_class as make_gathering_future_class};
 pub use wait::make_class as make_wait_state_class;
 
@@ -55,20 +54,7 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"ensure_future(coro_or_future, *, loop=None)\n--\n\nReturn a future of an awaitable: itself, or a task."
         ),
     ];
-    for function in functions.leak() {
-        // SAFETY: the definition lives for ever; a module function's receiver is the module.
-        let object = unsafe {
-            Object::from_returned(ffi::PyCFunction_NewEx(
-                function,
-                module.as_ptr(),
-                std::ptr::null_mut(),
-            ))?
-        };
-        // SAFETY: the name ends with a NUL and lives for ever.
-        let name = unsafe { CStr::from_ptr(function.ml_name) };
-        module.add(name.to_string_lossy().as_ref(), object.bound(module.py()))?;
-    }
-    Ok(())
+    add_to_module(module, functions)
 }
 
 /// Whether `object` is of one of the classes in which futures are mostly passed, and so neither a future

@@ -24,6 +24,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
+use crate::scopes::Alarm;
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
@@ -179,6 +180,12 @@ impl EventLoop {
         let (ready, timers) = self
             .queue
             .with(|queue| (queue.ready.take(), queue.timers.take()));
+        for job in ready.iter().chain(&timers) {
+            if let Job::Alarm(alarm) = job {
+                // Nobody would show its target to the garbage collector any more.
+                Alarm::of(alarm).silence(None);
+            }
+        }
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
         drop((self.published.take(), self.task_factory.take()));

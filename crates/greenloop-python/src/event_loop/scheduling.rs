@@ -104,6 +104,20 @@ impl EventLoop {
         Ok(handle)
     }
 
+    /// `this.create_task(...)` for native code, or None if it has to be called by name: because it was
+    /// overridden, there is a task factory, or debug mode is on.
+    #[inline]
+    pub fn create_native_task(
+        &self,
+        this: &Object,
+        arguments: &Arguments<'_>,
+    ) -> Option<Result<Object>> {
+        if !self.makes_native_tasks() {
+            return None;
+        }
+        Some(Task::create(this, self, arguments, self.eager_tasks.get()))
+    }
+
     /// Wakes the loop if its thread waits. Called with the GIL held, which the loop's thread lets go
     /// of only after it has said that it is asleep, so no wake-up is missed.
     #[inline]

@@ -176,6 +176,13 @@ impl Future {
         unsafe { self.native_loop.get().as_ref() }.filter(|native| native.is_fast())
     }
 
+    /// The loop's native part, whether its ready queue may be used or not.
+    #[inline]
+    pub fn native_loop(&self) -> Option<&EventLoop> {
+        // SAFETY: as above.
+        unsafe { self.native_loop.get().as_ref() }
+    }
+
     /// The loop as an object, borrowed, for comparing.
     #[inline]
     pub fn event_loop(&self) -> &Slot {
@@ -295,6 +302,13 @@ impl Future {
             Some(message) => call_function(class, &[message.as_ptr()]),
             None => call_function(class, &[]),
         }
+    }
+
+    /// The exception of a future that is done and was not cancelled, as `exception()` gives it.
+    #[inline]
+    pub fn seen_exception(&self) -> Option<Object> {
+        self.log_traceback.set(false);
+        self.exception.get()
     }
 
     /// `this.set_result(result)`.

@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
 
 use super::error::{Raised, Result};
 use super::object::Object;
@@ -234,6 +236,7 @@ pub struct ClassBuilder {
     size: usize,
     flags: u64,
     slots: Vec<ffi::PyType_Slot>,
+    named_as_in_python: bool,
 }
 
 impl ClassBuilder {
@@ -245,7 +248,15 @@ impl ClassBuilder {
             size: size_of::<T>(),
             flags,
             slots: Vec::new(),
+            named_as_in_python: false,
         }
+    }
+
+    /// Has the interpreter's messages name the class without its module, as they do for classes that are
+    /// written in Python.
+    pub const fn named_as_in_python(mut self) -> Self {
+        self.named_as_in_python = true;
+        self
     }
 
     /// Leaves garbage collection to the base class.
@@ -332,11 +343,39 @@ impl ClassBuilder {
             slots: slots.as_mut_ptr(),
         };
         // SAFETY: the spec is complete, and all tables it points to are leaked.
-        unsafe {
+        let class = unsafe {
             Object::from_returned(ffi::PyType_FromSpecWithBases(
                 &raw mut spec,
                 base.map_or(ptr::null_mut(), Object::as_ptr),
-            ))
+            ))?
+        };
+        if self.named_as_in_python {
+            // SAFETY: the GIL is held.
+            let class = class.bound(unsafe { pyo3::Python::assume_attached() });
+            // It is its name already, but setting it shortens the one that messages use.
+            class.setattr("__name__", class.getattr("__name__")?)?;
         }
+        Ok(class)
     }
+}
+
+/// Adds functions to a module. A module function's receiver is the module.
+pub fn add_to_module(
+    module: &Bound<'_, PyModule>,
+    functions: Vec<ffi::PyMethodDef>,
+) -> PyResult<()> {
+    for function in functions.leak() {
+        // SAFETY: the definition lives for ever.
+        let object = unsafe {
+            Object::from_returned(ffi::PyCFunction_NewEx(
+                function,
+                module.as_ptr(),
+                ptr::null_mut(),
+            ))?
+        };
+        // SAFETY: the name ends with a NUL and lives for ever.
+        let name = unsafe { CStr::from_ptr(function.ml_name) };
+        module.add(name.to_string_lossy().as_ref(), object.bound(module.py()))?;
+    }
+    Ok(())
 }

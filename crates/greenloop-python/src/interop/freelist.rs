@@ -44,7 +44,11 @@ impl<const N: usize> Freelist<N> {
                 let front = words_in_front((*class).tp_flags) * size_of::<usize>();
                 let header = size_of::<ffi::PyObject>();
                 let behind = Layout::new::<T>().size() - header;
-                block.cast::<u8>().sub(front).write_bytes(0, front);
+                // Nearly always two words: a constant number of bytes costs no call.
+                block.cast::<[usize; 2]>().sub(1).write_bytes(0, 1);
+                if front > size_of::<[usize; 2]>() {
+                    block.cast::<u8>().sub(front).write_bytes(0, front);
+                }
                 block.cast::<u8>().add(header).write_bytes(0, behind);
                 block
             } else {

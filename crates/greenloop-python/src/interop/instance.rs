@@ -58,6 +58,12 @@ impl<T: Held> Instance<T> {
         unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
     }
 
+    /// Whether nobody has given the instance an attribute of its own, which might stand for a method.
+    #[inline]
+    pub fn has_no_attributes(object: &Object) -> bool {
+        Self::attributes(object).is_empty()
+    }
+
     /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
     /// `__init__`.
     pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {
@@ -76,6 +82,7 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         doc: ptr::null(),
     };
     ClassBuilder::new::<Instance<T>>(name)
+        .named_as_in_python()
         .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)

@@ -32,15 +32,16 @@ pub use call::{
     initialise_with, same_string, type_error,
 };
 pub use class::{
-    ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int,
+    ClassBuilder, Getter, Setter, add_to_module, method_fast, method_noargs, method_o, trap,
+    trap_int,
 };
 pub(crate) use class::{attribute, fast, noargs, one};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
 pub use error::{
-    Raised, Result, fetch, is_cancellation, matches, raise, raise_object, report_unraisable,
-    restore,
+    Raised, Result, context_of, fetch, is_cancellation, matches, raise, raise_object,
+    raise_while_handling, report_unraisable, restore,
 };
 pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;

@@ -4,8 +4,8 @@ use pyo3::ffi;
 
 use super::no_attribute;
 use super::queue::Queue;
-use super::waiters::{Which, replace, view};
 use crate::interop::{Getter, Object, Raised, Result, Setter, attribute};
+use crate::sync::{Waiters, replace_waiters};
 
 /// The table of all of them.
 pub fn attributes() -> Vec<(&'static std::ffi::CStr, Getter, Option<Setter>)> {
@@ -44,21 +44,21 @@ fn set_items(this: &Object, value: Option<&Object>) -> Result<()> {
 }
 
 fn getters(this: &Object) -> Result<Object> {
-    view(this, Which::Getters)
+    Waiters::create(this, |queue| &Queue::of(queue).logic.getters)
 }
 
 fn set_getters(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_getters"))?;
-    replace(this, Which::Getters, value)
+    replace_waiters(&Queue::of(this).logic.getters, Some(value))
 }
 
 fn putters(this: &Object) -> Result<Object> {
-    view(this, Which::Putters)
+    Waiters::create(this, |queue| &Queue::of(queue).logic.putters)
 }
 
 fn set_putters(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_putters"))?;
-    replace(this, Which::Putters, value)
+    replace_waiters(&Queue::of(this).logic.putters, Some(value))
 }
 
 fn unfinished(this: &Object) -> Result<Object> {

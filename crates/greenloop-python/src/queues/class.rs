@@ -9,13 +9,12 @@ use super::attributes::attributes;
 use super::description::{format, repr_slot, str_slot};
 use super::overrides::{Discipline, Method};
 use super::queue::{Face, Queue};
-use super::waiters::wake_next;
-use super::waiting::{get, join, put};
+use super::waiting::{get, item_of, join, put};
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, class_of, fast, globals, initialise_with, method_o,
-    noargs, one, raise,
+    Arguments, ClassBuilder, Object, Result, call_method, class_of, fast, globals, initialise_with,
+    method_o, noargs, one, raise,
 };
-use crate::sync::Event;
+use crate::sync::{Waiters, create_set_event, event_of};
 
 /// `_init`, `_put` and `_get` of one of the classes.
 macro_rules! discipline {
@@ -194,10 +193,9 @@ fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let queue = face.queue;
     queue.maxsize.set(maxsize.clone());
     queue.logic.reset();
-    queue.finished.set(Event::create_set()?);
+    queue.finished.set(create_set_event()?);
     if face.overrides.has(Method::Init) {
-        let arguments = [this.as_ptr(), maxsize.as_ptr()];
-        return face.call(Method::Init, &arguments).map(drop);
+        return face.call_with(Method::Init, &maxsize).map(drop);
     }
     queue.items.initialise(face.overrides.init)
 }
@@ -217,9 +215,8 @@ fn full(this: &Object) -> Result<Object> {
 }
 
 fn put_nowait(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [item] = arguments.bind(c"put_nowait", [&globals().names.item], 1, 1)?;
-    let item = item.map_or_else(Object::none, Clone::clone);
-    Face::of(this)?.put_nowait(item)?;
+    let item = item_of(arguments, c"put_nowait")?;
+    Face::of(this)?.put_nowait(item.clone())?;
     Ok(Object::none())
 }
 
@@ -230,7 +227,7 @@ fn get_nowait(this: &Object) -> Result<Object> {
 fn task_done(this: &Object) -> Result<Object> {
     let face = Face::of(this)?;
     let finished = face.finished()?;
-    let event = &Event::of(&finished).event;
+    let event = &event_of(&finished).state;
     let outcome = face.queue.logic.task_done(event)?;
     outcome.map_err(|NothingUnfinished| {
         // SAFETY: ValueError is always valid.
@@ -246,7 +243,7 @@ fn shutdown(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let immediate = immediate.map_or(Ok(false), Object::is_true)?;
     let face = Face::of(this)?;
     let finished = face.finished()?;
-    let event = &Event::of(&finished).event;
+    let event = &event_of(&finished).state;
     face.queue.logic.shut_down(&face, event, immediate)?;
     Ok(Object::none())
 }
@@ -257,6 +254,19 @@ fn get_loop(this: &Object) -> Result<Object> {
 
 /// `_wakeup_next(waiters)`, for subclasses that have further ways to put and get.
 fn wakeup_next(_this: &Object, waiters: &Object) -> Result<Object> {
-    wake_next(waiters)?;
+    if Waiters::is_view(waiters) {
+        Waiters::wake_next(waiters)?;
+        return Ok(Object::none());
+    }
+    // Whatever a subclass keeps its own waiters in.
+    let names = &globals().names;
+    while waiters.is_true()? {
+        let waiter = call_method(&names.popleft, &[waiters.as_ptr()])?;
+        if !call_method(&names.done, &[waiter.as_ptr()])?.is_true()? {
+            let none = Object::none();
+            call_method(&names.set_result, &[waiter.as_ptr(), none.as_ptr()])?;
+            break;
+        }
+    }
     Ok(Object::none())
 }

@@ -68,6 +68,10 @@ impl Items {
         if self.place.get() != Place::Object {
             return Ok(self.native.with(|items| items.len()));
         }
+        self.len_of_object(queue)
+    }
+
+    fn len_of_object(&self, queue: &Object) -> Result<usize> {
         let object = self.existing(queue)?;
         // SAFETY: `object` is valid.
         match usize::try_from(unsafe { ffi::PyObject_Size(object.as_ptr()) }) {
@@ -82,6 +86,10 @@ impl Items {
         if self.place.get() != Place::Object {
             return Ok(self.native.with(|items| items.is_empty()));
         }
+        self.is_object_empty(queue)
+    }
+
+    fn is_object_empty(&self, queue: &Object) -> Result<bool> {
         self.existing(queue)?.is_true().map(|truth| !truth)
     }
 
@@ -93,6 +101,10 @@ impl Items {
             self.native.with(|items| items.push_back(item));
             return Ok(());
         }
+        self.put_into_object(queue, discipline, &item)
+    }
+
+    fn put_into_object(&self, queue: &Object, discipline: Discipline, item: &Object) -> Result<()> {
         let object = self.object(queue)?;
         let arguments = [object.as_ptr(), item.as_ptr()];
         match discipline {

@@ -11,7 +11,6 @@ mod items;
 mod maxsize;
 mod overrides;
 mod queue;
-mod waiters;
 mod waiting;
 
 use pyo3::prelude::*;
@@ -21,7 +20,6 @@ use crate::interop::{Object, Raised, Result, call_function, globals};
 use queue::Face;
 
 pub use class::{make_class, make_lifo_class, make_priority_class};
-pub use waiters::make_class as make_waiters_class;
 pub use waiting::{stop_getting, try_to_get};
 
 /// `Queue()`.

@@ -75,25 +75,48 @@ pub struct Overrides {
     pub get: Discipline,
 }
 
-/// What was found out about a class.
+/// What was found out about a class. Each instance remembers it, since no two classes ever have the
+/// same version.
 #[derive(Clone, Copy)]
-struct Known {
-    class: *mut ffi::PyTypeObject,
+pub struct Known {
     /// The class's version then; 0 is none.
     version: u32,
     overrides: Overrides,
 }
 
-/// A class has its place by its address, and is found out anew when another one took it.
+/// What was found out last about some classes, for new instances. A class has its place by its address.
 const PLACES: usize = 16;
 
-static KNOWN: GilCell<[Known; PLACES]> = GilCell::new(
-    [Known {
-        class: std::ptr::null_mut(),
-        version: 0,
-        overrides: Overrides::none(Discipline::Fifo),
-    }; PLACES],
-);
+static LAST: GilCell<[Known; PLACES]> = GilCell::new([Known::nothing(); PLACES]);
+
+impl Known {
+    pub const fn nothing() -> Self {
+        Self {
+            version: 0,
+            overrides: Overrides::none(Discipline::Fifo),
+        }
+    }
+
+    fn look_up(class: *mut ffi::PyTypeObject) -> Result<Self> {
+        // Classes are larger than 512 bytes.
+        let place = (class.addr() >> 9) % PLACES;
+        let last = LAST.with(|last| last[place]);
+        if last.version == version(class) && last.version != 0 {
+            return Ok(last);
+        }
+        // SAFETY: the class of a living object.
+        let object = unsafe { Object::from_borrowed(class.cast()) };
+        // The first lookup gives the class a version. It is read before the others, in case that one of
+        // them changes the class.
+        object.attribute(Method::Init.name())?;
+        let known = Self {
+            version: version(class),
+            overrides: Overrides::find_out(&object)?,
+        };
+        LAST.with(|last| last[place] = known);
+        Ok(known)
+    }
+}
 
 impl Overrides {
     const fn none(discipline: Discipline) -> Self {
@@ -108,17 +131,21 @@ impl Overrides {
     /// What `queue` overrides.
     #[inline]
     pub fn of(queue: &Object) -> Result<Self> {
-        let class = queue.class();
-        let known = KNOWN.with(|known| known[place(class)]);
-        let overrides =
-            if known.class == class && known.version == version(class) && known.version != 0 {
-                known.overrides
-            } else {
-                Self::find_out(class)?
-            };
+        let known = Queue::of(queue).overrides.get();
+        let is_known = known.version == version(queue.class()) && known.version != 0;
+        if is_known && Instance::<Queue>::attributes(queue).is_empty() {
+            return Ok(known.overrides);
+        }
+        Self::look_up(queue)
+    }
+
+    #[cold]
+    fn look_up(queue: &Object) -> Result<Self> {
+        let known = Known::look_up(queue.class())?;
+        Queue::of(queue).overrides.set(known);
         match Instance::<Queue>::attributes(queue).get() {
-            None => Ok(overrides),
-            Some(attributes) => overrides.with_attributes(&attributes),
+            None => Ok(known.overrides),
+            Some(attributes) => known.overrides.with_attributes(&attributes),
         }
     }
 
@@ -128,14 +155,8 @@ impl Overrides {
         self.by_name & method as u8 != 0
     }
 
-    #[cold]
-    fn find_out(class: *mut ffi::PyTypeObject) -> Result<Self> {
-        // SAFETY: the class of a living object.
-        let object = unsafe { Object::from_borrowed(class.cast()) };
-        // Before the methods are looked up, in case that looking up changes the class; the first
-        // lookup gives it a version.
-        object.attribute(Method::Init.name())?;
-        let version = version(class);
+    /// What the class of `object` overrides.
+    fn find_out(object: &Object) -> Result<Self> {
         let mut overrides = Self::none(Discipline::Fifo);
         for method in Method::ALL {
             let Some(discipline) = native(&object.attribute(method.name())?, method.name()) else {
@@ -149,18 +170,10 @@ impl Overrides {
                 _ => {}
             }
         }
-        KNOWN.with(|known| {
-            known[place(class)] = Known {
-                class,
-                version,
-                overrides,
-            };
-        });
         Ok(overrides)
     }
 
     /// Adds what is overridden in an instance's `__dict__`.
-    #[cold]
     fn with_attributes(mut self, attributes: &Object) -> Result<Self> {
         // SAFETY: `attributes` is a dict.
         if unsafe { ffi::PyDict_Size(attributes.as_ptr()) } == 0 {
@@ -176,12 +189,6 @@ impl Overrides {
         }
         Ok(self)
     }
-}
-
-#[inline]
-fn place(class: *mut ffi::PyTypeObject) -> usize {
-    // Classes are larger than 512 bytes.
-    (class.addr() >> 9) % PLACES
 }
 
 #[inline]

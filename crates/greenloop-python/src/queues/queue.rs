@@ -2,6 +2,7 @@
 //!
 //! There is one struct for all three classes, which differ in where items are put and which is taken.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::{self, Refusal, Store};
@@ -10,17 +11,18 @@ use pyo3::ffi;
 use super::items::Items;
 use super::maxsize::Maxsize;
 use super::no_attribute;
-use super::overrides::{Method, Overrides};
-use super::waiters::Waiters;
-use crate::awaitable::LoopBound;
+use super::overrides::{Known, Method, Overrides};
+use crate::awaitable::{Line, LoopBound};
 use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, globals};
-use crate::sync::Event;
+use crate::sync::event_of;
 
 pub struct Queue {
     pub bound: LoopBound,
-    pub logic: sync::Queue<Waiters>,
+    pub logic: sync::Queue<Line>,
     pub items: Items,
     pub maxsize: Maxsize,
+    /// What is known about the methods of the instance's class.
+    pub overrides: Cell<Known>,
     /// The event `_finished`: set when all items are done. Empty before `__init__`.
     pub finished: Slot,
 }
@@ -29,9 +31,13 @@ impl Held for Queue {
     fn new() -> Self {
         Self {
             bound: LoopBound::new(),
-            logic: sync::Queue::new(Waiters::new(), Waiters::new()),
+            logic: sync::Queue::new(
+                Line::waking_with(Object::none),
+                Line::waking_with(Object::none),
+            ),
             items: Items::new(),
             maxsize: Maxsize::new(),
+            overrides: Cell::new(Known::nothing()),
             finished: Slot::empty(),
         }
     }
@@ -103,7 +109,7 @@ impl<'a> Face<'a> {
     #[inline]
     pub fn put_nowait(&self, item: Object) -> Result<()> {
         let finished = self.finished()?;
-        let event = &Event::of(&finished).event;
+        let event = &event_of(&finished).state;
         self.queue
             .logic
             .put_nowait(self, event, item)?
@@ -120,15 +126,26 @@ impl<'a> Face<'a> {
     pub fn is_full_itself(&self) -> Result<bool> {
         let maxsize = &self.queue.maxsize;
         if self.overrides.has(Method::Qsize) {
-            return maxsize.ask(|| self.call(Method::Qsize, &[self.object.as_ptr()]));
+            return maxsize.ask(|| self.call(Method::Qsize));
         }
         maxsize.is_reached_by(|| self.queue.items.len(self.object))
     }
 
     /// Calls one of its own methods by name.
-    pub fn call(&self, method: Method, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
-        debug_assert!(self.object.is(arguments[0]));
-        call_method(method.name(), arguments)
+    #[cold]
+    pub fn call(&self, method: Method) -> Result<Object> {
+        call_method(method.name(), &[self.object.as_ptr()])
+    }
+
+    /// The same, with an argument.
+    #[cold]
+    pub fn call_with(&self, method: Method, argument: &Object) -> Result<Object> {
+        call_method(method.name(), &[self.object.as_ptr(), argument.as_ptr()])
+    }
+
+    #[cold]
+    fn ask(&self, method: Method) -> Result<bool> {
+        self.call(method)?.is_true()
     }
 }
 
@@ -139,7 +156,7 @@ impl Store for Face<'_> {
     #[inline]
     fn is_empty(&self) -> Result<bool> {
         if self.overrides.has(Method::Empty) {
-            return self.call(Method::Empty, &[self.object.as_ptr()])?.is_true();
+            return self.ask(Method::Empty);
         }
         self.queue.items.is_empty(self.object)
     }
@@ -147,7 +164,7 @@ impl Store for Face<'_> {
     #[inline]
     fn is_full(&self) -> Result<bool> {
         if self.overrides.has(Method::Full) {
-            return self.call(Method::Full, &[self.object.as_ptr()])?.is_true();
+            return self.ask(Method::Full);
         }
         self.is_full_itself()
     }
@@ -155,8 +172,7 @@ impl Store for Face<'_> {
     #[inline]
     fn put(&self, item: Object) -> Result<()> {
         if self.overrides.has(Method::Put) {
-            let arguments = [self.object.as_ptr(), item.as_ptr()];
-            return self.call(Method::Put, &arguments).map(drop);
+            return self.call_with(Method::Put, &item).map(drop);
         }
         self.queue.items.put(self.object, self.overrides.put, item)
     }
@@ -164,7 +180,7 @@ impl Store for Face<'_> {
     #[inline]
     fn take(&self) -> Result<Object> {
         if self.overrides.has(Method::Get) {
-            return self.call(Method::Get, &[self.object.as_ptr()]);
+            return self.call(Method::Get);
         }
         self.queue.items.take(self.object, self.overrides.get)
     }

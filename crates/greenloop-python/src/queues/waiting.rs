@@ -1,5 +1,7 @@
 //! `put`, `get` and `join`: what waits.
 
+use std::ffi::CStr;
+
 use greenloop_core::WaitList as _;
 use greenloop_core::sync::Admission;
 use pyo3::ffi;
@@ -7,13 +9,27 @@ use pyo3::ffi;
 use super::overrides::Method;
 use super::queue::{Face, refused};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::{Arguments, Object, Raised, Result, call_method, fetch, globals, restore};
-use crate::sync::Event;
+use crate::interop::{Arguments, Object, Raised, Result, fetch, globals, restore, type_error};
+use crate::sync::event_of;
 use greenloop_core::sync::Refusal;
 
 pub fn put(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [item] = arguments.bind(c"put", [&globals().names.item], 1, 1)?;
-    Awaitable::create(&PUT, this, item)
+    Awaitable::create(&PUT, this, Some(item_of(arguments, c"put")?))
+}
+
+/// The argument of `put` and `put_nowait`.
+#[inline]
+pub fn item_of<'a>(arguments: Arguments<'a>, function: &'static CStr) -> Result<&'a Object> {
+    match arguments.only() {
+        Some(item) => Ok(item),
+        None => bind_item(arguments, function),
+    }
+}
+
+#[cold]
+fn bind_item<'a>(arguments: Arguments<'a>, function: &'static CStr) -> Result<&'a Object> {
+    let [item] = arguments.bind(function, [&globals().names.item], 1, 1)?;
+    item.ok_or_else(|| type_error("put() needs an item"))
 }
 
 pub fn get(this: &Object) -> Result<Object> {
@@ -64,8 +80,7 @@ fn try_to_put(this: &Object) -> Result<Progress> {
     }
     let item = awaitable.value().take().unwrap_or_else(Object::none);
     if face.overrides.has(Method::PutNowait) {
-        let arguments = [owner.as_ptr(), item.as_ptr()];
-        return ready(call_method(Method::PutNowait.name(), &arguments)?);
+        return ready(face.call_with(Method::PutNowait, &item)?);
     }
     face.put_nowait(item)?;
     ready(Object::none())
@@ -86,7 +101,7 @@ pub fn try_to_get(this: &Object) -> Result<Progress> {
         }
     }
     if face.overrides.has(Method::GetNowait) {
-        return ready(call_method(Method::GetNowait.name(), &[owner.as_ptr()])?);
+        return ready(face.call(Method::GetNowait)?);
     }
     ready(face.get_nowait()?)
 }
@@ -124,12 +139,12 @@ static JOIN: Operation = Operation {
             return ready(Object::none());
         }
         let finished = face.finished()?;
-        let event = Event::of(&finished);
-        if event.event.is_set() {
+        let event = event_of(&finished);
+        if event.state.is_set() {
             return ready(Object::none());
         }
         Awaitable::prepare(this, &event.bound, &finished)?;
-        event.event.waiters.push(this);
+        event.state.waiters.push(this);
         awaitable.value().set(finished);
         Ok(Progress::Blocked)
     },
@@ -146,6 +161,6 @@ static JOIN: Operation = Operation {
 fn leave_finished(this: &Object) {
     let finished = Awaitable::of(this).value().get_or_none();
     if !finished.is_none() {
-        Event::of(&finished).event.leave(this);
+        event_of(&finished).state.leave(this);
     }
 }

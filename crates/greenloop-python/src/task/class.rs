@@ -60,13 +60,7 @@ fn cancelling(this: &Object) -> Result<Object> {
 }
 
 fn uncancel(this: &Object) -> Result<Object> {
-    let task = Task::of(this);
-    let requests = task.cancel_requests.get().saturating_sub(1);
-    if cfg!(Py_3_13) && requests == 0 && task.cancel_requests.get() > 0 {
-        task.must_cancel.set(false);
-    }
-    task.cancel_requests.set(requests);
-    number(requests)
+    number(Task::of(this).uncancel())
 }
 
 fn number(number: u32) -> Result<Object> {

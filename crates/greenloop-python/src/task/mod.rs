@@ -20,7 +20,10 @@ mod current;
 mod graph;
 mod refusal;
 mod registry;
+mod requests;
 mod step;
+#[cfg(Py_3_14)]
+mod thread_state;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -39,11 +42,14 @@ use crate::interop::{
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
 pub use class::make_class;
-pub use current::{away, clear_published, stepping};
+pub use current::{away, clear_published, current_task, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
+pub use requests::{cancel, cancelling, is_done, uncancel};
 pub use step::{cancel_waiter, run_step, step_handle, wake, wakeup_function};
+#[cfg(Py_3_14)]
+pub use thread_state::find_places as find_thread_state_places;
 
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -230,6 +236,16 @@ impl Task {
         self.must_cancel.set(true);
         self.future.cancel_message().set_optional(message.cloned());
         Ok(true)
+    }
+
+    /// `Task.uncancel()`: takes one request back; returns how many are left.
+    fn uncancel(&self) -> u32 {
+        let requests = self.cancel_requests.get().saturating_sub(1);
+        if cfg!(Py_3_13) && requests == 0 && self.cancel_requests.get() > 0 {
+            self.must_cancel.set(false);
+        }
+        self.cancel_requests.set(requests);
+        requests
     }
 
     /// The name, made at the first request if the task was not given one.
