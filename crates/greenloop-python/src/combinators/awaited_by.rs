@@ -5,26 +5,8 @@
 
 #[cfg(Py_3_14)]
 mod edges {
-    use crate::future::Future;
     use crate::interop::{Object, Result, call_function, globals};
-    use crate::task;
-
-    /// `current_task(event_loop)`, where `event_loop` is the running one if none is given.
-    #[inline]
-    pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
-        if let Some(task) = task::stepping() {
-            let home = Future::of(&task).event_loop().as_ptr();
-            if event_loop.is_none_or(|event_loop| event_loop.is(home)) {
-                return Ok(Some(task));
-            }
-        }
-        let function = &globals().asyncio.current_task;
-        let task = match event_loop {
-            Some(event_loop) => call_function(function, &[event_loop.as_ptr()])?,
-            None => call_function(function, &[])?,
-        };
-        Ok(Some(task).filter(|task| !task.is_none()))
-    }
+    pub use crate::task::current_task;
 
     /// `task`, if there is one, awaits `future` from now on.
     #[inline]
