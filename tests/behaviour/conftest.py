@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from primitives_under_test import SETTINGS
 
 import greenloop
 
@@ -15,4 +16,10 @@ LOOP_FACTORIES = {
 @pytest.fixture(params=LOOP_FACTORIES.values(), ids=LOOP_FACTORIES.keys())
 def loop_factory(request):
     """What makes a new loop of the kind under test, as `asyncio.Runner` takes it."""
+    return request.param
+
+
+@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS.keys())
+def sync(request):
+    """The waiting primitives of one kind, and where they run: asyncio's own are the oracle."""
     return request.param
