@@ -69,6 +69,29 @@ def test_so_many_as_are_notified_go_on_in_order(sync, condition):
     assert sync.run(main()) == [[0], [0, 1, 2], [0, 1, 2, 3, 4]]
 
 
+def test_a_limit_that_is_no_number_matters_only_if_somebody_waits(sync, condition):
+    async def main():
+        async def waiter():
+            async with condition:
+                await condition.wait()
+
+        async with condition:
+            condition.notify("many")
+        tasks = [asyncio.create_task(waiter()) for _ in range(3)]
+        await turns(5)
+        async with condition:
+            with pytest.raises(TypeError, match="'>=' not supported between"):
+                condition.notify("many")
+            condition.notify(1.5)
+            condition.notify(-1)
+        await turns(5)
+        done = [task.done() for task in tasks]
+        tasks[2].cancel()
+        return done
+
+    assert sync.run(main()) == [True, True, False]
+
+
 def test_waiting_for_a_predicate_returns_what_it_returned(sync, condition):
     async def main():
         values = []
