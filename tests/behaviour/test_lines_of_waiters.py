@@ -93,6 +93,21 @@ def test_those_who_wait_may_be_put_into_another_order(sync):
     assert sync.run(main()) == ([2, 1, 0], 0)
 
 
+def test_one_who_waits_may_be_put_into_the_line_twice(sync):
+    async def main():
+        semaphore = sync.Semaphore(0)
+        task = asyncio.create_task(semaphore.acquire())
+        await turns(1)
+        [waiter] = semaphore._waiters
+        semaphore._waiters = collections.deque([waiter, waiter])
+        assert [one is waiter for one in semaphore._waiters] == [True, True]
+        semaphore.release()
+        assert await task is True
+        return len(semaphore._waiters)
+
+    assert sync.run(main()) == 1
+
+
 def test_attributes_of_ones_own_and_weak_references(primitive):
     primitive.note = "mine"
     assert primitive.note == "mine"
