@@ -91,6 +91,11 @@ impl Awaitable {
         }
     }
 
+    /// Whether it stands in a line.
+    pub fn is_in_line(this: &Object) -> bool {
+        Self::of(this).place.is_linked()
+    }
+
     /// Whether the wait was cancelled, in distinction from one that was woken and then interrupted.
     pub fn was_cancelled(this: &Object) -> Result<bool> {
         Ok(Self::standing(this)? == Standing::Cancelled)

@@ -61,7 +61,11 @@ impl<T: Held> Instance<T> {
     /// Whether nobody has given the instance an attribute of its own, which might stand for a method.
     #[inline]
     pub fn has_no_attributes(object: &Object) -> bool {
-        Self::attributes(object).is_empty()
+        // SAFETY: as above; what the slot holds is a dict.
+        unsafe {
+            let attributes = (*object.as_ptr().cast::<Self>()).attributes.as_ptr();
+            attributes.is_null() || ffi::PyDict_Size(attributes) == 0
+        }
     }
 
     /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
@@ -87,6 +91,11 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
         .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
+        .attributes(vec![(
+            c"__dict__",
+            ffi::PyObject_GenericGetDict,
+            Some(ffi::PyObject_GenericSetDict),
+        )])
         .members(vec![
             offset(
                 c"__dictoffset__",
