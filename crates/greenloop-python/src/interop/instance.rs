@@ -12,6 +12,7 @@ use pyo3::ffi;
 
 use super::class::ClassBuilder;
 use super::error::Result;
+use super::freelist::Freelist;
 use super::object::Object;
 use super::slot::Slot;
 
@@ -73,6 +74,22 @@ impl<T: Held> Instance<T> {
     pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {
         // SAFETY: `make` is the class's own `tp_new`, which looks at no arguments.
         unsafe { Object::from_returned(make::<T>(class, ptr::null_mut(), ptr::null_mut())) }
+    }
+
+    /// As [`create`](Self::create), in the block of a dead instance if there is one. The class's
+    /// `tp_free` hands them to [`Freelist::keep`].
+    #[inline]
+    pub fn create_from<const N: usize>(
+        spare: &Freelist<N>,
+        class: *mut ffi::PyTypeObject,
+    ) -> Result<Object> {
+        // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed block
+        // before anybody sees it.
+        unsafe {
+            let object = spare.allocate_with_attributes::<Self>(class)?;
+            (&raw mut (*object).held).write(T::new());
+            Ok(Object::from_owned(object.cast()))
+        }
     }
 }
 
