@@ -9,9 +9,7 @@ use pyo3::ffi;
 use super::overrides::Method;
 use super::queue::{Face, refused};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::{
-    Arguments, Object, Raised, Result, fetch, globals, restore, type_error,
-};
+use crate::interop::{Arguments, Object, Raised, Result, fetch, globals, restore, type_error};
 
 use crate::sync::Event;
 use greenloop_core::sync::Refusal;
