@@ -1,4 +1,4 @@
-"""Queue, LifoQueue and PriorityQueue: what asyncio's do, ours do, on both loops and to the letter."""
+"""Queue, LifoQueue and PriorityQueue: what asyncio's do, ours do, on both loops."""
 
 import asyncio
 import collections
@@ -733,7 +733,11 @@ def test_a_method_patched_into_a_class_is_called(loop, queue_class):
         await queue.put(1)
         for owner in (Subclass, queue_class):
             original = owner.get_nowait
-            with mock.patch.object(owner, "get_nowait", lambda self, o=original: (o(self), "patched")):
+
+            def patched(self, original=original):
+                return original(self), "patched"
+
+            with mock.patch.object(owner, "get_nowait", patched):
                 assert await queue.get() == (1, "patched")
             await queue.put(1)
         assert await queue.get() == 1

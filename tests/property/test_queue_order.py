@@ -1,7 +1,7 @@
 """A random program of tasks on a queue has the same trace with asyncio's classes and with ours.
 
-A trace is every event with its turn, its outcome and the queue's `repr`. Our classes run on our loop
-with and without debug mode, where a wait goes through a future, and on asyncio's loop.
+A trace is every event with its turn, its outcome and the queue in words. Our classes run on our
+loop with and without debug mode, where a wait goes through a future, and on asyncio's loop.
 """
 
 import asyncio
