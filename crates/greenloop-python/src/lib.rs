@@ -6,6 +6,7 @@
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`] and [`sync`]: what a task waits for;
+//! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -26,6 +27,7 @@ mod event_loop;
 mod future;
 mod handle;
 mod interop;
+mod streams;
 mod sync;
 mod task;
 
@@ -58,6 +60,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("StreamReader", &classes.stream_reader),
+        ("FlowControlMixin", &classes.flow_control),
+        ("StreamReaderProtocol", &classes.stream_reader_protocol),
+        ("StreamWriter", &classes.stream_writer),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -94,7 +100,15 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.stream_reader, streams::make_reader_class())?;
+    make(&classes.flow_control, streams::make_flow_control_class())?;
+    make(
+        &classes.stream_reader_protocol,
+        streams::make_protocol_class(),
+    )?;
+    make(&classes.stream_writer, streams::make_writer_class())?;
+    make(&classes.protocol_factory, streams::make_factory_class())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -179,6 +179,12 @@ impl Awaitable {
         &self.step
     }
 
+    /// Leaves the line that the awaitable stands in, if it stands in one.
+    #[inline]
+    pub fn leave_line(this: &Object) {
+        Place::leave(this);
+    }
+
     #[inline]
     fn waiter(&self) -> &Slot {
         &self.waiter
@@ -205,6 +211,21 @@ impl Awaitable {
         }
         let event_loop = bound.running_loop(owner)?;
         awaitable.wait_on_future(&event_loop)
+    }
+
+    /// As [`prepare`](Self::prepare), on a loop that the owner was given once and for all: a task of
+    /// another loop is left to refuse the future itself, as it does in asyncio.
+    #[inline]
+    pub fn prepare_on(this: &Object, event_loop: &Slot) -> Result<()> {
+        let awaitable = Self::of(this);
+        if let Some(task) = task::stepping() {
+            let future = Future::of(&task);
+            if future.event_loop().as_ptr() == event_loop.as_ptr() && future.fast_loop().is_some() {
+                awaitable.wait_natively(future.event_loop());
+                return Ok(());
+            }
+        }
+        awaitable.wait_on_future(&event_loop.get_or_none())
     }
 
     /// As [`prepare`](Self::prepare), for a wait of a task alone, such as `sleep`.
@@ -641,11 +662,12 @@ pub fn ready(value: Object) -> Result<Progress> {
 
 /// Adds the functions that make awaitables to the module.
 pub fn add_functions(module: &Bound<'_, pyo3::types::PyModule>) -> PyResult<()> {
-    let functions = vec![fast!(
+    let mut functions = vec![fast!(
         c"sleep",
         sleep,
         c"sleep(delay, result=None)\n--\n\nWait for delay seconds; return result."
     )];
+    functions.extend(crate::streams::functions());
     for function in functions.leak() {
         // SAFETY: the definition lives for ever; a module function's receiver is the module.
         let object = unsafe {

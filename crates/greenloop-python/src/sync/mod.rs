@@ -14,3 +14,4 @@ mod waiters;
 
 pub use event::make_class as make_event_class;
 pub use lock::make_class as make_lock_class;
+pub use waiters::as_deque as waiters_as_deque;
