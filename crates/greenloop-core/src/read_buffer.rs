@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn an_emptied_buffer_gives_large_memory_back() {
         let mut buffer = ReadBuffer::new();
-        buffer.extend(&[0; 100_000]);
+        buffer.extend(&vec![0; 100_000]);
         buffer.consume(100_000);
         assert!(buffer.bytes.capacity() <= ReadBuffer::KEPT_CAPACITY);
     }

@@ -10,7 +10,7 @@ use std::ptr;
 
 use pyo3::{PyErr, Python, ffi};
 
-use super::class::ClassBuilder;
+use super::class::{ClassBuilder, trap_int};
 use super::error::{Raised, Result, report_unraisable};
 use super::object::Object;
 use super::slot::Slot;
@@ -177,8 +177,8 @@ unsafe extern "C" fn finalise<T: Held>(this: *mut ffi::PyObject) {
     unsafe {
         let pending = PyErr::take(Python::assume_attached());
         let object = Object::from_borrowed(this);
-        if let Some(Err(raised)) = T::FINALISER.map(|finaliser| finaliser(&object)) {
-            report_unraisable(raised, this);
+        if trap_int(|| T::FINALISER.map_or(Ok(()), |finaliser| finaliser(&object))) < 0 {
+            report_unraisable(Raised, this);
         }
         drop(object);
         if let Some(pending) = pending {

@@ -126,20 +126,20 @@ struct Request<'py> {
 }
 
 impl<'py> Request<'py> {
-    /// Tells the arguments apart. `named` are those the loop is given by place.
+    /// Tells the arguments apart. `by_place` are those the loop is given so.
     fn parse(
         py: Python<'py>,
         function: &CStr,
         arguments: Arguments<'_>,
         has_callback: bool,
-        named: &[&Object],
+        by_place: &[&Object],
     ) -> Result<Self> {
         let names = &globals().names;
         let mut all: Vec<&Object> = Vec::new();
         if has_callback {
             all.push(&names.client_connected_cb);
         }
-        all.extend(named);
+        all.extend(by_place);
         let function = function.to_string_lossy();
         if arguments.positional().len() > all.len() {
             let (most, given) = (all.len(), arguments.positional().len());
@@ -283,18 +283,18 @@ fn resume_client(this: &Object) -> Result<Progress> {
     finish_client(this, delegate::continue_with(this, None)?)
 }
 
-fn interrupt_client(this: &Object, exception: Object) -> Result<Progress> {
-    finish_client(this, delegate::continue_with(this, Some(&exception))?)
+fn interrupt_client(this: &Object, exception: &Object) -> Result<Progress> {
+    finish_client(this, delegate::continue_with(this, Some(exception))?)
 }
 
 fn resume_server(this: &Object) -> Result<Progress> {
     Ok(finish_server(delegate::continue_with(this, None)?))
 }
 
-fn interrupt_server(this: &Object, exception: Object) -> Result<Progress> {
+fn interrupt_server(this: &Object, exception: &Object) -> Result<Progress> {
     Ok(finish_server(delegate::continue_with(
         this,
-        Some(&exception),
+        Some(exception),
     )?))
 }
 
@@ -302,44 +302,44 @@ static OPEN_CONNECTION: Operation = Operation {
     name: c"open_connection",
     start: |this| start_client(this, &globals().names.create_connection),
     resume: resume_client,
-    interrupt: interrupt_client,
+    interrupt: |this, exception| interrupt_client(this, &exception),
 };
 
 static OPEN_UNIX_CONNECTION: Operation = Operation {
     name: c"open_unix_connection",
     start: |this| start_client(this, &globals().names.create_unix_connection),
     resume: resume_client,
-    interrupt: interrupt_client,
+    interrupt: |this, exception| interrupt_client(this, &exception),
 };
 
 static START_SERVER: Operation = Operation {
     name: c"start_server",
     start: |this| start_listening(this, &globals().names.create_server),
     resume: resume_server,
-    interrupt: interrupt_server,
+    interrupt: |this, exception| interrupt_server(this, &exception),
 };
 
 static START_UNIX_SERVER: Operation = Operation {
     name: c"start_unix_server",
     start: |this| start_listening(this, &globals().names.create_unix_server),
     resume: resume_server,
-    interrupt: interrupt_server,
+    interrupt: |this, exception| interrupt_server(this, &exception),
 };
 
 fn open_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let named = [&names.host, &names.port];
-    Request::parse(py, OPEN_CONNECTION.name, arguments, false, &named)?
+    let by_place = [&names.host, &names.port];
+    Request::parse(py, OPEN_CONNECTION.name, arguments, false, &by_place)?
         .into_awaitable(&OPEN_CONNECTION)
 }
 
 fn open_unix_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let named = [&globals().names.path];
-    Request::parse(py, OPEN_UNIX_CONNECTION.name, arguments, false, &named)?
+    let by_place = [&globals().names.path];
+    Request::parse(py, OPEN_UNIX_CONNECTION.name, arguments, false, &by_place)?
         .into_awaitable(&OPEN_UNIX_CONNECTION)
 }
 
@@ -347,15 +347,15 @@ fn start_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let named = [&names.host, &names.port];
-    Request::parse(py, START_SERVER.name, arguments, true, &named)?.into_awaitable(&START_SERVER)
+    let by_place = [&names.host, &names.port];
+    Request::parse(py, START_SERVER.name, arguments, true, &by_place)?.into_awaitable(&START_SERVER)
 }
 
 fn start_unix_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let named = [&globals().names.path];
-    Request::parse(py, START_UNIX_SERVER.name, arguments, true, &named)?
+    let by_place = [&globals().names.path];
+    Request::parse(py, START_UNIX_SERVER.name, arguments, true, &by_place)?
         .into_awaitable(&START_UNIX_SERVER)
 }
 

@@ -12,6 +12,10 @@ use crate::interop::globals;
 
 /// The differences.
 #[derive(Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one bug fix or feature, and any can come without the others"
+)]
 pub struct Edition {
     /// A plain `client_connected_cb` that raises is reported and its connection closed.
     pub guards_callback: bool,
@@ -57,7 +61,7 @@ fn read(py: Python<'_>) -> PyResult<Edition> {
         .cast_into::<PyTuple>()?;
     let callback = constants
         .iter()
-        .find(|constant| constant.is_instance_of::<PyCode>());
+        .find(PyAnyMethods::is_instance_of::<PyCode>);
     let readuntil = reader.getattr("readuntil")?.getattr("__code__")?;
     let expects_cancellation = match callback {
         Some(callback) => callback.getattr("co_names")?.contains("cancelled")?,

@@ -469,15 +469,12 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
         let writer = Writer::of(&this);
         let class = this.bound(py).get_type();
         let transport = writer.transport(&this)?;
-        let mut text = format!(
-            "<{} transport={}",
-            class.name()?,
-            transport.bound(py).repr()?
-        );
-        if let Some(reader) = writer.reader.get().filter(|reader| !reader.is_none()) {
-            text.push_str(&format!(" reader={}", reader.bound(py).repr()?));
-        }
-        text.push('>');
+        let transport = transport.bound(py).repr()?;
+        let reader = match writer.reader.get().filter(|reader| !reader.is_none()) {
+            Some(reader) => format!(" reader={}", reader.bound(py).repr()?),
+            None => String::new(),
+        };
+        let text = format!("<{} transport={transport}{reader}>", class.name()?);
         Ok(pyo3::types::PyString::new(py, &text).into_any().into())
     })
 }
