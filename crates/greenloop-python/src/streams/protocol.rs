@@ -557,6 +557,29 @@ pub fn make_class() -> Result<Object> {
             c"Work with a new transport."
         )
     });
+    let mut attributes = vec![
+        attribute!(c"_stream_reader", stream_reader),
+        attribute!(c"_stream_reader_wr", get_reference, set_reference),
+        attribute!(c"_strong_reader", strong_reader, set_strong_reader),
+        attribute!(
+            c"_source_traceback",
+            get_source_traceback,
+            set_source_traceback
+        ),
+        attribute!(c"_task", get_task, set_task),
+        attribute!(c"_transport", get_transport, set_transport),
+        attribute!(
+            c"_client_connected_cb",
+            get_client_connected,
+            set_client_connected
+        ),
+        attribute!(c"_closed", get_closed, set_closed),
+        attribute!(c"_reject_connection", get_reject, set_reject),
+        attribute!(c"_over_ssl", get_over_ssl, set_over_ssl),
+    ];
+    if edition().keeps_writer {
+        attributes.push(attribute!(c"_stream_writer", get_writer, set_writer));
+    }
     class_of::<Protocol>(c"greenloop.StreamReaderProtocol")
         .subclassable()
         .doc(
@@ -565,26 +588,6 @@ pub fn make_class() -> Result<Object> {
         )
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .methods(methods)
-        .attributes(vec![
-            attribute!(c"_stream_reader", stream_reader),
-            attribute!(c"_stream_reader_wr", get_reference, set_reference),
-            attribute!(c"_strong_reader", strong_reader, set_strong_reader),
-            attribute!(
-                c"_source_traceback",
-                get_source_traceback,
-                set_source_traceback
-            ),
-            attribute!(c"_task", get_task, set_task),
-            attribute!(c"_transport", get_transport, set_transport),
-            attribute!(
-                c"_client_connected_cb",
-                get_client_connected,
-                set_client_connected
-            ),
-            attribute!(c"_closed", get_closed, set_closed),
-            attribute!(c"_stream_writer", get_writer, set_writer),
-            attribute!(c"_reject_connection", get_reject, set_reject),
-            attribute!(c"_over_ssl", get_over_ssl, set_over_ssl),
-        ])
+        .attributes(attributes)
         .build(Some(&globals().classes.flow_control.object()))
 }
