@@ -1,4 +1,4 @@
-"""Streams: reading, limits, flow control, connections; asyncio's own and the native ones, on both loops."""
+"""Streams: reading, limits, flow control, connections; asyncio's and the native, on both loops."""
 
 import asyncio
 import gc
@@ -152,7 +152,8 @@ def test_one_reader_has_one_waiter(streams, run):
         ]:
             with pytest.raises(
                 RuntimeError,
-                match=rf"^{name}\(\) called while another coroutine is already waiting for incoming data$",
+                match=rf"^{name}\(\) called while another coroutine is already waiting "
+                "for incoming data$",
             ):
                 await call()
         reader.feed_data(b"x")

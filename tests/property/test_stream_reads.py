@@ -1,7 +1,7 @@
 """Random reads of random bytes, chopped at random: the native reader does what asyncio's does.
 
-A program feeds chunks into a reader, one a turn, while a task reads from it; the trace says what each
-read came to and in which turn, and when the transport was paused and resumed.
+A program feeds chunks into a reader, one a turn, while a task reads from it; the trace says what
+each read came to and in which turn, and when the transport was paused and resumed.
 """
 
 import asyncio
@@ -106,7 +106,9 @@ class Transport:
 
 def outcome_of(error):
     """What of an exception is compared."""
-    details = {key: vars(error)[key] for key in ("partial", "expected", "consumed") if key in vars(error)}
+    details = {
+        key: vars(error)[key] for key in ("partial", "expected", "consumed") if key in vars(error)
+    }
     return type(error).__name__, str(error), details, type(error.__context__).__name__
 
 
