@@ -7,6 +7,7 @@
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`] and [`sync`]: what a task waits for;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
+//! - [`transports`]: connections over sockets;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -28,6 +29,7 @@ mod handle;
 mod interop;
 mod sync;
 mod task;
+mod transports;
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -58,6 +60,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("SocketTransport", &classes.socket_transport),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -94,7 +97,8 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.socket_transport, transports::make_class())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

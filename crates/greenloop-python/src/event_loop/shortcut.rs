@@ -21,6 +21,15 @@ const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"
 /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
 const TIME: &str = "time";
 
+/// The methods by which transports listen to their descriptors, and in whose stead the native one asks
+/// for readiness itself.
+const READINESS: [&str; 4] = [
+    "_add_reader",
+    "_add_writer",
+    "_remove_reader",
+    "_remove_writer",
+];
+
 /// The public class whose methods are the ones the short cuts stand for.
 static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
 
@@ -29,6 +38,11 @@ impl EventLoop {
     #[inline]
     pub fn is_fast(&self) -> bool {
         self.fast.get()
+    }
+
+    /// Whether somebody wants to see how descriptors are watched, which native listeners do not show.
+    pub fn shows_readiness(&self) -> bool {
+        self.own_readiness.get()
     }
 
     /// Derives [`is_fast`](Self::is_fast) from what it depends on.
@@ -58,6 +72,11 @@ impl EventLoop {
                 self.overridden.set(true);
             }
         }
+        for name in READINESS {
+            if differs(name)? {
+                self.own_readiness.set(true);
+            }
+        }
         self.own_time.set(differs(TIME)?);
         self.update_fast();
         Ok(())
@@ -69,6 +88,8 @@ impl EventLoop {
             self.update_fast();
         } else if name == TIME {
             self.own_time.set(true);
+        } else if READINESS.contains(&name) {
+            self.own_readiness.set(true);
         }
     }
 }

@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
-use super::readiness::os_error;
+use super::readiness::{NativeListener, os_error};
 use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
@@ -43,6 +43,8 @@ pub enum Job {
     Handle(Object),
     /// Ends a native `sleep`.
     Sleeper(Object),
+    /// Tells native code that a descriptor is ready.
+    Ready(NativeListener),
     /// Runs a handle of another class, which the loop was handed by asyncio's own code.
     ForeignHandle(Object),
 }
@@ -55,6 +57,7 @@ impl Job {
             | Self::Handle(object)
             | Self::Sleeper(object)
             | Self::ForeignHandle(object) => visit.call(object.as_py()),
+            Self::Ready(listener) => visit.call(listener.owner.as_py()),
             Self::Throw(task, exception) => {
                 visit.call(task.as_py())?;
                 visit.call(exception.as_py())
@@ -203,6 +206,11 @@ impl EventLoop {
                 Self::report_failure(job, function(owner, future))
             }
             Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
+            Job::Ready(listener) => {
+                task::clear_published(self)?;
+                let react = listener.reaction.react;
+                Self::report_failure(job, react(&listener.owner, listener.ticket))
+            }
             Job::ForeignHandle(handle) => {
                 task::clear_published(self)?;
                 let names = &globals().names;
@@ -263,6 +271,7 @@ impl EventLoop {
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
             Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
+            Job::Ready(listener) => (listener.reaction.handle)(&listener.owner),
         }
     }
 }
@@ -276,6 +285,7 @@ impl std::fmt::Debug for Job {
             Self::Notify { .. } => "Notify",
             Self::Handle(_) => "Handle",
             Self::Sleeper(_) => "Sleeper",
+            Self::Ready(_) => "Ready",
             Self::ForeignHandle(_) => "ForeignHandle",
         };
         formatter.write_str(name)

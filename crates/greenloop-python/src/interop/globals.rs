@@ -25,8 +25,12 @@ macro_rules! names {
 
 names! {
     add_done_callback = "add_done_callback",
+    add_reader = "_add_reader",
     args = "args",
+    attach = "_attach",
     blocking = "_asyncio_future_blocking",
+    buffer_updated = "buffer_updated",
+    call_connection_lost = "_call_connection_lost",
     call_exception_handler = "call_exception_handler",
     call_later = "call_later",
     call_soon = "call_soon",
@@ -35,18 +39,32 @@ names! {
     cancelled = "cancelled",
     cancelled_flag = "_cancelled",
     check_callback = "_check_callback",
+    close = "close",
+    connection_lost = "connection_lost",
+    connection_made = "connection_made",
     context = "context",
+    coro = "coro",
     create_future = "create_future",
     create_task_with_factory = "_create_task_with_factory",
-    coro = "coro",
+    data_received = "data_received",
+    default = "default",
+    del = "__del__",
     delay = "delay",
+    detach = "_detach",
     done = "done",
     eager_start = "eager_start",
+    eof_received = "eof_received",
+    exc = "exc",
     exception = "exception",
     file = "file",
+    fileno = "fileno",
     future = "future",
+    get_buffer = "get_buffer",
     get_debug = "get_debug",
+    get_descriptor = "__get__",
     get_loop = "get_loop",
+    getpeername = "getpeername",
+    getsockname = "getsockname",
     handle = "handle",
     is_running = "is_running",
     limit = "limit",
@@ -55,18 +73,32 @@ names! {
     message = "message",
     msg = "msg",
     name = "name",
+    pause_writing = "pause_writing",
+    peername = "peername",
+    protocol = "protocol",
+    read_ready = "_read_ready",
+    recv_into = "recv_into",
     remove_done_callback = "remove_done_callback",
     result = "result",
+    resume_writing = "resume_writing",
     run = "_run",
     run_in_context = "run",
+    set_exception = "set_exception",
     set_result = "set_result",
+    shutdown = "shutdown",
+    socket = "socket",
+    sockname = "sockname",
     source_traceback = "source_traceback",
     task = "task",
     throw = "throw",
     time = "time",
     timer_handle_cancelled = "_timer_handle_cancelled",
+    transport = "transport",
+    transports = "_transports",
     value = "value",
     when = "when",
+    write = "write",
+    write_ready = "_write_ready",
 }
 
 macro_rules! imports {
@@ -112,6 +144,12 @@ imports! {
     swap_current_task = "_asyncio"."_swap_current_task",
     future = "_asyncio"."Future",
     task = "_asyncio"."Task",
+    buffered_protocol = "asyncio.protocols"."BufferedProtocol",
+    flow_control = "asyncio.transports"."_FlowControlMixin",
+    socket_transport = "asyncio.selector_events"."_SelectorSocketTransport",
+    transport_socket = "asyncio.trsock"."TransportSocket",
+    socket = "socket"."socket",
+    shut_wr = "socket"."SHUT_WR",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -120,6 +158,24 @@ pub struct KeywordNames {
     pub context: Object,
     /// `("msg",)`
     pub msg: Object,
+}
+
+/// The descriptors of `_socket.socket` for a socket's three numbers.
+pub struct SocketNumbers {
+    pub family: Object,
+    pub kind: Object,
+    pub protocol: Object,
+}
+
+impl SocketNumbers {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let class = py.import("_socket")?.getattr("socket")?;
+        Ok(Self {
+            family: class.getattr("family")?.into(),
+            kind: class.getattr("type")?.into(),
+            protocol: class.getattr("proto")?.into(),
+        })
+    }
 }
 
 /// The classes this crate makes.
@@ -138,6 +194,7 @@ pub struct Classes {
     pub future_iterator: ClassCell,
     pub notifier: ClassCell,
     pub task: ClassCell,
+    pub socket_transport: ClassCell,
 }
 
 impl Classes {
@@ -204,12 +261,19 @@ pub struct Globals {
     pub keywords: KeywordNames,
     pub asyncio: Asyncio,
     pub classes: Classes,
+    /// What reads a socket's numbers, where its Python attributes make enumerations of them.
+    pub socket_numbers: SocketNumbers,
     /// The empty tuple.
     pub no_arguments: Object,
+    /// -1
+    pub minus_one: Object,
     /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
     pub create_task_takes_eager_start: bool,
     /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
     pub sleep_refuses_nan: bool,
+    /// Whether the running asyncio's `writelines` asks a protocol to pause, as it does from 3.12.8 and
+    /// 3.13.1 on.
+    pub writelines_pauses: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
 }
@@ -244,11 +308,18 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
             msg: keyword(intern!(py, "msg"))?,
         },
         asyncio: Asyncio::new(py)?,
+        socket_numbers: SocketNumbers::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
+        writelines_pauses: writelines_pauses(py)?,
         wraps_stop_iteration: wraps_stop_iteration(py)?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
+        minus_one: (-1_i32)
+            .into_pyobject(py)
+            .map_err(PyErr::from)?
+            .into_any()
+            .into(),
     };
     Ok(GLOBALS.get_or_init(|| globals))
 }
@@ -268,4 +339,15 @@ fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
         .getattr("__code__")?
         .getattr("co_flags")?;
     Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
+}
+
+fn writelines_pauses(py: Python<'_>) -> PyResult<bool> {
+    let class = py
+        .import("asyncio.selector_events")?
+        .getattr("_SelectorSocketTransport")?;
+    let names = class
+        .getattr("writelines")?
+        .getattr("__code__")?
+        .getattr("co_names")?;
+    names.contains("_maybe_pause_protocol")
 }
