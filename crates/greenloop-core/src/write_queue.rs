@@ -98,7 +98,7 @@ mod tests {
 
     fn queue(chunks: &[&'static str]) -> WriteQueue<&'static str> {
         let mut queue = WriteQueue::new();
-        for chunk in chunks {
+        for &chunk in chunks {
             assert_eq!(queue.push(chunk, chunk.len()), None);
         }
         queue

@@ -63,6 +63,10 @@ pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     })
 }
 
+/// The size of a `c_int`, as `setsockopt` takes it.
+const SIZE_OF_INT: libc::socklen_t = 4;
+const _: () = assert!(size_of::<c_int>() == SIZE_OF_INT as usize);
+
 /// Has small packets sent at once instead of after the last one was acknowledged (`tcp(7)`,
 /// `TCP_NODELAY`).
 pub fn set_no_delay(fd: RawFd) -> io::Result<()> {
@@ -74,7 +78,7 @@ pub fn set_no_delay(fd: RawFd) -> io::Result<()> {
             libc::IPPROTO_TCP,
             libc::TCP_NODELAY,
             (&raw const on).cast::<c_void>(),
-            size_of::<c_int>() as libc::socklen_t,
+            SIZE_OF_INT,
         )
     };
     if outcome == 0 {

@@ -25,6 +25,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
+use crate::transports::Spare;
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
@@ -47,6 +48,8 @@ pub struct EventLoop {
     events: RefCell<Events>,
     /// Where transports receive into before they know how much it is.
     received: GilCell<Vec<u8>>,
+    /// Where they receive into when it is much.
+    pub(crate) spare: Spare,
     /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
     /// have to wake it.
     asleep: Cell<bool>,
@@ -102,6 +105,7 @@ impl EventLoop {
             waker,
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
+            spare: Spare::new(),
             asleep: Cell::new(false),
             closed: Cell::new(false),
             initialised: Cell::new(false),

@@ -117,8 +117,10 @@ impl Hasher for DescriptorHasher {
     }
 
     fn write_i32(&mut self, number: i32) {
-        let number = self.0 ^ u64::from(number.cast_unsigned());
-        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+        let number = i64::from(number) as u64;
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
     }
 
     fn finish(&self) -> u64 {

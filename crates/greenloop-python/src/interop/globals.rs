@@ -271,9 +271,6 @@ pub struct Globals {
     pub create_task_takes_eager_start: bool,
     /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
     pub sleep_refuses_nan: bool,
-    /// Whether the running asyncio's `writelines` asks a protocol to pause, as it does from 3.12.8 and
-    /// 3.13.1 on.
-    pub writelines_pauses: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
 }
@@ -312,7 +309,6 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
-        writelines_pauses: writelines_pauses(py)?,
         wraps_stop_iteration: wraps_stop_iteration(py)?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
         minus_one: (-1_i32)
@@ -339,15 +335,4 @@ fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
         .getattr("__code__")?
         .getattr("co_flags")?;
     Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
-}
-
-fn writelines_pauses(py: Python<'_>) -> PyResult<bool> {
-    let class = py
-        .import("asyncio.selector_events")?
-        .getattr("_SelectorSocketTransport")?;
-    let names = class
-        .getattr("writelines")?
-        .getattr("__code__")?
-        .getattr("co_names")?;
-    names.contains("_maybe_pause_protocol")
 }

@@ -194,7 +194,7 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
     0
 }
 
-fn methods() -> Vec<ffi::PyMethodDef> {
+fn writing_methods() -> Vec<ffi::PyMethodDef> {
     vec![
         one!(
             c"write",
@@ -233,6 +233,12 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             flow_control::maybe_resume_method,
             c"Tell a paused protocol to go on if little is left."
         ),
+    ]
+}
+
+fn methods() -> Vec<ffi::PyMethodDef> {
+    let mut methods = writing_methods();
+    methods.extend([
         noargs!(
             c"_read_ready",
             reading::read_ready_method,
@@ -299,7 +305,8 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             get_extra_info,
             c"Return what is known of the connection by a name."
         ),
-    ]
+    ]);
+    methods
 }
 
 /// Makes the class `SocketTransport`.
@@ -321,6 +328,11 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_clear, clear as *mut c_void)
         .methods(methods())
         .attributes(vec![
+            (
+                c"__dict__",
+                ffi::PyObject_GenericGetDict,
+                Some(ffi::PyObject_GenericSetDict),
+            ),
             attribute!(c"max_size", reading::max_size, reading::set_max_size),
             attribute!(c"_loop", event_loop),
             attribute!(c"_sock", socket),

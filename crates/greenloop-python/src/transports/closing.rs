@@ -142,7 +142,7 @@ pub fn call_connection_lost(this: &Object, exception: &Object) -> Result<Object>
     ] {
         // The exception of the protocol's waits meanwhile, and is replaced by one of these.
         let before = outcome.map_err(fetch);
-        outcome = step(transport, this).or_else(|raised| Err(raised));
+        outcome = step(transport, this);
         if let (Ok(()), Err(exception)) = (&outcome, before) {
             outcome = Err(restore(exception));
         }

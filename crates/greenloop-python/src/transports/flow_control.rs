@@ -4,6 +4,7 @@
 //! `_low_water`: any numbers, given back as they were given.
 
 use greenloop_core::FlowControl;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{SocketTransport, report};
@@ -81,16 +82,11 @@ pub fn low_water(this: &Object) -> Result<Object> {
 }
 
 fn given(mark: &Slot, default: usize) -> Result<Object> {
-    match mark.get() {
-        Some(mark) => Ok(mark),
-        None => {
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
-            Ok(Object::from(
-                default.into_pyobject(py).map_err(PyErr::from)?.into_any(),
-            ))
-        }
+    if let Some(mark) = mark.get() {
+        return Ok(mark);
     }
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(default)) }
 }
 
 pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
@@ -118,17 +114,14 @@ fn bytes_of(mark: Option<&Object>) -> Result<(Object, usize)> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let number = mark.bound(py);
-    let bytes = match number.extract::<usize>() {
-        Ok(bytes) => bytes,
-        // Not an int, or too large a one: a float saturates.
-        Err(_) => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "rounding down is what is wanted, and a cast saturates"
-            )]
-            let bytes = number.extract::<f64>()? as usize;
-            bytes
-        }
-    };
+    if let Ok(bytes) = number.extract::<usize>() {
+        return Ok((mark.clone(), bytes));
+    }
+    // Not an int, or too large a one: a float saturates.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding down is what is wanted, and a cast saturates"
+    )]
+    let bytes = number.extract::<f64>()? as usize;
     Ok((mark.clone(), bytes))
 }

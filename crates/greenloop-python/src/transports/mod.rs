@@ -20,6 +20,7 @@ mod closing;
 mod flow_control;
 mod opening;
 mod reading;
+mod receiving;
 mod writing;
 
 use std::cell::Cell;
@@ -39,7 +40,9 @@ use crate::interop::{
 };
 
 pub use class::make_class;
+pub use receiving::Spare;
 
+use receiving::Habit;
 use writing::Chunk;
 
 /// How many attributes asyncio's base classes keep in slots of theirs.
@@ -73,6 +76,7 @@ pub struct SocketTransport {
     writing_ticket: Cell<u32>,
     /// How many bytes one receive takes at most.
     max_size: Cell<usize>,
+    habit: Habit,
     /// Whether the protocol is a `BufferedProtocol`.
     buffered: Cell<bool>,
     /// Set by the first `set_protocol`, and never cleared.

@@ -4,7 +4,6 @@
 //! much as finding something, and the poller reports again what is left. Nor may one connection keep the
 //! others waiting.
 
-use std::ffi::c_char;
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 
@@ -54,21 +53,10 @@ fn receive_bytes(this: &Object) -> Result<()> {
     let Some(native) = transport.native() else {
         return Ok(());
     };
-    let descriptor = transport.descriptor();
-    let outcome = native.receive(transport.max_size.get(), |buffer| {
-        let count = socket::receive(descriptor, buffer)?;
-        // SAFETY: the call has written that many bytes to the beginning of the buffer. Making a bytes
-        // object runs no Python code.
-        Ok(unsafe {
-            ffi::PyBytes_FromStringAndSize(
-                buffer.as_ptr().cast::<c_char>(),
-                count as ffi::Py_ssize_t,
-            )
-        })
-    });
+    let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
+    let outcome = transport.habit.receive(native, descriptor, most);
     let data = match outcome {
-        // SAFETY: a new reference or NULL with an exception set.
-        Ok(data) => unsafe { Object::from_returned(data) },
+        Ok(data) => data,
         Err(error) if is_none_yet(&error) => return Ok(()),
         Err(error) => Err(os_error(&error).into()),
     };
@@ -82,6 +70,7 @@ fn receive_bytes(this: &Object) -> Result<()> {
     let protocol = transport.protocol.get_or_none();
     let names = &globals().names;
     let called = call_method(&names.data_received, &[protocol.as_ptr(), data.as_ptr()]);
+    transport.habit.done(transport.native(), data);
     unless_fatal(
         this,
         called,
@@ -101,9 +90,8 @@ fn fill_protocols_buffer(this: &Object) -> Result<()> {
     };
     let received = receive_into(transport, &buffer);
     let message = "Fatal read error on socket transport";
-    let count = match unless_fatal(this, received, message)? {
-        Some(Some(count)) => count,
-        Some(None) | None => return Ok(()),
+    let Some(Some(count)) = unless_fatal(this, received, message)? else {
+        return Ok(());
     };
     if count == 0 {
         return end_of_stream(this);

@@ -6,6 +6,8 @@
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
+#[cfg(Py_3_12)]
+use std::sync::OnceLock;
 
 use greenloop_core::WriteQueue;
 use greenloop_os::socket::{self, MOST_SLICES};
@@ -209,11 +211,28 @@ pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
     write_ready(this)?;
     if !transport.pending.with(|pending| pending.is_empty()) {
         transport.start_writing(this)?;
-        if globals().writelines_pauses {
+        if writelines_pauses()? {
             flow_control::maybe_pause(this)?;
         }
     }
     Ok(Object::none())
+}
+
+/// Whether the running asyncio's `writelines` asks a protocol to pause: from 3.12.8 and 3.13.1 on.
+#[cfg(Py_3_12)]
+fn writelines_pauses() -> Result<bool> {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    if let Some(answer) = ANSWER.get() {
+        return Ok(*answer);
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let theirs = globals().asyncio.socket_transport.bound(py);
+    let code = theirs.getattr("writelines")?.getattr("__code__")?;
+    let answer = code
+        .getattr("co_names")?
+        .contains("_maybe_pause_protocol")?;
+    Ok(*ANSWER.get_or_init(|| answer))
 }
 
 /// A chunk of anything that has bytes, and its length. Nothing is copied.
