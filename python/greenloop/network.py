@@ -25,7 +25,7 @@ _Unix: Any = unix_events._UnixSelectorEventLoop
 class Watched:
     """What asyncio's transports ask a selector for: which events of a descriptor are watched."""
 
-    def __init__(self, network: "Network"):
+    def __init__(self, network: "Network") -> None:
         self._network: Any = weakref.proxy(network)
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
@@ -131,8 +131,8 @@ class Network:
     _accept_connection2 = _Selector._accept_connection2
 
     def _stop_serving(self, sock: socket.socket) -> None:
-        # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own method
-        # calls its base class, which ours has not.
+        # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own
+        # method calls its base class, which ours has not.
         inode = self._unix_server_sockets.pop(sock, None)
         path = None if inode is None else sock.getsockname()
         _Selector._stop_serving(self, sock)
