@@ -14,6 +14,7 @@ import sys
 import weakref
 from asyncio import base_events, constants, selector_events, sslproto, unix_events
 from asyncio.log import logger
+from collections.abc import Callable
 from typing import Any
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
@@ -42,6 +43,8 @@ class Network:
 
     # The loop class names the attributes: of two bases only one may have a layout of its own.
     __slots__ = ()
+    # The loop class has this from its native base.
+    _open_socket_transport: Callable[..., Any]
 
     def _open_network(self) -> None:
         self._selector: Watched | None = Watched(self)
@@ -100,7 +103,9 @@ class Network:
     ) -> Any:
         if sys.version_info >= (3, 12):
             self._ensure_fd_no_transport(rawsock)
-        ssl_protocol: Any = sslproto.SSLProtocol(
+        # What it declares of its arguments is narrower than what it takes.
+        protocol_class: Any = sslproto.SSLProtocol
+        ssl_protocol = protocol_class(
             self,
             protocol,
             sslcontext,
