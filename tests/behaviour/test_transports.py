@@ -12,7 +12,7 @@ import weakref
 from asyncio import trsock
 
 import pytest
-from connections import Recorder, everything, run, run_until
+from connections import BufferedRecorder, Recorder, everything, run, run_until
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="outside")
 
@@ -342,6 +342,41 @@ def test_a_socket_that_does_something_else_is_asked(loop):
     transport.close()
     run(loop)
     far.close()
+
+
+@pytest.mark.parametrize("kind", [Recorder, BufferedRecorder])
+def test_a_socket_put_in_the_place_of_the_real_one_is_asked(loop, peer_of, kind):
+    class Slow:
+        def __init__(self, sock):
+            self.sock = sock
+            self.asked = set()
+
+        def __getattr__(self, name):
+            self.asked.add(name)
+            return getattr(self.sock, name)
+
+        def send(self, data):
+            self.asked.add("send")
+            return self.sock.send(data[: len(data) // 2 + 1])
+
+    protocol = kind()
+    far = peer_of(protocol)
+    transport = protocol.transport
+    slow = transport._sock = Slow(transport._sock)
+    if hasattr(transport, "_write_send"):
+        # Else asyncio's calls sendmsg, which does not hold back.
+        transport._write_ready = transport._write_send
+    transport.write(b"abcdefgh")
+    assert transport.get_write_buffer_size() == 3
+    run(loop)
+    assert everything(far) == b"abcdefgh"
+    far.send(b"back")
+    run(loop)
+    assert protocol.calls[-1] == ("data" if kind is Recorder else "updated", b"back")
+    assert {"send", "recv" if kind is Recorder else "recv_into"} <= slow.asked
+    transport.close()
+    run(loop)
+    assert slow.sock.fileno() == -1
 
 
 def test_a_loop_whose_watching_is_replaced_is_asked(loop):

@@ -9,7 +9,7 @@ use std::mem::offset_of;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{SocketTransport, closing, flow_control, reading, writing};
+use super::{SocketTransport, closing, flow_control, foreign, reading, writing};
 use crate::event_loop::EventLoop;
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch,
@@ -335,7 +335,8 @@ pub fn make_class() -> Result<Object> {
             ),
             attribute!(c"max_size", reading::max_size, reading::set_max_size),
             attribute!(c"_loop", event_loop),
-            attribute!(c"_sock", socket),
+            attribute!(c"_sock", socket, foreign::set_socket),
+            attribute!(c"_read_ready_cb", foreign::read_ready_callback),
             attribute!(c"_sock_fd", number),
             attribute!(c"_protocol", protocol),
             attribute!(c"_protocol_connected", protocol_connected),

@@ -18,6 +18,7 @@
 mod class;
 mod closing;
 mod flow_control;
+mod foreign;
 mod opening;
 mod reading;
 mod receiving;
@@ -81,6 +82,8 @@ pub struct SocketTransport {
     buffered: Cell<bool>,
     /// Set by the first `set_protocol`, and never cleared.
     protocol_connected: Cell<bool>,
+    /// Set if the socket is not one whose struct is known.
+    foreign: Cell<bool>,
     /// Set by `write_eof`: nothing more will be written.
     eof: Cell<bool>,
     /// Set by whatever ends the connection: nothing more will be read.
@@ -136,8 +139,11 @@ impl SocketTransport {
         if socket.is_null() {
             return -1;
         }
+        if self.foreign.get() {
+            return self.number.get();
+        }
         // SAFETY: the slot holds an exact `socket.socket`, whose struct begins like this: that was
-        // looked at when the transport was opened.
+        // looked at when it was put there.
         unsafe { (*socket.cast::<SocketObject>()).descriptor }
     }
 

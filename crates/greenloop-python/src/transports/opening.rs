@@ -152,7 +152,7 @@ impl SocketTransport {
 }
 
 /// Whether an object is a socket of the standard class, with the descriptor where we look for it.
-fn is_plain(socket: &Object) -> Result<bool> {
+pub fn is_plain(socket: &Object) -> Result<bool> {
     let class = &globals().asyncio.socket;
     if !socket.is_exactly(class.as_ptr().cast()) {
         return Ok(false);

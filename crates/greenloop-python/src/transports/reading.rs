@@ -54,17 +54,20 @@ fn receive_bytes(this: &Object) -> Result<()> {
         return Ok(());
     };
     let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
-    let outcome = transport.habit.receive(native, descriptor, most);
-    let data = match outcome {
-        Ok(data) => data,
-        Err(error) if is_none_yet(&error) => return Ok(()),
-        Err(error) => Err(os_error(&error).into()),
+    let outcome = if transport.is_foreign() {
+        transport.receive_by_name()
+    } else {
+        match transport.habit.receive(native, descriptor, most) {
+            Ok(data) => data.map(Some),
+            Err(error) if is_none_yet(&error) => Ok(None),
+            Err(error) => Err(os_error(&error).into()),
+        }
     };
-    let Some(data) = unless_fatal(this, data, "Fatal read error on socket transport")? else {
+    let message = "Fatal read error on socket transport";
+    let Some(Some(data)) = unless_fatal(this, outcome, message)? else {
         return Ok(());
     };
-    // SAFETY: the object is a bytes object.
-    if unsafe { ffi::PyBytes_Size(data.as_ptr()) } == 0 {
+    if !data.is_true()? {
         return end_of_stream(this);
     }
     let protocol = transport.protocol.get_or_none();
@@ -127,6 +130,9 @@ fn protocols_buffer(protocol: &Object) -> Result<Object> {
 
 /// How many bytes were received into `buffer`; `None` if there is nothing yet.
 fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<usize>> {
+    if transport.is_foreign() {
+        return transport.receive_into_by_name(buffer);
+    }
     let mut view = MaybeUninit::<ffi::Py_buffer>::uninit();
     // SAFETY: the view is filled if 0 is returned, and released once, after its memory was last used.
     let outcome = unsafe {

@@ -144,13 +144,7 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     }
     let mut sent = 0;
     if transport.pending.with(|pending| pending.is_empty()) {
-        let outcome = View::of(data).and_then(|view| {
-            match socket::send(transport.descriptor(), view.bytes) {
-                Ok(count) => Ok((count, view.bytes.len())),
-                Err(error) if is_none_yet(&error) => Ok((0, view.bytes.len())),
-                Err(error) => Err(os_error(&error).into()),
-            }
-        });
+        let outcome = transport.send_now(data);
         match unless_fatal(this, outcome)? {
             None => return Ok(Object::none()),
             Some((count, length)) if count == length => return Ok(Object::none()),
@@ -254,6 +248,22 @@ fn chunk_of(data: &Object) -> Result<(Chunk, usize)> {
 }
 
 impl SocketTransport {
+    /// How many bytes of `data` there was room for, and how many there are.
+    #[inline]
+    fn send_now(&self, data: &Object) -> Result<(usize, usize)> {
+        if self.is_foreign() {
+            let count = self.send_by_name(data)?.unwrap_or(0);
+            let length = View::of(data)?.bytes.len();
+            return Ok((count.min(length), length));
+        }
+        let view = View::of(data)?;
+        match socket::send(self.descriptor(), view.bytes) {
+            Ok(count) => Ok((count, view.bytes.len())),
+            Err(error) if is_none_yet(&error) => Ok((0, view.bytes.len())),
+            Err(error) => Err(os_error(&error).into()),
+        }
+    }
+
     fn refuse_writing(&self, after_eof: &std::ffi::CStr, busy: &std::ffi::CStr) -> Result<()> {
         // SAFETY: RuntimeError is always valid.
         let class = unsafe { ffi::PyExc_RuntimeError };
@@ -336,8 +346,26 @@ impl SocketTransport {
         drop(self.pending.with(WriteQueue::take));
     }
 
-    /// Sends as much of what waits as there is room for.
-    fn send_pending(&self) -> std::io::Result<usize> {
+    /// Sends as much of what waits as there is room for: `None` if for nothing.
+    fn send_pending(&self) -> Result<Option<usize>> {
+        if self.is_foreign() {
+            let first = self.pending.with(|pending| {
+                let first = pending.iter().next();
+                first.map(|(chunk, range)| chunk.slice(range).to_vec())
+            });
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let first = pyo3::types::PyBytes::new(py, &first.unwrap_or_default());
+            return self.send_by_name(&first.into_any().into());
+        }
+        match self.send_chunks() {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if is_none_yet(&error) => Ok(None),
+            Err(error) => Err(os_error(&error).into()),
+        }
+    }
+
+    fn send_chunks(&self) -> std::io::Result<usize> {
         let descriptor = self.descriptor();
         self.pending.with(|pending| {
             let mut chunks = pending.iter();
@@ -364,12 +392,13 @@ fn write_ready(this: &Object) -> Result<()> {
         return Ok(());
     }
     let count = match transport.send_pending() {
-        Ok(count) => count,
-        Err(error) if is_none_yet(&error) => return Ok(()),
-        Err(error) => {
+        Ok(Some(count)) => count,
+        Ok(None) => return Ok(()),
+        Err(raised) if leaves_the_loop() => return Err(raised),
+        Err(raised) => {
+            let exception = fetch(raised);
             transport.stop_writing(this);
             transport.discard_pending();
-            let exception = fetch(os_error(&error).into());
             closing::fatal_error(this, &exception, WRITE_ERROR)?;
             if let Some(waiter) = transport.empty_waiter.get() {
                 let arguments = [waiter.as_ptr(), exception.as_ptr()];
