@@ -363,9 +363,6 @@ def test_a_socket_put_in_the_place_of_the_real_one_is_asked(loop, peer_of, kind)
     far = peer_of(protocol)
     transport = protocol.transport
     slow = transport._sock = Slow(transport._sock)
-    if hasattr(transport, "_write_send"):
-        # Else asyncio's calls sendmsg, which does not hold back.
-        transport._write_ready = transport._write_send
     transport.write(b"abcdefgh")
     assert transport.get_write_buffer_size() == 3
     run(loop)
@@ -373,7 +370,9 @@ def test_a_socket_put_in_the_place_of_the_real_one_is_asked(loop, peer_of, kind)
     far.send(b"back")
     run(loop)
     assert protocol.calls[-1] == ("data" if kind is Recorder else "updated", b"back")
-    assert {"send", "recv" if kind is Recorder else "recv_into"} <= slow.asked
+    # The rest is sent by another method, from 3.12 on.
+    written = {"send"} if sys.version_info < (3, 12) else {"send", "sendmsg"}
+    assert written | {"recv" if kind is Recorder else "recv_into"} <= slow.asked
     transport.close()
     run(loop)
     assert slow.sock.fileno() == -1

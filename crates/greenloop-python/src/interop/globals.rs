@@ -85,6 +85,7 @@ names! {
     run = "_run",
     run_in_context = "run",
     send = "send",
+    sendmsg = "sendmsg",
     set_exception = "set_exception",
     set_result = "set_result",
     shutdown = "shutdown",

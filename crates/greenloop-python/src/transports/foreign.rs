@@ -5,6 +5,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
 
 use super::SocketTransport;
 use super::opening::is_plain;
@@ -35,6 +36,19 @@ impl SocketTransport {
     #[cold]
     pub fn send_by_name(&self, data: &Object) -> Result<Option<usize>> {
         count_of(self.ask(&globals().names.send, data)?)
+    }
+
+    /// The same for several chunks: `sock.sendmsg(chunks)`, or up to 3.11 `sock.send(data)`.
+    #[cold]
+    pub fn send_all_by_name(&self, chunks: Vec<Vec<u8>>) -> Result<Option<usize>> {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        if cfg!(not(Py_3_12)) {
+            return self.send_by_name(&PyBytes::new(py, &chunks.concat()).into_any().into());
+        }
+        let chunks = chunks.iter().map(|chunk| PyBytes::new(py, chunk));
+        let chunks = PyList::new(py, chunks)?.into_any().into();
+        count_of(self.ask(&globals().names.sendmsg, &chunks)?)
     }
 
     fn ask(&self, name: &Object, argument: &Object) -> Result<Option<Object>> {

@@ -349,14 +349,13 @@ impl SocketTransport {
     /// Sends as much of what waits as there is room for: `None` if for nothing.
     fn send_pending(&self) -> Result<Option<usize>> {
         if self.is_foreign() {
-            let first = self.pending.with(|pending| {
-                let first = pending.iter().next();
-                first.map(|(chunk, range)| chunk.slice(range).to_vec())
+            let waiting = self.pending.with(|pending| {
+                let chunks = pending.iter().take(MOST_SLICES);
+                chunks
+                    .map(|(chunk, range)| chunk.slice(range).to_vec())
+                    .collect()
             });
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
-            let first = pyo3::types::PyBytes::new(py, &first.unwrap_or_default());
-            return self.send_by_name(&first.into_any().into());
+            return self.send_all_by_name(waiting);
         }
         match self.send_chunks() {
             Ok(count) => Ok(Some(count)),
