@@ -40,7 +40,7 @@ impl SocketTransport {
 
     /// The same for several chunks: `sock.sendmsg(chunks)`, or up to 3.11 `sock.send(data)`.
     #[cold]
-    pub fn send_all_by_name(&self, chunks: Vec<Vec<u8>>) -> Result<Option<usize>> {
+    pub fn send_all_by_name(&self, chunks: &[Vec<u8>]) -> Result<Option<usize>> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         if cfg!(not(Py_3_12)) {

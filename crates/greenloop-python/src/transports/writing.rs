@@ -349,13 +349,13 @@ impl SocketTransport {
     /// Sends as much of what waits as there is room for: `None` if for nothing.
     fn send_pending(&self) -> Result<Option<usize>> {
         if self.is_foreign() {
-            let waiting = self.pending.with(|pending| {
+            let waiting: Vec<_> = self.pending.with(|pending| {
                 let chunks = pending.iter().take(MOST_SLICES);
                 chunks
                     .map(|(chunk, range)| chunk.slice(range).to_vec())
                     .collect()
             });
-            return self.send_all_by_name(waiting);
+            return self.send_all_by_name(&waiting);
         }
         match self.send_chunks() {
             Ok(count) => Ok(Some(count)),
