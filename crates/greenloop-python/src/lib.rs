@@ -9,6 +9,7 @@
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
+//! - [`transports`]: connections over sockets;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -34,6 +35,7 @@ mod scopes;
 mod streams;
 mod sync;
 mod task;
+mod transports;
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -82,6 +84,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("FlowControlMixin", &classes.flow_control),
         ("StreamReaderProtocol", &classes.stream_reader_protocol),
         ("StreamWriter", &classes.stream_writer),
+        ("SocketTransport", &classes.socket_transport),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -157,6 +160,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     )?;
     make(&classes.stream_writer, streams::make_writer_class())?;
     make(&classes.protocol_factory, streams::make_factory_class())?;
+    make(&classes.socket_transport, transports::make_class())?;
     Ok(())
 }
 
