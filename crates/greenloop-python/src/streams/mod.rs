@@ -24,12 +24,8 @@ mod writer;
 
 pub use connecting::{functions, make_factory_class};
 pub use flow_control::make_class as make_flow_control_class;
-pub use protocol::make_class as make_protocol_class;
+pub use protocol::{
+    data_received, is_native as is_native_protocol, make_class as make_protocol_class,
+};
 pub use reader::make_class as make_reader_class;
 pub use writer::make_class as make_writer_class;
-
-#[expect(
-    unused_imports,
-    reason = "a native transport calls these without Python"
-)]
-pub use protocol::{data_received, eof_received, is_native as is_native_protocol};

@@ -15,6 +15,7 @@ use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode}
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::interop::{Arguments, Object, Raised, Result, call_method, fetch, globals, raise};
+use crate::streams;
 
 /// The limit of `max_size`: 1 GiB at once is asked for by mistake only.
 const MOST_RECEIVED: usize = 1 << 30;
@@ -71,8 +72,12 @@ fn receive_bytes(this: &Object) -> Result<()> {
         return end_of_stream(this);
     }
     let protocol = transport.protocol.get_or_none();
-    let names = &globals().names;
-    let called = call_method(&names.data_received, &[protocol.as_ptr(), data.as_ptr()]);
+    let called = if streams::is_native_protocol(&protocol) {
+        streams::data_received(&protocol, &data)
+    } else {
+        let name = &globals().names.data_received;
+        call_method(name, &[protocol.as_ptr(), data.as_ptr()]).map(drop)
+    };
     transport.habit.done(transport.native(), data);
     unless_fatal(
         this,
