@@ -117,6 +117,10 @@ fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
             failure = failure_of(child)?;
             Ok(failure.is_some())
         })?;
+    if cfg!(Py_3_14) && this.gathering.all_are_done() {
+        // The task may be what holds the outer future, by way of an exception's traceback.
+        this.awaiting().clear();
+    }
     match verdict {
         Verdict::Wait => Ok(()),
         Verdict::Collect => collect(outer),
