@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from primitives_under_test import SETTINGS
 
 import greenloop
 from greenloop import _native
@@ -22,4 +23,10 @@ def loop_factory(request):
 @pytest.fixture(params=[asyncio, _native], ids=["asyncio's functions", "our functions"])
 def combinators(request):
     """Where `gather`, `wait` and their like come from: all work on any loop."""
+    return request.param
+
+
+@pytest.fixture(params=SETTINGS.values(), ids=SETTINGS.keys())
+def sync(request):
+    """The waiting primitives of one kind, and where they run: asyncio's own are the oracle."""
     return request.param

@@ -680,13 +680,12 @@ proptest! {
         for _ in 0..asking {
             tasks.perform(Action::Ask);
         }
-        for waiter in permits..asking {
-            if cancelled[waiter] {
-                tasks.subject.cancel_wait(waiter);
-            }
+        let stays = |waiter: &Waiter| *waiter < permits || !cancelled[*waiter];
+        let (expected, gone): (Vec<_>, Vec<_>) = (0..asking).partition(stays);
+        for waiter in gone {
+            tasks.subject.cancel_wait(waiter);
         }
         tasks.finish();
-        let expected: Vec<_> = (0..asking).filter(|i| *i < permits || !cancelled[*i]).collect();
         prop_assert_eq!(tasks.served, expected);
     }
 }

@@ -12,7 +12,7 @@ pub type Waiter = usize;
 /// How each waiter stands, and who was woken, in order.
 #[derive(Default)]
 pub struct Standings {
-    standings: RefCell<Vec<Standing>>,
+    of_each: RefCell<Vec<Standing>>,
     woken: RefCell<Vec<Waiter>>,
     /// Waking this one fails.
     unwakeable: Cell<Option<Waiter>>,
@@ -25,24 +25,24 @@ pub struct CannotWake(pub Waiter);
 impl Standings {
     /// A new waiter, waiting.
     pub fn waiter(&self) -> Waiter {
-        self.standings.borrow_mut().push(Standing::Waiting);
-        self.standings.borrow().len() - 1
+        self.of_each.borrow_mut().push(Standing::Waiting);
+        self.of_each.borrow().len() - 1
     }
 
     /// Has a waiter wait once more.
     pub fn wait_again(&self, waiter: Waiter) {
-        self.standings.borrow_mut()[waiter] = Standing::Waiting;
+        self.of_each.borrow_mut()[waiter] = Standing::Waiting;
     }
 
     /// Cancels one that waits, as the owner of a future does.
     pub fn cancel(&self, waiter: Waiter) {
         assert_eq!(self.of(waiter), Standing::Waiting);
-        self.standings.borrow_mut()[waiter] = Standing::Cancelled;
+        self.of_each.borrow_mut()[waiter] = Standing::Cancelled;
     }
 
     /// How a waiter stands.
     pub fn of(&self, waiter: Waiter) -> Standing {
-        self.standings.borrow()[waiter]
+        self.of_each.borrow()[waiter]
     }
 
     /// Everybody who was woken so far, in order.
@@ -124,7 +124,7 @@ impl WaitList for ManualLine {
         if self.standings.unwakeable.get() == Some(*waiter) {
             return Err(CannotWake(*waiter));
         }
-        self.standings.standings.borrow_mut()[*waiter] = Standing::Woken;
+        self.standings.of_each.borrow_mut()[*waiter] = Standing::Woken;
         self.standings.woken.borrow_mut().push(*waiter);
         Ok(())
     }

@@ -205,7 +205,7 @@ impl<S: Subject> Run<S> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn a_queue_does_what_asyncio_s_does(maxsize in 0..4_usize, steps in program()) {

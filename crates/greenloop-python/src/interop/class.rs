@@ -236,6 +236,7 @@ pub struct ClassBuilder {
     size: usize,
     flags: u64,
     slots: Vec<ffi::PyType_Slot>,
+    attributes: Vec<ffi::PyGetSetDef>,
     named_as_in_python: bool,
 }
 
@@ -248,6 +249,7 @@ impl ClassBuilder {
             size: size_of::<T>(),
             flags,
             slots: Vec::new(),
+            attributes: Vec::new(),
             named_as_in_python: false,
         }
     }
@@ -298,20 +300,18 @@ impl ClassBuilder {
         self.slot(ffi::Py_tp_methods, methods.leak().as_mut_ptr().cast())
     }
 
-    /// The class's computed attributes.
-    pub fn attributes(self, attributes: Vec<(&'static CStr, Getter, Option<Setter>)>) -> Self {
-        let mut table: Vec<_> = attributes
-            .into_iter()
-            .map(|(name, get, set)| ffi::PyGetSetDef {
+    /// Computed attributes of the class, besides those given before.
+    pub fn attributes(mut self, attributes: Vec<(&'static CStr, Getter, Option<Setter>)>) -> Self {
+        let attributes = attributes.into_iter();
+        self.attributes
+            .extend(attributes.map(|(name, get, set)| ffi::PyGetSetDef {
                 name: name.as_ptr(),
                 get: Some(get),
                 set,
                 doc: ptr::null(),
                 closure: ptr::null_mut(),
-            })
-            .collect();
-        table.push(ffi::PyGetSetDef::default());
-        self.slot(ffi::Py_tp_getset, table.leak().as_mut_ptr().cast())
+            }));
+        self
     }
 
     /// The class's struct members, for what only the interpreter can read, such as weak references.
@@ -322,6 +322,13 @@ impl ClassBuilder {
 
     /// Makes the class, below `base` or below `object`.
     pub fn build(mut self, base: Option<&Object>) -> Result<Object> {
+        if !self.attributes.is_empty() {
+            self.attributes.push(ffi::PyGetSetDef::default());
+            self.slots.push(ffi::PyType_Slot {
+                slot: ffi::Py_tp_getset,
+                pfunc: self.attributes.leak().as_mut_ptr().cast(),
+            });
+        }
         self.slots.push(ffi::PyType_Slot::default());
         let slots = self.slots.leak();
         // A size of 0 is the base's.

@@ -21,6 +21,7 @@ mod instance;
 mod iteration;
 #[cfg(Py_3_12)]
 mod native_function;
+mod nesting;
 mod object;
 mod prefetch;
 mod slot;
@@ -50,6 +51,7 @@ pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, awaited};
 #[cfg(Py_3_12)]
 pub use native_function::enter_natively;
+pub use nesting::drop_contents;
 pub use object::Object;
 pub use prefetch::prefetch;
 pub use slot::Slot;

@@ -14,7 +14,8 @@ use pyo3::ffi;
 
 use super::overrides::Discipline;
 use crate::interop::{
-    GilCell, Object, Raised, Result, Slot, call_function, call_method, globals, raise,
+    GilCell, Object, Raised, Result, Slot, call_function, call_method, drop_contents, globals,
+    raise,
 };
 
 /// Where the items are.
@@ -229,9 +230,8 @@ impl Items {
     }
 
     pub fn clear(&self) {
-        let native = self.native.with(std::mem::take);
         self.object.clear();
-        drop(native);
+        drop_contents(self.native.with(std::mem::take));
     }
 }
 

@@ -69,7 +69,7 @@ fn start(this: &Object) -> Result<Progress> {
         Some(seconds) if seconds.is_nan() => {}
         _ => return start_without_time(this, &future),
     }
-    let scope = timeout::create(Some(timeout::deadline_after(&delay)?))?;
+    let scope = timeout::create_after(&delay)?;
     timeout::enter(&scope)?;
     awaitable.owner().set(scope);
     awaitable.step().set(SCOPED);

@@ -10,12 +10,13 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::condition;
+use super::copying::{Copied, getstate, setstate};
 use super::primitive::{Primitive, State, bound_loop, get_loop, repr_with, set_bound_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
 use crate::interop::{
     Arguments, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, noargs, raise, restore, trap, type_error,
+    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, restore, trap, type_error,
 };
 
 /// A barrier's state.
@@ -43,6 +44,10 @@ impl State for Barrier {
     fn clear(&self) {
         self.condition.clear();
     }
+}
+
+impl Copied for Barrier {
+    const ATTRIBUTES: &'static [&'static str] = &["_cond", "_parties", "_state", "_count"];
 }
 
 #[inline]
@@ -437,6 +442,16 @@ pub fn make_class() -> Result<Object> {
                 c"__aexit__",
                 exit,
                 c"__aexit__($self, *args)\n--\n\nDo nothing."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Barrier>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Barrier>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
             noargs!(
                 c"_get_loop",

@@ -5,13 +5,14 @@ use std::ffi::{CStr, c_int, c_void};
 use greenloop_core::{WaitList as _, sync};
 use pyo3::ffi;
 
+use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
     Lined, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
     set_bound_loop, set_line,
 };
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::interop::{
-    Instance, Object, Result, attribute, class_of, globals, noargs, restore, trap,
+    Instance, Object, Result, attribute, class_of, globals, noargs, one, restore, trap,
 };
 
 type Event = sync::Event<Line>;
@@ -31,6 +32,10 @@ impl State for Event {
     fn clear(&self) {
         self.waiters.clear();
     }
+}
+
+impl Copied for Event {
+    const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_value"];
 }
 
 impl Lined for Event {
@@ -144,6 +149,16 @@ pub fn make_class() -> Result<Object> {
                 c"wait",
                 wait,
                 c"wait($self)\n--\n\nWait until the flag is set; return True."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Event>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Event>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
             noargs!(
                 c"_get_loop",

@@ -6,13 +6,14 @@ use greenloop_core::{WaitList as _, sync};
 use pyo3::ffi;
 
 use super::acquire::{Acquire, acquire, enter, exit};
+use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
     Lined, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
     set_bound_loop, set_line,
 };
 use crate::awaitable::Line;
 use crate::interop::{
-    Instance, Object, Raised, Result, attribute, class_of, fast, globals, noargs, raise, trap,
+    Instance, Object, Raised, Result, attribute, class_of, fast, globals, noargs, one, raise, trap,
 };
 
 /// A lock's state.
@@ -33,6 +34,10 @@ impl State for Lock {
     fn clear(&self) {
         self.waiters.clear();
     }
+}
+
+impl Copied for Lock {
+    const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_locked"];
 }
 
 impl Lined for Lock {
@@ -162,6 +167,16 @@ pub fn make_class() -> Result<Object> {
                 c"__aexit__",
                 exit::<Lock>,
                 c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the lock."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Lock>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Lock>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
             noargs!(
                 c"_get_loop",

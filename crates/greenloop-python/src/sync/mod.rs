@@ -12,6 +12,7 @@
 mod acquire;
 mod barrier;
 mod condition;
+mod copying;
 mod event;
 mod lock;
 mod primitive;

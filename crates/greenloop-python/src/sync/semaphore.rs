@@ -8,13 +8,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::acquire::{Acquire, acquire, enter, exit};
+use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
     Lined, Primitive, State, bound_loop, get_loop, line, repr, set_bound_loop, set_line,
 };
 use crate::awaitable::Line;
 use crate::interop::{
     Arguments, ClassBuilder, Instance, Object, Result, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, noargs, raise, restore, trap, type_error,
+    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, restore, trap, type_error,
 };
 
 /// Since Python 3.13 a waiter that leaves wakes as many as the value allows.
@@ -45,6 +46,10 @@ impl State for Semaphore {
     fn clear(&self) {
         self.logic.waiters.clear();
     }
+}
+
+impl Copied for Semaphore {
+    const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_value", "_bound_value"];
 }
 
 impl Lined for Semaphore {
@@ -292,6 +297,16 @@ pub fn make_class() -> Result<Object> {
                 c"__aexit__",
                 exit::<Semaphore>,
                 c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the semaphore."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Semaphore>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Semaphore>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
             noargs!(
                 c"_get_loop",

@@ -89,9 +89,10 @@ pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
     };
     let before: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
     for future in given {
-        let stood_here = before
-            .iter()
-            .find(|waiter| Awaitable::shown(waiter).is(future.as_ptr()));
+        // One that is given twice stands there itself only once.
+        let stood_here = before.iter().find(|waiter| {
+            Awaitable::shown(waiter).is(future.as_ptr()) && !Awaitable::is_in_line(waiter)
+        });
         match stood_here {
             Some(waiter) => line.push(waiter),
             None => line.push_guest(Awaitable::guest(&future)?),

@@ -80,6 +80,8 @@ pub struct Task {
     place: Cell<usize>,
     /// `cancelling()`: calls of `cancel` less calls of `uncancel`.
     cancel_requests: Cell<u32>,
+    /// Where the task stands in the roster of its task group, counted from 1, or 0 for nowhere.
+    group_place: Cell<u32>,
     /// Set by `cancel` if there was no future to cancel; the next step throws `CancelledError`.
     must_cancel: Cell<bool>,
     /// Whether to report that the task was dropped while it waited.
@@ -236,6 +238,12 @@ impl Task {
         self.must_cancel.set(true);
         self.future.cancel_message().set_optional(message.cloned());
         Ok(true)
+    }
+
+    /// The task's place in the roster of its task group.
+    #[inline]
+    pub const fn group_place(&self) -> &Cell<u32> {
+        &self.group_place
     }
 
     /// `Task.uncancel()`: takes one request back; returns how many are left.

@@ -1,7 +1,6 @@
 //! A group's children: how they are made, and what becomes of the group when one is done.
 
 use greenloop_core::{Standing, WaitList as _};
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -20,7 +19,7 @@ pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let rules = &rules().group;
     let refused = if !group.entered.get() {
         Some("has not been entered")
-    } else if group.exiting.get() && group.len() == 0 {
+    } else if group.exiting.get() && group.tasks.is_empty() {
         Some("is finished")
     } else if group.aborting.get() {
         Some("is shutting down")
@@ -40,11 +39,7 @@ pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         child_is_done(this, &task)?;
         return Ok(task);
     }
-    let tasks = group.tasks()?;
-    // SAFETY: both are valid objects, the first a set.
-    if unsafe { ffi::PySet_Add(tasks.as_ptr(), task.as_ptr()) } < 0 {
-        return Err(Raised);
-    }
+    group.tasks.insert(&task)?;
     if is_exact(this) {
         notify_when_done(&task, on_child_done, this)?;
     } else {
@@ -189,14 +184,10 @@ fn child_is_done(this: &Object, task: &Object) -> Result<()> {
 /// A child is done; a [`Notify`](crate::future::Notify).
 pub fn on_child_done(this: &Object, task: &Object) -> Result<()> {
     let group = of(this);
-    let tasks = group.tasks.as_ptr();
-    // SAFETY: what the slot holds is a set.
-    if !tasks.is_null() && unsafe { ffi::PySet_Discard(tasks, task.as_ptr()) } < 0 {
-        return Err(Raised);
-    }
+    group.tasks.remove(task)?;
     #[cfg(Py_3_14)]
     hide(group, task)?;
-    if group.len() == 0 {
+    if group.tasks.is_empty() {
         wake_exit(group)?;
     }
     match failure_of(task)? {

@@ -54,8 +54,8 @@ unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 
 fn describe(group: &TaskGroup) -> Result<String> {
     let mut info = vec!["<TaskGroup".to_owned()];
-    if group.len() > 0 {
-        info.push(format!("tasks={}", group.len()));
+    if !group.tasks.is_empty() {
+        info.push(format!("tasks={}", group.tasks.len()));
     }
     if group.has_errors()? {
         // SAFETY: the GIL is held.
@@ -120,14 +120,14 @@ fn set_slot(slot: &Slot, value: Option<&Object>) {
 }
 
 fn tasks(this: &Object) -> Result<Object> {
-    of(this).tasks()
+    of(this).tasks.as_set()
 }
 
 fn set_tasks(this: &Object, value: Option<&Object>) -> Result<()> {
     // SAFETY: `value` is a valid object.
     let set = value.filter(|value| unsafe { ffi::PyAnySet_Check(value.as_ptr()) } != 0);
     let set = set.ok_or_else(|| type_error("a group's tasks must be a set"))?;
-    of(this).tasks.set(set.clone());
+    of(this).tasks.replace(set.clone());
     Ok(())
 }
 
@@ -161,10 +161,17 @@ pub fn make_class() -> Result<Object> {
             exit,
             c"Wait for all tasks; raise what they have raised."
         ),
+        #[cfg(Py_3_14)]
         fast!(
             c"create_task",
             create_task,
-            c"Create a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+            c"create_task($self, /, coro, **kwargs)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+        ),
+        #[cfg(not(Py_3_14))]
+        fast!(
+            c"create_task",
+            create_task,
+            c"create_task($self, /, coro, *, name=None, context=None)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
         ),
         one!(
             c"_on_task_done",

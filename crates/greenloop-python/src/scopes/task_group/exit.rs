@@ -56,15 +56,15 @@ pub fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.et, &names.exc, &names.tb];
     let [class, exception, _] = arguments.bind(c"__aexit__", parameters, 3, 3)?;
-    let (Some(class), Some(exception)) = (class, exception) else {
-        return Err(Raised);
-    };
+    let none = Object::none();
+    let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
     if class.is_none() && exception.is_none() {
         return Awaitable::create(&EXIT, this, None);
     }
-    // SAFETY: both are valid objects; the result is a new reference or null.
-    let raised =
-        unsafe { Object::from_returned(ffi::PyTuple_Pack(2, class.as_ptr(), exception.as_ptr()))? };
+    // SAFETY: both are valid objects.
+    let raised = unsafe { ffi::PyTuple_Pack(2, class.as_ptr(), exception.as_ptr()) };
+    // SAFETY: it is a new reference, or NULL with an exception set.
+    let raised = unsafe { Object::from_returned(raised)? };
     Awaitable::create(&EXIT, this, Some(&raised))
 }
 
@@ -162,7 +162,7 @@ fn settle(owner: &Object) -> Result<()> {
 
 fn wait_or_finish(this: &Object, owner: &Object) -> Result<Progress> {
     let group = of(owner);
-    if group.len() == 0 {
+    if group.tasks.is_empty() {
         return finish(owner);
     }
     Awaitable::prepare_on(this, &group.event_loop.get_or_none())?;
@@ -274,7 +274,7 @@ pub fn cancel(this: &Object) -> Result<Object> {
         group.cancel_on_enter.set(true);
         return Ok(Object::none());
     }
-    let is_over = group.exiting.get() && group.len() == 0;
+    let is_over = group.exiting.get() && group.tasks.is_empty();
     if !is_over && !group.aborting.get() {
         abort(this)?;
         if !group.parent_task.is_empty() && !group.parent_cancel_requested.get() {

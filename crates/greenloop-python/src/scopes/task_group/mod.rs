@@ -17,6 +17,7 @@
 mod children;
 mod class;
 mod exit;
+mod roster;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -29,6 +30,7 @@ use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, 
 use crate::task;
 
 pub use class::make_class;
+use roster::Roster;
 
 /// What a `TaskGroup` holds.
 pub struct TaskGroup {
@@ -41,8 +43,8 @@ pub struct TaskGroup {
     cancel_on_enter: Cell<bool>,
     event_loop: Slot,
     parent_task: Slot,
-    /// The children that are not done: a set, or nothing before the first.
-    tasks: Slot,
+    /// The children that are not done.
+    tasks: Roster,
     /// What children have raised: a list, nothing before the first, or None at the end.
     errors: Slot,
     /// The first `SystemExit` or `KeyboardInterrupt`.
@@ -68,7 +70,7 @@ impl Held for TaskGroup {
             cancel_on_enter: Cell::new(false),
             event_loop: Slot::empty(),
             parent_task: Slot::empty(),
-            tasks: Slot::empty(),
+            tasks: Roster::new(),
             errors: Slot::empty(),
             base_error: Slot::empty(),
             completed: Line::new(),
@@ -88,13 +90,19 @@ impl Held for TaskGroup {
             }
         }
         // SAFETY: as above.
-        unsafe { self.completed.visit(visit, arg) }
+        unsafe {
+            match self.tasks.visit(visit, arg) {
+                0 => self.completed.visit(visit, arg),
+                stop => stop,
+            }
+        }
     }
 
     fn clear(&self) {
         for slot in self.slots() {
             slot.clear();
         }
+        self.tasks.clear();
         self.completed.clear();
     }
 }
@@ -119,27 +127,6 @@ pub fn parent_of(group: &Object) -> Option<Object> {
 }
 
 impl TaskGroup {
-    /// How many children are not done.
-    #[inline]
-    fn len(&self) -> usize {
-        let tasks = self.tasks.as_ptr();
-        if tasks.is_null() {
-            return 0;
-        }
-        // SAFETY: what the slot holds is a set.
-        usize::try_from(unsafe { ffi::PySet_Size(tasks) }).unwrap_or(0)
-    }
-
-    /// The set of the children, made if there is none yet.
-    fn tasks(&self) -> Result<Object> {
-        if self.tasks.is_empty() {
-            // SAFETY: returns a new reference or NULL with an exception set.
-            let set = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
-            self.tasks.set(set);
-        }
-        Ok(self.tasks.get_or_none())
-    }
-
     /// The list of errors, made if there is none yet; None after the end.
     fn errors(&self) -> Result<Object> {
         if self.errors.is_empty() {
@@ -164,11 +151,10 @@ impl TaskGroup {
         call_method(&globals().names.append, &arguments).map(drop)
     }
 
-    const fn slots(&self) -> [&Slot; 9] {
+    const fn slots(&self) -> [&Slot; 8] {
         [
             &self.event_loop,
             &self.parent_task,
-            &self.tasks,
             &self.errors,
             &self.base_error,
             &self.body_class,
@@ -190,18 +176,8 @@ fn abort(this: &Object) -> Result<()> {
 fn abort_children(this: &Object) -> Result<()> {
     let group = of(this);
     group.aborting.set(true);
-    if group.len() == 0 {
-        return Ok(());
-    }
-    // A copy: cancelling may run user code, which may change the set.
-    // SAFETY: a set can be made a list of; the GIL is held.
-    let children = unsafe { Object::from_returned(ffi::PySequence_List(group.tasks.as_ptr()))? };
-    // SAFETY: `children` is a list that nobody else sees.
-    let count = unsafe { ffi::PyList_GET_SIZE(children.as_ptr()) };
-    for index in 0..count {
-        // SAFETY: as above; the item is borrowed from the list.
-        let child =
-            unsafe { Object::from_borrowed(ffi::PyList_GET_ITEM(children.as_ptr(), index)) };
+    // A copy: cancelling may run user code, which may change the roster.
+    for child in group.tasks.to_vec()? {
         if !task::is_done(&child)? {
             task::cancel(&child)?;
         }

@@ -15,6 +15,7 @@ use greenloop_core::sync;
 use pyo3::ffi;
 
 use super::acquire::{Acquire as _, enter_by_name, exit_by_name};
+use super::copying::{Copied, getstate, setstate};
 use super::lock::{self, Lock};
 use super::primitive::{
     Lined, Primitive, State, bound_loop, get_loop, line, repr, set_bound_loop, set_line,
@@ -22,16 +23,16 @@ use super::primitive::{
 use crate::awaitable::{Awaitable, Line, completed};
 use crate::interop::{
     Arguments, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of, fast,
-    globals, initialise_with, noargs, raise, trap,
+    globals, initialise_with, noargs, one, raise, trap,
 };
 
 pub use notify::notify_all;
 pub use wait::wait;
 
+#[cfg(Py_3_13)]
+use notify::notify_private_method;
 use notify::{notify_all_method, notify_method};
 use wait::{wait_for, wait_method};
-#[cfg(Py_3_13)]
-use {crate::interop::one, notify::notify_private_method};
 
 /// Since Python 3.13 a wait that fails hands a notification on, and raises the cancellation it was
 /// interrupted by, not a new one.
@@ -83,6 +84,18 @@ impl State for Condition {
             slot.clear();
         }
         self.logic.waiters.clear();
+    }
+}
+
+impl Copied for Condition {
+    const ATTRIBUTES: &'static [&'static str] = &["_lock", "_waiters"];
+
+    fn restore(this: &Object, name: &str, value: &Object) -> Result<bool> {
+        let is_lock = name == "_lock";
+        if is_lock {
+            set_up(this, value)?;
+        }
+        Ok(is_lock)
     }
 }
 
@@ -337,6 +350,16 @@ pub fn make_class() -> Result<Object> {
                 c"__aexit__",
                 exit,
                 c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the lock."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Condition>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Condition>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
             noargs!(
                 c"_get_loop",

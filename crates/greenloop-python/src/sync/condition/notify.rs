@@ -10,7 +10,7 @@ use crate::sync::primitive::Lined as _;
 /// `notify(n=1)`. From Python 3.13 on it calls `_notify`.
 pub(super) fn notify_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
-    let [limit] = arguments.bind(c"notify", [&globals.names.n], 1, 0)?;
+    let [limit] = arguments.bind(c"Condition.notify", [&globals.names.n], 1, 0)?;
     if let Some(lock) = native_lock(this) {
         check(lock::of(&lock).is_locked())?;
         match limit {
@@ -78,14 +78,33 @@ fn notify_by_name(this: &Object, limit: &Object) -> Result<()> {
 fn notify_some(this: &Object, limit: &Object) -> Result<()> {
     // SAFETY: `limit` is valid. What does not fit is cut off, at either end.
     let limit = unsafe {
-        let limit = ffi::PyNumber_AsSsize_t(limit.as_ptr(), std::ptr::null_mut());
-        if limit == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(Raised);
+        if ffi::PyLong_Check(limit.as_ptr()) == 0 {
+            by_comparison(this, limit)?
+        } else {
+            let limit = ffi::PyNumber_AsSsize_t(limit.as_ptr(), std::ptr::null_mut());
+            usize::try_from(limit).unwrap_or(0)
         }
-        limit
     };
-    let limit = usize::try_from(limit).unwrap_or(0);
     of(this).logic.notify(limit)
+}
+
+/// The limit that an object means that is no int, as far as anybody waits: asyncio asks `count >= limit`
+/// before each of them.
+#[cold]
+fn by_comparison(this: &Object, limit: &Object) -> Result<usize> {
+    let mut count = 0;
+    while count < of(this).line().len() {
+        let number = integer(count)?;
+        // SAFETY: both are valid objects.
+        let reached =
+            unsafe { ffi::PyObject_RichCompareBool(number.as_ptr(), limit.as_ptr(), ffi::Py_GE) };
+        match reached {
+            0 => count += 1,
+            1 => break,
+            _ => return Err(Raised),
+        }
+    }
+    Ok(count)
 }
 
 fn integer(number: usize) -> Result<Object> {

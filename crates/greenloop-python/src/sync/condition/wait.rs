@@ -32,7 +32,7 @@ pub(super) fn wait_method(this: &Object) -> Result<Object> {
 }
 
 pub(super) fn wait_for(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [predicate] = arguments.bind(c"wait_for", [&globals().names.predicate], 1, 1)?;
+    let [predicate] = arguments.bind(c"Condition.wait_for", [&globals().names.predicate], 1, 1)?;
     let native = native_lock(this).is_some();
     let operation = if native { &WAIT_FOR } else { &WAIT_FOR_BY_NAME };
     Awaitable::create(operation, this, predicate)
