@@ -170,7 +170,9 @@ mod tests {
     fn verdicts(keep: bool, raises: &[bool]) -> Vec<Verdict> {
         let gathering = Gathering::default();
         gathering.keep_exceptions(keep);
-        raises.iter().for_each(|_| gathering.add());
+        for _ in raises {
+            gathering.add();
+        }
         let mut settled = false;
         let verdicts = raises.iter().map(|&raised| {
             let Ok(verdict) = gathering.child_is_done(settled, || Ok::<_, Infallible>(raised));

@@ -62,7 +62,7 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         return of_nothing();
     };
     GatheringFuture::begin(&outer, list_of(children)?, &home)?;
-    if globals().gather_stops_awaiting && !this.awaiting().is_empty() {
+    if globals().stop_awaiting.is_some() && !this.awaiting().is_empty() {
         notify_when_done(&outer, stop_awaiting, &outer)?;
     }
     for child in done {
