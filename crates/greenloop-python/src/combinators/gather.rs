@@ -10,7 +10,7 @@ use super::awaited_by;
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
 use super::gathering_future::{GatheringFuture, child_at};
-use crate::future::{notify_when_done, protocol};
+use crate::future::{name_notification, notify_when_done, protocol};
 use crate::interop::{
     Arguments, Object, Result, call_function, call_method, globals, same_string, type_error,
 };
@@ -69,6 +69,12 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         child_is_done(&outer, &child)?;
     }
     Ok(outer)
+}
+
+/// Says what notifications are called.
+pub fn name_notifications() {
+    name_notification(child_is_done, c"gather.<locals>._done_callback");
+    name_notification(stop_awaiting, c"_discard_awaited_by");
 }
 
 /// From 3.14 on the running loop is the one for everything; before, the first argument decides.
