@@ -15,6 +15,9 @@
 //! Who waits for something other than time stands in a [`WaitList`]; the primitives of [`sync`] say
 //! who is woken next.
 //!
+//! What a stream has received and nobody has read stands in a [`ReadBuffer`]; where a message in it
+//! ends finds [`find_message`].
+//!
 //! What the crate never does:
 //!
 //! * it never runs or drops a job while the [`Queue`] is borrowed, because either may call back
@@ -26,6 +29,7 @@
 
 mod instant;
 mod poll_budget;
+mod read_buffer;
 mod ready;
 pub mod sync;
 mod timers;
@@ -34,6 +38,7 @@ mod wait_list;
 
 pub use instant::Instant;
 pub use poll_budget::PollBudget;
+pub use read_buffer::{Limit, Message, ReadBuffer, find_message};
 pub use ready::Ready;
 pub use timers::Timers;
 pub use turn::{Host, Queue, Wait, turn};

@@ -50,6 +50,13 @@ impl Awaitable {
         awaitable.foreign.set(true);
         Ok(future)
     }
+
+    /// Ends the wait with an exception, which must be one that a future takes.
+    pub fn fail(this: &Object, exception: &Object) -> Result<()> {
+        let future = Self::as_future(this)?;
+        let arguments = [future.as_ptr(), exception.as_ptr()];
+        call_method(&globals().names.set_exception, &arguments).map(drop)
+    }
 }
 
 fn done(this: &Object) -> Result<Object> {

@@ -203,6 +203,12 @@ impl Awaitable {
         &self.step
     }
 
+    /// Leaves the line that the awaitable stands in, if it stands in one.
+    #[inline]
+    pub fn leave_line(this: &Object) {
+        Place::leave(this);
+    }
+
     /// The task that is to go on. An operation that delegates has it for itself.
     #[inline]
     pub fn waiter(&self) -> &Slot {
