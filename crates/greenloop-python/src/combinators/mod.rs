@@ -54,6 +54,10 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"ensure_future(coro_or_future, *, loop=None)\n--\n\nReturn a future of an awaitable: itself, or a task."
         ),
     ];
+    gather::name_notifications();
+    shield::name_notifications();
+    wait::name_notifications();
+    as_completed::name_notifications();
     add_to_module(module, functions)
 }
 

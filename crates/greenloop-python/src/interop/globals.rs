@@ -431,8 +431,9 @@ pub struct Globals {
     /// What the running asyncio reports the exception of a shielded future with that nobody waits for
     /// any more, if it does.
     pub log_shielded: Option<Object>,
-    /// Whether the running asyncio takes a gathering's edges back that children leave behind.
-    pub gather_stops_awaiting: bool,
+    /// What the running asyncio takes a gathering's edges back with that children leave behind, if it
+    /// does.
+    pub stop_awaiting: Option<Object>,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -470,8 +471,8 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
-        log_shielded: log_shielded(py)?,
-        gather_stops_awaiting: py.import("asyncio.tasks")?.hasattr("_discard_awaited_by")?,
+        log_shielded: private_function(py, "_log_on_exception")?,
+        stop_awaiting: private_function(py, "_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
         minus_one: (-1_i32)
             .into_pyobject(py)
@@ -482,10 +483,9 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
     Ok(GLOBALS.get_or_init(|| globals))
 }
 
-/// What reports the exception of a shielded future that nobody waits for any more: from 3.14 on.
-fn log_shielded(py: Python<'_>) -> PyResult<Option<Object>> {
-    let tasks = py.import("asyncio.tasks")?;
-    let function = tasks.getattr_opt("_log_on_exception")?;
+/// A function of `asyncio.tasks` that some of the supported versions have.
+fn private_function(py: Python<'_>, name: &str) -> PyResult<Option<Object>> {
+    let function = py.import("asyncio.tasks")?.getattr_opt(name)?;
     Ok(function.map(Object::from))
 }
 
