@@ -147,10 +147,18 @@ class EventLoop:
     # Readiness. `fd` is a descriptor or an object with a `fileno()`.
 
     def _add_reader(
-        self, fd: FileDescriptorLike, callback: Callable[[*_Ts], object], *args: *_Ts
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
     ) -> Handle: ...
     def _add_writer(
-        self, fd: FileDescriptorLike, callback: Callable[[*_Ts], object], *args: *_Ts
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
     ) -> Handle: ...
     def _remove_reader(self, fd: FileDescriptorLike) -> bool: ...
     def _remove_writer(self, fd: FileDescriptorLike) -> bool: ...

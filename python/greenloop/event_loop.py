@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
+from greenloop.network import Network
 from greenloop.task_registry import show_native_tasks
 
 if TYPE_CHECKING:
@@ -31,22 +32,11 @@ _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
 
 
-def _not_built(name: str) -> Any:
-    async def method(self: "EventLoop", *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"greenloop.EventLoop.{name} is not built yet")
-
-    method.__name__ = name
-    method.__qualname__ = f"EventLoop.{name}"
-    method.__doc__ = f"Raise NotImplementedError: `{name}` is not built yet."
-    return method
-
-
-class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
+class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     """An asyncio event loop whose scheduler is native.
 
-    It has everything of `asyncio.AbstractEventLoop` but the network: those methods raise
-    `NotImplementedError`, naming themselves. See the documentation of asyncio's event loop for what
-    the methods do; `docs/differences.md` lists where we differ.
+    It has everything of `asyncio.AbstractEventLoop`. See the documentation of asyncio's event loop
+    for what the methods do; `docs/differences.md` lists where we differ.
     """
 
     # Kept out of the instance's `__dict__`, which stays empty unless a program sets attributes: the
@@ -60,13 +50,18 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         "_exception_handler",
         "_executor_shutdown_called",
         "_old_agen_hooks",
+        "_selector",
         "_signal_handlers",
+        "_transports",
+        "_unix_server_sockets",
         "_wakeup_pair",
+        "_watcher",
         "slow_callback_duration",
     )
 
     def __init__(self) -> None:
         show_native_tasks()
+        self._open_network()
         self._default_executor: ThreadPoolExecutor | None = None
         self._executor_shutdown_called = False
         self._exception_handler: Callable[..., Any] | None = None
@@ -130,6 +125,7 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         if wakeup_pair is not None:
             self._remove_reader(wakeup_pair[0].fileno())
         self._discard()
+        self._selector = None
         self._executor_shutdown_called = True
         executor, self._default_executor = self._default_executor, None
         if executor is not None:
@@ -204,20 +200,24 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
         self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
     ) -> None:
         """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is readable."""
+        self._ensure_fd_no_transport(fd)
         self._add_reader(fd, callback, *args)
 
     def remove_reader(self, fd: "FileDescriptorLike") -> bool:
         """Stop watching `fd` for readability. Return whether it was watched."""
+        self._ensure_fd_no_transport(fd)
         return self._remove_reader(fd)
 
     def add_writer(
         self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
     ) -> None:
         """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is writable."""
+        self._ensure_fd_no_transport(fd)
         self._add_writer(fd, callback, *args)
 
     def remove_writer(self, fd: "FileDescriptorLike") -> bool:
         """Stop watching `fd` for writability. Return whether it was watched."""
+        self._ensure_fd_no_transport(fd)
         return self._remove_writer(fd)
 
     # Signals. The interpreter writes the numbers of signals into a socket that the loop reads.
@@ -250,30 +250,6 @@ class EventLoop(_native.EventLoop, asyncio.AbstractEventLoop):
             self._wakeup_pair = receiver, sender
             self._add_reader(receiver, self._read_from_self)
         return self._wakeup_pair
-
-    # The network is not built yet.
-
-    connect_accepted_socket = _not_built("connect_accepted_socket")
-    connect_read_pipe = _not_built("connect_read_pipe")
-    connect_write_pipe = _not_built("connect_write_pipe")
-    create_connection = _not_built("create_connection")
-    create_datagram_endpoint = _not_built("create_datagram_endpoint")
-    create_server = _not_built("create_server")
-    create_unix_connection = _not_built("create_unix_connection")
-    create_unix_server = _not_built("create_unix_server")
-    sendfile = _not_built("sendfile")
-    sock_accept = _not_built("sock_accept")
-    sock_connect = _not_built("sock_connect")
-    sock_recv = _not_built("sock_recv")
-    sock_recv_into = _not_built("sock_recv_into")
-    sock_recvfrom = _not_built("sock_recvfrom")
-    sock_recvfrom_into = _not_built("sock_recvfrom_into")
-    sock_sendall = _not_built("sock_sendall")
-    sock_sendfile = _not_built("sock_sendfile")
-    sock_sendto = _not_built("sock_sendto")
-    start_tls = _not_built("start_tls")
-    subprocess_exec = _not_built("subprocess_exec")
-    subprocess_shell = _not_built("subprocess_shell")
 
 
 _native.EventLoop._set_public_class(EventLoop)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -242,3 +244,72 @@ def test_a_reader_runs_in_the_context_it_was_added_in(loop):
         loop.run_forever()
         loop.remove_reader(near)
     assert seen == ["added"]
+
+
+def test_a_tasks_context_is_the_same_before_its_first_step_and_after_its_last(loop):
+    def current():
+        # Nobody may get at the current context but by what is known to hold it.
+        return task.get_context() if hasattr(task, "get_context") else None
+
+    async def body():
+        contexts.append(current())
+        variable.set("first step")
+        await asyncio.sleep(0)
+        contexts.append(current())
+        variable.set("last step")
+
+    for ask_early in (False, True):
+        contexts = []
+        task = loop.create_task(body())
+        if ask_early:
+            contexts.append(current())
+        loop.run_until_complete(task)
+        contexts.append(current())
+        assert all(context is contexts[0] for context in contexts)
+        assert contexts[0] is None or contexts[0][variable] == "last step"
+
+
+def test_a_task_of_one_step_leaves_nothing_behind_for_the_next(loop):
+    async def body(value):
+        before = variable.get()
+        variable.set(value)
+        return before
+
+    async def main():
+        return [await loop.create_task(body(number)) for number in range(5)]
+
+    assert loop.run_until_complete(main()) == ["default"] * 5
+
+
+def test_a_task_that_ends_with_its_token_in_hand_keeps_its_context(loop):
+    tokens = []
+
+    async def body():
+        tokens.append(variable.set("set"))
+
+    async def reset_elsewhere():
+        with pytest.raises(ValueError, match="different Context"):
+            variable.reset(tokens[0])
+
+    task = loop.create_task(body())
+    loop.run_until_complete(task)
+    loop.run_until_complete(loop.create_task(reset_elsewhere()))
+    if hasattr(task, "get_context"):
+        task.get_context().run(variable.reset, tokens[0])
+        assert variable not in task.get_context()
+
+
+def test_a_tasks_values_die_with_it(loop):
+    class Value:
+        pass
+
+    died = []
+
+    async def body():
+        value = Value()
+        died.append(weakref.ref(value))
+        variable.set(value)
+
+    loop.run_until_complete(loop.create_task(body()))
+    gc.collect()
+    assert died[0]() is None

@@ -4,10 +4,15 @@ import asyncio
 import gc
 import time
 import weakref
+from fractions import Fraction
 
 import pytest
 
 import greenloop
+
+
+class Float(float):
+    """A float that is none of the interpreter's own."""
 
 
 def burn_until(loop, moment):
@@ -253,3 +258,34 @@ def test_a_timeout_cancels_what_is_inside(loop):
         return timeout.expired()
 
     assert loop.run_until_complete(body())
+
+
+@pytest.mark.parametrize("delay", [0.25, 0, 1, True, Fraction(1, 4), Float(0.25)])
+def test_a_deadline_is_what_adding_the_delay_to_the_time_gives(loop, delay):
+    timer = loop.call_later(delay, int)
+    assert type(timer.when()) is float
+    assert timer.when() == pytest.approx(loop.time() + float(delay), abs=0.1)
+    assert timer.when() == timer._when == timer.when()
+    assert hash(timer) == hash(timer.when())
+    timer.cancel()
+
+
+@pytest.mark.parametrize("when", [2.5, 2, Fraction(5, 2), Float(2.5), -0.0, float("inf")])
+def test_a_deadline_is_told_as_it_was_given(loop, when):
+    timer = loop.call_at(when, int)
+    if type(when) is float:
+        assert (timer.when(), type(timer.when())) == (when, float)
+    else:
+        assert timer.when() is when
+    assert f"when={when}" in repr(timer)
+    timer.cancel()
+    assert timer.when() == when
+    assert timer._scheduled is True
+
+
+def test_a_cancelled_timer_is_no_longer_scheduled_once_its_turn_has_passed(loop):
+    timer = loop.call_later(0, int)
+    loop.call_soon(timer.cancel)
+    loop.call_later(0.01, loop.stop)
+    loop.run_forever()
+    assert timer._scheduled is False

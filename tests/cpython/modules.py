@@ -27,6 +27,16 @@ CANDIDATES = (
     "test_threads",
     "test_context",
     "test_pep492",
+    "test_buffered_proto",
+    "test_sendfile",
+    "test_server",
+    "test_sock_lowlevel",
+    "test_ssl",
+    "test_sslproto",
+    "test_streams",
+    "test_subprocess",
+    "test_transports",
+    "test_protocols",
 )
 
 # A worker takes about half a second to import a module, so only a long file is worth dividing.

@@ -86,9 +86,9 @@ def put_in_place(implementation: Implementation) -> None:
 
 def adapt(module: ModuleType, implementation: Implementation) -> None:
     """Replaces what an imported test module has bound by itself."""
-    if getattr(module, "base_events", None) is base_events:
+    if hasattr(module, "BaseEventLoopTests"):
         module.base_events = _Overlay(base_events, BaseEventLoop=implementation.bare_event_loop)
-    if hasattr(module, "EventLoopTestsMixin"):
+    if hasattr(module, "SelectEventLoopTests"):
         _replace_selector_classes(module, implementation)
 
 
@@ -153,7 +153,9 @@ def _replace_selector_classes(module: ModuleType, implementation: Implementation
     for name, candidate in list(vars(module).items()):
         if (
             isinstance(candidate, type)
-            and issubclass(candidate, module.EventLoopTestsMixin)
+            and candidate.__module__ == module.__name__
+            and issubclass(candidate, bases)
+            and "create_event_loop" in vars(candidate)
             and issubclass(candidate, unittest.TestCase)
         ):
             delattr(module, name)

@@ -32,6 +32,33 @@ impl Instant {
         self.0
     }
 
+    /// A number that orders as the instant does, for comparing many.
+    ///
+    /// The bits of a float, read as an integer, order as the float among the positive ones; the
+    /// negative ones are mirrored here.
+    #[inline]
+    pub(crate) const fn key(self) -> i64 {
+        if self.0.is_nan() {
+            return i64::MIN;
+        }
+        // Adding zero turns negative zero into zero.
+        Self::mirrored(i64::from_ne_bytes((self.0 + 0.0).to_ne_bytes()))
+    }
+
+    /// The instant with this key.
+    #[inline]
+    pub(crate) const fn from_key(key: i64) -> Self {
+        if key == i64::MIN {
+            return Self(f64::NAN);
+        }
+        Self(f64::from_ne_bytes(Self::mirrored(key).to_ne_bytes()))
+    }
+
+    /// Turns the order of negative numbers around; twice is nothing.
+    const fn mirrored(bits: i64) -> i64 {
+        if bits < 0 { bits ^ i64::MAX } else { bits }
+    }
+
     /// How long to wait, beginning at `self`, so as not to be back before `deadline`.
     ///
     /// Rounded up to whole nanoseconds; zero if the deadline has passed or is NaN; at most
@@ -93,6 +120,36 @@ mod tests {
             for (j, &right) in ascending.iter().enumerate() {
                 let order = Instant::new(left).cmp(&Instant::new(right));
                 assert_eq!(order, i.cmp(&j), "{left} against {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_order_as_instants_do_and_lead_back_to_them() {
+        let instants = [
+            f64::NAN,
+            -f64::NAN,
+            f64::NEG_INFINITY,
+            f64::MIN,
+            -1.0,
+            -f64::MIN_POSITIVE,
+            -0.0,
+            0.0,
+            5e-324,
+            1.0,
+            1.0 + f64::EPSILON,
+            f64::MAX,
+            f64::INFINITY,
+        ]
+        .map(Instant::new);
+        for left in instants {
+            assert_eq!(Instant::from_key(left.key()), left);
+            for right in instants {
+                assert_eq!(
+                    left.key().cmp(&right.key()),
+                    left.cmp(&right),
+                    "{left:?}, {right:?}"
+                );
             }
         }
     }

@@ -31,6 +31,12 @@ impl<J> Ready<J> {
         self.ring.pop_front()
     }
 
+    /// The job that has `places` others before it.
+    #[inline]
+    pub fn get(&self, places: usize) -> Option<&J> {
+        self.ring.get(places)
+    }
+
     /// How many jobs wait.
     #[inline]
     pub fn len(&self) -> usize {

@@ -7,6 +7,10 @@
 //! program that sets and cancels long timeouts grows without bound. Both rules and both numbers
 //! are asyncio's.
 //!
+//! When most of many timers are due at once, as after a turn that took long, they are sorted instead of
+//! popped: a pop from a large heap is a cache miss per level, and sorting reads the memory in order
+//! (100 000 timers in random order: 180 ns each popped, 75 sorted).
+//!
 //! Rejected: a timer wheel (O(1), but it rounds deadlines, and asyncio's order by deadline is
 //! visible), and a heap that knows each entry's position (cancels at once, but every sift writes
 //! to every entry it moves).
@@ -20,6 +24,14 @@ use crate::Instant;
 /// `_MIN_SCHEDULED_TIMER_HANDLES`.
 const COMPACTION_LENGTH: usize = 100;
 
+/// How many entries are popped before it is counted how many more are due. A large heap is counted
+/// after this share of it, so that counting, at a nanosecond an entry, stays cheaper than popping.
+const POPS_BEFORE_COUNT: usize = 64;
+const SHARE_BEFORE_COUNT: usize = 64;
+
+/// From this share of the heap on entries that are due are sorted out instead of popped.
+const SHARE_WORTH_SORTING: usize = 8;
+
 /// A heap of entries with deadlines, in which equal deadlines are first in, first out.
 ///
 /// asyncio promises no order among equal deadlines (`heapq` is not stable); first in, first out
@@ -29,8 +41,9 @@ pub struct Timers<E> {
     heap: BinaryHeap<Timer<E>>,
     /// The sequence number of the next entry; at one push per nanosecond it lasts 584 years.
     next_sequence: u64,
-    /// How many entries of the heap are known to be dead. Only ever a reason to compact, so a
-    /// caller that miscounts loses time and nothing else.
+    /// How many entries are known to be dead, of the heap and of those that were handed out and
+    /// have not been run or passed over yet. Only ever a reason to compact, so a caller that
+    /// miscounts loses time and nothing else.
     cancelled: usize,
 }
 
@@ -49,7 +62,7 @@ impl<E> Timers<E> {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.heap.push(Timer {
-            deadline,
+            key: deadline.key(),
             sequence,
             entry,
         });
@@ -57,32 +70,54 @@ impl<E> Timers<E> {
 
     /// The earliest deadline, be its entry cancelled or not.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.heap.peek().map(|timer| timer.deadline)
+        self.heap.peek().map(|timer| Instant::from_key(timer.key))
     }
 
-    /// Takes the earliest entry if its deadline lies strictly before `horizon`.
-    pub fn pop_due(&mut self, horizon: Instant) -> Option<E> {
-        if self.next_deadline()? < horizon {
-            self.pop_head()
-        } else {
-            None
+    /// Hands out, in order, the entries whose deadlines lie strictly before `horizon`, dead ones
+    /// included.
+    pub fn take_due(&mut self, horizon: Instant, mut hand_out: impl FnMut(E)) {
+        let horizon = horizon.key();
+        loop {
+            for _ in 0..POPS_BEFORE_COUNT.max(self.len() / SHARE_BEFORE_COUNT) {
+                match self.heap.peek() {
+                    Some(timer) if timer.key < horizon => self.pop_head().map(&mut hand_out),
+                    _ => return,
+                };
+            }
+            let due = self.heap.iter().filter(|timer| timer.key < horizon);
+            if due.count() > self.len() / SHARE_WORTH_SORTING {
+                return self.sort_out(horizon, hand_out);
+            }
         }
     }
 
-    /// To be called once when an entry that is in the heap becomes dead.
+    /// As [`take_due`](Self::take_due), for many at once.
+    fn sort_out(&mut self, horizon: i64, hand_out: impl FnMut(E)) {
+        let mut timers = std::mem::take(&mut self.heap).into_vec();
+        let mut due = Vec::new();
+        let mut index = 0;
+        while let Some(timer) = timers.get(index) {
+            if timer.key < horizon {
+                due.push(timers.swap_remove(index));
+            } else {
+                index += 1;
+            }
+        }
+        self.heap = timers.into();
+        // The order of timers is reversed, and sequence numbers leave no two equal.
+        due.sort_unstable_by(|left, right| right.cmp(left));
+        due.into_iter().map(|timer| timer.entry).for_each(hand_out);
+    }
+
+    /// To be called once when an entry becomes dead that was not run yet, whether it is in the heap or
+    /// was handed out.
     pub fn note_cancelled(&mut self) {
         self.cancelled += 1;
     }
 
-    /// To be called when [`pop_due`](Self::pop_due) has given out an entry that was dead.
-    pub fn note_cancelled_popped(&mut self) {
+    /// To be called when an entry that was handed out is passed over because it is dead.
+    pub fn note_passed_over(&mut self) {
         self.cancelled = self.cancelled.saturating_sub(1);
-    }
-
-    /// Whether any entry was said to be dead. Only then are entries worth a look: with many timers each
-    /// look is a cache miss.
-    pub const fn has_cancelled(&self) -> bool {
-        self.cancelled > 0
     }
 
     /// Whether the dead entries are so many that [`compact`](Self::compact) is worth its cost.
@@ -112,8 +147,9 @@ impl<E> Timers<E> {
 
     /// Takes the earliest entry if it is dead.
     pub fn pop_cancelled_head(&mut self, is_dead: impl FnOnce(&E) -> bool) -> Option<E> {
-        if self.has_cancelled() && is_dead(&self.heap.peek()?.entry) {
-            self.note_cancelled_popped();
+        // With many timers each look at one is a cache miss.
+        if self.cancelled > 0 && is_dead(&self.heap.peek()?.entry) {
+            self.cancelled -= 1;
             self.pop_head()
         } else {
             None
@@ -157,15 +193,16 @@ impl<E> Default for Timers<E> {
 /// One element of the heap. Its order is reversed, since `BinaryHeap` gives the greatest first.
 #[derive(Debug)]
 struct Timer<E> {
-    deadline: Instant,
+    /// The deadline's [`Instant::key`]: comparing floats, with the care that NaN needs, costs twice
+    /// as much.
+    key: i64,
     sequence: u64,
     entry: E,
 }
 
 impl<E> Ord for Timer<E> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let earlier = other.deadline.cmp(&self.deadline);
-        earlier.then_with(|| other.sequence.cmp(&self.sequence))
+        (other.key, other.sequence).cmp(&(self.key, self.sequence))
     }
 }
 
@@ -188,7 +225,9 @@ mod tests {
     use super::*;
 
     fn drain(timers: &mut Timers<u32>, horizon: f64) -> Vec<u32> {
-        std::iter::from_fn(|| timers.pop_due(Instant::new(horizon))).collect()
+        let mut drained = Vec::new();
+        timers.take_due(Instant::new(horizon), |entry| drained.push(entry));
+        drained
     }
 
     #[test]
@@ -206,8 +245,8 @@ mod tests {
     fn the_horizon_itself_is_not_due() {
         let mut timers = Timers::new();
         timers.push(Instant::new(1.0), 1);
-        assert_eq!(timers.pop_due(Instant::new(1.0)), None);
-        assert_eq!(timers.pop_due(Instant::new(1.0 + f64::EPSILON)), Some(1));
+        assert_eq!(drain(&mut timers, 1.0), []);
+        assert_eq!(drain(&mut timers, 1.0 + f64::EPSILON), [1]);
     }
 
     #[test]
@@ -216,6 +255,34 @@ mod tests {
         timers.push(Instant::new(f64::NEG_INFINITY), 1);
         timers.push(Instant::new(f64::NAN), 2);
         assert_eq!(drain(&mut timers, 0.0), [2, 1]);
+    }
+
+    #[test]
+    fn entries_leave_in_the_same_order_whether_few_or_many_are_due() {
+        let check = |entries: u32, horizon: f64| {
+            let mut timers = Timers::new();
+            // 7919 is prime: the deadlines are all different, and in no order.
+            let deadline = |entry: u32| f64::from(entry * 7919 % entries);
+            (0..entries).for_each(|entry| timers.push(Instant::new(deadline(entry)), entry));
+            let mut expected: Vec<u32> = (0..entries).collect();
+            expected.retain(|entry| deadline(*entry) < horizon);
+            expected.sort_by(|left, right| deadline(*left).total_cmp(&deadline(*right)));
+            assert_eq!(
+                drain(&mut timers, horizon),
+                expected,
+                "{entries}, {horizon}"
+            );
+            assert_eq!(timers.len(), entries as usize - expected.len());
+            assert!(timers.next_deadline() >= Some(Instant::new(horizon)) || timers.is_empty());
+            let rest = drain(&mut timers, f64::INFINITY);
+            assert_eq!(rest.len(), entries as usize - expected.len());
+            assert!(rest.is_sorted_by_key(|entry| Instant::new(deadline(*entry))));
+        };
+        for entries in [0, 1, 63, 64, 65, 1000, 10_000] {
+            for share in [0.0, 0.01, 0.1, 0.2, 0.5, 0.99, 1.0] {
+                check(entries, (f64::from(entries) * share).floor());
+            }
+        }
     }
 
     #[test]

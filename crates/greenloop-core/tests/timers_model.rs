@@ -16,7 +16,7 @@ enum Step {
         first: prop::sample::Index,
         count: usize,
     },
-    PopDue {
+    TakeDue {
         horizon: f64,
     },
     PopCancelledHead,
@@ -37,7 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (deadline(), 1..40_usize).prop_map(|(deadline, count)| Step::Push { deadline, count }),
         5 => (any::<prop::sample::Index>(), 1..40_usize)
             .prop_map(|(first, count)| Step::Cancel { first, count }),
-        8 => deadline().prop_map(|horizon| Step::PopDue { horizon }),
+        8 => deadline().prop_map(|horizon| Step::TakeDue { horizon }),
         6 => Just(Step::PopCancelledHead),
         4 => Just(Step::CompactIfNeeded),
         1 => Just(Step::Take),
@@ -113,12 +113,17 @@ proptest! {
                         }
                     }
                 }
-                Step::PopDue { horizon } => {
+                Step::TakeDue { horizon } => {
                     let horizon = Instant::new(horizon);
-                    let popped = timers.pop_due(horizon);
-                    prop_assert_eq!(popped, model.pop_if(|_, (deadline, _)| deadline < horizon));
-                    if popped.is_some_and(|entry| model.dead[entry]) {
-                        timers.note_cancelled_popped();
+                    let mut taken = Vec::new();
+                    timers.take_due(horizon, |entry| taken.push(entry));
+                    let due = |_: &Model, (deadline, _)| deadline < horizon;
+                    let expected: Vec<_> = std::iter::from_fn(|| model.pop_if(due)).collect();
+                    prop_assert_eq!(&taken, &expected);
+                    for entry in taken {
+                        if model.dead[entry] {
+                            timers.note_passed_over();
+                        }
                     }
                 }
                 Step::PopCancelledHead => {

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use greenloop_core::{Instant, turn};
+use greenloop_core::turn;
 use manual_host::{Cancellation, Interrupt, Job, ManualHost, RESOLUTION};
 use proptest::prelude::*;
 
@@ -219,14 +219,14 @@ impl Scheduler for Greenloop {
     }
 
     fn later(&self, delay: f64, routine: usize) {
-        let deadline = Instant::new(self.host.clock.get() + delay);
+        let deadline = self.host.clock.get() + delay;
         let job = self.create(routine, true);
-        self.host.queue.borrow_mut().timers.push(deadline, job);
+        self.host.push_timer(deadline, job);
     }
 
     fn cancel(&self, job: usize) {
         let (cancelled, timer) = &self.jobs.borrow()[job];
-        // A timer that has become ready is counted here all the same: miscounting must not show.
+        // A timer that has run is counted here all the same: miscounting must not show.
         if !cancelled.replace(true) && *timer {
             self.host.queue.borrow_mut().timers.note_cancelled();
         }

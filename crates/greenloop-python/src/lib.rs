@@ -5,7 +5,8 @@
 //!
 //! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
 //! - [`handle`]: a callback to be run;
-//! - [`awaitable`] and [`sync`]: what a task waits for;
+//! - [`awaitable`] and [`sync`]: what a task waits for; [`combinators`]: several things at once;
+//! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -22,10 +23,13 @@
 )]
 
 mod awaitable;
+mod combinators;
 mod event_loop;
 mod future;
 mod handle;
 mod interop;
+mod queues;
+mod scopes;
 mod sync;
 mod task;
 
@@ -45,9 +49,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ));
     }
     let globals = interop::initialise(py)?;
+    interop::find_context_layout(py)?;
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
+    #[cfg(Py_3_14)]
+    task::find_thread_state_places(py)?;
     let classes = &globals.classes;
     for (name, class) in [
         ("Handle", &classes.handle),
@@ -58,12 +65,25 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Task", &classes.task),
         ("Event", &classes.event),
         ("Lock", &classes.lock),
+        ("Queue", &classes.queue),
+        ("LifoQueue", &classes.lifo_queue),
+        ("PriorityQueue", &classes.priority_queue),
+        ("_GatheringFuture", &classes.gathering_future),
+        ("_AsCompletedIterator", &classes.as_completed_iterator),
+        ("Semaphore", &classes.semaphore),
+        ("BoundedSemaphore", &classes.bounded_semaphore),
+        ("Condition", &classes.condition),
+        ("Barrier", &classes.barrier),
+        ("Timeout", &classes.timeout),
+        ("TaskGroup", &classes.task_group),
     ] {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
+    combinators::add_functions(module)?;
+    scopes::add_functions(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
@@ -96,7 +116,33 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
     make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())
+    make(&classes.lock, sync::make_lock_class())?;
+    make(&classes.queue, queues::make_class())?;
+    let queue = classes.queue.object();
+    make(&classes.lifo_queue, queues::make_lifo_class(&queue))?;
+    make(&classes.priority_queue, queues::make_priority_class(&queue))?;
+    make(
+        &classes.gathering_future,
+        combinators::make_gathering_future_class(),
+    )?;
+    make(&classes.wait_state, combinators::make_wait_state_class())?;
+    make(
+        &classes.as_completed_iterator,
+        combinators::make_as_completed_class(),
+    )?;
+    make(&classes.waiters, sync::make_waiters_class())?;
+    make(&classes.semaphore, sync::make_semaphore_class())?;
+    make(
+        &classes.bounded_semaphore,
+        sync::make_bounded_semaphore_class(&classes.semaphore.object()),
+    )?;
+    make(&classes.condition, sync::make_condition_class())?;
+    make(&classes.barrier, sync::make_barrier_class())?;
+    make(&classes.alarm, scopes::make_alarm_class())?;
+    make(&classes.gate, scopes::make_gate_class())?;
+    make(&classes.timeout, scopes::make_timeout_class())?;
+    make(&classes.task_group, scopes::make_task_group_class())?;
+    Ok(())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -39,6 +39,11 @@ impl<L: WaitList> Event<L> {
         Ok(())
     }
 
+    /// Says whether the flag is set, waking nobody.
+    pub fn set_value(&self, set: bool) {
+        self.set.set(set);
+    }
+
     /// Clears the flag: whoever comes from now on waits.
     #[inline]
     pub fn clear(&self) {

@@ -32,6 +32,11 @@ impl<L: WaitList> Lock<L> {
         self.locked.get()
     }
 
+    /// Says whether the lock is held, waking nobody.
+    pub fn set_locked(&self, locked: bool) {
+        self.locked.set(locked);
+    }
+
     /// Takes the lock if it is free and nobody who still wants it came earlier. Returns whether it did;
     /// if not, the caller waits in [`waiters`](Self::waiters).
     ///

@@ -29,6 +29,8 @@ pub type Cancellation = Rc<Cell<bool>>;
 pub struct Job {
     action: Action,
     cancelled: Cancellation,
+    /// Whether it was given to the timers.
+    pub timer: bool,
     when_dropped: Option<Box<dyn FnOnce()>>,
 }
 
@@ -40,6 +42,7 @@ impl Job {
         let job = Self {
             action: Box::new(action),
             cancelled: Rc::clone(&cancelled),
+            timer: false,
             when_dropped: None,
         };
         (job, cancelled)
@@ -70,8 +73,8 @@ pub struct ManualHost {
     /// Jobs the next poll finds.
     pub input: RefCell<Vec<Job>>,
     pub without_io: Cell<bool>,
-    /// How many jobs went from the timers to the ready ring.
-    pub due: Cell<u32>,
+    /// Timers for a job to cancel.
+    pub others: RefCell<Vec<Cancellation>>,
     /// The names of the jobs that were run, in order.
     pub trace: RefCell<Vec<&'static str>>,
 }
@@ -99,14 +102,15 @@ impl ManualHost {
         cancelled
     }
 
-    pub fn push_timer(&self, deadline: f64, job: Job) {
+    pub fn push_timer(&self, deadline: f64, mut job: Job) {
+        job.timer = true;
         self.queue
             .borrow_mut()
             .timers
             .push(Instant::new(deadline), job);
     }
 
-    /// Cancels a job that is among the timers.
+    /// Cancels a job that is among the timers, or was.
     pub fn cancel_timer(&self, cancelled: &Cancellation) {
         cancelled.set(true);
         self.queue.borrow_mut().timers.note_cancelled();
@@ -179,7 +183,7 @@ impl Host for ManualHost {
         !self.without_io.get()
     }
 
-    fn timer_due(&self, _job: &Job) {
-        self.due.set(self.due.get() + 1);
+    fn pass_over(&self, job: &Job) -> bool {
+        job.timer
     }
 }

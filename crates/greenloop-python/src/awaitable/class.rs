@@ -78,6 +78,8 @@ macro_rules! as_future {
 
 as_future!(result, result);
 as_future!(exception, exception);
+as_future!(set_result, set_result);
+as_future!(set_exception, set_exception);
 as_future!(add_done_callback, add_done_callback);
 as_future!(remove_done_callback, remove_done_callback);
 as_future!(get_loop, get_loop);
@@ -163,15 +165,16 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // finaliser may bring it back to life. One that stands in a line leaves it there or here.
     unsafe {
         let awaitable = &*this.cast::<Awaitable>();
-        if awaitable.stage.get() != Stage::Finished
-            && ffi::PyObject_CallFinalizerFromDealloc(this) < 0
-        {
+        let finished = awaitable.stage.get() == Stage::Finished;
+        if !finished && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
         }
         if awaitable.tracked.get() {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
-        Awaitable::finish(&*(&raw const this).cast::<Object>());
+        if !finished {
+            Awaitable::finish(&*(&raw const this).cast::<Object>());
+        }
         SPARE.free(this);
     }
 }
@@ -233,6 +236,12 @@ pub fn make_class() -> Result<Object> {
         fast!(c"cancel", cancel, c"Cancel the wait."),
         fast!(c"result", result, c"As Future.result()."),
         fast!(c"exception", exception, c"As Future.exception()."),
+        fast!(c"set_result", set_result, c"As Future.set_result()."),
+        fast!(
+            c"set_exception",
+            set_exception,
+            c"As Future.set_exception()."
+        ),
         fast!(
             c"add_done_callback",
             add_done_callback,

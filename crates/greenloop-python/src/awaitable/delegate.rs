@@ -4,7 +4,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Awaitable, Progress};
-use crate::interop::{Object, Result, Resumed, resume, throw, type_error};
+use crate::future::{Future, PENDING};
+use crate::interop::{
+    Iteration as _, Object, Raised, Result, Resumed, globals, raise, restore, resume, throw,
+    type_error,
+};
 
 /// What an awaitable that is delegated to came to.
 pub enum Delegated {
@@ -14,11 +18,16 @@ pub enum Delegated {
     Returned(Object),
 }
 
-/// Begins to await `object`, which stands in the awaitable's `value` from then on.
+/// Begins to await `object`. What is iterated stands in the awaitable's `value` from then on.
 pub fn begin(this: &Object, object: &Object) -> Result<Delegated> {
-    let iterator = iterator_of(object)?;
-    Awaitable::of(this).value().set(iterator.clone());
-    go_on(&iterator, None)
+    let inner = if Future::is_native(object) {
+        object.clone()
+    } else {
+        iterator_of(object)?
+    };
+    let value = Awaitable::of(this).value();
+    value.set(inner.clone());
+    go_on(&inner, None)
 }
 
 /// Goes on with what [`begin`] began, with an exception or without. Raises what it raises.
@@ -26,9 +35,14 @@ pub fn continue_with(this: &Object, exception: Option<&Object>) -> Result<Delega
     go_on(&Awaitable::of(this).value().get_or_none(), exception)
 }
 
+#[inline]
 fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
+    if Future::is_native(inner) {
+        return go_on_with_future(inner, exception);
+    }
     let resumed = match exception {
         None => resume(inner),
+        Some(exception) if is_exit(exception) => return Err(close_for(inner, exception)?),
         Some(exception) => throw(inner, exception),
     };
     match resumed {
@@ -38,23 +52,120 @@ fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
     }
 }
 
+fn is_exit(exception: &Object) -> bool {
+    // SAFETY: both are valid.
+    unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_GeneratorExit) != 0 }
+}
+
+/// Whoever awaits is to end: what it awaits is closed, as it may be already, and not thrown into.
+#[cold]
+fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
+    if Awaitable::is_native(inner) {
+        Awaitable::close(inner)?;
+    } else {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let close = inner.bound(py).getattr_opt("close")?;
+        if let Some(close) = close {
+            close.call0()?;
+        }
+    }
+    Ok(restore(exit.clone()))
+}
+
+/// What a future's iterator does, without one.
+#[inline]
+fn go_on_with_future(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
+    if let Some(exception) = exception {
+        return Err(restore(exception.clone()));
+    }
+    let future = Future::of(inner);
+    if future.state() != PENDING {
+        return future.outcome().map(Delegated::Returned);
+    }
+    if future.blocking().replace(true) {
+        // SAFETY: RuntimeError is always valid.
+        let class = unsafe { ffi::PyExc_RuntimeError };
+        return Err(raise(class, c"await wasn't used with future"));
+    }
+    Ok(Delegated::Waits(Progress::Yielded(inner.clone())))
+}
+
 /// `object.__await__()`, as `await` asks for it.
 fn iterator_of(object: &Object) -> Result<Object> {
+    if Awaitable::is_native(object) {
+        Awaitable::begin(object)?;
+        return Ok(object.clone());
+    }
     // SAFETY: `object` is valid; a class's slots are those of its type.
     unsafe {
-        if ffi::PyCoro_CheckExact(object.as_ptr()) != 0 || Awaitable::is_native(object) {
-            return Ok(object.clone());
+        if ffi::PyCoro_CheckExact(object.as_ptr()) != 0 {
+            return not_awaited_yet(object);
         }
         let slots = (*object.class()).tp_as_async;
         if let Some(am_await) = slots.as_ref().and_then(|slots| slots.am_await) {
-            return Object::from_returned(am_await(object.as_ptr()));
+            let iterator = Object::from_returned(am_await(object.as_ptr()))?;
+            return checked_iterator(object, iterator);
         }
+    }
+    if is_generator_based(object)? {
+        return Ok(object.clone());
+    }
+    let name = class_name(object)?;
+    Err(type_error(&if cfg!(Py_3_14) {
+        format!("'{name}' object can't be awaited")
+    } else {
+        format!("object {name} can't be used in 'await' expression")
+    }))
+}
+
+/// A coroutine, unless somebody else awaits it already.
+fn not_awaited_yet(coroutine: &Object) -> Result<Object> {
+    if coroutine.attribute(&globals().names.cr_await)?.is_none() {
+        return Ok(coroutine.clone());
+    }
+    // SAFETY: RuntimeError is always valid.
+    let class = unsafe { ffi::PyExc_RuntimeError };
+    Err(raise(class, c"coroutine is being awaited already"))
+}
+
+/// What `__await__` returned, if it is an iterator and no coroutine.
+fn checked_iterator(object: &Object, iterator: Object) -> Result<Object> {
+    // SAFETY: both are valid objects.
+    let (is_iterator, is_coroutine) = unsafe {
+        let pointer = iterator.as_ptr();
+        (
+            ffi::PyIter_Check(pointer) != 0,
+            ffi::PyCoro_CheckExact(pointer) != 0,
+        )
+    };
+    if is_iterator && !is_coroutine {
+        return Ok(iterator);
+    }
+    let (name, given) = (class_name(object)?, class_name(&iterator)?);
+    Err(type_error(&match (cfg!(Py_3_15), is_coroutine) {
+        (false, true) => "__await__() returned a coroutine".to_owned(),
+        (false, false) => format!("__await__() returned non-iterator of type '{given}'"),
+        (true, true) => format!("{name}.__await__() must return an iterator, not coroutine"),
+        (true, false) => format!("{name}.__await__() must return an iterator, not {given}"),
+    }))
+}
+
+/// Whether `object` is a generator that `types.coroutine` has made awaitable.
+fn is_generator_based(object: &Object) -> Result<bool> {
+    const CO_ITERABLE_COROUTINE: u32 = 0x100;
+    // SAFETY: `object` is valid.
+    if unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } == 0 {
+        return Ok(false);
     }
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let class = object.bound(py).get_type();
-    Err(type_error(&format!(
-        "object {} can't be used in 'await' expression",
-        class.name()?
-    )))
+    let flags = object.bound(py).getattr("gi_code")?.getattr("co_flags")?;
+    Ok(flags.extract::<u32>()? & CO_ITERABLE_COROUTINE != 0)
+}
+
+fn class_name(object: &Object) -> Result<String> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(object.bound(py).get_type().name()?.to_string())
 }

@@ -3,7 +3,8 @@
 //! Nothing is allocated to wait, and a waiter leaves from any place in constant time. The list borrows
 //! its awaitables: one that dies leaves it first. What the list owns is the task or future behind each
 //! awaitable, as asyncio's `_waiters` owns futures: a primitive keeps alive who waits for it, but not a
-//! coroutine that somebody drove by hand and dropped.
+//! coroutine that somebody drove by hand and dropped. The one exception is a guest, see
+//! [`Line::push_guest`].
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -21,6 +22,8 @@ pub struct Place {
     next: Cell<*mut ffi::PyObject>,
     /// The line, or null. It is alive: when a line ends, it sends everybody away first.
     line: Cell<*const Line>,
+    /// Whether the line owns the awaitable, because nobody else does.
+    is_guest: Cell<bool>,
 }
 
 impl Place {
@@ -39,19 +42,28 @@ impl Place {
     }
 }
 
-/// The line. All zeroes is an empty one.
+/// The line.
 pub struct Line {
     first: Cell<*mut ffi::PyObject>,
     last: Cell<*mut ffi::PyObject>,
     len: Cell<usize>,
+    /// What a future that waits here has as its result when it is woken.
+    result: fn() -> Object,
 }
 
 impl Line {
+    /// An empty line, whose futures are woken with True.
     pub const fn new() -> Self {
+        Self::waking_with(|| Object::boolean(true))
+    }
+
+    /// An empty line, and what its futures are woken with.
+    pub const fn waking_with(result: fn() -> Object) -> Self {
         Self {
             first: Cell::new(ptr::null_mut()),
             last: Cell::new(ptr::null_mut()),
             len: Cell::new(0),
+            result,
         }
     }
 
@@ -63,6 +75,14 @@ impl Line {
     /// Everybody in it, in order.
     pub fn to_vec(&self) -> Vec<Object> {
         std::iter::successors(self.first(), |waiter| self.after(waiter)).collect()
+    }
+
+    /// Puts an awaitable at the end that nobody else holds, until it is taken out.
+    pub fn push_guest(&self, guest: Object) {
+        self.push(&guest);
+        Awaitable::of(&guest).place.is_guest.set(true);
+        // `remove` takes the reference back.
+        std::mem::forget(guest);
     }
 
     /// Shows the tasks and futures behind the awaitables to the garbage collector.
@@ -147,6 +167,10 @@ impl WaitList for Line {
             None => self.last.set(previous),
         }
         self.len.set(self.len.get() - 1);
+        if place.is_guest.replace(false) {
+            // SAFETY: the reference that `push_guest` kept; the caller has another.
+            drop(unsafe { Object::from_owned(waiter.as_ptr()) });
+        }
         true
     }
 
@@ -170,7 +194,7 @@ impl WaitList for Line {
 
     #[inline]
     fn wake(&self, waiter: &Object) -> Result<()> {
-        Awaitable::wake(waiter)
+        Awaitable::wake_with(waiter, self.result)
     }
 
     #[inline]

@@ -35,9 +35,9 @@ static SLEEP: Operation = Operation {
 /// The step of a `sleep` of no time at all, which lets everybody else run once.
 const YIELDED: u8 = 1;
 /// The step of a sleep whose timer stands in the heap.
-const ASLEEP: u8 = 2;
+pub(super) const ASLEEP: u8 = 2;
 /// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
-const OVER: u8 = 3;
+pub(super) const OVER: u8 = 3;
 
 fn start(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
@@ -48,7 +48,7 @@ fn start(this: &Object) -> Result<Progress> {
     };
     if seconds <= 0.0 {
         awaitable.step.set(YIELDED);
-        return Ok(Progress::Yielded(Object::none()));
+        return Ok(Progress::Paused);
     }
     if seconds.is_nan() && globals().sleep_refuses_nan {
         // SAFETY: ValueError is always valid.
@@ -74,18 +74,20 @@ fn start(this: &Object) -> Result<Progress> {
 
 /// The number of seconds of a plain float or small int, which most delays are.
 #[inline]
-fn exact_seconds(delay: &Object) -> Option<f64> {
+pub fn exact_seconds(delay: &Object) -> Option<f64> {
     // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are for.
     unsafe {
         if ffi::PyFloat_CheckExact(delay.as_ptr()) != 0 {
             return Some(ffi::PyFloat_AS_DOUBLE(delay.as_ptr()));
         }
         if ffi::PyLong_CheckExact(delay.as_ptr()) != 0 {
-            let seconds = ffi::PyLong_AsDouble(delay.as_ptr());
-            if ffi::PyErr_Occurred().is_null() {
-                return Some(seconds);
+            let mut overflow = 0;
+            let seconds = ffi::PyLong_AsLongAndOverflow(delay.as_ptr(), &raw mut overflow);
+            // A larger one than a float has exactly is left to the general way.
+            if overflow == 0 && seconds.unsigned_abs() < 1 << 53 {
+                #[expect(clippy::cast_precision_loss, reason = "it was just tested to be exact")]
+                return Some(seconds as f64);
             }
-            ffi::PyErr_Clear();
         }
     }
     None

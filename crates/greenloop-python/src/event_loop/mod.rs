@@ -24,6 +24,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
+use crate::scopes::Alarm;
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
@@ -54,6 +55,8 @@ pub struct EventLoop {
     overridden: Cell<bool>,
     /// Set when `time` was overridden, by a test that moves the clock.
     own_time: Cell<bool>,
+    /// Set when `create_task` was overridden.
+    own_tasks: Cell<bool>,
     /// Derived from the three above: the ready queue may be used without calling `call_soon`.
     fast: Cell<bool>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
@@ -101,6 +104,7 @@ impl EventLoop {
             debug: Cell::new(false),
             overridden: Cell::new(false),
             own_time: Cell::new(false),
+            own_tasks: Cell::new(false),
             fast: Cell::new(false),
             thread: Cell::new(0),
             published: Slot::empty(),
@@ -176,6 +180,12 @@ impl EventLoop {
         let (ready, timers) = self
             .queue
             .with(|queue| (queue.ready.take(), queue.timers.take()));
+        for job in ready.iter().chain(&timers) {
+            if let Job::Alarm(alarm) = job {
+                // Nobody would show its target to the garbage collector any more.
+                Alarm::of(alarm).silence(None);
+            }
+        }
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
         drop((self.published.take(), self.task_factory.take()));

@@ -165,6 +165,7 @@ impl EventLoop {
         side: Side,
         callback: &Bound<'_, PyAny>,
         args: &Bound<'_, PyTuple>,
+        context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let this = slf.get();
         this.check_closed()?;
@@ -173,7 +174,16 @@ impl EventLoop {
         let arguments: Vec<Object> = args.iter().map(Object::from).collect();
         let event_loop = Object::from(slf.clone().into_any());
         let class = globals().classes.handle.as_ptr();
-        let handle = Handle::create(class, &callback, &arguments, None, &event_loop, Some(this))?;
+        let context = context.map(Object::from);
+        let context = context.as_ref();
+        let handle = Handle::create(
+            class,
+            &callback,
+            &arguments,
+            context,
+            &event_loop,
+            Some(this),
+        )?;
         Handle::track(&handle);
         if let Some(old) = this.change(fd, side, Some(handle.clone()))? {
             handle::cancel(&old)?;
@@ -226,25 +236,38 @@ fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
 #[pymethods]
 impl EventLoop {
     /// Call `callback(*args)` whenever `fd` is readable, instead of what was called before.
-    #[pyo3(signature = (fd, callback, *args))]
+    /// `context` is what asyncio's own transports give from 3.15 on.
+    #[pyo3(signature = (fd, callback, *args, context=None))]
     fn _add_reader(
         slf: &Bound<'_, Self>,
         fd: &Bound<'_, PyAny>,
         callback: &Bound<'_, PyAny>,
         args: &Bound<'_, PyTuple>,
+        context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        Self::add(slf, fd, Side::Reader, callback, args)
+        Self::add(slf, fd, Side::Reader, callback, args, context)
     }
 
     /// Call `callback(*args)` whenever `fd` is writable, instead of what was called before.
-    #[pyo3(signature = (fd, callback, *args))]
+    #[pyo3(signature = (fd, callback, *args, context=None))]
     fn _add_writer(
         slf: &Bound<'_, Self>,
         fd: &Bound<'_, PyAny>,
         callback: &Bound<'_, PyAny>,
         args: &Bound<'_, PyTuple>,
+        context: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        Self::add(slf, fd, Side::Writer, callback, args)
+        Self::add(slf, fd, Side::Writer, callback, args, context)
+    }
+
+    /// Which events of `fd` are watched: the sum of `selectors.EVENT_READ` and `EVENT_WRITE`.
+    fn _watched_events(&self, fd: RawFd) -> u8 {
+        let interest = self
+            .watches
+            .with(|watches| watches.0.get(&fd).map(Watch::interest));
+        interest.map_or(0, |interest| {
+            u8::from(interest.read) + 2 * u8::from(interest.write)
+        })
     }
 
     /// Stop watching `fd` for readability. Return whether it was watched.

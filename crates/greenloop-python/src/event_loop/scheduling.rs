@@ -27,6 +27,18 @@ impl<'a> Call<'a> {
     /// Parses the arguments of `function`, the first `leading` of which are somebody else's.
     #[inline]
     pub fn parse(function: &CStr, arguments: &Arguments<'a>, leading: usize) -> Result<Self> {
+        match arguments.positional().get(leading..) {
+            Some([callback, others @ ..]) if arguments.has_no_keywords() => Ok(Self {
+                callback,
+                arguments: others,
+                context: None,
+            }),
+            _ => Self::parse_keywords(function, arguments, leading),
+        }
+    }
+
+    #[inline(never)]
+    fn parse_keywords(function: &CStr, arguments: &Arguments<'a>, leading: usize) -> Result<Self> {
         let mut callback = arguments.positional().get(leading);
         let mut context = None;
         let names = &globals().names;
@@ -90,6 +102,20 @@ impl EventLoop {
         let handle = Handle::create(class, callback, arguments, context, this, Some(self))?;
         self.push(Job::Handle(handle.clone()));
         Ok(handle)
+    }
+
+    /// `this.create_task(...)` for native code, or None if it has to be called by name: because it was
+    /// overridden, there is a task factory, or debug mode is on.
+    #[inline]
+    pub fn create_native_task(
+        &self,
+        this: &Object,
+        arguments: &Arguments<'_>,
+    ) -> Option<Result<Object>> {
+        if !self.makes_native_tasks() {
+            return None;
+        }
+        Some(Task::create(this, self, arguments, self.eager_tasks.get()))
     }
 
     /// Wakes the loop if its thread waits. Called with the GIL held, which the loop's thread lets go

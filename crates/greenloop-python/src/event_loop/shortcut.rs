@@ -21,6 +21,9 @@ const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"
 /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
 const TIME: &str = "time";
 
+/// The method that makes tasks, for which [`Task::spawn`](crate::task::Task::spawn) stands.
+const TASKS: &str = "create_task";
+
 /// The public class whose methods are the ones the short cuts stand for.
 static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
 
@@ -29,6 +32,19 @@ impl EventLoop {
     #[inline]
     pub fn is_fast(&self) -> bool {
         self.fast.get()
+    }
+
+    /// Whether a task may be made without calling `create_task`: nobody has a say in it.
+    #[inline]
+    pub fn makes_native_tasks(&self) -> bool {
+        let factory = self.task_factory.is_empty() || self.eager_tasks.get();
+        self.is_fast() && factory && !self.own_tasks.get()
+    }
+
+    /// Whether tasks begin in their creator's turn, because the task factory says so.
+    #[inline]
+    pub fn starts_eagerly(&self) -> bool {
+        self.eager_tasks.get()
     }
 
     /// Derives [`is_fast`](Self::is_fast) from what it depends on.
@@ -59,6 +75,7 @@ impl EventLoop {
             }
         }
         self.own_time.set(differs(TIME)?);
+        self.own_tasks.set(differs(TASKS)?);
         self.update_fast();
         Ok(())
     }
@@ -69,6 +86,8 @@ impl EventLoop {
             self.update_fast();
         } else if name == TIME {
             self.own_time.set(true);
+        } else if name == TASKS {
+            self.own_tasks.set(true);
         }
     }
 }

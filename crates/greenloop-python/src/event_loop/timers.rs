@@ -48,14 +48,28 @@ impl EventLoop {
         self.own_time.get()
     }
 
-    fn schedule_at(&self, this: &Object, when: Object, call: &Call<'_>) -> Result<Object> {
-        let deadline = Instant::new(seconds(&when)?);
+    /// Sets a timer for `when`, a number of any kind.
+    fn schedule_at(&self, this: &Object, when: &Object, call: &Call<'_>) -> Result<Object> {
+        let deadline = Instant::new(seconds(when)?);
+        let plain = exact_float(when).is_some();
+        self.schedule_timer(this, deadline, (!plain).then(|| when.clone()), call)
+    }
+
+    #[inline]
+    fn schedule_timer(
+        &self,
+        this: &Object,
+        deadline: Instant,
+        when: Option<Object>,
+        call: &Call<'_>,
+    ) -> Result<Object> {
         let Call {
             callback,
             arguments,
             context,
         } = *call;
-        let handle = Handle::create_timer(when, callback, arguments, context, this, self)?;
+        let handle =
+            Handle::create_timer(deadline, when, callback, arguments, context, this, self)?;
         self.queue
             .with(|queue| queue.timers.push(deadline, Job::Handle(handle.clone())));
         Ok(handle)
@@ -78,13 +92,18 @@ fn seconds(number: &Object) -> Result<f64> {
     Ok(seconds)
 }
 
-fn float(seconds: f64) -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyFloat_FromDouble(seconds)) }
+/// The value of a plain which most delays and deadlines are.
+#[inline]
+fn exact_float(number: &Object) -> Option<f64> {
+    // SAFETY: `number` is a valid object, and its value is read if it is exactly a float.
+    unsafe {
+        let exact = ffi::PyFloat_CheckExact(number.as_ptr()) != 0;
+        exact.then(|| ffi::PyFloat_AS_DOUBLE(number.as_ptr()))
+    }
 }
 
 pub(super) fn time(_this: &Object) -> Result<Object> {
-    float(os::monotonic().as_secs())
+    Object::float(os::monotonic().as_secs())
 }
 
 pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -103,11 +122,16 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
     let now = if event_loop.own_time.get() {
         call_method(&globals().names.time, &[this.as_ptr()])?
     } else {
-        float(event_loop.now().as_secs())?
+        let now = event_loop.now().as_secs();
+        if let Some(delay) = exact_float(delay) {
+            let deadline = Instant::new(now + delay);
+            return event_loop.schedule_timer(this, deadline, None, &call);
+        }
+        Object::float(now)?
     };
     // SAFETY: both are valid objects.
     let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
-    event_loop.schedule_at(this, when, &call)
+    event_loop.schedule_at(this, &when, &call)
 }
 
 pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -122,7 +146,7 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
         event_loop.check_thread()?;
         check_callback(this, call.callback, "call_at")?;
     }
-    event_loop.schedule_at(this, when.clone(), &call)
+    event_loop.schedule_at(this, when, &call)
 }
 
 /// The first parameter, by place or by name.

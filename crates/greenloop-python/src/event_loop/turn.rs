@@ -16,8 +16,10 @@ use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
 use crate::interop::{
-    Object, Raised, Result, call_method, call_with_context, fetch, globals, restore_thread,
+    Object, Raised, Result, call_method, call_with_context, fetch, globals, prefetch,
+    restore_thread,
 };
+use crate::scopes::Alarm;
 use crate::task;
 
 /// An entry of the ready queue.
@@ -43,6 +45,8 @@ pub enum Job {
     Handle(Object),
     /// Ends a native `sleep`.
     Sleeper(Object),
+    /// Rings a native alarm: that of a timeout.
+    Alarm(Object),
     /// Runs a handle of another class, which the loop was handed by asyncio's own code.
     ForeignHandle(Object),
 }
@@ -55,6 +59,11 @@ impl Job {
             | Self::Handle(object)
             | Self::Sleeper(object)
             | Self::ForeignHandle(object) => visit.call(object.as_py()),
+            // The collector does not know of alarms themselves.
+            Self::Alarm(alarm) => match Alarm::of(alarm).target() {
+                Some(target) => visit.call(target.as_py()),
+                None => Ok(()),
+            },
             Self::Throw(task, exception) => {
                 visit.call(task.as_py())?;
                 visit.call(exception.as_py())
@@ -156,6 +165,22 @@ impl Host for EventLoop {
         match job {
             Job::Handle(handle) => Handle::of(handle).is_cancelled(),
             Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
+            Job::Alarm(alarm) => Alarm::of(alarm).is_silent(),
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, job: &Job) {
+        if let Job::Handle(handle) = job {
+            prefetch(handle);
+        }
+    }
+
+    fn pass_over(&self, job: &Job) -> bool {
+        match job {
+            Job::Handle(handle) => Handle::of(handle).leave_timers(),
+            Job::Sleeper(_) => true,
             _ => false,
         }
     }
@@ -203,6 +228,13 @@ impl EventLoop {
                 Self::report_failure(job, function(owner, future))
             }
             Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
+            Job::Alarm(alarm) => {
+                task::clear_published(self)?;
+                let alarm = Alarm::of(alarm);
+                let outcome = Self::report_failure(job, alarm.run());
+                alarm.release();
+                outcome
+            }
             Job::ForeignHandle(handle) => {
                 task::clear_published(self)?;
                 let names = &globals().names;
@@ -263,6 +295,7 @@ impl EventLoop {
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
             Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
+            Job::Alarm(alarm) => Alarm::of(alarm).handle(),
         }
     }
 }
@@ -276,6 +309,7 @@ impl std::fmt::Debug for Job {
             Self::Notify { .. } => "Notify",
             Self::Handle(_) => "Handle",
             Self::Sleeper(_) => "Sleeper",
+            Self::Alarm(_) => "Alarm",
             Self::ForeignHandle(_) => "ForeignHandle",
         };
         formatter.write_str(name)

@@ -39,7 +39,7 @@ impl Callback {
     /// The function and its context, as `_callbacks` shows them.
     pub fn as_pair(&self) -> Result<(Object, Object)> {
         match self {
-            Self::Wake(task) => Ok((task::wakeup_function(task)?, task::context_of(task))),
+            Self::Wake(task) => Ok((task::wakeup_function(task)?, task::context_of(task)?)),
             Self::Call { function, context } => Ok((function.clone(), context.clone())),
             Self::Notify { function, owner } => Ok((
                 notifier(*function, owner)?,

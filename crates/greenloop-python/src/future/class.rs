@@ -1,17 +1,16 @@
 //! The class `Future` as Python sees it: its methods and attributes, most of which `Task` shares.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
-use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
 
-use super::base::{clear_base, deallocate_base, traverse_base};
+use super::attributes::future_attributes;
+use super::base::derived;
 use super::callbacks::{Callback, add};
 use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
 use crate::interop::{
-    Arguments, ClassBuilder, Getter, Object, Raised, Result, Setter, attribute, call_function,
-    fast, globals, initialise_with, noargs, one, raise, raise_object, trap,
+    Arguments, ClassBuilder, Object, Raised, Result, call_function, fast, globals, initialise_with,
+    noargs, one, raise, raise_object, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -29,7 +28,8 @@ fn result(this: &Object) -> Result<Object> {
     future.outcome()
 }
 
-fn exception(this: &Object) -> Result<Object> {
+/// `future.exception()`: None if there is a result.
+pub fn retrieve_exception(this: &Object) -> Result<Object> {
     let future = Future::of(this);
     if future.event_loop.is_empty() {
         return Err(invalid_state(c"Future object is not initialized."));
@@ -53,6 +53,12 @@ fn set_result(this: &Object, result: &Object) -> Result<Object> {
 
 fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
     ensure_ours(this)?;
+    set_exception_of(this, exception)?;
+    Ok(Object::none())
+}
+
+/// `future.set_exception(exception)`, for a class or an instance.
+pub fn set_exception_of(this: &Object, exception: &Object) -> Result<()> {
     let future = Future::of(this);
     future.ensure_initialised()?;
     future.ensure_pending()?;
@@ -70,9 +76,8 @@ fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
             return Err(raise(ffi::PyExc_TypeError, c"invalid exception object"));
         }
         let stop_iteration = ffi::PyExc_StopIteration;
-        Future::fail(this, without_stop_iteration(exception, stop_iteration)?)?;
+        Future::fail(this, without_stop_iteration(exception, stop_iteration)?)
     }
-    Ok(Object::none())
 }
 
 /// `StopIteration` cannot be raised into a coroutine: it is wrapped, or in older versions refused.
@@ -202,103 +207,6 @@ fn make_cancelled_error(this: &Object) -> Result<Object> {
     Future::of(this).make_cancelled_error()
 }
 
-fn attribute_state(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    let text = match Future::of(this).state.get() {
-        PENDING => c"PENDING",
-        CANCELLED => c"CANCELLED",
-        _ => c"FINISHED",
-    };
-    // SAFETY: the text is valid UTF-8 and ends with a NUL.
-    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(text.as_ptr())) }
-}
-
-fn attribute_blocking(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(Future::of(this).blocking.get()))
-}
-
-fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
-    Future::of(this).ensure_initialised()?;
-    let value = value.ok_or_else(cannot_delete)?.is_true()?;
-    Future::of(this).blocking.set(value);
-    Ok(())
-}
-
-fn attribute_log_traceback(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    Ok(Object::boolean(Future::of(this).log_traceback.get()))
-}
-
-fn set_log_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
-    if value.ok_or_else(cannot_delete)?.is_true()? {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
-        return Err(raise(class, c"_log_traceback can only be set to False"));
-    }
-    Future::of(this).log_traceback.set(false);
-    Ok(())
-}
-
-/// Refuses to delete an attribute that is always there.
-pub fn cannot_delete() -> Raised {
-    // SAFETY: AttributeError is always valid.
-    raise(
-        unsafe { ffi::PyExc_AttributeError },
-        c"cannot delete attribute",
-    )
-}
-
-fn attribute_loop(this: &Object) -> Result<Object> {
-    Ok(Future::of(this).event_loop.get_or_none())
-}
-
-fn attribute_callbacks(this: &Object) -> Result<Object> {
-    let future = Future::of(this);
-    future.ensure_initialised()?;
-    if future.callbacks.is_empty() {
-        return Ok(Object::none());
-    }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let list = PyList::empty(py);
-    for callback in future.callbacks.to_vec() {
-        let (function, context) = callback.as_pair()?;
-        list.append(PyTuple::new(py, [function.bound(py), context.bound(py)])?)?;
-    }
-    Ok(list.into_any().into())
-}
-
-fn attribute_result(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    Ok(Future::of(this).result.get_or_none())
-}
-
-fn attribute_exception(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    Ok(Future::of(this).exception.get_or_none())
-}
-
-fn attribute_source_traceback(this: &Object) -> Result<Object> {
-    Ok(Future::of(this).source_traceback.get_or_none())
-}
-
-fn attribute_cancel_message(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    Ok(Future::of(this).cancel_message.get_or_none())
-}
-
-fn set_cancel_message(this: &Object, value: Option<&Object>) -> Result<()> {
-    Future::of(this).ensure_initialised()?;
-    let value = value.ok_or_else(cannot_delete)?;
-    Future::of(this).cancel_message.set(value.clone());
-    Ok(())
-}
-
-#[cfg(Py_3_14)]
-fn attribute_awaited_by(this: &Object) -> Result<Object> {
-    crate::task::awaited_by(this)
-}
-
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
         // SAFETY: the slot is called on a valid future.
@@ -318,7 +226,7 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
         ),
         noargs!(
             c"exception",
-            exception,
+            retrieve_exception,
             c"Return the exception of a future that is done, or None."
         ),
         fast!(
@@ -354,35 +262,6 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
     ]
 }
 
-/// The attributes that `Future` and `Task` share.
-pub fn future_attributes() -> Vec<(&'static CStr, Getter, Option<Setter>)> {
-    vec![
-        attribute!(c"_state", attribute_state),
-        attribute!(
-            c"_asyncio_future_blocking",
-            attribute_blocking,
-            set_blocking
-        ),
-        attribute!(
-            c"_log_traceback",
-            attribute_log_traceback,
-            set_log_traceback
-        ),
-        attribute!(c"_loop", attribute_loop),
-        attribute!(c"_callbacks", attribute_callbacks),
-        attribute!(c"_result", attribute_result),
-        attribute!(c"_exception", attribute_exception),
-        attribute!(c"_source_traceback", attribute_source_traceback),
-        attribute!(
-            c"_cancel_message",
-            attribute_cancel_message,
-            set_cancel_message
-        ),
-        #[cfg(Py_3_14)]
-        attribute!(c"_asyncio_awaited_by", attribute_awaited_by),
-    ]
-}
-
 unsafe extern "C" fn initialise_slot(
     this: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
@@ -390,54 +269,6 @@ unsafe extern "C" fn initialise_slot(
 ) -> c_int {
     // SAFETY: the interpreter passes a future, a tuple and a dict or null.
     unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a future that is about to die.
-    let this = unsafe { Object::from_borrowed(this) };
-    Future::finalise(&this);
-}
-
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead future. The finaliser may bring it back to life.
-    // The base's deallocation clears the base, frees the block and lets go of a heap class.
-    unsafe {
-        let future = &*this.cast::<Future>();
-        // The base asks for the finaliser again; that is enough where there is nothing to report.
-        if future.log_traceback.get() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
-            return;
-        }
-        ffi::PyObject_GC_UnTrack(this.cast());
-        future.clear();
-        deallocate_base(this, globals().asyncio.future.as_ptr().cast());
-    }
-}
-
-unsafe extern "C" fn free(block: *mut c_void) {
-    // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
-    unsafe { super::SPARE.keep(block.cast(), globals().classes.future.as_ptr()) };
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector on a future, with its own visitor.
-    unsafe {
-        match (*this.cast::<Future>()).visit(visit, arg) {
-            0 => traverse_base(this, globals().asyncio.future.as_ptr().cast(), visit, arg),
-            stop => stop,
-        }
-    }
-}
-
-unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by the garbage collector on a future.
-    unsafe {
-        (*this.cast::<Future>()).clear();
-        clear_base(this, globals().asyncio.future.as_ptr().cast())
-    }
 }
 
 /// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task, as it
@@ -493,15 +324,10 @@ pub fn make_class() -> Result<Object> {
         cancel,
         c"Cancel the future and return True, or return False if it is done."
     )]);
-    let class = ClassBuilder::new::<Future>(c"greenloop.Future")
+    let class = derived::<Future>(ClassBuilder::new::<Future>(c"greenloop.Future"))
         .subclassable()
         .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_free, free as *mut c_void)
-        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear as *mut c_void)
         .slot(ffi::Py_tp_repr, repr as *mut c_void)
         .slot(ffi::Py_tp_iter, iterate as *mut c_void)
         .slot(ffi::Py_am_await, iterate as *mut c_void)

@@ -14,12 +14,14 @@
 //! read its state is overridden (see the decision record on subtyping). Our fields stand behind the
 //! largest base of any supported version, so that one struct serves both classes.
 
+mod attributes;
 mod base;
 mod callbacks;
 mod class;
 mod iterator;
 mod metaclass;
 mod notifier;
+pub mod protocol;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -34,9 +36,10 @@ use crate::interop::{
     raise_object, report_unraisable,
 };
 
-pub use base::{clear_base, deallocate_base, traverse_base};
+pub use attributes::{cannot_delete, future_attributes};
+pub use base::{Derived, derived};
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
-pub use class::{cannot_delete, future_attributes, future_methods, make_class, parse_message};
+pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 pub use notifier::{
@@ -102,12 +105,15 @@ impl Future {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// Whether `object` is exactly a `Future` or `Task` of ours. A subclass may override anything and
-    /// is therefore treated as foreign.
+    /// Whether `object` is exactly a `Future` or `Task` of ours, or what `gather` returns. A subclass in
+    /// Python may override anything and is therefore treated as foreign.
     #[inline]
     pub fn is_native(object: &Object) -> bool {
         let classes = &globals().classes;
-        object.is_exactly(classes.future.as_ptr()) || object.is_exactly(classes.task.as_ptr())
+        let class = object.class();
+        class == classes.future.as_ptr()
+            || class == classes.task.as_ptr()
+            || class == classes.gathering_future.as_ptr()
     }
 
     /// A pending future on a loop of ours.
@@ -168,6 +174,13 @@ impl Future {
     pub fn fast_loop(&self) -> Option<&EventLoop> {
         // SAFETY: `event_loop` keeps the loop alive as long as the future is bound to it.
         unsafe { self.native_loop.get().as_ref() }.filter(|native| native.is_fast())
+    }
+
+    /// The loop's native part, whether its ready queue may be used or not.
+    #[inline]
+    pub fn native_loop(&self) -> Option<&EventLoop> {
+        // SAFETY: as above.
+        unsafe { self.native_loop.get().as_ref() }
     }
 
     /// The loop as an object, borrowed, for comparing.
@@ -291,6 +304,13 @@ impl Future {
         }
     }
 
+    /// The exception of a future that is done and was not cancelled, as `exception()` gives it.
+    #[inline]
+    pub fn seen_exception(&self) -> Option<Object> {
+        self.log_traceback.set(false);
+        self.exception.get()
+    }
+
     /// `this.set_result(result)`.
     #[inline]
     pub fn finish(this: &Object, result: Object) -> Result<()> {
@@ -330,8 +350,38 @@ impl Future {
         Ok(true)
     }
 
+    const fn slots(&self) -> [&Slot; 7] {
+        [
+            &self.event_loop,
+            &self.result,
+            &self.exception,
+            &self.exception_traceback,
+            &self.source_traceback,
+            &self.cancel_message,
+            &self.cancelled_error,
+        ]
+    }
+}
+
+impl Derived for Future {
+    fn base() -> &'static Object {
+        &globals().asyncio.future
+    }
+
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.future.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.log_traceback.get()
+    }
+
     /// Reports an exception that nobody asked for, when the future dies.
-    pub fn finalise(this: &Object) {
+    fn finalise(this: &Object) {
         let future = Self::of(this);
         if !future.log_traceback.replace(false) {
             return;
@@ -355,11 +405,7 @@ impl Future {
         );
     }
 
-    /// Shows what the future holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         for slot in self.slots() {
             // SAFETY: passed on from the caller.
             let stop = unsafe { slot.visit(visit, arg) };
@@ -371,25 +417,12 @@ impl Future {
         unsafe { self.callbacks.visit(visit, arg) }
     }
 
-    /// Lets go of everything.
-    pub fn clear(&self) {
+    fn clear(&self) {
         self.native_loop.set(std::ptr::null());
         for slot in self.slots() {
             slot.clear();
         }
         drop(self.callbacks.take());
-    }
-
-    const fn slots(&self) -> [&Slot; 7] {
-        [
-            &self.event_loop,
-            &self.result,
-            &self.exception,
-            &self.exception_traceback,
-            &self.source_traceback,
-            &self.cancel_message,
-            &self.cancelled_error,
-        ]
     }
 }
 

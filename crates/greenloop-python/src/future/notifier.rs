@@ -31,6 +31,9 @@ pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Re
 /// Takes back what [`notify_when_done`] has asked for, if it is not under way already.
 pub fn stop_notifying(future: &Object, function: Notify, owner: &Object) -> Result<()> {
     if Future::is_native(future) {
+        if Future::of(future).callbacks().is_empty() {
+            return Ok(());
+        }
         let removed = Future::of(future).callbacks().retain(|callback| {
             !matches!(callback, Callback::Notify { function: other, owner: its }
                 if std::ptr::fn_addr_eq(*other, function) && its.is(owner.as_ptr()))

@@ -33,12 +33,7 @@ pub(super) fn fill(
     event_loop: Option<&Object>,
     context: Option<&Object>,
 ) -> Result<()> {
-    let context = match context {
-        Some(context) if !context.is_none() => context.clone(),
-        // SAFETY: returns a new reference or NULL with an exception set.
-        _ => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-    };
-    handle.context.set(context);
+    handle.context.set(context)?;
     handle.callback.set_optional(callback.cloned());
     handle.single.set(false);
     let args = args.cloned().unwrap_or_else(Object::none);
@@ -48,9 +43,8 @@ pub(super) fn fill(
     let event_loop = event_loop.cloned().unwrap_or_else(Object::none);
     handle.event_loop.set(event_loop.clone());
     if call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()? {
-        handle
-            .source_traceback
-            .set(call_function(&globals().asyncio.extract_stack, &[])?);
+        let traceback = call_function(&globals().asyncio.extract_stack, &[])?;
+        handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
     }
     Ok(())
 }
@@ -64,7 +58,7 @@ pub fn cancel(this: &Object) -> Result<Object> {
         if in_debug_mode(handle)? {
             // SAFETY: `this` is valid.
             let text = unsafe { Object::from_returned(ffi::PyObject_Repr(this.as_ptr()))? };
-            handle.repr.set(text);
+            handle.set_rare(|rare| &rare.repr, Some(text));
         }
         handle.callback.clear();
         handle.arguments.clear();
@@ -86,7 +80,7 @@ fn cancelled(this: &Object) -> Result<Object> {
 }
 
 fn get_context(this: &Object) -> Result<Object> {
-    Ok(Handle::of(this).context.get_or_none())
+    Handle::of(this).context.get()
 }
 
 fn run_method(this: &Object) -> Result<Object> {
@@ -110,7 +104,7 @@ pub(super) fn repr_info(this: &Object) -> Result<Object> {
     {
         info.append(format_callback(handle)?.bound(py))?;
     }
-    if let Some(traceback) = handle.source_traceback.get() {
+    if let Some(traceback) = handle.source_traceback() {
         if traceback.is_true()? {
             let frame = traceback.bound(py).get_item(-1)?;
             // By name: by number the line of source is looked up too, which fails at exit.
@@ -125,7 +119,7 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
         // SAFETY: the interpreter passes a valid handle.
         let this = unsafe { Object::from_borrowed(this) };
-        if let Some(text) = Handle::of(&this).repr.get() {
+        if let Some(text) = Handle::of(&this).rare(|rare| &rare.repr) {
             return Ok(text);
         }
         // SAFETY: the GIL is held.
@@ -169,17 +163,18 @@ fn attribute_loop(this: &Object) -> Result<Object> {
 }
 
 fn attribute_repr(this: &Object) -> Result<Object> {
-    Ok(Handle::of(this).repr.get_or_none())
+    let text = Handle::of(this).rare(|rare| &rare.repr);
+    Ok(text.unwrap_or_else(Object::none))
 }
 
 fn attribute_source_traceback(this: &Object) -> Result<Object> {
-    Ok(Handle::of(this).source_traceback.get_or_none())
+    let traceback = Handle::of(this).source_traceback();
+    Ok(traceback.unwrap_or_else(Object::none))
 }
 
 fn set_source_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
-    Handle::of(this)
-        .source_traceback
-        .set_optional(value.filter(|value| !value.is_none()).cloned());
+    let value = value.filter(|value| !value.is_none()).cloned();
+    Handle::of(this).set_rare(|rare| &rare.source_traceback, value);
     Ok(())
 }
 
@@ -241,13 +236,10 @@ pub(super) unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: called by the garbage collector on a handle, with its own visitor.
     unsafe {
-        for slot in (*this.cast::<Handle>()).slots() {
-            let stop = slot.visit(visit, arg);
-            if stop != 0 {
-                return stop;
-            }
+        match (*this.cast::<Handle>()).visit(visit, arg) {
+            0 => visit(ffi::Py_TYPE(this).cast(), arg),
+            stop => stop,
         }
-        visit(ffi::Py_TYPE(this).cast(), arg)
     }
 }
 

@@ -22,6 +22,7 @@ mod thread_safe;
 mod timer;
 
 use std::cell::Cell;
+use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -29,7 +30,7 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Freelist, Object, Result, Slot, call_function, call_method, call_with_context, fetch, globals,
+    ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, fetch, globals,
     matches,
 };
 
@@ -38,8 +39,8 @@ pub use class::{cancel, make_class};
 pub use thread_safe::make_class as make_thread_safe_class;
 pub use timer::make_class as make_timer_class;
 
-/// How many dead handles are kept: more than a burst of callbacks in one turn has.
-static SPARE: Freelist<256> = Freelist::new();
+/// How many dead handles are kept: a burst of callbacks in one turn, 96 KiB.
+static SPARE: Freelist<1024> = Freelist::new();
 
 /// The C struct of both classes.
 ///
@@ -50,7 +51,7 @@ pub struct Handle {
     callback: Slot,
     /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple.
     arguments: Slot,
-    context: Slot,
+    context: ContextSlot,
     /// Set by `cancel`, never cleared.
     cancelled: Cell<bool>,
     single: Cell<bool>,
@@ -59,15 +60,28 @@ pub struct Handle {
     /// Set once the garbage collector knows of the handle.
     tracked: Cell<bool>,
     event_loop: Slot,
+    /// A timer's deadline on the loop's clock, as a float's bits; see [`Rare::when`]. Of a thread-safe
+    /// handle the thread that runs its callback now, or 0. No handle is both.
+    deadline_or_thread: Cell<u64>,
+    /// What few handles have, so that all of them spend one word on it.
+    rare: Cell<Option<Box<Rare>>>,
+    weak_references: Cell<*mut ffi::PyObject>,
+}
+
+/// What few handles have.
+#[derive(Default)]
+struct Rare {
     source_traceback: Slot,
     /// The text of a handle that debug mode saw cancelled, made before its callback was dropped.
     repr: Slot,
-    /// The deadline of a timer, as the caller gave it.
+    /// The deadline of a timer as the caller gave it, if that was anything but a plain float.
     when: Slot,
-    weak_references: Cell<*mut ffi::PyObject>,
-    /// The thread that runs the callback of a thread-safe handle now, or 0.
-    #[cfg(Py_3_14)]
-    running: Cell<u64>,
+}
+
+impl Rare {
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.source_traceback, &self.repr, &self.when]
+    }
 }
 
 impl Handle {
@@ -90,11 +104,6 @@ impl Handle {
         event_loop: &Object,
         native: Option<&EventLoop>,
     ) -> Result<Object> {
-        let context = match context {
-            Some(context) if !context.is_none() => context.clone(),
-            // SAFETY: returns a new reference or NULL with an exception set.
-            _ => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-        };
         // SAFETY: `class` is one of the two classes, whose struct this is.
         let object = unsafe { Object::from_owned(SPARE.allocate::<Handle>(class)?.cast()) };
         let handle = Handle::of(&object);
@@ -107,12 +116,11 @@ impl Handle {
             }
             several => handle.arguments.set(tuple_of(several)?),
         }
-        handle.context.set(context);
+        handle.context.set(context)?;
         handle.event_loop.set(event_loop.clone());
         if native.is_some_and(EventLoop::debug) {
-            handle
-                .source_traceback
-                .set(call_function(&globals().asyncio.extract_stack, &[])?);
+            let traceback = call_function(&globals().asyncio.extract_stack, &[])?;
+            handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
         }
         if !native.is_some_and(EventLoop::is_turning) {
             Handle::track(&object);
@@ -144,18 +152,40 @@ impl Handle {
         self.cancelled.get()
     }
 
-    /// Tells a timer that it has left its loop's heap.
+    /// Tells a timer whether it is in its loop's heap.
     pub fn set_scheduled(&self, scheduled: bool) {
         self.scheduled.set(scheduled);
     }
 
-    /// Whether a timer is in its loop's heap.
+    /// A cancelled timer is passed over. Returns whether the handle is one.
+    pub fn leave_timers(&self) -> bool {
+        self.scheduled.replace(false)
+    }
+
+    /// Whether a timer is in its loop's heap, or due and not yet run.
     pub fn is_scheduled(&self) -> bool {
         self.scheduled.get()
     }
 
-    fn set_when(&self, when: Object) {
-        self.when.set(when);
+    /// One of the things that few handles have.
+    fn rare(&self, field: fn(&Rare) -> &Slot) -> Option<Object> {
+        // SAFETY: nothing changes the box while it is looked at.
+        let rare = unsafe { &*self.rare.as_ptr() };
+        rare.as_deref().map(field)?.get()
+    }
+
+    /// Sets one of the things that few handles have.
+    fn set_rare(&self, field: fn(&Rare) -> &Slot, value: Option<Object>) {
+        let rare = self.rare.take().unwrap_or_default();
+        let old = field(&rare).take();
+        field(&rare).set_optional(value);
+        self.rare.set(Some(rare));
+        // Last, for it may run code that comes back here.
+        drop(old);
+    }
+
+    fn source_traceback(&self) -> Option<Object> {
+        self.rare(|rare| &rare.source_traceback)
     }
 
     /// Runs the callback in its context. What it raises goes to the loop's exception handler, but for
@@ -184,7 +214,6 @@ impl Handle {
 
     fn call(&self) -> Result<()> {
         let callback = self.callback.get_or_none();
-        let context = self.context.get_or_none();
         let arguments = self.arguments.get();
         // SAFETY: the slice handed over begins behind a free place, and `arguments` keeps what is in
         // it alive during the call.
@@ -192,11 +221,11 @@ impl Handle {
             match arguments {
                 None => {
                     let place = [std::ptr::null_mut::<ffi::PyObject>()];
-                    call_with_context(&context, &callback, place.as_ptr().add(1), 0)?;
+                    self.context.call(&callback, place.as_ptr().add(1), 0)?;
                 }
                 Some(single) if self.single.get() => {
                     let places = [std::ptr::null_mut(), single.as_ptr()];
-                    call_with_context(&context, &callback, places.as_ptr().add(1), 1)?;
+                    self.context.call(&callback, places.as_ptr().add(1), 1)?;
                 }
                 Some(tuple) => {
                     let count = ffi::PyTuple_GET_SIZE(tuple.as_ptr()) as usize;
@@ -204,7 +233,8 @@ impl Handle {
                     for (index, place) in places[1..].iter_mut().enumerate() {
                         *place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index as ffi::Py_ssize_t);
                     }
-                    call_with_context(&context, &callback, places.as_ptr().add(1), count)?;
+                    self.context
+                        .call(&callback, places.as_ptr().add(1), count)?;
                 }
             }
         }
@@ -223,7 +253,7 @@ impl Handle {
         context.set_item(names.message.bound(py), message)?;
         context.set_item(names.exception.bound(py), exception.bound(py))?;
         context.set_item(names.handle.bound(py), this.bound(py))?;
-        if let Some(traceback) = handle.source_traceback.get() {
+        if let Some(traceback) = handle.source_traceback() {
             context.set_item(names.source_traceback.bound(py), traceback.bound(py))?;
         }
         let event_loop = handle.event_loop.get_or_none();
@@ -234,23 +264,37 @@ impl Handle {
         Ok(())
     }
 
+    /// Shows what the handle holds to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: the collector runs no code that changes the box; the arguments are passed on.
+        unsafe {
+            let rare = (*self.rare.as_ptr()).as_deref().map(Rare::slots);
+            for slot in self.slots().into_iter().chain(rare.into_iter().flatten()) {
+                let stop = slot.visit(visit, arg);
+                if stop != 0 {
+                    return stop;
+                }
+            }
+            self.context.visit(visit, arg)
+        }
+    }
+
     /// Lets go of everything, for the garbage collector and at the end.
     fn clear(&self) {
         for slot in self.slots() {
             slot.clear();
         }
+        self.context.clear();
+        if let Some(rare) = self.rare.take() {
+            rare.slots().into_iter().for_each(Slot::clear);
+        }
     }
 
-    const fn slots(&self) -> [&Slot; 7] {
-        [
-            &self.callback,
-            &self.arguments,
-            &self.context,
-            &self.event_loop,
-            &self.source_traceback,
-            &self.repr,
-            &self.when,
-        ]
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.callback, &self.arguments, &self.event_loop]
     }
 
     /// `_args`: a tuple, or None once they are dropped.

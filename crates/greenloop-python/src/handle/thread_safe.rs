@@ -28,9 +28,9 @@ pub fn run(this: &Object) -> Result<()> {
     if handle.is_cancelled() {
         return Ok(());
     }
-    let before = handle.running.replace(current_thread());
+    let before = handle.deadline_or_thread.replace(current_thread());
     let outcome = Handle::run_now(this);
-    handle.running.set(before);
+    handle.deadline_or_thread.set(before);
     if WAITING.load(Ordering::Relaxed) > 0 {
         drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
         ENDED.notify_all();
@@ -41,7 +41,7 @@ pub fn run(this: &Object) -> Result<()> {
 /// Lets go of the GIL until no other thread runs the callback.
 fn wait_for_end(handle: &Handle) {
     loop {
-        let running = handle.running.get();
+        let running = handle.deadline_or_thread.get();
         if running == 0 || running == current_thread() {
             return;
         }

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
+use greenloop_core::Instant;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -14,10 +15,12 @@ use crate::interop::{
 };
 
 impl Handle {
-    /// A timer for `callback(*arguments)` at `when`, a number on the loop's clock in seconds.
+    /// A timer for `callback(*arguments)` at `deadline`, which the caller gave as `when` if that is
+    /// anything but a plain float.
     #[inline]
     pub fn create_timer(
-        when: Object,
+        deadline: Instant,
+        when: Option<Object>,
         callback: &Object,
         arguments: &[Object],
         context: Option<&Object>,
@@ -34,7 +37,10 @@ impl Handle {
             Some(native),
         )?;
         let handle = Handle::of(&object);
-        handle.set_when(when);
+        handle.deadline_or_thread.set(deadline.as_secs().to_bits());
+        if when.is_some() {
+            handle.set_rare(|rare| &rare.when, when);
+        }
         handle.set_scheduled(true);
         Ok(object)
     }
@@ -55,7 +61,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         4,
     )?;
     let handle = Handle::of(this);
-    handle.when.set_optional(when.cloned());
+    handle.set_rare(|rare| &rare.when, when.cloned());
     fill(handle, callback, args, event_loop, context)
 }
 
@@ -85,7 +91,11 @@ fn cancel_timer(this: &Object) -> Result<Object> {
 }
 
 fn when(this: &Object) -> Result<Object> {
-    Ok(Handle::of(this).when.get_or_none())
+    let handle = Handle::of(this);
+    match handle.rare(|rare| &rare.when) {
+        Some(when) => Ok(when),
+        None => Object::float(f64::from_bits(handle.deadline_or_thread.get())),
+    }
 }
 
 fn scheduled(this: &Object) -> Result<Object> {
@@ -104,7 +114,7 @@ fn timer_repr_info(this: &Object) -> Result<Object> {
     let py = unsafe { Python::assume_attached() };
     let info = repr_info(this)?;
     let place = if handle.is_cancelled() { 2 } else { 1 };
-    let text = format!("when={}", handle.when.get_or_none().bound(py));
+    let text = format!("when={}", when(this)?.bound(py));
     info.bound(py).call_method1("insert", (place, text))?;
     Ok(info)
 }
@@ -112,8 +122,10 @@ fn timer_repr_info(this: &Object) -> Result<Object> {
 unsafe extern "C" fn hash(this: *mut ffi::PyObject) -> ffi::Py_hash_t {
     // SAFETY: the interpreter passes a valid timer; `when` is held during the call.
     unsafe {
-        let when = (*this.cast::<Handle>()).when.get_or_none();
-        ffi::PyObject_Hash(when.as_ptr())
+        match when(&Object::from_borrowed(this)) {
+            Ok(when) => ffi::PyObject_Hash(when.as_ptr()),
+            Err(Raised) => -1,
+        }
     }
 }
 

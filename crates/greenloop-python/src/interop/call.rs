@@ -141,9 +141,23 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// The argument, if there is exactly one and it is given by place.
+    #[inline]
+    pub fn only(&self) -> Option<&'a Object> {
+        match self.positional {
+            [argument] if self.keywords.is_empty() => Some(argument),
+            _ => None,
+        }
+    }
+
     /// The positional arguments.
     pub const fn positional(&self) -> &'a [Object] {
         self.positional
+    }
+
+    /// Whether all arguments were given by place.
+    pub const fn has_no_keywords(&self) -> bool {
+        self.keywords.is_empty()
     }
 
     /// Each keyword argument: its name and its value.

@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
 
 use super::error::{Raised, Result};
 use super::object::Object;
@@ -234,6 +236,8 @@ pub struct ClassBuilder {
     size: usize,
     flags: u64,
     slots: Vec<ffi::PyType_Slot>,
+    attributes: Vec<ffi::PyGetSetDef>,
+    named_as_in_python: bool,
 }
 
 impl ClassBuilder {
@@ -245,7 +249,16 @@ impl ClassBuilder {
             size: size_of::<T>(),
             flags,
             slots: Vec::new(),
+            attributes: Vec::new(),
+            named_as_in_python: false,
         }
+    }
+
+    /// Has the interpreter's messages name the class without its module, as they do for classes that are
+    /// written in Python.
+    pub const fn named_as_in_python(mut self) -> Self {
+        self.named_as_in_python = true;
+        self
     }
 
     /// Leaves garbage collection to the base class.
@@ -287,20 +300,18 @@ impl ClassBuilder {
         self.slot(ffi::Py_tp_methods, methods.leak().as_mut_ptr().cast())
     }
 
-    /// The class's computed attributes.
-    pub fn attributes(self, attributes: Vec<(&'static CStr, Getter, Option<Setter>)>) -> Self {
-        let mut table: Vec<_> = attributes
-            .into_iter()
-            .map(|(name, get, set)| ffi::PyGetSetDef {
+    /// Computed attributes of the class, besides those given before.
+    pub fn attributes(mut self, attributes: Vec<(&'static CStr, Getter, Option<Setter>)>) -> Self {
+        let attributes = attributes.into_iter();
+        self.attributes
+            .extend(attributes.map(|(name, get, set)| ffi::PyGetSetDef {
                 name: name.as_ptr(),
                 get: Some(get),
                 set,
                 doc: ptr::null(),
                 closure: ptr::null_mut(),
-            })
-            .collect();
-        table.push(ffi::PyGetSetDef::default());
-        self.slot(ffi::Py_tp_getset, table.leak().as_mut_ptr().cast())
+            }));
+        self
     }
 
     /// The class's struct members, for what only the interpreter can read, such as weak references.
@@ -311,6 +322,13 @@ impl ClassBuilder {
 
     /// Makes the class, below `base` or below `object`.
     pub fn build(mut self, base: Option<&Object>) -> Result<Object> {
+        if !self.attributes.is_empty() {
+            self.attributes.push(ffi::PyGetSetDef::default());
+            self.slots.push(ffi::PyType_Slot {
+                slot: ffi::Py_tp_getset,
+                pfunc: self.attributes.leak().as_mut_ptr().cast(),
+            });
+        }
         self.slots.push(ffi::PyType_Slot::default());
         let slots = self.slots.leak();
         // A size of 0 is the base's.
@@ -332,11 +350,39 @@ impl ClassBuilder {
             slots: slots.as_mut_ptr(),
         };
         // SAFETY: the spec is complete, and all tables it points to are leaked.
-        unsafe {
+        let class = unsafe {
             Object::from_returned(ffi::PyType_FromSpecWithBases(
                 &raw mut spec,
                 base.map_or(ptr::null_mut(), Object::as_ptr),
-            ))
+            ))?
+        };
+        if self.named_as_in_python {
+            // SAFETY: the GIL is held.
+            let class = class.bound(unsafe { pyo3::Python::assume_attached() });
+            // It is its name already, but setting it shortens the one that messages use.
+            class.setattr("__name__", class.getattr("__name__")?)?;
         }
+        Ok(class)
     }
+}
+
+/// Adds functions to a module. A module function's receiver is the module.
+pub fn add_to_module(
+    module: &Bound<'_, PyModule>,
+    functions: Vec<ffi::PyMethodDef>,
+) -> PyResult<()> {
+    for function in functions.leak() {
+        // SAFETY: the definition lives for ever.
+        let object = unsafe {
+            Object::from_returned(ffi::PyCFunction_NewEx(
+                function,
+                module.as_ptr(),
+                ptr::null_mut(),
+            ))?
+        };
+        // SAFETY: the name ends with a NUL and lives for ever.
+        let name = unsafe { CStr::from_ptr(function.ml_name) };
+        module.add(name.to_string_lossy().as_ref(), object.bound(module.py()))?;
+    }
+    Ok(())
 }

@@ -131,3 +131,49 @@ pub fn is_cancellation(exception: &Object) -> bool {
     // SAFETY: both are valid objects, and the class has the ordinary instance check.
     unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), class) != 0 }
 }
+
+/// Raises `exception` as Python code would that handles `handled`: it becomes the other's context.
+///
+/// The interpreter does this by itself for what Python frames handle; native code has none.
+pub fn raise_while_handling(exception: Object, handled: &Object) -> Raised {
+    if !exception.is(handled.as_ptr()) {
+        cut_context_chain(handled, &exception);
+        // SAFETY: both are exceptions; the reference to the second is given away.
+        unsafe {
+            ffi::PyException_SetContext(exception.as_ptr(), handled.clone().into_ptr());
+        }
+    }
+    restore(exception)
+}
+
+/// Ends the chain of contexts that begins at `first` before it comes to `exception`, which is about to
+/// stand in front of it. A chain that is a circle already is walked once, as the interpreter does it.
+fn cut_context_chain(first: &Object, exception: &Object) {
+    let (mut place, mut slow, mut advance) = (first.clone(), first.clone(), false);
+    while let Some(context) = context_of(&place) {
+        if context.is(exception.as_ptr()) {
+            // SAFETY: `place` is an exception.
+            unsafe { ffi::PyException_SetContext(place.as_ptr(), std::ptr::null_mut()) };
+            return;
+        }
+        place = context;
+        if place.is(slow.as_ptr()) {
+            return;
+        }
+        if advance {
+            if let Some(next) = context_of(&slow) {
+                slow = next;
+            }
+        }
+        advance = !advance;
+    }
+}
+
+/// `exception.__context__`.
+pub fn context_of(exception: &Object) -> Option<Object> {
+    // SAFETY: the callers pass exceptions; the result is a new reference or null.
+    unsafe {
+        let context = ffi::PyException_GetContext(exception.as_ptr());
+        (!context.is_null()).then(|| Object::from_owned(context))
+    }
+}

@@ -44,7 +44,11 @@ impl<const N: usize> Freelist<N> {
                 let front = words_in_front((*class).tp_flags) * size_of::<usize>();
                 let header = size_of::<ffi::PyObject>();
                 let behind = Layout::new::<T>().size() - header;
-                block.cast::<u8>().sub(front).write_bytes(0, front);
+                // Nearly always two words: a constant number of bytes costs no call.
+                block.cast::<[usize; 2]>().sub(1).write_bytes(0, 1);
+                if front > size_of::<[usize; 2]>() {
+                    block.cast::<u8>().sub(front).write_bytes(0, front);
+                }
                 block.cast::<u8>().add(header).write_bytes(0, behind);
                 block
             } else {
@@ -141,6 +145,24 @@ impl<const N: usize> Freelist<N> {
 const ATTRIBUTES_INSIDE: std::ffi::c_ulong = 1 << 2;
 /// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers stand before the object.
 const POINTERS_IN_FRONT: std::ffi::c_ulong = 1 << 3 | 1 << 4;
+
+/// Whether an object has neither a `__dict__` nor weak references, as far as its class keeps these in
+/// front of it. Where attributes are kept inside nobody can tell.
+///
+/// # Safety
+/// `object` is one of a garbage collected class, and its memory is not freed yet.
+#[inline]
+pub unsafe fn attributes_are_untouched(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the words are there if the flags say so: weak references, `__dict__`, and the collector's.
+    unsafe {
+        let flags = (*ffi::Py_TYPE(object)).tp_flags;
+        if flags & ATTRIBUTES_INSIDE != 0 {
+            return false;
+        }
+        let front = object.cast::<usize>();
+        flags & POINTERS_IN_FRONT == 0 || *front.sub(4) | *front.sub(3) == 0
+    }
+}
 
 /// How many words stand before an object: the garbage collector's two, among whose bits is whether the
 /// object was finalised, and for classes with managed attributes two more.

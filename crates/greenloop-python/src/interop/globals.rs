@@ -13,59 +13,118 @@ use super::object::Object;
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
         /// Strings that are interned for attribute access and keyword arguments.
-        pub struct Names { $(pub $field: Object,)* }
+        pub struct Names { $($(#[$doc])* pub $field: Object,)* }
 
         impl Names {
             fn new(py: Python<'_>) -> Self {
-                Self { $($field: PyString::intern(py, $text).into_any().into(),)* }
+                Self { $($(#[$doc])* $field: PyString::intern(py, $text).into_any().into(),)* }
             }
         }
     };
 }
 
 names! {
+    abort = "_abort",
+    acquire = "acquire",
     add_done_callback = "add_done_callback",
+    append = "append",
+    arg = "arg",
     args = "args",
+    aws = "aws",
     blocking = "_asyncio_future_blocking",
+    call_at = "call_at",
     call_exception_handler = "call_exception_handler",
     call_later = "call_later",
     call_soon = "call_soon",
     callback = "callback",
     cancel = "cancel",
+    cancel_message = "_cancel_message",
     cancelled = "cancelled",
     cancelled_flag = "_cancelled",
+    cancelling = "cancelling",
     check_callback = "_check_callback",
+    children = "children",
+    close = "close",
     context = "context",
-    create_future = "create_future",
-    create_task_with_factory = "_create_task_with_factory",
     coro = "coro",
+    coro_or_future = "coro_or_future",
+    cr_await = "cr_await",
+    create_future = "create_future",
+    create_task = "create_task",
+    create_task_with_factory = "_create_task_with_factory",
     delay = "delay",
     done = "done",
     eager_start = "eager_start",
+    empty = "empty",
+    et = "et",
+    exc = "exc",
+    exc_tb = "exc_tb",
+    exc_type = "exc_type",
+    exc_val = "exc_val",
     exception = "exception",
+    exceptions = "exceptions",
     file = "file",
+    format = "_format",
+    fs = "fs",
+    full = "full",
+    fut = "fut",
     future = "future",
     get_debug = "get_debug",
+    get_item = "_get",
     get_loop = "get_loop",
+    get_nowait = "get_nowait",
     handle = "handle",
+    handle_timeout = "_handle_timeout",
+    #[cfg(Py_3_13)]
+    immediate = "immediate",
+    init_items = "_init",
+    is_base_error = "_is_base_error",
     is_running = "is_running",
+    item = "item",
     limit = "limit",
+    lock = "lock",
+    locked = "locked",
+    log_destroy_pending = "_log_destroy_pending",
     loop_ = "loop",
     loop_attribute = "_loop",
+    make_cancelled_error = "_make_cancelled_error",
+    maxsize = "maxsize",
     message = "message",
     msg = "msg",
+    n = "n",
     name = "name",
+    notify = "notify",
+    notify_all = "notify_all",
+    notify_privately = "_notify",
+    on_task_done = "_on_task_done",
+    on_timeout = "_on_timeout",
+    parties = "parties",
+    pop = "pop",
+    popleft = "popleft",
+    predicate = "predicate",
+    put_item = "_put",
+    put_nowait = "put_nowait",
+    qsize = "qsize",
+    release = "release",
     remove_done_callback = "remove_done_callback",
+    reschedule = "reschedule",
     result = "result",
+    return_exceptions = "return_exceptions",
+    return_when = "return_when",
     run = "_run",
     run_in_context = "run",
+    set_exception = "set_exception",
     set_result = "set_result",
     source_traceback = "source_traceback",
     task = "task",
+    tb = "tb",
     throw = "throw",
     time = "time",
+    timeout = "timeout",
     timer_handle_cancelled = "_timer_handle_cancelled",
+    uncancel = "uncancel",
     value = "value",
+    wait = "wait",
     when = "when",
 }
 
@@ -100,8 +159,13 @@ imports! {
     task_repr = "asyncio.base_tasks"."_task_repr",
     task_get_stack = "asyncio.base_tasks"."_task_get_stack",
     task_print_stack = "asyncio.base_tasks"."_task_print_stack",
+    current_task = "asyncio.tasks"."current_task",
     enter_task = "_asyncio"."_enter_task",
     leave_task = "_asyncio"."_leave_task",
+    #[cfg(Py_3_14)]
+    future_add_to_awaited_by = "asyncio.futures"."future_add_to_awaited_by",
+    #[cfg(Py_3_14)]
+    future_discard_from_awaited_by = "asyncio.futures"."future_discard_from_awaited_by",
     #[cfg(Py_3_14)]
     register_task = "_asyncio"."_register_task",
     #[cfg(Py_3_14)]
@@ -112,6 +176,25 @@ imports! {
     swap_current_task = "_asyncio"."_swap_current_task",
     future = "_asyncio"."Future",
     task = "_asyncio"."Task",
+    deque = "collections"."deque",
+    heappop = "heapq"."heappop",
+    heappush = "heapq"."heappush",
+    queue_empty = "asyncio.queues"."QueueEmpty",
+    queue_full = "asyncio.queues"."QueueFull",
+    #[cfg(Py_3_13)]
+    queue_shut_down = "asyncio.queues"."QueueShutDown",
+    isfuture = "asyncio.base_futures"."isfuture",
+    isawaitable = "inspect"."isawaitable",
+    release_waiter = "asyncio.tasks"."_release_waiter",
+    timeout_error = "asyncio.exceptions"."TimeoutError",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
+    semaphore = "asyncio.locks"."Semaphore",
+    barrier = "asyncio.locks"."Barrier",
+    barrier_state = "asyncio.locks"."_BarrierState",
+    broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -138,6 +221,21 @@ pub struct Classes {
     pub future_iterator: ClassCell,
     pub notifier: ClassCell,
     pub task: ClassCell,
+    pub queue: ClassCell,
+    pub lifo_queue: ClassCell,
+    pub priority_queue: ClassCell,
+    pub gathering_future: ClassCell,
+    pub wait_state: ClassCell,
+    pub as_completed_iterator: ClassCell,
+    pub waiters: ClassCell,
+    pub semaphore: ClassCell,
+    pub bounded_semaphore: ClassCell,
+    pub condition: ClassCell,
+    pub barrier: ClassCell,
+    pub alarm: ClassCell,
+    pub gate: ClassCell,
+    pub timeout: ClassCell,
+    pub task_group: ClassCell,
 }
 
 impl Classes {
@@ -212,6 +310,11 @@ pub struct Globals {
     pub sleep_refuses_nan: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
+    /// What the running asyncio reports the exception of a shielded future with that nobody waits for
+    /// any more, if it does.
+    pub log_shielded: Option<Object>,
+    /// Whether the running asyncio takes a gathering's edges back that children leave behind.
+    pub gather_stops_awaiting: bool,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -248,9 +351,18 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
+        log_shielded: log_shielded(py)?,
+        gather_stops_awaiting: py.import("asyncio.tasks")?.hasattr("_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
     };
     Ok(GLOBALS.get_or_init(|| globals))
+}
+
+/// What reports the exception of a shielded future that nobody waits for any more: from 3.14 on.
+fn log_shielded(py: Python<'_>) -> PyResult<Option<Object>> {
+    let tasks = py.import("asyncio.tasks")?;
+    let function = tasks.getattr_opt("_log_on_exception")?;
+    Ok(function.map(Object::from))
 }
 
 /// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).

@@ -12,6 +12,7 @@ use pyo3::ffi;
 
 use super::class::ClassBuilder;
 use super::error::Result;
+use super::freelist::Freelist;
 use super::object::Object;
 use super::slot::Slot;
 
@@ -51,11 +52,44 @@ impl<T: Held> Instance<T> {
         unsafe { &(*object.as_ptr().cast::<Self>()).held }
     }
 
+    /// The instance's `__dict__`, empty as long as nobody has set an attribute.
+    #[inline]
+    pub fn attributes(object: &Object) -> &Slot {
+        // SAFETY: as above.
+        unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
+    }
+
+    /// Whether nobody has given the instance an attribute of its own, which might stand for a method.
+    #[inline]
+    pub fn has_no_attributes(object: &Object) -> bool {
+        // SAFETY: as above; what the slot holds is a dict.
+        unsafe {
+            let attributes = (*object.as_ptr().cast::<Self>()).attributes.as_ptr();
+            attributes.is_null() || ffi::PyDict_Size(attributes) == 0
+        }
+    }
+
     /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
     /// `__init__`.
     pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {
         // SAFETY: `make` is the class's own `tp_new`, which looks at no arguments.
         unsafe { Object::from_returned(make::<T>(class, ptr::null_mut(), ptr::null_mut())) }
+    }
+
+    /// As [`create`](Self::create), in the block of a dead instance if there is one. The class's
+    /// `tp_free` hands them to [`Freelist::keep`].
+    #[inline]
+    pub fn create_from<const N: usize>(
+        spare: &Freelist<N>,
+        class: *mut ffi::PyTypeObject,
+    ) -> Result<Object> {
+        // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed block
+        // before anybody sees it.
+        unsafe {
+            let object = spare.allocate_with_attributes::<Self>(class)?;
+            (&raw mut (*object).held).write(T::new());
+            Ok(Object::from_owned(object.cast()))
+        }
     }
 }
 
@@ -69,10 +103,16 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         doc: ptr::null(),
     };
     ClassBuilder::new::<Instance<T>>(name)
+        .named_as_in_python()
         .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
         .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
+        .attributes(vec![(
+            c"__dict__",
+            ffi::PyObject_GenericGetDict,
+            Some(ffi::PyObject_GenericSetDict),
+        )])
         .members(vec![
             offset(
                 c"__dictoffset__",

@@ -10,6 +10,8 @@
 
 mod call;
 mod class;
+mod context;
+mod context_layout;
 mod coroutine;
 mod error;
 mod freelist;
@@ -19,7 +21,9 @@ mod instance;
 mod iteration;
 #[cfg(Py_3_12)]
 mod native_function;
+mod nesting;
 mod object;
+mod prefetch;
 mod slot;
 mod stop_iteration;
 mod thread_exit;
@@ -29,22 +33,27 @@ pub use call::{
     initialise_with, same_string, type_error,
 };
 pub use class::{
-    ClassBuilder, Getter, Setter, method_fast, method_noargs, method_o, trap, trap_int,
+    ClassBuilder, Getter, Setter, add_to_module, method_fast, method_noargs, method_o, trap,
+    trap_int,
 };
 pub(crate) use class::{attribute, fast, noargs, one};
+pub use context::ContextSlot;
+pub use context_layout::find_context_layout;
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
 pub use error::{
-    Raised, Result, fetch, is_cancellation, matches, raise, raise_object, report_unraisable,
-    restore,
+    Raised, Result, context_of, fetch, is_cancellation, matches, raise, raise_object,
+    raise_while_handling, report_unraisable, restore,
 };
-pub use freelist::Freelist;
+pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, awaited};
 #[cfg(Py_3_12)]
 pub use native_function::enter_natively;
+pub use nesting::drop_contents;
 pub use object::Object;
+pub use prefetch::prefetch;
 pub use slot::Slot;
 pub use stop_iteration::make_class as make_stop_iteration_class;
 pub use thread_exit::restore_thread;

@@ -67,6 +67,12 @@ impl Object {
         }
     }
 
+    /// A new `float`.
+    pub fn float(value: f64) -> Result<Self> {
+        // SAFETY: returns a new reference or NULL with an exception set.
+        unsafe { Self::from_returned(ffi::PyFloat_FromDouble(value)) }
+    }
+
     /// The object, borrowed.
     pub const fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.as_ptr()

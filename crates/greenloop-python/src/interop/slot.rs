@@ -17,6 +17,12 @@ use super::object::Object;
 #[repr(transparent)]
 pub struct Slot(Cell<*mut ffi::PyObject>);
 
+impl Default for Slot {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl Slot {
     /// An empty slot.
     pub const fn empty() -> Self {
@@ -64,6 +70,11 @@ impl Slot {
             // SAFETY: the reference the slot owned is now ours.
             drop(unsafe { Object::from_owned(old) });
         }
+    }
+
+    /// Holds `value` from now on and forgets the old value, whose reference was given to somebody else.
+    pub fn replace_moved(&self, value: Object) {
+        self.0.set(value.into_ptr());
     }
 
     /// Holds `value` or nothing from now on.

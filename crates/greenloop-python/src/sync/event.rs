@@ -1,60 +1,88 @@
 //! `Event`.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
-use greenloop_core::sync;
+use greenloop_core::{WaitList as _, sync};
 use pyo3::ffi;
 
-use super::waiters::{as_deque, bound_loop, repr, set_bound_loop};
-use crate::awaitable::{Awaitable, Line, LoopBound, Operation, Progress, ready};
-use crate::interop::{Held, Instance, Object, Result, attribute, class_of, noargs, restore, trap};
-use greenloop_core::WaitList as _;
+use super::copying::{Copied, getstate, setstate};
+use super::primitive::{
+    Lined, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
+    set_bound_loop, set_line,
+};
+use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
+use crate::interop::{
+    Instance, Object, Result, attribute, class_of, globals, noargs, one, restore, trap,
+};
 
-struct Event {
-    bound: LoopBound,
-    event: sync::Event<Line>,
-}
+type Event = sync::Event<Line>;
 
-impl Held for Event {
+impl State for Event {
+    const NAME: &'static CStr = c"Event";
+
     fn new() -> Self {
-        Self {
-            bound: LoopBound::new(),
-            event: sync::Event::new(Line::new()),
-        }
+        Self::new(Line::new())
     }
 
     unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         // SAFETY: passed on from the caller.
-        unsafe {
-            match self.bound.slot().visit(visit, arg) {
-                0 => self.event.waiters.visit(visit, arg),
-                stop => stop,
-            }
-        }
+        unsafe { self.waiters.visit(visit, arg) }
     }
 
     fn clear(&self) {
-        self.bound.slot().clear();
-        self.event.waiters.clear();
+        self.waiters.clear();
+    }
+}
+
+impl Copied for Event {
+    const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_value"];
+}
+
+impl Lined for Event {
+    const LINE_ON_DEMAND: bool = false;
+
+    #[inline]
+    fn line(&self) -> &Line {
+        &self.waiters
     }
 }
 
 fn of(this: &Object) -> &Event {
-    Instance::<Event>::of(this)
+    &Primitive::<Event>::of(this).state
+}
+
+/// The event behind an instance of the class, for a queue's `join`.
+#[inline]
+pub fn event_of(object: &Object) -> &Primitive<Event> {
+    Primitive::of(object)
+}
+
+/// A new event, which is set already.
+pub fn create_set_event() -> Result<Object> {
+    let class = globals().classes.event.as_ptr();
+    let object = Instance::<Primitive<Event>>::create(class)?;
+    of(&object).set()?;
+    Ok(object)
 }
 
 fn is_set(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(of(this).event.is_set()))
+    Ok(Object::boolean(of(this).is_set()))
 }
 
 fn set(this: &Object) -> Result<Object> {
-    of(this).event.set()?;
+    of(this).set()?;
     Ok(Object::none())
 }
 
 fn clear(this: &Object) -> Result<Object> {
-    of(this).event.clear();
+    of(this).clear();
     Ok(Object::none())
+}
+
+fn set_value(this: &Object, value: Option<&Object>) -> Result<()> {
+    let set = value.ok_or_else(crate::future::cannot_delete)?.is_true()?;
+    of(this).set_value(set);
+    Ok(())
 }
 
 fn wait(this: &Object) -> Result<Object> {
@@ -65,12 +93,12 @@ static WAIT: Operation = Operation {
     name: c"Event.wait",
     start: |this| {
         let owner = Awaitable::of(this).owner().get_or_none();
-        let event = of(&owner);
-        if event.event.is_set() {
+        let event = Primitive::<Event>::of(&owner);
+        if event.state.is_set() {
             return ready(Object::boolean(true));
         }
-        Awaitable::prepare(this, &event.bound, &owner)?;
-        event.event.waiters.push(this);
+        event.prepare(this, &owner)?;
+        event.state.waiters.push(this);
         Ok(Progress::Blocked)
     },
     resume: |this| {
@@ -84,50 +112,64 @@ static WAIT: Operation = Operation {
 };
 
 fn leave(this: &Object) {
-    of(&Awaitable::of(this).owner().get_or_none())
-        .event
-        .leave(this);
+    of(&Awaitable::of(this).owner().get_or_none()).leave(this);
 }
 
 unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
         // SAFETY: the slot is called on a valid event.
         let this = unsafe { Object::from_borrowed(this) };
-        let event = &of(&this).event;
-        let state = if event.is_set() { "set" } else { "unset" };
-        repr(&this, state, event.waiters.len())
+        repr::<Event>(&this, if of(&this).is_set() { "set" } else { "unset" })
     })
-}
-
-fn loop_attribute(this: &Object) -> Result<Object> {
-    Ok(bound_loop(&of(this).bound))
-}
-
-fn set_loop_attribute(this: &Object, value: Option<&Object>) -> Result<()> {
-    set_bound_loop(&of(this).bound, value);
-    Ok(())
-}
-
-fn waiters(this: &Object) -> Result<Object> {
-    as_deque(&of(this).event.waiters)
 }
 
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
-    class_of::<Event>(c"greenloop.Event")
+    class_of::<Primitive<Event>>(c"greenloop.Event")
         .subclassable()
         .doc(c"Event()\n--\n\nA flag that tasks wait for; see asyncio.Event.")
+        .slot(
+            ffi::Py_tp_init,
+            initialise_without_arguments::<Event> as *mut c_void,
+        )
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![
-            noargs!(c"is_set", is_set, c"Return whether the flag is set."),
-            noargs!(c"set", set, c"Set the flag and wake all who wait for it."),
-            noargs!(c"clear", clear, c"Clear the flag."),
-            noargs!(c"wait", wait, c"Wait until the flag is set; return True."),
+            noargs!(
+                c"is_set",
+                is_set,
+                c"is_set($self)\n--\n\nReturn whether the flag is set."
+            ),
+            noargs!(
+                c"set",
+                set,
+                c"set($self)\n--\n\nSet the flag and wake all who wait for it."
+            ),
+            noargs!(c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
+            noargs!(
+                c"wait",
+                wait,
+                c"wait($self)\n--\n\nWait until the flag is set; return True."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Event>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Event>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
+            ),
+            noargs!(
+                c"_get_loop",
+                get_loop::<Event>,
+                c"_get_loop($self)\n--\n\nReturn the running loop, bound to."
+            ),
         ])
         .attributes(vec![
-            attribute!(c"_loop", loop_attribute, set_loop_attribute),
-            attribute!(c"_waiters", waiters),
-            attribute!(c"_value", is_set),
+            attribute!(c"_loop", bound_loop::<Event>, set_bound_loop::<Event>),
+            attribute!(c"_waiters", line::<Event>, set_line::<Event>),
+            attribute!(c"_value", is_set, set_value),
         ])
         .build(None)
 }

@@ -1,194 +1,193 @@
 //! `Lock`.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::{WaitList as _, sync};
 use pyo3::ffi;
 
-use super::waiters::{as_deque, bound_loop, repr, set_bound_loop};
-use crate::awaitable::{Awaitable, Line, LoopBound, Operation, Progress, completed, ready};
+use super::acquire::{Acquire, acquire, enter, exit};
+use super::copying::{Copied, getstate, setstate};
+use super::primitive::{
+    Lined, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
+    set_bound_loop, set_line,
+};
+use crate::awaitable::Line;
 use crate::interop::{
-    Arguments, Held, Instance, Object, Result, attribute, class_of, fast, noargs, raise, restore,
-    trap,
+    Instance, Object, Raised, Result, attribute, class_of, fast, globals, noargs, one, raise, trap,
 };
 
-pub struct Lock {
-    bound: LoopBound,
-    lock: sync::Lock<Line>,
-}
+/// A lock's state.
+pub type Lock = sync::Lock<Line>;
 
-impl Held for Lock {
+impl State for Lock {
+    const NAME: &'static CStr = c"Lock";
+
     fn new() -> Self {
-        Self {
-            bound: LoopBound::new(),
-            lock: sync::Lock::new(Line::new()),
-        }
+        Self::new(Line::new())
     }
 
     unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         // SAFETY: passed on from the caller.
-        unsafe {
-            match self.bound.slot().visit(visit, arg) {
-                0 => self.lock.waiters.visit(visit, arg),
-                stop => stop,
-            }
-        }
+        unsafe { self.waiters.visit(visit, arg) }
     }
 
     fn clear(&self) {
-        self.bound.slot().clear();
-        self.lock.waiters.clear();
+        self.waiters.clear();
     }
 }
 
-fn of(this: &Object) -> &Lock {
-    Instance::<Lock>::of(this)
+impl Copied for Lock {
+    const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_locked"];
 }
 
-fn acquire(this: &Object) -> Result<Object> {
-    Awaitable::create(&ACQUIRE, this, None)
+impl Lined for Lock {
+    const LINE_ON_DEMAND: bool = true;
+
+    #[inline]
+    fn line(&self) -> &Line {
+        &self.waiters
+    }
 }
 
-static ACQUIRE: Operation = Operation {
-    name: c"Lock.acquire",
-    start: |this| match start(this)? {
-        None => ready(Object::boolean(true)),
-        Some(blocked) => Ok(blocked),
-    },
-    resume: |this| {
-        take_over(this);
-        ready(Object::boolean(true))
-    },
-    interrupt,
-};
+impl Acquire for Lock {
+    const ACQUIRE_NAME: &'static CStr = c"Lock.acquire";
 
-/// Takes the lock, or joins the line.
+    #[inline]
+    fn is_plain(this: &Object) -> bool {
+        this.is_exactly(globals().classes.lock.as_ptr())
+            && Instance::<Primitive<Self>>::has_no_attributes(this)
+    }
+
+    #[inline]
+    fn try_acquire(&self, _this: &Object) -> Result<bool> {
+        self.try_acquire()
+    }
+
+    #[inline]
+    fn take_over(&self, waiter: &Object) -> Result<()> {
+        self.take_over(waiter);
+        Ok(())
+    }
+
+    fn give_up(&self, waiter: &Object) -> Result<()> {
+        self.give_up(waiter)
+    }
+
+    fn abandon(&self, waiter: &Object) -> Result<()> {
+        self.waiters.remove(waiter);
+        Ok(())
+    }
+
+    #[inline]
+    fn release(this: &Object) -> Result<Object> {
+        release(this)
+    }
+}
+
+/// The state of a lock.
 #[inline]
-fn start(this: &Object) -> Result<Option<Progress>> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let lock = of(&owner);
-    if lock.lock.try_acquire()? {
-        return Ok(None);
-    }
-    Awaitable::prepare(this, &lock.bound, &owner)?;
-    lock.lock.waiters.push(this);
-    Ok(Some(Progress::Blocked))
+pub fn of(this: &Object) -> &Lock {
+    &Primitive::<Lock>::of(this).state
 }
 
+/// The method `release`.
 #[inline]
-fn take_over(this: &Object) {
-    of(&Awaitable::of(this).owner().get_or_none())
-        .lock
-        .take_over(this);
-}
-
-/// asyncio hands the wake-up on for a cancellation only: any other exception comes from a coroutine
-/// driven by hand.
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let lock = &of(&owner).lock;
-    if crate::interop::is_cancellation(&exception) {
-        lock.give_up(this)?;
-    } else {
-        lock.waiters.remove(this);
-    }
-    Err(restore(exception))
-}
-
-fn release(this: &Object) -> Result<Object> {
-    match of(this).lock.release()? {
+pub fn release(this: &Object) -> Result<Object> {
+    match of(this).release()? {
         Ok(()) => Ok(Object::none()),
-        // SAFETY: RuntimeError is always valid.
-        Err(sync::NotAcquired) => Err(raise(
-            unsafe { ffi::PyExc_RuntimeError },
-            c"Lock is not acquired.",
-        )),
+        Err(sync::NotAcquired) => Err(not_acquired()),
     }
 }
 
-/// `async with lock`. A subclass may have overridden `acquire`.
-fn enter(this: &Object) -> Result<Object> {
-    Awaitable::create(&ENTER, this, None)
-}
-
-static ENTER: Operation = Operation {
-    name: c"_ContextManagerMixin.__aenter__",
-    start: |this| match start(this)? {
-        None => ready(Object::none()),
-        Some(blocked) => Ok(blocked),
-    },
-    resume: |this| {
-        take_over(this);
-        ready(Object::none())
-    },
-    interrupt,
-};
-
-fn exit(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
-    release(this)?;
-    completed()
+/// What releasing a lock raises that nobody holds.
+#[cold]
+pub fn not_acquired() -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    let class = unsafe { ffi::PyExc_RuntimeError };
+    raise(class, c"Lock is not acquired.")
 }
 
 fn locked(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(of(this).lock.is_locked()))
+    Ok(Object::boolean(of(this).is_locked()))
+}
+
+fn set_locked(this: &Object, value: Option<&Object>) -> Result<()> {
+    let locked = value.ok_or_else(crate::future::cannot_delete)?.is_true()?;
+    of(this).set_locked(locked);
+    Ok(())
 }
 
 unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
         // SAFETY: the slot is called on a valid lock.
         let this = unsafe { Object::from_borrowed(this) };
-        let lock = &of(&this).lock;
-        let state = if lock.is_locked() {
-            "locked"
-        } else {
-            "unlocked"
-        };
-        repr(&this, state, lock.waiters.len())
+        repr::<Lock>(
+            &this,
+            if of(&this).is_locked() {
+                "locked"
+            } else {
+                "unlocked"
+            },
+        )
     })
-}
-
-fn loop_attribute(this: &Object) -> Result<Object> {
-    Ok(bound_loop(&of(this).bound))
-}
-
-fn set_loop_attribute(this: &Object, value: Option<&Object>) -> Result<()> {
-    set_bound_loop(&of(this).bound, value);
-    Ok(())
-}
-
-fn waiters(this: &Object) -> Result<Object> {
-    as_deque(&of(this).lock.waiters)
 }
 
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
-    class_of::<Lock>(c"greenloop.Lock")
+    class_of::<Primitive<Lock>>(c"greenloop.Lock")
         .subclassable()
         .doc(c"Lock()\n--\n\nA lock for tasks, handed on in the order of asking; see asyncio.Lock.")
+        .slot(
+            ffi::Py_tp_init,
+            initialise_without_arguments::<Lock> as *mut c_void,
+        )
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![
             noargs!(
                 c"acquire",
-                acquire,
-                c"Wait for the lock and take it; return True."
+                acquire::<Lock>,
+                c"acquire($self)\n--\n\nWait for the lock and take it; return True."
             ),
             noargs!(
                 c"release",
                 release,
-                c"Let go of the lock and wake the first who waits."
+                c"release($self)\n--\n\nLet go of the lock and wake the first who waits."
             ),
             noargs!(
                 c"locked",
                 locked,
-                c"Return whether somebody holds the lock."
+                c"locked($self)\n--\n\nReturn whether somebody holds the lock."
             ),
-            noargs!(c"__aenter__", enter, c"Acquire the lock."),
-            fast!(c"__aexit__", exit, c"Release the lock."),
+            noargs!(
+                c"__aenter__",
+                enter::<Lock>,
+                c"__aenter__($self)\n--\n\nAcquire the lock."
+            ),
+            fast!(
+                c"__aexit__",
+                exit::<Lock>,
+                c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the lock."
+            ),
+            noargs!(
+                c"__getstate__",
+                getstate::<Lock>,
+                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
+            ),
+            one!(
+                c"__setstate__",
+                setstate::<Lock>,
+                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
+            ),
+            noargs!(
+                c"_get_loop",
+                get_loop::<Lock>,
+                c"_get_loop($self)\n--\n\nReturn the running loop, bound to."
+            ),
         ])
         .attributes(vec![
-            attribute!(c"_loop", loop_attribute, set_loop_attribute),
-            attribute!(c"_waiters", waiters),
-            attribute!(c"_locked", locked),
+            attribute!(c"_loop", bound_loop::<Lock>, set_bound_loop::<Lock>),
+            attribute!(c"_waiters", line::<Lock>, set_line::<Lock>),
+            attribute!(c"_locked", locked, set_locked),
         ])
         .build(None)
 }

@@ -5,12 +5,25 @@
 //! [`Operation`](crate::awaitable::Operation): three functions, for the first step, for going on after
 //! being woken, and for an exception that arrives meanwhile.
 //!
-//! An instance of a subclass may have overridden any method, so where asyncio's code calls a method of
-//! its own, it is called by name there.
+//! An instance of a subclass may have overridden any method, and any instance may have been given one
+//! as an attribute. So where asyncio's code calls a public method of its own, it is called by name there;
+//! only a *plain* instance, of the very class and without attributes of its own, goes the short way.
 
+mod acquire;
+mod barrier;
+mod condition;
+mod copying;
 mod event;
 mod lock;
+mod primitive;
+mod semaphore;
 mod waiters;
 
-pub use event::make_class as make_event_class;
+pub use barrier::make_class as make_barrier_class;
+pub use condition::make_class as make_condition_class;
+pub use event::{create_set_event, event_of, make_class as make_event_class};
 pub use lock::make_class as make_lock_class;
+pub use semaphore::{
+    make_bounded_class as make_bounded_semaphore_class, make_class as make_semaphore_class,
+};
+pub use waiters::{Waiters, make_class as make_waiters_class, replace as replace_waiters};

@@ -1,53 +1,222 @@
-//! What the primitives' classes share: the loop they are bound to, and how their waiters are shown.
+//! `Waiters`: a line as `_waiters` shows it, with what of a deque's methods those use who look at it.
+//!
+//! It is a view: the line itself stands in the primitive, made of the awaitables that wait there. A
+//! future that somebody puts into it by hand stands there behind an awaitable made for it, a *guest*.
 
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use greenloop_core::WaitList as _;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
-use crate::awaitable::{Awaitable, Line, LoopBound};
-use crate::interop::{Object, Result};
+use crate::awaitable::{Awaitable, Line};
+use crate::interop::{
+    Held, Instance, Object, Raised, Result, Slot, class_of, globals, noargs, one, raise, trap,
+};
 
-/// A deque of those who wait, as `_waiters` shows them: futures, or awaitables that answer as such. It
-/// is a copy.
-pub fn as_deque(line: &Line) -> Result<Object> {
+/// Finds the line in the primitive that has it.
+type LineOf = fn(&Object) -> &Line;
+
+/// The view.
+pub struct Waiters {
+    owner: Slot,
+    line_of: Cell<Option<LineOf>>,
+}
+
+impl Waiters {
+    /// A view of the line that `line_of` finds in `owner`.
+    pub fn create(owner: &Object, line_of: LineOf) -> Result<Object> {
+        let object = Instance::<Self>::create(globals().classes.waiters.as_ptr())?;
+        let waiters = Instance::<Self>::of(&object);
+        waiters.owner.set(owner.clone());
+        waiters.line_of.set(Some(line_of));
+        Ok(object)
+    }
+
+    /// Whether `object` is a view.
+    pub fn is_view(object: &Object) -> bool {
+        object.is_exactly(globals().classes.waiters.as_ptr())
+    }
+
+    /// Takes waiters out from the front until one was woken.
+    pub fn wake_next(this: &Object) -> Result<()> {
+        Self::with(this, Line::pop_and_wake).map(drop)
+    }
+
+    /// Does something with the line.
+    fn with<R>(this: &Object, body: impl FnOnce(&Line) -> R) -> R {
+        let waiters = Instance::<Self>::of(this);
+        match (waiters.owner.get(), waiters.line_of.get()) {
+            (Some(owner), Some(line_of)) => body(line_of(&owner)),
+            // Cleared by the garbage collector.
+            _ => body(&Line::new()),
+        }
+    }
+}
+
+impl Held for Waiters {
+    fn new() -> Self {
+        Self {
+            owner: Slot::empty(),
+            line_of: Cell::new(None),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: passed on from the caller.
+        unsafe { self.owner.visit(visit, arg) }
+    }
+
+    fn clear(&self) {
+        self.owner.clear();
+    }
+}
+
+/// Puts those of `iterable` into the line, in place of those who stand there. Who stood there before
+/// and is given keeps waiting; who is not given is woken by nobody any more.
+pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let waiters = line.to_vec();
+    let given: Vec<Object> = match iterable {
+        None => Vec::new(),
+        Some(iterable) => iterable
+            .bound(py)
+            .try_iter()?
+            .map(|item| item.map(Object::from))
+            .collect::<PyResult<_>>()?,
+    };
+    let before: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
+    for future in given {
+        // One that is given twice stands there itself only once.
+        let stood_here = before.iter().find(|waiter| {
+            Awaitable::shown(waiter).is(future.as_ptr()) && !Awaitable::is_in_line(waiter)
+        });
+        match stood_here {
+            Some(waiter) => line.push(waiter),
+            None => line.push_guest(Awaitable::guest(&future)?),
+        }
+    }
+    Ok(())
+}
+
+/// Everybody in the line: futures, or awaitables that answer as such.
+fn to_list(this: &Object) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let waiters = Waiters::with(this, Line::to_vec);
     let waiters = waiters
         .iter()
         .map(|waiter| Awaitable::shown(waiter).bound(py));
-    let waiters = pyo3::types::PyList::new(py, waiters.collect::<Vec<_>>())?;
-    let deque = py.import("collections")?.getattr("deque")?;
-    Ok(deque.call1((waiters,))?.into())
+    Ok(PyList::new(py, waiters.collect::<Vec<_>>())?
+        .into_any()
+        .into())
 }
 
-/// `object.__repr__()` with the state and the number of waiters in brackets.
-pub fn repr(this: &Object, state: &str, waiters: usize) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    // SAFETY: `this` is valid; `object`'s own repr is always there.
-    let plain = unsafe {
-        let repr = ffi::PyBaseObject_Type.tp_repr;
-        repr.map(|repr| Object::from_returned(repr(this.as_ptr())))
-    };
-    let plain = plain.transpose()?.unwrap_or_else(Object::none);
-    let plain = plain.bound(py).to_string();
-    let plain = plain.trim_start_matches('<').trim_end_matches('>');
-    let waiters = if waiters > 0 {
-        format!(", waiters:{waiters}")
+fn append(this: &Object, future: &Object) -> Result<Object> {
+    let guest = Awaitable::guest(future)?;
+    Waiters::with(this, |line| line.push_guest(guest));
+    Ok(Object::none())
+}
+
+fn remove(this: &Object, future: &Object) -> Result<Object> {
+    let found = Waiters::with(this, |line| {
+        let waiters = line.to_vec();
+        let mut waiters = waiters.iter();
+        let waiter = waiters.find(|waiter| Awaitable::shown(waiter).is(future.as_ptr()));
+        waiter.is_some_and(|waiter| line.remove(waiter))
+    });
+    if found {
+        Ok(Object::none())
     } else {
-        String::new()
-    };
-    let text = format!("<{plain} [{state}{waiters}]>");
-    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        // SAFETY: ValueError is always valid.
+        let class = unsafe { ffi::PyExc_ValueError };
+        Err(raise(class, c"the future does not wait here"))
+    }
 }
 
-/// The loop a primitive is bound to, or None: its attribute `_loop`.
-pub fn bound_loop(bound: &LoopBound) -> Object {
-    bound.slot().get_or_none()
+fn popleft(this: &Object) -> Result<Object> {
+    match Waiters::with(this, Line::pop) {
+        Some(waiter) => Ok(Awaitable::shown(&waiter)),
+        None => Err(index_error(c"pop from an empty line")),
+    }
 }
 
-/// Sets `_loop`.
-pub fn set_bound_loop(bound: &LoopBound, value: Option<&Object>) {
-    let value = value.filter(|value| !value.is_none());
-    bound.slot().set_optional(value.cloned());
+fn clear(this: &Object) -> Result<Object> {
+    Waiters::with(this, |line| while line.pop().is_some() {});
+    Ok(Object::none())
+}
+
+fn index_error(text: &std::ffi::CStr) -> Raised {
+    // SAFETY: IndexError is always valid.
+    raise(unsafe { ffi::PyExc_IndexError }, text)
+}
+
+unsafe extern "C" fn length(this: *mut ffi::PyObject) -> ffi::Py_ssize_t {
+    // SAFETY: the slot is called on a view.
+    let this = unsafe { &*(&raw const this).cast::<Object>() };
+    Waiters::with(this, Line::len) as ffi::Py_ssize_t
+}
+
+unsafe extern "C" fn item(this: *mut ffi::PyObject, index: ffi::Py_ssize_t) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a view.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        let waiters = Waiters::with(this, Line::to_vec);
+        let waiter = usize::try_from(index).ok().and_then(|i| waiters.get(i));
+        let waiter = waiter.ok_or_else(|| index_error(c"index out of range"))?;
+        Ok(Awaitable::shown(waiter))
+    })
+}
+
+unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a view.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        // SAFETY: a list can be iterated over.
+        unsafe { Object::from_returned(ffi::PyObject_GetIter(to_list(this)?.as_ptr())) }
+    })
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a view, with the GIL held.
+        let (this, py) = unsafe {
+            let this = &*(&raw const this).cast::<Object>();
+            (this, Python::assume_attached())
+        };
+        let text = format!("Waiters({})", to_list(this)?.bound(py).repr()?);
+        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    })
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    class_of::<Waiters>(c"greenloop.Waiters")
+        .not_callable()
+        .doc(c"Those who wait for a primitive, in the order they came.")
+        .slot(ffi::Py_sq_length, length as *mut c_void)
+        .slot(ffi::Py_sq_item, item as *mut c_void)
+        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .methods(vec![
+            one!(
+                c"append",
+                append,
+                c"append($self, future, /)\n--\n\nPut a future at the end."
+            ),
+            one!(
+                c"remove",
+                remove,
+                c"remove($self, future, /)\n--\n\nTake a future out."
+            ),
+            noargs!(
+                c"popleft",
+                popleft,
+                c"popleft($self)\n--\n\nTake the first one out."
+            ),
+            noargs!(c"clear", clear, c"clear($self)\n--\n\nSend everybody away."),
+        ])
+        .build(None)
 }

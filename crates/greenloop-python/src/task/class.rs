@@ -4,10 +4,10 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
-use super::{Start, Task, as_string, registry};
+use super::{Start, Task, as_string, context_of};
 use crate::future::{
-    cannot_delete, clear_base, deallocate_base, ensure_base_fits, future_attributes,
-    future_methods, iterate, parse_message, traverse_base,
+    cannot_delete, derived, ensure_base_fits, future_attributes, future_methods, iterate,
+    parse_message,
 };
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, attribute, call_function, fast, globals,
@@ -60,13 +60,7 @@ fn cancelling(this: &Object) -> Result<Object> {
 }
 
 fn uncancel(this: &Object) -> Result<Object> {
-    let task = Task::of(this);
-    let requests = task.cancel_requests.get().saturating_sub(1);
-    if cfg!(Py_3_13) && requests == 0 && task.cancel_requests.get() > 0 {
-        task.must_cancel.set(false);
-    }
-    task.cancel_requests.set(requests);
-    number(requests)
+    number(Task::of(this).uncancel())
 }
 
 fn number(number: u32) -> Result<Object> {
@@ -106,7 +100,7 @@ fn get_coro(this: &Object) -> Result<Object> {
 }
 
 fn get_context(this: &Object) -> Result<Object> {
-    Ok(Task::of(this).context.get_or_none())
+    context_of(this)
 }
 
 fn get_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -168,55 +162,6 @@ unsafe extern "C" fn initialise_slot(
 ) -> c_int {
     // SAFETY: the interpreter passes a task, a tuple and a dict or null.
     unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a task that is about to die.
-    let this = unsafe { Object::from_borrowed(this) };
-    Task::finalise(&this);
-}
-
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead task. The finaliser may bring it back to life. The
-    // base's deallocation clears the base, frees the block and lets go of a heap class.
-    unsafe {
-        let task = &*this.cast::<Task>();
-        // The base asks for the finaliser again; that is enough where there is nothing to report.
-        if task.has_something_to_report() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
-            return;
-        }
-        ffi::PyObject_GC_UnTrack(this.cast());
-        registry::forget(task);
-        task.clear();
-        deallocate_base(this, globals().asyncio.task.as_ptr().cast());
-    }
-}
-
-unsafe extern "C" fn free(block: *mut c_void) {
-    // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
-    unsafe { super::SPARE.keep(block.cast(), globals().classes.task.as_ptr()) };
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector on a task, with its own visitor.
-    unsafe {
-        match (*this.cast::<Task>()).visit(visit, arg) {
-            0 => traverse_base(this, globals().asyncio.task.as_ptr().cast(), visit, arg),
-            stop => stop,
-        }
-    }
-}
-
-unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by the garbage collector on a task.
-    unsafe {
-        (*this.cast::<Task>()).clear();
-        clear_base(this, globals().asyncio.task.as_ptr().cast())
-    }
 }
 
 /// Makes the class `Task`.
@@ -289,7 +234,7 @@ pub fn make_class() -> Result<Object> {
         attribute!(c"_coro", get_coro),
         attribute!(c"_fut_waiter", attribute_waiter),
     ]);
-    ClassBuilder::new::<Task>(c"greenloop.Task")
+    derived::<Task>(ClassBuilder::new::<Task>(c"greenloop.Task"))
         .subclassable()
         .doc(if cfg!(Py_3_12) {
             c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine that an event loop drives; see asyncio.Task."
@@ -297,11 +242,6 @@ pub fn make_class() -> Result<Object> {
             c"Task(coro, *, loop=None, name=None, context=None)\n--\n\nA coroutine that an event loop drives; see asyncio.Task."
         })
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_free, free as *mut c_void)
-        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear as *mut c_void)
         .slot(ffi::Py_tp_repr, repr as *mut c_void)
         .slot(ffi::Py_tp_iter, iterate as *mut c_void)
         .slot(ffi::Py_am_await, iterate as *mut c_void)

@@ -29,13 +29,48 @@ pub fn stepping() -> Option<Object> {
     (!task.is_null()).then(|| unsafe { Object::from_borrowed(task) })
 }
 
+/// `asyncio.current_task(event_loop)`.
+///
+/// A task of asyncio's own that began eagerly inside of a step of ours is the current one: so the step
+/// alone does not say.
+#[inline]
+pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
+    #[cfg(not(Py_3_14))]
+    if let Some(task) = stepping() {
+        let own = Future::of(&task).event_loop().as_ptr();
+        if event_loop.is_none_or(|event_loop| event_loop.is(own)) && is_recorded(own, &task)? {
+            return Ok(Some(task));
+        }
+    }
+    let arguments = event_loop.map(Object::as_ptr);
+    let task = call_function(&globals().asyncio.current_task, arguments.as_slice())?;
+    Ok(Some(task).filter(|task| !task.is_none()))
+}
+
+/// Whether asyncio's own record names `task`.
+#[cfg(not(Py_3_14))]
+#[inline]
+fn is_recorded(event_loop: *mut ffi::PyObject, task: &Object) -> Result<bool> {
+    let tasks = globals().asyncio.current_tasks.as_ptr();
+    // SAFETY: the dictionary and the loop, which the task holds, are valid; the result is borrowed.
+    let recorded = unsafe { ffi::PyDict_GetItemWithError(tasks, event_loop) };
+    // SAFETY: may be asked at any time while the GIL is held.
+    if recorded.is_null() && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+        return Err(Raised);
+    }
+    Ok(task.is(recorded))
+}
+
 /// Runs `body` as a part of `task`'s step.
 #[inline]
 pub fn within<R>(task: &Object, body: impl FnOnce() -> R) -> R {
-    let before = STEPPING.replace(task.as_ptr());
-    let result = body();
-    STEPPING.set(before);
-    result
+    // Looked up once: in a library that is loaded at run time that is a call.
+    STEPPING.with(|stepping| {
+        let before = stepping.replace(task.as_ptr());
+        let result = body();
+        stepping.set(before);
+        result
+    })
 }
 
 /// Runs `body` outside of any task's step: a loop that runs inside of another one's task.
@@ -113,6 +148,10 @@ fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
 /// runs inside of somebody else's step.
 #[cfg(Py_3_12)]
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>> {
+    #[cfg(Py_3_14)]
+    if let Some(before) = super::thread_state::swap(event_loop, task) {
+        return Ok(before);
+    }
     // SAFETY: None is always valid.
     let task = task.map_or(unsafe { ffi::Py_None() }, Object::as_ptr);
     let old = call_function(

@@ -10,6 +10,7 @@ use pyo3::types::PySet;
 
 use crate::future::{Callback, Future};
 use crate::interop::{Object, Result, globals};
+use crate::scopes::parent_of;
 
 /// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C tasks)
 /// and those of our waiting tasks; `None` if there are none.
@@ -27,7 +28,12 @@ pub fn awaited_by(this: &Object) -> Result<Object> {
         }
     }
     for callback in Future::of(this).callbacks().to_vec() {
-        if let Callback::Wake(task) = callback {
+        let waiter = match callback {
+            Callback::Wake(task) => Some(task),
+            Callback::Notify { owner, .. } => parent_of(&owner),
+            Callback::Call { .. } => None,
+        };
+        if let Some(task) = waiter {
             all.add(task.bound(py))?;
         }
     }

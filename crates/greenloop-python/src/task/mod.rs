@@ -18,8 +18,12 @@ mod base_fields;
 mod class;
 mod current;
 mod graph;
+mod refusal;
 mod registry;
+mod requests;
 mod step;
+#[cfg(Py_3_14)]
+mod thread_state;
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -29,19 +33,23 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::event_loop::EventLoop;
-use crate::future::{Future, PENDING, report};
+use crate::future::{Derived, Future, PENDING, report};
 use crate::interop::{
-    Arguments, Freelist, Object, Result, Slot, call_method, globals, is_coroutine, type_error,
+    Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, globals, is_coroutine,
+    type_error,
 };
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
 pub use class::make_class;
-pub use current::{away, clear_published, stepping};
+pub use current::{away, clear_published, current_task, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
-pub use step::{cancel_waiter, run_step, schedule, step_handle, wakeup_function};
+pub use requests::{cancel, cancelling, is_done, uncancel};
+pub use step::{cancel_waiter, run_step, step_handle, wake, wakeup_function};
+#[cfg(Py_3_14)]
+pub use thread_state::find_places as find_thread_state_places;
 
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -62,7 +70,7 @@ fn next_number() -> u64 {
 pub struct Task {
     future: Future,
     coroutine: Slot,
-    context: Slot,
+    context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
     name: Slot,
     /// The future the task waits for.
@@ -72,6 +80,8 @@ pub struct Task {
     place: Cell<usize>,
     /// `cancelling()`: calls of `cancel` less calls of `uncancel`.
     cancel_requests: Cell<u32>,
+    /// Where the task stands in the roster of its task group, counted from 1, or 0 for nowhere.
+    group_place: Cell<u32>,
     /// Set by `cancel` if there was no future to cancel; the next step throws `CancelledError`.
     must_cancel: Cell<bool>,
     /// Whether to report that the task was dropped while it waited.
@@ -106,15 +116,7 @@ impl Task {
         let names = &globals().names;
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
         let [coroutine, name, context, eager] = start.bind(c"create_task", parameters, 1, 1)?;
-        let class = globals().classes.task.as_ptr();
-        // SAFETY: `Task` is the class's struct, and the list serves it alone.
-        let task =
-            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
-        let future = &Task::of(&task).future;
-        future.attach(event_loop, native);
-        if native.debug() {
-            future.remember_source()?;
-        }
+        let task = Self::allocate(event_loop, native)?;
         let none = Object::none();
         let coroutine = coroutine.unwrap_or(&none);
         if eager.is_some() && !globals().create_task_takes_eager_start {
@@ -135,6 +137,46 @@ impl Task {
         Ok(task)
     }
 
+    /// `event_loop.create_task(coroutine)` on a loop that makes native tasks.
+    #[inline]
+    pub fn spawn(event_loop: &Object, native: &EventLoop, coroutine: &Object) -> Result<Object> {
+        let task = Self::allocate(event_loop, native)?;
+        let start = Start {
+            coroutine,
+            name: None,
+            context: None,
+            eager: native.starts_eagerly(),
+        };
+        Task::begin(&task, &start)?;
+        Ok(task)
+    }
+
+    /// A task that is bound to its loop.
+    #[inline]
+    fn allocate(event_loop: &Object, native: &EventLoop) -> Result<Object> {
+        let class = globals().classes.task.as_ptr();
+        // SAFETY: `Task` is the class's struct, and the list serves it alone.
+        let task =
+            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
+        let future = &Task::of(&task).future;
+        future.attach(event_loop, native);
+        if native.debug() {
+            future.remember_source()?;
+        }
+        Ok(task)
+    }
+
+    /// `task._log_destroy_pending = False`, for a task of any class.
+    #[inline]
+    pub fn stay_silent(task: &Object) -> Result<()> {
+        let globals = globals();
+        if task.is_exactly(globals.classes.task.as_ptr()) {
+            Task::of(task).log_destroy_pending.set(false);
+            return Ok(());
+        }
+        task.set_attribute(&globals.names.log_destroy_pending, &Object::boolean(false))
+    }
+
     /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The future
     /// half is bound to its loop already.
     fn begin(this: &Object, start: &Start<'_>) -> Result<()> {
@@ -146,12 +188,10 @@ impl Task {
             let text = start.coroutine.bound(py).repr()?;
             return Err(type_error(&format!("a coroutine was expected, got {text}")));
         }
-        let context = match start.context.filter(|context| !context.is_none()) {
-            Some(context) => checked_context(context)?,
-            // SAFETY: returns a new reference or NULL with an exception set.
-            None => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-        };
-        task.context.set(context);
+        if let Some(context) = start.context.filter(|context| !context.is_none()) {
+            check_context(context)?;
+        }
+        task.context.set(start.context)?;
         task.waiter.clear();
         task.must_cancel.set(false);
         task.cancel_requests.set(0);
@@ -200,6 +240,22 @@ impl Task {
         Ok(true)
     }
 
+    /// The task's place in the roster of its task group.
+    #[inline]
+    pub const fn group_place(&self) -> &Cell<u32> {
+        &self.group_place
+    }
+
+    /// `Task.uncancel()`: takes one request back; returns how many are left.
+    fn uncancel(&self) -> u32 {
+        let requests = self.cancel_requests.get().saturating_sub(1);
+        if cfg!(Py_3_13) && requests == 0 && self.cancel_requests.get() > 0 {
+            self.must_cancel.set(false);
+        }
+        self.cancel_requests.set(requests);
+        requests
+    }
+
     /// The name, made at the first request if the task was not given one.
     fn name(&self) -> Result<Object> {
         if self.name.is_empty() {
@@ -212,13 +268,30 @@ impl Task {
         Ok(self.name.get_or_none())
     }
 
-    /// Whether the task's death would be reported.
-    fn has_something_to_report(&self) -> bool {
-        self.is_dropped_while_pending() || self.future.log_traceback().get()
-    }
-
     fn is_dropped_while_pending(&self) -> bool {
         self.future.state() == PENDING && self.log_destroy_pending.get()
+    }
+
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.coroutine, &self.name, &self.waiter]
+    }
+}
+
+impl Derived for Task {
+    fn base() -> &'static Object {
+        &globals().asyncio.task
+    }
+
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.task.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.is_dropped_while_pending() || self.future.log_traceback().get()
     }
 
     /// Reports a task that dies while it waits, then an exception that nobody asked for.
@@ -237,7 +310,6 @@ impl Task {
         Future::finalise(this);
     }
 
-    /// Shows what the task holds to the garbage collector.
     unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
         for slot in self.slots() {
             // SAFETY: called from `tp_traverse`, whose arguments these are.
@@ -247,29 +319,32 @@ impl Task {
             }
         }
         // SAFETY: as above.
-        unsafe { self.future.visit(visit, arg) }
+        unsafe {
+            match self.context.visit(visit, arg) {
+                0 => self.future.visit(visit, arg),
+                stop => stop,
+            }
+        }
     }
 
     fn clear(&self) {
+        registry::forget(self);
         self.log_destroy_pending.set(false);
         for slot in self.slots() {
             slot.clear();
         }
+        self.context.clear();
         self.future.clear();
-    }
-
-    const fn slots(&self) -> [&Slot; 4] {
-        [&self.coroutine, &self.context, &self.name, &self.waiter]
     }
 }
 
 /// The context a task's steps run in.
-pub fn context_of(task: &Object) -> Object {
-    Task::of(task).context.get_or_none()
+pub fn context_of(task: &Object) -> Result<Object> {
+    Task::of(task).context.get()
 }
 
 /// Refuses, from 3.15 on, what is no context; older versions find out at the first step.
-fn checked_context(context: &Object) -> Result<Object> {
+fn check_context(context: &Object) -> Result<()> {
     // SAFETY: `context` is a valid object.
     if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
         // SAFETY: the GIL is held.
@@ -279,7 +354,7 @@ fn checked_context(context: &Object) -> Result<Object> {
             "expected contextvars.Context, got {text}"
         )));
     }
-    Ok(context.clone())
+    Ok(())
 }
 
 /// `str(name)`, or the name itself if it is one.

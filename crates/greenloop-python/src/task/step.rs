@@ -3,11 +3,12 @@
 use std::sync::LazyLock;
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::current::{self, entered, publish};
+use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
 use crate::awaitable::Awaitable;
+use crate::combinators::GatheringFuture;
 use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
@@ -25,21 +26,11 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
         Some(waiter) if exception.is_none() => failure_of(&waiter),
         _ => exception,
     };
-    let context = task.context.as_ptr();
-    // SAFETY: the job holds the task, which holds its context through the step; Enter and Exit pair.
-    let outcome = unsafe {
-        if ffi::PyContext_CheckExact(context) == 0 {
-            step_in_other_context(event_loop, this, exception.as_ref())
-        } else if ffi::PyContext_Enter(context) < 0 {
-            Err(Raised)
-        } else {
-            let outcome = advance(this, exception);
-            if ffi::PyContext_Exit(context) < 0 {
-                Err(Raised)
-            } else {
-                outcome
-            }
-        }
+    let outcome = if task.context.can_be_entered() {
+        let is_done = || task.future.state() != PENDING;
+        task.context.inside(|| advance(this, exception), is_done)
+    } else {
+        step_in_other_context(event_loop, this, exception.as_ref())
     };
     match outcome {
         Ok(()) => Ok(()),
@@ -60,7 +51,7 @@ fn step_in_other_context(
     exception: Option<&Object>,
 ) -> Result<()> {
     current::clear_published(event_loop)?;
-    let (context, step) = (context_of(this), step_function(this)?);
+    let (context, step) = (context_of(this)?, step_function(this)?);
     let arguments = [
         std::ptr::null_mut(),
         exception.map_or(std::ptr::null_mut(), Object::as_ptr),
@@ -109,19 +100,8 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
         let event_loop = Future::of(this).event_loop().get_or_none();
         let before = current::swap(&event_loop, Some(this))?;
         let outcome = registry::register(this).and_then(|()| {
-            let context = task.context.get_or_none();
-            // SAFETY: `context` is a valid object; Enter and Exit pair.
-            unsafe {
-                if ffi::PyContext_Enter(context.as_ptr()) < 0 {
-                    return Err(Raised);
-                }
-                let outcome = advance(this, None);
-                if ffi::PyContext_Exit(context.as_ptr()) < 0 {
-                    Err(Raised)
-                } else {
-                    outcome
-                }
-            }
+            let is_done = || task.future.state() != PENDING;
+            task.context.inside(|| advance(this, None), is_done)
         });
         let outcome = outcome.map_err(fetch);
         let swapped = current::swap(&event_loop, before.as_ref());
@@ -135,6 +115,20 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
     }
     #[cfg(not(Py_3_12))]
     schedule(this, None)
+}
+
+/// Queues a step of a task that waits no more.
+#[inline]
+pub fn wake(task: Object) -> Result<()> {
+    match Future::of(&task).fast_loop() {
+        Some(event_loop) => {
+            // SAFETY: the queue's job holds the task, which holds its loop.
+            let event_loop: &EventLoop = unsafe { &*std::ptr::from_ref(event_loop) };
+            event_loop.push(Job::Step(task));
+            Ok(())
+        }
+        None => schedule(&task, None),
+    }
 }
 
 /// Queues a step, or the throwing of an exception.
@@ -152,7 +146,7 @@ pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
         &event_loop,
         &step_function(this)?,
         exception.as_ref(),
-        &context_of(this),
+        &context_of(this)?,
     )
 }
 
@@ -198,19 +192,6 @@ fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
         }
     }
     task.future.make_cancelled_error()
-}
-
-fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
-    let none = Object::none();
-    let raise = || -> Result<Raised> {
-        let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let class = globals().asyncio.invalid_state_error.bound(py);
-        let error = class.call1((format!("__step(): already done: {task} {exception}"),))?;
-        Ok(PyErr::from_value(error).into())
-    };
-    raise().unwrap_or_else(|raised| raised)
 }
 
 /// The coroutine returned.
@@ -283,10 +264,7 @@ fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
     let task = Task::of(this);
     let future = Future::of(&awaited);
     if awaited.is(this.as_ptr()) {
-        return refuse(
-            this,
-            &format!("Task cannot await on itself: {}", repr(this)?),
-        );
+        return refuse_itself(this);
     }
     if future.event_loop().as_ptr() != task.future.event_loop().as_ptr() {
         return refuse_loop(this, &awaited);
@@ -312,10 +290,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     };
     let blocking = blocking.is_true()?;
     if awaited.is(this.as_ptr()) {
-        return refuse(
-            this,
-            &format!("Task cannot await on itself: {}", repr(this)?),
-        );
+        return refuse_itself(this);
     }
     let event_loop = match awaited.optional_attribute(&globals.names.get_loop)? {
         Some(get_loop) => crate::interop::call_function(&get_loop, &[])?,
@@ -329,7 +304,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     }
     awaited.set_attribute(&globals.names.blocking, &Object::boolean(false))?;
     let wakeup = wakeup_function(this)?;
-    let context = context_of(this);
+    let context = context_of(this)?;
     let arguments = [awaited.as_ptr(), wakeup.as_ptr(), context.as_ptr()];
     let keywords = Some(&globals.keywords.context);
     call_method_keywords(&globals.names.add_done_callback, &arguments, 1, keywords)?;
@@ -363,55 +338,15 @@ pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> 
     if waiter.is_exactly(globals.classes.future.as_ptr()) {
         return Future::cancel(waiter, Some(message));
     }
+    if waiter.is_exactly(globals.classes.task.as_ptr()) {
+        return Task::of(waiter).cancel(Some(message));
+    }
+    if waiter.is_exactly(globals.classes.gathering_future.as_ptr()) {
+        return GatheringFuture::cancel(waiter, Some(message));
+    }
     let arguments = [waiter.as_ptr(), message.as_ptr()];
     let keywords = Some(&globals.keywords.msg);
     call_method_keywords(&globals.names.cancel, &arguments, 1, keywords)?.is_true()
-}
-
-/// Has a `RuntimeError` thrown into the coroutine, in the next turn.
-fn refuse(this: &Object, text: &str) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    // Made by its class and not raised, so that it gets no context from an exception being handled.
-    let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
-    let error: Object = class.call1((text,))?.into();
-    schedule(this, Some(error))
-}
-
-fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
-    let (task, future) = (repr(this)?, repr(awaited)?);
-    refuse(
-        this,
-        &format!("Task {task} got Future {future} attached to a different loop"),
-    )
-}
-
-fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
-    let (task, future) = (repr(this)?, repr(awaited)?);
-    refuse(
-        this,
-        &format!("yield was used instead of yield from in task {task} with {future}"),
-    )
-}
-
-fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
-    // SAFETY: the GIL is held, and all objects are valid.
-    let is_generator = unsafe { ffi::PyGen_Check(awaited.as_ptr()) != 0 };
-    let object = repr(awaited)?;
-    if is_generator {
-        let task = repr(this)?;
-        let text = format!(
-            "yield was used instead of yield from for generator in task {task} with {object}"
-        );
-        return refuse(this, &text);
-    }
-    refuse(this, &format!("Task got bad yield: {object}"))
-}
-
-fn repr(object: &Object) -> Result<String> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(object.bound(py).repr()?.to_string())
 }
 
 // The two functions by which a loop that is not ours, or a future that is not, continues a task.
@@ -484,7 +419,7 @@ pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> 
         class,
         &step_function(this)?,
         arguments,
-        Some(&context_of(this)),
+        Some(&context_of(this)?),
         &event_loop,
         None,
     )

@@ -1,0 +1,84 @@
+//! Who was woken or cancelled, and runs next; and the plainest line of those who wait.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use greenloop_core::{Standing, WaitList};
+
+/// Both sides of the comparison have one.
+#[derive(Default)]
+pub struct Scheduler {
+    pub standings: RefCell<Vec<Standing>>,
+    pub ready: RefCell<VecDeque<usize>>,
+}
+
+impl Scheduler {
+    pub fn end(&self, waiter: usize, standing: Standing) {
+        self.standings.borrow_mut()[waiter] = standing;
+        self.ready.borrow_mut().push_back(waiter);
+    }
+
+    pub fn standing(&self, waiter: usize) -> Standing {
+        self.standings.borrow()[waiter]
+    }
+}
+
+/// The plainest line.
+pub struct Line {
+    scheduler: Rc<Scheduler>,
+    pub waiters: RefCell<Vec<usize>>,
+}
+
+impl Line {
+    pub fn new(scheduler: &Rc<Scheduler>) -> Self {
+        Self {
+            scheduler: Rc::clone(scheduler),
+            waiters: RefCell::default(),
+        }
+    }
+
+    fn position(&self, waiter: usize) -> Option<usize> {
+        self.waiters
+            .borrow()
+            .iter()
+            .position(|other| *other == waiter)
+    }
+}
+
+impl WaitList for Line {
+    type Waiter = usize;
+    type Error = Infallible;
+
+    fn push(&self, waiter: &usize) {
+        self.waiters.borrow_mut().push(*waiter);
+    }
+
+    fn remove(&self, waiter: &usize) -> bool {
+        let position = self.position(*waiter);
+        if let Some(position) = position {
+            self.waiters.borrow_mut().remove(position);
+        }
+        position.is_some()
+    }
+
+    fn first(&self) -> Option<usize> {
+        self.waiters.borrow().first().copied()
+    }
+
+    fn after(&self, waiter: &usize) -> Option<usize> {
+        let position = self.position(*waiter)?;
+        self.waiters.borrow().get(position + 1).copied()
+    }
+
+    fn standing(&self, waiter: &usize) -> Result<Standing, Infallible> {
+        Ok(self.scheduler.standing(*waiter))
+    }
+
+    fn wake(&self, waiter: &usize) -> Result<(), Infallible> {
+        assert_eq!(self.scheduler.standing(*waiter), Standing::Waiting);
+        self.scheduler.end(*waiter, Standing::Woken);
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! A wait that ends by itself after a time: the timer of `wait(timeout=…)`.
+
+use greenloop_core::{Host as _, Instant};
+
+use super::sleep::{ASLEEP, OVER, exact_seconds};
+use super::{Awaitable, Stands};
+use crate::event_loop::{EventLoop, Job};
+use crate::future::Future;
+use crate::interop::{Object, Result, call_function, call_method, globals};
+use crate::task;
+
+impl Awaitable {
+    /// Gets ready to wait without a line, for at most `delay` seconds if there is a delay.
+    ///
+    /// Inside of a native task the awaitable itself stands among the timers, as a sleeper does. Anywhere
+    /// else `call_later` is called, whose handle is returned.
+    pub fn prepare_alone(this: &Object, delay: Option<&Object>) -> Result<Option<Object>> {
+        let awaitable = Self::of(this);
+        if let Some(task) = task::stepping() {
+            if let Some(native) = Future::of(&task).fast_loop() {
+                let seconds = delay.map(exact_seconds);
+                if seconds.is_none() {
+                    awaitable.wait_natively(Future::of(&task).event_loop());
+                    return Ok(None);
+                }
+                if let (Some(seconds), false) = (seconds.flatten(), native.has_own_time()) {
+                    awaitable.wait_natively(Future::of(&task).event_loop());
+                    awaitable.step.set(ASLEEP);
+                    let deadline = Instant::new(native.now().as_secs() + seconds);
+                    native.push_timer(deadline, Job::Sleeper(this.clone()));
+                    return Ok(None);
+                }
+            }
+        }
+        let globals = globals();
+        let event_loop = call_function(&globals.asyncio.get_running_loop, &[])?;
+        awaitable.wait_on_future(&event_loop)?;
+        let Some(delay) = delay else {
+            return Ok(None);
+        };
+        let function = &globals.asyncio.release_waiter;
+        let arguments = [
+            event_loop.as_ptr(),
+            delay.as_ptr(),
+            function.as_ptr(),
+            awaitable.waiter().as_ptr(),
+        ];
+        call_method(&globals.names.call_later, &arguments).map(Some)
+    }
+
+    /// Cancels the timer that [`prepare_alone`](Self::prepare_alone) has set, if it has set one itself.
+    pub fn cancel_alarm(this: &Object) {
+        let awaitable = Self::of(this);
+        if awaitable.step.get() != ASLEEP {
+            return;
+        }
+        // The timer stays in the heap until it is due or the heap is swept.
+        awaitable.step.set(OVER);
+        if let Some(native) = EventLoop::of(&awaitable.event_loop.get_or_none()) {
+            native.note_cancelled_timer();
+        }
+    }
+
+    /// Ends a wait that [`prepare_alone`](Self::prepare_alone) has begun, if nothing else has.
+    pub fn release(this: &Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        if awaitable.foreign.get() {
+            let future = awaitable.future();
+            let function = &globals().asyncio.release_waiter;
+            return call_function(function, &[future.as_ptr()]).map(drop);
+        }
+        if awaitable.standing.get() == Stands::Waiting {
+            return Self::wake(this);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! The awaitable as a coroutine: what `await`, `send`, `throw`, `close` and death do to it.
+
+use std::ffi::CStr;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{Awaitable, Progress, Stage};
+use crate::interop::{
+    Iteration, Next, Object, Raised, Result, call_function, fetch, globals, matches, raise,
+    report_unraisable, restore,
+};
+
+impl Awaitable {
+    /// Sees to what a step came to.
+    #[inline]
+    fn settle(this: &Object, progress: Result<Progress>) -> Result<Next> {
+        let awaitable = Self::of(this);
+        match progress {
+            Ok(Progress::Returned(value)) => {
+                Self::finish(this);
+                Ok(Next::Returned(value))
+            }
+            Ok(Progress::Blocked) => {
+                awaitable.stage.set(Stage::Blocked);
+                Self::track(this);
+                if awaitable.foreign.get() {
+                    let future = awaitable.future();
+                    future.set_attribute(&globals().names.blocking, &Object::boolean(true))?;
+                    return Ok(Next::Yielded(future));
+                }
+                awaitable.blocking.set(true);
+                Ok(Next::Yielded(this.clone()))
+            }
+            Ok(Progress::Paused) => {
+                // Nobody refers to it meanwhile but who awaits it, so the collector need not know.
+                awaitable.stage.set(Stage::Delegating);
+                Ok(Next::Yielded(Object::none()))
+            }
+            Ok(Progress::Yielded(object)) => {
+                awaitable.stage.set(Stage::Delegating);
+                Self::track(this);
+                Ok(Next::Yielded(object))
+            }
+            Err(raised) => {
+                let exception = fetch(raised);
+                Self::finish(this);
+                Err(restore(exception))
+            }
+        }
+    }
+
+    /// Dies, or is about to be collected: a wait that nobody will go on with is given up, and an
+    /// awaitable that was never awaited is warned of, as a coroutine is.
+    pub(super) fn finalise(this: &Object) {
+        let awaitable = Self::of(this);
+        let outcome = match awaitable.stage.get() {
+            Stage::Fresh => warn_never_awaited(awaitable.operation().name),
+            Stage::Blocked | Stage::Delegating => Self::close(this),
+            Stage::Running | Stage::Finished => Ok(()),
+        };
+        if let Err(raised) = outcome {
+            report_unraisable(raised, this.as_ptr());
+        }
+    }
+}
+
+impl Iteration for Awaitable {
+    #[inline]
+    fn begin(this: &Object) -> Result<()> {
+        match Self::of(this).stage.get() {
+            Stage::Blocked | Stage::Delegating => Err(awaited_already()),
+            Stage::Fresh | Stage::Running | Stage::Finished => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn advance(this: &Object) -> Result<Next> {
+        let awaitable = Self::of(this);
+        let operation = awaitable.operation();
+        let progress = match awaitable.stage.replace(Stage::Running) {
+            Stage::Fresh => (operation.start)(this),
+            Stage::Delegating => (operation.resume)(this),
+            Stage::Blocked => match Self::outcome(this) {
+                None => (operation.resume)(this),
+                Some(exception) => (operation.interrupt)(this, exception),
+            },
+            Stage::Running => return Err(already_executing()),
+            Stage::Finished => {
+                awaitable.stage.set(Stage::Finished);
+                return Err(already_awaited());
+            }
+        };
+        Self::settle(this, progress)
+    }
+
+    fn throw(this: &Object, exception: Object) -> Result<Next> {
+        let awaitable = Self::of(this);
+        let operation = awaitable.operation();
+        let progress = match awaitable.stage.replace(Stage::Running) {
+            Stage::Fresh => Err(restore(exception)),
+            Stage::Blocked | Stage::Delegating => (operation.interrupt)(this, exception),
+            Stage::Running => return Err(already_executing()),
+            Stage::Finished => {
+                awaitable.stage.set(Stage::Finished);
+                return Err(already_awaited());
+            }
+        };
+        Self::settle(this, progress)
+    }
+
+    fn close(this: &Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        match awaitable.stage.get() {
+            Stage::Finished => return Ok(()),
+            Stage::Fresh => {
+                Self::finish(this);
+                return Ok(());
+            }
+            Stage::Running => return Err(already_executing()),
+            Stage::Blocked | Stage::Delegating => {}
+        }
+        // SAFETY: the exception classes are always valid.
+        let (exit, stop) = unsafe { (ffi::PyExc_GeneratorExit, ffi::PyExc_StopIteration) };
+        // SAFETY: as above.
+        let class = unsafe { Object::from_borrowed(exit) };
+        let exit_object = call_function(&class, &[])?;
+        match <Self as Iteration>::throw(this, exit_object) {
+            Ok(Next::Returned(_)) => Ok(()),
+            Ok(Next::Yielded(_)) => {
+                // SAFETY: RuntimeError is always valid.
+                let class = unsafe { ffi::PyExc_RuntimeError };
+                Err(raise(class, c"coroutine ignored GeneratorExit"))
+            }
+            Err(raised) if matches(exit) || matches(stop) => {
+                drop(fetch(raised));
+                Ok(())
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+}
+
+#[cold]
+fn warn_never_awaited(name: &CStr) -> Result<()> {
+    // SAFETY: the GIL is held, and RuntimeWarning is always valid.
+    let py = unsafe { Python::assume_attached() };
+    let text = format!("coroutine '{}' was never awaited\0", name.to_string_lossy());
+    let text = CStr::from_bytes_until_nul(text.as_bytes()).unwrap_or(name);
+    let category = py.get_type::<pyo3::exceptions::PyRuntimeWarning>();
+    PyErr::warn(py, &category, text, 1)?;
+    Ok(())
+}
+
+/// Of two who await the same coroutine at once, the second is refused and the first not disturbed.
+#[cold]
+fn awaited_already() -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    raise(
+        unsafe { ffi::PyExc_RuntimeError },
+        c"coroutine is being awaited already",
+    )
+}
+
+#[cold]
+fn already_awaited() -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    raise(
+        unsafe { ffi::PyExc_RuntimeError },
+        c"cannot reuse already awaited coroutine",
+    )
+}
+
+#[cold]
+fn already_executing() -> Raised {
+    // SAFETY: ValueError is always valid.
+    raise(
+        unsafe { ffi::PyExc_ValueError },
+        c"coroutine already executing",
+    )
+}

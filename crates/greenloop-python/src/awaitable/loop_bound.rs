@@ -1,0 +1,61 @@
+//! The loop that a primitive belongs to, by the rules of asyncio's `mixins._LoopBoundMixin`.
+
+use pyo3::prelude::*;
+
+use crate::interop::{Object, Raised, Result, Slot, call_function, globals};
+
+/// The loop that a primitive belongs to: the one it first waited on. All zeroes is none yet.
+pub struct LoopBound {
+    event_loop: Slot,
+}
+
+impl LoopBound {
+    pub const fn new() -> Self {
+        Self {
+            event_loop: Slot::empty(),
+        }
+    }
+
+    /// The loop, if there is one yet.
+    pub const fn slot(&self) -> &Slot {
+        &self.event_loop
+    }
+
+    /// Binds to the running loop, or checks that it is the one bound to.
+    #[inline]
+    pub(super) fn bind_to(&self, running: &Slot, owner: &Object) -> Result<()> {
+        if self.event_loop.is_empty() {
+            self.event_loop.set_optional(running.get());
+        } else if self.event_loop.as_ptr() != running.as_ptr() {
+            return Err(other_loop(owner));
+        }
+        Ok(())
+    }
+
+    /// The running loop, bound to. Without one it is None, which nobody can wait on.
+    pub fn running_loop(&self, owner: &Object) -> Result<Object> {
+        let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+        if self.event_loop.is_empty() && !running.is_none() {
+            self.event_loop.set(running.clone());
+        }
+        let bound = self.event_loop.get_or_none();
+        if bound.is(running.as_ptr()) {
+            Ok(running)
+        } else {
+            Err(other_loop(owner))
+        }
+    }
+}
+
+#[cold]
+fn other_loop(owner: &Object) -> Raised {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    match owner.bound(py).repr() {
+        Ok(text) => pyo3::exceptions::PyRuntimeError::new_err(format!(
+            "{text} is bound to a different event loop"
+        ))
+        .into(),
+        Err(error) => error.into(),
+    }
+}

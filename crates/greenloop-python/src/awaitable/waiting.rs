@@ -1,0 +1,244 @@
+//! The awaitable as a waiter: how it stands, how it is woken and cancelled, and whom it tells.
+//!
+//! A wait is native if the awaitable itself is what the task waits for, and foreign if it made a future
+//! that is. Every question is answered for both.
+
+use greenloop_core::Standing;
+use pyo3::ffi;
+
+use super::{Awaitable, LoopBound, Stage, Stands};
+use crate::future::{CANCELLED, Future, PENDING};
+use crate::interop::{
+    Object, Raised, Result, Slot, call_function, call_method, fetch, globals, raise, raise_object,
+};
+use crate::task;
+
+impl Awaitable {
+    /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation then
+    /// joins a line and returns [`Progress::Blocked`].
+    ///
+    /// Raises if `bound` belongs to another loop, as `asyncio.mixins._LoopBoundMixin` does.
+    #[inline]
+    pub fn prepare(this: &Object, bound: &LoopBound, owner: &Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        if let Some(task) = task::stepping() {
+            let future = Future::of(&task);
+            if future.fast_loop().is_some() {
+                bound.bind_to(future.event_loop(), owner)?;
+                awaitable.wait_natively(future.event_loop());
+                return Ok(());
+            }
+        }
+        let event_loop = bound.running_loop(owner)?;
+        awaitable.wait_on_future(&event_loop)
+    }
+
+    /// As [`prepare`](Self::prepare), for what belongs to `event_loop` already.
+    #[inline]
+    pub fn prepare_on(this: &Object, event_loop: &Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        if let Some(task) = task::stepping() {
+            let future = Future::of(&task);
+            if future.event_loop().as_ptr() == event_loop.as_ptr() && future.fast_loop().is_some() {
+                awaitable.wait_natively(future.event_loop());
+                return Ok(());
+            }
+        }
+        awaitable.wait_on_future(event_loop)
+    }
+
+    /// As [`prepare`](Self::prepare), for a wait of a task alone, such as `sleep`.
+    #[inline]
+    pub(super) fn wait_natively(&self, event_loop: &Slot) {
+        self.event_loop.set_optional(event_loop.get());
+        self.foreign.set(false);
+        self.standing.set(Stands::Waiting);
+    }
+
+    pub(super) fn wait_on_future(&self, event_loop: &Object) -> Result<()> {
+        let name = &globals().names.create_future;
+        self.waiter.set(call_method(name, &[event_loop.as_ptr()])?);
+        self.foreign.set(true);
+        Ok(())
+    }
+
+    /// The future of a foreign wait.
+    pub(super) fn future(&self) -> Object {
+        self.waiter.get_or_none()
+    }
+
+    /// How the awaitable stands.
+    #[inline]
+    pub fn standing(this: &Object) -> Result<Standing> {
+        let awaitable = Self::of(this);
+        if awaitable.foreign.get() {
+            return standing_of_future(&awaitable.future());
+        }
+        Ok(match awaitable.standing.get() {
+            Stands::Waiting => Standing::Waiting,
+            Stands::Woken => Standing::Woken,
+            Stands::Cancelled => Standing::Cancelled,
+        })
+    }
+
+    /// What those see who look at a primitive's waiters: the future of a foreign wait, or the awaitable.
+    pub fn shown(this: &Object) -> Object {
+        let awaitable = Self::of(this);
+        if awaitable.foreign.get() {
+            awaitable.future()
+        } else {
+            this.clone()
+        }
+    }
+
+    /// Whether it stands in a line.
+    pub fn is_in_line(this: &Object) -> bool {
+        Self::of(this).place.is_linked()
+    }
+
+    /// Whether the wait was cancelled, in distinction from one that was woken and then interrupted.
+    pub fn was_cancelled(this: &Object) -> Result<bool> {
+        Ok(Self::standing(this)? == Standing::Cancelled)
+    }
+
+    /// Ends the wait: the task goes on in the next turn.
+    #[inline]
+    pub fn wake(this: &Object) -> Result<()> {
+        Self::wake_with(this, || Object::boolean(true))
+    }
+
+    /// As [`wake`](Self::wake), saying what the future of a foreign wait has as its result.
+    #[inline]
+    pub fn wake_with(this: &Object, result: fn() -> Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        if awaitable.foreign.get() {
+            return finish_future(&awaitable.future(), result());
+        }
+        awaitable.standing.set(Stands::Woken);
+        awaitable.go_on()
+    }
+
+    /// Cancels the wait, if it is not over: the task is stepped with a `CancelledError`.
+    pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
+        let awaitable = Self::of(this);
+        if awaitable.foreign.get() {
+            return task::cancel_waiter(&awaitable.future(), message);
+        }
+        if awaitable.stage.get() != Stage::Blocked || awaitable.standing.get() != Stands::Waiting {
+            return Ok(false);
+        }
+        awaitable.standing.set(Stands::Cancelled);
+        awaitable.message.set_optional(message.cloned());
+        awaitable.go_on()?;
+        Ok(true)
+    }
+
+    #[inline]
+    fn go_on(&self) -> Result<()> {
+        match self.waiter.take() {
+            Some(task) => task::wake(task),
+            // Nobody has received it yet, or somebody drives it by hand.
+            None => Ok(()),
+        }
+    }
+
+    /// A task has received the awaitable and waits for it.
+    #[inline]
+    pub fn attach(this: &Object, task: &Object) -> Result<()> {
+        let awaitable = Self::of(this);
+        awaitable.waiter.set(task.clone());
+        if awaitable.standing.get() == Stands::Waiting {
+            Ok(())
+        } else {
+            awaitable.go_on()
+        }
+    }
+
+    /// Whether the awaitable was yielded and no task has received it yet, which this one does now.
+    #[inline]
+    pub fn receive(&self) -> bool {
+        self.blocking.replace(false)
+    }
+
+    /// Whether a task of this loop may wait for it.
+    #[inline]
+    pub fn belongs_to(&self, event_loop: &Slot) -> bool {
+        self.event_loop.as_ptr() == event_loop.as_ptr()
+    }
+
+    /// What the awaitable that woke a task has thrown into it.
+    #[inline]
+    pub fn failure(this: &Object) -> Result<Option<Object>> {
+        let awaitable = Self::of(this);
+        if awaitable.foreign.get() || awaitable.standing.get() != Stands::Cancelled {
+            return Ok(None);
+        }
+        awaitable.cancelled_error().map(Some)
+    }
+
+    pub(super) fn cancelled_error(&self) -> Result<Object> {
+        let class = &globals().asyncio.cancelled_error;
+        match self.message.take().filter(|message| !message.is_none()) {
+            Some(message) => call_function(class, &[message.as_ptr()]),
+            None => call_function(class, &[]),
+        }
+    }
+
+    /// What `this` resumes with: nothing, or the exception of its wait.
+    #[inline]
+    pub(super) fn outcome(this: &Object) -> Option<Object> {
+        let awaitable = Self::of(this);
+        let ask = || -> Result<()> {
+            if awaitable.foreign.get() {
+                let future = awaitable.future();
+                if standing_of_future(&future)? == Standing::Waiting {
+                    return Err(not_woken());
+                }
+                return call_method(&globals().names.result, &[future.as_ptr()]).map(drop);
+            }
+            match awaitable.standing.get() {
+                Stands::Woken => Ok(()),
+                Stands::Waiting => Err(not_woken()),
+                Stands::Cancelled => Err(raise_object(&awaitable.cancelled_error()?)),
+            }
+        };
+        ask().err().map(fetch)
+    }
+}
+
+/// How a future of any class stands.
+fn standing_of_future(future: &Object) -> Result<Standing> {
+    if Future::is_native(future) {
+        return Ok(match Future::of(future).state() {
+            PENDING => Standing::Waiting,
+            CANCELLED => Standing::Cancelled,
+            _ => Standing::Woken,
+        });
+    }
+    let names = &globals().names;
+    if !call_method(&names.done, &[future.as_ptr()])?.is_true()? {
+        return Ok(Standing::Waiting);
+    }
+    if call_method(&names.cancelled, &[future.as_ptr()])?.is_true()? {
+        return Ok(Standing::Cancelled);
+    }
+    Ok(Standing::Woken)
+}
+
+/// `future.set_result(value)`.
+fn finish_future(future: &Object, value: Object) -> Result<()> {
+    if Future::is_native(future) {
+        return Future::finish(future, value);
+    }
+    let arguments = [future.as_ptr(), value.as_ptr()];
+    call_method(&globals().names.set_result, &arguments).map(drop)
+}
+
+#[cold]
+fn not_woken() -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    raise(
+        unsafe { ffi::PyExc_RuntimeError },
+        c"await wasn't used with future",
+    )
+}

@@ -1,0 +1,51 @@
+//! Who awaits a child of `gather`, `wait`, `as_completed` or `shield`, for `capture_call_graph`.
+//!
+//! The task that awaits the outer future waits for the children too, and nothing else would say so.
+//! There is no such graph before 3.14: everything here is nothing then.
+
+#[cfg(Py_3_14)]
+mod edges {
+    use crate::interop::{Object, Result, call_function, globals};
+    pub use crate::task::current_task;
+
+    /// `task`, if there is one, awaits `future` from now on.
+    #[inline]
+    pub fn add(future: &Object, task: Option<&Object>) -> Result<()> {
+        write(&globals().asyncio.add_to_awaited_by, future, task)
+    }
+
+    /// `task` does not await `future` any more.
+    #[inline]
+    pub fn discard(future: &Object, task: Option<&Object>) -> Result<()> {
+        write(&globals().asyncio.discard_from_awaited_by, future, task)
+    }
+
+    fn write(function: &Object, future: &Object, task: Option<&Object>) -> Result<()> {
+        match task {
+            Some(task) => call_function(function, &[future.as_ptr(), task.as_ptr()]).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(not(Py_3_14))]
+mod edges {
+    use crate::interop::{Object, Result};
+
+    #[inline]
+    pub fn current_task(_event_loop: Option<&Object>) -> Result<Option<Object>> {
+        Ok(None)
+    }
+
+    #[inline]
+    pub fn add(_future: &Object, _task: Option<&Object>) -> Result<()> {
+        Ok(())
+    }
+
+    #[inline]
+    pub fn discard(_future: &Object, _task: Option<&Object>) -> Result<()> {
+        Ok(())
+    }
+}
+
+pub use edges::{add, current_task, discard};

@@ -1,0 +1,160 @@
+//! `ensure_future`: a future of any awaitable.
+
+use std::sync::OnceLock;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::event_loop::EventLoop;
+use crate::future::{Future, protocol};
+use crate::interop::{
+    Arguments, Object, Raised, Result, call_function, call_method, fetch, globals, is_coroutine,
+    matches, raise, restore, type_error,
+};
+use crate::task::{self, Task};
+
+/// `ensure_future(coro_or_future, *, loop=None)`.
+pub fn ensure_future(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.coro_or_future, &names.loop_];
+    let [object, event_loop] = arguments.bind(c"ensure_future", parameters, 1, 1)?;
+    let none = Object::none();
+    let event_loop = event_loop.filter(|event_loop| !event_loop.is_none());
+    let home = event_loop.cloned().map(Home::new);
+    as_future(object.unwrap_or(&none), home.as_ref())
+}
+
+/// A loop on which tasks are made.
+pub struct Home {
+    event_loop: Object,
+    /// Its native part, if it is one of ours; valid as long as `event_loop` is.
+    native: *const EventLoop,
+}
+
+impl Home {
+    pub fn new(event_loop: Object) -> Self {
+        let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
+        Self { event_loop, native }
+    }
+
+    pub fn event_loop(&self) -> &Object {
+        &self.event_loop
+    }
+
+    /// The native part of a loop of ours.
+    pub fn native(&self) -> Option<&EventLoop> {
+        // SAFETY: `event_loop` keeps it alive.
+        unsafe { self.native.as_ref() }
+    }
+
+    /// A task of ours of `object`, if that is a plain coroutine and nobody has a say in it.
+    #[inline]
+    pub fn spawn(&self, object: &Object) -> Option<Result<Object>> {
+        // SAFETY: `object` is valid.
+        let plain = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
+        let native = self.native().filter(|native| native.makes_native_tasks());
+        let native = native.filter(|_| plain)?;
+        Some(Task::spawn(&self.event_loop, native, object))
+    }
+
+    /// `event_loop.create_task(coroutine)`, past the method where nobody could tell.
+    #[inline]
+    fn create_task(&self, coroutine: &Object) -> Result<Object> {
+        if let Some(native) = self.native().filter(|native| native.makes_native_tasks()) {
+            return Task::spawn(&self.event_loop, native, coroutine);
+        }
+        let arguments = [self.event_loop.as_ptr(), coroutine.as_ptr()];
+        call_method(&globals().names.create_task, &arguments)
+    }
+}
+
+/// `ensure_future(object, loop=home)`.
+#[inline]
+pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
+    if let Some(task) = home.and_then(|home| home.spawn(object)) {
+        return task;
+    }
+    if protocol::is_future(object)? {
+        return match home {
+            Some(home) if !home.event_loop.is(protocol::loop_of(object)?.as_ptr()) => {
+                Err(other_loop())
+            }
+            _ => Ok(object.clone()),
+        };
+    }
+    let (coroutine, is_given) = if is_coroutine(object)? {
+        (object.clone(), true)
+    } else {
+        (wrap(object)?, false)
+    };
+    let task = match home {
+        Some(home) => home.create_task(&coroutine),
+        None => Home::new(current_loop()?).create_task(&coroutine),
+    };
+    // SAFETY: RuntimeError is always valid.
+    let refused = task.is_err() && matches(unsafe { ffi::PyExc_RuntimeError });
+    match task {
+        // What was wrapped here was never begun, and so has nothing to close.
+        Err(raised) if refused && is_given => Err(close(&coroutine, raised)),
+        task => task,
+    }
+}
+
+/// The loop that runs, or `None`. Inside of a step of ours that is the task's loop.
+#[inline]
+#[cfg_attr(not(Py_3_14), expect(dead_code, reason = "gather asks from 3.14 on"))]
+pub fn running_loop() -> Result<Option<Object>> {
+    if let Some(task) = task::stepping() {
+        return Ok(Future::of(&task).event_loop().get());
+    }
+    let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+    Ok(Some(running).filter(|running| !running.is_none()))
+}
+
+/// `events.get_event_loop()`: the running loop, or what the policy says, with its warnings.
+#[inline]
+pub fn current_loop() -> Result<Object> {
+    if let Some(task) = task::stepping() {
+        return Ok(Future::of(&task).event_loop().get_or_none());
+    }
+    call_function(&globals().asyncio.get_event_loop, &[])
+}
+
+/// Closes a coroutine that no task was made of, so that nobody is warned of it.
+#[cold]
+fn close(coroutine: &Object, raised: Raised) -> Raised {
+    let refusal = fetch(raised);
+    match call_method(&globals().names.close, &[coroutine.as_ptr()]) {
+        Ok(_) => restore(refusal),
+        Err(raised) => raised,
+    }
+}
+
+#[cold]
+fn other_loop() -> Raised {
+    let text =
+        c"The future belongs to a different loop than the one specified as the loop argument";
+    // SAFETY: ValueError is always valid.
+    raise(unsafe { ffi::PyExc_ValueError }, text)
+}
+
+/// A coroutine that awaits `object`: a Python function's, as in asyncio, so that a task's stack and its
+/// repr show where it waits.
+#[cold]
+fn wrap(object: &Object) -> Result<Object> {
+    if !call_function(&globals().asyncio.isawaitable, &[object.as_ptr()])?.is_true()? {
+        return Err(type_error(
+            "An asyncio.Future, a coroutine or an awaitable is required",
+        ));
+    }
+    static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let wrapper = if let Some(wrapper) = WRAPPER.get() {
+        wrapper.bind(py).clone()
+    } else {
+        let found = py.import("greenloop.wrapping")?.getattr("wrap_awaitable")?;
+        WRAPPER.get_or_init(|| found.unbind()).bind(py).clone()
+    };
+    Ok(wrapper.call1((object.bound(py),))?.into())
+}

@@ -1,0 +1,218 @@
+//! `gather`: one future of the results of many.
+//!
+//! What costs per child: a task (or nothing, for a future), an entry in a list, a notification in the
+//! child's own struct, and a job in the ready queue when it is done.
+
+use greenloop_core::sync::Verdict;
+use pyo3::ffi;
+
+use super::awaited_by;
+use super::children::Places;
+use super::ensure_future::{Home, as_future, current_loop};
+use super::gathering_future::{GatheringFuture, child_at};
+use crate::future::{notify_when_done, protocol};
+use crate::interop::{
+    Arguments, Object, Result, call_function, call_method, globals, same_string, type_error,
+};
+use crate::task::Task;
+
+/// `gather(*coros_or_futures, return_exceptions=False)`.
+pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let keep_exceptions = parse_return_exceptions(&arguments)?;
+    let arguments = arguments.positional();
+    if arguments.is_empty() {
+        return of_nothing();
+    }
+    let outer = GatheringFuture::create()?;
+    let this = GatheringFuture::of(&outer);
+    this.gathering.keep_exceptions(keep_exceptions);
+    let mut home = initial_home()?;
+    if let Some(home) = &home {
+        this.awaiting()
+            .set_optional(awaited_by::current_task(Some(home.event_loop()))?);
+    }
+    let mut places = Places::new(arguments)?;
+    let mut children: Vec<Object> = Vec::with_capacity(arguments.len());
+    let mut done = Vec::new();
+    for (place, argument) in arguments.iter().enumerate() {
+        if let Some(first) = places.first_equal(place)? {
+            children.push(children[first].clone());
+            continue;
+        }
+        let child = as_future(argument, home.as_ref())?;
+        if home.is_none() {
+            home = Some(Home::new(protocol::loop_of(&child)?));
+        }
+        if !child.is(argument.as_ptr()) {
+            // Nobody but us can wait for it: that it is dropped while it waits is no mistake.
+            Task::stay_silent(&child)?;
+        }
+        this.gathering.add();
+        places.remember(place)?;
+        if cfg!(Py_3_12) && protocol::is_done(&child)? {
+            done.push(child.clone());
+        } else {
+            awaited_by::add(&child, this.awaiting().get().as_ref())?;
+            notify_when_done(&child, child_is_done, &outer)?;
+        }
+        children.push(child);
+    }
+    let Some(home) = home else {
+        // Not reached: the first argument has made one.
+        return of_nothing();
+    };
+    GatheringFuture::begin(&outer, list_of(children)?, &home)?;
+    if globals().gather_stops_awaiting && !this.awaiting().is_empty() {
+        notify_when_done(&outer, stop_awaiting, &outer)?;
+    }
+    for child in done {
+        child_is_done(&outer, &child)?;
+    }
+    Ok(outer)
+}
+
+/// From 3.14 on the running loop is the one for everything; before, the first argument decides.
+#[inline]
+fn initial_home() -> Result<Option<Home>> {
+    #[cfg(Py_3_14)]
+    return Ok(super::ensure_future::running_loop()?.map(Home::new));
+    #[cfg(not(Py_3_14))]
+    Ok(None)
+}
+
+fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
+    let mut keep = false;
+    for (name, value) in arguments.keywords() {
+        if !same_string(&globals().names.return_exceptions, name) {
+            // SAFETY: the GIL is held.
+            let py = unsafe { pyo3::Python::assume_attached() };
+            return Err(type_error(&format!(
+                "gather() got an unexpected keyword argument '{}'",
+                name.bound(py)
+            )));
+        }
+        keep = value.is_true()?;
+    }
+    Ok(keep)
+}
+
+/// A future on the current loop that has an empty list already.
+fn of_nothing() -> Result<Object> {
+    let event_loop = current_loop()?;
+    let outer = call_method(&globals().names.create_future, &[event_loop.as_ptr()])?;
+    protocol::set_result(&outer, list_of(Vec::new())?)?;
+    Ok(outer)
+}
+
+/// A child is done.
+fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
+    let this = GatheringFuture::of(outer);
+    if cfg!(Py_3_14) {
+        awaited_by::discard(child, this.awaiting().get().as_ref())?;
+    }
+    let mut failure = None;
+    let verdict = this
+        .gathering
+        .child_is_done(this.is_settled(), || -> Result<bool> {
+            failure = failure_of(child)?;
+            Ok(failure.is_some())
+        })?;
+    match verdict {
+        Verdict::Wait => Ok(()),
+        Verdict::Collect => collect(outer),
+        Verdict::Fail => match failure {
+            Some(failure) => protocol::set_exception(outer, &failure),
+            None => Ok(()),
+        },
+        Verdict::Ignore => {
+            if !protocol::is_cancelled(child)? {
+                // It counts as seen.
+                protocol::exception_of(child)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What a child raised, its cancellation included.
+#[inline]
+fn failure_of(child: &Object) -> Result<Option<Object>> {
+    if protocol::has_plain_result(child) {
+        return Ok(None);
+    }
+    if protocol::is_cancelled(child)? {
+        return protocol::cancelled_error_of(child).map(Some);
+    }
+    protocol::exception_of(child)
+}
+
+/// All children are done: sets the list of their results, or the cancellation that was asked for.
+fn collect(outer: &Object) -> Result<()> {
+    let this = GatheringFuture::of(outer);
+    let children = this.children().get_or_none();
+    let mut results = Vec::with_capacity(len(&children));
+    let mut last = None;
+    while let Some(child) = child_at(&children, results.len()) {
+        results.push(match protocol::plain_result(&child) {
+            Some(result) => result,
+            None => result_or_exception(&child)?,
+        });
+        last = Some(child);
+    }
+    if let Some(last) = last.filter(|_| this.is_cancel_requested()) {
+        let error = protocol::cancelled_error_of(&last)?;
+        return protocol::set_exception(outer, &error);
+    }
+    protocol::set_result(outer, list_of(results)?)
+}
+
+/// What stands for a child in the list of results.
+fn result_or_exception(child: &Object) -> Result<Object> {
+    if protocol::is_cancelled(child)? {
+        // Not the error that it would raise: nobody raises this one, and that one may be asked for once.
+        let message = protocol::cancel_message_of(child)?;
+        let message = Some(message).filter(|message| !message.is_none());
+        let message = message.map_or_else(empty_text, Ok)?;
+        let class = &globals().asyncio.cancelled_error;
+        return call_function(class, &[message.as_ptr()]);
+    }
+    match protocol::exception_of(child)? {
+        Some(exception) => Ok(exception),
+        None => protocol::result_of(child),
+    }
+}
+
+/// The outer future is done: a child that goes on is not awaited through it any more.
+fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
+    let this = GatheringFuture::of(outer);
+    let children = this.children().get_or_none();
+    let task = this.awaiting().get();
+    let mut index = 0;
+    while let Some(child) = child_at(&children, index) {
+        awaited_by::discard(&child, task.as_ref())?;
+        index += 1;
+    }
+    Ok(())
+}
+
+fn empty_text() -> Result<Object> {
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(c"".as_ptr())) }
+}
+
+fn len(list: &Object) -> usize {
+    // SAFETY: `list` is a list.
+    unsafe { ffi::PyList_GET_SIZE(list.as_ptr()) as usize }
+}
+
+/// A list that takes the objects over. It is filled before any code can see it.
+fn list_of(objects: Vec<Object>) -> Result<Object> {
+    // SAFETY: the list is new and has as many places as there are objects.
+    unsafe {
+        let list = Object::from_returned(ffi::PyList_New(objects.len() as ffi::Py_ssize_t))?;
+        for (index, object) in objects.into_iter().enumerate() {
+            ffi::PyList_SET_ITEM(list.as_ptr(), index as ffi::Py_ssize_t, object.into_ptr());
+        }
+        Ok(list)
+    }
+}

@@ -1,0 +1,236 @@
+//! `_GatheringFuture`: what `gather` returns. Cancelling it cancels the children.
+//!
+//! It is a future that is not cancelled itself when it is told to be: the children are, and what they
+//! make of it decides, as with a task. The children's notifications own it, and it owns its children.
+//!
+//! It exists before its children are known, because they have to be told whom to notify. Until
+//! `begin` it is on no loop, and a notification finds that there is nobody to tell yet: so too if
+//! a later argument of `gather` is refused.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use greenloop_core::sync::Gathering;
+use pyo3::ffi;
+
+use super::ensure_future::Home;
+use crate::future::{Derived, Future, PENDING, cannot_delete, derived, parse_message};
+use crate::interop::{
+    Arguments, ClassBuilder, Freelist, Object, Result, Slot, attribute, fast, globals,
+    initialise_with, type_error,
+};
+use crate::task;
+
+/// How many dead ones are kept for new ones.
+static SPARE: Freelist<256> = Freelist::new();
+
+/// The C struct. All zeroes is a gathering of nothing.
+#[repr(C)]
+pub struct GatheringFuture {
+    future: Future,
+    /// The list of the children, as `_children` shows it.
+    children: Slot,
+    /// The task that called `gather`, from 3.14 on, if any: it awaits the children.
+    awaiting: Slot,
+    pub gathering: Gathering,
+    /// Set when a cancellation reached a child: the outcome will be a cancellation then.
+    cancel_requested: Cell<bool>,
+}
+
+impl GatheringFuture {
+    /// The struct behind a `_GatheringFuture`.
+    #[inline]
+    pub fn of(object: &Object) -> &Self {
+        // SAFETY: called on instances of this class only: receivers of its methods, and owners of the
+        // notifications that `gather` asks for.
+        unsafe { &*object.as_ptr().cast::<Self>() }
+    }
+
+    /// One that has not begun.
+    #[inline]
+    pub fn create() -> Result<Object> {
+        let class = globals().classes.gathering_future.as_ptr();
+        // SAFETY: `GatheringFuture` is the class's struct, and the list serves it alone.
+        unsafe {
+            let block = SPARE.allocate_with_attributes::<Self>(class)?;
+            Ok(Object::from_owned(block.cast()))
+        }
+    }
+
+    /// `__init__`: all children are known, and on which loop they are.
+    pub fn begin(this: &Object, children: Object, home: &Home) -> Result<()> {
+        let gathering = Self::of(this);
+        gathering.children.set(children);
+        match home.native().filter(|native| native.is_fast()) {
+            Some(native) => gathering.future.attach(home.event_loop(), native),
+            None => gathering.future.initialise(Some(home.event_loop()))?,
+        }
+        Ok(())
+    }
+
+    /// Whether nobody is interested any more in what becomes of the children, or is not yet.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.future.event_loop().is_empty() || self.future.state() != PENDING
+    }
+
+    /// The list of the children.
+    #[inline]
+    pub const fn children(&self) -> &Slot {
+        &self.children
+    }
+
+    /// The task that awaits the children.
+    #[inline]
+    pub const fn awaiting(&self) -> &Slot {
+        &self.awaiting
+    }
+
+    /// Whether a cancellation reached a child.
+    #[inline]
+    pub fn is_cancel_requested(&self) -> bool {
+        self.cancel_requested.get()
+    }
+
+    /// `this.cancel(message)`.
+    pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
+        let gathering = Self::of(this);
+        if gathering.future.state() != PENDING {
+            return Ok(false);
+        }
+        let children = gathering.children.get_or_none();
+        let mut reached = false;
+        let mut index = 0;
+        while let Some(child) = child_at(&children, index) {
+            reached |= task::cancel_waiter(&child, message)?;
+            index += 1;
+        }
+        if reached {
+            gathering.cancel_requested.set(true);
+        }
+        Ok(reached)
+    }
+}
+
+/// The child at a place of the list, which somebody may have made shorter.
+pub fn child_at(children: &Object, index: usize) -> Option<Object> {
+    // SAFETY: `_children` is always a list; the item is borrowed from it.
+    unsafe {
+        let index = index as ffi::Py_ssize_t;
+        (index < ffi::PyList_GET_SIZE(children.as_ptr()))
+            .then(|| Object::from_borrowed(ffi::PyList_GET_ITEM(children.as_ptr(), index)))
+    }
+}
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let parameters = [&names.children, &names.loop_];
+    let [children, event_loop] = arguments.bind(c"_GatheringFuture.__init__", parameters, 1, 1)?;
+    let gathering = GatheringFuture::of(this);
+    gathering.future.ensure_fresh()?;
+    let Some(event_loop) = event_loop.filter(|event_loop| !event_loop.is_none()) else {
+        return Err(type_error("a gathering future needs its children's loop"));
+    };
+    let none = Object::none();
+    // SAFETY: the argument is a valid object.
+    let list = unsafe { ffi::PySequence_List(children.unwrap_or(&none).as_ptr()) };
+    // SAFETY: a new reference or NULL with an exception set.
+    let list = unsafe { Object::from_returned(list)? };
+    gathering.cancel_requested.set(false);
+    gathering.children.set(list);
+    gathering.future.initialise(Some(event_loop))
+}
+
+fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let message = parse_message(&arguments)?;
+    Ok(Object::boolean(GatheringFuture::cancel(this, message)?))
+}
+
+fn attribute_children(this: &Object) -> Result<Object> {
+    Ok(GatheringFuture::of(this).children.get_or_none())
+}
+
+fn attribute_cancel_requested(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(
+        GatheringFuture::of(this).is_cancel_requested(),
+    ))
+}
+
+fn set_cancel_requested(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(cannot_delete)?.is_true()?;
+    GatheringFuture::of(this).cancel_requested.set(value);
+    Ok(())
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a gathering future, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+impl Derived for GatheringFuture {
+    fn base() -> &'static Object {
+        &globals().asyncio.future
+    }
+
+    fn class() -> *mut ffi::PyTypeObject {
+        globals().classes.gathering_future.as_ptr()
+    }
+
+    fn spare() -> &'static Freelist<256> {
+        &SPARE
+    }
+
+    fn has_something_to_report(&self) -> bool {
+        self.future.has_something_to_report()
+    }
+
+    fn finalise(this: &Object) {
+        Future::finalise(this);
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in [&self.children, &self.awaiting] {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.future.visit(visit, arg) }
+    }
+
+    fn clear(&self) {
+        self.children.clear();
+        self.awaiting.clear();
+        self.future.clear();
+    }
+}
+
+/// Makes the class, below `Future`.
+pub fn make_class() -> Result<Object> {
+    derived::<GatheringFuture>(ClassBuilder::new::<GatheringFuture>(
+        c"greenloop._GatheringFuture",
+    ))
+    .subclassable()
+    .doc(c"_GatheringFuture(children, *, loop)\n--\n\nWhat gather() returns.")
+    .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+    .methods(vec![fast!(
+        c"cancel",
+        cancel,
+        c"Cancel the children; return whether any was reached."
+    )])
+    .attributes(vec![
+        attribute!(c"_children", attribute_children),
+        attribute!(
+            c"_cancel_requested",
+            attribute_cancel_requested,
+            set_cancel_requested
+        ),
+    ])
+    .build(Some(&globals().classes.future.object()))
+}

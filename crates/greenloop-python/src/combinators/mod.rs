@@ -1,0 +1,70 @@
+//! Functions that make one awaitable of several: `gather`, `wait`, `as_completed`, `shield`, and
+//! `ensure_future`, which makes a future of any awaitable.
+//!
+//! They learn that a future is done by a native function (`future::notify_when_done`), so that a child
+//! costs no Python callback. What they take and make may be of any class and on any loop: see
+//! `future::protocol`.
+
+mod as_completed;
+mod awaited_by;
+mod children;
+mod ensure_future;
+mod gather;
+mod gathering_future;
+mod shield;
+mod wait;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+
+use crate::interop::{Object, add_to_module, fast};
+
+pub use as_completed::make_class as make_as_completed_class;
+pub use ensure_future::{Home, as_future};
+pub use gathering_future::{GatheringFuture, make_class as make_gathering_future_class};
+pub use wait::make_class as make_wait_state_class;
+
+/// Adds the functions to the module.
+pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let functions = vec![
+        fast!(
+            c"gather",
+            gather::gather,
+            c"gather(*coros_or_futures, return_exceptions=False)\n--\n\nReturn a future of the list of all results."
+        ),
+        fast!(
+            c"shield",
+            shield::shield,
+            c"shield(arg)\n--\n\nReturn a future that follows arg, and whose cancellation does not reach arg."
+        ),
+        fast!(
+            c"wait",
+            wait::wait,
+            c"wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\nWait for futures; return the sets of those done and those pending."
+        ),
+        fast!(
+            c"as_completed",
+            as_completed::as_completed,
+            c"as_completed(fs, *, timeout=None)\n--\n\nIterate over awaitables as they are done."
+        ),
+        fast!(
+            c"ensure_future",
+            ensure_future::ensure_future,
+            c"ensure_future(coro_or_future, *, loop=None)\n--\n\nReturn a future of an awaitable: itself, or a task."
+        ),
+    ];
+    add_to_module(module, functions)
+}
+
+/// Whether `object` is of one of the classes in which futures are mostly passed, and so neither a future
+/// nor a coroutine itself.
+fn is_collection(object: &Object) -> bool {
+    // SAFETY: `object` is valid.
+    unsafe {
+        ffi::PyList_CheckExact(object.as_ptr()) != 0
+            || ffi::PyAnySet_CheckExact(object.as_ptr()) != 0
+            || ffi::PyTuple_CheckExact(object.as_ptr()) != 0
+            || ffi::PyDict_CheckExact(object.as_ptr()) != 0
+    }
+}

@@ -1,0 +1,110 @@
+//! `shield`: a future that follows another one, and takes a cancellation upon itself.
+//!
+//! ```text
+//!   inner ── inner_is_done ──► outer        outer ── outer_is_done ──► inner: takes the first one back
+//! ```
+//! Each notification owns the other future, so that a shielded task lives as long as somebody waits.
+
+use pyo3::ffi;
+
+use super::awaited_by;
+use super::ensure_future::as_future;
+use crate::future::{notify_when_done, protocol, stop_notifying};
+use crate::interop::{Arguments, Object, Result, call_method, globals, type_error};
+
+/// `shield(arg)`.
+pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [argument] = arguments.bind(c"shield", [&globals().names.arg], 1, 1)?;
+    let Some(argument) = argument else {
+        return Err(type_error("shield() missing 1 required argument: 'arg'"));
+    };
+    let inner = as_future(argument, None)?;
+    if protocol::is_done(&inner)? {
+        return Ok(inner);
+    }
+    let event_loop = protocol::loop_of(&inner)?;
+    let outer = call_method(&globals().names.create_future, &[event_loop.as_ptr()])?;
+    let task = if event_loop.is_none() {
+        None
+    } else {
+        awaited_by::current_task(Some(&event_loop))?
+    };
+    awaited_by::add(&inner, task.as_ref())?;
+    if let Some(task) = &task {
+        notify_when_done(&inner, stop_awaiting, task)?;
+    }
+    notify_when_done(&inner, inner_is_done, &outer)?;
+    match task {
+        Some(task) => notify_when_done(&outer, awaited_outer_is_done, &pair(&inner, &task)?)?,
+        None => notify_when_done(&outer, outer_is_done, &inner)?,
+    }
+    Ok(outer)
+}
+
+/// The outer future gets the inner one's outcome.
+fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
+    if protocol::is_cancelled(outer)? {
+        // Where asyncio reports what a shielded future raises that nobody waits for any more, it is left
+        // to that report; before, it counts as seen.
+        if globals().log_shielded.is_none() && !protocol::is_cancelled(inner)? {
+            protocol::exception_of(inner)?;
+        }
+        return Ok(());
+    }
+    if protocol::is_cancelled(inner)? {
+        return protocol::cancel(outer).map(drop);
+    }
+    match protocol::exception_of(inner)? {
+        Some(exception) => protocol::set_exception(outer, &exception),
+        None => protocol::set_result(outer, protocol::result_of(inner)?),
+    }
+}
+
+/// The outer future is done, which means cancelled if the inner one is not.
+fn outer_is_done(inner: &Object, outer: &Object) -> Result<()> {
+    if !protocol::is_done(inner)? {
+        leave(inner, outer)?;
+    }
+    Ok(())
+}
+
+/// As [`outer_is_done`], where a task is known to await the inner future.
+fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
+    let (inner, task) = parts(owner);
+    if !protocol::is_done(&inner)? {
+        leave(&inner, outer)?;
+        stop_notifying(&inner, stop_awaiting, &task)?;
+        awaited_by::discard(&inner, Some(&task))?;
+    }
+    Ok(())
+}
+
+/// The inner future goes on alone.
+fn leave(inner: &Object, outer: &Object) -> Result<()> {
+    stop_notifying(inner, inner_is_done, outer)?;
+    if let Some(log) = &globals().log_shielded {
+        // Only one report, however often it was shielded.
+        let names = &globals().names;
+        call_method(&names.remove_done_callback, &[inner.as_ptr(), log.as_ptr()])?;
+        call_method(&names.add_done_callback, &[inner.as_ptr(), log.as_ptr()])?;
+    }
+    Ok(())
+}
+
+/// The task does not await the inner future any more.
+fn stop_awaiting(task: &Object, inner: &Object) -> Result<()> {
+    awaited_by::discard(inner, Some(task))
+}
+
+fn pair(inner: &Object, task: &Object) -> Result<Object> {
+    // SAFETY: both are valid objects, and the tuple takes a reference to each.
+    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, inner.as_ptr(), task.as_ptr())) }
+}
+
+fn parts(pair: &Object) -> (Object, Object) {
+    // SAFETY: called with what `pair` has made.
+    unsafe {
+        let item = |index| Object::from_borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), index));
+        (item(0), item(1))
+    }
+}

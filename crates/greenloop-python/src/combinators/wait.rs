@@ -1,0 +1,286 @@
+//! `wait`: until some or all of several futures are done, or a time has passed.
+//!
+//! The futures notify the wait's state, which wakes the awaitable. The state outlives the wait where a
+//! notification is under way already: it still counts, and looks at exceptions, as asyncio's does.
+
+use std::ffi::{c_int, c_void};
+
+use greenloop_core::sync::{Countdown, ReturnWhen};
+use pyo3::exceptions::{PyAssertionError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{awaited_by, is_collection};
+use crate::awaitable::{Awaitable, Operation, Progress};
+use crate::future::{Future, notify_when_done, protocol, stop_notifying};
+use crate::interop::{
+    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, class_of, globals,
+    is_coroutine, restore, type_error,
+};
+
+/// What one call of `wait` needs.
+struct State {
+    /// What was passed at first; when the wait begins, the tuple of the futures, each once.
+    futures: Slot,
+    /// The same as a set, of which nobody else knows.
+    set: Slot,
+    timeout: Slot,
+    return_when: Slot,
+    countdown: Countdown,
+    /// What waits, as long as it does.
+    awaitable: Slot,
+    /// The handle of a timer that `call_later` has set.
+    handle: Slot,
+    /// The task that waits, from 3.14 on: it awaits the futures.
+    task: Slot,
+}
+
+impl State {
+    fn of(object: &Object) -> &Self {
+        Instance::<Self>::of(object)
+    }
+
+    const fn slots(&self) -> [&Slot; 7] {
+        [
+            &self.futures,
+            &self.set,
+            &self.timeout,
+            &self.return_when,
+            &self.awaitable,
+            &self.handle,
+            &self.task,
+        ]
+    }
+
+    /// Cancels the timer.
+    fn cancel_timer(&self) -> Result<()> {
+        if let Some(awaitable) = self.awaitable.get() {
+            Awaitable::cancel_alarm(&awaitable);
+        }
+        match self.handle.get() {
+            Some(handle) => call_method(&globals().names.cancel, &[handle.as_ptr()]).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Held for State {
+    fn new() -> Self {
+        Self {
+            futures: Slot::empty(),
+            set: Slot::empty(),
+            timeout: Slot::empty(),
+            return_when: Slot::empty(),
+            countdown: Countdown::new(),
+            awaitable: Slot::empty(),
+            handle: Slot::empty(),
+            task: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+    }
+}
+
+/// `wait(fs, *, timeout=None, return_when=ALL_COMPLETED)`.
+pub fn wait(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.fs, &names.timeout, &names.return_when];
+    let [futures, timeout, return_when] = arguments.bind(c"wait", parameters, 1, 1)?;
+    let owner = Instance::<State>::create(globals().classes.wait_state.as_ptr())?;
+    let state = State::of(&owner);
+    state.futures.set_optional(futures.cloned());
+    let timeout = timeout.filter(|timeout| !timeout.is_none());
+    state.timeout.set_optional(timeout.cloned());
+    state.return_when.set_optional(return_when.cloned());
+    Awaitable::create(&WAIT, &owner, None)
+}
+
+static WAIT: Operation = Operation {
+    name: c"wait",
+    start,
+    resume: |this| {
+        leave(this)?;
+        let owner = Awaitable::of(this).owner().get_or_none();
+        done_and_pending(State::of(&owner)).map(Progress::Returned)
+    },
+    interrupt: |this, exception| {
+        leave(this)?;
+        Err(restore(exception))
+    },
+};
+
+fn start(this: &Object) -> Result<Progress> {
+    let owner = Awaitable::of(this).owner().get_or_none();
+    let state = State::of(&owner);
+    let given = state.futures.get_or_none();
+    if !is_collection(&given) && (protocol::is_future(&given)? || is_coroutine(&given)?) {
+        let class = class_name(&given)?;
+        return Err(type_error(&format!(
+            "expect a list of futures, not {class}"
+        )));
+    }
+    if !given.is_true()? {
+        return Err(error::<PyValueError>("Set of Tasks/Futures is empty."));
+    }
+    let return_when = parse_return_when(&state.return_when)?;
+    // SAFETY: `given` is a valid object; both return a new reference or NULL with an exception set.
+    let (set, futures) = unsafe {
+        let set = Object::from_returned(ffi::PySet_New(given.as_ptr()))?;
+        let futures = ffi::PySequence_Tuple(set.as_ptr());
+        (set, Object::from_returned(futures)?)
+    };
+    for future in items(&futures) {
+        if !Future::is_native(&future) && is_coroutine(&future)? {
+            let text = "Passing coroutines is forbidden, use tasks explicitly.";
+            return Err(type_error(text));
+        }
+    }
+    let count = items(&futures).count();
+    state.futures.set(futures.clone());
+    state.set.set(set);
+    state.countdown.begin(count, return_when);
+    if count == 0 {
+        // An iterator, which counts as true even if there is nothing in it.
+        return Err(error::<PyAssertionError>("Set of Futures is empty."));
+    }
+    let handle = Awaitable::prepare_alone(this, state.timeout.get().as_ref())?;
+    state.handle.set_optional(handle);
+    state.awaitable.set(this.clone());
+    let task = awaited_by::current_task(None)?;
+    state.task.set_optional(task.clone());
+    for future in items(&futures) {
+        notify_when_done(&future, future_is_done, &owner)?;
+        awaited_by::add(&future, task.as_ref())?;
+    }
+    Ok(Progress::Blocked)
+}
+
+/// One of the futures is done.
+fn future_is_done(owner: &Object, future: &Object) -> Result<()> {
+    let state = State::of(owner);
+    let raised = || -> Result<bool> {
+        let cancelled = protocol::is_cancelled(future)?;
+        Ok(!cancelled && protocol::exception_of(future)?.is_some())
+    };
+    if state.countdown.one_is_done(raised)? {
+        state.cancel_timer()?;
+        if let Some(awaitable) = state.awaitable.get() {
+            Awaitable::release(&awaitable)?;
+        }
+    }
+    awaited_by::discard(future, state.task.get().as_ref())
+}
+
+/// The wait is over, one way or the other.
+fn leave(this: &Object) -> Result<()> {
+    let owner = Awaitable::of(this).owner().get_or_none();
+    let state = State::of(&owner);
+    state.cancel_timer()?;
+    state.awaitable.clear();
+    let futures = state.futures.get_or_none();
+    let task = state.task.get();
+    for future in items(&futures) {
+        stop_notifying(&future, future_is_done, &owner)?;
+        awaited_by::discard(&future, task.as_ref())?;
+    }
+    Ok(())
+}
+
+/// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less what is
+/// done, or the first if everything is.
+fn done_and_pending(state: &State) -> Result<Object> {
+    let futures = state.futures.get_or_none();
+    let mut done = Vec::new();
+    for future in items(&futures) {
+        if protocol::is_done(&future)? {
+            done.push(future);
+        }
+    }
+    let rest = state.set.get_or_none();
+    // SAFETY: returns a new reference or NULL with an exception set.
+    let other = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+    if done.len() == items(&futures).count() {
+        return pair(&rest, &other);
+    }
+    for future in &done {
+        // SAFETY: all are valid, and both sets are sets.
+        unsafe {
+            if ffi::PySet_Discard(rest.as_ptr(), future.as_ptr()) < 0
+                || ffi::PySet_Add(other.as_ptr(), future.as_ptr()) < 0
+            {
+                return Err(Raised);
+            }
+        }
+    }
+    pair(&other, &rest)
+}
+
+fn pair(done: &Object, pending: &Object) -> Result<Object> {
+    // SAFETY: both are valid objects, and the tuple takes a reference to each.
+    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, done.as_ptr(), pending.as_ptr())) }
+}
+
+/// The items of a tuple.
+fn items(tuple: &Object) -> impl Iterator<Item = Object> + '_ {
+    // SAFETY: called with tuples, whose items are borrowed from them.
+    let count = unsafe { ffi::PyTuple_GET_SIZE(tuple.as_ptr()) };
+    (0..count).map(|index| unsafe {
+        // SAFETY: as above.
+        Object::from_borrowed(ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index))
+    })
+}
+
+fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
+    let Some(given) = given.get() else {
+        return Ok(ReturnWhen::AllCompleted);
+    };
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let given = given.bound(py);
+    for (name, return_when) in [
+        ("FIRST_COMPLETED", ReturnWhen::FirstCompleted),
+        ("FIRST_EXCEPTION", ReturnWhen::FirstException),
+        ("ALL_COMPLETED", ReturnWhen::AllCompleted),
+    ] {
+        if given.eq(name)? {
+            return Ok(return_when);
+        }
+    }
+    let text = given.str()?;
+    Err(error::<PyValueError>(&format!(
+        "Invalid return_when value: {text}"
+    )))
+}
+
+fn class_name(object: &Object) -> Result<String> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(object.bound(py).get_type().name()?.to_string())
+}
+
+fn error<T: pyo3::PyTypeInfo>(text: &str) -> Raised {
+    PyErr::new::<T, _>(text.to_owned()).into()
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    class_of::<State>(c"greenloop.WaitState")
+        .not_callable()
+        .doc(c"What one call of wait() needs.")
+        .build(None)
+}

@@ -1,0 +1,272 @@
+//! The classes `Queue`, `LifoQueue` and `PriorityQueue`.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use greenloop_core::sync::NothingUnfinished;
+use pyo3::ffi;
+
+use super::attributes::attributes;
+use super::description::{format, repr_slot, str_slot};
+use super::overrides::{Discipline, Method};
+use super::queue::{Face, Queue};
+use super::waiting::{get, item_of, join, put};
+use crate::interop::{
+    Arguments, ClassBuilder, Object, Result, call_method, class_of, fast, globals, initialise_with,
+    method_o, noargs, one, raise,
+};
+use crate::sync::{Waiters, create_set_event, event_of};
+
+/// `_init`, `_put` and `_get` of one of the classes.
+macro_rules! discipline {
+    ($discipline:expr) => {{
+        fn init(this: &Object, _maxsize: &Object) -> Result<Object> {
+            Queue::of(this).items.initialise($discipline)?;
+            Ok(Object::none())
+        }
+        fn put(this: &Object, item: &Object) -> Result<Object> {
+            let items = &Queue::of(this).items;
+            items.put(this, $discipline, item.clone())?;
+            Ok(Object::none())
+        }
+        fn take(this: &Object) -> Result<Object> {
+            Queue::of(this).items.take(this, $discipline)
+        }
+        vec![
+            one!(
+                c"_init",
+                init,
+                c"_init($self, maxsize, /)\n--\n\nMake an empty store."
+            ),
+            one!(
+                c"_put",
+                put,
+                c"_put($self, item, /)\n--\n\nPut an item into the store."
+            ),
+            noargs!(
+                c"_get",
+                take,
+                c"_get($self, /)\n--\n\nTake an item out of the store."
+            ),
+        ]
+    }};
+}
+
+/// Makes `Queue`.
+pub fn make_class() -> Result<Object> {
+    let mut methods = methods();
+    methods.extend(discipline!(Discipline::Fifo));
+    common(c"greenloop.Queue", methods)
+        .doc(c"Queue(maxsize=0)\n--\n\nA queue between tasks, first in, first out; see asyncio.Queue.")
+        .attributes(attributes())
+        .build(None)
+}
+
+/// Makes `LifoQueue`.
+pub fn make_lifo_class(base: &Object) -> Result<Object> {
+    common(c"greenloop.LifoQueue", discipline!(Discipline::Lifo))
+        .doc(c"LifoQueue(maxsize=0)\n--\n\nA queue between tasks, last in, first out; see asyncio.LifoQueue.")
+        .build(Some(base))
+}
+
+/// Makes `PriorityQueue`.
+pub fn make_priority_class(base: &Object) -> Result<Object> {
+    common(c"greenloop.PriorityQueue", discipline!(Discipline::Priority))
+        .doc(c"PriorityQueue(maxsize=0)\n--\n\nA queue between tasks, the smallest item first; see asyncio.PriorityQueue.")
+        .build(Some(base))
+}
+
+fn common(name: &'static CStr, methods: Vec<ffi::PyMethodDef>) -> ClassBuilder {
+    class_of::<Queue>(name)
+        .subclassable()
+        .slot(ffi::Py_tp_init, initialise as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .slot(ffi::Py_tp_str, str_slot as *mut c_void)
+        .methods(methods)
+}
+
+/// `Queue[int]`.
+unsafe extern "C" fn class_getitem(
+    class: *mut ffi::PyObject,
+    item: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called as a class method with an argument.
+    unsafe { ffi::Py_GenericAlias(class, item) }
+}
+
+fn methods() -> Vec<ffi::PyMethodDef> {
+    let generic = ffi::PyMethodDef {
+        ml_flags: ffi::METH_O | ffi::METH_CLASS,
+        ..method_o(
+            c"__class_getitem__",
+            class_getitem,
+            c"Queue[int] is a queue of ints, for type checkers.",
+        )
+    };
+    vec![
+        generic,
+        noargs!(
+            c"qsize",
+            qsize,
+            c"qsize($self, /)\n--\n\nReturn the number of items."
+        ),
+        noargs!(
+            c"empty",
+            empty,
+            c"empty($self, /)\n--\n\nReturn whether there are no items."
+        ),
+        noargs!(
+            c"full",
+            full,
+            c"full($self, /)\n--\n\nReturn whether there are maxsize items."
+        ),
+        fast!(
+            c"put",
+            put,
+            c"put($self, item)\n--\n\nPut an item in; wait as long as the queue is full."
+        ),
+        fast!(
+            c"put_nowait",
+            put_nowait,
+            c"put_nowait($self, item)\n--\n\nPut an item in, or raise QueueFull."
+        ),
+        noargs!(
+            c"get",
+            get,
+            c"get($self, /)\n--\n\nTake an item out; wait as long as the queue is empty."
+        ),
+        noargs!(
+            c"get_nowait",
+            get_nowait,
+            c"get_nowait($self, /)\n--\n\nTake an item out, or raise QueueEmpty."
+        ),
+        noargs!(
+            c"task_done",
+            task_done,
+            c"task_done($self, /)\n--\n\nReport an item that was taken out as done."
+        ),
+        noargs!(
+            c"join",
+            join,
+            c"join($self, /)\n--\n\nWait until all items that were put in are done."
+        ),
+        #[cfg(Py_3_13)]
+        fast!(
+            c"shutdown",
+            shutdown,
+            c"shutdown($self, immediate=False)\n--\n\nMake put raise QueueShutDown, and get when no items are left or at once."
+        ),
+        noargs!(
+            c"_format",
+            format,
+            c"_format($self, /)\n--\n\nReturn the state in words."
+        ),
+        noargs!(
+            c"_get_loop",
+            get_loop,
+            c"_get_loop($self, /)\n--\n\nReturn the running loop, to which the queue is bound."
+        ),
+        one!(
+            c"_wakeup_next",
+            wakeup_next,
+            c"_wakeup_next($self, waiters, /)\n--\n\nWake the first who waits."
+        ),
+    ]
+}
+
+unsafe extern "C" fn initialise(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: passed on from the interpreter.
+    unsafe { initialise_with(this, args, kwargs, initialise_queue) }
+}
+
+fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let [maxsize] = arguments.bind(c"Queue", [&globals().names.maxsize], 1, 0)?;
+    let maxsize = match maxsize {
+        Some(maxsize) => maxsize.clone(),
+        // SAFETY: zero always becomes an int.
+        None => unsafe { Object::from_returned(ffi::PyLong_FromLong(0))? },
+    };
+    let face = Face::of(this)?;
+    let queue = face.queue;
+    queue.maxsize.set(maxsize.clone());
+    queue.logic.reset();
+    queue.finished.set(create_set_event()?);
+    if face.overrides.has(Method::Init) {
+        return face.call_with(Method::Init, &maxsize).map(drop);
+    }
+    queue.items.initialise(face.overrides.init)
+}
+
+fn qsize(this: &Object) -> Result<Object> {
+    let items = Queue::of(this).items.len(this)?;
+    // SAFETY: a number always becomes an int.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(items)) }
+}
+
+fn empty(this: &Object) -> Result<Object> {
+    Queue::of(this).items.is_empty(this).map(Object::boolean)
+}
+
+fn full(this: &Object) -> Result<Object> {
+    Face::of(this)?.is_full_itself().map(Object::boolean)
+}
+
+fn put_nowait(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let item = item_of(arguments, c"put_nowait")?;
+    Face::of(this)?.put_nowait(item.clone())?;
+    Ok(Object::none())
+}
+
+fn get_nowait(this: &Object) -> Result<Object> {
+    Face::of(this)?.get_nowait()
+}
+
+fn task_done(this: &Object) -> Result<Object> {
+    let face = Face::of(this)?;
+    let finished = face.finished()?;
+    let event = &event_of(&finished).state;
+    let outcome = face.queue.logic.task_done(event)?;
+    outcome.map_err(|NothingUnfinished| {
+        // SAFETY: ValueError is always valid.
+        let class = unsafe { ffi::PyExc_ValueError };
+        raise(class, c"task_done() called too many times")
+    })?;
+    Ok(Object::none())
+}
+
+#[cfg(Py_3_13)]
+fn shutdown(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [immediate] = arguments.bind(c"shutdown", [&globals().names.immediate], 1, 0)?;
+    let immediate = immediate.map_or(Ok(false), Object::is_true)?;
+    let face = Face::of(this)?;
+    let finished = face.finished()?;
+    let event = &event_of(&finished).state;
+    face.queue.logic.shut_down(&face, event, immediate)?;
+    Ok(Object::none())
+}
+
+fn get_loop(this: &Object) -> Result<Object> {
+    Queue::of(this).bound.running_loop(this)
+}
+
+/// `_wakeup_next(waiters)`, for subclasses that have further ways to put and get.
+fn wakeup_next(_this: &Object, waiters: &Object) -> Result<Object> {
+    if Waiters::is_view(waiters) {
+        Waiters::wake_next(waiters)?;
+        return Ok(Object::none());
+    }
+    // Whatever a subclass keeps its own waiters in.
+    let names = &globals().names;
+    while waiters.is_true()? {
+        let waiter = call_method(&names.popleft, &[waiters.as_ptr()])?;
+        if !call_method(&names.done, &[waiter.as_ptr()])?.is_true()? {
+            let none = Object::none();
+            call_method(&names.set_result, &[waiter.as_ptr(), none.as_ptr()])?;
+            break;
+        }
+    }
+    Ok(Object::none())
+}

@@ -1,0 +1,65 @@
+//! A queue in words.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::no_attribute;
+use super::queue::Queue;
+use crate::interop::{Object, Result, call_method, globals, trap};
+
+pub unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid queue.
+        let this = unsafe { Object::from_borrowed(this) };
+        described(&this, &format!(" at {:p}", this.as_ptr()))
+    })
+}
+
+pub unsafe extern "C" fn str_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid queue.
+        let this = unsafe { Object::from_borrowed(this) };
+        described(&this, "")
+    })
+}
+
+fn described(this: &Object, place: &str) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let class = this.bound(py).get_type();
+    let format = call_method(&globals().names.format, &[this.as_ptr()])?;
+    let text = format!("<{}{place} {}>", class.name()?, format.bound(py).str()?);
+    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+}
+
+/// `_format`: the state.
+pub fn format(this: &Object) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let queue = Queue::of(this);
+    let maxsize = queue.maxsize.slot().get();
+    let maxsize = maxsize.ok_or_else(|| no_attribute(this, "_maxsize"))?;
+    let mut words = vec![format!("maxsize={}", maxsize.bound(py).repr()?)];
+    if queue.items.has_any()? {
+        let items = queue.items.to_list()?;
+        words.push(format!("_queue={}", items.bound(py).repr()?));
+    }
+    let logic = &queue.logic;
+    for (name, count) in [
+        ("_getters", logic.getters.len()),
+        ("_putters", logic.putters.len()),
+    ] {
+        if count > 0 {
+            words.push(format!("{name}[{count}]"));
+        }
+    }
+    match logic.unfinished().get() {
+        0 => {}
+        unfinished => words.push(format!("tasks={unfinished}")),
+    }
+    if logic.shut_down_flag().get() {
+        words.push("shutdown".to_owned());
+    }
+    let text = words.join(" ");
+    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+}

@@ -1,0 +1,241 @@
+//! The items of a queue: in Rust as long as nobody looks, in a Python object from then on.
+//!
+//! `queue._queue` is a `deque` or a `list` in asyncio, and programs reach for it: to look, to clear it,
+//! to put something in front. So whoever reads the attribute gets such an object, filled, and it *is*
+//! the queue's store from that moment. A priority queue has its list from the beginning, which is what
+//! `heapq` works on: it compares in the order that asyncio compares, and whatever a comparison raises or
+//! does to the queue leaves the same heap behind.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::overrides::Discipline;
+use crate::interop::{
+    GilCell, Object, Raised, Result, Slot, call_function, call_method, drop_contents, globals,
+    raise,
+};
+
+/// Where the items are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In Rust, standing for a `deque`.
+    Deque,
+    /// In Rust, standing for a `list`.
+    List,
+    /// In the object; there may be none, as the attribute can be deleted.
+    Object,
+}
+
+pub struct Items {
+    place: Cell<Place>,
+    native: GilCell<VecDeque<Object>>,
+    object: Slot,
+}
+
+impl Items {
+    /// No place for items yet: `_init` makes it.
+    pub const fn new() -> Self {
+        Self {
+            place: Cell::new(Place::Object),
+            native: GilCell::new(VecDeque::new()),
+            object: Slot::empty(),
+        }
+    }
+
+    /// An empty store for items of this discipline; what was in the old one is dropped.
+    pub fn initialise(&self, discipline: Discipline) -> Result<()> {
+        match discipline {
+            Discipline::Fifo => self.replace(Place::Deque, None),
+            Discipline::Lifo => self.replace(Place::List, None),
+            Discipline::Priority => self.replace(Place::Object, Some(new_list()?)),
+        }
+        Ok(())
+    }
+
+    fn replace(&self, place: Place, object: Option<Object>) {
+        let native = self.native.with(std::mem::take);
+        let old = self.object.take();
+        self.place.set(place);
+        self.object.set_optional(object);
+        drop((native, old));
+    }
+
+    /// `len(self._queue)`.
+    #[inline]
+    pub fn len(&self, queue: &Object) -> Result<usize> {
+        if self.place.get() != Place::Object {
+            return Ok(self.native.with(|items| items.len()));
+        }
+        self.len_of_object(queue)
+    }
+
+    fn len_of_object(&self, queue: &Object) -> Result<usize> {
+        let object = self.existing(queue)?;
+        // SAFETY: `object` is valid.
+        match usize::try_from(unsafe { ffi::PyObject_Size(object.as_ptr()) }) {
+            Ok(len) => Ok(len),
+            Err(_) => Err(Raised),
+        }
+    }
+
+    /// `not self._queue`.
+    #[inline]
+    pub fn is_empty(&self, queue: &Object) -> Result<bool> {
+        if self.place.get() != Place::Object {
+            return Ok(self.native.with(|items| items.is_empty()));
+        }
+        self.is_object_empty(queue)
+    }
+
+    fn is_object_empty(&self, queue: &Object) -> Result<bool> {
+        self.existing(queue)?.is_true().map(|truth| !truth)
+    }
+
+    /// `self._put(item)`.
+    #[inline]
+    pub fn put(&self, queue: &Object, discipline: Discipline, item: Object) -> Result<()> {
+        // A deque and a list have `append` in common.
+        if self.place.get() != Place::Object && discipline != Discipline::Priority {
+            self.native.with(|items| items.push_back(item));
+            return Ok(());
+        }
+        self.put_into_object(queue, discipline, &item)
+    }
+
+    fn put_into_object(&self, queue: &Object, discipline: Discipline, item: &Object) -> Result<()> {
+        let object = self.object(queue)?;
+        let arguments = [object.as_ptr(), item.as_ptr()];
+        match discipline {
+            Discipline::Priority => call_function(&globals().asyncio.heappush, &arguments),
+            Discipline::Fifo | Discipline::Lifo => call_method(&globals().names.append, &arguments),
+        }
+        .map(drop)
+    }
+
+    /// `self._get()`.
+    #[inline]
+    pub fn take(&self, queue: &Object, discipline: Discipline) -> Result<Object> {
+        let taken = match (discipline, self.place.get()) {
+            (Discipline::Fifo, Place::Deque) => self.native.with(VecDeque::pop_front),
+            (Discipline::Lifo, Place::Deque | Place::List) => self.native.with(VecDeque::pop_back),
+            _ => return self.take_from_object(queue, discipline),
+        };
+        taken.ok_or_else(|| self.nothing_to_take())
+    }
+
+    fn take_from_object(&self, queue: &Object, discipline: Discipline) -> Result<Object> {
+        let object = self.object(queue)?;
+        let arguments = [object.as_ptr()];
+        let globals = globals();
+        match discipline {
+            Discipline::Fifo => call_method(&globals.names.popleft, &arguments),
+            Discipline::Lifo => call_method(&globals.names.pop, &arguments),
+            Discipline::Priority => call_function(&globals.asyncio.heappop, &arguments),
+        }
+    }
+
+    #[cold]
+    fn nothing_to_take(&self) -> Raised {
+        let text = match self.place.get() {
+            Place::List => c"pop from empty list",
+            _ => c"pop from an empty deque",
+        };
+        // SAFETY: IndexError is always valid.
+        raise(unsafe { ffi::PyExc_IndexError }, text)
+    }
+
+    /// `self._queue`: the items as an object, in which they are from now on.
+    pub fn object(&self, queue: &Object) -> Result<Object> {
+        let object = match self.place.get() {
+            Place::Object => return self.existing(queue),
+            Place::Deque => call_function(&globals().asyncio.deque, &[])?,
+            Place::List => new_list()?,
+        };
+        // Making the object may have run the garbage collector, and that anything at all. From here on
+        // nothing can come between: appending to a plain list or deque runs no other code.
+        if self.place.get() == Place::Object {
+            return self.existing(queue);
+        }
+        let items = self.native.with(std::mem::take);
+        self.place.set(Place::Object);
+        self.object.set(object.clone());
+        for item in items {
+            let arguments = [object.as_ptr(), item.as_ptr()];
+            call_method(&globals().names.append, &arguments)?;
+        }
+        Ok(object)
+    }
+
+    /// `self._queue = object`, or `del self._queue`.
+    pub fn set_object(&self, object: Option<&Object>) {
+        self.replace(Place::Object, object.cloned());
+    }
+
+    /// `list(getattr(self, "_queue", ()))`, without making an object of the items.
+    pub fn to_list(&self) -> Result<Object> {
+        if self.place.get() == Place::Object {
+            let Some(object) = self.object.get() else {
+                return new_list();
+            };
+            // SAFETY: `object` is valid.
+            return unsafe { Object::from_returned(ffi::PySequence_List(object.as_ptr())) };
+        }
+        let list = new_list()?;
+        let items: Vec<Object> = self.native.with(|items| items.iter().cloned().collect());
+        for item in items {
+            // SAFETY: a list and a valid object.
+            if unsafe { ffi::PyList_Append(list.as_ptr(), item.as_ptr()) } < 0 {
+                return Err(Raised);
+            }
+        }
+        Ok(list)
+    }
+
+    /// The truth of `getattr(self, "_queue", None)`.
+    pub fn has_any(&self) -> Result<bool> {
+        match self.place.get() {
+            Place::Object => self.object.get_or_none().is_true(),
+            Place::Deque | Place::List => Ok(self.native.with(|items| !items.is_empty())),
+        }
+    }
+
+    fn existing(&self, queue: &Object) -> Result<Object> {
+        match self.object.get() {
+            Some(object) => Ok(object),
+            None => Err(super::no_attribute(queue, "_queue")),
+        }
+    }
+
+    /// Shows the items to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: passed on from the caller; visiting runs no Python code.
+        unsafe {
+            let stop = self.native.with(|items| {
+                items
+                    .iter()
+                    .map(|item| visit(item.as_ptr(), arg))
+                    .find(|stop| *stop != 0)
+            });
+            match stop {
+                None => self.object.visit(visit, arg),
+                Some(stop) => stop,
+            }
+        }
+    }
+
+    pub fn clear(&self) {
+        self.object.clear();
+        drop_contents(self.native.with(std::mem::take));
+    }
+}
+
+fn new_list() -> Result<Object> {
+    // SAFETY: a new reference or an error.
+    unsafe { Object::from_returned(ffi::PyList_New(0)) }
+}

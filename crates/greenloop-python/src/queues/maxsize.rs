@@ -1,0 +1,111 @@
+//! How many items a queue takes: asyncio asks for no more than an object that compares with numbers.
+
+use std::cell::Cell;
+use std::ffi::c_int;
+
+use pyo3::ffi;
+
+use crate::interop::{Object, Raised, Result, Slot};
+
+/// The object that `maxsize` is, and what it means.
+pub struct Maxsize {
+    object: Slot,
+    limit: Cell<Limit>,
+}
+
+/// What the object says.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// Never full.
+    None,
+    /// Full with so many items.
+    Items(usize),
+    /// It has to be asked each time.
+    Asked,
+}
+
+impl Maxsize {
+    pub const fn new() -> Self {
+        Self {
+            object: Slot::empty(),
+            limit: Cell::new(Limit::None),
+        }
+    }
+
+    /// The object.
+    pub const fn slot(&self) -> &Slot {
+        &self.object
+    }
+
+    pub fn set(&self, object: Object) {
+        self.limit.set(limit_of(&object));
+        self.object.set(object);
+    }
+
+    /// Whether `maxsize > 0` and `items >= maxsize`.
+    #[inline]
+    pub fn is_reached_by(&self, items: impl FnOnce() -> Result<usize>) -> Result<bool> {
+        match self.limit.get() {
+            Limit::None => Ok(false),
+            Limit::Items(limit) => Ok(items()? >= limit),
+            Limit::Asked => self.ask(|| {
+                // SAFETY: a number always becomes an int.
+                unsafe { Object::from_returned(ffi::PyLong_FromSize_t(items()?)) }
+            }),
+        }
+    }
+
+    /// The same by the objects' own comparisons.
+    #[cold]
+    pub fn ask(&self, items: impl FnOnce() -> Result<Object>) -> Result<bool> {
+        let maxsize = self.object.get_or_none();
+        // SAFETY: zero always becomes an int.
+        let zero = unsafe { Object::from_returned(ffi::PyLong_FromLong(0))? };
+        if compare(&maxsize, &zero, ffi::Py_LE)? {
+            return Ok(false);
+        }
+        compare(&items()?, &maxsize, ffi::Py_GE)
+    }
+
+    pub fn clear(&self) {
+        self.limit.set(Limit::None);
+        self.object.clear();
+    }
+}
+
+/// A limit that no number of items in memory reaches is none. So is one that is not a number: no
+/// comparison with it is true.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the float is a whole number below 2 ** 53"
+)]
+fn limit_of(object: &Object) -> Limit {
+    const UNREACHABLE: f64 = 9_007_199_254_740_992.0;
+    // SAFETY: `object` is valid, and each conversion is of exactly the class it is for.
+    unsafe {
+        if ffi::PyLong_CheckExact(object.as_ptr()) != 0 {
+            let mut overflow = 0;
+            let limit = ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow);
+            return match usize::try_from(limit) {
+                Ok(limit) if limit > 0 => Limit::Items(limit),
+                _ => Limit::None,
+            };
+        }
+        if ffi::PyFloat_CheckExact(object.as_ptr()) != 0 {
+            let limit = ffi::PyFloat_AS_DOUBLE(object.as_ptr()).ceil();
+            if limit > 0.0 && limit < UNREACHABLE {
+                return Limit::Items(limit as usize);
+            }
+            return Limit::None;
+        }
+    }
+    Limit::Asked
+}
+
+fn compare(left: &Object, right: &Object, operator: c_int) -> Result<bool> {
+    // SAFETY: both are valid objects.
+    match unsafe { ffi::PyObject_RichCompareBool(left.as_ptr(), right.as_ptr(), operator) } {
+        -1 => Err(Raised),
+        truth => Ok(truth != 0),
+    }
+}

@@ -1,0 +1,47 @@
+//! asyncio's queues as Python sees them.
+//!
+//! What they decide is in [`greenloop_core::sync::Queue`]; here are their classes. A newcomer reads
+//! `class`, then `queue` (the struct) and `waiting` (`put`, `get` and `join`), then the parts: `items`,
+//! `maxsize`, `waiters`, and `overrides`, which says what subclasses have changed.
+
+mod attributes;
+mod class;
+mod description;
+mod items;
+mod maxsize;
+mod overrides;
+mod queue;
+mod waiting;
+
+use pyo3::prelude::*;
+
+use crate::interop::{Object, Raised, Result, call_function, globals};
+
+use queue::Face;
+
+pub use class::{make_class, make_lifo_class, make_priority_class};
+pub use waiting::{stop_getting, try_to_get};
+
+/// `Queue()`.
+pub fn create() -> Result<Object> {
+    call_function(&globals().classes.queue.object(), &[])
+}
+
+/// `queue.put_nowait(item)`, of a queue that [`create`] has made.
+pub fn put_nowait(queue: &Object, item: Object) -> Result<()> {
+    Face::of(queue)?.put_nowait(item)
+}
+
+/// The `AttributeError` of an instance whose `__init__` has not run, or that lost an attribute.
+#[cold]
+fn no_attribute(queue: &Object, name: &str) -> Raised {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    match queue.bound(py).get_type().name() {
+        Ok(class) => pyo3::exceptions::PyAttributeError::new_err(format!(
+            "'{class}' object has no attribute '{name}'"
+        ))
+        .into(),
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,103 @@
+//! `_cancel_and_wait`: cancels a future and waits until it is done.
+//!
+//! It waits at a gate and not on the future itself: so the wait can be cancelled whatever the future
+//! makes of its own cancellation.
+
+use greenloop_core::WaitList as _;
+
+use super::gate::Gate;
+use super::timeout::running_loop;
+use crate::awaitable::{Awaitable, Progress};
+use crate::future::{Future, notify_when_done, stop_notifying};
+#[cfg(Py_3_14)]
+use crate::interop::call_function;
+use crate::interop::{
+    Object, Result, call_method, fetch, globals, matches, raise_while_handling, restore,
+};
+use crate::task;
+
+/// Begins, as a step of `this`; its `value` is the gate from then on. `None` says that there is nothing
+/// to wait for.
+pub fn begin(this: &Object, future: &Object) -> Result<Option<Progress>> {
+    let event_loop = running_loop()?;
+    Awaitable::prepare_on(this, &event_loop)?;
+    let gate = Gate::create(&event_loop)?;
+    Awaitable::of(this).value().set(gate.clone());
+    notify_when_done(future, Gate::open, &gate)?;
+    show(&gate, future)?;
+    if let Err(raised) = cancel_future(future) {
+        let exception = fetch(raised);
+        end(this, future)?;
+        return Err(restore(exception));
+    }
+    if Gate::of(&gate).opened.get() {
+        return Ok(None);
+    }
+    Gate::of(&gate).line.push(this);
+    Ok(Some(Progress::Blocked))
+}
+
+/// Ends the wait, be it over or interrupted. Returns the gate.
+pub fn end(this: &Object, future: &Object) -> Result<Object> {
+    let gate = Awaitable::of(this).value().get_or_none();
+    Gate::of(&gate).line.remove(this);
+    stop_notifying(future, Gate::open, &gate)?;
+    hide(&gate, future)?;
+    Ok(gate)
+}
+
+/// `future.result()`, where a cancellation becomes a `TimeoutError`.
+pub fn result_in_time(future: &Object) -> Result<Object> {
+    result(future).map_err(|raised| {
+        if !matches(globals().asyncio.cancelled_error.as_ptr()) {
+            return raised;
+        }
+        let cancellation = fetch(raised);
+        match super::expiry::timeout_error(&cancellation) {
+            Ok(error) => raise_while_handling(error, &cancellation),
+            Err(raised) => raised,
+        }
+    })
+}
+
+/// `future.result()`.
+pub fn result(future: &Object) -> Result<Object> {
+    if Future::is_native(future) {
+        return Future::of(future).outcome();
+    }
+    call_method(&globals().names.result, &[future.as_ptr()])
+}
+
+fn cancel_future(future: &Object) -> Result<()> {
+    let classes = &globals().classes;
+    if future.is_exactly(classes.future.as_ptr()) {
+        return Future::cancel(future, None).map(drop);
+    }
+    task::cancel(future)
+}
+
+/// From 3.14.6 on: `asyncio.capture_call_graph()` shows who waits for the future.
+fn show(gate: &Object, future: &Object) -> Result<()> {
+    #[cfg(Py_3_14)]
+    if super::running_rules::rules().cancelling_is_shown {
+        let task = task::current_task(None)?.unwrap_or_else(Object::none);
+        let arguments = [future.as_ptr(), task.as_ptr()];
+        call_function(&globals().asyncio.future_add_to_awaited_by, &arguments)?;
+        Gate::of(gate).carried.set(task);
+    }
+    let _ = (gate, future);
+    Ok(())
+}
+
+fn hide(gate: &Object, future: &Object) -> Result<()> {
+    #[cfg(Py_3_14)]
+    if let Some(task) = Gate::of(gate).carried.take() {
+        let arguments = [future.as_ptr(), task.as_ptr()];
+        call_function(
+            &globals().asyncio.future_discard_from_awaited_by,
+            &arguments,
+        )?;
+    }
+    let _ = (gate, future);
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! What becomes of an exception that comes out of a scope whose time is up.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::running_rules::rules;
+use crate::interop::{
+    Object, Raised, Result, call_function, context_of, globals, is_cancellation, raise_object,
+    type_error,
+};
+
+/// Turns a cancellation into a `TimeoutError`: raises it with `exception` as its cause.
+///
+/// For other exceptions returns, and leaves a note in their contexts if the running asyncio does.
+pub fn convert(class: &Object, exception: &Object) -> Result<()> {
+    let rules = &rules().timeout;
+    if is_cancelled(class, rules.takes_subclasses)? {
+        return Err(raise_from(exception));
+    }
+    if rules.inserts_error && !exception.is_none() {
+        insert_timeout_error(exception)?;
+        if is_exception_group(exception)? {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let members = exception.attribute(&globals().names.exceptions)?;
+            for member in members.bound(py).try_iter()? {
+                insert_timeout_error(&member?.into())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an exception's class says that it is a cancellation.
+pub fn is_cancelled(class: &Object, takes_subclasses: bool) -> Result<bool> {
+    let cancelled = globals().asyncio.cancelled_error.as_ptr();
+    if class.is(cancelled) || !takes_subclasses {
+        return Ok(class.is(cancelled));
+    }
+    // SAFETY: both are valid objects.
+    match unsafe { ffi::PyObject_IsSubclass(class.as_ptr(), cancelled) } {
+        -1 => Err(Raised),
+        answer => Ok(answer != 0),
+    }
+}
+
+/// `raise TimeoutError from exception`.
+pub fn raise_from(exception: &Object) -> Raised {
+    match timeout_error(exception) {
+        Ok(error) => raise_object(&error),
+        Err(raised) => raised,
+    }
+}
+
+/// `TimeoutError()` with a cause, or with None for one.
+pub fn timeout_error(cause: &Object) -> Result<Object> {
+    // SAFETY: TimeoutError is always valid.
+    let class = unsafe { Object::from_borrowed(ffi::PyExc_TimeoutError) };
+    let error = call_function(&class, &[])?;
+    if cause.is_none() {
+        // SAFETY: `error` is an exception; without a cause its context is not shown either.
+        unsafe { ffi::PyException_SetCause(error.as_ptr(), std::ptr::null_mut()) };
+        return Ok(error);
+    }
+    // SAFETY: `cause` is a valid object.
+    if unsafe { ffi::PyExceptionInstance_Check(cause.as_ptr()) } == 0 {
+        return Err(type_error(
+            "exception causes must derive from BaseException",
+        ));
+    }
+    // SAFETY: both are exceptions; the reference to the second is given away.
+    unsafe { ffi::PyException_SetCause(error.as_ptr(), cause.clone().into_ptr()) };
+    Ok(error)
+}
+
+/// Puts a `TimeoutError` before the first cancellation in the chain of contexts: whoever handles the
+/// exception finds out why its cause was cancelled.
+pub fn insert_timeout_error(exception: &Object) -> Result<()> {
+    let mut exception = exception.clone();
+    while let Some(context) = context_of(&exception) {
+        if is_cancellation(&context) {
+            let error = timeout_error(&context)?;
+            // SAFETY: all are exceptions; the references to the second ones are given away.
+            unsafe {
+                ffi::PyException_SetContext(error.as_ptr(), context.into_ptr());
+                ffi::PyException_SetContext(exception.as_ptr(), error.into_ptr());
+            }
+            break;
+        }
+        exception = context;
+    }
+    Ok(())
+}
+
+fn is_exception_group(exception: &Object) -> Result<bool> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let class = py.import("builtins")?.getattr("ExceptionGroup")?;
+    Ok(exception.bound(py).is_instance(&class)?)
+}

@@ -1,0 +1,97 @@
+//! `Gate`: what a wait for somebody else's future stands at until a callback opens it.
+//!
+//! It is asyncio's `waiter` future with its `_release_waiter`. Callbacks and alarms hold the gate and
+//! not the awaitable, so that a wait that was dropped is dropped.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use greenloop_core::{Standing, WaitList as _};
+use pyo3::ffi;
+
+use crate::awaitable::Line;
+use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals};
+
+/// What a `Gate` holds.
+pub struct Gate {
+    /// The one who waits.
+    pub line: Line,
+    /// Set when the gate is opened: whoever comes now need not wait.
+    pub opened: Cell<bool>,
+    /// What will open it when time is up, or nothing.
+    pub timer: Slot,
+    /// The loop of the wait.
+    pub event_loop: Slot,
+    /// What is to be raised when the wait is over, or shown as waiting meanwhile.
+    pub carried: Slot,
+}
+
+impl Held for Gate {
+    fn new() -> Self {
+        Self {
+            line: Line::new(),
+            opened: Cell::new(false),
+            timer: Slot::empty(),
+            event_loop: Slot::empty(),
+            carried: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.line.visit(visit, arg) }
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.line.clear();
+    }
+}
+
+impl Gate {
+    /// A new gate on a loop.
+    pub fn create(event_loop: &Object) -> Result<Object> {
+        let this = Instance::<Gate>::create(globals().classes.gate.as_ptr())?;
+        Self::of(&this).event_loop.set(event_loop.clone());
+        Ok(this)
+    }
+
+    /// The gate behind an object that was made by [`create`](Self::create).
+    pub fn of(object: &Object) -> &Self {
+        Instance::<Gate>::of(object)
+    }
+
+    /// Opens the gate; a [`Notify`](crate::future::Notify).
+    pub fn open(this: &Object, _future: &Object) -> Result<()> {
+        let gate = Self::of(this);
+        gate.opened.set(true);
+        match gate.line.first() {
+            Some(waiter) if gate.line.standing(&waiter)? == Standing::Waiting => {
+                gate.line.remove(&waiter);
+                gate.line.wake(&waiter)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.timer, &self.event_loop, &self.carried]
+    }
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    class_of::<Gate>(c"greenloop.Gate")
+        .not_callable()
+        .doc(c"What a wait stands at.")
+        .build(None)
+}

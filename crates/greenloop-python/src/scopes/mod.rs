@@ -1,0 +1,64 @@
+//! Scopes in which a task waits: `timeout`, `wait_for` and `TaskGroup`.
+//!
+//! A scope ends a task's wait from outside: when its time is up, or when a child has failed. Each asks
+//! the task to cancel itself, and when the cancellation comes out of the scope takes the request back
+//! and turns it into what its user expects. What exactly counts as its own differs between versions of
+//! asyncio, some of them patch releases; where it does, the running asyncio is asked at import.
+//!
+//! - [`Alarm`]: a deadline in a loop's heap, without a Python function;
+//! - `timeout`: the class `Timeout`, `timeout()` and `timeout_at()`;
+//! - `expiry`: a cancellation becomes a `TimeoutError`;
+//! - `wait_for` of 3.12 and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its `gate`: for a
+//!   single awaitable;
+//! - `task_group`: the class `TaskGroup`.
+
+mod alarm;
+mod cancel_and_wait;
+mod expiry;
+mod gate;
+mod running_rules;
+mod task_group;
+mod timeout;
+#[cfg(Py_3_12)]
+mod wait_for;
+#[cfg(not(Py_3_12))]
+mod wait_for_at_gate;
+
+pub use alarm::{Alarm, make_class as make_alarm_class};
+pub use gate::make_class as make_gate_class;
+pub use task_group::make_class as make_task_group_class;
+#[cfg(Py_3_14)]
+pub use task_group::parent_of;
+pub use timeout::make_class as make_timeout_class;
+
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+
+use crate::interop::{add_to_module, fast};
+use timeout::{timeout, timeout_at};
+#[cfg(Py_3_12)]
+use wait_for::wait_for;
+#[cfg(not(Py_3_12))]
+use wait_for_at_gate::wait_for;
+
+/// Adds `timeout`, `timeout_at` and `wait_for` to the module.
+pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let functions = vec![
+        fast!(
+            c"timeout",
+            timeout,
+            c"timeout(delay)\n--\n\nLimit the body of an async with statement to delay seconds; None is no limit."
+        ),
+        fast!(
+            c"timeout_at",
+            timeout_at,
+            c"timeout_at(when)\n--\n\nAs timeout(), but until a time on the loop's clock."
+        ),
+        fast!(
+            c"wait_for",
+            wait_for,
+            c"wait_for(fut, timeout)\n--\n\nWait for fut and return its result; cancel it and raise TimeoutError after timeout seconds."
+        ),
+    ];
+    add_to_module(module, functions)
+}

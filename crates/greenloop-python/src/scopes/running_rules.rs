@@ -1,0 +1,136 @@
+//! What the running asyncio does where its patch releases differ, read off its own code.
+//!
+//! A wheel is built for a minor version, but several fixes of asyncio came with 3.12.x and 3.13.x. The
+//! names that a function uses tell whether it has one, and need no list of version numbers. Where the
+//! code cannot be read, the first release of the minor version decides.
+
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+
+/// One flag for each difference.
+pub struct Rules {
+    pub timeout: TimeoutRules,
+    pub group: GroupRules,
+    /// Waiting for what was cancelled is shown in the graph of awaiting tasks.
+    #[cfg(Py_3_14)]
+    pub cancelling_is_shown: bool,
+}
+
+/// Those of `Timeout`.
+pub struct TimeoutRules {
+    /// Subclasses of `CancelledError` are cancellations too.
+    pub takes_subclasses: bool,
+    /// A `TimeoutError` is put into the contexts of other exceptions that come out.
+    pub inserts_error: bool,
+}
+
+/// Those of `TaskGroup`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each stands for a change of asyncio's that came by itself"
+)]
+pub struct GroupRules {
+    /// Subclasses of `CancelledError` are cancellations too.
+    pub takes_subclasses: bool,
+    /// The request to the parent task is taken back after the children are done, not before; and if
+    /// others have requested too, the parent is asked anew.
+    pub settles_last: bool,
+    /// The group lets go of its parent task and of its errors when it ends.
+    pub forgets: bool,
+    /// A cancellation that came while it waited and was not its own is passed on.
+    pub keeps_cancellation: bool,
+    /// A `GeneratorExit` leaves it as it is.
+    pub lets_generator_exit: bool,
+    /// It has a method `cancel`, and swallows what it did not raise.
+    pub can_be_cancelled: bool,
+    /// A coroutine that it refuses is closed.
+    pub closes_refused: bool,
+    /// `create_task` passes on any keyword.
+    pub takes_keywords: bool,
+    /// A task that is done as soon as it is created is seen to at once.
+    pub sees_eager_tasks: bool,
+    /// A task that cancels the group in its first step is cancelled too.
+    pub cancels_late_tasks: bool,
+    /// A task is created first and named afterwards.
+    pub names_afterwards: bool,
+}
+
+static RULES: OnceLock<Rules> = OnceLock::new();
+
+/// The running asyncio's rules. They are read at import, before asyncio's own classes can be replaced.
+pub fn rules() -> &'static Rules {
+    RULES.get_or_init(|| {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let part = |module: &str, name: &str| py.import(module).and_then(|m| m.getattr(name)).ok();
+        Rules {
+            timeout: timeout_rules(part("asyncio.timeouts", "Timeout").as_ref()),
+            group: group_rules(part("asyncio.taskgroups", "TaskGroup").as_ref()),
+            #[cfg(Py_3_14)]
+            cancelling_is_shown: part("asyncio.tasks", "_cancel_and_wait")
+                .is_some_and(|function| uses(&function, "future_add_to_awaited_by", false)),
+        }
+    })
+}
+
+fn timeout_rules(class: Option<&Bound<'_, PyAny>>) -> TimeoutRules {
+    TimeoutRules {
+        takes_subclasses: method_uses(class, "__aexit__", "issubclass", cfg!(Py_3_13)),
+        inserts_error: has(class, "_insert_timeout_error", cfg!(Py_3_13)),
+    }
+}
+
+fn group_rules(class: Option<&Bound<'_, PyAny>>) -> GroupRules {
+    let forgets = has(class, "_aexit", cfg!(Py_3_14));
+    let exit = if forgets { "_aexit" } else { "__aexit__" };
+    let cancels_late_tasks = method_uses(class, "create_task", "cancel", cfg!(Py_3_15));
+    let eager = cfg!(all(Py_3_12, not(Py_3_14)));
+    GroupRules {
+        takes_subclasses: method_uses(class, exit, "issubclass", cfg!(Py_3_13)),
+        settles_last: method_uses(class, exit, "cancelling", cfg!(Py_3_13)),
+        forgets,
+        keeps_cancellation: method_uses(class, exit, "pending_cancellation_error", cfg!(Py_3_15)),
+        lets_generator_exit: method_uses(class, exit, "GeneratorExit", cfg!(Py_3_15)),
+        can_be_cancelled: has(class, "cancel", cfg!(Py_3_15)),
+        closes_refused: method_uses(class, "create_task", "close", cfg!(Py_3_13)),
+        takes_keywords: takes_keywords(class).unwrap_or(cfg!(Py_3_14)),
+        sees_eager_tasks: !cancels_late_tasks && method_uses(class, "create_task", "done", eager),
+        cancels_late_tasks,
+        names_afterwards: method_uses(class, "create_task", "_set_task_name", cfg!(not(Py_3_13))),
+    }
+}
+
+fn has(class: Option<&Bound<'_, PyAny>>, name: &str, default: bool) -> bool {
+    class
+        .and_then(|class| class.hasattr(name).ok())
+        .unwrap_or(default)
+}
+
+fn method_uses(class: Option<&Bound<'_, PyAny>>, method: &str, name: &str, default: bool) -> bool {
+    class
+        .and_then(|class| class.getattr(method).ok())
+        .map_or(default, |method| uses(&method, name, default))
+}
+
+/// Whether a function's own code mentions `name`, as a global, an attribute or a variable.
+fn uses(function: &Bound<'_, PyAny>, name: &str, default: bool) -> bool {
+    let mentions = || -> PyResult<bool> {
+        let code = function.getattr("__code__")?;
+        Ok(code.getattr("co_names")?.contains(name)?
+            || code.getattr("co_varnames")?.contains(name)?)
+    };
+    mentions().unwrap_or(default)
+}
+
+/// Whether `create_task` has a `**kwargs`.
+fn takes_keywords(class: Option<&Bound<'_, PyAny>>) -> Option<bool> {
+    const CO_VARKEYWORDS: u32 = 8;
+    let function = class?.getattr("create_task").ok()?;
+    let flags = function
+        .getattr("__code__")
+        .ok()?
+        .getattr("co_flags")
+        .ok()?;
+    Some(flags.extract::<u32>().ok()? & CO_VARKEYWORDS != 0)
+}

@@ -1,0 +1,265 @@
+//! A group's children: how they are made, and what becomes of the group when one is done.
+
+use greenloop_core::{Standing, WaitList as _};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::{TaskGroup, abort, cancel_parent, is_base_error, is_exact, of, refusal};
+use crate::event_loop::EventLoop;
+use crate::future::{CANCELLED, Future, notify_when_done};
+use crate::interop::{
+    Arguments, Object, Raised, Result, call_method, globals, same_string, type_error,
+};
+use crate::scopes::running_rules::{GroupRules, rules};
+use crate::task;
+
+/// `group.create_task(coro, ...)`.
+pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let group = of(this);
+    let rules = &rules().group;
+    let refused = if !group.entered.get() {
+        Some("has not been entered")
+    } else if group.exiting.get() && group.tasks.is_empty() {
+        Some("is finished")
+    } else if group.aborting.get() {
+        Some("is shutting down")
+    } else {
+        None
+    };
+    if let Some(text) = refused {
+        return Err(refuse(this, rules, &arguments, text));
+    }
+    if !rules.takes_keywords {
+        ensure_known(&arguments)?;
+    }
+    let task = make_task(group, rules, &arguments)?;
+    #[cfg(Py_3_14)]
+    show(group, &task)?;
+    if rules.sees_eager_tasks && task::is_done(&task)? {
+        child_is_done(this, &task)?;
+        return Ok(task);
+    }
+    group.tasks.insert(&task)?;
+    if is_exact(this) {
+        notify_when_done(&task, on_child_done, this)?;
+    } else {
+        let names = &globals().names;
+        let callback = this.attribute(&names.on_task_done)?;
+        call_method(
+            &names.add_done_callback,
+            &[task.as_ptr(), callback.as_ptr()],
+        )?;
+    }
+    if rules.cancels_late_tasks && group.aborting.get() && !task::is_done(&task)? {
+        task::cancel(&task)?;
+    }
+    Ok(task)
+}
+
+/// The first argument, which must be given.
+fn coroutine<'a>(arguments: &Arguments<'a>) -> Result<&'a Object> {
+    let name = &globals().names.coro;
+    let named = || {
+        arguments
+            .keywords()
+            .find(|(keyword, _)| same_string(name, keyword))
+    };
+    let positional = arguments.positional().first();
+    positional
+        .or_else(|| named().map(|(_, value)| value))
+        .ok_or_else(|| {
+            type_error("TaskGroup.create_task() missing 1 required positional argument: 'coro'")
+        })
+}
+
+#[cold]
+fn refuse(this: &Object, rules: &GroupRules, arguments: &Arguments<'_>, text: &str) -> Raised {
+    let close = || -> Result<()> {
+        let coroutine = coroutine(arguments)?;
+        if rules.closes_refused {
+            call_method(&globals().names.close, &[coroutine.as_ptr()])?;
+        }
+        Ok(())
+    };
+    match close() {
+        Ok(()) => refusal(this, text),
+        Err(raised) => raised,
+    }
+}
+
+/// Refuses keywords that the running asyncio's `create_task` has not.
+fn ensure_known(arguments: &Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    for (keyword, _) in arguments.keywords() {
+        let known = [&names.coro, &names.name, &names.context];
+        if !known.iter().any(|name| same_string(name, keyword)) {
+            // SAFETY: the GIL is held.
+            let keyword = keyword.bound(unsafe { Python::assume_attached() });
+            return Err(type_error(&format!(
+                "TaskGroup.create_task() got an unexpected keyword argument '{keyword}'"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// `self._loop.create_task(...)`.
+#[inline]
+fn make_task(group: &TaskGroup, rules: &GroupRules, arguments: &Arguments<'_>) -> Result<Object> {
+    let event_loop = group.event_loop.get_or_none();
+    let stepping = task::stepping();
+    let native = match &stepping {
+        Some(task) if Future::of(task).event_loop().as_ptr() == event_loop.as_ptr() => {
+            Future::of(task).native_loop()
+        }
+        _ => EventLoop::of(&event_loop),
+    };
+    let made = native.and_then(|native| native.create_native_task(&event_loop, arguments));
+    made.unwrap_or_else(|| make_task_by_name(&event_loop, rules, arguments))
+}
+
+/// With the keywords that the running asyncio passes on: a task factory sees them.
+fn make_task_by_name(
+    event_loop: &Object,
+    rules: &GroupRules,
+    arguments: &Arguments<'_>,
+) -> Result<Object> {
+    let names = &globals().names;
+    if rules.takes_keywords {
+        return arguments.forward(&names.create_task, event_loop);
+    }
+    let parameters = [&names.coro, &names.name, &names.context];
+    let [coroutine, name, context] = arguments.bind(c"create_task", parameters, 1, 1)?;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let (none, keywords) = (Object::none(), PyDict::new(py));
+    let coroutine = coroutine.unwrap_or(&none).bound(py);
+    let name = name.unwrap_or(&none).bound(py);
+    if !rules.names_afterwards {
+        keywords.set_item(names.name.bound(py), &name)?;
+    }
+    if let Some(context) = context.filter(|context| !context.is_none()) {
+        keywords.set_item(names.context.bound(py), context.bound(py))?;
+    }
+    let create = event_loop.attribute(&names.create_task)?;
+    let task = create.bound(py).call((coroutine,), Some(&keywords))?;
+    if rules.names_afterwards {
+        py.import("asyncio.tasks")?
+            .call_method1("_set_task_name", (&task, name))?;
+    }
+    Ok(task.into())
+}
+
+/// `asyncio.capture_call_graph()` shows that the parent awaits the child. Of a child of ours that is
+/// found out when somebody asks.
+#[cfg(Py_3_14)]
+fn show(group: &TaskGroup, task: &Object) -> Result<()> {
+    if Future::is_native(task) {
+        return Ok(());
+    }
+    let arguments = [task.as_ptr(), group.parent_task.get_or_none().as_ptr()];
+    let function = &globals().asyncio.future_add_to_awaited_by;
+    crate::interop::call_function(function, &arguments).map(drop)
+}
+
+#[cfg(Py_3_14)]
+fn hide(group: &TaskGroup, task: &Object) -> Result<()> {
+    if Future::is_native(task) {
+        return Ok(());
+    }
+    let arguments = [task.as_ptr(), group.parent_task.get_or_none().as_ptr()];
+    let function = &globals().asyncio.future_discard_from_awaited_by;
+    crate::interop::call_function(function, &arguments).map(drop)
+}
+
+/// `self._on_task_done(task)`.
+fn child_is_done(this: &Object, task: &Object) -> Result<()> {
+    if is_exact(this) {
+        return on_child_done(this, task);
+    }
+    let arguments = [this.as_ptr(), task.as_ptr()];
+    call_method(&globals().names.on_task_done, &arguments).map(drop)
+}
+
+/// A child is done; a [`Notify`](crate::future::Notify).
+pub fn on_child_done(this: &Object, task: &Object) -> Result<()> {
+    let group = of(this);
+    group.tasks.remove(task)?;
+    #[cfg(Py_3_14)]
+    hide(group, task)?;
+    if group.tasks.is_empty() {
+        wake_exit(group)?;
+    }
+    match failure_of(task)? {
+        None => Ok(()),
+        Some(exception) => on_child_failed(this, task, &exception),
+    }
+}
+
+/// The last child is done.
+fn wake_exit(group: &TaskGroup) -> Result<()> {
+    match group.completed.first() {
+        Some(exit) if group.completed.standing(&exit)? == Standing::Waiting => {
+            group.completed.wake(&exit)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the child has raised, but for a cancellation.
+#[inline]
+fn failure_of(task: &Object) -> Result<Option<Object>> {
+    if Future::is_native(task) {
+        let future = Future::of(task);
+        return Ok(if future.state() == CANCELLED {
+            None
+        } else {
+            future.seen_exception()
+        });
+    }
+    let names = &globals().names;
+    if call_method(&names.cancelled, &[task.as_ptr()])?.is_true()? {
+        return Ok(None);
+    }
+    let exception = call_method(&names.exception, &[task.as_ptr()])?;
+    Ok(Some(exception).filter(|exception| !exception.is_none()))
+}
+
+#[cold]
+fn on_child_failed(this: &Object, task: &Object, exception: &Object) -> Result<()> {
+    let group = of(this);
+    group.add_error(exception)?;
+    if is_base_error(this, exception)? && group.base_error.is_empty() {
+        group.base_error.set(exception.clone());
+    }
+    if task::is_done(&group.parent_task.get_or_none())? {
+        return report_orphan(group, task, exception);
+    }
+    if !group.aborting.get() && !group.parent_cancel_requested.get() {
+        // The parent is cancelled to end whatever runs in the group's body. That it was the group
+        // which did it is noted, for the exit to take back.
+        abort(this)?;
+        cancel_parent(this)?;
+    }
+    Ok(())
+}
+
+/// The parent task has ended without waiting for its child.
+fn report_orphan(group: &TaskGroup, task: &Object, exception: &Object) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let names = &globals().names;
+    let parent = group.parent_task.get_or_none();
+    let message = format!(
+        "Task {} has errored out but its parent task {} is already completed",
+        task.bound(py).repr()?,
+        parent.bound(py).str()?
+    );
+    let context = PyDict::new(py);
+    context.set_item(names.message.bound(py), message)?;
+    context.set_item(names.exception.bound(py), exception.bound(py))?;
+    context.set_item(names.task.bound(py), task.bound(py))?;
+    let event_loop = group.event_loop.get_or_none();
+    let arguments = [event_loop.as_ptr(), context.as_ptr()];
+    call_method(&names.call_exception_handler, &arguments).map(drop)
+}

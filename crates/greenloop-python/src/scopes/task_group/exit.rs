@@ -1,0 +1,285 @@
+//! Entering a group, and leaving it: the wait for the children, and what is raised in the end.
+
+use greenloop_core::WaitList as _;
+use pyo3::ffi;
+
+use super::{abort, cancel_parent, is_base_error, of, refusal};
+use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::{
+    Arguments, Object, Raised, Result, call_function, fetch, globals, is_cancellation,
+    raise_object, restore,
+};
+use crate::scopes::expiry::is_cancelled;
+use crate::scopes::running_rules::rules;
+use crate::scopes::timeout::{pair, running_loop};
+use crate::task;
+
+/// `group.__aenter__()`.
+pub fn enter(this: &Object) -> Result<Object> {
+    Awaitable::create(&ENTER, this, None)
+}
+
+static ENTER: Operation = Operation {
+    name: c"TaskGroup.__aenter__",
+    start: |this| {
+        let owner = Awaitable::of(this).owner().get_or_none();
+        begin(&owner)?;
+        ready(owner)
+    },
+    resume: |_| ready(Object::none()),
+    interrupt: |_, exception| Err(restore(exception)),
+};
+
+fn begin(this: &Object) -> Result<()> {
+    let group = of(this);
+    if group.entered.get() {
+        return Err(refusal(this, "has already been entered"));
+    }
+    if group.event_loop.is_empty() {
+        group.event_loop.set(running_loop()?);
+    }
+    let parent = task::current_task(Some(&group.event_loop.get_or_none()))?;
+    group.parent_task.set_optional(parent);
+    if group.parent_task.is_empty() {
+        return Err(refusal(this, "cannot determine the parent task"));
+    }
+    group.entered.set(true);
+    if group.cancel_on_enter.get() {
+        let cancel = &globals().names.cancel;
+        crate::interop::call_method(cancel, &[this.as_ptr()])?;
+    }
+    Ok(())
+}
+
+/// `group.__aexit__(et, exc, tb)`.
+pub fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.et, &names.exc, &names.tb];
+    let [class, exception, _] = arguments.bind(c"__aexit__", parameters, 3, 3)?;
+    let none = Object::none();
+    let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
+    if class.is_none() && exception.is_none() {
+        return Awaitable::create(&EXIT, this, None);
+    }
+    // SAFETY: both are valid objects.
+    let raised = unsafe { ffi::PyTuple_Pack(2, class.as_ptr(), exception.as_ptr()) };
+    // SAFETY: it is a new reference, or NULL with an exception set.
+    let raised = unsafe { Object::from_returned(raised)? };
+    Awaitable::create(&EXIT, this, Some(&raised))
+}
+
+static EXIT: Operation = Operation {
+    name: c"TaskGroup.__aexit__",
+    start: |this| {
+        let owner = owner(this);
+        concluded(&owner, start(this, &owner))
+    },
+    resume: |this| {
+        let owner = owner(this);
+        of(&owner).completed.remove(this);
+        concluded(&owner, wait_or_finish(this, &owner))
+    },
+    interrupt: |this, exception| {
+        let owner = owner(this);
+        of(&owner).completed.remove(this);
+        concluded(&owner, interrupted(this, &owner, exception))
+    },
+};
+
+fn owner(this: &Object) -> Object {
+    Awaitable::of(this).owner().get_or_none()
+}
+
+/// At the end, whatever it is, the group lets go of exceptions: they are heavy and tend to be in cycles.
+fn concluded(owner: &Object, progress: Result<Progress>) -> Result<Progress> {
+    if matches!(progress, Ok(Progress::Blocked)) {
+        return progress;
+    }
+    let progress = progress.map_err(fetch);
+    let group = of(owner);
+    for slot in [
+        &group.body_class,
+        &group.body_exception,
+        &group.propagated,
+        &group.pending,
+    ] {
+        slot.clear();
+    }
+    if rules().group.forgets {
+        group.parent_task.clear();
+        group.errors.set(Object::none());
+        group.base_error.clear();
+    }
+    progress.map_err(restore)
+}
+
+fn start(this: &Object, owner: &Object) -> Result<Progress> {
+    let group = of(owner);
+    group.exiting.set(true);
+    if let Some(raised) = Awaitable::of(this).value().take() {
+        let (class, exception) = pair(&raised);
+        group
+            .body_class
+            .set_optional(Some(class).filter(|class| !class.is_none()));
+        group
+            .body_exception
+            .set_optional(Some(exception).filter(|value| !value.is_none()));
+    }
+    if let Some(exception) = group.body_exception.get() {
+        if is_base_error(owner, &exception)? && group.base_error.is_empty() {
+            group.base_error.set(exception);
+        }
+    }
+    if let Some(class) = group.body_class.get() {
+        if is_cancelled(&class, rules().group.takes_subclasses)? {
+            group.propagated.set_optional(group.body_exception.get());
+        }
+    }
+    if !rules().group.settles_last {
+        settle(owner)?;
+    }
+    if !group.body_class.is_empty() && !group.aborting.get() {
+        // The parent is being cancelled, or the body has failed.
+        abort(owner)?;
+    }
+    wait_or_finish(this, owner)
+}
+
+/// Takes back the group's own request to cancel its parent. If it was the only one, the cancellation
+/// that it has led to goes no further.
+fn settle(owner: &Object) -> Result<()> {
+    let group = of(owner);
+    if !group.parent_cancel_requested.get() {
+        return Ok(());
+    }
+    if task::uncancel(&group.parent_task.get_or_none())? == 0 {
+        group.propagated.clear();
+    } else if group.propagated.is_empty() && rules().group.keeps_cancellation {
+        group.propagated.set_optional(group.pending.take());
+    }
+    Ok(())
+}
+
+fn wait_or_finish(this: &Object, owner: &Object) -> Result<Progress> {
+    let group = of(owner);
+    if group.tasks.is_empty() {
+        return finish(owner);
+    }
+    Awaitable::prepare_on(this, &group.event_loop.get_or_none())?;
+    group.completed.push(this);
+    Ok(Progress::Blocked)
+}
+
+/// The wait may be cancelled several times: by others, and when the group's own cancellation is under
+/// way already.
+fn interrupted(this: &Object, owner: &Object, exception: Object) -> Result<Progress> {
+    let group = of(owner);
+    if !is_cancellation(&exception) {
+        return Err(restore(exception));
+    }
+    group.pending.set(exception.clone());
+    if !group.aborting.get() {
+        group.propagated.set(exception);
+        abort(owner)?;
+    }
+    wait_or_finish(this, owner)
+}
+
+/// No child is left.
+fn finish(owner: &Object) -> Result<Progress> {
+    let group = of(owner);
+    let rules = &rules().group;
+    if let Some(exception) = group.base_error.get() {
+        return Err(raise_object(&exception));
+    }
+    if rules.settles_last {
+        settle(owner)?;
+    }
+    // Errors come before a cancellation.
+    if !group.has_errors()? {
+        if let Some(cancellation) = group.propagated.take() {
+            return Err(raise_object(&cancellation));
+        }
+    }
+    let body_class = group.body_class.get();
+    if let Some(class) = &body_class {
+        if !is_cancelled(class, rules.takes_subclasses)? {
+            group.add_error(&group.body_exception.get_or_none())?;
+        }
+    }
+    if group.has_errors()? {
+        return Err(fail(owner, body_class.as_ref()));
+    }
+    ready(if rules.can_be_cancelled {
+        Object::boolean(true)
+    } else {
+        Object::none()
+    })
+}
+
+/// Raises all errors together.
+fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
+    let group = of(owner);
+    let raise = || -> Result<Raised> {
+        if rules().group.settles_last {
+            // A cancellation by somebody else is not lost: it comes at the parent's next wait.
+            let parent = group.parent_task.get_or_none();
+            if task::cancelling(&parent)? != 0 {
+                task::uncancel(&parent)?;
+                task::cancel(&parent)?;
+            }
+        }
+        let errors = group.errors()?;
+        // SAFETY: what the slot holds is a list, unless a subclass has put something else there.
+        let count = unsafe { ffi::PyObject_Size(errors.as_ptr()) };
+        if rules().group.lets_generator_exit && count == 1 && is_generator_exit(body_class)? {
+            return Ok(raise_object(&group.body_exception.get_or_none()));
+        }
+        let group_error = exception_group(&errors)?;
+        // SAFETY: `group_error` is an exception. Without a cause its context is not shown either.
+        unsafe { ffi::PyException_SetCause(group_error.as_ptr(), std::ptr::null_mut()) };
+        Ok(raise_object(&group_error))
+    };
+    let raised = raise().unwrap_or_else(|raised| raised);
+    let exception = fetch(raised);
+    group.errors.set(Object::none());
+    restore(exception)
+}
+
+fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
+    let Some(class) = class else {
+        return Ok(false);
+    };
+    // SAFETY: both are valid objects.
+    match unsafe { ffi::PyObject_IsSubclass(class.as_ptr(), ffi::PyExc_GeneratorExit) } {
+        -1 => Err(Raised),
+        answer => Ok(answer != 0),
+    }
+}
+
+fn exception_group(errors: &Object) -> Result<Object> {
+    // SAFETY: BaseExceptionGroup is always valid; the text is UTF-8 and ends with a NUL.
+    unsafe {
+        let class = Object::from_borrowed(ffi::PyExc_BaseExceptionGroup);
+        let text = c"unhandled errors in a TaskGroup".as_ptr();
+        let text = Object::from_returned(ffi::PyUnicode_FromString(text))?;
+        call_function(&class, &[text.as_ptr(), errors.as_ptr()])
+    }
+}
+
+/// `group.cancel()` of 3.15: ends the group without an exception.
+pub fn cancel(this: &Object) -> Result<Object> {
+    let group = of(this);
+    if !group.entered.get() {
+        group.cancel_on_enter.set(true);
+        return Ok(Object::none());
+    }
+    let is_over = group.exiting.get() && group.tasks.is_empty();
+    if !is_over && !group.aborting.get() {
+        abort(this)?;
+        if !group.parent_task.is_empty() && !group.parent_cancel_requested.get() {
+            cancel_parent(this)?;
+        }
+    }
+    Ok(Object::none())
+}

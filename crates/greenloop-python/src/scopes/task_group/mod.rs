@@ -1,0 +1,224 @@
+//! `TaskGroup`: children that a task waits for, and that fall together.
+//!
+//! ```text
+//!            1 enter           2 exit begins             3 no child is left
+//!   Created ─────────► Entered ───────────────► Exiting ────────────────────► over
+//!                         │                        │
+//!                         └── 4 abort: a child or ─┘
+//!                             the body has failed; no new children from here on
+//! ```
+//! What happens at 2 and 3 is in [`exit`], what children do in [`children`]. The differences between
+//! versions of asyncio are flags of [`GroupRules`](super::running_rules::GroupRules).
+//!
+//! A child that is done tells the group by a native function; it costs neither a bound method nor a
+//! context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or `_is_base_error`,
+//! which are therefore called by name there.
+
+mod children;
+mod class;
+mod exit;
+mod roster;
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::awaitable::Line;
+use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, globals};
+use crate::task;
+
+pub use class::make_class;
+use roster::Roster;
+
+/// What a `TaskGroup` holds.
+pub struct TaskGroup {
+    entered: Cell<bool>,
+    exiting: Cell<bool>,
+    aborting: Cell<bool>,
+    /// Set when the group has cancelled its parent, which it then takes back.
+    parent_cancel_requested: Cell<bool>,
+    /// Set by a `cancel` before the group was entered.
+    cancel_on_enter: Cell<bool>,
+    event_loop: Slot,
+    parent_task: Slot,
+    /// The children that are not done.
+    tasks: Roster,
+    /// What children have raised: a list, nothing before the first, or None at the end.
+    errors: Slot,
+    /// The first `SystemExit` or `KeyboardInterrupt`.
+    base_error: Slot,
+    /// The exit that waits for the children.
+    completed: Line,
+    /// What came out of the group's body: its class and its value.
+    body_class: Slot,
+    body_exception: Slot,
+    /// The cancellation that the exit is going to raise.
+    propagated: Slot,
+    /// The last cancellation that came while the exit waited.
+    pending: Slot,
+}
+
+impl Held for TaskGroup {
+    fn new() -> Self {
+        Self {
+            entered: Cell::new(false),
+            exiting: Cell::new(false),
+            aborting: Cell::new(false),
+            parent_cancel_requested: Cell::new(false),
+            cancel_on_enter: Cell::new(false),
+            event_loop: Slot::empty(),
+            parent_task: Slot::empty(),
+            tasks: Roster::new(),
+            errors: Slot::empty(),
+            base_error: Slot::empty(),
+            completed: Line::new(),
+            body_class: Slot::empty(),
+            body_exception: Slot::empty(),
+            propagated: Slot::empty(),
+            pending: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            match self.tasks.visit(visit, arg) {
+                0 => self.completed.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.tasks.clear();
+        self.completed.clear();
+    }
+}
+
+fn of(this: &Object) -> &TaskGroup {
+    Instance::<TaskGroup>::of(this)
+}
+
+/// Whether no method can have been overridden.
+#[inline]
+fn is_exact(this: &Object) -> bool {
+    this.is_exactly(globals().classes.task_group.as_ptr())
+}
+
+/// The task that awaits the children of `group`, if it is a group and entered.
+#[cfg(Py_3_14)]
+pub fn parent_of(group: &Object) -> Option<Object> {
+    let class = globals().classes.task_group.as_ptr();
+    // SAFETY: both are valid.
+    let is_group = unsafe { ffi::PyObject_TypeCheck(group.as_ptr(), class) } != 0;
+    is_group.then(|| of(group).parent_task.get()).flatten()
+}
+
+impl TaskGroup {
+    /// The list of errors, made if there is none yet; None after the end.
+    fn errors(&self) -> Result<Object> {
+        if self.errors.is_empty() {
+            // SAFETY: returns a new reference or NULL with an exception set.
+            self.errors
+                .set(unsafe { Object::from_returned(ffi::PyList_New(0))? });
+        }
+        Ok(self.errors.get_or_none())
+    }
+
+    /// `bool(self._errors)`.
+    fn has_errors(&self) -> Result<bool> {
+        if self.errors.is_empty() {
+            return Ok(false);
+        }
+        self.errors.get_or_none().is_true()
+    }
+
+    fn add_error(&self, exception: &Object) -> Result<()> {
+        let errors = self.errors()?;
+        let arguments = [errors.as_ptr(), exception.as_ptr()];
+        call_method(&globals().names.append, &arguments).map(drop)
+    }
+
+    const fn slots(&self) -> [&Slot; 8] {
+        [
+            &self.event_loop,
+            &self.parent_task,
+            &self.errors,
+            &self.base_error,
+            &self.body_class,
+            &self.body_exception,
+            &self.propagated,
+            &self.pending,
+        ]
+    }
+}
+
+/// Cancels every child that is not done; the group takes no more.
+fn abort(this: &Object) -> Result<()> {
+    if is_exact(this) {
+        return abort_children(this);
+    }
+    call_method(&globals().names.abort, &[this.as_ptr()]).map(drop)
+}
+
+fn abort_children(this: &Object) -> Result<()> {
+    let group = of(this);
+    group.aborting.set(true);
+    // A copy: cancelling may run user code, which may change the roster.
+    for child in group.tasks.to_vec()? {
+        if !task::is_done(&child)? {
+            task::cancel(&child)?;
+        }
+    }
+    Ok(())
+}
+
+/// Cancels the parent, and notes that it was the group that did.
+fn cancel_parent(this: &Object) -> Result<()> {
+    let group = of(this);
+    group.parent_cancel_requested.set(true);
+    task::cancel(&group.parent_task.get_or_none())
+}
+
+/// Whether an exception ends the program rather than a task: it is raised as it is.
+fn is_base_error(this: &Object, exception: &Object) -> Result<bool> {
+    if is_exact(this) {
+        return Ok(ends_the_program(exception));
+    }
+    let arguments = [this.as_ptr(), exception.as_ptr()];
+    call_method(&globals().names.is_base_error, &arguments)?.is_true()
+}
+
+fn ends_the_program(exception: &Object) -> bool {
+    // SAFETY: all are valid objects.
+    unsafe {
+        let exception = exception.as_ptr();
+        ffi::PyErr_GivenExceptionMatches(exception, ffi::PyExc_SystemExit) != 0
+            || ffi::PyErr_GivenExceptionMatches(exception, ffi::PyExc_KeyboardInterrupt) != 0
+    }
+}
+
+/// `RuntimeError(f"TaskGroup {self!r} {text}")`.
+#[cold]
+fn refusal(this: &Object, text: &str) -> Raised {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    match this.bound(py).repr() {
+        Ok(group) => {
+            pyo3::exceptions::PyRuntimeError::new_err(format!("TaskGroup {group} {text}")).into()
+        }
+        Err(error) => error.into(),
+    }
+}

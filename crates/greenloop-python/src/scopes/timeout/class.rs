@@ -1,0 +1,247 @@
+//! The class `Timeout` as Python sees it, and the functions that make one.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{
+    Alarm, SPARE, State, Timeout, create, create_after, enter, expire, leave, of, reschedule,
+    running_loop,
+};
+use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
+use crate::interop::{
+    Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
+    restore, trap,
+};
+use crate::scopes::expiry;
+use crate::scopes::running_rules::rules;
+
+fn aenter(this: &Object) -> Result<Object> {
+    Awaitable::create(&ENTER, this, None)
+}
+
+static ENTER: Operation = Operation {
+    name: c"Timeout.__aenter__",
+    start: |this| {
+        let owner = Awaitable::of(this).owner().get_or_none();
+        enter(&owner)?;
+        ready(owner)
+    },
+    resume: never_waits,
+    interrupt: |_, exception| Err(restore(exception)),
+};
+
+fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.exc_type, &names.exc_val, &names.exc_tb];
+    let [class, exception, _] = arguments.bind(c"__aexit__", parameters, 3, 3)?;
+    let none = Object::none();
+    let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
+    if class.is_none() {
+        // Nothing can come of this but what is done here already.
+        leave(this, None)?;
+        return completed();
+    }
+    // SAFETY: both are valid objects.
+    let raised = unsafe { ffi::PyTuple_Pack(2, class.as_ptr(), exception.as_ptr()) };
+    // SAFETY: it is a new reference, or NULL with an exception set.
+    let raised = unsafe { Object::from_returned(raised)? };
+    Awaitable::create(&EXIT, this, Some(&raised))
+}
+
+static EXIT: Operation = Operation {
+    name: c"Timeout.__aexit__",
+    start: |this| {
+        let awaitable = Awaitable::of(this);
+        let owner = awaitable.owner().get_or_none();
+        let (class, exception) = pair(&awaitable.value().get_or_none());
+        leave(&owner, Some((&class, &exception)))?;
+        ready(Object::none())
+    },
+    resume: never_waits,
+    interrupt: |_, exception| Err(restore(exception)),
+};
+
+/// The two objects of a tuple that was made of two.
+pub fn pair(tuple: &Object) -> (Object, Object) {
+    // SAFETY: the callers pass tuples of two.
+    unsafe {
+        let item = |index| Object::from_borrowed(ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index));
+        (item(0), item(1))
+    }
+}
+
+fn never_waits(_this: &Object) -> Result<Progress> {
+    ready(Object::none())
+}
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let [when] = arguments.bind(c"Timeout", [&globals().names.when], 1, 1)?;
+    let timeout = of(this);
+    timeout.state.set(State::Created);
+    timeout.timer.clear();
+    timeout.task.clear();
+    timeout.set_when(when);
+    Ok(())
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a timeout, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+fn when_method(this: &Object) -> Result<Object> {
+    of(this).when()
+}
+
+fn reschedule_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [when] = arguments.bind(c"reschedule", [&globals().names.when], 1, 1)?;
+    let none = Object::none();
+    reschedule(this, when.unwrap_or(&none))?;
+    Ok(Object::none())
+}
+
+fn expired(this: &Object) -> Result<Object> {
+    let state = of(this).state.get();
+    Ok(Object::boolean(matches!(
+        state,
+        State::Expiring | State::Expired
+    )))
+}
+
+fn on_timeout(this: &Object) -> Result<Object> {
+    expire(this)?;
+    Ok(Object::none())
+}
+
+fn insert_timeout_error(_class: &Object, exception: &Object) -> Result<Object> {
+    expiry::insert_timeout_error(exception)?;
+    Ok(Object::none())
+}
+
+unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid timeout; the GIL is held.
+        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
+        let timeout = of(&this);
+        let state = timeout.state.get();
+        let mut text = format!("<Timeout [{}]>", state.as_str());
+        if state == State::Entered {
+            let mut when = timeout.when()?.bound(py).clone();
+            if !when.is_none() {
+                when = py.import("builtins")?.call_method1("round", (when, 3))?;
+            }
+            text = format!("<Timeout [{}] when={when}>", state.as_str());
+        }
+        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    })
+}
+
+/// The member of asyncio's own enumeration.
+fn state_attribute(this: &Object) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let states = py.import("asyncio.timeouts")?.getattr("_State")?;
+    Ok(states.call1((of(this).state.get().as_str(),))?.into())
+}
+
+fn task_attribute(this: &Object) -> Result<Object> {
+    Ok(of(this).task.get_or_none())
+}
+
+fn timer_attribute(this: &Object) -> Result<Object> {
+    match of(this).timer.get() {
+        Some(timer) if Alarm::is_alarm(&timer) => Alarm::of(&timer).handle(),
+        timer => Ok(timer.unwrap_or_else(Object::none)),
+    }
+}
+
+fn requests_attribute(this: &Object) -> Result<Object> {
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromLongLong(of(this).requests.get())) }
+}
+
+/// `timeout(delay)`.
+pub fn timeout(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [delay] = arguments.bind(c"timeout", [&globals().names.delay], 1, 1)?;
+    let Some(delay) = delay.filter(|delay| !delay.is_none()) else {
+        running_loop()?;
+        return create(None);
+    };
+    create_after(delay)
+}
+
+/// `timeout_at(when)`.
+pub fn timeout_at(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [when] = arguments.bind(c"timeout_at", [&globals().names.when], 1, 1)?;
+    create(when)
+}
+
+unsafe extern "C" fn free(block: *mut c_void) {
+    // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
+    unsafe { SPARE.keep(block.cast(), globals().classes.timeout.as_ptr()) };
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    let mut methods = vec![
+        noargs!(c"when", when_method, c"Return the current deadline."),
+        fast!(
+            c"reschedule",
+            reschedule_method,
+            c"reschedule($self, /, when)\n--\n\nReschedule the timeout."
+        ),
+        noargs!(c"expired", expired, c"Is timeout expired during execution?"),
+        noargs!(
+            c"__aenter__",
+            aenter,
+            c"Begin; the current task is cancelled when the time is up."
+        ),
+        fast!(
+            c"__aexit__",
+            aexit,
+            c"End; raise TimeoutError if the time was up."
+        ),
+        noargs!(
+            c"_on_timeout",
+            on_timeout,
+            c"Cancel the task: the time is up."
+        ),
+    ];
+    if rules().timeout.inserts_error {
+        let mut method = one!(
+            c"_insert_timeout_error",
+            insert_timeout_error,
+            c"Put a TimeoutError before a CancelledError in the contexts of an exception."
+        );
+        method.ml_flags |= ffi::METH_CLASS;
+        methods.push(method);
+    }
+    let class = class_of::<Timeout>(c"greenloop.Timeout")
+        .subclassable()
+        .doc(c"Timeout(when)\n--\n\nAn asynchronous context manager that cancels overdue coroutines; see asyncio.Timeout.")
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .slot(ffi::Py_tp_free, free as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .methods(methods)
+        .attributes(vec![
+            attribute!(c"_state", state_attribute),
+            attribute!(c"_when", when_method),
+            attribute!(c"_task", task_attribute),
+            attribute!(c"_timeout_handler", timer_attribute),
+            attribute!(c"_cancelling", requests_attribute),
+        ])
+        .build(None)?;
+    if cfg!(not(Py_3_14)) {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        // What `typing.final` does.
+        class.bound(py).setattr("__final__", true)?;
+    }
+    Ok(class)
+}

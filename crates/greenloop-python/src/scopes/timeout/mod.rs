@@ -1,0 +1,345 @@
+//! `Timeout`, `timeout` and `timeout_at`.
+//!
+//! ```text
+//!            1 enter            3 exit
+//!   Created ─────────► Entered ───────────────► Exited
+//!                         │ 2 the deadline comes; the task is cancelled
+//!                         ▼
+//!                     Expiring ───────────────► Expired
+//!                               4 exit, which makes a TimeoutError of the cancellation
+//! ```
+//! On a loop of ours the deadline is an [`Alarm`]; on others, in debug mode and for a subclass it is what
+//! asyncio makes: a handle for the method `_on_timeout`.
+
+mod class;
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use greenloop_core::{Host as _, Instant};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+
+use super::alarm::{Alarm, Bell};
+use super::expiry;
+use crate::awaitable::exact_seconds;
+use crate::event_loop::EventLoop;
+use crate::future::Future;
+use crate::interop::{
+    Freelist, Held, Instance, Object, Raised, Result, Slot, call_function, call_method, globals,
+    raise,
+};
+use crate::task;
+
+pub use class::{make_class, pair, timeout, timeout_at};
+
+/// How many dead timeouts are kept for new ones.
+static SPARE: Freelist<64> = Freelist::new();
+
+/// What a `Timeout` holds.
+pub struct Timeout {
+    state: Cell<State>,
+    /// The deadline as the user gave it, or nothing for None or if it is in `seconds` only.
+    when: Slot,
+    /// The deadline that `timeout` found, of which a float is made when somebody asks for it.
+    seconds: Cell<Option<f64>>,
+    /// The task that entered.
+    task: Slot,
+    /// What will end the wait: an alarm, or a handle of another loop.
+    timer: Slot,
+    /// How many requests for cancellation the task had when it entered.
+    requests: Cell<i64>,
+}
+
+/// See the picture above.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Created,
+    Entered,
+    Expiring,
+    Expired,
+    Exited,
+}
+
+impl State {
+    /// The value of asyncio's own enumeration.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Entered => "active",
+            Self::Expiring => "expiring",
+            Self::Expired => "expired",
+            Self::Exited => "finished",
+        }
+    }
+}
+
+impl Held for Timeout {
+    fn new() -> Self {
+        Self {
+            state: Cell::new(State::Created),
+            when: Slot::empty(),
+            seconds: Cell::new(None),
+            task: Slot::empty(),
+            timer: Slot::empty(),
+            requests: Cell::new(0),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in [&self.when, &self.task, &self.timer] {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
+    }
+
+    fn clear(&self) {
+        for slot in [&self.when, &self.task, &self.timer] {
+            slot.clear();
+        }
+    }
+}
+
+fn of(this: &Object) -> &Timeout {
+    Instance::<Timeout>::of(this)
+}
+
+/// Whether no method can have been overridden.
+fn is_exact(this: &Object) -> bool {
+    this.is_exactly(globals().classes.timeout.as_ptr())
+}
+
+/// A `Timeout` at `when`, not entered yet.
+pub fn create(when: Option<&Object>) -> Result<Object> {
+    let this = Instance::<Timeout>::create_from(&SPARE, globals().classes.timeout.as_ptr())?;
+    of(&this).set_when(when);
+    Ok(this)
+}
+
+/// A `Timeout` that begins now and ends after `delay`, on the running loop's clock.
+pub fn create_after(delay: &Object) -> Result<Object> {
+    let task = task::stepping();
+    let native = task.as_ref().and_then(native_clock);
+    if let (Some(native), Some(seconds)) = (native, exact_seconds(delay)) {
+        let this = create(None)?;
+        of(&this)
+            .seconds
+            .set(Some(native.now().as_secs() + seconds));
+        return Ok(this);
+    }
+    let event_loop = running_loop()?;
+    let now = call_method(&globals().names.time, &[event_loop.as_ptr()])?;
+    // SAFETY: both are valid objects.
+    let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
+    create(Some(&when))
+}
+
+/// The loop of a task of ours, if deadlines can go straight into its heap.
+#[inline]
+pub fn native_clock(task: &Object) -> Option<&EventLoop> {
+    if !task.is_exactly(globals().classes.task.as_ptr()) {
+        return None;
+    }
+    let native = Future::of(task).fast_loop()?;
+    (!native.has_own_time()).then_some(native)
+}
+
+/// `events.get_running_loop()`.
+pub fn running_loop() -> Result<Object> {
+    call_function(&globals().asyncio.get_running_loop, &[])
+}
+
+/// Begins the scope in the current task.
+pub fn enter(this: &Object) -> Result<()> {
+    let timeout = of(this);
+    if timeout.state.get() != State::Created {
+        return Err(runtime_error(c"Timeout has already been entered"));
+    }
+    let Some(task) = task::current_task(None)? else {
+        return Err(outside_of_a_task());
+    };
+    timeout.state.set(State::Entered);
+    timeout.task.set(task.clone());
+    timeout.requests.set(task::cancelling(&task)?);
+    if is_exact(this) {
+        // The current task is the running loop's.
+        return start_timer(this, native_clock(&task));
+    }
+    let when = timeout.when()?;
+    let arguments = [this.as_ptr(), when.as_ptr()];
+    call_method(&globals().names.reschedule, &arguments).map(drop)
+}
+
+/// The error of a timeout that no task enters.
+pub fn outside_of_a_task() -> Raised {
+    runtime_error(c"Timeout should be used inside a task")
+}
+
+fn runtime_error(text: &std::ffi::CStr) -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    raise(unsafe { ffi::PyExc_RuntimeError }, text)
+}
+
+/// Moves the deadline, or takes it away if it is None.
+fn reschedule(this: &Object, when: &Object) -> Result<()> {
+    let timeout = of(this);
+    match timeout.state.get() {
+        State::Entered => {}
+        State::Created => return Err(runtime_error(c"Timeout has not been entered")),
+        state => {
+            let text = format!("Cannot change state of {} Timeout", state.as_str());
+            return Err(PyRuntimeError::new_err(text).into());
+        }
+    }
+    timeout.set_when(Some(when));
+    timeout.cancel_timer()?;
+    let task = timeout.task.get();
+    let native = task
+        .as_ref()
+        .filter(|_| is_exact(this))
+        .and_then(native_clock);
+    let native = match (native, &task) {
+        (Some(native), Some(task)) if is_running_loop_of(task)? => Some(native),
+        _ => None,
+    };
+    start_timer(this, native)
+}
+
+/// Whether the running loop is a task's own. Who reschedules a timeout need not be its task.
+fn is_running_loop_of(task: &Object) -> Result<bool> {
+    let is_stepping = task::stepping().is_some_and(|stepping| stepping.is(task.as_ptr()));
+    Ok(is_stepping || running_loop()?.is(Future::of(task).event_loop().as_ptr()))
+}
+
+/// Has the task cancelled at the deadline, if there is one. `native` is given if the running loop is ours
+/// and takes alarms.
+fn start_timer(this: &Object, native: Option<&EventLoop>) -> Result<()> {
+    let timeout = of(this);
+    if let (Some(native), Some(seconds)) = (native, timeout.exact_seconds()) {
+        let alarm = if seconds <= native.now().as_secs() {
+            Alarm::soon(native, &BELL, this)
+        } else {
+            Alarm::at(native, Instant::new(seconds), &BELL, this)
+        };
+        timeout.timer.set(alarm?);
+        return Ok(());
+    }
+    let when = timeout.when()?;
+    if !when.is_none() {
+        timeout.timer.set(set_timer_by_name(this, &when)?);
+    }
+    Ok(())
+}
+
+/// What asyncio does: `call_soon` for a deadline that has passed, and `call_at`.
+fn set_timer_by_name(this: &Object, when: &Object) -> Result<Object> {
+    let names = &globals().names;
+    let event_loop = running_loop()?;
+    let now = call_method(&names.time, &[event_loop.as_ptr()])?;
+    let callback = this.attribute(&names.on_timeout)?;
+    // SAFETY: both are valid objects.
+    let due = unsafe {
+        let order = ffi::PyObject_RichCompare(when.as_ptr(), now.as_ptr(), ffi::Py_LE);
+        Object::from_returned(order)?.is_true()?
+    };
+    if due {
+        return call_method(&names.call_soon, &[event_loop.as_ptr(), callback.as_ptr()]);
+    }
+    let arguments = [event_loop.as_ptr(), when.as_ptr(), callback.as_ptr()];
+    call_method(&names.call_at, &arguments)
+}
+
+/// How a timeout's alarm rings, and how it is shown.
+static BELL: Bell = Bell {
+    ring: expire,
+    shown: |this| {
+        let callback = this.attribute(&globals().names.on_timeout)?;
+        let task = of(this).task.get();
+        let event_loop = task.map_or_else(Object::none, |task| crate::future::event_loop_of(&task));
+        Ok((callback, event_loop))
+    },
+};
+
+/// The deadline has come.
+fn expire(this: &Object) -> Result<()> {
+    let timeout = of(this);
+    if timeout.state.get() != State::Entered {
+        return Err(assertion_failed());
+    }
+    task::cancel(&timeout.task.get_or_none())?;
+    timeout.state.set(State::Expiring);
+    timeout.timer.clear();
+    Ok(())
+}
+
+#[cold]
+fn assertion_failed() -> Raised {
+    pyo3::exceptions::PyAssertionError::new_err(()).into()
+}
+
+impl Timeout {
+    /// The deadline, or None.
+    fn when(&self) -> Result<Object> {
+        if let Some(seconds) = self.seconds.take() {
+            // SAFETY: returns a new reference or NULL with an exception set.
+            let when = unsafe { Object::from_returned(ffi::PyFloat_FromDouble(seconds))? };
+            self.when.set(when);
+        }
+        Ok(self.when.get_or_none())
+    }
+
+    fn set_when(&self, when: Option<&Object>) {
+        self.seconds.set(None);
+        self.when
+            .set_optional(when.filter(|when| !when.is_none()).cloned());
+    }
+
+    /// The deadline, if it is a plain number.
+    fn exact_seconds(&self) -> Option<f64> {
+        self.seconds
+            .get()
+            .or_else(|| exact_seconds(&self.when.get()?))
+    }
+
+    fn cancel_timer(&self) -> Result<()> {
+        let Some(timer) = self.timer.take() else {
+            return Ok(());
+        };
+        if Alarm::is_alarm(&timer) {
+            let task = self.task.get();
+            // An alarm was set on the loop of a task of ours.
+            let native = task
+                .as_ref()
+                .and_then(|task| Future::of(task).native_loop());
+            Alarm::of(&timer).silence(native);
+            return Ok(());
+        }
+        call_method(&globals().names.cancel, &[timer.as_ptr()]).map(drop)
+    }
+}
+
+/// Ends the scope. `raised` is the class and the value of the exception that came out of its body.
+pub fn leave(this: &Object, raised: Option<(&Object, &Object)>) -> Result<()> {
+    let timeout = of(this);
+    if !matches!(timeout.state.get(), State::Entered | State::Expiring) {
+        return Err(assertion_failed());
+    }
+    timeout.cancel_timer()?;
+    if timeout.state.get() == State::Entered {
+        timeout.state.set(State::Exited);
+        return Ok(());
+    }
+    timeout.state.set(State::Expired);
+    let left = task::uncancel(&timeout.task.get_or_none())?;
+    match raised {
+        // Without new requests for cancellation the exception is this timeout's to handle.
+        Some((class, exception)) if left <= timeout.requests.get() => {
+            expiry::convert(class, exception)
+        }
+        _ => Ok(()),
+    }
+}

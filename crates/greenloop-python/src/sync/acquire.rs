@@ -1,0 +1,164 @@
+//! Acquiring, waiting for it in line, and `async with`: what a lock and a semaphore do alike.
+//!
+//! asyncio has this in `_ContextManagerMixin`, which calls the instance's own `acquire` and `release`. So
+//! does [`enter`] for an instance that may have replaced them; any other goes the short way.
+
+use std::ffi::CStr;
+
+use greenloop_core::WaitList as _;
+
+use super::primitive::{Lined, Primitive};
+use crate::awaitable::delegate::{self, Delegated};
+use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
+use crate::interop::{Arguments, Object, Result, call_method, globals, is_cancellation, restore};
+
+/// What can be acquired.
+pub trait Acquire: Lined {
+    /// What the coroutine of `acquire` is called.
+    const ACQUIRE_NAME: &'static CStr;
+
+    /// Whether `this` is an instance of the very class and has no attribute of its own.
+    fn is_plain(this: &Object) -> bool;
+
+    /// Acquires if nobody has to wait.
+    fn try_acquire(&self, this: &Object) -> Result<bool>;
+
+    /// A woken waiter runs.
+    fn take_over(&self, waiter: &Object) -> Result<()>;
+
+    /// A waiter is cancelled.
+    fn give_up(&self, waiter: &Object) -> Result<()>;
+
+    /// A waiter ends by another exception, which comes from somebody who drives it by hand.
+    fn abandon(&self, waiter: &Object) -> Result<()>;
+
+    /// The method `release`.
+    fn release(this: &Object) -> Result<Object>;
+
+    /// `acquire()`.
+    const ACQUIRE: &'static Operation = &Operation {
+        name: Self::ACQUIRE_NAME,
+        start: |this| begin::<Self>(this, true),
+        resume: |this| resume::<Self>(this, true),
+        interrupt: interrupt::<Self>,
+    };
+
+    /// `async with`.
+    const ENTER: &'static Operation = &Operation {
+        name: ENTER_NAME,
+        start: |this| begin::<Self>(this, false),
+        resume: |this| resume::<Self>(this, false),
+        interrupt: interrupt::<Self>,
+    };
+}
+
+const ENTER_NAME: &CStr = c"_ContextManagerMixin.__aenter__";
+
+/// `acquire()` returns True, `__aenter__()` None.
+#[inline]
+fn acquired(says_so: bool) -> Result<Progress> {
+    ready(if says_so {
+        Object::boolean(true)
+    } else {
+        Object::none()
+    })
+}
+
+#[inline]
+fn begin<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
+    let owner = Awaitable::of(this).owner().get_or_none();
+    if acquire_or_join::<S>(this, &owner)? {
+        acquired(says_so)
+    } else {
+        Ok(Progress::Blocked)
+    }
+}
+
+#[inline]
+fn resume<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
+    let owner = Awaitable::of(this).owner().get_or_none();
+    Primitive::<S>::of(&owner).state.take_over(this)?;
+    acquired(says_so)
+}
+
+fn interrupt<S: Acquire>(this: &Object, exception: Object) -> Result<Progress> {
+    let owner = Awaitable::of(this).owner().get_or_none();
+    leave::<S>(this, &owner, &exception)?;
+    Err(restore(exception))
+}
+
+/// Acquires `owner` and returns true, or has the awaitable join its line.
+#[inline]
+pub fn acquire_or_join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<bool> {
+    let primitive = Primitive::<S>::of(owner);
+    if primitive.state.try_acquire(owner)? {
+        return Ok(true);
+    }
+    primitive.prepare(awaitable, owner)?;
+    primitive.state.line().push(awaitable);
+    Ok(false)
+}
+
+/// The awaitable leaves the line of `owner` because of an exception. asyncio hands a wake-up on for a
+/// cancellation only.
+pub fn leave<S: Acquire>(awaitable: &Object, owner: &Object, exception: &Object) -> Result<()> {
+    let state = &Primitive::<S>::of(owner).state;
+    if is_cancellation(exception) {
+        state.give_up(awaitable)
+    } else {
+        state.abandon(awaitable)
+    }
+}
+
+/// The method `acquire`.
+pub fn acquire<S: Acquire>(this: &Object) -> Result<Object> {
+    Awaitable::create(S::ACQUIRE, this, None)
+}
+
+/// The method `__aenter__`.
+pub fn enter<S: Acquire>(this: &Object) -> Result<Object> {
+    if S::is_plain(this) {
+        Awaitable::create(S::ENTER, this, None)
+    } else {
+        enter_by_name(this)
+    }
+}
+
+/// The method `__aexit__`.
+pub fn exit<S: Acquire>(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+    if S::is_plain(this) {
+        S::release(this)?;
+        completed()
+    } else {
+        exit_by_name(this)
+    }
+}
+
+/// `await this.acquire()`, and None.
+pub fn enter_by_name(this: &Object) -> Result<Object> {
+    Awaitable::create(&ENTER_BY_NAME, this, None)
+}
+
+/// `this.release()`, and what is done already.
+pub fn exit_by_name(this: &Object) -> Result<Object> {
+    call_method(&globals().names.release, &[this.as_ptr()])?;
+    completed()
+}
+
+static ENTER_BY_NAME: Operation = Operation {
+    name: ENTER_NAME,
+    start: |this| {
+        let owner = Awaitable::of(this).owner().get_or_none();
+        let awaited = call_method(&globals().names.acquire, &[owner.as_ptr()])?;
+        entered(delegate::begin(this, &awaited)?)
+    },
+    resume: |this| entered(delegate::continue_with(this, None)?),
+    interrupt: |this, exception| entered(delegate::continue_with(this, Some(&exception))?),
+};
+
+fn entered(delegated: Delegated) -> Result<Progress> {
+    match delegated {
+        Delegated::Waits(progress) => Ok(progress),
+        Delegated::Returned(_) => acquired(false),
+    }
+}

@@ -1,0 +1,177 @@
+//! What the primitives' classes share: the loop they are bound to, the line, and how both are shown.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::waiters::{self, Waiters};
+use crate::awaitable::{Awaitable, Line, LoopBound};
+use crate::interop::{Arguments, Held, Instance, Object, Result, initialise_with, type_error};
+
+/// The state of one primitive.
+pub trait State: Sized + 'static {
+    /// The class's name.
+    const NAME: &'static CStr;
+
+    /// The state before `__init__`.
+    fn new() -> Self;
+
+    /// Shows what of Python's it holds to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int;
+
+    /// Lets go of everything, and stays valid.
+    fn clear(&self);
+}
+
+/// A state with a line of those who wait.
+pub trait Lined: State {
+    /// Whether `_waiters` is None until somebody waits for the first time.
+    const LINE_ON_DEMAND: bool;
+
+    /// Those who wait.
+    fn line(&self) -> &Line;
+}
+
+/// A primitive: its state, and the loop it is bound to.
+pub struct Primitive<S> {
+    pub bound: LoopBound,
+    /// Whether somebody has waited, or `_waiters` was set.
+    waited: Cell<bool>,
+    pub state: S,
+}
+
+impl<S: State> Primitive<S> {
+    /// The primitive in an instance of its class.
+    #[inline]
+    pub fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+}
+
+impl<S: Lined> Primitive<S> {
+    /// Gets `awaitable` ready to wait in the line, which it then joins.
+    #[inline]
+    pub fn prepare(&self, awaitable: &Object, owner: &Object) -> Result<()> {
+        self.waited.set(true);
+        Awaitable::prepare(awaitable, &self.bound, owner)
+    }
+}
+
+impl<S: State> Held for Primitive<S> {
+    fn new() -> Self {
+        Self {
+            bound: LoopBound::new(),
+            waited: Cell::new(false),
+            state: S::new(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.bound.slot().visit(visit, arg) {
+                0 => self.state.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        self.bound.slot().clear();
+        self.state.clear();
+    }
+}
+
+/// `_loop`: the loop the primitive is bound to, or None.
+pub fn bound_loop<S: State>(this: &Object) -> Result<Object> {
+    Ok(Primitive::<S>::of(this).bound.slot().get_or_none())
+}
+
+/// Sets `_loop`.
+pub fn set_bound_loop<S: State>(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.filter(|value| !value.is_none());
+    let bound = &Primitive::<S>::of(this).bound;
+    bound.slot().set_optional(value.cloned());
+    Ok(())
+}
+
+/// `_get_loop()`: binds to the running loop, or raises if the primitive is bound to another.
+pub fn get_loop<S: State>(this: &Object) -> Result<Object> {
+    Primitive::<S>::of(this).bound.running_loop(this)
+}
+
+/// `_waiters`: a view of the line.
+pub fn line<S: Lined>(this: &Object) -> Result<Object> {
+    let primitive = Primitive::<S>::of(this);
+    if S::LINE_ON_DEMAND && !primitive.waited.get() {
+        return Ok(Object::none());
+    }
+    Waiters::create(this, |owner| Primitive::<S>::of(owner).state.line())
+}
+
+/// Sets `_waiters`: those who are given stand in the line from now on, in that order.
+pub fn set_line<S: Lined>(this: &Object, value: Option<&Object>) -> Result<()> {
+    let primitive = Primitive::<S>::of(this);
+    let value = value.filter(|value| !value.is_none());
+    waiters::replace(primitive.state.line(), value)?;
+    primitive.waited.set(value.is_some());
+    Ok(())
+}
+
+/// `object.__repr__()` with the state and the number of waiters in brackets.
+pub fn repr<S: Lined>(this: &Object, state: &str) -> Result<Object> {
+    match Primitive::<S>::of(this).state.line().len() {
+        0 => repr_with(this, state),
+        waiters => repr_with(this, &format!("{state}, waiters:{waiters}")),
+    }
+}
+
+/// `object.__repr__()` with something in brackets.
+pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: `this` is valid; `object`'s own repr is always there.
+    let plain = unsafe {
+        let repr = ffi::PyBaseObject_Type.tp_repr;
+        repr.map(|repr| Object::from_returned(repr(this.as_ptr())))
+    };
+    let plain = plain.transpose()?.unwrap_or_else(Object::none);
+    let plain = plain.bound(py).to_string();
+    let plain = plain.strip_prefix('<').unwrap_or(&plain);
+    let plain = plain.strip_suffix('>').unwrap_or(plain);
+    let text = format!("<{plain} [{brackets}]>");
+    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+}
+
+/// `__init__` of a class that takes no arguments.
+pub unsafe extern "C" fn initialise_without_arguments<S: State>(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: passed on from the interpreter.
+    unsafe { initialise_with(this, args, kwargs, refuse_arguments::<S>) }
+}
+
+fn refuse_arguments<S: State>(_this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let class = S::NAME.to_string_lossy();
+    if let Some((name, _)) = arguments.keywords().next() {
+        // SAFETY: the GIL is held.
+        let name = name.bound(unsafe { Python::assume_attached() }).to_string();
+        return Err(type_error(&format!(
+            "{class}.__init__() got an unexpected keyword argument '{name}'"
+        )));
+    }
+    match arguments.positional().len() {
+        0 => Ok(()),
+        given => Err(type_error(&format!(
+            "{class}.__init__() takes 1 positional argument but {} were given",
+            given + 1
+        ))),
+    }
+}

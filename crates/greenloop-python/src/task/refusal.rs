@@ -1,0 +1,78 @@
+//! What a task refuses to wait for, and says so in asyncio's words.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::step::schedule;
+use crate::interop::{Object, Raised, Result, globals};
+
+/// Has a `RuntimeError` thrown into the coroutine, in the next turn.
+fn refuse(this: &Object, text: &str) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    // Made by its class and not raised, so that it gets no context from an exception being handled.
+    let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
+    let error: Object = class.call1((text,))?.into();
+    schedule(this, Some(error))
+}
+
+/// The task awaits itself.
+pub fn refuse_itself(this: &Object) -> Result<()> {
+    refuse(
+        this,
+        &format!("Task cannot await on itself: {}", repr(this)?),
+    )
+}
+
+/// The task awaits something of another loop.
+pub fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
+    let (task, future) = (repr(this)?, repr(awaited)?);
+    refuse(
+        this,
+        &format!("Task {task} got Future {future} attached to a different loop"),
+    )
+}
+
+/// The task was given a future without `await`.
+pub fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
+    let (task, future) = (repr(this)?, repr(awaited)?);
+    refuse(
+        this,
+        &format!("yield was used instead of yield from in task {task} with {future}"),
+    )
+}
+
+/// The task was given something that cannot be awaited.
+pub fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
+    // SAFETY: the GIL is held, and all objects are valid.
+    let is_generator = unsafe { ffi::PyGen_Check(awaited.as_ptr()) != 0 };
+    let object = repr(awaited)?;
+    if is_generator {
+        let task = repr(this)?;
+        let text = format!(
+            "yield was used instead of yield from for generator in task {task} with {object}"
+        );
+        return refuse(this, &text);
+    }
+    refuse(this, &format!("Task got bad yield: {object}"))
+}
+
+fn repr(object: &Object) -> Result<String> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(object.bound(py).repr()?.to_string())
+}
+
+/// A step of a task that is done: somebody drives it by hand.
+pub fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
+    let none = Object::none();
+    let raise = || -> Result<Raised> {
+        let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let class = globals().asyncio.invalid_state_error.bound(py);
+        let error = class.call1((format!("__step(): already done: {task} {exception}"),))?;
+        Ok(PyErr::from_value(error).into())
+    };
+    raise().unwrap_or_else(|raised| raised)
+}

@@ -1,0 +1,149 @@
+"""`Network`: the network half of the event loop class.
+
+Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
+implementation, function by function, on our scheduler and our readiness: to the letter what the
+running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
+are native; the transports themselves are asyncio's.
+"""
+
+import os
+import selectors
+import socket
+import sys
+import weakref
+from asyncio import base_events, selector_events, unix_events
+from asyncio.log import logger
+from typing import Any
+
+# asyncio's classes, as bags of functions: their private names are known to the running Python only.
+_Base: Any = base_events.BaseEventLoop
+_Selector: Any = selector_events.BaseSelectorEventLoop
+_Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+class Watched:
+    """What asyncio's transports ask a selector for: which events of a descriptor are watched."""
+
+    def __init__(self, network: "Network"):
+        self._network: Any = weakref.proxy(network)
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        """Return the key of a watched descriptor or of an object with one; raise KeyError else."""
+        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        events: int = self._network._watched_events(fd)
+        if not events:
+            raise KeyError(f"{fileobj!r} is not registered")
+        return selectors.SelectorKey(fileobj, fd, events, None)
+
+
+class Network:
+    """The methods of `greenloop.EventLoop` that talk to the operating system's endpoints."""
+
+    # The loop class names the attributes: of two bases only one may have a layout of its own.
+    __slots__ = ()
+
+    def _open_network(self) -> None:
+        self._selector: Watched | None = Watched(self)
+        # Which transport has which descriptor, so that nobody else watches it.
+        self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        # The inode of each Unix socket that is listened on, removed when its server closes.
+        self._unix_server_sockets: dict[Any, Any] = {}
+        # From 3.14 on a loop has its own way to learn that a child process ended.
+        if sys.version_info >= (3, 14):
+            watchers: Any = unix_events
+            by_descriptor = watchers.can_use_pidfd()
+            self._watcher: Any = (
+                watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
+            )
+
+    _ensure_fd_no_transport = _Selector._ensure_fd_no_transport
+    _ensure_resolved = _Base._ensure_resolved
+
+    # Connections.
+
+    create_connection = _Base.create_connection
+    create_unix_connection = _Unix.create_unix_connection
+    connect_accepted_socket = _Base.connect_accepted_socket
+    start_tls = _Base.start_tls
+    _connect_sock = _Base._connect_sock
+    _create_connection_transport = _Base._create_connection_transport
+    _make_socket_transport = _Selector._make_socket_transport
+    _make_ssl_transport = _Selector._make_ssl_transport
+
+    # Servers.
+
+    create_server = _Base.create_server
+    create_unix_server = _Unix.create_unix_server
+    _create_server_getaddrinfo = _Base._create_server_getaddrinfo
+    _start_serving = _Selector._start_serving
+    _accept_connection = _Selector._accept_connection
+    _accept_connection2 = _Selector._accept_connection2
+
+    def _stop_serving(self, sock: socket.socket) -> None:
+        # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own method
+        # calls its base class, which ours has not.
+        inode = self._unix_server_sockets.pop(sock, None)
+        path = None if inode is None else sock.getsockname()
+        _Selector._stop_serving(self, sock)
+        if path is None:
+            return
+        try:
+            # Somebody else's file may stand there by now.
+            if os.stat(path).st_ino == inode:
+                os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            logger.error("Unable to clean up listening UNIX socket %r: %s", path, error)
+
+    # Datagrams.
+
+    create_datagram_endpoint = _Base.create_datagram_endpoint
+    _make_datagram_transport = _Selector._make_datagram_transport
+
+    # Sockets without a transport.
+
+    sock_accept = _Selector.sock_accept
+    sock_connect = _Selector.sock_connect
+    sock_recv = _Selector.sock_recv
+    sock_recv_into = _Selector.sock_recv_into
+    sock_recvfrom = _Selector.sock_recvfrom
+    sock_recvfrom_into = _Selector.sock_recvfrom_into
+    sock_sendall = _Selector.sock_sendall
+    sock_sendto = _Selector.sock_sendto
+    _sock_accept = _Selector._sock_accept
+    _sock_connect = _Selector._sock_connect
+    _sock_connect_cb = _Selector._sock_connect_cb
+    _sock_read_done = _Selector._sock_read_done
+    _sock_recv = _Selector._sock_recv
+    _sock_recv_into = _Selector._sock_recv_into
+    _sock_recvfrom = _Selector._sock_recvfrom
+    _sock_recvfrom_into = _Selector._sock_recvfrom_into
+    _sock_sendall = _Selector._sock_sendall
+    _sock_sendto = _Selector._sock_sendto
+    _sock_write_done = _Selector._sock_write_done
+
+    # Files.
+
+    sendfile = _Base.sendfile
+    sock_sendfile = _Base.sock_sendfile
+    _check_sendfile_params = _Base._check_sendfile_params
+    _sendfile_fallback = _Base._sendfile_fallback
+    _sendfile_native = _Selector._sendfile_native
+    _sock_add_cancellation_callback = _Unix._sock_add_cancellation_callback
+    _sock_sendfile_fallback = _Base._sock_sendfile_fallback
+    _sock_sendfile_native = _Unix._sock_sendfile_native
+    _sock_sendfile_native_impl = _Unix._sock_sendfile_native_impl
+    _sock_sendfile_update_filepos = _Unix._sock_sendfile_update_filepos
+
+    # Pipes and subprocesses.
+
+    connect_read_pipe = _Base.connect_read_pipe
+    connect_write_pipe = _Base.connect_write_pipe
+    subprocess_exec = _Base.subprocess_exec
+    subprocess_shell = _Base.subprocess_shell
+    _child_watcher_callback = _Unix._child_watcher_callback
+    _log_subprocess = _Base._log_subprocess
+    _make_read_pipe_transport = _Unix._make_read_pipe_transport
+    _make_subprocess_transport = _Unix._make_subprocess_transport
+    _make_write_pipe_transport = _Unix._make_write_pipe_transport
