@@ -1,7 +1,7 @@
 """The statements of a random program that may suspend their coroutine."""
 
-import asyncio
 import concurrent.futures
+import functools
 
 from trace_words import describe, outcome, words
 
@@ -130,15 +130,16 @@ class WaitingStatements:
         self, number: int, bodies: list[int], statements: list[tuple]
     ) -> None:
         """Execute statements beside a group of tasks."""
-        async with self.api.TaskGroup() as group:
-            if isinstance(group, asyncio.TaskGroup):
-                group._tasks = _OrderedSet()
+        bodies = [body for body in bodies if body > number]
+        # Several children are cancelled in the order of a set, which is nobody's promise.
+        kind = self.api.TaskGroup if len(bodies) < 2 else _ordered(self.api.TaskGroup)
+        async with kind() as group:
             for body in bodies:
-                if body <= number:
-                    continue
                 task = group.create_task(
                     self.body(body), name=f"grouped {body}, {len(self.every_task)}"
                 )
+                if len(bodies) > 1:
+                    group.children.append(task)
                 self.tasks[body] = task
                 self.every_task.append(task)
             await self.execute_all(number, statements)
@@ -207,14 +208,24 @@ class _Nothing:
         return "<nothing>"
 
 
-class _OrderedSet(dict):
-    """Stands in for the set of asyncio's TaskGroup, which cancels in the order of addresses."""
+@functools.cache
+def _ordered(task_group: type) -> type:
+    """Derive a group that cancels its children in the order of their creation."""
 
-    def add(self, one: object) -> None:
-        self[one] = None
+    class Ordered(task_group):
+        def __init__(self):
+            super().__init__()
+            self.children = []
 
-    def discard(self, one: object) -> None:
-        self.pop(one, None)
+        def _abort(self):
+            self._aborting = True
+            for child in self.children:
+                if not child.done():
+                    child.cancel()
+
+    # Reports name it.
+    Ordered.__name__ = Ordered.__qualname__ = task_group.__name__
+    return Ordered
 
 
 class _AtOnce(concurrent.futures.Executor):

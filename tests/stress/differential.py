@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import greenloop
 
@@ -16,13 +17,22 @@ _STEP = re.compile(r"<?(_asyncio\.)?(TaskStepMethWrapper object|Task\.\w*step)")
 class Contestant:
     """A loop with the classes that belong to it."""
 
+    name: str
     new_loop: Callable[[], asyncio.AbstractEventLoop]
     task: type
     future: type
+    # Where queues, locks, combinators and scopes are taken from.
+    api: ModuleType
 
 
-ASYNCIO = Contestant(asyncio.SelectorEventLoop, asyncio.Task, asyncio.Future)
-GREENLOOP = Contestant(greenloop.new_event_loop, greenloop.Task, greenloop.Future)
+ASYNCIO = Contestant("asyncio", asyncio.SelectorEventLoop, asyncio.Task, asyncio.Future, asyncio)
+GREENLOOP = Contestant(
+    "greenloop", greenloop.new_event_loop, greenloop.Task, greenloop.Future, greenloop
+)
+# Our primitives on asyncio's loop, waited for by asyncio's tasks.
+NATIVE_ON_ASYNCIO = Contestant(
+    "native-on-asyncio", asyncio.SelectorEventLoop, asyncio.Task, asyncio.Future, greenloop
+)
 
 
 @dataclass
@@ -88,3 +98,10 @@ def assert_same(scenario: Callable, *, texts: bool = True) -> None:
     """Compare what asyncio and Greenloop make of a scenario."""
     expected = observe(scenario, ASYNCIO, texts=texts)
     assert observe(scenario, GREENLOOP, texts=texts) == expected
+
+
+def assert_same_primitives(scenario: Callable) -> None:
+    """Compare what asyncio's primitives and ours make of a scenario, ours on either loop."""
+    expected = observe(scenario, ASYNCIO)
+    for contestant in (GREENLOOP, NATIVE_ON_ASYNCIO):
+        assert observe(scenario, contestant) == expected, contestant.name

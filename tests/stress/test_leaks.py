@@ -1,8 +1,4 @@
-"""Leaks: rounds of every kind of operation leave no object and no memory behind.
-
-Each operation runs a few rounds to warm up (caches, freelists, the arenas of malloc) and then many
-more; objects that the collector knows must stay the same in number, and memory about the same.
-"""
+"""Leaks: rounds of every kind of operation leave no object and no memory behind."""
 
 import asyncio
 import contextvars
@@ -13,21 +9,11 @@ import threading
 import tracemalloc
 
 import pytest
+from growth import ROUNDS, SPARE_BYTES, SPARE_OBJECTS, assert_nothing_stays, resident_bytes
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 5
 TIMES = 400
-
-# Cancelled timers may wait for a compaction, as up to half of the heap does in asyncio.
-SPARE_OBJECTS = 250
-SPARE_BYTES = 3 * 2**20
-
-
-def resident_bytes():
-    """How much memory this process has in RAM."""
-    with open("/proc/self/statm") as status:
-        return int(status.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def give(value=None):
@@ -258,14 +244,6 @@ OPERATIONS = [
 ]  # fmt: skip
 
 
-def rounds(loop, operation, count):
-    """Run an operation many times and say how many objects and bytes there are afterwards."""
-    for _ in range(count):
-        loop.run_until_complete(operation(loop))
-    gc.collect()
-    return len(gc.get_objects()), resident_bytes()
-
-
 @pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
 def test_an_operation_leaves_nothing_behind(loop, operation, debug):
@@ -278,16 +256,7 @@ def test_an_operation_leaves_nothing_behind(loop, operation, debug):
         loop.run_until_complete(
             asyncio.gather(*[loop.run_in_executor(None, gc.isenabled) for _ in range(64)])
         )
-    count = ROUNDS if not debug else 2
-    rounds(loop, operation, 2)
-    objects, size = rounds(loop, operation, count)
-    more_objects, more_size = rounds(loop, operation, count)
-    if more_objects - objects > SPARE_OBJECTS:
-        # A cache that filled late does not grow again.
-        objects, size = more_objects, more_size
-        more_objects, more_size = rounds(loop, operation, count)
-    assert more_objects - objects <= SPARE_OBJECTS
-    assert more_size - size <= SPARE_BYTES
+    assert_nothing_stays(loop, lambda: operation(loop), 2 if debug else ROUNDS)
     loop.run_until_complete(loop.shutdown_default_executor())
 
 

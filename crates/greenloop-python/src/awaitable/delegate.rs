@@ -5,7 +5,10 @@ use pyo3::prelude::*;
 
 use super::{Awaitable, Progress};
 use crate::future::{Future, PENDING};
-use crate::interop::{Object, Result, Resumed, globals, raise, restore, resume, throw, type_error};
+use crate::interop::{
+    Iteration as _, Object, Raised, Result, Resumed, globals, raise, restore, resume, throw,
+    type_error,
+};
 
 /// What an awaitable that is delegated to came to.
 pub enum Delegated {
@@ -39,6 +42,7 @@ fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
     }
     let resumed = match exception {
         None => resume(inner),
+        Some(exception) if is_exit(exception) => return Err(close_for(inner, exception)?),
         Some(exception) => throw(inner, exception),
     };
     match resumed {
@@ -46,6 +50,27 @@ fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
         Resumed::Returned(value) => Ok(Delegated::Returned(value)),
         Resumed::Failed(raised) => Err(raised),
     }
+}
+
+fn is_exit(exception: &Object) -> bool {
+    // SAFETY: both are valid.
+    unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_GeneratorExit) != 0 }
+}
+
+/// Whoever awaits is to end: what it awaits is closed, as it may be already, and not thrown into.
+#[cold]
+fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
+    if Awaitable::is_native(inner) {
+        Awaitable::close(inner)?;
+    } else {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let close = inner.bound(py).getattr_opt("close")?;
+        if let Some(close) = close {
+            close.call0()?;
+        }
+    }
+    Ok(restore(exit.clone()))
 }
 
 /// What a future's iterator does, without one.
@@ -69,6 +94,7 @@ fn go_on_with_future(inner: &Object, exception: Option<&Object>) -> Result<Deleg
 /// `object.__await__()`, as `await` asks for it.
 fn iterator_of(object: &Object) -> Result<Object> {
     if Awaitable::is_native(object) {
+        Awaitable::begin(object)?;
         return Ok(object.clone());
     }
     // SAFETY: `object` is valid; a class's slots are those of its type.

@@ -67,6 +67,14 @@ impl Awaitable {
 
 impl Iteration for Awaitable {
     #[inline]
+    fn begin(this: &Object) -> Result<()> {
+        match Self::of(this).stage.get() {
+            Stage::Blocked | Stage::Delegating => Err(awaited_already()),
+            Stage::Fresh | Stage::Running | Stage::Finished => Ok(()),
+        }
+    }
+
+    #[inline]
     fn advance(this: &Object) -> Result<Next> {
         let awaitable = Self::of(this);
         let operation = awaitable.operation();
@@ -142,6 +150,16 @@ fn warn_never_awaited(name: &CStr) -> Result<()> {
     let category = py.get_type::<pyo3::exceptions::PyRuntimeWarning>();
     PyErr::warn(py, &category, text, 1)?;
     Ok(())
+}
+
+/// Of two who await the same coroutine at once, the second is refused and the first not disturbed.
+#[cold]
+fn awaited_already() -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    raise(
+        unsafe { ffi::PyExc_RuntimeError },
+        c"coroutine is being awaited already",
+    )
 }
 
 #[cold]

@@ -19,7 +19,27 @@ impl From<PyErr> for Raised {
     fn from(error: PyErr) -> Self {
         // SAFETY: the GIL is held in this crate's functions.
         error.restore(unsafe { Python::assume_attached() });
-        Raised
+        // PyO3's references are given away before anything else is done with the exception: a `Py`
+        // that is dropped in a slot is let go of only when somebody comes through PyO3.
+        let exception = fetch(Raised);
+        if was_raised(&exception) {
+            return restore(exception);
+        }
+        // It was made by native code and is raised here, so what is being handled is its context.
+        raise_object(&exception)
+    }
+}
+
+/// Whether an exception has been raised before, as its context or its traceback tells.
+fn was_raised(exception: &Object) -> bool {
+    // SAFETY: it is an exception; the references are ours, or null.
+    unsafe {
+        let context = ffi::PyException_GetContext(exception.as_ptr());
+        let traceback = ffi::PyException_GetTraceback(exception.as_ptr());
+        let raised = !context.is_null() || !traceback.is_null();
+        ffi::Py_XDECREF(context);
+        ffi::Py_XDECREF(traceback);
+        raised
     }
 }
 

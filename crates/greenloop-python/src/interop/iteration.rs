@@ -25,6 +25,10 @@ pub enum Next {
 
 /// An object that can be awaited.
 pub trait Iteration {
+    /// `await` begins: refuses if somebody else awaits the object already.
+    fn begin(_this: &Object) -> Result<()> {
+        Ok(())
+    }
     /// Goes on: for the first time, or because what was yielded is done.
     fn advance(this: &Object) -> Result<Next>;
     /// Raises an exception where the object waits.
@@ -50,7 +54,7 @@ pub fn awaited<T: Iteration>(
     builder
         .slot(ffi::Py_tp_iter, itself as *mut c_void)
         .slot(ffi::Py_tp_iternext, next::<T> as *mut c_void)
-        .slot(ffi::Py_am_await, itself as *mut c_void)
+        .slot(ffi::Py_am_await, begin::<T> as *mut c_void)
         .slot(ffi::Py_am_send, am_send::<T> as *mut c_void)
         .methods(methods)
 }
@@ -58,6 +62,14 @@ pub fn awaited<T: Iteration>(
 unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the slot is called on a valid object.
     unsafe { Object::from_borrowed(this) }.into_ptr()
+}
+
+unsafe extern "C" fn begin<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on an instance, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        T::begin(this).map(|()| this.clone())
+    })
 }
 
 unsafe extern "C" fn next<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
