@@ -106,7 +106,21 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         sync::make_bounded_semaphore_class(&classes.semaphore.object()),
     )?;
     make(&classes.condition, sync::make_condition_class())?;
-    make(&classes.barrier, sync::make_barrier_class())
+    make(&classes.barrier, sync::make_barrier_class())?;
+    #[cfg(not(Py_3_14))]
+    {
+        make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;
+        make(&classes.bound_method, interop::make_bound_method_class())?;
+        for class in [
+            &classes.lock,
+            &classes.semaphore,
+            &classes.condition,
+            &classes.barrier,
+        ] {
+            interop::bind_entering_cheaply(&class.object())?;
+        }
+    }
+    Ok(())
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -159,6 +159,10 @@ pub struct Classes {
     pub bounded_semaphore: ClassCell,
     pub condition: ClassCell,
     pub barrier: ClassCell,
+    #[cfg(not(Py_3_14))]
+    pub cheaply_bound: ClassCell,
+    #[cfg(not(Py_3_14))]
+    pub bound_method: ClassCell,
 }
 
 impl Classes {
