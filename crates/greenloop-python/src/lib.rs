@@ -161,6 +161,19 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.stream_writer, streams::make_writer_class())?;
     make(&classes.protocol_factory, streams::make_factory_class())?;
     make(&classes.socket_transport, transports::make_class())?;
+    #[cfg(not(Py_3_14))]
+    {
+        make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;
+        make(&classes.bound_method, interop::make_bound_method_class())?;
+        for class in [
+            &classes.lock,
+            &classes.semaphore,
+            &classes.condition,
+            &classes.barrier,
+        ] {
+            interop::bind_entering_cheaply(&class.object())?;
+        }
+    }
     Ok(())
 }
 

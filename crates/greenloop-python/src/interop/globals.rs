@@ -350,6 +350,10 @@ pub struct Classes {
     pub stream_writer: ClassCell,
     pub protocol_factory: ClassCell,
     pub socket_transport: ClassCell,
+    #[cfg(not(Py_3_14))]
+    pub cheaply_bound: ClassCell,
+    #[cfg(not(Py_3_14))]
+    pub bound_method: ClassCell,
 }
 
 impl Classes {
