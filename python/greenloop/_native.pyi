@@ -19,8 +19,12 @@ from asyncio import _CoroutineLike
 from asyncio import as_completed as as_completed
 from asyncio import ensure_future as ensure_future
 from asyncio import gather as gather
+from asyncio import open_connection as open_connection
+from asyncio import open_unix_connection as open_unix_connection
 from asyncio import shield as shield
 from asyncio import sleep as sleep
+from asyncio import start_server as start_server
+from asyncio import start_unix_server as start_unix_server
 from asyncio import timeout as timeout
 from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
@@ -273,7 +277,6 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     _log_destroy_pending: bool
 
 @final
-@disjoint_base
 class SocketTransport(asyncio.transports._FlowControlMixin):
     """A connection over TCP or a Unix socket; see `asyncio.Transport`.
 

@@ -38,6 +38,15 @@ class Watched:
         return selectors.SelectorKey(fileobj, fd, events, None)
 
 
+def child_watcher() -> Any:
+    """Return what tells a loop that a child process ended; None up to 3.13: the policy does."""
+    if sys.version_info < (3, 14):
+        return None
+    watchers: Any = unix_events
+    by_descriptor = watchers.can_use_pidfd()
+    return watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
+
+
 class Network:
     """The methods of `greenloop.EventLoop` that talk to the operating system's endpoints."""
 
@@ -46,19 +55,13 @@ class Network:
     # The loop class has this from its native base.
     _open_socket_transport: Callable[..., Any]
 
-    def _open_network(self) -> None:
-        self._selector: Watched | None = Watched(self)
-        # Which transport has which descriptor, so that nobody else watches it.
-        self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-        # The inode of each Unix socket that is listened on, removed when its server closes.
-        self._unix_server_sockets: dict[Any, Any] = {}
-        # From 3.14 on a loop has its own way to learn that a child process ended.
-        if sys.version_info >= (3, 14):
-            watchers: Any = unix_events
-            by_descriptor = watchers.can_use_pidfd()
-            self._watcher: Any = (
-                watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
-            )
+    _selector: Watched | None
+    # Which transport has which descriptor, so that nobody else watches it.
+    _transports: weakref.WeakValueDictionary[int, Any]
+    # The inode of each Unix socket that is listened on, removed when its server closes.
+    _unix_server_sockets: dict[Any, Any]
+    # From 3.14 on a loop has its own way to learn that a child process ended.
+    _watcher: Any
 
     _ensure_fd_no_transport = _Selector._ensure_fd_no_transport
     _ensure_resolved = _Base._ensure_resolved

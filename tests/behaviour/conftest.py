@@ -5,10 +5,10 @@ import socket
 
 import pytest
 from connections import run
-from primitives_under_test import SETTINGS
 
 import greenloop
 from greenloop import _native
+from primitives_under_test import SETTINGS
 
 LOOP_FACTORIES = {
     "asyncio": asyncio.SelectorEventLoop,
