@@ -26,6 +26,7 @@ macro_rules! names {
 names! {
     abort = "_abort",
     add_done_callback = "add_done_callback",
+    add_to_awaited_by = "future_add_to_awaited_by",
     append = "append",
     args = "args",
     blocking = "_asyncio_future_blocking",
@@ -46,7 +47,9 @@ names! {
     create_task = "create_task",
     create_task_with_factory = "_create_task_with_factory",
     coro = "coro",
+    current_task = "current_task",
     delay = "delay",
+    discard_from_awaited_by = "future_discard_from_awaited_by",
     done = "done",
     eager_start = "eager_start",
     et = "et",
@@ -121,14 +124,16 @@ imports! {
     task_repr = "asyncio.base_tasks"."_task_repr",
     task_get_stack = "asyncio.base_tasks"."_task_get_stack",
     task_print_stack = "asyncio.base_tasks"."_task_print_stack",
-    current_task = "asyncio.tasks"."current_task",
+    #[cfg(Py_3_14)]
+    current_task = "_asyncio"."current_task",
+    // A module whose functions may be replaced.
+    tasks = "asyncio"."tasks",
     ensure_future = "asyncio.tasks"."ensure_future",
     enter_task = "_asyncio"."_enter_task",
     leave_task = "_asyncio"."_leave_task",
+    // A module whose functions may be replaced.
     #[cfg(Py_3_14)]
-    future_add_to_awaited_by = "asyncio.futures"."future_add_to_awaited_by",
-    #[cfg(Py_3_14)]
-    future_discard_from_awaited_by = "asyncio.futures"."future_discard_from_awaited_by",
+    futures = "asyncio"."futures",
     #[cfg(Py_3_14)]
     register_task = "_asyncio"."_register_task",
     #[cfg(Py_3_14)]
