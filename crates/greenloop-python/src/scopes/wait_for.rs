@@ -128,7 +128,7 @@ fn is_over(delay: &Object) -> Result<bool> {
 /// Without any time: a result that is there already, or else a cancellation. A coroutine does not begin.
 fn start_without_time(this: &Object, future: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
-    let future = ensure_future(future, &timeout::running_loop()?)?;
+    let future = ensure_future(future, None)?;
     if task::is_done(&future)? {
         return cancel_and_wait::result(&future).and_then(ready);
     }

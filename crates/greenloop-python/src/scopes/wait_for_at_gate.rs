@@ -60,7 +60,7 @@ fn start(this: &Object) -> Result<Progress> {
         return go_on(delegate::begin(this, &future)?);
     }
     if is_over(&delay)? {
-        let future = ensure_future(&future, &event_loop)?;
+        let future = ensure_future(&future, Some(&event_loop))?;
         awaitable.owner().set(future.clone());
         if task::is_done(&future)? {
             return cancel_and_wait::result(&future).and_then(ready);
@@ -72,7 +72,7 @@ fn start(this: &Object) -> Result<Progress> {
     Gate::of(&gate)
         .timer
         .set(set_timer(&gate, &event_loop, &delay)?);
-    let future = ensure_future(&future, &event_loop)?;
+    let future = ensure_future(&future, Some(&event_loop))?;
     awaitable.owner().set(future.clone());
     awaitable.value().set(gate.clone());
     awaitable.step().set(WAITING);
