@@ -134,6 +134,15 @@ fn running(this: &Object) -> Result<Object> {
     ))
 }
 
+/// What it awaits, for those who look where a task stands.
+fn awaited_object(this: &Object) -> Result<Object> {
+    let awaitable = Awaitable::of(this);
+    if awaitable.stage.get() == Stage::Delegating && awaitable.delegates.get() {
+        return Ok(awaitable.value().get_or_none());
+    }
+    Ok(Object::none())
+}
+
 fn nothing(_this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
@@ -231,7 +240,7 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"cr_running", running),
             attribute!(c"cr_code", nothing),
             attribute!(c"cr_frame", nothing),
-            attribute!(c"cr_await", nothing),
+            attribute!(c"cr_await", awaited_object),
         ]);
     let methods = vec![
         noargs!(c"done", done, c"Return whether the wait is over."),

@@ -116,6 +116,8 @@ pub struct Awaitable {
     blocking: Cell<bool>,
     /// Set at the first time it blocks: before that it is in no reference cycle.
     tracked: Cell<bool>,
+    /// Set when it began to await another object, which is its `value`.
+    delegates: Cell<bool>,
 }
 
 /// [`Standing`] with a zero for those who wait.

@@ -21,7 +21,9 @@ use pyo3::types::PyModule;
 use crate::interop::{Object, add_to_module, fast};
 
 pub use as_completed::make_class as make_as_completed_class;
-pub use ensure_future::{Home, as_future};
+#[cfg(not(Py_3_12))]
+pub use ensure_future::Home;
+pub use ensure_future::as_future;
 pub use gathering_future::{GatheringFuture, make_class as make_gathering_future_class};
 pub use wait::make_class as make_wait_state_class;
 

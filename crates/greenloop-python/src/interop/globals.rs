@@ -29,6 +29,8 @@ names! {
     acquire = "acquire",
     add_done_callback = "add_done_callback",
     add_reader = "_add_reader",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = "future_add_to_awaited_by",
     append = "append",
     arg = "arg",
     args = "args",
@@ -66,12 +68,15 @@ names! {
     create_task_with_factory = "_create_task_with_factory",
     create_unix_connection = "create_unix_connection",
     create_unix_server = "create_unix_server",
+    current_task = "current_task",
     data = "data",
     data_received = "data_received",
     default = "default",
     del = "__del__",
     delay = "delay",
     detach = "_detach",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = "future_discard_from_awaited_by",
     done = "done",
     drain = "drain",
     drain_helper = "_drain_helper",
@@ -220,6 +225,10 @@ macro_rules! imports {
 }
 
 imports! {
+    // Modules whose functions may be replaced.
+    tasks = "asyncio"."tasks",
+    #[cfg(Py_3_14)]
+    futures = "asyncio"."futures",
     #[cfg(Py_3_14)]
     add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
     barrier = "asyncio.locks"."Barrier",
@@ -227,7 +236,8 @@ imports! {
     broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
     buffered_protocol = "asyncio.protocols"."BufferedProtocol",
     cancelled_error = "asyncio.exceptions"."CancelledError",
-    current_task = "asyncio.tasks"."current_task",
+    #[cfg(Py_3_14)]
+    current_task = "_asyncio"."current_task",
     #[cfg(not(Py_3_14))]
     current_tasks = "_asyncio"."_current_tasks",
     deque = "collections"."deque",
