@@ -77,8 +77,7 @@ test-python: $(VENV)/installed $(VENV)/test-tools ## Run our Python tests; PYTES
 .PHONY: test-critical
 test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the scheduler's correctness hangs on
 	$(RUN) -m tests.cpython $(CRITICAL_CPYTHON)
-	$(RUN) -m pytest tests/behaviour tests/surface
-	$(RUN) -m pytest tests/stress -m "not slow"
+	$(RUN) -m pytest tests/behaviour
 	GREENLOOP_PROPERTY_PROFILE=quick $(RUN) -m pytest tests/property
 
 .PHONY: lint
