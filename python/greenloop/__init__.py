@@ -2,8 +2,8 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop` and what makes asyncio itself use Greenloop: `install`, `uninstall`,
-`installed_names`. Importing it changes nothing in asyncio.
+those it adds `EventLoop`, `ThreadQueue` and what makes asyncio itself use Greenloop: `install`,
+`uninstall`, `installed_names`. Importing it changes nothing in asyncio.
 """
 
 import asyncio as _asyncio
@@ -26,6 +26,7 @@ from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
+from greenloop.thread_queue import ThreadQueue
 
 if sys.version_info >= (3, 12):
     from greenloop.adoption import eager_task_factory  # type: ignore[assignment,unused-ignore]
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "EventLoop",
+    "ThreadQueue",
     "install",
     "installed_names",
     "native_names",

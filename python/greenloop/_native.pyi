@@ -12,13 +12,19 @@ because their `__class__` says so.
 """
 
 import asyncio
+import asyncio.transports
+import socket
 import sys
 from asyncio import _CoroutineLike
 from asyncio import as_completed as as_completed
 from asyncio import ensure_future as ensure_future
 from asyncio import gather as gather
+from asyncio import open_connection as open_connection
+from asyncio import open_unix_connection as open_unix_connection
 from asyncio import shield as shield
 from asyncio import sleep as sleep
+from asyncio import start_server as start_server
+from asyncio import start_unix_server as start_unix_server
 from asyncio import timeout as timeout
 from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
@@ -27,7 +33,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from traceback import StackSummary
 from types import BuiltinFunctionType, FunctionType
-from typing import Any, Generic, TypeVar, TypeVarTuple, type_check_only
+from typing import Any, Generic, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import FileDescriptorLike, SupportsRichComparison
 from typing_extensions import disjoint_base
@@ -163,6 +169,19 @@ class EventLoop:
     def _remove_reader(self, fd: FileDescriptorLike) -> bool: ...
     def _remove_writer(self, fd: FileDescriptorLike) -> bool: ...
 
+    # Connections.
+
+    def _open_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None,
+        extra: dict[str, Any] | None,
+        server: asyncio.AbstractServer | None,
+        context: Context | None = None,
+    ) -> SocketTransport | None:
+        """Return a transport for a connected socket, or None if it has to be asyncio's own."""
+
     # Diagnostics.
 
     def get_debug(self) -> bool: ...
@@ -256,6 +275,28 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     def _must_cancel(self) -> bool: ...
     _cancel_message: Any
     _log_destroy_pending: bool
+
+@final
+class SocketTransport(asyncio.transports._FlowControlMixin):
+    """A connection over TCP or a Unix socket; see `asyncio.Transport`.
+
+    The loop makes it. It stands for asyncio's own transport, whose attributes it has.
+    """
+
+    max_size: int
+    """How many bytes one receive takes at most."""
+
+    @property
+    def _sock(self) -> socket.socket | None: ...
+    @property
+    def _sock_fd(self) -> int: ...
+    @property
+    def _protocol(self) -> asyncio.BaseProtocol | None: ...
+    @property
+    def _server(self) -> asyncio.AbstractServer | None: ...
+    @property
+    def _buffer(self) -> Any:
+        """What waits to be written: a copy, as the running asyncio keeps it."""
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""

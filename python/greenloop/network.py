@@ -3,7 +3,8 @@
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
 implementation, function by function, on our scheduler and our readiness: to the letter what the
 running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native; the transports themselves are asyncio's.
+are native; so are the transports of connections (`greenloop._native.SocketTransport`), of which
+asyncio's own are left for sockets and loops that do something else than is known of them.
 """
 
 import os
@@ -11,8 +12,9 @@ import selectors
 import socket
 import sys
 import weakref
-from asyncio import base_events, selector_events, unix_events
+from asyncio import base_events, constants, selector_events, sslproto, unix_events
 from asyncio.log import logger
+from collections.abc import Callable
 from typing import Any
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
@@ -24,7 +26,7 @@ _Unix: Any = unix_events._UnixSelectorEventLoop
 class Watched:
     """What asyncio's transports ask a selector for: which events of a descriptor are watched."""
 
-    def __init__(self, network: "Network"):
+    def __init__(self, network: "Network") -> None:
         self._network: Any = weakref.proxy(network)
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
@@ -36,25 +38,30 @@ class Watched:
         return selectors.SelectorKey(fileobj, fd, events, None)
 
 
+def child_watcher() -> Any:
+    """Return what tells a loop that a child process ended; None up to 3.13: the policy does."""
+    if sys.version_info < (3, 14):
+        return None
+    watchers: Any = unix_events
+    by_descriptor = watchers.can_use_pidfd()
+    return watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
+
+
 class Network:
     """The methods of `greenloop.EventLoop` that talk to the operating system's endpoints."""
 
     # The loop class names the attributes: of two bases only one may have a layout of its own.
     __slots__ = ()
+    # The loop class has this from its native base.
+    _open_socket_transport: Callable[..., Any]
 
-    def _open_network(self) -> None:
-        self._selector: Watched | None = Watched(self)
-        # Which transport has which descriptor, so that nobody else watches it.
-        self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-        # The inode of each Unix socket that is listened on, removed when its server closes.
-        self._unix_server_sockets: dict[Any, Any] = {}
-        # From 3.14 on a loop has its own way to learn that a child process ended.
-        if sys.version_info >= (3, 14):
-            watchers: Any = unix_events
-            by_descriptor = watchers.can_use_pidfd()
-            self._watcher: Any = (
-                watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
-            )
+    _selector: Watched | None
+    # Which transport has which descriptor, so that nobody else watches it.
+    _transports: weakref.WeakValueDictionary[int, Any]
+    # The inode of each Unix socket that is listened on, removed when its server closes.
+    _unix_server_sockets: dict[Any, Any]
+    # From 3.14 on a loop has its own way to learn that a child process ended.
+    _watcher: Any
 
     _ensure_fd_no_transport = _Selector._ensure_fd_no_transport
     _ensure_resolved = _Base._ensure_resolved
@@ -67,8 +74,60 @@ class Network:
     start_tls = _Base.start_tls
     _connect_sock = _Base._connect_sock
     _create_connection_transport = _Base._create_connection_transport
-    _make_socket_transport = _Selector._make_socket_transport
-    _make_ssl_transport = _Selector._make_ssl_transport
+
+    def _make_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: Any,
+        waiter: Any = None,
+        *,
+        extra: Any = None,
+        server: Any = None,
+        **context: Any,
+    ) -> Any:
+        if sys.version_info >= (3, 12):
+            self._ensure_fd_no_transport(sock)
+        return self._carry(sock, protocol, waiter, extra, server, **context)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: socket.socket,
+        protocol: Any,
+        sslcontext: Any,
+        waiter: Any = None,
+        *,
+        server_side: bool = False,
+        server_hostname: Any = None,
+        extra: Any = None,
+        server: Any = None,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        **context: Any,
+    ) -> Any:
+        if sys.version_info >= (3, 12):
+            self._ensure_fd_no_transport(rawsock)
+        # What it declares of its arguments is narrower than what it takes.
+        protocol_class: Any = sslproto.SSLProtocol
+        ssl_protocol = protocol_class(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        self._carry(rawsock, ssl_protocol, None, extra, server, **context)
+        return ssl_protocol._app_transport
+
+    def _carry(self, sock: Any, *arguments: Any, **context: Any) -> Any:
+        """Return a transport for `sock`: ours if possible. A context is given from 3.15 on."""
+        transport = self._open_socket_transport(sock, *arguments, **context)
+        if transport is not None:
+            return transport
+        transport_class: Any = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+        return transport_class(self, sock, *arguments, **context)
 
     # Servers.
 
@@ -80,8 +139,8 @@ class Network:
     _accept_connection2 = _Selector._accept_connection2
 
     def _stop_serving(self, sock: socket.socket) -> None:
-        # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own method
-        # calls its base class, which ours has not.
+        # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own
+        # method calls its base class, which ours has not.
         inode = self._unix_server_sockets.pop(sock, None)
         path = None if inode is None else sock.getsockname()
         _Selector._stop_serving(self, sock)

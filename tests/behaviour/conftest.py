@@ -1,12 +1,14 @@
 """Runs the behaviour tests on both loops: asyncio is the oracle, and Greenloop does the same."""
 
 import asyncio
+import socket
 
 import pytest
-from primitives_under_test import SETTINGS
+from connections import run
 
 import greenloop
 from greenloop import _native
+from primitives_under_test import SETTINGS
 
 LOOP_FACTORIES = {
     "asyncio": asyncio.SelectorEventLoop,
@@ -30,3 +32,35 @@ def combinators(request):
 def sync(request):
     """The waiting primitives of one kind, and where they run: asyncio's own are the oracle."""
     return request.param
+
+
+@pytest.fixture
+def peer_of(loop):
+    """Connects a protocol; returns the other end, a socket that does not wait."""
+    opened = []
+
+    def connect(protocol, family="unix"):
+        if family == "unix":
+            near, far = socket.socketpair()
+        else:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                near = socket.create_connection(listener.getsockname())
+                far, _ = listener.accept()
+        near.setblocking(False)
+        far.setblocking(False)
+        opened.append(far)
+        transport, connected = loop.run_until_complete(
+            loop.create_connection(lambda: protocol, sock=near)
+        )
+        assert connected is protocol
+        assert transport is protocol.transport
+        opened.append(transport)
+        return far
+
+    yield connect
+    for one in opened:
+        if isinstance(one, socket.socket):
+            one.close()
+        elif not one.is_closing():
+            one.abort()
+    run(loop)

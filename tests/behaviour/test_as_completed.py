@@ -1,4 +1,4 @@
-"""`as_completed`: in the order of completion, by plain iteration and, from 3.13 on, by `async for`."""
+"""`as_completed`: in the order of completion, by plain iteration and by `async for`."""
 
 import asyncio
 import gc

@@ -4,6 +4,7 @@ import asyncio
 import asyncio.locks
 
 import pytest
+
 from primitives_under_test import turns
 
 

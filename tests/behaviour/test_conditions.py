@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+
 from primitives_under_test import turns
 
 

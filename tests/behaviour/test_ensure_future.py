@@ -1,4 +1,4 @@
-"""`ensure_future`: a future is returned itself, anything else that can be awaited becomes a task."""
+"""`ensure_future`: a future is returned itself, any other awaitable becomes a task."""
 
 import asyncio
 import sys

@@ -461,6 +461,24 @@ def test_a_gathering_dropped_while_it_waits_is_collected_without_a_word(combinat
     assert reports == []
 
 
+def test_a_task_that_gathered_dies_without_the_collector(combinators, loop, reports):
+    async def gathers():
+        outer = combinators.gather(returns(1))
+        await outer
+        raise KeyError("its traceback holds the frame, and that the outer future")
+
+    async def body():
+        asyncio.ensure_future(gathers())
+        gc.disable()
+        try:
+            await returns(None, 8)
+            return len(reports)
+        finally:
+            gc.enable()
+
+    assert run(loop, body) == 1
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="the graph came with 3.14")
 def test_the_task_awaits_the_children(combinators, loop):
     async def body():

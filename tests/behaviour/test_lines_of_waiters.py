@@ -9,6 +9,7 @@ import warnings
 import weakref
 
 import pytest
+
 from primitives_under_test import ORACLE, turns
 
 KINDS = ["Lock", "Event", "Condition", "Semaphore", "BoundedSemaphore"]
@@ -178,7 +179,9 @@ def test_a_method_that_is_never_awaited_does_nothing_and_is_warned_of(sync):
 
 def made(sync, kind):
     """A primitive with arguments, where it takes any."""
-    return getattr(sync, kind)(*([3] if kind in ("Semaphore", "BoundedSemaphore", "Barrier") else []))
+    return getattr(sync, kind)(
+        *([3] if kind in ("Semaphore", "BoundedSemaphore", "Barrier") else [])
+    )
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "Barrier"])

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from primitives_under_test import turns
 
 

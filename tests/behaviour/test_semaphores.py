@@ -1,9 +1,10 @@
-"""Semaphore and BoundedSemaphore: permits, their order, and what becomes of one that is not used."""
+"""Semaphore and BoundedSemaphore: permits, their order, and what becomes of an unused one."""
 
 import asyncio
 import sys
 
 import pytest
+
 from primitives_under_test import turns
 
 

@@ -1,4 +1,4 @@
-"""`wait`: two sets of futures, for some or for all, and never later than the time that was given."""
+"""`wait`: two sets of futures, for some or for all, and never later than the time given."""
 
 import asyncio
 import gc

@@ -13,7 +13,11 @@
 //! letter: same jobs, same order, same number of turns.
 //!
 //! Who waits for something other than time stands in a [`WaitList`]; the primitives of [`sync`] say
-//! who is woken next.
+//! who is woken next. A connection's [`WriteQueue`] knows what is left to be written, and its
+//! [`FlowControl`] when a writer has to pause.
+//!
+//! What a stream has received and nobody has read stands in a [`ReadBuffer`]; where a message in it
+//! ends finds [`find_message`].
 //!
 //! What the crate never does:
 //!
@@ -24,17 +28,23 @@
 
 #![forbid(unsafe_code)]
 
+mod flow_control;
 mod instant;
 mod poll_budget;
+mod read_buffer;
 mod ready;
 pub mod sync;
 mod timers;
 mod turn;
 mod wait_list;
+mod write_queue;
 
+pub use flow_control::FlowControl;
 pub use instant::Instant;
 pub use poll_budget::PollBudget;
+pub use read_buffer::{Limit, Message, ReadBuffer, find_message};
 pub use ready::Ready;
 pub use timers::Timers;
 pub use turn::{Host, Queue, Wait, turn};
 pub use wait_list::{Standing, WaitList};
+pub use write_queue::WriteQueue;

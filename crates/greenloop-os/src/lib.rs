@@ -1,8 +1,8 @@
 //! What an event loop asks of the operating system.
 //!
-//! Three questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), and, the other way round, how another thread gets a loop out of that wait
-//! ([`Waker`]). The answers are plain values; what follows from them is decided in
+//! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
+//! ([`Poller`]), what goes through a connection ([`socket`]), and, the other way round, how another
+//! thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in
 //! `greenloop-core`, which makes no system call.
 //!
 //! This crate is the home of `unsafe`: what `rustix` offers safely is taken from it, the rest is
@@ -18,6 +18,7 @@
 
 mod clock;
 mod poller;
+pub mod socket;
 mod sys;
 mod waker;
 

@@ -7,7 +7,9 @@
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`] and [`sync`]: what a task waits for; [`combinators`]: several things at once;
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
+//! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
+//! - [`transports`]: connections over sockets;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -30,8 +32,10 @@ mod handle;
 mod interop;
 mod queues;
 mod scopes;
+mod streams;
 mod sync;
 mod task;
+mod transports;
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -76,6 +80,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("Barrier", &classes.barrier),
         ("Timeout", &classes.timeout),
         ("TaskGroup", &classes.task_group),
+        ("StreamReader", &classes.stream_reader),
+        ("FlowControlMixin", &classes.flow_control),
+        ("StreamReaderProtocol", &classes.stream_reader_protocol),
+        ("StreamWriter", &classes.stream_writer),
+        ("SocketTransport", &classes.socket_transport),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -84,6 +93,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;
     scopes::add_functions(module)?;
+    interop::add_to_module(module, streams::functions())?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
@@ -142,6 +152,28 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.gate, scopes::make_gate_class())?;
     make(&classes.timeout, scopes::make_timeout_class())?;
     make(&classes.task_group, scopes::make_task_group_class())?;
+    make(&classes.stream_reader, streams::make_reader_class())?;
+    make(&classes.flow_control, streams::make_flow_control_class())?;
+    make(
+        &classes.stream_reader_protocol,
+        streams::make_protocol_class(),
+    )?;
+    make(&classes.stream_writer, streams::make_writer_class())?;
+    make(&classes.protocol_factory, streams::make_factory_class())?;
+    make(&classes.socket_transport, transports::make_class())?;
+    #[cfg(not(Py_3_14))]
+    {
+        make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;
+        make(&classes.bound_method, interop::make_bound_method_class())?;
+        for class in [
+            &classes.lock,
+            &classes.semaphore,
+            &classes.condition,
+            &classes.barrier,
+        ] {
+            interop::bind_entering_cheaply(&class.object())?;
+        }
+    }
     Ok(())
 }
 

@@ -95,6 +95,12 @@ impl Gathering {
         self.children.set(self.children.get() + 1);
     }
 
+    /// Whether no child is left that could still be told of.
+    #[inline]
+    pub fn all_are_done(&self) -> bool {
+        self.finished.get() == self.children.get()
+    }
+
     /// A child is done. `settled` says whether the gathering has its outcome already, or never began.
     ///
     /// # Errors
@@ -112,7 +118,7 @@ impl Gathering {
         if !self.keeps_exceptions.get() && raised()? {
             return Ok(Verdict::Fail);
         }
-        if self.finished.get() == self.children.get() {
+        if self.all_are_done() {
             Ok(Verdict::Collect)
         } else {
             Ok(Verdict::Wait)
@@ -164,7 +170,9 @@ mod tests {
     fn verdicts(keep: bool, raises: &[bool]) -> Vec<Verdict> {
         let gathering = Gathering::default();
         gathering.keep_exceptions(keep);
-        raises.iter().for_each(|_| gathering.add());
+        for _ in raises {
+            gathering.add();
+        }
         let mut settled = false;
         let verdicts = raises.iter().map(|&raised| {
             let Ok(verdict) = gathering.child_is_done(settled, || Ok::<_, Infallible>(raised));

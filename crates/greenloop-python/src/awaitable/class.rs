@@ -50,6 +50,13 @@ impl Awaitable {
         awaitable.foreign.set(true);
         Ok(future)
     }
+
+    /// Ends the wait with an exception, which must be one that a future takes.
+    pub fn fail(this: &Object, exception: &Object) -> Result<()> {
+        let future = Self::as_future(this)?;
+        let arguments = [future.as_ptr(), exception.as_ptr()];
+        call_method(&globals().names.set_exception, &arguments).map(drop)
+    }
 }
 
 fn done(this: &Object) -> Result<Object> {
@@ -125,6 +132,15 @@ fn running(this: &Object) -> Result<Object> {
     Ok(Object::boolean(
         Awaitable::of(this).stage.get() == Stage::Running,
     ))
+}
+
+/// What it awaits, for those who look where a task stands.
+fn awaited_object(this: &Object) -> Result<Object> {
+    let awaitable = Awaitable::of(this);
+    if awaitable.stage.get() == Stage::Delegating && awaitable.delegates.get() {
+        return Ok(awaitable.value().get_or_none());
+    }
+    Ok(Object::none())
 }
 
 fn nothing(_this: &Object) -> Result<Object> {
@@ -224,7 +240,7 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"cr_running", running),
             attribute!(c"cr_code", nothing),
             attribute!(c"cr_frame", nothing),
-            attribute!(c"cr_await", nothing),
+            attribute!(c"cr_await", awaited_object),
         ]);
     let methods = vec![
         noargs!(c"done", done, c"Return whether the wait is over."),

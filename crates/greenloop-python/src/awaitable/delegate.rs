@@ -25,8 +25,9 @@ pub fn begin(this: &Object, object: &Object) -> Result<Delegated> {
     } else {
         iterator_of(object)?
     };
-    let value = Awaitable::of(this).value();
-    value.set(inner.clone());
+    let awaitable = Awaitable::of(this);
+    awaitable.value().set(inner.clone());
+    awaitable.delegates.set(true);
     go_on(&inner, None)
 }
 

@@ -116,6 +116,8 @@ pub struct Awaitable {
     blocking: Cell<bool>,
     /// Set at the first time it blocks: before that it is in no reference cycle.
     tracked: Cell<bool>,
+    /// Set when it began to await another object, which is its `value`.
+    delegates: Cell<bool>,
 }
 
 /// [`Standing`] with a zero for those who wait.
@@ -201,6 +203,12 @@ impl Awaitable {
     #[inline]
     pub const fn step(&self) -> &Cell<u8> {
         &self.step
+    }
+
+    /// Leaves the line that the awaitable stands in, if it stands in one.
+    #[inline]
+    pub fn leave_line(this: &Object) {
+        Place::leave(this);
     }
 
     /// The task that is to go on. An operation that delegates has it for itself.

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, is_collection};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{notify_when_done, protocol, stop_notifying};
+use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
     class_of, globals, initialise_with, noargs, one, trap, type_error,
@@ -155,6 +155,18 @@ pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object
         state.timeout.set_optional(timeout.cloned());
     }
     Ok(iterator)
+}
+
+/// Says what notifications are called.
+pub fn name_notifications() {
+    name_notification(
+        future_is_done,
+        if cfg!(Py_3_13) {
+            c"_AsCompletedIterator._handle_completion"
+        } else {
+            c"as_completed.<locals>._on_completion"
+        },
+    );
 }
 
 /// One awaitable is not several.

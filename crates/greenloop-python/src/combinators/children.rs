@@ -107,7 +107,8 @@ impl<'a> Places<'a> {
 fn is_only_itself(object: &Object) -> bool {
     // SAFETY: both classes are valid.
     unsafe {
-        let (class, plain) = (&*object.class(), &*(&raw const ffi::PyBaseObject_Type));
+        let plain = &raw const ffi::PyBaseObject_Type;
+        let (class, plain) = (&*object.class(), &*plain);
         let hashes = (class.tp_hash, plain.tp_hash);
         let comparisons = (class.tp_richcompare, plain.tp_richcompare);
         matches!(hashes, (Some(one), Some(other)) if ptr::fn_addr_eq(one, other))

@@ -138,6 +138,9 @@ fn other_loop() -> Raised {
     raise(unsafe { ffi::PyExc_ValueError }, text)
 }
 
+/// The function that makes it, once it was needed.
+static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
+
 /// A coroutine that awaits `object`: a Python function's, as in asyncio, so that a task's stack and its
 /// repr show where it waits.
 #[cold]
@@ -147,7 +150,6 @@ fn wrap(object: &Object) -> Result<Object> {
             "An asyncio.Future, a coroutine or an awaitable is required",
         ));
     }
-    static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let wrapper = if let Some(wrapper) = WRAPPER.get() {

@@ -10,7 +10,7 @@ use super::awaited_by;
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
 use super::gathering_future::{GatheringFuture, child_at};
-use crate::future::{notify_when_done, protocol};
+use crate::future::{name_notification, notify_when_done, protocol};
 use crate::interop::{
     Arguments, Object, Result, call_function, call_method, globals, same_string, type_error,
 };
@@ -62,13 +62,19 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         return of_nothing();
     };
     GatheringFuture::begin(&outer, list_of(children)?, &home)?;
-    if globals().gather_stops_awaiting && !this.awaiting().is_empty() {
+    if globals().stop_awaiting.is_some() && !this.awaiting().is_empty() {
         notify_when_done(&outer, stop_awaiting, &outer)?;
     }
     for child in done {
         child_is_done(&outer, &child)?;
     }
     Ok(outer)
+}
+
+/// Says what notifications are called.
+pub fn name_notifications() {
+    name_notification(child_is_done, c"gather.<locals>._done_callback");
+    name_notification(stop_awaiting, c"_discard_awaited_by");
 }
 
 /// From 3.14 on the running loop is the one for everything; before, the first argument decides.
@@ -117,6 +123,10 @@ fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
             failure = failure_of(child)?;
             Ok(failure.is_some())
         })?;
+    if cfg!(Py_3_14) && this.gathering.all_are_done() {
+        // The task may be what holds the outer future, by way of an exception's traceback.
+        this.awaiting().clear();
+    }
     match verdict {
         Verdict::Wait => Ok(()),
         Verdict::Collect => collect(outer),

@@ -21,7 +21,9 @@ use pyo3::types::PyModule;
 use crate::interop::{Object, add_to_module, fast};
 
 pub use as_completed::make_class as make_as_completed_class;
-pub use ensure_future::{Home, as_future};
+#[cfg(not(Py_3_12))]
+pub use ensure_future::Home;
+pub use ensure_future::as_future;
 pub use gathering_future::{GatheringFuture, make_class as make_gathering_future_class};
 pub use wait::make_class as make_wait_state_class;
 
@@ -54,6 +56,10 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"ensure_future(coro_or_future, *, loop=None)\n--\n\nReturn a future of an awaitable: itself, or a task."
         ),
     ];
+    gather::name_notifications();
+    shield::name_notifications();
+    wait::name_notifications();
+    as_completed::name_notifications();
     add_to_module(module, functions)
 }
 

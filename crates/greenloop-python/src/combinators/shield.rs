@@ -9,7 +9,7 @@ use pyo3::ffi;
 
 use super::awaited_by;
 use super::ensure_future::as_future;
-use crate::future::{notify_when_done, protocol, stop_notifying};
+use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
 use crate::interop::{Arguments, Object, Result, call_method, globals, type_error};
 
 /// `shield(arg)`.
@@ -39,6 +39,17 @@ pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         None => notify_when_done(&outer, outer_is_done, &inner)?,
     }
     Ok(outer)
+}
+
+/// Says what notifications are called.
+pub fn name_notifications() {
+    name_notification(inner_is_done, c"shield.<locals>._inner_done_callback");
+    name_notification(outer_is_done, c"shield.<locals>._outer_done_callback");
+    name_notification(
+        awaited_outer_is_done,
+        c"shield.<locals>._outer_done_callback",
+    );
+    name_notification(stop_awaiting, c"shield.<locals>._clear_awaited_by_callback");
 }
 
 /// The outer future gets the inner one's outcome.

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 use super::{awaited_by, is_collection};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{Future, notify_when_done, protocol, stop_notifying};
+use crate::future::{Future, name_notification, notify_when_done, protocol, stop_notifying};
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, class_of, globals,
     is_coroutine, restore, type_error,
@@ -108,6 +108,11 @@ pub fn wait(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     state.timeout.set_optional(timeout.cloned());
     state.return_when.set_optional(return_when.cloned());
     Awaitable::create(&WAIT, &owner, None)
+}
+
+/// Says what notifications are called.
+pub fn name_notifications() {
+    name_notification(future_is_done, c"_wait.<locals>._on_completion");
 }
 
 static WAIT: Operation = Operation {

@@ -16,6 +16,7 @@ mod timers;
 mod turn;
 
 use std::cell::{Cell, RefCell};
+use std::mem::MaybeUninit;
 
 use greenloop_core::Queue;
 use greenloop_os::{Events, Poller, Waker};
@@ -25,9 +26,11 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
 use crate::scopes::Alarm;
+use crate::transports::Spare;
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
+pub use readiness::{NativeListener, Reaction, Side, os_error};
 pub use scheduling::install_methods;
 pub use turn::Job;
 
@@ -44,6 +47,10 @@ pub struct EventLoop {
     waker: Waker,
     /// The poller's answers, kept for the next poll. Borrowed during one poll only.
     events: RefCell<Events>,
+    /// Where transports receive into before they know how much it is.
+    received: GilCell<Vec<u8>>,
+    /// Where they receive into when it is much.
+    pub(crate) spare: Spare,
     /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
     /// have to wake it.
     asleep: Cell<bool>,
@@ -53,6 +60,8 @@ pub struct EventLoop {
     debug: Cell<bool>,
     /// Set when a method that a short cut stands for was overridden; see [`shortcut`].
     overridden: Cell<bool>,
+    /// Set when a method by which descriptors are watched was overridden.
+    own_readiness: Cell<bool>,
     /// Set when `time` was overridden, by a test that moves the clock.
     own_time: Cell<bool>,
     /// Set when `create_task` was overridden.
@@ -98,11 +107,14 @@ impl EventLoop {
             poller,
             waker,
             events: RefCell::new(Events::with_capacity(1024)),
+            received: GilCell::new(Vec::new()),
+            spare: Spare::new(),
             asleep: Cell::new(false),
             closed: Cell::new(false),
             initialised: Cell::new(false),
             debug: Cell::new(false),
             overridden: Cell::new(false),
+            own_readiness: Cell::new(false),
             own_time: Cell::new(false),
             own_tasks: Cell::new(false),
             fast: Cell::new(false),
@@ -168,6 +180,15 @@ impl EventLoop {
     #[inline]
     pub fn push(&self, job: Job) {
         self.queue.with(|queue| queue.ready.push(job));
+    }
+
+    /// Runs `receive` on the first `size` bytes of the loop's buffer for that. It runs no Python code.
+    #[inline]
+    pub fn receive<R>(&self, size: usize, receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
+        self.received.with(|buffer| {
+            buffer.reserve(size);
+            receive(&mut buffer.spare_capacity_mut()[..size])
+        })
     }
 
     /// Whether debug mode is on.

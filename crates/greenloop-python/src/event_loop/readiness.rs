@@ -1,9 +1,12 @@
-//! Readers and writers: callbacks for descriptors that become readable or writable.
+//! Readers and writers: who is told that a descriptor became readable or writable.
+//!
+//! That is a `Handle`, as `add_reader` makes one, or native code: a transport reacts to readiness
+//! without a Python object per event.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use greenloop_core::Ready;
 use greenloop_os::{Events, Interest, Poller, Waker};
 use pyo3::exceptions::{PyOSError, PyOverflowError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -13,13 +16,63 @@ use pyo3::types::{PyInt, PyTuple};
 
 use super::{EventLoop, Job};
 use crate::handle::{self, Handle};
-use crate::interop::{Object, globals};
+use crate::interop::{Object, Result, globals};
 
-/// The callbacks of one descriptor.
+/// What native code does when a descriptor of its is ready.
+pub struct Reaction {
+    /// Runs in no particular context. The ticket is that of the registration which was told: if the
+    /// owner has ended that one since, there is nothing to do.
+    pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
+    /// A handle that stands for the reaction, for messages.
+    pub handle: fn(owner: &Object) -> Result<Object>,
+}
+
+/// One side of a descriptor that native code listens to.
+#[derive(Clone)]
+pub struct NativeListener {
+    pub reaction: &'static Reaction,
+    pub owner: Object,
+    pub ticket: u32,
+}
+
+/// Who is told that a descriptor is ready.
+pub enum Listener {
+    /// A `Handle` of ours, to be run.
+    Handle(Object),
+    Native(NativeListener),
+}
+
+impl Listener {
+    const fn object(&self) -> &Object {
+        match self {
+            Self::Handle(handle) => handle,
+            Self::Native(native) => &native.owner,
+        }
+    }
+
+    /// What a listener does that is no longer told: a handle that is queued already must not run.
+    /// Native listeners look at their tickets.
+    fn retire(&self) -> Result<()> {
+        match self {
+            Self::Handle(handle) => handle::cancel(handle).map(drop),
+            Self::Native(_) => Ok(()),
+        }
+    }
+
+    fn job(&self) -> Option<Job> {
+        match self {
+            Self::Handle(handle) if Handle::of(handle).is_cancelled() => None,
+            Self::Handle(handle) => Some(Job::Handle(handle.clone())),
+            Self::Native(native) => Some(Job::Ready(native.clone())),
+        }
+    }
+}
+
+/// The listeners of one descriptor.
 #[derive(Default)]
 struct Watch {
-    reader: Option<Object>,
-    writer: Option<Object>,
+    reader: Option<Listener>,
+    writer: Option<Listener>,
 }
 
 impl Watch {
@@ -30,7 +83,7 @@ impl Watch {
         }
     }
 
-    const fn side(&mut self, side: Side) -> &mut Option<Object> {
+    const fn side(&mut self, side: Side) -> &mut Option<Listener> {
         match side {
             Side::Reader => &mut self.reader,
             Side::Writer => &mut self.writer,
@@ -38,28 +91,55 @@ impl Watch {
     }
 }
 
+/// What a listener is told of.
 #[derive(Clone, Copy)]
-enum Side {
+pub enum Side {
+    /// That the descriptor is readable.
     Reader,
+    /// That the descriptor is writable.
     Writer,
 }
 
 /// All watched descriptors. A map and not a vector: the number comes from the caller and may be huge.
 #[derive(Default)]
-pub struct Watches(HashMap<RawFd, Watch>);
+pub struct Watches(HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>);
+
+/// Spreads descriptors over a map. They are small numbers that the kernel gives out, so nobody can
+/// choose them to collide, and one multiplication does (Fibonacci hashing).
+#[derive(Default)]
+struct DescriptorHasher(u64);
+
+impl Hasher for DescriptorHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_i32((*byte).into());
+        }
+    }
+
+    fn write_i32(&mut self, number: i32) {
+        let number = i64::from(number) as u64;
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Watches {
-    /// Puts `handle` on one side of a descriptor's watch. Returns what was there, and what the poller
+    /// Puts `listener` on one side of a descriptor's watch. Returns what was there, and what the poller
     /// had to report before and has to report now.
     fn replace(
         &mut self,
         fd: RawFd,
         side: Side,
-        handle: Option<Object>,
-    ) -> (Option<Object>, Interest, Interest) {
+        listener: Option<Listener>,
+    ) -> (Option<Listener>, Interest, Interest) {
         let watch = self.0.entry(fd).or_default();
         let before = watch.interest();
-        let old = std::mem::replace(watch.side(side), handle);
+        let old = std::mem::replace(watch.side(side), listener);
         let after = watch.interest();
         if !after.read && !after.write {
             self.0.remove(&fd);
@@ -67,11 +147,23 @@ impl Watches {
         (old, before, after)
     }
 
-    /// Shows the handles to the garbage collector.
-    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    /// Whether one side of a descriptor's watch is `owner`'s.
+    fn is_of(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
+        let watch = self.0.get(&fd);
+        let listener = watch.and_then(|watch| match side {
+            Side::Reader => watch.reader.as_ref(),
+            Side::Writer => watch.writer.as_ref(),
+        });
+        listener.is_some_and(
+            |listener| matches!(listener, Listener::Native(native) if native.owner.is(owner.as_ptr())),
+        )
+    }
+
+    /// Shows the listeners to the garbage collector.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         for watch in self.0.values() {
-            for handle in [&watch.reader, &watch.writer].into_iter().flatten() {
-                visit.call(handle.as_py())?;
+            for listener in [&watch.reader, &watch.writer].into_iter().flatten() {
+                visit.call(listener.object().as_py())?;
             }
         }
         Ok(())
@@ -108,6 +200,25 @@ pub fn watch_waker(poller: &Poller, waker: &Waker) -> PyResult<()> {
 }
 
 impl EventLoop {
+    /// Has `listener` told of what happens to one side of a descriptor, instead of who was told before.
+    pub fn listen(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
+        self.check_closed()?;
+        match self.change(fd, side, Some(Listener::Native(listener)))? {
+            Some(old) => old.retire(),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what [`listen`](Self::listen) began, if `owner` still is who is told: the number of a
+    /// descriptor that was closed may be somebody else's by now.
+    pub fn stop_listening(&self, fd: RawFd, side: Side, owner: &Object) {
+        if self.watches.with(|watches| watches.is_of(fd, side, owner)) {
+            // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor that
+            // was closed before, which then is not watched either.
+            let _closed_before = self.change(fd, side, None);
+        }
+    }
+
     /// Queues the callbacks of what the poller reported.
     pub(super) fn dispatch(&self, events: &Events) {
         if events.is_empty() {
@@ -122,19 +233,27 @@ impl EventLoop {
                     } else if let Some(watch) = watches.0.get(&event.fd) {
                         let readable = watch.reader.as_ref().filter(|_| event.readable);
                         let writable = watch.writer.as_ref().filter(|_| event.writable);
-                        push_live(&mut queue.ready, readable);
-                        push_live(&mut queue.ready, writable);
+                        for listener in [readable, writable].into_iter().flatten() {
+                            if let Some(job) = listener.job() {
+                                queue.ready.push(job);
+                            }
+                        }
                     }
                 }
             });
         });
     }
 
-    /// Sets or removes one side of a watch, tells the poller, and returns the handle that was there.
-    fn change(&self, fd: RawFd, side: Side, handle: Option<Object>) -> PyResult<Option<Object>> {
+    /// Sets or removes one side of a watch, tells the poller, and returns the listener that was there.
+    fn change(
+        &self,
+        fd: RawFd,
+        side: Side,
+        listener: Option<Listener>,
+    ) -> PyResult<Option<Listener>> {
         let (old, before, after) = self
             .watches
-            .with(|watches| watches.replace(fd, side, handle));
+            .with(|watches| watches.replace(fd, side, listener));
         let watched = |interest: Interest| interest.read || interest.write;
         let outcome = match (watched(before), watched(after)) {
             (false, false) => Ok(()),
@@ -174,19 +293,14 @@ impl EventLoop {
         let arguments: Vec<Object> = args.iter().map(Object::from).collect();
         let event_loop = Object::from(slf.clone().into_any());
         let class = globals().classes.handle.as_ptr();
+        // asyncio's own transports give one from 3.15 on.
         let context = context.map(Object::from);
         let context = context.as_ref();
-        let handle = Handle::create(
-            class,
-            &callback,
-            &arguments,
-            context,
-            &event_loop,
-            Some(this),
-        )?;
+        let native = Some(this);
+        let handle = Handle::create(class, &callback, &arguments, context, &event_loop, native)?;
         Handle::track(&handle);
-        if let Some(old) = this.change(fd, side, Some(handle.clone()))? {
-            handle::cancel(&old)?;
+        if let Some(old) = this.change(fd, side, Some(Listener::Handle(handle.clone())))? {
+            old.retire()?;
         }
         Ok(handle.bound(slf.py()).unbind())
     }
@@ -202,17 +316,11 @@ impl EventLoop {
         };
         match self.change(fd, side, None)? {
             Some(old) => {
-                handle::cancel(&old)?;
+                old.retire()?;
                 Ok(true)
             }
             None => Ok(false),
         }
-    }
-}
-
-fn push_live(ready: &mut Ready<Job>, handle: Option<&Object>) {
-    if let Some(handle) = handle.filter(|handle| !Handle::of(handle).is_cancelled()) {
-        ready.push(Job::Handle(handle.clone()));
     }
 }
 

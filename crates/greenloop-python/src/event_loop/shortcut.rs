@@ -23,6 +23,14 @@ const TIME: &str = "time";
 
 /// The method that makes tasks, for which [`Task::spawn`](crate::task::Task::spawn) stands.
 const TASKS: &str = "create_task";
+/// The methods by which transports listen to their descriptors, and in whose stead the native one asks
+/// for readiness itself.
+const READINESS: [&str; 4] = [
+    "_add_reader",
+    "_add_writer",
+    "_remove_reader",
+    "_remove_writer",
+];
 
 /// The public class whose methods are the ones the short cuts stand for.
 static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
@@ -45,6 +53,11 @@ impl EventLoop {
     #[inline]
     pub fn starts_eagerly(&self) -> bool {
         self.eager_tasks.get()
+    }
+
+    /// Whether somebody wants to see how descriptors are watched, which native listeners do not show.
+    pub fn shows_readiness(&self) -> bool {
+        self.own_readiness.get()
     }
 
     /// Derives [`is_fast`](Self::is_fast) from what it depends on.
@@ -74,6 +87,11 @@ impl EventLoop {
                 self.overridden.set(true);
             }
         }
+        for name in READINESS {
+            if differs(name)? {
+                self.own_readiness.set(true);
+            }
+        }
         self.own_time.set(differs(TIME)?);
         self.own_tasks.set(differs(TASKS)?);
         self.update_fast();
@@ -88,6 +106,8 @@ impl EventLoop {
             self.own_time.set(true);
         } else if name == TASKS {
             self.own_tasks.set(true);
+        } else if READINESS.contains(&name) {
+            self.own_readiness.set(true);
         }
     }
 }

@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
-use super::readiness::os_error;
+use super::readiness::{NativeListener, os_error};
 use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
@@ -47,6 +47,8 @@ pub enum Job {
     Sleeper(Object),
     /// Rings a native alarm: that of a timeout.
     Alarm(Object),
+    /// Tells native code that a descriptor is ready.
+    Ready(NativeListener),
     /// Runs a handle of another class, which the loop was handed by asyncio's own code.
     ForeignHandle(Object),
 }
@@ -64,6 +66,7 @@ impl Job {
                 Some(target) => visit.call(target.as_py()),
                 None => Ok(()),
             },
+            Self::Ready(listener) => visit.call(listener.owner.as_py()),
             Self::Throw(task, exception) => {
                 visit.call(task.as_py())?;
                 visit.call(exception.as_py())
@@ -235,6 +238,11 @@ impl EventLoop {
                 alarm.release();
                 outcome
             }
+            Job::Ready(listener) => {
+                task::clear_published(self)?;
+                let react = listener.reaction.react;
+                Self::report_failure(job, react(&listener.owner, listener.ticket))
+            }
             Job::ForeignHandle(handle) => {
                 task::clear_published(self)?;
                 let names = &globals().names;
@@ -296,6 +304,7 @@ impl EventLoop {
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
             Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
             Job::Alarm(alarm) => Alarm::of(alarm).handle(),
+            Job::Ready(listener) => (listener.reaction.handle)(&listener.owner),
         }
     }
 }
@@ -310,6 +319,7 @@ impl std::fmt::Debug for Job {
             Self::Handle(_) => "Handle",
             Self::Sleeper(_) => "Sleeper",
             Self::Alarm(_) => "Alarm",
+            Self::Ready(_) => "Ready",
             Self::ForeignHandle(_) => "ForeignHandle",
         };
         formatter.write_str(name)

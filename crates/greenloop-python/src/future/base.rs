@@ -132,10 +132,9 @@ unsafe fn is_untouched(this: *mut ffi::PyObject) -> bool {
         if !attributes_are_untouched(this) {
             return false;
         }
-        let header = size_of::<ffi::PyObject>();
-        let fields = this.cast::<u8>().add(header).cast::<usize>();
-        let words = (BASE_SIZE - header) / size_of::<usize>();
-        let fields = std::slice::from_raw_parts(fields, words);
+        let header = size_of::<ffi::PyObject>() / size_of::<usize>();
+        let words = BASE_SIZE / size_of::<usize>() - header;
+        let fields = std::slice::from_raw_parts(this.cast::<usize>().add(header), words);
         fields.iter().fold(0, |all, field| all | field) == 0
     }
 }

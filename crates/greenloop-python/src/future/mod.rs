@@ -43,7 +43,8 @@ pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 pub use notifier::{
-    Notify, make_class as make_notifier_class, notifier, notify_when_done, stop_notifying,
+    Notify, make_class as make_notifier_class, name_notification, notifier, notify_when_done,
+    stop_notifying,
 };
 
 /// The room left for the base class's own struct, which is unused: that of `_asyncio.Task` of 3.11.

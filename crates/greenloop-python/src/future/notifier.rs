@@ -5,17 +5,26 @@
 //! that must see `call_soon` called, is given an object: the [`Notifier`].
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use pyo3::ffi;
 
 use super::{Callback, Future, add_callback};
 use crate::interop::{
-    Held, Instance, Object, Result, Slot, call_method, class_of, globals, trap, type_error,
+    GilCell, Held, Instance, Object, Result, Slot, attribute, call_method, class_of, globals, trap,
+    type_error,
 };
 
 /// What is called with the owner and the future that is done. It runs in no particular context.
 pub type Notify = fn(owner: &Object, future: &Object) -> Result<()>;
+
+/// What notifications are called in texts.
+static NAMES: GilCell<Vec<(Notify, &'static CStr)>> = GilCell::new(Vec::new());
+
+/// Names a notification as asyncio's callback for the same purpose, for the repr of who has it.
+pub fn name_notification(function: Notify, name: &'static CStr) {
+    NAMES.with(|names| names.push((function, name)));
+}
 
 /// Has `function(owner, future)` called in the turn after `future`, of any class, is done.
 pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Result<()> {
@@ -125,6 +134,24 @@ unsafe extern "C" fn compare(
     })
 }
 
+/// None for one without a name, of which the repr is shown then.
+fn qualified_name(this: &Object) -> Result<Object> {
+    let Some(function) = Instance::<Notifier>::of(this).function.get() else {
+        return Ok(Object::none());
+    };
+    let name = NAMES.with(|names| {
+        let mut names = names.iter();
+        names.find_map(|(other, name)| std::ptr::fn_addr_eq(*other, function).then_some(*name))
+    });
+    match name {
+        // SAFETY: the text is UTF-8 and ends with a NUL.
+        Some(name) => unsafe {
+            Object::from_returned(ffi::PyUnicode_InternFromString(name.as_ptr()))
+        },
+        None => Ok(Object::none()),
+    }
+}
+
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
     class_of::<Notifier>(c"greenloop.Notifier")
@@ -132,5 +159,6 @@ pub fn make_class() -> Result<Object> {
         .doc(c"A done callback of native code.")
         .slot(ffi::Py_tp_call, call as *mut c_void)
         .slot(ffi::Py_tp_richcompare, compare as *mut c_void)
+        .attributes(vec![attribute!(c"__qualname__", qualified_name)])
         .build(None)
 }

@@ -186,6 +186,25 @@ impl<'a> Arguments<'a> {
         call_method_keywords(name, &all, self.keywords.len(), names.as_ref())
     }
 
+    /// `function(receiver, ...)` with these same arguments.
+    pub fn forward_to(&self, function: &Object, receiver: &Object) -> Result<Object> {
+        let all = [
+            std::slice::from_ref(receiver),
+            self.positional,
+            self.keywords,
+        ];
+        let all: Vec<_> = all.into_iter().flatten().map(Object::as_ptr).collect();
+        // SAFETY: all are valid for the call; `names` is null or the tuple of the last ones' names.
+        unsafe {
+            Object::from_returned(vectorcall(
+                function.as_ptr(),
+                all.as_ptr(),
+                all.len() - self.keywords.len(),
+                self.names,
+            ))
+        }
+    }
+
     /// Distributes the arguments over named parameters, of which the first `positional` may be given
     /// by place and the first `required` must be given.
     pub fn bind<const N: usize>(

@@ -279,6 +279,14 @@ impl ClassBuilder {
         self
     }
 
+    /// Instances are called by the vectorcall convention, through a function that a member named
+    /// `__vectorcalloffset__` says the place of.
+    #[cfg(not(Py_3_14))]
+    pub const fn called_by_vector(mut self) -> Self {
+        self.flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
+        self
+    }
+
     /// Fills a slot, such as `Py_tp_dealloc`, with a function of the type C expects there.
     pub fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
         self.slots.push(ffi::PyType_Slot {

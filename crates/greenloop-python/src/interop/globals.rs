@@ -24,19 +24,27 @@ macro_rules! names {
 }
 
 names! {
-    abort = "_abort",
+    abort = "abort",
+    abort_privately = "_abort",
     acquire = "acquire",
     add_done_callback = "add_done_callback",
+    add_reader = "_add_reader",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = "future_add_to_awaited_by",
     append = "append",
     arg = "arg",
     args = "args",
+    attach = "_attach",
     aws = "aws",
     blocking = "_asyncio_future_blocking",
+    buffer_updated = "buffer_updated",
     call_at = "call_at",
+    call_connection_lost = "_call_connection_lost",
     call_exception_handler = "call_exception_handler",
     call_later = "call_later",
     call_soon = "call_soon",
     callback = "callback",
+    can_write_eof = "can_write_eof",
     cancel = "cancel",
     cancel_message = "_cancel_message",
     cancelled = "cancelled",
@@ -44,18 +52,37 @@ names! {
     cancelling = "cancelling",
     check_callback = "_check_callback",
     children = "children",
+    client_connected_cb = "client_connected_cb",
+    client_connected_cb_attribute = "_client_connected_cb",
     close = "close",
+    connection_lost = "connection_lost",
+    connection_made = "connection_made",
     context = "context",
     coro = "coro",
     coro_or_future = "coro_or_future",
     cr_await = "cr_await",
+    create_connection = "create_connection",
     create_future = "create_future",
+    create_server = "create_server",
     create_task = "create_task",
     create_task_with_factory = "_create_task_with_factory",
+    create_unix_connection = "create_unix_connection",
+    create_unix_server = "create_unix_server",
+    current_task = "current_task",
+    data = "data",
+    data_received = "data_received",
+    default = "default",
+    del = "__del__",
     delay = "delay",
+    detach = "_detach",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = "future_discard_from_awaited_by",
     done = "done",
+    drain = "drain",
+    drain_helper = "_drain_helper",
     eager_start = "eager_start",
     empty = "empty",
+    eof_received = "eof_received",
     et = "et",
     exc = "exc",
     exc_tb = "exc_tb",
@@ -63,22 +90,35 @@ names! {
     exc_val = "exc_val",
     exception = "exception",
     exceptions = "exceptions",
+    extend = "extend",
+    feed_data = "feed_data",
+    feed_eof = "feed_eof",
     file = "file",
+    fileno = "fileno",
     format = "_format",
     fs = "fs",
     full = "full",
     fut = "fut",
     future = "future",
+    get_buffer = "get_buffer",
+    get_close_waiter = "_get_close_waiter",
     get_debug = "get_debug",
+    get_descriptor = "__get__",
+    get_extra_info = "get_extra_info",
     get_item = "_get",
     get_loop = "get_loop",
     get_nowait = "get_nowait",
+    getpeername = "getpeername",
+    getsockname = "getsockname",
     handle = "handle",
     handle_timeout = "_handle_timeout",
+    host = "host",
     #[cfg(Py_3_13)]
     immediate = "immediate",
     init_items = "_init",
     is_base_error = "_is_base_error",
+    is_closed = "is_closed",
+    is_closing = "is_closing",
     is_running = "is_running",
     item = "item",
     limit = "limit",
@@ -89,6 +129,7 @@ names! {
     loop_attribute = "_loop",
     make_cancelled_error = "_make_cancelled_error",
     maxsize = "maxsize",
+    maybe_resume_transport = "_maybe_resume_transport",
     message = "message",
     msg = "msg",
     n = "n",
@@ -99,33 +140,75 @@ names! {
     on_task_done = "_on_task_done",
     on_timeout = "_on_timeout",
     parties = "parties",
+    path = "path",
+    pause_reading = "pause_reading",
+    pause_writing = "pause_writing",
+    peername = "peername",
     pop = "pop",
     popleft = "popleft",
+    port = "port",
     predicate = "predicate",
+    protocol = "protocol",
     put_item = "_put",
     put_nowait = "put_nowait",
     qsize = "qsize",
+    read = "read",
+    read_ready = "_read_ready",
+    reader = "reader",
+    readexactly = "readexactly",
+    readline = "readline",
+    readuntil = "readuntil",
+    recv = "recv",
+    recv_into = "recv_into",
     release = "release",
     remove_done_callback = "remove_done_callback",
+    replace_transport = "_replace_transport",
+    replace_writer = "_replace_writer",
     reschedule = "reschedule",
     result = "result",
+    resume_reading = "resume_reading",
+    resume_writing = "resume_writing",
     return_exceptions = "return_exceptions",
     return_when = "return_when",
     run = "_run",
     run_in_context = "run",
+    send = "send",
+    sendmsg = "sendmsg",
+    separator = "separator",
+    server_hostname = "server_hostname",
+    server_side = "server_side",
     set_exception = "set_exception",
     set_result = "set_result",
+    set_transport = "set_transport",
+    shutdown = "shutdown",
+    socket = "socket",
+    sockname = "sockname",
     source_traceback = "source_traceback",
+    source_traceback_attribute = "_source_traceback",
+    ssl_handshake_timeout = "ssl_handshake_timeout",
+    ssl_shutdown_timeout = "ssl_shutdown_timeout",
+    sslcontext = "sslcontext",
+    start_tls = "start_tls",
+    stream_reader = "stream_reader",
+    stream_reader_attribute = "_stream_reader",
     task = "task",
     tb = "tb",
     throw = "throw",
     time = "time",
     timeout = "timeout",
     timer_handle_cancelled = "_timer_handle_cancelled",
+    transport = "transport",
+    transports = "_transports",
     uncancel = "uncancel",
     value = "value",
     wait = "wait",
+    wait_for_data = "_wait_for_data",
+    wakeup_waiter = "_wakeup_waiter",
     when = "when",
+    write = "write",
+    write_eof = "write_eof",
+    write_ready = "_write_ready",
+    writelines = "writelines",
 }
 
 macro_rules! imports {
@@ -142,59 +225,76 @@ macro_rules! imports {
 }
 
 imports! {
-    cancelled_error = "asyncio.exceptions"."CancelledError",
-    invalid_state_error = "asyncio.exceptions"."InvalidStateError",
-    iscoroutine = "asyncio.coroutines"."iscoroutine",
-    extract_stack = "asyncio.format_helpers"."extract_stack",
-    format_callback_source = "asyncio.format_helpers"."_format_callback_source",
-    get_event_loop = "asyncio.events"."get_event_loop",
-    get_running_loop = "asyncio.events"."get_running_loop",
-    get_running_loop_or_none = "asyncio.events"."_get_running_loop",
-    set_result_unless_cancelled = "asyncio.futures"."_set_result_unless_cancelled",
-    handle = "asyncio.events"."Handle",
-    timer_handle = "asyncio.events"."TimerHandle",
+    // Modules whose functions may be replaced.
+    tasks = "asyncio"."tasks",
     #[cfg(Py_3_14)]
-    thread_safe_handle = "asyncio.events"."_ThreadSafeHandle",
-    future_repr = "asyncio.base_futures"."_future_repr",
-    task_repr = "asyncio.base_tasks"."_task_repr",
-    task_get_stack = "asyncio.base_tasks"."_task_get_stack",
-    task_print_stack = "asyncio.base_tasks"."_task_print_stack",
-    current_task = "asyncio.tasks"."current_task",
+    futures = "asyncio"."futures",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
+    barrier = "asyncio.locks"."Barrier",
+    barrier_state = "asyncio.locks"."_BarrierState",
+    broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
+    buffered_protocol = "asyncio.protocols"."BufferedProtocol",
+    cancelled_error = "asyncio.exceptions"."CancelledError",
+    #[cfg(Py_3_14)]
+    current_task = "_asyncio"."current_task",
+    #[cfg(not(Py_3_14))]
+    current_tasks = "_asyncio"."_current_tasks",
+    deque = "collections"."deque",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
     enter_task = "_asyncio"."_enter_task",
-    leave_task = "_asyncio"."_leave_task",
+    extract_stack = "asyncio.format_helpers"."extract_stack",
+    flow_control = "asyncio.transports"."_FlowControlMixin",
+    format_callback_source = "asyncio.format_helpers"."_format_callback_source",
+    future = "_asyncio"."Future",
     #[cfg(Py_3_14)]
     future_add_to_awaited_by = "asyncio.futures"."future_add_to_awaited_by",
     #[cfg(Py_3_14)]
     future_discard_from_awaited_by = "asyncio.futures"."future_discard_from_awaited_by",
-    #[cfg(Py_3_14)]
-    register_task = "_asyncio"."_register_task",
-    #[cfg(Py_3_14)]
-    unregister_task = "_asyncio"."_unregister_task",
-    #[cfg(not(Py_3_14))]
-    current_tasks = "_asyncio"."_current_tasks",
-    #[cfg(Py_3_12)]
-    swap_current_task = "_asyncio"."_swap_current_task",
-    future = "_asyncio"."Future",
-    task = "_asyncio"."Task",
-    deque = "collections"."deque",
+    future_repr = "asyncio.base_futures"."_future_repr",
+    get_event_loop = "asyncio.events"."get_event_loop",
+    get_running_loop = "asyncio.events"."get_running_loop",
+    get_running_loop_or_none = "asyncio.events"."_get_running_loop",
+    handle = "asyncio.events"."Handle",
     heappop = "heapq"."heappop",
     heappush = "heapq"."heappush",
+    incomplete_read_error = "asyncio.exceptions"."IncompleteReadError",
+    invalid_state_error = "asyncio.exceptions"."InvalidStateError",
+    isawaitable = "inspect"."isawaitable",
+    iscoroutine = "asyncio.coroutines"."iscoroutine",
+    isfuture = "asyncio.base_futures"."isfuture",
+    leave_task = "_asyncio"."_leave_task",
+    limit_overrun_error = "asyncio.exceptions"."LimitOverrunError",
+    protocol = "asyncio.protocols"."Protocol",
     queue_empty = "asyncio.queues"."QueueEmpty",
     queue_full = "asyncio.queues"."QueueFull",
     #[cfg(Py_3_13)]
     queue_shut_down = "asyncio.queues"."QueueShutDown",
-    isfuture = "asyncio.base_futures"."isfuture",
-    isawaitable = "inspect"."isawaitable",
+    #[cfg(Py_3_14)]
+    register_task = "_asyncio"."_register_task",
     release_waiter = "asyncio.tasks"."_release_waiter",
-    timeout_error = "asyncio.exceptions"."TimeoutError",
-    #[cfg(Py_3_14)]
-    add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
-    #[cfg(Py_3_14)]
-    discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
     semaphore = "asyncio.locks"."Semaphore",
-    barrier = "asyncio.locks"."Barrier",
-    barrier_state = "asyncio.locks"."_BarrierState",
-    broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
+    set_result_unless_cancelled = "asyncio.futures"."_set_result_unless_cancelled",
+    shut_wr = "socket"."SHUT_WR",
+    socket = "socket"."socket",
+    socket_transport = "asyncio.selector_events"."_SelectorSocketTransport",
+    stream_reader = "asyncio.streams"."StreamReader",
+    stream_reader_protocol = "asyncio.streams"."StreamReaderProtocol",
+    stream_writer = "asyncio.streams"."StreamWriter",
+    #[cfg(Py_3_12)]
+    swap_current_task = "_asyncio"."_swap_current_task",
+    task = "_asyncio"."Task",
+    task_get_stack = "asyncio.base_tasks"."_task_get_stack",
+    task_print_stack = "asyncio.base_tasks"."_task_print_stack",
+    task_repr = "asyncio.base_tasks"."_task_repr",
+    #[cfg(Py_3_14)]
+    thread_safe_handle = "asyncio.events"."_ThreadSafeHandle",
+    timeout_error = "asyncio.exceptions"."TimeoutError",
+    timer_handle = "asyncio.events"."TimerHandle",
+    transport_socket = "asyncio.trsock"."TransportSocket",
+    #[cfg(Py_3_14)]
+    unregister_task = "_asyncio"."_unregister_task",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -203,6 +303,24 @@ pub struct KeywordNames {
     pub context: Object,
     /// `("msg",)`
     pub msg: Object,
+}
+
+/// The descriptors of `_socket.socket` for a socket's three numbers.
+pub struct SocketNumbers {
+    pub family: Object,
+    pub kind: Object,
+    pub protocol: Object,
+}
+
+impl SocketNumbers {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let class = py.import("_socket")?.getattr("socket")?;
+        Ok(Self {
+            family: class.getattr("family")?.into(),
+            kind: class.getattr("type")?.into(),
+            protocol: class.getattr("proto")?.into(),
+        })
+    }
 }
 
 /// The classes this crate makes.
@@ -236,6 +354,16 @@ pub struct Classes {
     pub gate: ClassCell,
     pub timeout: ClassCell,
     pub task_group: ClassCell,
+    pub stream_reader: ClassCell,
+    pub flow_control: ClassCell,
+    pub stream_reader_protocol: ClassCell,
+    pub stream_writer: ClassCell,
+    pub protocol_factory: ClassCell,
+    pub socket_transport: ClassCell,
+    #[cfg(not(Py_3_14))]
+    pub cheaply_bound: ClassCell,
+    #[cfg(not(Py_3_14))]
+    pub bound_method: ClassCell,
 }
 
 impl Classes {
@@ -302,8 +430,12 @@ pub struct Globals {
     pub keywords: KeywordNames,
     pub asyncio: Asyncio,
     pub classes: Classes,
+    /// What reads a socket's numbers, where its Python attributes make enumerations of them.
+    pub socket_numbers: SocketNumbers,
     /// The empty tuple.
     pub no_arguments: Object,
+    /// -1
+    pub minus_one: Object,
     /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
     pub create_task_takes_eager_start: bool,
     /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
@@ -313,8 +445,9 @@ pub struct Globals {
     /// What the running asyncio reports the exception of a shielded future with that nobody waits for
     /// any more, if it does.
     pub log_shielded: Option<Object>,
-    /// Whether the running asyncio takes a gathering's edges back that children leave behind.
-    pub gather_stops_awaiting: bool,
+    /// What the running asyncio takes a gathering's edges back with that children leave behind, if it
+    /// does.
+    pub stop_awaiting: Option<Object>,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -347,21 +480,26 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
             msg: keyword(intern!(py, "msg"))?,
         },
         asyncio: Asyncio::new(py)?,
+        socket_numbers: SocketNumbers::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
-        log_shielded: log_shielded(py)?,
-        gather_stops_awaiting: py.import("asyncio.tasks")?.hasattr("_discard_awaited_by")?,
+        log_shielded: private_function(py, "_log_on_exception")?,
+        stop_awaiting: private_function(py, "_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
+        minus_one: (-1_i32)
+            .into_pyobject(py)
+            .map_err(PyErr::from)?
+            .into_any()
+            .into(),
     };
     Ok(GLOBALS.get_or_init(|| globals))
 }
 
-/// What reports the exception of a shielded future that nobody waits for any more: from 3.14 on.
-fn log_shielded(py: Python<'_>) -> PyResult<Option<Object>> {
-    let tasks = py.import("asyncio.tasks")?;
-    let function = tasks.getattr_opt("_log_on_exception")?;
+/// A function of `asyncio.tasks` that some of the supported versions have.
+fn private_function(py: Python<'_>, name: &str) -> PyResult<Option<Object>> {
+    let function = py.import("asyncio.tasks")?.getattr_opt(name)?;
     Ok(function.map(Object::from))
 }
 

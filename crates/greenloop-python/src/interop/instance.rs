@@ -8,10 +8,10 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use pyo3::ffi;
+use pyo3::{PyErr, Python, ffi};
 
-use super::class::ClassBuilder;
-use super::error::Result;
+use super::class::{ClassBuilder, trap_int};
+use super::error::{Raised, Result, report_unraisable};
 use super::freelist::Freelist;
 use super::object::Object;
 use super::slot::Slot;
@@ -29,6 +29,9 @@ pub trait Held: Sized + 'static {
 
     /// Lets go of everything, and stays valid.
     fn clear(&self);
+
+    /// The class's `__del__`, if it has one. It may raise, and is called once in an instance's life.
+    const FINALISER: Option<fn(&Object) -> Result<()>> = None;
 }
 
 /// The C struct of an instance.
@@ -69,6 +72,46 @@ impl<T: Held> Instance<T> {
         }
     }
 
+    /// Whether `object` is exactly of `class` and has no attributes of its own, so that nobody can have
+    /// replaced a method of it.
+    #[inline]
+    pub fn is_plain(object: &Object, class: *mut ffi::PyTypeObject) -> bool {
+        // SAFETY: an object of the class is laid out as this struct.
+        object.is_exactly(class)
+            && unsafe { (*object.as_ptr().cast::<Self>()).attributes.is_empty() }
+    }
+
+    /// Whether a subclass or the instance itself has put something else in the place of a method of
+    /// `class`.
+    pub fn overrides(
+        object: &Object,
+        class: *mut ffi::PyTypeObject,
+        names: &[&Object],
+    ) -> Result<bool> {
+        if Self::is_plain(object, class) {
+            return Ok(false);
+        }
+        // SAFETY: the object, its class and `class` are valid, and the object's attributes are a dict.
+        unsafe {
+            let own = Object::from_borrowed(object.class().cast());
+            let base = Object::from_borrowed(class.cast());
+            let attributes = (*object.as_ptr().cast::<Self>()).attributes.get();
+            for name in names {
+                if !own.attribute(name)?.is(base.attribute(name)?.as_ptr()) {
+                    return Ok(true);
+                }
+                if let Some(attributes) = &attributes {
+                    match ffi::PyDict_Contains(attributes.as_ptr(), name.as_ptr()) {
+                        0 => {}
+                        1 => return Ok(true),
+                        _ => return Err(Raised),
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
     /// `__init__`.
     pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {
@@ -102,8 +145,11 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         flags: ffi::Py_READONLY,
         doc: ptr::null(),
     };
-    ClassBuilder::new::<Instance<T>>(name)
-        .named_as_in_python()
+    let mut builder = ClassBuilder::new::<Instance<T>>(name).named_as_in_python();
+    if T::FINALISER.is_some() {
+        builder = builder.slot(ffi::Py_tp_finalize, finalise::<T> as *mut c_void);
+    }
+    builder
         .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
@@ -146,6 +192,9 @@ unsafe extern "C" fn deallocate<T: Held>(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead instance, of this class or of a subclass whose own
     // deallocation ends here. The value is dropped once, last of all.
     unsafe {
+        if T::FINALISER.is_some() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
         ffi::PyObject_GC_UnTrack(this.cast());
         let instance = this.cast::<Instance<T>>();
         if !(*instance).weak_references.get().is_null() {
@@ -158,6 +207,22 @@ unsafe extern "C" fn deallocate<T: Held>(this: *mut ffi::PyObject) {
         let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
         free(this.cast());
         ffi::Py_DECREF(class.cast());
+    }
+}
+
+unsafe extern "C" fn finalise<T: Held>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on an instance that is about to die. The exception that may be
+    // set is somebody else's and is put back.
+    unsafe {
+        let pending = PyErr::take(Python::assume_attached());
+        let object = Object::from_borrowed(this);
+        if trap_int(|| T::FINALISER.map_or(Ok(()), |finaliser| finaliser(&object))) < 0 {
+            report_unraisable(Raised, this);
+        }
+        drop(object);
+        if let Some(pending) = pending {
+            pending.restore(Python::assume_attached());
+        }
     }
 }
 

@@ -8,6 +8,8 @@
 //! One rule makes this sound: **every function of this crate is called with the GIL held**, which a
 //! build without the GIL cannot promise and therefore refuses to import.
 
+#[cfg(not(Py_3_14))]
+mod bound_method;
 mod call;
 mod class;
 mod context;
@@ -28,6 +30,11 @@ mod slot;
 mod stop_iteration;
 mod thread_exit;
 
+#[cfg(not(Py_3_14))]
+pub use bound_method::{
+    bind_entering_cheaply, make_bound_class as make_bound_method_class,
+    make_descriptor_class as make_cheaply_bound_class,
+};
 pub use call::{
     Arguments, call_function, call_method, call_method_keywords, call_with_context,
     initialise_with, same_string, type_error,

@@ -9,8 +9,6 @@ use super::gate::Gate;
 use super::timeout::running_loop;
 use crate::awaitable::{Awaitable, Progress};
 use crate::future::{Future, notify_when_done, stop_notifying};
-#[cfg(Py_3_14)]
-use crate::interop::call_function;
 use crate::interop::{
     Object, Result, call_method, fetch, globals, matches, raise_while_handling, restore,
 };
@@ -81,8 +79,9 @@ fn show(gate: &Object, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
     if super::running_rules::rules().cancelling_is_shown {
         let task = task::current_task(None)?.unwrap_or_else(Object::none);
-        let arguments = [future.as_ptr(), task.as_ptr()];
-        call_function(&globals().asyncio.future_add_to_awaited_by, &arguments)?;
+        let globals = globals();
+        let arguments = [&globals.asyncio.futures, future, &task].map(Object::as_ptr);
+        call_method(&globals.names.add_to_awaited_by, &arguments)?;
         Gate::of(gate).carried.set(task);
     }
     let _ = (gate, future);
@@ -92,11 +91,9 @@ fn show(gate: &Object, future: &Object) -> Result<()> {
 fn hide(gate: &Object, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
     if let Some(task) = Gate::of(gate).carried.take() {
-        let arguments = [future.as_ptr(), task.as_ptr()];
-        call_function(
-            &globals().asyncio.future_discard_from_awaited_by,
-            &arguments,
-        )?;
+        let globals = globals();
+        let arguments = [&globals.asyncio.futures, future, &task].map(Object::as_ptr);
+        call_method(&globals.names.discard_from_awaited_by, &arguments)?;
     }
     let _ = (gate, future);
     Ok(())

@@ -12,7 +12,7 @@ use super::expiry;
 use super::timeout;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
-use crate::combinators::{Home, as_future};
+use crate::combinators::as_future;
 use crate::future::{Future, event_loop_of};
 use crate::interop::{Arguments, Object, Result, fetch, globals, raise_while_handling, restore};
 use crate::task;
@@ -128,7 +128,7 @@ fn is_over(delay: &Object) -> Result<bool> {
 /// Without any time: a result that is there already, or else a cancellation. A coroutine does not begin.
 fn start_without_time(this: &Object, future: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
-    let future = as_future(future, Some(&Home::new(timeout::running_loop()?)))?;
+    let future = as_future(future, None)?;
     if task::is_done(&future)? {
         return cancel_and_wait::result(&future).and_then(ready);
     }

@@ -14,7 +14,7 @@ use crate::event_loop::EventLoop;
 use crate::future::Future;
 #[cfg(not(Py_3_14))]
 use crate::interop::Raised;
-use crate::interop::{Object, Result, call_function, globals};
+use crate::interop::{Object, Result, call_function, call_method, globals};
 
 thread_local! {
     /// The task of ours whose coroutine this thread runs, borrowed: its step holds it.
@@ -35,15 +35,17 @@ pub fn stepping() -> Option<Object> {
 /// alone does not say.
 #[inline]
 pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
-    #[cfg(not(Py_3_14))]
     if let Some(task) = stepping() {
         let own = Future::of(&task).event_loop().as_ptr();
         if event_loop.is_none_or(|event_loop| event_loop.is(own)) && is_recorded(own, &task)? {
             return Ok(Some(task));
         }
     }
-    let arguments = event_loop.map(Object::as_ptr);
-    let task = call_function(&globals().asyncio.current_task, arguments.as_slice())?;
+    // By name: asyncio's tasks in Python have a function of their own.
+    let asyncio = &globals().asyncio;
+    let mut arguments = vec![asyncio.tasks.as_ptr()];
+    arguments.extend(event_loop.map(Object::as_ptr));
+    let task = call_method(&globals().names.current_task, &arguments)?;
     Ok(Some(task).filter(|task| !task.is_none()))
 }
 
@@ -59,6 +61,14 @@ fn is_recorded(event_loop: *mut ffi::PyObject, task: &Object) -> Result<bool> {
         return Err(Raised);
     }
     Ok(task.is(recorded))
+}
+
+/// Whether asyncio's own record names `task`.
+#[cfg(Py_3_14)]
+#[inline]
+fn is_recorded(event_loop: *mut ffi::PyObject, task: &Object) -> Result<bool> {
+    let recorded = call_function(&globals().asyncio.current_task, &[event_loop])?;
+    Ok(task.is(recorded.as_ptr()))
 }
 
 /// Runs `body` as a part of `task`'s step.

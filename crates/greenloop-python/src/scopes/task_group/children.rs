@@ -157,9 +157,9 @@ fn show(group: &TaskGroup, task: &Object) -> Result<()> {
     if Future::is_native(task) {
         return Ok(());
     }
-    let arguments = [task.as_ptr(), group.parent_task.get_or_none().as_ptr()];
-    let function = &globals().asyncio.future_add_to_awaited_by;
-    crate::interop::call_function(function, &arguments).map(drop)
+    let (globals, parent) = (globals(), group.parent_task.get_or_none());
+    let arguments = [&globals.asyncio.futures, task, &parent].map(Object::as_ptr);
+    call_method(&globals.names.add_to_awaited_by, &arguments).map(drop)
 }
 
 #[cfg(Py_3_14)]
@@ -167,9 +167,9 @@ fn hide(group: &TaskGroup, task: &Object) -> Result<()> {
     if Future::is_native(task) {
         return Ok(());
     }
-    let arguments = [task.as_ptr(), group.parent_task.get_or_none().as_ptr()];
-    let function = &globals().asyncio.future_discard_from_awaited_by;
-    crate::interop::call_function(function, &arguments).map(drop)
+    let (globals, parent) = (globals(), group.parent_task.get_or_none());
+    let arguments = [&globals.asyncio.futures, task, &parent].map(Object::as_ptr);
+    call_method(&globals.names.discard_from_awaited_by, &arguments).map(drop)
 }
 
 /// `self._on_task_done(task)`.

@@ -170,7 +170,7 @@ fn abort(this: &Object) -> Result<()> {
     if is_exact(this) {
         return abort_children(this);
     }
-    call_method(&globals().names.abort, &[this.as_ptr()]).map(drop)
+    call_method(&globals().names.abort_privately, &[this.as_ptr()]).map(drop)
 }
 
 fn abort_children(this: &Object) -> Result<()> {

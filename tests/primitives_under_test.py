@@ -1,4 +1,4 @@
-"""Where asyncio's waiting primitives and Greenloop's are used: by both loops, in both kinds of task."""
+"""Where asyncio's waiting primitives and Greenloop's are used: both loops, both kinds of tasks."""
 
 import asyncio
 import asyncio.locks

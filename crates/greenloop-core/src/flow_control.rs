@@ -1,0 +1,110 @@
+//! When a writer is told to pause and when it may go on.
+//!
+//! ```text
+//!                1 grew above the high mark
+//!      ┌───────┐ ──────────────────────────► ┌────────┐
+//!      │ flows │                             │ paused │
+//!      └───────┘ ◄────────────────────────── └────────┘
+//!                2 shrank to the low mark
+//! ```
+//! The distance between the two marks is what keeps a connection from being paused and resumed at
+//! every packet. Whoever asks is told of a transition exactly once.
+
+/// How many bytes may wait before a writer is asked to pause, unless it says otherwise: asyncio's 64
+/// KiB.
+const HIGH: usize = 64 * 1024;
+
+/// The water marks of one connection, and whether its writer was asked to pause.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowControl {
+    high: usize,
+    low: usize,
+    paused: bool,
+}
+
+impl FlowControl {
+    /// Flowing, with marks at 64 and 16 KiB.
+    pub const fn new() -> Self {
+        Self {
+            high: HIGH,
+            low: HIGH / 4,
+            paused: false,
+        }
+    }
+
+    /// Moves the high mark. What waits already is looked at by the next [`grew`](Self::grew).
+    pub const fn set_high(&mut self, high: usize) {
+        self.high = high;
+    }
+
+    /// Moves the low mark. What waits already is looked at by the next [`shrank`](Self::shrank).
+    pub const fn set_low(&mut self, low: usize) {
+        self.low = low;
+    }
+
+    /// Transition 1: `waiting` bytes wait now. Whether the writer is to be asked to pause.
+    #[must_use]
+    pub const fn grew(&mut self, waiting: usize) -> bool {
+        let pauses = !self.paused && waiting > self.high;
+        self.paused |= pauses;
+        pauses
+    }
+
+    /// Transition 2: `waiting` bytes still wait. Whether the writer is to be told to go on.
+    #[must_use]
+    pub const fn shrank(&mut self, waiting: usize) -> bool {
+        let resumes = self.paused && waiting <= self.low;
+        self.paused &= !resumes;
+        resumes
+    }
+
+    /// Whether the writer was asked to pause and not yet told to go on.
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+}
+
+impl Default for FlowControl {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marks_are_asyncios_own() {
+        let mut flow = FlowControl::new();
+        assert!(!flow.grew(65_536));
+        assert!(flow.grew(65_537));
+        assert!(!flow.shrank(16_385));
+        assert!(flow.shrank(16_384));
+    }
+
+    #[test]
+    fn each_transition_is_told_once() {
+        let mut flow = FlowControl::new();
+        assert!(!flow.shrank(0), "a writer that flows is not resumed");
+        assert!(flow.grew(100_000));
+        assert!(!flow.grew(200_000));
+        assert!(flow.is_paused());
+        assert!(flow.shrank(0));
+        assert!(!flow.shrank(0));
+        assert!(!flow.is_paused());
+    }
+
+    #[test]
+    fn moved_marks_hold_from_the_next_question_on() {
+        let mut flow = FlowControl::new();
+        flow.set_high(0);
+        flow.set_low(0);
+        assert!(!flow.grew(0));
+        assert!(flow.grew(1));
+        flow.set_low(10);
+        assert!(flow.shrank(10));
+        flow.set_high(usize::MAX);
+        assert!(!flow.grew(usize::MAX));
+    }
+}

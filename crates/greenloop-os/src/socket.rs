@@ -1,0 +1,201 @@
+//! Bytes through a connected socket, without waiting.
+//!
+//! No call here blocks, whether the socket was made non-blocking or not: each asks for that by itself
+//! (`MSG_DONTWAIT`). A peer that is gone is an error of the call and never a signal
+//! (`MSG_NOSIGNAL`): a library must not end the process because of one connection.
+//!
+//! Descriptors are numbers, as everywhere in this crate: a wrong one is an error, and that it is not
+//! somebody else's is for the caller to know.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+
+use libc::{c_int, c_void, ssize_t};
+
+/// How many slices one call of [`send_vectored`] takes: `IOV_MAX` of Linux, the BSDs and macOS.
+pub const MOST_SLICES: usize = 1024;
+
+/// Receives into the beginning of `buffer` and returns how many bytes were written there: 0 at the end
+/// of the stream. `WouldBlock` if there is nothing yet (`recv(2)`).
+pub fn receive(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    // SAFETY: the buffer is valid for writes of its length during the call.
+    transferred(unsafe {
+        libc::recv(
+            fd,
+            buffer.as_mut_ptr().cast::<c_void>(),
+            buffer.len(),
+            libc::MSG_DONTWAIT,
+        )
+    })
+}
+
+/// Sends the beginning of `bytes` and returns how many were taken. `WouldBlock` if none (`send(2)`).
+pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the slice is valid for reads of its length during the call.
+    transferred(unsafe {
+        libc::send(
+            fd,
+            bytes.as_ptr().cast::<c_void>(),
+            bytes.len(),
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    })
+}
+
+/// Sends the beginning of what the slices hold one behind the other, and returns how many bytes were
+/// taken. `WouldBlock` if none; at most [`MOST_SLICES`] are looked at (`sendmsg(2)`).
+pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    let count = slices.len().min(MOST_SLICES);
+    // SAFETY: all zeroes is a message without address, control data and slices.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = slices.as_ptr().cast::<libc::iovec>().cast_mut();
+    // The type of the field differs between C libraries; the number is small.
+    message.msg_iovlen = count as _;
+    // SAFETY: an `IoSlice` is laid out as an `iovec`, and what it points to outlives the call, which
+    // writes to neither.
+    transferred(unsafe {
+        libc::sendmsg(
+            fd,
+            &raw const message,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    })
+}
+
+/// The size of a `c_int`, as `setsockopt` takes it.
+const SIZE_OF_INT: libc::socklen_t = 4;
+const _: () = assert!(size_of::<c_int>() == SIZE_OF_INT as usize);
+
+/// Has small packets sent at once instead of after the last one was acknowledged (`tcp(7)`,
+/// `TCP_NODELAY`).
+pub fn set_no_delay(fd: RawFd) -> io::Result<()> {
+    let on: c_int = 1;
+    // SAFETY: the value is valid for reads of the size that is given.
+    let outcome = unsafe {
+        libc::setsockopt(
+            fd,
+            libc::IPPROTO_TCP,
+            libc::TCP_NODELAY,
+            (&raw const on).cast::<c_void>(),
+            SIZE_OF_INT,
+        )
+    };
+    if outcome == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Whether sockets of these three numbers, as `socket(2)` takes them, are TCP's: with protocol 0 they
+/// are, because it is the one protocol that a stream of these families has by default.
+pub const fn is_tcp(family: c_int, kind: c_int, protocol: c_int) -> bool {
+    matches!(family, libc::AF_INET | libc::AF_INET6)
+        && kind == libc::SOCK_STREAM
+        && matches!(protocol, 0 | libc::IPPROTO_TCP)
+}
+
+fn transferred(outcome: ssize_t) -> io::Result<usize> {
+    usize::try_from(outcome).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn received(fd: RawFd, room: usize) -> io::Result<Vec<u8>> {
+        let mut buffer = vec![MaybeUninit::uninit(); room];
+        let count = receive(fd, &mut buffer)?;
+        // SAFETY: the call has written that many bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), count) };
+        Ok(bytes.to_vec())
+    }
+
+    #[test]
+    fn receiving_takes_what_there_is_and_never_waits() {
+        let (near, mut far) = UnixStream::pair().expect("a pair of sockets");
+        let fd = near.as_raw_fd();
+        let nothing = received(fd, 10).expect_err("nothing was sent");
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        far.write_all(b"abcdef").expect("there is room");
+        assert_eq!(received(fd, 4).expect("some is there"), b"abcd");
+        assert_eq!(received(fd, 4).expect("the rest is there"), b"ef");
+        drop(far);
+        assert_eq!(received(fd, 4).expect("the end"), b"");
+    }
+
+    #[test]
+    fn sending_takes_what_has_room_and_never_waits() {
+        let (near, far) = UnixStream::pair().expect("a pair of sockets");
+        let bytes = vec![7; 1 << 22];
+        let first = send(near.as_raw_fd(), &bytes).expect("there is room");
+        assert!(0 < first && first < bytes.len());
+        let full = loop {
+            if let Err(error) = send(near.as_raw_fd(), &bytes) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        drop(far);
+    }
+
+    #[test]
+    fn slices_are_sent_in_order_however_many_there_are() {
+        let (near, mut far) = UnixStream::pair().expect("a pair of sockets");
+        let slices = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")];
+        assert_eq!(send_vectored(near.as_raw_fd(), &slices).expect("room"), 4);
+        let mut got = [0; 4];
+        far.read_exact(&mut got).expect("it is there");
+        assert_eq!(&got, b"abcd");
+        let many = vec![IoSlice::new(b"x"); MOST_SLICES + 5];
+        let sent = send_vectored(near.as_raw_fd(), &many).expect("room");
+        assert_eq!(sent, MOST_SLICES);
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_an_error_and_no_signal() {
+        let (near, far) = UnixStream::pair().expect("a pair of sockets");
+        drop(far);
+        let error = send(near.as_raw_fd(), b"x").expect_err("nobody is there");
+        assert_eq!(error.raw_os_error(), Some(libc::EPIPE));
+        let slices = [IoSlice::new(b"x")];
+        let error = send_vectored(near.as_raw_fd(), &slices).expect_err("nobody is there");
+        assert_eq!(error.raw_os_error(), Some(libc::EPIPE));
+    }
+
+    #[test]
+    fn a_descriptor_that_is_none_is_an_error() {
+        let error = received(-1, 1).expect_err("no descriptor is negative");
+        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    }
+
+    #[test]
+    fn small_packets_are_sent_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let stream = TcpStream::connect(address).expect("it listens");
+        assert!(!stream.nodelay().expect("an option of TCP"));
+        set_no_delay(stream.as_raw_fd()).expect("an option of TCP");
+        assert!(stream.nodelay().expect("an option of TCP"));
+        let (unix, _far) = UnixStream::pair().expect("a pair of sockets");
+        set_no_delay(unix.as_raw_fd()).expect_err("no option of Unix sockets");
+    }
+
+    #[test]
+    fn the_default_protocol_of_internet_streams_is_tcp() {
+        let check = |family, kind, protocol, expected| {
+            assert_eq!(is_tcp(family, kind, protocol), expected);
+        };
+        check(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP, true);
+        check(libc::AF_INET6, libc::SOCK_STREAM, 0, true);
+        check(libc::AF_INET, libc::SOCK_DGRAM, 0, false);
+        check(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_UDP, false);
+        check(libc::AF_UNIX, libc::SOCK_STREAM, 0, false);
+    }
+}

@@ -1,0 +1,390 @@
+//! `open_connection`, `start_server`, and the same for Unix sockets.
+//!
+//! Each hands the loop a factory of protocols and awaits what the loop makes of it. Which loop that is
+//! and how it connects does not matter here.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::protocol::Protocol;
+use super::reader::Reader;
+use super::writer::Writer;
+use crate::awaitable::delegate::{self, Delegated};
+use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::{
+    Arguments, Held, Instance, Object, Result, Slot, call_function, class_of, fast, globals,
+    same_string, trap, type_error,
+};
+
+/// What makes the protocols of one client or server. Called without arguments.
+struct Factory {
+    /// The one protocol of a client, or empty.
+    protocol: Slot,
+    client_connected: Slot,
+    limit: Slot,
+    event_loop: Slot,
+}
+
+impl Held for Factory {
+    fn new() -> Self {
+        Self {
+            protocol: Slot::empty(),
+            client_connected: Slot::empty(),
+            limit: Slot::empty(),
+            event_loop: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+    }
+}
+
+impl Factory {
+    fn create() -> Result<Object> {
+        Instance::<Self>::create(globals().classes.protocol_factory.as_ptr())
+    }
+
+    fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+
+    fn make(&self) -> Result<Object> {
+        if let Some(protocol) = self.protocol.get() {
+            return Ok(protocol);
+        }
+        let event_loop = self.event_loop.get_or_none();
+        let reader = Reader::create(self.limit.get().as_ref(), &event_loop)?;
+        Protocol::create(&reader, self.client_connected.get().as_ref(), &event_loop)
+    }
+
+    const fn slots(&self) -> [&Slot; 4] {
+        [
+            &self.protocol,
+            &self.client_connected,
+            &self.limit,
+            &self.event_loop,
+        ]
+    }
+}
+
+unsafe extern "C" fn call(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a factory with a tuple and a dict or null.
+        let (this, given) = unsafe {
+            let keywords = if kwargs.is_null() {
+                0
+            } else {
+                ffi::PyDict_Size(kwargs)
+            };
+            let given = ffi::PyTuple_GET_SIZE(args) + keywords;
+            (Object::from_borrowed(this), given)
+        };
+        if given > 0 {
+            return Err(type_error("a protocol factory takes no arguments"));
+        }
+        Factory::of(&this).make()
+    })
+}
+
+/// Makes the class of what the loop calls for a protocol.
+pub fn make_factory_class() -> Result<Object> {
+    class_of::<Factory>(c"greenloop.StreamProtocolFactory")
+        .not_callable()
+        .doc(c"Makes the protocols of streams.")
+        .slot(ffi::Py_tp_call, call as *mut c_void)
+        .build(None)
+}
+
+/// A call of one of the four functions, between the call and the first step: what is passed on to the
+/// loop, and what is for the streams.
+struct Request<'py> {
+    positional: Vec<Bound<'py, PyAny>>,
+    keywords: Bound<'py, PyDict>,
+    client_connected: Option<Object>,
+    limit: Option<Object>,
+}
+
+impl<'py> Request<'py> {
+    /// Tells the arguments apart. `by_place` are those the loop is given so.
+    fn parse(
+        py: Python<'py>,
+        function: &CStr,
+        arguments: Arguments<'_>,
+        has_callback: bool,
+        by_place: &[&Object],
+    ) -> Result<Self> {
+        let names = &globals().names;
+        let mut all: Vec<&Object> = Vec::new();
+        if has_callback {
+            all.push(&names.client_connected_cb);
+        }
+        all.extend(by_place);
+        let function = function.to_string_lossy();
+        if arguments.positional().len() > all.len() {
+            let (most, given) = (all.len(), arguments.positional().len());
+            return Err(type_error(&format!(
+                "{function}() takes from {} to {most} positional arguments but {given} were given",
+                usize::from(has_callback)
+            )));
+        }
+        let mut values: Vec<Option<Object>> = vec![None; all.len()];
+        for (place, value) in values.iter_mut().zip(arguments.positional()) {
+            *place = Some(value.clone());
+        }
+        let (keywords, mut limit) = (PyDict::new(py), None);
+        for (name, value) in arguments.keywords() {
+            if same_string(&names.limit, name) {
+                limit = Some(value.clone());
+            } else if let Some(index) = all.iter().position(|other| same_string(other, name)) {
+                if values[index].replace(value.clone()).is_some() {
+                    return Err(type_error(&format!(
+                        "{function}() got multiple values for argument '{}'",
+                        name.bound(py)
+                    )));
+                }
+            } else {
+                keywords.set_item(name.bound(py), value.bound(py))?;
+            }
+        }
+        let mut values = values.into_iter();
+        let client_connected = if has_callback {
+            values.next().flatten()
+        } else {
+            None
+        };
+        if has_callback && client_connected.is_none() {
+            return Err(type_error(&format!(
+                "{function}() missing 1 required positional argument: 'client_connected_cb'"
+            )));
+        }
+        let positional = values
+            .map(|value| value.unwrap_or_else(Object::none).bound(py))
+            .collect();
+        Ok(Self {
+            positional,
+            keywords,
+            client_connected,
+            limit,
+        })
+    }
+
+    /// The coroutine that does it: the factory holds what is for the streams, and the tuple in `value`
+    /// what is for the loop.
+    fn into_awaitable(self, operation: &'static Operation) -> Result<Object> {
+        let py = self.keywords.py();
+        let object = Factory::create()?;
+        let factory = Factory::of(&object);
+        factory.client_connected.set_optional(self.client_connected);
+        factory.limit.set_optional(self.limit);
+        let positional = PyTuple::new(py, self.positional)?;
+        let passed = (positional, self.keywords).into_pyobject(py)?;
+        Awaitable::create(operation, &object, Some(&passed.into_any().into()))
+    }
+}
+
+/// `loop.method(factory, ...)`, awaited.
+fn ask_loop(this: &Object, method: &Object) -> Result<Delegated> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let awaitable = Awaitable::of(this);
+    let factory = awaitable.owner().get_or_none();
+    let passed = awaitable.value().get_or_none();
+    let passed = passed.bound(py);
+    let positional = passed.get_item(0)?;
+    let mut all = vec![factory.bound(py)];
+    for argument in positional.try_iter()? {
+        all.push(argument?);
+    }
+    let keywords = passed
+        .get_item(1)?
+        .cast_into::<PyDict>()
+        .map_err(PyErr::from)?;
+    let method = method
+        .bound(py)
+        .cast_into::<PyString>()
+        .map_err(PyErr::from)?;
+    let event_loop = Factory::of(&factory).event_loop.get_or_none();
+    let all = PyTuple::new(py, all)?;
+    let coroutine = event_loop
+        .bound(py)
+        .call_method(method, all, Some(&keywords))?;
+    delegate::begin(this, &coroutine.into())
+}
+
+/// The first step of a client.
+fn start_client(this: &Object, method: &Object) -> Result<Progress> {
+    let object = Awaitable::of(this).owner().get_or_none();
+    let factory = Factory::of(&object);
+    let event_loop = call_function(&globals().asyncio.get_running_loop, &[])?;
+    factory.event_loop.set(event_loop.clone());
+    let reader = Reader::create(factory.limit.get().as_ref(), &event_loop)?;
+    factory
+        .protocol
+        .set(Protocol::create(&reader, None, &event_loop)?);
+    // The protocol does not hold its reader, and the limit is not needed any more.
+    factory.limit.set(reader);
+    finish_client(this, ask_loop(this, method)?)
+}
+
+fn finish_client(this: &Object, delegated: Delegated) -> Result<Progress> {
+    let connection = match delegated {
+        Delegated::Waits(progress) => return Ok(progress),
+        Delegated::Returned(connection) => connection,
+    };
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let object = Awaitable::of(this).owner().get_or_none();
+    let factory = Factory::of(&object);
+    let (transport, _): (Bound<'_, PyAny>, Bound<'_, PyAny>) = connection.bound(py).extract()?;
+    let (protocol, reader) = (factory.protocol.get_or_none(), factory.limit.get_or_none());
+    let event_loop = factory.event_loop.get_or_none();
+    let writer = Writer::create(&transport.into(), &protocol, &reader, &event_loop)?;
+    let pair = PyTuple::new(py, [reader.bound(py), writer.bound(py)])?;
+    ready(pair.into_any().into())
+}
+
+/// The first step of a server.
+fn start_listening(this: &Object, method: &Object) -> Result<Progress> {
+    let object = Awaitable::of(this).owner().get_or_none();
+    let event_loop = call_function(&globals().asyncio.get_running_loop, &[])?;
+    Factory::of(&object).event_loop.set(event_loop);
+    Ok(finish_server(ask_loop(this, method)?))
+}
+
+fn finish_server(delegated: Delegated) -> Progress {
+    match delegated {
+        Delegated::Waits(progress) => progress,
+        Delegated::Returned(server) => Progress::Returned(server),
+    }
+}
+
+fn resume_client(this: &Object) -> Result<Progress> {
+    finish_client(this, delegate::continue_with(this, None)?)
+}
+
+fn interrupt_client(this: &Object, exception: &Object) -> Result<Progress> {
+    finish_client(this, delegate::continue_with(this, Some(exception))?)
+}
+
+fn resume_server(this: &Object) -> Result<Progress> {
+    Ok(finish_server(delegate::continue_with(this, None)?))
+}
+
+fn interrupt_server(this: &Object, exception: &Object) -> Result<Progress> {
+    Ok(finish_server(delegate::continue_with(
+        this,
+        Some(exception),
+    )?))
+}
+
+static OPEN_CONNECTION: Operation = Operation {
+    name: c"open_connection",
+    start: |this| start_client(this, &globals().names.create_connection),
+    resume: resume_client,
+    interrupt: |this, exception| interrupt_client(this, &exception),
+};
+
+static OPEN_UNIX_CONNECTION: Operation = Operation {
+    name: c"open_unix_connection",
+    start: |this| start_client(this, &globals().names.create_unix_connection),
+    resume: resume_client,
+    interrupt: |this, exception| interrupt_client(this, &exception),
+};
+
+static START_SERVER: Operation = Operation {
+    name: c"start_server",
+    start: |this| start_listening(this, &globals().names.create_server),
+    resume: resume_server,
+    interrupt: |this, exception| interrupt_server(this, &exception),
+};
+
+static START_UNIX_SERVER: Operation = Operation {
+    name: c"start_unix_server",
+    start: |this| start_listening(this, &globals().names.create_unix_server),
+    resume: resume_server,
+    interrupt: |this, exception| interrupt_server(this, &exception),
+};
+
+fn open_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let by_place = [&names.host, &names.port];
+    Request::parse(py, OPEN_CONNECTION.name, arguments, false, &by_place)?
+        .into_awaitable(&OPEN_CONNECTION)
+}
+
+fn open_unix_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let by_place = [&globals().names.path];
+    Request::parse(py, OPEN_UNIX_CONNECTION.name, arguments, false, &by_place)?
+        .into_awaitable(&OPEN_UNIX_CONNECTION)
+}
+
+fn start_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let by_place = [&names.host, &names.port];
+    Request::parse(py, START_SERVER.name, arguments, true, &by_place)?.into_awaitable(&START_SERVER)
+}
+
+fn start_unix_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let by_place = [&globals().names.path];
+    Request::parse(py, START_UNIX_SERVER.name, arguments, true, &by_place)?
+        .into_awaitable(&START_UNIX_SERVER)
+}
+
+/// The functions of the module.
+pub fn functions() -> Vec<ffi::PyMethodDef> {
+    vec![
+        fast!(
+            c"open_connection",
+            open_connection,
+            c"open_connection(host=None, port=None, *, limit=65536, **kwds)\n--\n\n\
+              Connect; return a (reader, writer) pair. See asyncio.open_connection."
+        ),
+        fast!(
+            c"start_server",
+            start_server,
+            c"start_server(client_connected_cb, host=None, port=None, *, limit=65536, **kwds)\n--\n\n\
+              Call back with a reader and a writer for each client. See asyncio.start_server."
+        ),
+        fast!(
+            c"open_unix_connection",
+            open_unix_connection,
+            c"open_unix_connection(path=None, *, limit=65536, **kwds)\n--\n\n\
+              As open_connection, with a Unix socket."
+        ),
+        fast!(
+            c"start_unix_server",
+            start_unix_server,
+            c"start_unix_server(client_connected_cb, path=None, *, limit=65536, **kwds)\n--\n\n\
+              As start_server, with a Unix socket."
+        ),
+    ]
+}

@@ -1,0 +1,266 @@
+//! `FlowControlMixin`: the base of protocols whose writer waits while the transport's buffer is full.
+//!
+//! [`StreamReaderProtocol`](super::protocol) inherits from it, and so does asyncio's protocol for
+//! subprocesses, which is Python.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use greenloop_core::{Standing, WaitList as _};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::reader::{assertion, is_debugging, loop_or_current, missing};
+use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
+use crate::interop::{
+    Arguments, Held, Instance, Object, Result, Slot, attribute, class_of, fast, globals,
+    initialise_with, noargs, raise, restore,
+};
+use crate::sync::Waiters;
+
+/// What a `FlowControlMixin` is made of, and the beginning of what inherits from it natively.
+#[repr(C)]
+pub struct FlowControl {
+    event_loop: Slot,
+    /// Those who wait in `drain`.
+    waiters: Line,
+    /// Set while the transport's buffer is full.
+    paused: Cell<bool>,
+    connection_lost: Cell<bool>,
+}
+
+impl Held for FlowControl {
+    fn new() -> Self {
+        Self {
+            event_loop: Slot::empty(),
+            waiters: Line::new(),
+            paused: Cell::new(false),
+            connection_lost: Cell::new(false),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.event_loop.visit(visit, arg) {
+                0 => self.waiters.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        self.event_loop.clear();
+        self.waiters.clear();
+    }
+}
+
+impl FlowControl {
+    /// The state of a `FlowControlMixin` or of what inherits from it.
+    #[inline]
+    pub fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+
+    /// The protocol's loop.
+    #[inline]
+    pub const fn event_loop(&self) -> &Slot {
+        &self.event_loop
+    }
+
+    /// `__init__`.
+    pub fn initialise(&self, event_loop: Option<&Object>) -> Result<()> {
+        self.event_loop.set(loop_or_current(event_loop)?);
+        self.paused.set(false);
+        self.connection_lost.set(false);
+        Ok(())
+    }
+
+    /// Goes on at once, or waits until the transport has room. An awaitable that waits leaves its line
+    /// when it goes on.
+    #[inline]
+    pub fn drain(&self, waiter: &Object) -> Result<Progress> {
+        if self.connection_lost.get() {
+            // SAFETY: ConnectionResetError is always valid.
+            let class = unsafe { ffi::PyExc_ConnectionResetError };
+            return Err(raise(class, c"Connection lost"));
+        }
+        if !self.paused.get() {
+            return ready(Object::none());
+        }
+        Awaitable::prepare_on(waiter, &self.event_loop.get_or_none())?;
+        self.waiters.push(waiter);
+        Ok(Progress::Blocked)
+    }
+
+    /// The connection ended: whoever waits goes on, or fails with the connection's exception.
+    pub fn lose_connection(&self, exception: &Object) -> Result<()> {
+        self.connection_lost.set(true);
+        if !self.paused.get() {
+            return Ok(());
+        }
+        if exception.is_none() {
+            return self.waiters.wake_waiting(usize::MAX).map(drop);
+        }
+        for waiter in self.waiters.to_vec() {
+            if Awaitable::standing(&waiter)? == Standing::Waiting {
+                Awaitable::fail(&waiter, exception)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log(this: &Object, text: &str) -> Result<()> {
+    if is_debugging(&FlowControl::of(this).event_loop.get_or_none())? {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let logger = py.import("asyncio.log")?.getattr("logger")?;
+        logger.call_method1("debug", (text, this.bound(py)))?;
+    }
+    Ok(())
+}
+
+fn pause_writing(this: &Object) -> Result<Object> {
+    if FlowControl::of(this).paused.replace(true) {
+        return Err(assertion(c""));
+    }
+    log(this, "%r pauses writing")?;
+    Ok(Object::none())
+}
+
+fn resume_writing(this: &Object) -> Result<Object> {
+    let flow = FlowControl::of(this);
+    if !flow.paused.replace(false) {
+        return Err(assertion(c""));
+    }
+    log(this, "%r resumes writing")?;
+    flow.waiters.wake_waiting(usize::MAX)?;
+    Ok(Object::none())
+}
+
+fn connection_lost(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.exc];
+    let [exception] = arguments.bind(c"FlowControlMixin.connection_lost", names, 1, 1)?;
+    FlowControl::of(this).lose_connection(exception.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn drain_helper(this: &Object) -> Result<Object> {
+    Awaitable::create(&DRAIN_HELPER, this, None)
+}
+
+static DRAIN_HELPER: Operation = Operation {
+    name: c"FlowControlMixin._drain_helper",
+    start: |this| {
+        let owner = Awaitable::of(this).owner().get_or_none();
+        FlowControl::of(&owner).drain(this)
+    },
+    resume: |this| {
+        Awaitable::leave_line(this);
+        ready(Object::none())
+    },
+    interrupt: |this, exception| {
+        Awaitable::leave_line(this);
+        Err(restore(exception))
+    },
+};
+
+fn close_waiter(_this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+    // SAFETY: NotImplementedError is always valid.
+    unsafe { ffi::PyErr_SetNone(ffi::PyExc_NotImplementedError) };
+    Err(crate::interop::Raised)
+}
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = [&globals().names.loop_];
+    let [event_loop] = arguments.bind(c"FlowControlMixin.__init__", names, 1, 0)?;
+    FlowControl::of(this).initialise(event_loop)
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes an instance, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+fn event_loop(this: &Object) -> Result<Object> {
+    let event_loop = FlowControl::of(this).event_loop.get();
+    event_loop.ok_or_else(|| missing(this, "_loop"))
+}
+
+fn set_event_loop(this: &Object, value: Option<&Object>) -> Result<()> {
+    FlowControl::of(this)
+        .event_loop
+        .set_optional(value.cloned());
+    Ok(())
+}
+
+fn paused(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(FlowControl::of(this).paused.get()))
+}
+
+fn set_paused(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(crate::future::cannot_delete)?;
+    FlowControl::of(this).paused.set(value.is_true()?);
+    Ok(())
+}
+
+fn is_lost(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(FlowControl::of(this).connection_lost.get()))
+}
+
+fn set_lost(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(crate::future::cannot_delete)?;
+    FlowControl::of(this).connection_lost.set(value.is_true()?);
+    Ok(())
+}
+
+fn drain_waiters(this: &Object) -> Result<Object> {
+    Waiters::create(this, |owner| &FlowControl::of(owner).waiters)
+}
+
+/// Makes the class, below `asyncio.Protocol`.
+pub fn make_class() -> Result<Object> {
+    class_of::<FlowControl>(c"greenloop.FlowControlMixin")
+        .subclassable()
+        .doc(c"FlowControlMixin(loop=None)\n--\n\nFlow control for StreamWriter.drain().")
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .methods(vec![
+            noargs!(
+                c"pause_writing",
+                pause_writing,
+                c"The transport's buffer is full."
+            ),
+            noargs!(
+                c"resume_writing",
+                resume_writing,
+                c"The transport's buffer has room."
+            ),
+            fast!(
+                c"connection_lost",
+                connection_lost,
+                c"The connection ended."
+            ),
+            noargs!(
+                c"_drain_helper",
+                drain_helper,
+                c"Wait until the transport has room."
+            ),
+            fast!(
+                c"_get_close_waiter",
+                close_waiter,
+                c"For protocols to implement."
+            ),
+        ])
+        .attributes(vec![
+            attribute!(c"_loop", event_loop, set_event_loop),
+            attribute!(c"_paused", paused, set_paused),
+            attribute!(c"_connection_lost", is_lost, set_lost),
+            attribute!(c"_drain_waiters", drain_waiters),
+        ])
+        .build(Some(&globals().asyncio.protocol))
+}

@@ -1,0 +1,593 @@
+//! `StreamReaderProtocol`: what a transport calls, between it and a reader.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::edition::edition;
+use super::flow_control::FlowControl;
+use super::reader::{self, Reader, missing};
+use super::writer::Writer;
+use crate::future::{Future, PENDING, notifier};
+use crate::interop::{
+    Arguments, Held, Instance, Object, Result, Slot, attribute, call_function, call_method,
+    class_of, fast, fetch, globals, initialise_with, is_coroutine, matches, noargs, one,
+};
+
+/// What a `StreamReaderProtocol` is made of. It begins as its base class does.
+#[repr(C)]
+pub struct Protocol {
+    flow: FlowControl,
+    /// A weak reference: whoever drops the reader does not read any more, and what comes is dropped.
+    reader_reference: Slot,
+    /// The reader of a server's connection, until its callback has got it.
+    strong_reader: Slot,
+    source_traceback: Slot,
+    /// The task of the callback.
+    task: Slot,
+    transport: Slot,
+    client_connected: Slot,
+    /// The future that is done when the connection has ended.
+    closed: Slot,
+    /// The writer given to the callback, in older releases.
+    writer: Slot,
+    reject_connection: Cell<bool>,
+    over_ssl: Cell<bool>,
+}
+
+impl Held for Protocol {
+    fn new() -> Self {
+        Self {
+            flow: FlowControl::new(),
+            reader_reference: Slot::empty(),
+            strong_reader: Slot::empty(),
+            source_traceback: Slot::empty(),
+            task: Slot::empty(),
+            transport: Slot::empty(),
+            client_connected: Slot::empty(),
+            closed: Slot::empty(),
+            writer: Slot::empty(),
+            reject_connection: Cell::new(false),
+            over_ssl: Cell::new(false),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.flow.visit(visit, arg) }
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.flow.clear();
+    }
+
+    const FINALISER: Option<fn(&Object) -> Result<()>> = Some(forget_failure);
+}
+
+impl Protocol {
+    #[inline]
+    pub fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+
+    /// A protocol for a reader, and for a server's connection the function that is told of it.
+    pub fn create(
+        reader: &Object,
+        client_connected: Option<&Object>,
+        event_loop: &Object,
+    ) -> Result<Object> {
+        let class = globals().classes.stream_reader_protocol.as_ptr();
+        let this = Instance::<Self>::create(class)?;
+        Self::of(&this).initialise(Some(reader), client_connected, Some(event_loop))?;
+        Ok(this)
+    }
+
+    fn initialise(
+        &self,
+        reader: Option<&Object>,
+        client_connected: Option<&Object>,
+        event_loop: Option<&Object>,
+    ) -> Result<()> {
+        self.flow.initialise(event_loop)?;
+        if let Some(reader) = reader.filter(|reader| !reader.is_none()) {
+            // SAFETY: `reader` is a valid object; a function is not asked for.
+            let reference = unsafe {
+                Object::from_returned(ffi::PyWeakref_NewRef(reader.as_ptr(), std::ptr::null_mut()))?
+            };
+            self.reader_reference.set(reference);
+            let name = &globals().names.source_traceback_attribute;
+            if !Reader::is_plain(reader) || self.is_watched()? {
+                self.source_traceback.set(reader.attribute(name)?);
+            }
+        }
+        if let Some(function) = client_connected.filter(|function| !function.is_none()) {
+            self.strong_reader
+                .set(reader.cloned().unwrap_or_else(Object::none));
+            self.client_connected.set(function.clone());
+        }
+        let event_loop = self.flow.event_loop().get_or_none();
+        let name = &globals().names.create_future;
+        self.closed.set(call_method(name, &[event_loop.as_ptr()])?);
+        Ok(())
+    }
+
+    fn is_watched(&self) -> Result<bool> {
+        reader::is_debugging(&self.flow.event_loop().get_or_none())
+    }
+
+    /// What the weak reference refers to.
+    #[inline]
+    fn referenced_reader(&self) -> Option<Object> {
+        let reference = self.reader_reference.as_ptr();
+        if reference.is_null() {
+            return None;
+        }
+        // SAFETY: the slot holds a weak reference, or what a program has put there and can call.
+        unsafe {
+            if ffi::PyWeakref_CheckRef(reference) == 0 {
+                let reference = Object::from_borrowed(reference);
+                return call_function(&reference, &[])
+                    .ok()
+                    .filter(|reader| !reader.is_none());
+            }
+            #[cfg(Py_3_13)]
+            {
+                let mut reader = std::ptr::null_mut();
+                (ffi::PyWeakref_GetRef(reference, &raw mut reader) > 0)
+                    .then(|| Object::from_owned(reader))
+            }
+            #[cfg(not(Py_3_13))]
+            {
+                let reader = ffi::PyWeakref_GetObject(reference);
+                (reader != ffi::Py_None()).then(|| Object::from_borrowed(reader))
+            }
+        }
+    }
+
+    const fn slots(&self) -> [&Slot; 8] {
+        [
+            &self.reader_reference,
+            &self.strong_reader,
+            &self.source_traceback,
+            &self.task,
+            &self.transport,
+            &self.client_connected,
+            &self.closed,
+            &self.writer,
+        ]
+    }
+}
+
+/// Whether `object` is a protocol of exactly our class, on which nobody has replaced a method: then
+/// [`data_received`] and [`eof_received`] may stand for its methods.
+#[inline]
+pub fn is_native(object: &Object) -> bool {
+    Instance::<Protocol>::is_plain(object, globals().classes.stream_reader_protocol.as_ptr())
+}
+
+/// `protocol._stream_reader`, which a subclass may have replaced.
+#[inline]
+fn reader_of(this: &Object) -> Result<Option<Object>> {
+    if is_native(this) {
+        return Ok(Protocol::of(this).referenced_reader());
+    }
+    let reader = this.attribute(&globals().names.stream_reader_attribute)?;
+    Ok((!reader.is_none()).then_some(reader))
+}
+
+/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter.
+#[inline]
+pub fn data_received(this: &Object, data: &Object) -> Result<()> {
+    let Some(reader) = reader_of(this)? else {
+        return Ok(());
+    };
+    if Reader::is_plain(&reader) {
+        return reader::feed_data(&reader, data);
+    }
+    let name = &globals().names.feed_data;
+    call_method(name, &[reader.as_ptr(), data.as_ptr()]).map(drop)
+}
+
+/// `protocol.eof_received()`: whether the transport shall stay open for writing.
+pub fn eof_received(this: &Object) -> Result<bool> {
+    if let Some(reader) = reader_of(this)? {
+        feed_eof(&reader)?;
+    }
+    // TLS has no half closed connections, and warns of those who ask for one.
+    Ok(!Protocol::of(this).over_ssl.get())
+}
+
+fn feed_eof(reader: &Object) -> Result<()> {
+    if Reader::is_plain(reader) {
+        return reader::feed_eof(reader);
+    }
+    call_method(&globals().names.feed_eof, &[reader.as_ptr()]).map(drop)
+}
+
+/// `protocol.connection_lost(exception)`.
+pub fn connection_lost(this: &Object, exception: &Object) -> Result<()> {
+    let protocol = Protocol::of(this);
+    let names = &globals().names;
+    if let Some(reader) = reader_of(this)? {
+        if exception.is_none() {
+            feed_eof(&reader)?;
+        } else if Reader::is_plain(&reader) {
+            reader::set_exception(&reader, exception)?;
+        } else {
+            call_method(&names.set_exception, &[reader.as_ptr(), exception.as_ptr()])?;
+        }
+    }
+    let closed = protocol.closed.get_or_none();
+    if !call_method(&names.done, &[closed.as_ptr()])?.is_true()? {
+        let name = if exception.is_none() {
+            &names.set_result
+        } else {
+            &names.set_exception
+        };
+        call_method(name, &[closed.as_ptr(), exception.as_ptr()])?;
+    }
+    protocol.flow.lose_connection(exception)?;
+    for slot in [
+        &protocol.reader_reference,
+        &protocol.writer,
+        &protocol.task,
+        &protocol.transport,
+    ] {
+        slot.clear();
+    }
+    Ok(())
+}
+
+/// `protocol.connection_made(transport)`.
+pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
+    let protocol = Protocol::of(this);
+    let names = &globals().names;
+    if protocol.reject_connection.get() {
+        return reject(this, transport);
+    }
+    protocol.transport.set(transport.clone());
+    let reader = reader_of(this)?;
+    if let Some(reader) = &reader {
+        if Reader::is_plain(reader) {
+            reader::set_transport(reader, transport)?;
+        } else {
+            call_method(&names.set_transport, &[reader.as_ptr(), transport.as_ptr()])?;
+        }
+    }
+    protocol.over_ssl.set(is_over_ssl(transport)?);
+    let Some(function) = protocol.client_connected.get() else {
+        return Ok(());
+    };
+    let event_loop = protocol.flow.event_loop().get_or_none();
+    let reader = reader.unwrap_or_else(Object::none);
+    let writer = Writer::create(transport, this, &reader, &event_loop)?;
+    let edition = edition();
+    if edition.keeps_writer {
+        protocol.writer.set(writer.clone());
+    }
+    // SAFETY: Exception is always valid.
+    let ordinary = unsafe { ffi::PyExc_Exception };
+    let result = match call_function(&function, &[reader.as_ptr(), writer.as_ptr()]) {
+        Ok(result) => result,
+        Err(raised) if edition.guards_callback && matches(ordinary) => {
+            let exception = fetch(raised);
+            report_callback(&event_loop, &exception, transport)?;
+            protocol.strong_reader.set(Object::none());
+            return Ok(());
+        }
+        Err(raised) => return Err(raised),
+    };
+    if is_coroutine(&result)? {
+        let task = call_method(&names.create_task, &[event_loop.as_ptr(), result.as_ptr()])?;
+        protocol.task.set(task.clone());
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let owner = PyTuple::new(py, [this.bound(py), transport.bound(py)])?;
+        let callback = notifier(callback_done, &owner.into_any().into())?;
+        call_method(
+            &names.add_done_callback,
+            &[task.as_ptr(), callback.as_ptr()],
+        )?;
+    }
+    protocol.strong_reader.set(Object::none());
+    Ok(())
+}
+
+/// The task of a `client_connected_cb` is done; `owner` is the protocol and the transport.
+fn callback_done(owner: &Object, task: &Object) -> Result<()> {
+    let names = &globals().names;
+    // SAFETY: the owner is a tuple of two.
+    let (protocol, transport) = unsafe {
+        (
+            Object::from_borrowed(ffi::PyTuple_GET_ITEM(owner.as_ptr(), 0)),
+            Object::from_borrowed(ffi::PyTuple_GET_ITEM(owner.as_ptr(), 1)),
+        )
+    };
+    if edition().expects_cancellation
+        && call_method(&names.cancelled, &[task.as_ptr()])?.is_true()?
+    {
+        return call_method(&names.close, &[transport.as_ptr()]).map(drop);
+    }
+    let exception = call_method(&names.exception, &[task.as_ptr()])?;
+    if exception.is_none() {
+        return Ok(());
+    }
+    let event_loop = FlowControl::of(&protocol).event_loop().get_or_none();
+    report_callback(&event_loop, &exception, &transport)
+}
+
+/// Tells the loop's exception handler that a `client_connected_cb` failed, and closes its connection.
+fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) -> Result<()> {
+    let names = &globals().names;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let context = PyDict::new(py);
+    context.set_item("message", "Unhandled exception in client_connected_cb")?;
+    context.set_item("exception", exception.bound(py))?;
+    context.set_item("transport", transport.bound(py))?;
+    let arguments = [event_loop.as_ptr(), context.as_ptr()];
+    call_method(&names.call_exception_handler, &arguments)?;
+    call_method(&names.close, &[transport.as_ptr()]).map(drop)
+}
+
+fn reject(this: &Object, transport: &Object) -> Result<()> {
+    let protocol = Protocol::of(this);
+    let names = &globals().names;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let context = PyDict::new(py);
+    context.set_item(
+        "message",
+        "An open stream was garbage collected prior to establishing network connection; \
+         call \"stream.close()\" explicitly.",
+    )?;
+    if let Some(traceback) = protocol.source_traceback.get() {
+        if traceback.is_true()? {
+            context.set_item("source_traceback", traceback.bound(py))?;
+        }
+    }
+    let event_loop = protocol.flow.event_loop().get_or_none();
+    let arguments = [event_loop.as_ptr(), context.as_ptr()];
+    call_method(&names.call_exception_handler, &arguments)?;
+    call_method(&names.abort, &[transport.as_ptr()]).map(drop)
+}
+
+fn is_over_ssl(transport: &Object) -> Result<bool> {
+    let names = &globals().names;
+    let arguments = [transport.as_ptr(), names.sslcontext.as_ptr()];
+    Ok(!call_method(&names.get_extra_info, &arguments)?.is_none())
+}
+
+/// `__del__`: the end of a connection that nobody waits for is not reported as lost.
+fn forget_failure(this: &Object) -> Result<()> {
+    let Some(closed) = Protocol::of(this).closed.get() else {
+        return Ok(());
+    };
+    if Future::is_native(&closed) {
+        if Future::of(&closed).state() != PENDING {
+            Future::of(&closed).log_traceback().set(false);
+        }
+        return Ok(());
+    }
+    let names = &globals().names;
+    if call_method(&names.done, &[closed.as_ptr()])?.is_true()?
+        && !call_method(&names.cancelled, &[closed.as_ptr()])?.is_true()?
+    {
+        call_method(&names.exception, &[closed.as_ptr()])?;
+    }
+    Ok(())
+}
+
+fn replace_transport(this: &Object, transport: &Object) -> Result<Object> {
+    let protocol = Protocol::of(this);
+    protocol.transport.set(transport.clone());
+    protocol.over_ssl.set(is_over_ssl(transport)?);
+    if edition().replaces_reader_transport {
+        if let Some(reader) = reader_of(this)? {
+            if Reader::is_plain(&reader) {
+                reader::replace_transport(&reader, transport)?;
+            } else {
+                let arguments = [reader.as_ptr(), transport.as_ptr()];
+                call_method(&globals().names.replace_transport, &arguments)?;
+            }
+        }
+    }
+    Ok(Object::none())
+}
+
+fn replace_writer(this: &Object, writer: &Object) -> Result<Object> {
+    let transport = writer.attribute(&globals().names.transport)?;
+    Protocol::of(this).writer.set(writer.clone());
+    replace_transport(this, &transport)
+}
+
+/// The futures that `wait_closed` of any stream waits for.
+pub fn close_waiter(this: &Object) -> Object {
+    Protocol::of(this).closed.get_or_none()
+}
+
+// Translation.
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let parameters = [
+        &names.stream_reader,
+        &names.client_connected_cb,
+        &names.loop_,
+    ];
+    let [reader, function, event_loop] =
+        arguments.bind(c"StreamReaderProtocol.__init__", parameters, 3, 1)?;
+    Protocol::of(this).initialise(reader, function, event_loop)
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a protocol, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+fn connection_made_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.transport];
+    let [transport] = arguments.bind(c"connection_made", names, 1, 1)?;
+    connection_made(this, transport.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn connection_lost_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.exc];
+    let [exception] = arguments.bind(c"connection_lost", names, 1, 1)?;
+    connection_lost(this, exception.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn data_received_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.data];
+    let [data] = arguments.bind(c"data_received", names, 1, 1)?;
+    data_received(this, data.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn eof_received_method(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(eof_received(this)?))
+}
+
+fn close_waiter_method(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+    Ok(close_waiter(this))
+}
+
+fn stream_reader(this: &Object) -> Result<Object> {
+    let reader = Protocol::of(this).referenced_reader();
+    Ok(reader.unwrap_or_else(Object::none))
+}
+
+fn strong_reader(this: &Object) -> Result<Object> {
+    let reader = Protocol::of(this).strong_reader.get();
+    reader.ok_or_else(|| missing(this, "_strong_reader"))
+}
+
+/// Attributes that are a slot, of which an empty one is None, and those that are a flag.
+macro_rules! plain {
+    (slot $get:ident $set:ident $field:ident) => {
+        fn $get(this: &Object) -> Result<Object> {
+            Ok(Protocol::of(this).$field.get_or_none())
+        }
+        plain!(setter $set $field);
+    };
+    (setter $set:ident $field:ident) => {
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            let value = value.filter(|value| !value.is_none());
+            Protocol::of(this).$field.set_optional(value.cloned());
+            Ok(())
+        }
+    };
+    (flag $get:ident $set:ident $field:ident) => {
+        fn $get(this: &Object) -> Result<Object> {
+            Ok(Object::boolean(Protocol::of(this).$field.get()))
+        }
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            let value = value.ok_or_else(crate::future::cannot_delete)?;
+            Protocol::of(this).$field.set(value.is_true()?);
+            Ok(())
+        }
+    };
+}
+
+plain!(slot get_reference set_reference reader_reference);
+plain!(slot get_source_traceback set_source_traceback source_traceback);
+plain!(slot get_task set_task task);
+plain!(slot get_transport set_transport transport);
+plain!(slot get_client_connected set_client_connected client_connected);
+plain!(slot get_closed set_closed closed);
+plain!(slot get_writer set_writer writer);
+plain!(setter set_strong_reader strong_reader);
+plain!(flag get_reject set_reject reject_connection);
+plain!(flag get_over_ssl set_over_ssl over_ssl);
+
+/// Makes the class, below `FlowControlMixin`.
+pub fn make_class() -> Result<Object> {
+    let mut methods = vec![
+        fast!(
+            c"connection_made",
+            connection_made_method,
+            c"The connection is there."
+        ),
+        fast!(
+            c"connection_lost",
+            connection_lost_method,
+            c"The connection ended."
+        ),
+        fast!(c"data_received", data_received_method, c"Bytes came."),
+        noargs!(
+            c"eof_received",
+            eof_received_method,
+            c"The other end sends nothing any more."
+        ),
+        fast!(
+            c"_get_close_waiter",
+            close_waiter_method,
+            c"Return the future of the end."
+        ),
+    ];
+    methods.push(if edition().keeps_writer {
+        one!(
+            c"_replace_writer",
+            replace_writer,
+            c"Work with the writer of a new transport."
+        )
+    } else {
+        one!(
+            c"_replace_transport",
+            replace_transport,
+            c"Work with a new transport."
+        )
+    });
+    let mut attributes = vec![
+        attribute!(c"_stream_reader", stream_reader),
+        attribute!(c"_stream_reader_wr", get_reference, set_reference),
+        attribute!(c"_strong_reader", strong_reader, set_strong_reader),
+        attribute!(
+            c"_source_traceback",
+            get_source_traceback,
+            set_source_traceback
+        ),
+        attribute!(c"_task", get_task, set_task),
+        attribute!(c"_transport", get_transport, set_transport),
+        attribute!(
+            c"_client_connected_cb",
+            get_client_connected,
+            set_client_connected
+        ),
+        attribute!(c"_closed", get_closed, set_closed),
+        attribute!(c"_reject_connection", get_reject, set_reject),
+        attribute!(c"_over_ssl", get_over_ssl, set_over_ssl),
+    ];
+    if edition().keeps_writer {
+        attributes.push(attribute!(c"_stream_writer", get_writer, set_writer));
+    }
+    class_of::<Protocol>(c"greenloop.StreamReaderProtocol")
+        .subclassable()
+        .doc(
+            c"StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)\n--\n\n\
+              Between a transport and a StreamReader; see asyncio.StreamReaderProtocol.",
+        )
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .methods(methods)
+        .attributes(attributes)
+        .build(Some(&globals().classes.flow_control.object()))
+}

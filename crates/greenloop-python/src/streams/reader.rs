@@ -1,0 +1,644 @@
+//! `StreamReader`: its state, what feeds it, and the class. What reads from it stands in
+//! [`reading`](super::reading).
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_int, c_void};
+
+use greenloop_core::{Limit, Standing, WaitList as _};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::buffer::Buffer;
+use super::edition::edition;
+use super::reading;
+use crate::awaitable::{Awaitable, Line};
+use crate::event_loop::EventLoop;
+use crate::interop::{
+    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
+    class_of, fast, fetch, globals, initialise_with, matches, noargs, one, raise, raise_object,
+    trap, type_error,
+};
+
+/// The limit of a reader that is given none: 64 KiB.
+pub const DEFAULT_LIMIT: usize = 1 << 16;
+
+/// What a `StreamReader` is made of.
+pub struct Reader {
+    pub(super) buffer: Buffer,
+    limit: Cell<usize>,
+    /// The limit as the program gave it, or empty for the default.
+    given_limit: Slot,
+    pub(super) event_loop: Slot,
+    exception: Slot,
+    transport: Slot,
+    source_traceback: Slot,
+    /// Who waits for bytes: one at most.
+    pub(super) waiter: Line,
+    /// What a program has put in the waiter's place.
+    foreign_waiter: Slot,
+    /// How many of the buffered bytes belong to no separator that is searched for. Zero again whenever
+    /// bytes leave.
+    pub(super) searched: Cell<usize>,
+    eof: Cell<bool>,
+    /// Set when the transport was told to pause, cleared when it is told to go on.
+    paused: Cell<bool>,
+}
+
+impl Held for Reader {
+    fn new() -> Self {
+        Self {
+            buffer: Buffer::new(),
+            limit: Cell::new(DEFAULT_LIMIT),
+            given_limit: Slot::empty(),
+            event_loop: Slot::empty(),
+            exception: Slot::empty(),
+            transport: Slot::empty(),
+            source_traceback: Slot::empty(),
+            waiter: Line::new(),
+            foreign_waiter: Slot::empty(),
+            searched: Cell::new(0),
+            eof: Cell::new(false),
+            paused: Cell::new(false),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            match self.buffer.visit(visit, arg) {
+                0 => self.waiter.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.buffer.clear();
+        self.waiter.clear();
+    }
+}
+
+impl Reader {
+    #[inline]
+    pub fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+
+    /// Whether `object` is a reader of exactly our class, on which nobody has replaced a method.
+    #[inline]
+    pub fn is_plain(object: &Object) -> bool {
+        Instance::<Self>::is_plain(object, globals().classes.stream_reader.as_ptr())
+    }
+
+    /// A reader with this limit on this loop.
+    pub fn create(limit: Option<&Object>, event_loop: &Object) -> Result<Object> {
+        let this = Instance::<Self>::create(globals().classes.stream_reader.as_ptr())?;
+        Self::of(&this).initialise(limit, event_loop.clone())?;
+        Ok(this)
+    }
+
+    fn initialise(&self, limit: Option<&Object>, event_loop: Object) -> Result<()> {
+        if let Some(limit) = limit {
+            self.set_limit(limit)?;
+        }
+        let debug = is_debugging(&event_loop)?;
+        self.event_loop.set(event_loop);
+        if debug {
+            let stack = call_function(&globals().asyncio.extract_stack, &[])?;
+            self.source_traceback.set(stack);
+        }
+        Ok(())
+    }
+
+    fn set_limit(&self, limit: &Object) -> Result<()> {
+        let size = size_of_limit(limit)?;
+        self.limit.set(size);
+        self.given_limit.set(limit.clone());
+        Ok(())
+    }
+
+    #[inline]
+    pub fn limit(&self) -> Limit {
+        Limit(self.limit.get())
+    }
+
+    #[inline]
+    pub fn is_eof(&self) -> bool {
+        self.eof.get()
+    }
+
+    /// Raises the exception that the connection ended with, if there is one.
+    #[inline]
+    pub fn raise_exception(&self) -> Result<()> {
+        self.exception()
+            .map_or(Ok(()), |exception| Err(raise_anything(&exception)))
+    }
+
+    /// The exception that the connection ended with.
+    #[inline]
+    pub fn exception(&self) -> Option<Object> {
+        self.exception.get()
+    }
+
+    /// Whether somebody waits for bytes.
+    #[inline]
+    pub fn is_awaited(&self) -> bool {
+        !self.waiter.is_empty() || !self.foreign_waiter.is_empty()
+    }
+
+    /// Tells the transport to go on, because somebody is about to wait for bytes.
+    #[inline]
+    pub fn resume_transport(&self) -> Result<()> {
+        if self.paused.replace(false) {
+            let transport = self.transport.get_or_none();
+            call_method(&globals().names.resume_reading, &[transport.as_ptr()])?;
+        }
+        Ok(())
+    }
+
+    /// Bytes have left: the transport may go on if there is room now.
+    #[inline]
+    pub fn note_consumed(&self) -> Result<()> {
+        self.searched.set(0);
+        if self.paused.get() && self.limit().has_room(self.buffer.len()) {
+            return self.resume_transport();
+        }
+        Ok(())
+    }
+
+    /// Ends the wait of whoever waits for bytes.
+    #[inline]
+    fn wake_waiter(&self) -> Result<()> {
+        self.waiter.pop_and_wake()?;
+        if let Some(waiter) = self.foreign_waiter.take() {
+            let names = &globals().names;
+            if !call_method(&names.cancelled, &[waiter.as_ptr()])?.is_true()? {
+                let none = Object::none();
+                call_method(&names.set_result, &[waiter.as_ptr(), none.as_ptr()])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds up a transport that has sent far more than anybody has read.
+    #[inline]
+    fn pause_if_flooded(&self) -> Result<()> {
+        if self.paused.get() || !self.limit().is_flooded(self.buffer.len()) {
+            return Ok(());
+        }
+        let Some(transport) = self.transport.get() else {
+            return Ok(());
+        };
+        match call_method(&globals().names.pause_reading, &[transport.as_ptr()]) {
+            Ok(_) => self.paused.set(true),
+            // SAFETY: NotImplementedError is always valid.
+            Err(raised) if matches(unsafe { ffi::PyExc_NotImplementedError }) => {
+                // It cannot be held up, and is not asked again: everything has to be buffered.
+                drop(fetch(raised));
+                self.transport.clear();
+            }
+            Err(raised) => return Err(raised),
+        }
+        Ok(())
+    }
+
+    const fn slots(&self) -> [&Slot; 6] {
+        [
+            &self.given_limit,
+            &self.event_loop,
+            &self.exception,
+            &self.transport,
+            &self.source_traceback,
+            &self.foreign_waiter,
+        ]
+    }
+}
+
+/// `reader.feed_data(data)`.
+#[inline]
+pub fn feed_data(this: &Object, data: &Object) -> Result<()> {
+    let reader = Reader::of(this);
+    if reader.eof.get() {
+        return Err(assertion(c"feed_data after feed_eof"));
+    }
+    if !data.is_true()? {
+        return Ok(());
+    }
+    reader.buffer.extend(data)?;
+    wake(this)?;
+    reader.pause_if_flooded()
+}
+
+/// `reader.feed_eof()`.
+pub fn feed_eof(this: &Object) -> Result<()> {
+    Reader::of(this).eof.set(true);
+    wake(this)
+}
+
+/// `reader._wakeup_waiter()`, which a subclass may have replaced.
+#[inline]
+fn wake(this: &Object) -> Result<()> {
+    let globals = globals();
+    let (class, name) = (
+        globals.classes.stream_reader.as_ptr(),
+        &globals.names.wakeup_waiter,
+    );
+    if Instance::<Reader>::overrides(this, class, &[name])? {
+        return call_method(name, &[this.as_ptr()]).map(drop);
+    }
+    Reader::of(this).wake_waiter()
+}
+
+/// `reader.set_exception(exception)`.
+pub fn set_exception(this: &Object, exception: &Object) -> Result<()> {
+    let reader = Reader::of(this);
+    let some = (!exception.is_none()).then(|| exception.clone());
+    reader.exception.set_optional(some);
+    if let Some(waiter) = reader.waiter.pop() {
+        if Awaitable::standing(&waiter)? == Standing::Waiting {
+            Awaitable::fail(&waiter, exception)?;
+        }
+    }
+    if let Some(waiter) = reader.foreign_waiter.take() {
+        let names = &globals().names;
+        if !call_method(&names.cancelled, &[waiter.as_ptr()])?.is_true()? {
+            let arguments = [waiter.as_ptr(), exception.as_ptr()];
+            call_method(&names.set_exception, &arguments)?;
+        }
+    }
+    Ok(())
+}
+
+/// `reader.set_transport(transport)`.
+pub fn set_transport(this: &Object, transport: &Object) -> Result<()> {
+    let reader = Reader::of(this);
+    if !reader.transport.is_empty() {
+        return Err(assertion(c"Transport already set"));
+    }
+    reader.transport.set(transport.clone());
+    Ok(())
+}
+
+/// `reader._replace_transport(transport)`, of newer releases.
+pub fn replace_transport(this: &Object, transport: &Object) -> Result<()> {
+    let reader = Reader::of(this);
+    if reader.transport.is_empty() {
+        return Err(assertion(c"Transport not set"));
+    }
+    reader.transport.set(transport.clone());
+    Ok(())
+}
+
+/// Whether a loop is in debug mode, asked of ours without a call.
+pub fn is_debugging(event_loop: &Object) -> Result<bool> {
+    if EventLoop::of(event_loop).is_some_and(EventLoop::is_fast) {
+        return Ok(false);
+    }
+    call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()
+}
+
+/// The loop that a stream without one belongs to.
+pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
+    match event_loop.filter(|event_loop| !event_loop.is_none()) {
+        Some(event_loop) => Ok(event_loop.clone()),
+        None => call_function(&globals().asyncio.get_event_loop, &[]),
+    }
+}
+
+/// `raise anything`: an exception, or a class of exceptions.
+pub fn raise_anything(anything: &Object) -> Raised {
+    // SAFETY: `anything` is a valid object.
+    unsafe {
+        if ffi::PyExceptionClass_Check(anything.as_ptr()) != 0 {
+            ffi::PyErr_SetNone(anything.as_ptr());
+            return Raised;
+        }
+        if ffi::PyExceptionInstance_Check(anything.as_ptr()) != 0 {
+            return raise_object(anything);
+        }
+    }
+    type_error("exceptions must derive from BaseException")
+}
+
+/// What a failed `assert` raises.
+pub fn assertion(text: &CStr) -> Raised {
+    // SAFETY: AssertionError is always valid.
+    raise(unsafe { ffi::PyExc_AssertionError }, text)
+}
+
+/// A limit in bytes: that of a number which is larger than memory is the largest there is.
+fn size_of_limit(limit: &Object) -> Result<usize> {
+    // SAFETY: both are valid objects.
+    let positive = unsafe {
+        let zero = Object::from_returned(ffi::PyLong_FromLong(0))?;
+        match ffi::PyObject_RichCompareBool(limit.as_ptr(), zero.as_ptr(), ffi::Py_LE) {
+            0 => true,
+            1 => false,
+            _ => return Err(Raised),
+        }
+    };
+    if !positive {
+        // SAFETY: ValueError is always valid.
+        let class = unsafe { ffi::PyExc_ValueError };
+        return Err(raise(class, c"Limit cannot be <= 0"));
+    }
+    // SAFETY: `limit` is a valid object.
+    unsafe {
+        if ffi::PyFloat_Check(limit.as_ptr()) != 0 {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "what is compared with it is whole, and infinity becomes the largest"
+            )]
+            return Ok(ffi::PyFloat_AsDouble(limit.as_ptr()) as usize);
+        }
+        let size = ffi::PyNumber_AsSsize_t(limit.as_ptr(), std::ptr::null_mut());
+        if size == -1 && !ffi::PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        Ok(usize::try_from(size).unwrap_or(usize::MAX))
+    }
+}
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let [limit, event_loop] =
+        arguments.bind(c"StreamReader.__init__", [&names.limit, &names.loop_], 2, 0)?;
+    if let Some(limit) = limit {
+        size_of_limit(limit)?;
+    }
+    let event_loop = loop_or_current(event_loop)?;
+    Reader::of(this).initialise(limit, event_loop)
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a reader, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid reader, and the GIL is held.
+        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
+        let reader = Reader::of(&this);
+        let mut parts = vec!["StreamReader".to_owned()];
+        if !reader.buffer.is_empty() {
+            parts.push(format!("{} bytes", reader.buffer.len()));
+        }
+        if reader.eof.get() {
+            parts.push("eof".to_owned());
+        }
+        if reader.limit.get() != DEFAULT_LIMIT {
+            parts.push(format!("limit={}", limit(&this)?.bound(py).str()?));
+        }
+        for (name, value) in [
+            ("waiter", waiter(&this)?),
+            ("exception", reader.exception.get_or_none()),
+            ("transport", reader.transport.get_or_none()),
+        ] {
+            if value.is_true()? {
+                parts.push(format!("{name}={}", value.bound(py).repr()?));
+            }
+        }
+        if reader.paused.get() {
+            parts.push("paused".to_owned());
+        }
+        let text = format!("<{}>", parts.join(" "));
+        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    })
+}
+
+fn feed_data_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [data] = arguments.bind(c"StreamReader.feed_data", [&globals().names.data], 1, 1)?;
+    feed_data(this, data.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn feed_eof_method(this: &Object) -> Result<Object> {
+    feed_eof(this)?;
+    Ok(Object::none())
+}
+
+fn exception_method(this: &Object) -> Result<Object> {
+    Ok(Reader::of(this).exception.get_or_none())
+}
+
+fn set_exception_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [exception] =
+        arguments.bind(c"StreamReader.set_exception", [&globals().names.exc], 1, 1)?;
+    set_exception(this, exception.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn set_transport_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.transport];
+    let [transport] = arguments.bind(c"StreamReader.set_transport", names, 1, 1)?;
+    set_transport(this, transport.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn replace_transport_method(this: &Object, transport: &Object) -> Result<Object> {
+    replace_transport(this, transport)?;
+    Ok(Object::none())
+}
+
+fn at_eof(this: &Object) -> Result<Object> {
+    let reader = Reader::of(this);
+    Ok(Object::boolean(
+        reader.eof.get() && reader.buffer.is_empty(),
+    ))
+}
+
+fn wakeup_waiter(this: &Object) -> Result<Object> {
+    Reader::of(this).wake_waiter()?;
+    Ok(Object::none())
+}
+
+fn maybe_resume_transport(this: &Object) -> Result<Object> {
+    Reader::of(this).note_consumed()?;
+    Ok(Object::none())
+}
+
+fn buffer(this: &Object) -> Result<Object> {
+    Reader::of(this).buffer.expose()
+}
+
+fn set_buffer(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(crate::future::cannot_delete)?;
+    // SAFETY: `value` is a valid object.
+    if unsafe { ffi::PyByteArray_Check(value.as_ptr()) } == 0 {
+        return Err(type_error(
+            "the buffer of a StreamReader must be a bytearray",
+        ));
+    }
+    Reader::of(this).buffer.replace(value.clone());
+    Ok(())
+}
+
+fn limit(this: &Object) -> Result<Object> {
+    let reader = Reader::of(this);
+    match reader.given_limit.get() {
+        Some(limit) => Ok(limit),
+        // SAFETY: makes a new object.
+        None => unsafe { Object::from_returned(ffi::PyLong_FromSize_t(reader.limit.get())) },
+    }
+}
+
+fn set_limit(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(crate::future::cannot_delete)?;
+    Reader::of(this).set_limit(value)
+}
+
+fn waiter(this: &Object) -> Result<Object> {
+    let reader = Reader::of(this);
+    Ok(match reader.waiter.first() {
+        Some(waiter) => Awaitable::shown(&waiter),
+        None => reader.foreign_waiter.get_or_none(),
+    })
+}
+
+fn set_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
+    let reader = Reader::of(this);
+    while reader.waiter.pop().is_some() {}
+    let value = value.filter(|value| !value.is_none());
+    reader.foreign_waiter.set_optional(value.cloned());
+    Ok(())
+}
+
+fn event_loop(this: &Object) -> Result<Object> {
+    let event_loop = Reader::of(this).event_loop.get();
+    event_loop.ok_or_else(|| missing(this, "_loop"))
+}
+
+/// What a missing attribute raises.
+pub fn missing(this: &Object, name: &str) -> Raised {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let class = this.bound(py).get_type();
+    let class = class
+        .name()
+        .map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    let text = format!("'{class}' object has no attribute '{name}'");
+    pyo3::exceptions::PyAttributeError::new_err(text).into()
+}
+
+/// Attributes that are a slot, of which an empty one is None, and those that are a flag.
+macro_rules! plain {
+    (slot $get:ident $set:ident $field:ident) => {
+        fn $get(this: &Object) -> Result<Object> {
+            Ok(Reader::of(this).$field.get_or_none())
+        }
+        plain!(setter $set $field);
+    };
+    (setter $set:ident $field:ident) => {
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            let value = value.filter(|value| !value.is_none());
+            Reader::of(this).$field.set_optional(value.cloned());
+            Ok(())
+        }
+    };
+    (flag $get:ident $set:ident $field:ident) => {
+        fn $get(this: &Object) -> Result<Object> {
+            Ok(Object::boolean(Reader::of(this).$field.get()))
+        }
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            let value = value.ok_or_else(crate::future::cannot_delete)?;
+            Reader::of(this).$field.set(value.is_true()?);
+            Ok(())
+        }
+    };
+}
+
+plain!(setter set_event_loop event_loop);
+plain!(slot get_exception put_exception exception);
+plain!(slot get_transport put_transport transport);
+plain!(slot get_source_traceback put_source_traceback source_traceback);
+plain!(flag get_eof put_eof eof);
+plain!(flag get_paused put_paused paused);
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    let mut methods = vec![
+        fast!(
+            c"feed_data",
+            feed_data_method,
+            c"feed_data(data)\n--\n\nPut bytes at the end."
+        ),
+        noargs!(
+            c"feed_eof",
+            feed_eof_method,
+            c"Note that nothing comes any more."
+        ),
+        noargs!(
+            c"exception",
+            exception_method,
+            c"Return the connection's exception or None."
+        ),
+        fast!(
+            c"set_exception",
+            set_exception_method,
+            c"End all reading with an exception."
+        ),
+        fast!(
+            c"set_transport",
+            set_transport_method,
+            c"Name the transport to pause and resume."
+        ),
+        noargs!(
+            c"at_eof",
+            at_eof,
+            c"Return whether everything was read and nothing comes."
+        ),
+        noargs!(
+            c"_wakeup_waiter",
+            wakeup_waiter,
+            c"Wake whoever waits for bytes."
+        ),
+        noargs!(
+            c"_maybe_resume_transport",
+            maybe_resume_transport,
+            c"Resume if there is room."
+        ),
+    ];
+    if edition().replaces_reader_transport {
+        methods.push(one!(
+            c"_replace_transport",
+            replace_transport_method,
+            c"Name another transport."
+        ));
+    }
+    methods.extend(reading::methods());
+    class_of::<Reader>(c"greenloop.StreamReader")
+        .subclassable()
+        .doc(c"StreamReader(limit=65536, loop=None)\n--\n\nThe receiving end; see asyncio.StreamReader.")
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .slot(ffi::Py_am_aiter, reading::iterate as *mut c_void)
+        .slot(ffi::Py_am_anext, reading::next_line as *mut c_void)
+        .methods(methods)
+        .attributes(vec![
+            attribute!(c"_buffer", buffer, set_buffer),
+            attribute!(c"_limit", limit, set_limit),
+            attribute!(c"_loop", event_loop, set_event_loop),
+            attribute!(c"_waiter", waiter, set_waiter),
+            attribute!(c"_exception", get_exception, put_exception),
+            attribute!(c"_transport", get_transport, put_transport),
+            attribute!(c"_source_traceback", get_source_traceback, put_source_traceback),
+            attribute!(c"_eof", get_eof, put_eof),
+            attribute!(c"_paused", get_paused, put_paused),
+        ])
+        .build(None)
+}

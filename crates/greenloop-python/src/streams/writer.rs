@@ -1,0 +1,582 @@
+//! `StreamWriter`: the sending end, which passes on to its transport and waits for it.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::edition::edition;
+use super::flow_control::FlowControl;
+use super::protocol;
+use super::reader::{Reader, assertion, missing, raise_anything};
+use crate::awaitable::delegate::{self, Delegated};
+use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::{
+    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of,
+    fast, globals, initialise_with, noargs, restore, trap,
+};
+
+/// What a `StreamWriter` is made of.
+pub struct Writer {
+    transport: Slot,
+    protocol: Slot,
+    reader: Slot,
+    event_loop: Slot,
+    /// A future that is done, for those who read the attribute; made when the first one does.
+    complete: Slot,
+}
+
+impl Held for Writer {
+    fn new() -> Self {
+        Self {
+            transport: Slot::empty(),
+            protocol: Slot::empty(),
+            reader: Slot::empty(),
+            event_loop: Slot::empty(),
+            complete: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+    }
+
+    const FINALISER: Option<fn(&Object) -> Result<()>> = Some(finalise);
+}
+
+impl Writer {
+    #[inline]
+    fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+
+    /// Whether `object` is a writer of exactly our class, on which nobody has replaced a method.
+    #[inline]
+    fn is_plain(object: &Object) -> bool {
+        Instance::<Self>::is_plain(object, globals().classes.stream_writer.as_ptr())
+    }
+
+    /// A writer to a transport; `reader` may be None.
+    pub fn create(
+        transport: &Object,
+        protocol: &Object,
+        reader: &Object,
+        event_loop: &Object,
+    ) -> Result<Object> {
+        let this = Instance::<Self>::create(globals().classes.stream_writer.as_ptr())?;
+        Self::of(&this).initialise(transport, protocol, reader, event_loop)?;
+        Ok(this)
+    }
+
+    fn initialise(
+        &self,
+        transport: &Object,
+        protocol: &Object,
+        reader: &Object,
+        event_loop: &Object,
+    ) -> Result<()> {
+        self.transport.set(transport.clone());
+        self.protocol.set(protocol.clone());
+        if !reader.is_none() && !is_reader(reader)? {
+            return Err(assertion(c""));
+        }
+        self.reader.set(reader.clone());
+        self.event_loop.set(event_loop.clone());
+        Ok(())
+    }
+
+    /// The transport, which a writer has as soon as it is initialised.
+    #[inline]
+    fn transport(&self, this: &Object) -> Result<Object> {
+        self.transport
+            .get()
+            .ok_or_else(|| missing(this, "_transport"))
+    }
+
+    const fn slots(&self) -> [&Slot; 5] {
+        [
+            &self.transport,
+            &self.protocol,
+            &self.reader,
+            &self.event_loop,
+            &self.complete,
+        ]
+    }
+}
+
+/// Whether `object` is a `StreamReader`, of ours or asyncio's own class.
+fn is_reader(object: &Object) -> Result<bool> {
+    let globals = globals();
+    let ours = globals.classes.stream_reader.object();
+    for class in [&ours, &globals.asyncio.stream_reader] {
+        // SAFETY: both are valid objects, the second a class.
+        match unsafe { ffi::PyObject_IsInstance(object.as_ptr(), class.as_ptr()) } {
+            -1 => return Err(Raised),
+            0 => {}
+            _ => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+// Draining.
+
+fn drain(this: &Object) -> Result<Object> {
+    Awaitable::create(&DRAIN, this, None)
+}
+
+static DRAIN: Operation = Operation {
+    name: c"StreamWriter.drain",
+    start: start_drain,
+    resume: |this| match Awaitable::of(this).step().get() {
+        PAUSED => wait_for_room(this),
+        WAITING => {
+            Awaitable::leave_line(this);
+            ready(Object::none())
+        }
+        _ => without_result(delegate::continue_with(this, None)?),
+    },
+    interrupt: |this, exception| {
+        if Awaitable::of(this).step().get() == DELEGATED {
+            return without_result(delegate::continue_with(this, Some(&exception))?);
+        }
+        Awaitable::leave_line(this);
+        Err(restore(exception))
+    },
+};
+
+/// The step of a `drain` of a closing transport, which lets everybody else run once.
+const PAUSED: u8 = 1;
+/// The step of one that stands in the protocol's line.
+const WAITING: u8 = 2;
+/// The step of one that awaits another protocol's `_drain_helper`.
+const DELEGATED: u8 = 3;
+
+fn start_drain(this: &Object) -> Result<Progress> {
+    let awaitable = Awaitable::of(this);
+    let owner = awaitable.owner().get_or_none();
+    let writer = Writer::of(&owner);
+    let names = &globals().names;
+    let reader = writer.reader.get_or_none();
+    let exception = if reader.is_none() {
+        None
+    } else if Reader::is_plain(&reader) {
+        Reader::of(&reader).exception()
+    } else {
+        let exception = call_method(&names.exception, &[reader.as_ptr()])?;
+        (!exception.is_none()).then_some(exception)
+    };
+    if let Some(exception) = exception {
+        return Err(raise_anything(&exception));
+    }
+    let transport = writer.transport(&owner)?;
+    if call_method(&names.is_closing, &[transport.as_ptr()])?.is_true()? {
+        // The loop gets to call `connection_lost`: a task that does nothing but write and drain would
+        // never see the connection end.
+        awaitable.step().set(PAUSED);
+        return Ok(Progress::Paused);
+    }
+    wait_for_room(this)
+}
+
+/// `await self._protocol._drain_helper()`.
+#[inline]
+fn wait_for_room(this: &Object) -> Result<Progress> {
+    let awaitable = Awaitable::of(this);
+    let owner = awaitable.owner().get_or_none();
+    let protocol = Writer::of(&owner).protocol.get_or_none();
+    if protocol::is_native(&protocol) {
+        awaitable.step().set(WAITING);
+        return FlowControl::of(&protocol).drain(this);
+    }
+    awaitable.step().set(DELEGATED);
+    let helper = call_method(&globals().names.drain_helper, &[protocol.as_ptr()])?;
+    without_result(delegate::begin(this, &helper)?)
+}
+
+fn without_result(delegated: Delegated) -> Result<Progress> {
+    match delegated {
+        Delegated::Waits(progress) => Ok(progress),
+        Delegated::Returned(_) => ready(Object::none()),
+    }
+}
+
+// Waiting for the end.
+
+fn wait_closed(this: &Object) -> Result<Object> {
+    Awaitable::create(&WAIT_CLOSED, this, None)
+}
+
+static WAIT_CLOSED: Operation = Operation {
+    name: c"StreamWriter.wait_closed",
+    start: |this| {
+        let owner = Awaitable::of(this).owner().get_or_none();
+        let protocol = Writer::of(&owner).protocol.get_or_none();
+        let closed = if protocol::is_native(&protocol) {
+            protocol::close_waiter(&protocol)
+        } else {
+            let arguments = [protocol.as_ptr(), owner.as_ptr()];
+            call_method(&globals().names.get_close_waiter, &arguments)?
+        };
+        without_result(delegate::begin(this, &closed)?)
+    },
+    resume: |this| without_result(delegate::continue_with(this, None)?),
+    interrupt: |this, exception| without_result(delegate::continue_with(this, Some(&exception))?),
+};
+
+// TLS.
+
+/// `start_tls`: the writer and its arguments stand in a tuple.
+fn start_tls(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    #[cfg(Py_3_12)]
+    let parameters = [
+        &names.sslcontext,
+        &names.server_hostname,
+        &names.ssl_handshake_timeout,
+        &names.ssl_shutdown_timeout,
+    ];
+    #[cfg(not(Py_3_12))]
+    let parameters = [
+        &names.sslcontext,
+        &names.server_hostname,
+        &names.ssl_handshake_timeout,
+    ];
+    let bound = arguments.bind(c"StreamWriter.start_tls", parameters, 1, 1)?;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let none = Object::none();
+    let all = std::iter::once(this).chain(bound.iter().map(|value| value.unwrap_or(&none)));
+    let all = PyTuple::new(py, all.map(|value| value.bound(py)).collect::<Vec<_>>())?;
+    Awaitable::create(&START_TLS, &all.into_any().into(), None)
+}
+
+static START_TLS: Operation = Operation {
+    name: c"StreamWriter.start_tls",
+    start: |this| {
+        let (writer, _) = tls_arguments(this)?;
+        let protocol = Writer::of(&writer).protocol.get_or_none();
+        // Asked first, as asyncio does: only a stream's protocol has it.
+        protocol.attribute(&globals().names.client_connected_cb_attribute)?;
+        let drained = if Writer::is_plain(&writer) {
+            drain(&writer)?
+        } else {
+            call_method(&globals().names.drain, &[writer.as_ptr()])?
+        };
+        let delegated = delegate::begin(this, &drained)?;
+        after_drain(this, delegated)
+    },
+    resume: |this| {
+        let delegated = delegate::continue_with(this, None)?;
+        go_on_with_tls(this, delegated)
+    },
+    interrupt: |this, exception| {
+        let delegated = delegate::continue_with(this, Some(&exception))?;
+        go_on_with_tls(this, delegated)
+    },
+};
+
+/// The step of a `start_tls` that has drained.
+const DRAINED: u8 = 1;
+
+fn go_on_with_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
+    if Awaitable::of(this).step().get() == DRAINED {
+        after_tls(this, delegated)
+    } else {
+        after_drain(this, delegated)
+    }
+}
+
+/// The writer, and the arguments as a tuple behind it.
+fn tls_arguments(this: &Object) -> Result<(Object, Object)> {
+    let all = Awaitable::of(this).owner().get_or_none();
+    // SAFETY: the owner is a tuple that begins with the writer.
+    unsafe {
+        let writer = Object::from_borrowed(ffi::PyTuple_GET_ITEM(all.as_ptr(), 0));
+        let count = ffi::PyTuple_GET_SIZE(all.as_ptr());
+        let rest = Object::from_returned(ffi::PyTuple_GetSlice(all.as_ptr(), 1, count))?;
+        Ok((writer, rest))
+    }
+}
+
+fn after_drain(this: &Object, delegated: Delegated) -> Result<Progress> {
+    if let Delegated::Waits(progress) = delegated {
+        return Ok(progress);
+    }
+    Awaitable::of(this).step().set(DRAINED);
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let names = &globals().names;
+    let (object, arguments) = tls_arguments(this)?;
+    let writer = Writer::of(&object);
+    let protocol = writer.protocol.get_or_none();
+    let callback = protocol.attribute(&names.client_connected_cb_attribute)?;
+    let arguments = arguments.bound(py);
+    let keywords = PyDict::new(py);
+    keywords.set_item(names.server_side.bound(py), !callback.is_none())?;
+    keywords.set_item(names.server_hostname.bound(py), arguments.get_item(1)?)?;
+    keywords.set_item(
+        names.ssl_handshake_timeout.bound(py),
+        arguments.get_item(2)?,
+    )?;
+    #[cfg(Py_3_12)]
+    keywords.set_item(names.ssl_shutdown_timeout.bound(py), arguments.get_item(3)?)?;
+    let event_loop = writer.event_loop.get_or_none();
+    let transport = writer.transport(&object)?;
+    let name = names
+        .start_tls
+        .bound(py)
+        .cast_into::<pyo3::types::PyString>();
+    let name = name.map_err(PyErr::from)?;
+    let positional = (
+        transport.bound(py),
+        protocol.bound(py),
+        arguments.get_item(0)?,
+    );
+    let upgrade = event_loop
+        .bound(py)
+        .call_method(name, positional, Some(&keywords))?;
+    let delegated = delegate::begin(this, &upgrade.into())?;
+    after_tls(this, delegated)
+}
+
+fn after_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
+    let transport = match delegated {
+        Delegated::Waits(progress) => return Ok(progress),
+        Delegated::Returned(transport) => transport,
+    };
+    let names = &globals().names;
+    let (object, _) = tls_arguments(this)?;
+    let writer = Writer::of(&object);
+    writer.transport.set(transport.clone());
+    let protocol = writer.protocol.get_or_none();
+    let (name, argument) = if edition().keeps_writer {
+        (&names.replace_writer, &object)
+    } else {
+        (&names.replace_transport, &transport)
+    };
+    call_method(name, &[protocol.as_ptr(), argument.as_ptr()])?;
+    ready(Object::none())
+}
+
+/// `__del__`: a writer that nobody has closed closes its transport and says so.
+fn finalise(this: &Object) -> Result<()> {
+    let writer = Writer::of(this);
+    let Some(transport) = writer.transport.get().filter(|_| edition().writer_warns) else {
+        return Ok(());
+    };
+    let names = &globals().names;
+    if call_method(&names.is_closing, &[transport.as_ptr()])?.is_true()? {
+        return Ok(());
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let event_loop = writer.event_loop.get_or_none();
+    let text = if call_method(&names.is_closed, &[event_loop.as_ptr()])?.is_true()? {
+        "loop is closed".to_owned()
+    } else {
+        call_method(&names.close, &[this.as_ptr()])?;
+        format!("unclosed {}", this.bound(py).repr()?)
+    };
+    let text = std::ffi::CString::new(text.replace('\0', "\\0")).unwrap_or_default();
+    let category = py.get_type::<pyo3::exceptions::PyResourceWarning>();
+    Ok(PyErr::warn(py, &category, &text, 1)?)
+}
+
+// What is passed on to the transport.
+
+/// A method that calls the transport's of the same name.
+macro_rules! passed_on {
+    ($function:ident, $name:ident) => {
+        fn $function(this: &Object) -> Result<Object> {
+            let transport = Writer::of(this).transport(this)?;
+            call_method(&globals().names.$name, &[transport.as_ptr()])
+        }
+    };
+    ($function:ident, $name:ident, data) => {
+        #[inline]
+        fn $function(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+            let names = &globals().names;
+            let [data] = arguments.bind(c"StreamWriter.write", [&names.data], 1, 1)?;
+            let transport = Writer::of(this).transport(this)?;
+            let data = data.map_or(std::ptr::null_mut(), Object::as_ptr);
+            call_method(&names.$name, &[transport.as_ptr(), data])?;
+            Ok(Object::none())
+        }
+    };
+}
+
+passed_on!(write, write, data);
+passed_on!(writelines, writelines, data);
+passed_on!(write_eof, write_eof);
+passed_on!(can_write_eof, can_write_eof);
+passed_on!(close, close);
+passed_on!(is_closing, is_closing);
+
+fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.name, &names.default];
+    let [name, default] = arguments.bind(c"StreamWriter.get_extra_info", parameters, 2, 1)?;
+    let transport = Writer::of(this).transport(this)?;
+    let none = Object::none();
+    let (name, default) = (name.unwrap_or(&none), default.unwrap_or(&none));
+    let arguments = [transport.as_ptr(), name.as_ptr(), default.as_ptr()];
+    call_method(&names.get_extra_info, &arguments)
+}
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let parameters = [
+        &names.transport,
+        &names.protocol,
+        &names.reader,
+        &names.loop_,
+    ];
+    let none = Object::none();
+    let [transport, protocol, reader, event_loop] = arguments
+        .bind(c"StreamWriter.__init__", parameters, 4, 4)?
+        .map(|value| value.unwrap_or(&none));
+    Writer::of(this).initialise(transport, protocol, reader, event_loop)
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a writer, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on a valid writer, and the GIL is held.
+        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
+        let writer = Writer::of(&this);
+        let class = this.bound(py).get_type();
+        let transport = writer.transport(&this)?;
+        let transport = transport.bound(py).repr()?;
+        let reader = match writer.reader.get().filter(|reader| !reader.is_none()) {
+            Some(reader) => format!(" reader={}", reader.bound(py).repr()?),
+            None => String::new(),
+        };
+        let text = format!("<{} transport={transport}{reader}>", class.name()?);
+        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    })
+}
+
+fn complete_future(this: &Object) -> Result<Object> {
+    let writer = Writer::of(this);
+    if let Some(future) = writer.complete.get() {
+        return Ok(future);
+    }
+    let names = &globals().names;
+    let event_loop = writer.event_loop.get_or_none();
+    let future = call_method(&names.create_future, &[event_loop.as_ptr()])?;
+    let none = Object::none();
+    call_method(&names.set_result, &[future.as_ptr(), none.as_ptr()])?;
+    writer.complete.set(future.clone());
+    Ok(future)
+}
+
+fn transport(this: &Object) -> Result<Object> {
+    Writer::of(this).transport(this)
+}
+
+/// Attributes that `__init__` sets.
+macro_rules! plain {
+    ($get:ident $set:ident $field:ident $name:literal) => {
+        fn $get(this: &Object) -> Result<Object> {
+            let value = Writer::of(this).$field.get();
+            value.ok_or_else(|| missing(this, $name))
+        }
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            Writer::of(this).$field.set_optional(value.cloned());
+            Ok(())
+        }
+    };
+}
+
+plain!(get_transport set_transport transport "_transport");
+plain!(get_protocol set_protocol protocol "_protocol");
+plain!(get_reader set_reader reader "_reader");
+plain!(get_loop set_loop event_loop "_loop");
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    class_of::<Writer>(c"greenloop.StreamWriter")
+        .subclassable()
+        .doc(
+            c"StreamWriter(transport, protocol, reader, loop)\n--\n\n\
+              The sending end; see asyncio.StreamWriter.",
+        )
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .methods(vec![
+            fast!(
+                c"write",
+                write,
+                c"write($self, data)\n--\n\nSend bytes, or buffer them."
+            ),
+            fast!(c"writelines", writelines, c"Send several pieces of bytes."),
+            noargs!(
+                c"write_eof",
+                write_eof,
+                c"Say that nothing more will be sent."
+            ),
+            noargs!(
+                c"can_write_eof",
+                can_write_eof,
+                c"Return whether write_eof may be called."
+            ),
+            noargs!(
+                c"close",
+                close,
+                c"Close the stream and the socket below it."
+            ),
+            noargs!(
+                c"is_closing",
+                is_closing,
+                c"Return whether the stream is closed or closing."
+            ),
+            noargs!(
+                c"drain",
+                drain,
+                c"Wait until it is appropriate to go on writing."
+            ),
+            noargs!(
+                c"wait_closed",
+                wait_closed,
+                c"Wait until the stream is closed."
+            ),
+            fast!(
+                c"get_extra_info",
+                get_extra_info,
+                c"Ask the transport for what it knows."
+            ),
+            fast!(c"start_tls", start_tls, c"Upgrade the connection to TLS."),
+        ])
+        .attributes(vec![
+            attribute!(c"transport", transport),
+            attribute!(c"_transport", get_transport, set_transport),
+            attribute!(c"_protocol", get_protocol, set_protocol),
+            attribute!(c"_reader", get_reader, set_reader),
+            attribute!(c"_loop", get_loop, set_loop),
+            attribute!(c"_complete_fut", complete_future),
+        ])
+        .build(None)
+}

@@ -1,0 +1,402 @@
+//! The class `SocketTransport` as Python sees it: its methods, its attributes and its end.
+//!
+//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds, and has the attributes of
+//! asyncio's own transport, with their underscores: libraries and asyncio itself read them.
+
+use std::ffi::{c_int, c_void};
+use std::mem::offset_of;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{SocketTransport, closing, flow_control, foreign, reading, writing};
+use crate::event_loop::EventLoop;
+use crate::interop::{
+    Arguments, ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch,
+    globals, noargs, one, report_unraisable, restore,
+};
+
+/// What asyncio's own class does as well: nothing on a hot path, and all in the words of the running
+/// version.
+const ASYNCIOS_OWN: [&str; 3] = ["__repr__", "_make_empty_waiter", "_reset_empty_waiter"];
+
+/// What tells asyncio which of its methods a transport may be given to.
+const MARKS: [&str; 2] = ["_start_tls_compatible", "_sendfile_compatible"];
+
+fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let [name, default] = arguments.bind(c"get_extra_info", [&names.name, &names.default], 2, 1)?;
+    let name = name.cloned().unwrap_or_else(Object::none);
+    let extra = SocketTransport::of(this).extra.get_or_none();
+    // SAFETY: both are valid objects; the result is a new reference, or NULL with an exception set.
+    let value =
+        unsafe { Object::from_returned(ffi::PyObject_GetItem(extra.as_ptr(), name.as_ptr())) };
+    value.or_else(|raised| {
+        // SAFETY: KeyError is always valid.
+        if !crate::interop::matches(unsafe { ffi::PyExc_KeyError }) {
+            return Err(raised);
+        }
+        drop(fetch(raised));
+        Ok(default.cloned().unwrap_or_else(Object::none))
+    })
+}
+
+macro_rules! slot_getters {
+    ($($function:ident = $field:ident,)*) => {
+        $(fn $function(this: &Object) -> Result<Object> {
+            Ok(SocketTransport::of(this).$field.get_or_none())
+        })*
+    };
+}
+
+slot_getters! {
+    event_loop = event_loop,
+    socket = socket,
+    protocol = protocol,
+    server = server,
+    extra = extra,
+    empty_waiter = empty_waiter,
+}
+
+#[cfg(Py_3_15)]
+slot_getters! {
+    context = context,
+}
+
+fn set_extra(this: &Object, value: Option<&Object>) -> Result<()> {
+    let extra = value.cloned().unwrap_or_else(Object::none);
+    SocketTransport::of(this).extra.set(extra);
+    Ok(())
+}
+
+fn set_empty_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
+    let waiter = value.filter(|value| !value.is_none()).cloned();
+    SocketTransport::of(this).empty_waiter.set_optional(waiter);
+    Ok(())
+}
+
+fn protocol_connected(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(
+        SocketTransport::of(this).protocol_connected.get(),
+    ))
+}
+
+fn eof(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(SocketTransport::of(this).eof.get()))
+}
+
+fn paused(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(SocketTransport::of(this).paused.get()))
+}
+
+fn lost(this: &Object) -> Result<Object> {
+    let count = SocketTransport::of(this).lost.get();
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(count)) }
+}
+
+fn number(this: &Object) -> Result<Object> {
+    let number = SocketTransport::of(this).number.get();
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromLong(number.into())) }
+}
+
+/// `__del__`: a connection that nobody closed is closed, with a warning. asyncio's function does it.
+unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is set.
+    unsafe {
+        if (*this.cast::<SocketTransport>()).socket.is_empty() {
+            return;
+        }
+        let this = Object::from_borrowed(this);
+        let pending = (!ffi::PyErr_Occurred().is_null()).then(|| fetch(Raised));
+        let names = &globals().names;
+        let end = globals().asyncio.socket_transport.attribute(&names.del);
+        if let Err(raised) = end.and_then(|end| call_function(&end, &[this.as_ptr()])) {
+            report_unraisable(raised, this.as_ptr());
+        }
+        if let Some(exception) = pending {
+            let Raised = restore(exception);
+        }
+    }
+}
+
+unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to life.
+    // What the fields hold is dropped by hand, since the struct is freed as a block.
+    unsafe {
+        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let transport = this.cast::<SocketTransport>();
+        if !(*transport).weak_references.get().is_null() {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        (*transport).clear();
+        (&raw mut (*transport).pending).drop_in_place();
+        let class = ffi::Py_TYPE(this);
+        let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
+        free(this.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+impl SocketTransport {
+    /// All that holds objects but for what waits to be written, which holds bytes and views of them.
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let own = [
+            &self.attributes,
+            &self.event_loop,
+            &self.socket,
+            &self.protocol,
+            &self.reading_context,
+            &self.writing_context,
+            &self.server,
+            &self.extra,
+            &self.empty_waiter,
+            &self.context,
+            &self.high_water,
+            &self.low_water,
+        ];
+        self.base.iter().chain(own)
+    }
+
+    fn clear(&self) {
+        self.native_loop.set(std::ptr::null::<EventLoop>());
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.discard_pending();
+    }
+}
+
+unsafe extern "C" fn traverse(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on a transport, with its own visitor.
+    unsafe {
+        for slot in (*this.cast::<SocketTransport>()).slots() {
+            let stop = slot.visit(visit, arg);
+            if stop != 0 {
+                return stop;
+            }
+        }
+        visit(ffi::Py_TYPE(this).cast(), arg)
+    }
+}
+
+unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on a transport.
+    unsafe { (*this.cast::<SocketTransport>()).clear() };
+    0
+}
+
+fn writing_methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        one!(
+            c"write",
+            writing::write,
+            c"Write data: what there is no room for at once is kept and written later."
+        ),
+        #[cfg(Py_3_12)]
+        one!(
+            c"writelines",
+            writing::writelines,
+            c"Write each of an iterable of data."
+        ),
+        noargs!(
+            c"write_eof",
+            writing::write_eof,
+            c"Close the writing half once everything is written."
+        ),
+        noargs!(c"can_write_eof", writing::can_write_eof, c"Return True."),
+        noargs!(
+            c"get_write_buffer_size",
+            writing::get_write_buffer_size,
+            c"Return how many bytes wait to be written."
+        ),
+        noargs!(
+            c"_write_ready",
+            writing::write_ready_method,
+            c"There is room to write."
+        ),
+        noargs!(
+            c"_maybe_pause_protocol",
+            flow_control::maybe_pause_method,
+            c"Ask the protocol to pause if too much waits."
+        ),
+        noargs!(
+            c"_maybe_resume_protocol",
+            flow_control::maybe_resume_method,
+            c"Tell a paused protocol to go on if little is left."
+        ),
+    ]
+}
+
+fn methods() -> Vec<ffi::PyMethodDef> {
+    let mut methods = writing_methods();
+    methods.extend([
+        noargs!(
+            c"_read_ready",
+            reading::read_ready_method,
+            c"There is something to read."
+        ),
+        fast!(c"_add_reader", reading::add_reader, c"Start to read."),
+        noargs!(
+            c"is_reading",
+            reading::is_reading,
+            c"Return whether the protocol is told of what comes in."
+        ),
+        noargs!(
+            c"pause_reading",
+            reading::pause_reading,
+            c"Tell the protocol nothing until resume_reading()."
+        ),
+        noargs!(
+            c"resume_reading",
+            reading::resume_reading,
+            c"Go on telling the protocol what comes in."
+        ),
+        one!(
+            c"set_protocol",
+            reading::set_protocol,
+            c"Set who is told of what comes in."
+        ),
+        noargs!(
+            c"get_protocol",
+            reading::get_protocol,
+            c"Return the protocol."
+        ),
+        noargs!(
+            c"close",
+            closing::close,
+            c"Close the connection once everything is written."
+        ),
+        noargs!(
+            c"abort",
+            closing::abort,
+            c"Close the connection at once; what waits is lost."
+        ),
+        noargs!(
+            c"is_closing",
+            closing::is_closing,
+            c"Return whether the connection is closed or about to be."
+        ),
+        one!(
+            c"_force_close",
+            closing::force_close,
+            c"Close at once because of an exception."
+        ),
+        fast!(
+            c"_fatal_error",
+            closing::fatal_error_method,
+            c"Report an exception and close at once."
+        ),
+        one!(
+            c"_call_connection_lost",
+            closing::call_connection_lost,
+            c"Tell the protocol of the end and close the socket."
+        ),
+        fast!(
+            c"get_extra_info",
+            get_extra_info,
+            c"Return what is known of the connection by a name."
+        ),
+    ]);
+    methods
+}
+
+/// Makes the class `SocketTransport`.
+pub fn make_class() -> Result<Object> {
+    let offset = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset as ffi::Py_ssize_t,
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    };
+    ensure_base_fits(&globals().asyncio.flow_control)?;
+    let class = ClassBuilder::new::<SocketTransport>(c"greenloop._native.SocketTransport")
+        .not_callable()
+        .doc(c"A connection over TCP or a Unix socket; see asyncio.Transport.")
+        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear as *mut c_void)
+        .methods(methods())
+        .attributes(vec![
+            (
+                c"__dict__",
+                ffi::PyObject_GenericGetDict,
+                Some(ffi::PyObject_GenericSetDict),
+            ),
+            attribute!(c"max_size", reading::max_size, reading::set_max_size),
+            attribute!(c"_loop", event_loop),
+            attribute!(c"_sock", socket, foreign::set_socket),
+            attribute!(c"_read_ready_cb", foreign::read_ready_callback),
+            attribute!(c"_sock_fd", number),
+            attribute!(c"_protocol", protocol),
+            attribute!(c"_protocol_connected", protocol_connected),
+            attribute!(c"_protocol_paused", flow_control::is_paused),
+            attribute!(
+                c"_high_water",
+                flow_control::high_water,
+                flow_control::set_high_water
+            ),
+            attribute!(
+                c"_low_water",
+                flow_control::low_water,
+                flow_control::set_low_water
+            ),
+            attribute!(c"_buffer", writing::buffer),
+            #[cfg(Py_3_15)]
+            attribute!(c"_buffer_size", writing::get_write_buffer_size),
+            attribute!(c"_eof", eof),
+            attribute!(c"_closing", closing::is_closing),
+            attribute!(c"_conn_lost", lost),
+            attribute!(c"_paused", paused),
+            attribute!(c"_server", server),
+            attribute!(c"_extra", extra, set_extra),
+            attribute!(c"_empty_waiter", empty_waiter, set_empty_waiter),
+            #[cfg(Py_3_15)]
+            attribute!(c"_context", context),
+        ])
+        .members(vec![
+            offset(c"__dictoffset__", offset_of!(SocketTransport, attributes)),
+            offset(
+                c"__weaklistoffset__",
+                offset_of!(SocketTransport, weak_references),
+            ),
+        ])
+        .build(Some(&globals().asyncio.flow_control))?;
+    adopt(&class)?;
+    Ok(class)
+}
+
+/// Puts asyncio's own functions and marks into the class.
+fn adopt(class: &Object) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let class = class.bound(py);
+    let theirs = globals().asyncio.socket_transport.bound(py);
+    for name in ASYNCIOS_OWN.into_iter().chain(MARKS) {
+        class.setattr(name, theirs.getattr(name)?)?;
+    }
+    Ok(())
+}
+
+/// Refuses to import where asyncio's classes have slots that we left no room for.
+fn ensure_base_fits(base: &Object) -> Result<()> {
+    let room = offset_of!(SocketTransport, attributes);
+    // SAFETY: `base` is a class.
+    let size = unsafe { (*base.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
+    if usize::try_from(size) == Ok(room) {
+        return Ok(());
+    }
+    let text =
+        "greenloop does not fit this version of Python: asyncio's transports are of another size";
+    Err(pyo3::exceptions::PyImportError::new_err(text).into())
+}

@@ -1,0 +1,156 @@
+//! The end of a connection: asked for, or because of an error.
+//!
+//! Whatever ends it, the descriptor is no longer watched when the socket is closed: its number may go to
+//! the next connection at once.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::{SocketTransport, logger, report};
+use crate::interop::{Arguments, Object, Result, call_method, fetch, globals, raise, restore};
+
+/// `close()`: reading ends at once, the connection when everything is written.
+pub fn close(this: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    if transport.closing.replace(true) {
+        return Ok(Object::none());
+    }
+    transport.stop_reading(this);
+    if transport.pending.with(|pending| pending.is_empty()) {
+        transport.lost.set(transport.lost.get() + 1);
+        transport.stop_writing(this);
+        transport.lose_soon(this, Object::none())?;
+    }
+    Ok(Object::none())
+}
+
+/// `abort()`: what waits is dropped.
+pub fn abort(this: &Object) -> Result<Object> {
+    force_close(this, &Object::none())
+}
+
+/// `_force_close(exc)`
+pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    if transport.lost.get() > 0 {
+        return Ok(Object::none());
+    }
+    transport.lost.set(1);
+    let was_closing = transport.closing.replace(true);
+    if !transport.pending.with(|pending| pending.is_empty()) {
+        transport.stop_writing(this);
+        transport.discard_pending();
+    }
+    if !was_closing {
+        transport.stop_reading(this);
+    }
+    transport.lose_soon(this, exception.clone())?;
+    Ok(Object::none())
+}
+
+/// `_fatal_error(exc, message)`: an error of the network's is what a protocol learns by
+/// `connection_lost`; any other is a mistake in the program and reported.
+pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    // SAFETY: both are valid objects.
+    let of_network =
+        unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_OSError) != 0 };
+    if !of_network {
+        report(this, message, exception)?;
+    } else if transport.debug()? {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let keywords = PyDict::new(py);
+        keywords.set_item("exc_info", exception.bound(py))?;
+        let arguments = ("%r: %s", this.bound(py), message);
+        logger(py)?.call_method("debug", arguments, Some(&keywords))?;
+    }
+    force_close(this, exception).map(drop)
+}
+
+/// The method `_fatal_error`.
+pub fn fatal_error_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let [exception, message] =
+        arguments.bind(c"_fatal_error", [&names.exc, &names.message], 2, 1)?;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let message = match message {
+        Some(message) => message.bound(py).to_string(),
+        None => "Fatal error on transport".to_owned(),
+    };
+    let exception = exception.cloned().unwrap_or_else(Object::none);
+    fatal_error(this, &exception, &message)?;
+    Ok(Object::none())
+}
+
+impl SocketTransport {
+    fn lose_soon(&self, this: &Object, exception: Object) -> Result<()> {
+        let lost = this.attribute(&globals().names.call_connection_lost)?;
+        self.call_soon(&lost, &[exception])
+    }
+
+    /// What is done however the protocol takes the end.
+    fn let_go(&self, this: &Object) -> Result<()> {
+        // Nothing is watched any more unless somebody calls this by hand.
+        self.stop_reading(this);
+        self.stop_writing(this);
+        let names = &globals().names;
+        let socket = self.socket.get_or_none();
+        call_method(&names.close, &[socket.as_ptr()])?;
+        self.socket.clear();
+        self.protocol.clear();
+        self.native_loop.set(std::ptr::null());
+        self.event_loop.clear();
+        if let Some(server) = self.server.get() {
+            if cfg!(Py_3_13) {
+                call_method(&names.detach, &[server.as_ptr(), this.as_ptr()])?;
+            } else {
+                call_method(&names.detach, &[server.as_ptr()])?;
+            }
+            self.server.clear();
+        }
+        Ok(())
+    }
+
+    /// Tells whoever sends a file past the transport that there is no connection any more.
+    fn fail_empty_waiter(&self) -> Result<()> {
+        let Some(waiter) = self.empty_waiter.get() else {
+            return Ok(());
+        };
+        // SAFETY: ConnectionError is always valid.
+        let class = unsafe { ffi::PyExc_ConnectionError };
+        let error = fetch(raise(class, c"Connection is closed by peer"));
+        let arguments = [waiter.as_ptr(), error.as_ptr()];
+        call_method(&globals().names.set_exception, &arguments).map(drop)
+    }
+}
+
+/// `_call_connection_lost(exc)`: the last that happens.
+pub fn call_connection_lost(this: &Object, exception: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    let mut outcome = Ok(());
+    if transport.protocol_connected.get() {
+        let protocol = transport.protocol.get_or_none();
+        let arguments = [protocol.as_ptr(), exception.as_ptr()];
+        outcome = call_method(&globals().names.connection_lost, &arguments).map(drop);
+    }
+    for step in [
+        |transport: &SocketTransport, this: &Object| transport.let_go(this),
+        |transport: &SocketTransport, _: &Object| transport.fail_empty_waiter(),
+    ] {
+        // The exception of the protocol's waits meanwhile, and is replaced by one of these.
+        let before = outcome.map_err(fetch);
+        outcome = step(transport, this);
+        if let (Ok(()), Err(exception)) = (&outcome, before) {
+            outcome = Err(restore(exception));
+        }
+    }
+    outcome?;
+    Ok(Object::none())
+}
+
+pub fn is_closing(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(SocketTransport::of(this).closing.get()))
+}

@@ -1,0 +1,127 @@
+//! Telling the protocol to pause writing and to go on. When is decided by the core's `FlowControl`.
+//!
+//! `set_write_buffer_limits` and its error are asyncio's own functions, which set `_high_water` and
+//! `_low_water`: any numbers, given back as they were given.
+
+use greenloop_core::FlowControl;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{SocketTransport, report};
+use crate::handle::leaves_the_loop;
+use crate::interop::{Object, Result, Slot, call_method, fetch, globals, type_error};
+
+impl SocketTransport {
+    fn waiting(&self) -> usize {
+        self.pending.with(|pending| pending.len())
+    }
+
+    /// Changes the flow control, which runs no Python code.
+    fn change_flow<R>(&self, change: impl FnOnce(&mut FlowControl) -> R) -> R {
+        let mut flow = self.flow.get();
+        let result = change(&mut flow);
+        self.flow.set(flow);
+        result
+    }
+}
+
+/// Asks the protocol to pause if too much waits now.
+pub fn maybe_pause(this: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let waiting = transport.waiting();
+    if transport.change_flow(|flow| flow.grew(waiting)) {
+        let name = &globals().names.pause_writing;
+        tell(this, name, "protocol.pause_writing() failed")?;
+    }
+    Ok(())
+}
+
+/// Tells a protocol that was asked to pause that it may go on, if little enough is left.
+pub fn maybe_resume(this: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let waiting = transport.waiting();
+    if transport.change_flow(|flow| flow.shrank(waiting)) {
+        let name = &globals().names.resume_writing;
+        tell(this, name, "protocol.resume_writing() failed")?;
+    }
+    Ok(())
+}
+
+fn tell(this: &Object, name: &Object, failure: &str) -> Result<()> {
+    let protocol = SocketTransport::of(this).protocol.get_or_none();
+    match call_method(name, &[protocol.as_ptr()]) {
+        Ok(_) => Ok(()),
+        Err(raised) if leaves_the_loop() => Err(raised),
+        Err(raised) => report(this, failure, &fetch(raised)),
+    }
+}
+
+/// The methods `_maybe_pause_protocol` and `_maybe_resume_protocol`, which asyncio's functions call.
+pub fn maybe_pause_method(this: &Object) -> Result<Object> {
+    maybe_pause(this)?;
+    Ok(Object::none())
+}
+
+pub fn maybe_resume_method(this: &Object) -> Result<Object> {
+    maybe_resume(this)?;
+    Ok(Object::none())
+}
+
+pub fn is_paused(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(
+        SocketTransport::of(this).flow.get().is_paused(),
+    ))
+}
+
+pub fn high_water(this: &Object) -> Result<Object> {
+    given(&SocketTransport::of(this).high_water, 64 * 1024)
+}
+
+pub fn low_water(this: &Object) -> Result<Object> {
+    given(&SocketTransport::of(this).low_water, 16 * 1024)
+}
+
+fn given(mark: &Slot, default: usize) -> Result<Object> {
+    if let Some(mark) = mark.get() {
+        return Ok(mark);
+    }
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(default)) }
+}
+
+pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let (mark, bytes) = bytes_of(mark)?;
+    transport.change_flow(|flow| flow.set_high(bytes));
+    transport.high_water.set(mark);
+    Ok(())
+}
+
+pub fn set_low_water(this: &Object, mark: Option<&Object>) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let (mark, bytes) = bytes_of(mark)?;
+    transport.change_flow(|flow| flow.set_low(bytes));
+    transport.low_water.set(mark);
+    Ok(())
+}
+
+/// A mark as it was given and as a count of bytes. Between two counts it is the lower one that decides
+/// as the number would: whole bytes are above it or not.
+fn bytes_of(mark: Option<&Object>) -> Result<(Object, usize)> {
+    let Some(mark) = mark else {
+        return Err(type_error("a water mark cannot be deleted"));
+    };
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let number = mark.bound(py);
+    if let Ok(bytes) = number.extract::<usize>() {
+        return Ok((mark.clone(), bytes));
+    }
+    // Not an int, or too large a one: a float saturates.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding down is what is wanted, and a cast saturates"
+    )]
+    let bytes = number.extract::<f64>()? as usize;
+    Ok((mark.clone(), bytes))
+}

@@ -1,0 +1,102 @@
+//! A socket that somebody has put in the place of the real one: `transport._sock = wrapper`.
+//!
+//! Tests do so to see a transport on a network that is slow or broken. Its methods are called by name,
+//! as asyncio's transport calls those of every socket.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::SocketTransport;
+use super::opening::is_plain;
+use crate::interop::{Object, Raised, Result, call_method, fetch, globals, matches};
+
+impl SocketTransport {
+    /// Whether the socket has to be asked by its methods.
+    #[inline]
+    pub fn is_foreign(&self) -> bool {
+        self.foreign.get()
+    }
+
+    /// `sock.recv(max_size)`, or `None` if there is nothing yet.
+    #[cold]
+    pub fn receive_by_name(&self) -> Result<Option<Object>> {
+        // SAFETY: returns a new reference or NULL with an exception set.
+        let most = unsafe { Object::from_returned(ffi::PyLong_FromSize_t(self.max_size.get()))? };
+        self.ask(&globals().names.recv, &most)
+    }
+
+    /// `sock.recv_into(buffer)`, or `None` if there is nothing yet.
+    #[cold]
+    pub fn receive_into_by_name(&self, buffer: &Object) -> Result<Option<usize>> {
+        count_of(self.ask(&globals().names.recv_into, buffer)?)
+    }
+
+    /// `sock.send(data)`, or `None` if there is no room.
+    #[cold]
+    pub fn send_by_name(&self, data: &Object) -> Result<Option<usize>> {
+        count_of(self.ask(&globals().names.send, data)?)
+    }
+
+    /// The same for several chunks: `sock.sendmsg(chunks)`, or up to 3.11 `sock.send(data)`.
+    #[cold]
+    pub fn send_all_by_name(&self, chunks: &[Vec<u8>]) -> Result<Option<usize>> {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        if cfg!(not(Py_3_12)) {
+            return self.send_by_name(&PyBytes::new(py, &chunks.concat()).into_any().into());
+        }
+        let chunks = chunks.iter().map(|chunk| PyBytes::new(py, chunk));
+        let chunks = PyList::new(py, chunks)?.into_any().into();
+        count_of(self.ask(&globals().names.sendmsg, &chunks)?)
+    }
+
+    fn ask(&self, name: &Object, argument: &Object) -> Result<Option<Object>> {
+        let socket = self.socket.get_or_none();
+        match call_method(name, &[socket.as_ptr(), argument.as_ptr()]) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(raised) if is_none_yet() => {
+                drop(fetch(raised));
+                Ok(None)
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+}
+
+fn count_of(answer: Option<Object>) -> Result<Option<usize>> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    answer
+        .map(|count| count.bound(py).extract().map_err(Raised::from))
+        .transpose()
+}
+
+fn is_none_yet() -> bool {
+    // SAFETY: both classes are always valid.
+    unsafe { matches(ffi::PyExc_BlockingIOError) || matches(ffi::PyExc_InterruptedError) }
+}
+
+/// `_sock = value`
+pub fn set_socket(this: &Object, value: Option<&Object>) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let Some(socket) = value.filter(|value| !value.is_none()) else {
+        transport.foreign.set(false);
+        transport.socket.clear();
+        return Ok(());
+    };
+    let foreign = !is_plain(socket)?;
+    // In this order: what is in the slot is looked into only if it is not foreign.
+    transport.foreign.set(true);
+    transport.socket.set(socket.clone());
+    transport.foreign.set(foreign);
+    Ok(())
+}
+
+/// `_read_ready_cb`, which asyncio's transport forgets when it is closed, from 3.12 on.
+pub fn read_ready_callback(this: &Object) -> Result<Object> {
+    if cfg!(Py_3_12) && SocketTransport::of(this).closing.get() {
+        return Ok(Object::none());
+    }
+    this.attribute(&globals().names.read_ready)
+}

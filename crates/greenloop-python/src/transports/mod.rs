@@ -1,0 +1,269 @@
+//! `SocketTransport`: a connection over TCP or a Unix socket.
+//!
+//! ```text
+//!             1 open          2 close, abort, an error       3 in the next turn
+//!   a socket ────────► open ─────────────────────────► closing ────────────────► closed
+//!                                                       │     ▲
+//!                                                       └─────┘ what waits is written first (close)
+//! ```
+//! It does what asyncio's `_SelectorSocketTransport` does, in the same turns and with the same words, and
+//! costs less: readiness reaches it without a Python object, one receive fills a buffer of the loop's,
+//! what is written goes out at once, and only the rest is kept. Each method stands in the file of its
+//! capability; what happens once in the life of a connection at most, and what only says something, is
+//! asyncio's own function, put into the class (see [`class`]).
+//!
+//! The descriptor is asked of the socket object each time, which knows when it was closed: a number that
+//! was kept might be somebody else's by then.
+
+mod class;
+mod closing;
+mod flow_control;
+mod foreign;
+mod opening;
+mod reading;
+mod receiving;
+mod writing;
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::os::fd::RawFd;
+
+use greenloop_core::{FlowControl, WriteQueue};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::event_loop::{EventLoop, Job};
+use crate::handle::Handle;
+use crate::interop::{
+    GilCell, Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
+    globals,
+};
+
+pub use class::make_class;
+pub use receiving::Spare;
+
+use receiving::Habit;
+use writing::Chunk;
+
+/// How many attributes asyncio's base classes keep in slots of theirs.
+const BASE_SLOTS: usize = 5;
+
+/// The C struct of `SocketTransport`.
+#[repr(C)]
+pub struct SocketTransport {
+    header: ffi::PyObject,
+    /// The slots of asyncio's classes. Ours has attributes of its own by the same names, so these stay
+    /// empty unless somebody goes for them by asyncio's descriptors.
+    base: [Slot; BASE_SLOTS],
+    /// `__dict__`, once there is one.
+    attributes: Slot,
+    /// The list of weak references, which is the interpreter's.
+    weak_references: Cell<*mut ffi::PyObject>,
+    /// The loop, until the connection is closed.
+    event_loop: Slot,
+    /// The loop's native part. Valid as long as `event_loop` is held, and null after.
+    native_loop: Cell<*const EventLoop>,
+    /// The `socket.socket`, until it is closed.
+    socket: Slot,
+    protocol: Slot,
+    /// The context in which the protocol is called when there is something to read.
+    reading_context: Slot,
+    /// The same for when there is room to write.
+    writing_context: Slot,
+    /// The number of the present registration as a reader; the one before is none any more.
+    reading_ticket: Cell<u32>,
+    /// The same as a writer.
+    writing_ticket: Cell<u32>,
+    /// How many bytes one receive takes at most.
+    max_size: Cell<usize>,
+    habit: Habit,
+    /// Whether the protocol is a `BufferedProtocol`.
+    buffered: Cell<bool>,
+    /// Set by the first `set_protocol`, and never cleared.
+    protocol_connected: Cell<bool>,
+    /// Set if the socket is not one whose struct is known.
+    foreign: Cell<bool>,
+    /// Set by `write_eof`: nothing more will be written.
+    eof: Cell<bool>,
+    /// Set by whatever ends the connection: nothing more will be read.
+    closing: Cell<bool>,
+    /// Set between `pause_reading` and `resume_reading`.
+    paused: Cell<bool>,
+    /// Not zero once `connection_lost` is under way; counts writes from then on.
+    lost: Cell<u64>,
+    pending: GilCell<WriteQueue<Chunk>>,
+    flow: Cell<FlowControl>,
+    /// The descriptor's number while it was open, for messages and for the loop's table.
+    number: Cell<RawFd>,
+    server: Slot,
+    /// What `get_extra_info` looks into.
+    extra: Slot,
+    /// While a file is sent past the transport: the future that tells when nothing waits.
+    empty_waiter: Slot,
+    /// The context in which everything is called, where the loop was given one (3.15).
+    context: Slot,
+    /// The water marks, as they were given.
+    high_water: Slot,
+    low_water: Slot,
+}
+
+/// The beginning of the C struct of `_socket.socket`.
+#[repr(C)]
+struct SocketObject {
+    header: ffi::PyObject,
+    /// -1 once it is closed or detached.
+    descriptor: c_int,
+}
+
+impl SocketTransport {
+    /// The struct behind a `SocketTransport`.
+    #[inline]
+    pub fn of(object: &Object) -> &Self {
+        // SAFETY: the callers pass instances of the class only: receivers of its methods, and owners of
+        // its own listeners.
+        unsafe { &*object.as_ptr().cast::<Self>() }
+    }
+
+    /// The loop's native part, until the connection is closed.
+    #[inline]
+    fn native(&self) -> Option<&EventLoop> {
+        // SAFETY: `event_loop` keeps the loop alive as long as this is not null.
+        unsafe { self.native_loop.get().as_ref() }
+    }
+
+    /// The descriptor, or -1 if there is none any more, which every system call refuses.
+    #[inline]
+    fn descriptor(&self) -> RawFd {
+        let socket = self.socket.as_ptr();
+        if socket.is_null() {
+            return -1;
+        }
+        if self.foreign.get() {
+            return self.number.get();
+        }
+        // SAFETY: the slot holds an exact `socket.socket`, whose struct begins like this: that was
+        // looked at when it was put there.
+        unsafe { (*socket.cast::<SocketObject>()).descriptor }
+    }
+
+    /// Calls a function of the connection's in the next turn.
+    fn call_soon(&self, callback: &Object, arguments: &[Object]) -> Result<()> {
+        let event_loop = self.event_loop.get_or_none();
+        let context = self.context.get();
+        let context = context.as_ref();
+        let globals = globals();
+        if let Some(native) = self.native().filter(|native| native.is_fast()) {
+            let class = globals.classes.handle.as_ptr();
+            let native_loop = Some(native);
+            let handle = Handle::create(
+                class,
+                callback,
+                arguments,
+                context,
+                &event_loop,
+                native_loop,
+            )?;
+            native.push(Job::Handle(handle));
+            return Ok(());
+        }
+        let mut all = vec![event_loop.as_ptr(), callback.as_ptr()];
+        all.extend(arguments.iter().map(Object::as_ptr));
+        let Some(context) = context else {
+            return call_method(&globals.names.call_soon, &all).map(drop);
+        };
+        all.push(context.as_ptr());
+        let keywords = Some(&globals.keywords.context);
+        call_method_keywords(&globals.names.call_soon, &all, 1, keywords).map(drop)
+    }
+
+    /// The context for a registration that is made now.
+    fn context_now(&self) -> Result<Object> {
+        match self.context.get() {
+            Some(context) => Ok(context),
+            // SAFETY: returns a new reference or NULL with an exception set.
+            None => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent()) },
+        }
+    }
+
+    /// `self._loop.get_debug()`.
+    fn debug(&self) -> Result<bool> {
+        if self.native().is_some_and(EventLoop::is_fast) {
+            return Ok(false);
+        }
+        let event_loop = self.event_loop.get_or_none();
+        call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()
+    }
+}
+
+/// Calls `body(this)`, which is the method `name` too, in a context.
+#[inline]
+fn in_context(
+    context: &Object,
+    this: &Object,
+    name: &Object,
+    body: fn(&Object) -> Result<()>,
+) -> Result<()> {
+    // SAFETY: the context is a valid object; Enter and Exit are paired, also when `body` raises.
+    unsafe {
+        if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
+            let run = &globals().names.run_in_context;
+            let method = this.attribute(name)?;
+            return call_method(run, &[context.as_ptr(), method.as_ptr()]).map(drop);
+        }
+        if ffi::PyContext_Enter(context.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        let outcome = body(this);
+        if ffi::PyContext_Exit(context.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        outcome
+    }
+}
+
+/// A handle that stands for the method `name`, for messages about what it raised.
+fn handle_for(this: &Object, name: &Object, context: &Slot) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    let event_loop = match transport.event_loop.get() {
+        Some(event_loop) => event_loop,
+        // The connection is closed: what is reported is reported to the loop that runs.
+        None => call_function(&globals().asyncio.get_running_loop_or_none, &[])?,
+    };
+    let method = this.attribute(name)?;
+    let class = globals().classes.handle.as_ptr();
+    let context = context.get();
+    Handle::create(class, &method, &[], context.as_ref(), &event_loop, None)
+}
+
+/// `logger.debug(text, self)`, in debug mode.
+fn log_in_debug_mode(this: &Object, text: &str) -> Result<()> {
+    if SocketTransport::of(this).debug()? {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        logger(py)?.call_method1("debug", (text, this.bound(py)))?;
+    }
+    Ok(())
+}
+
+/// Where asyncio's transports log. Looked up at each call: tests replace it there.
+fn logger(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("asyncio.selector_events")?.getattr("logger")
+}
+
+/// Tells the loop's exception handler that something of the connection's has raised.
+fn report(this: &Object, message: &str, exception: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let names = &globals().names;
+    let context = PyDict::new(py);
+    context.set_item(names.message.bound(py), message)?;
+    context.set_item(names.exception.bound(py), exception.bound(py))?;
+    context.set_item(names.transport.bound(py), this.bound(py))?;
+    let protocol = transport.protocol.get_or_none();
+    context.set_item(names.protocol.bound(py), protocol.bound(py))?;
+    let event_loop = transport.event_loop.get_or_none();
+    let arguments = [event_loop.as_ptr(), context.as_ptr()];
+    call_method(&names.call_exception_handler, &arguments).map(drop)
+}

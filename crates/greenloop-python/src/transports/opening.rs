@@ -1,0 +1,222 @@
+//! How a transport comes to be, and which sockets it is for.
+
+use std::ffi::c_int;
+
+use greenloop_core::FlowControl;
+use greenloop_core::WriteQueue;
+use greenloop_os::socket::{is_tcp, set_no_delay};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::{SocketObject, SocketTransport, reading};
+use crate::event_loop::{EventLoop, os_error};
+use crate::interop::{
+    GilCell, Object, Raised, Result, call_function, call_method, globals, matches,
+};
+
+/// What asyncio's transports receive at once.
+const MAX_SIZE: usize = 256 * 1024;
+
+#[pymethods]
+impl EventLoop {
+    /// Return a transport for a connected socket, or None if it has to be asyncio's own: for a socket
+    /// of a class that may do something else, and on a loop whose watching of descriptors is watched.
+    #[pyo3(signature = (sock, protocol, waiter, extra, server, context=None))]
+    fn _open_socket_transport(
+        slf: &Bound<'_, Self>,
+        sock: Bound<'_, PyAny>,
+        protocol: Bound<'_, PyAny>,
+        waiter: Option<Bound<'_, PyAny>>,
+        extra: Option<Bound<'_, PyAny>>,
+        server: Option<Bound<'_, PyAny>>,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        let socket = Object::from(sock);
+        if slf.get().shows_readiness() || !is_plain(&socket)? {
+            return Ok(None);
+        }
+        let connection = Connection {
+            event_loop: slf.clone().into_any().into(),
+            socket,
+            protocol: protocol.into(),
+            waiter: waiter.map(Object::from),
+            extra: match extra {
+                Some(extra) => extra.into(),
+                None => PyDict::new(py).into_any().into(),
+            },
+            server: server.map(Object::from),
+            context: context.map(Object::from),
+        };
+        let transport = connection.open(slf.get())?;
+        Ok(Some(transport.bound(py).unbind()))
+    }
+}
+
+/// What a transport is made of.
+struct Connection {
+    event_loop: Object,
+    socket: Object,
+    protocol: Object,
+    waiter: Option<Object>,
+    extra: Object,
+    server: Option<Object>,
+    context: Option<Object>,
+}
+
+impl Connection {
+    /// Makes the transport. If that fails half way, what there is of it closes the socket when it dies.
+    fn open(self, native: &EventLoop) -> Result<Object> {
+        let number = fileno(&self.socket)?;
+        let names = &globals().names;
+        let this = SocketTransport::create()?;
+        let transport = SocketTransport::of(&this);
+        transport.native_loop.set(native);
+        transport.event_loop.set(self.event_loop);
+        describe(&self.socket, &self.extra)?;
+        transport.extra.set(self.extra);
+        transport.number.set(number);
+        transport.socket.set(self.socket);
+        transport.context.set_optional(self.context);
+        reading::set_protocol(&this, &self.protocol)?;
+        if let Some(server) = self.server {
+            transport.server.set(server.clone());
+            attach(&server, &this)?;
+        }
+        transport.enter_table(&this)?;
+        transport.send_small_packets_at_once()?;
+        let made = self.protocol.attribute(&names.connection_made)?;
+        transport.call_soon(&made, std::slice::from_ref(&this))?;
+        // Only once `connection_made` was called is there somebody to read for.
+        transport.call_soon(&this.attribute(&names.add_reader)?, &[])?;
+        if let Some(waiter) = self.waiter {
+            let wake = &globals().asyncio.set_result_unless_cancelled;
+            transport.call_soon(wake, &[waiter, Object::none()])?;
+        }
+        Ok(this)
+    }
+}
+
+impl SocketTransport {
+    fn create() -> Result<Object> {
+        let class = globals().classes.socket_transport.as_ptr();
+        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
+        // set. Slots and cells are valid when zeroed; the two fields that are not are written before
+        // anything can look at them.
+        unsafe {
+            let object = Object::from_returned(ffi::PyType_GenericAlloc(class, 0))?;
+            let transport = object.as_ptr().cast::<Self>();
+            (&raw mut (*transport).pending).write(GilCell::new(WriteQueue::new()));
+            (*transport).flow.set(FlowControl::new());
+            (*transport).max_size.set(MAX_SIZE);
+            Ok(object)
+        }
+    }
+
+    /// `loop._transports[fd] = self`, by which the loop refuses to watch the descriptor for others.
+    fn enter_table(&self, this: &Object) -> Result<()> {
+        let event_loop = self.event_loop.get_or_none();
+        let table = event_loop.attribute(&globals().names.transports)?;
+        // SAFETY: all are valid objects.
+        unsafe {
+            let key = Object::from_returned(ffi::PyLong_FromLong(self.number.get().into()))?;
+            if ffi::PyObject_SetItem(table.as_ptr(), key.as_ptr(), this.as_ptr()) < 0 {
+                return Err(Raised);
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged the
+    /// one before. Where asyncio asks for the protocol's number to be TCP's, 0 does here too: what is
+    /// accepted has the number of the socket that listens, and servers make those with 0.
+    fn send_small_packets_at_once(&self) -> Result<()> {
+        let globals = globals();
+        let socket = self.socket.get_or_none();
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let number = |getter: &Object| -> Result<c_int> {
+            let get = &globals.names.get_descriptor;
+            let value = call_method(get, &[getter.as_ptr(), socket.as_ptr()])?;
+            Ok(value.bound(py).extract()?)
+        };
+        let family = number(&globals.socket_numbers.family)?;
+        let kind = number(&globals.socket_numbers.kind)?;
+        let protocol = number(&globals.socket_numbers.protocol)?;
+        if is_tcp(family, kind, protocol) {
+            set_no_delay(self.descriptor()).map_err(|error| os_error(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an object is a socket of the standard class, with the descriptor where we look for it.
+pub fn is_plain(socket: &Object) -> Result<bool> {
+    let class = &globals().asyncio.socket;
+    if !socket.is_exactly(class.as_ptr().cast()) {
+        return Ok(false);
+    }
+    // SAFETY: the object's class is valid, and its size says that the field is within the object.
+    let descriptor = unsafe {
+        let size = (*socket.class()).tp_basicsize as usize;
+        if size < size_of::<SocketObject>() {
+            return Ok(false);
+        }
+        (*socket.as_ptr().cast::<SocketObject>()).descriptor
+    };
+    Ok(fileno(socket)? == descriptor)
+}
+
+fn fileno(socket: &Object) -> Result<c_int> {
+    let number = call_method(&globals().names.fileno, &[socket.as_ptr()])?;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(number.bound(py).extract()?)
+}
+
+/// Puts into `extra` what `get_extra_info` tells of the socket.
+fn describe(socket: &Object, extra: &Object) -> Result<()> {
+    let names = &globals().names;
+    let wrapped = call_function(&globals().asyncio.transport_socket, &[socket.as_ptr()])?;
+    set_item(extra, &names.socket, &wrapped)?;
+    let name = or_none(call_method(&names.getsockname, &[socket.as_ptr()]))?;
+    set_item(extra, &names.sockname, &name)?;
+    // SAFETY: both are valid objects.
+    match unsafe { ffi::PySequence_Contains(extra.as_ptr(), names.peername.as_ptr()) } {
+        -1 => Err(Raised),
+        0 => {
+            let name = or_none(call_method(&names.getpeername, &[socket.as_ptr()]))?;
+            set_item(extra, &names.peername, &name)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `None` in place of an `OSError`.
+fn or_none(name: Result<Object>) -> Result<Object> {
+    name.or_else(|raised| {
+        // SAFETY: OSError is always valid.
+        if !matches(unsafe { ffi::PyExc_OSError }) {
+            return Err(raised);
+        }
+        drop(crate::interop::fetch(raised));
+        Ok(Object::none())
+    })
+}
+
+fn set_item(mapping: &Object, key: &Object, value: &Object) -> Result<()> {
+    // SAFETY: all are valid objects.
+    let code = unsafe { ffi::PyObject_SetItem(mapping.as_ptr(), key.as_ptr(), value.as_ptr()) };
+    if code == 0 { Ok(()) } else { Err(Raised) }
+}
+
+/// From 3.13 on a server knows its connections and not only how many there are.
+fn attach(server: &Object, this: &Object) -> Result<()> {
+    let attach = &globals().names.attach;
+    if cfg!(Py_3_13) {
+        call_method(attach, &[server.as_ptr(), this.as_ptr()]).map(drop)
+    } else {
+        call_method(attach, &[server.as_ptr()]).map(drop)
+    }
+}

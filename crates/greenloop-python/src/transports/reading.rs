@@ -1,0 +1,318 @@
+//! Reading: one receive for each time the descriptor is readable, and what the protocol makes of it.
+//!
+//! There is no second receive until nothing is left: it would mostly find nothing, which costs half as
+//! much as finding something, and the poller reports again what is left. Nor may one connection keep the
+//! others waiting.
+
+use std::io::ErrorKind;
+use std::mem::MaybeUninit;
+
+use greenloop_os::socket;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode};
+use crate::event_loop::{NativeListener, Reaction, Side, os_error};
+use crate::handle::leaves_the_loop;
+use crate::interop::{Arguments, Object, Raised, Result, call_method, fetch, globals, raise};
+use crate::streams;
+
+/// The limit of `max_size`: 1 GiB at once is asked for by mistake only.
+const MOST_RECEIVED: usize = 1 << 30;
+
+static REACTION: Reaction = Reaction {
+    react: |this, ticket| {
+        let transport = SocketTransport::of(this);
+        if transport.reading_ticket.get() != ticket {
+            return Ok(());
+        }
+        let context = transport.reading_context.get_or_none();
+        in_context(&context, this, &globals().names.read_ready, read_ready)
+    },
+    handle: |this| {
+        let context = &SocketTransport::of(this).reading_context;
+        handle_for(this, &globals().names.read_ready, context)
+    },
+};
+
+/// `_read_ready()`: the descriptor is readable.
+fn read_ready(this: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    if transport.lost.get() > 0 {
+        return Ok(());
+    }
+    if transport.buffered.get() {
+        fill_protocols_buffer(this)
+    } else {
+        receive_bytes(this)
+    }
+}
+
+/// Hands the protocol a bytes object of exactly what has come.
+fn receive_bytes(this: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let Some(native) = transport.native() else {
+        return Ok(());
+    };
+    let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
+    let outcome = if transport.is_foreign() {
+        transport.receive_by_name()
+    } else {
+        match transport.habit.receive(native, descriptor, most) {
+            Ok(data) => data.map(Some),
+            Err(error) if is_none_yet(&error) => Ok(None),
+            Err(error) => Err(os_error(&error).into()),
+        }
+    };
+    let message = "Fatal read error on socket transport";
+    let Some(Some(data)) = unless_fatal(this, outcome, message)? else {
+        return Ok(());
+    };
+    if !data.is_true()? {
+        return end_of_stream(this);
+    }
+    let protocol = transport.protocol.get_or_none();
+    let called = if streams::is_native_protocol(&protocol) {
+        streams::data_received(&protocol, &data)
+    } else {
+        let name = &globals().names.data_received;
+        call_method(name, &[protocol.as_ptr(), data.as_ptr()]).map(drop)
+    };
+    transport.habit.done(transport.native(), data);
+    unless_fatal(
+        this,
+        called,
+        "Fatal error: protocol.data_received() call failed.",
+    )?;
+    Ok(())
+}
+
+/// Receives into the buffer that a `BufferedProtocol` gives.
+fn fill_protocols_buffer(this: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let protocol = transport.protocol.get_or_none();
+    let given = protocols_buffer(&protocol);
+    let message = "Fatal error: protocol.get_buffer() call failed.";
+    let Some(buffer) = unless_fatal(this, given, message)? else {
+        return Ok(());
+    };
+    let received = receive_into(transport, &buffer);
+    let message = "Fatal read error on socket transport";
+    let Some(Some(count)) = unless_fatal(this, received, message)? else {
+        return Ok(());
+    };
+    if count == 0 {
+        return end_of_stream(this);
+    }
+    let names = &globals().names;
+    // SAFETY: returns a new reference or NULL with an exception set.
+    let count = unsafe { Object::from_returned(ffi::PyLong_FromSize_t(count))? };
+    let called = call_method(&names.buffer_updated, &[protocol.as_ptr(), count.as_ptr()]);
+    unless_fatal(
+        this,
+        called,
+        "Fatal error: protocol.buffer_updated() call failed.",
+    )?;
+    Ok(())
+}
+
+fn protocols_buffer(protocol: &Object) -> Result<Object> {
+    let globals = globals();
+    let no_hint = &globals.minus_one;
+    let arguments = [protocol.as_ptr(), no_hint.as_ptr()];
+    let buffer = call_method(&globals.names.get_buffer, &arguments)?;
+    // SAFETY: the object is valid.
+    match unsafe { ffi::PyObject_Size(buffer.as_ptr()) } {
+        -1 => Err(Raised),
+        0 => {
+            // SAFETY: RuntimeError is always valid.
+            let class = unsafe { ffi::PyExc_RuntimeError };
+            Err(raise(class, c"get_buffer() returned an empty buffer"))
+        }
+        _ => Ok(buffer),
+    }
+}
+
+/// How many bytes were received into `buffer`; `None` if there is nothing yet.
+fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<usize>> {
+    if transport.is_foreign() {
+        return transport.receive_into_by_name(buffer);
+    }
+    let mut view = MaybeUninit::<ffi::Py_buffer>::uninit();
+    // SAFETY: the view is filled if 0 is returned, and released once, after its memory was last used.
+    let outcome = unsafe {
+        let flags = ffi::PyBUF_WRITABLE;
+        if ffi::PyObject_GetBuffer(buffer.as_ptr(), view.as_mut_ptr(), flags) < 0 {
+            return Err(not_a_buffer(transport, buffer));
+        }
+        let mut view = view.assume_init();
+        let memory = match view.len {
+            // There may be no memory at all.
+            0 => &mut [],
+            len => std::slice::from_raw_parts_mut(view.buf.cast(), len as usize),
+        };
+        let outcome = socket::receive(transport.descriptor(), memory);
+        ffi::PyBuffer_Release(&raw mut view);
+        outcome
+    };
+    match outcome {
+        Ok(count) => Ok(Some(count)),
+        Err(error) if is_none_yet(&error) => Ok(None),
+        Err(error) => Err(os_error(&error).into()),
+    }
+}
+
+/// The exception for what cannot be received into, as the socket's own method words it.
+#[cold]
+fn not_a_buffer(transport: &SocketTransport, buffer: &Object) -> Raised {
+    drop(fetch(Raised));
+    let socket = transport.socket.get_or_none();
+    let arguments = [socket.as_ptr(), buffer.as_ptr()];
+    match call_method(&globals().names.recv_into, &arguments) {
+        Err(raised) => raised,
+        // SAFETY: BufferError is always valid.
+        Ok(_) => raise(
+            unsafe { ffi::PyExc_BufferError },
+            c"the buffer of the protocol cannot be received into",
+        ),
+    }
+}
+
+/// The peer will send no more.
+fn end_of_stream(this: &Object) -> Result<()> {
+    log_in_debug_mode(this, "%r received EOF")?;
+    let transport = SocketTransport::of(this);
+    let protocol = transport.protocol.get_or_none();
+    let called = call_method(&globals().names.eof_received, &[protocol.as_ptr()]);
+    let message = "Fatal error: protocol.eof_received() call failed.";
+    let Some(keep_open) = unless_fatal(this, called, message)? else {
+        return Ok(());
+    };
+    if keep_open.is_true()? {
+        // The protocol may go on writing, but there is nothing more to be told of.
+        transport.stop_reading(this);
+        Ok(())
+    } else {
+        closing::close(this).map(drop)
+    }
+}
+
+/// The value, or `None` if there was an error instead, which ends the connection. What ends the whole
+/// program is passed on.
+fn unless_fatal<T>(this: &Object, outcome: Result<T>, message: &str) -> Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(raised) if leaves_the_loop() => Err(raised),
+        Err(raised) => {
+            closing::fatal_error(this, &fetch(raised), message)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Whether an error says no more than that there is nothing to be had at the moment.
+pub fn is_none_yet(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+impl SocketTransport {
+    /// Whether the protocol is told of what comes in.
+    fn is_reading(&self) -> bool {
+        !self.closing.get() && !self.paused.get()
+    }
+
+    fn start_reading(&self, this: &Object) -> Result<()> {
+        let Some(native) = self.native().filter(|_| self.is_reading()) else {
+            return Ok(());
+        };
+        self.reading_context.set(self.context_now()?);
+        let ticket = self.reading_ticket.get().wrapping_add(1);
+        self.reading_ticket.set(ticket);
+        let listener = NativeListener {
+            reaction: &REACTION,
+            owner: this.clone(),
+            ticket,
+        };
+        native.listen(self.descriptor(), Side::Reader, listener)
+    }
+
+    pub(super) fn stop_reading(&self, this: &Object) {
+        let ticket = self.reading_ticket.get().wrapping_add(1);
+        self.reading_ticket.set(ticket);
+        if let Some(native) = self.native() {
+            native.stop_listening(self.number.get(), Side::Reader, this);
+        }
+    }
+}
+
+/// The method `_read_ready`, for those who run it by hand.
+pub fn read_ready_method(this: &Object) -> Result<Object> {
+    read_ready(this)?;
+    Ok(Object::none())
+}
+
+/// `_add_reader(…)`: starts to read, unless that was forbidden meanwhile.
+pub fn add_reader(this: &Object, _: Arguments<'_>) -> Result<Object> {
+    SocketTransport::of(this).start_reading(this)?;
+    Ok(Object::none())
+}
+
+pub fn is_reading(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(SocketTransport::of(this).is_reading()))
+}
+
+pub fn pause_reading(this: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    if transport.is_reading() {
+        transport.paused.set(true);
+        transport.stop_reading(this);
+        log_in_debug_mode(this, "%r pauses reading")?;
+    }
+    Ok(Object::none())
+}
+
+pub fn resume_reading(this: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    if !transport.closing.get() && transport.paused.get() {
+        transport.paused.set(false);
+        transport.start_reading(this)?;
+        log_in_debug_mode(this, "%r resumes reading")?;
+    }
+    Ok(Object::none())
+}
+
+/// `set_protocol(protocol)`: which kind it is is looked at here, once.
+pub fn set_protocol(this: &Object, protocol: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    let class = &globals().asyncio.buffered_protocol;
+    // SAFETY: both are valid objects.
+    match unsafe { ffi::PyObject_IsInstance(protocol.as_ptr(), class.as_ptr()) } {
+        -1 => return Err(Raised),
+        buffered => transport.buffered.set(buffered == 1),
+    }
+    transport.protocol.set(protocol.clone());
+    transport.protocol_connected.set(true);
+    Ok(Object::none())
+}
+
+pub fn get_protocol(this: &Object) -> Result<Object> {
+    Ok(SocketTransport::of(this).protocol.get_or_none())
+}
+
+/// `max_size`: how many bytes one receive takes at most.
+pub fn max_size(this: &Object) -> Result<Object> {
+    let size = SocketTransport::of(this).max_size.get();
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
+}
+
+pub fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let value = value.cloned().unwrap_or_else(Object::none);
+    let size: usize = value.bound(py).extract()?;
+    SocketTransport::of(this)
+        .max_size
+        .set(size.min(MOST_RECEIVED));
+    Ok(())
+}

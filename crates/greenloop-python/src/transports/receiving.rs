@@ -1,0 +1,171 @@
+//! Two ways to a bytes object of exactly what has come.
+//!
+//! Nobody knows beforehand how much that is. A little is received into the loop's buffer and copied,
+//! which costs less than a large object made too large and cut to size: that is an `mmap` and a page
+//! fault per page each time. Much (16 KiB and more, as the last time) is received into the bytes object
+//! itself, and when the protocol has not kept it, the next receive goes into the same one: no copy, no
+//! allocation. A protocol that keeps what it gets is found out the first time, and copied for from then
+//! on, so that it never holds more memory than it has bytes but once.
+
+use std::cell::Cell;
+use std::ffi::c_char;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+
+use greenloop_os::socket;
+use pyo3::ffi;
+
+use crate::event_loop::EventLoop;
+use crate::interop::{Object, Raised, Result, Slot};
+
+/// From how many bytes on a copy costs more than it saves.
+const MUCH: usize = 16 * 1024;
+
+/// A bytes object that nobody refers to any more, for the next receive of much.
+pub struct Spare {
+    object: Slot,
+    /// How many bytes it has room for, whatever length it says it has.
+    room: Cell<usize>,
+}
+
+impl Spare {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self {
+            object: Slot::empty(),
+            room: Cell::new(0),
+        }
+    }
+
+    /// The spare object if it fits, or a new one, and its room.
+    fn take(&self, room: usize) -> Result<(Object, usize)> {
+        let kept = self.room.get();
+        if (room..=2 * room).contains(&kept) {
+            if let Some(object) = self.object.take() {
+                return Ok((object, kept));
+            }
+        }
+        // SAFETY: without a source the bytes are left for the caller to write.
+        let object = unsafe {
+            Object::from_returned(ffi::PyBytes_FromStringAndSize(
+                std::ptr::null(),
+                room as ffi::Py_ssize_t,
+            ))?
+        };
+        Ok((object, room))
+    }
+
+    fn keep(&self, object: Object, room: usize) {
+        self.room.set(room);
+        self.object.set(object);
+    }
+}
+
+/// What is known of a connection's receives.
+pub struct Habit {
+    /// How much came the last time; twice as much if that was all there was room for.
+    expected: Cell<usize>,
+    /// Set once the protocol has kept a large object.
+    keeps: Cell<bool>,
+    /// The room of the object that is with the protocol now, or 0.
+    lent: Cell<usize>,
+}
+
+/// What came: a bytes object, or an exception from making one.
+type Received = io::Result<Result<Object>>;
+
+impl Habit {
+    /// Receives what has come, `most` bytes at most.
+    #[inline]
+    pub fn receive(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
+        self.lent.set(0);
+        if self.expected.get() < MUCH || self.keeps.get() {
+            self.receive_and_copy(native, descriptor, most)
+        } else {
+            self.receive_in_place(native, descriptor, most)
+        }
+    }
+
+    fn receive_and_copy(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
+        native.receive(most, |buffer| {
+            let count = socket::receive(descriptor, buffer)?;
+            self.expected.set(count);
+            // SAFETY: the call has written that many bytes to the beginning of the buffer, and making
+            // a bytes object runs no Python code.
+            Ok(unsafe { bytes(buffer.as_ptr().cast(), count) })
+        })
+    }
+
+    fn receive_in_place(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
+        let room = self.expected.get().next_power_of_two().min(most).max(1);
+        let (object, room) = match native.spare.take(room) {
+            Ok(taken) => taken,
+            Err(raised) => return Ok(Err(raised)),
+        };
+        // SAFETY: nobody but us has the object, which has room for that many bytes and a NUL.
+        let memory = unsafe {
+            let start = ffi::PyBytes_AsString(object.as_ptr());
+            std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), room.min(most))
+        };
+        let count = match socket::receive(descriptor, memory) {
+            Ok(count) => count,
+            Err(error) => {
+                native.spare.keep(object, room);
+                return Err(error);
+            }
+        };
+        let full = count == memory.len();
+        self.expected.set(if full { 2 * count } else { count });
+        if count < room / 2 {
+            // SAFETY: the call has written that many bytes.
+            let copy = unsafe { bytes(memory.as_ptr().cast(), count) };
+            native.spare.keep(object, room);
+            return Ok(copy);
+        }
+        // SAFETY: as above.
+        unsafe { set_length(&object, count) };
+        self.lent.set(room);
+        Ok(Ok(object))
+    }
+
+    /// The protocol has seen the object. If it has not kept it, the loop does.
+    #[inline]
+    pub fn done(&self, native: Option<&EventLoop>, data: Object) {
+        let room = self.lent.replace(0);
+        if room == 0 {
+            return;
+        }
+        // SAFETY: the object is valid; one reference is ours.
+        let kept = unsafe { ffi::Py_REFCNT(data.as_ptr()) } > 1;
+        if kept {
+            self.keeps.set(true);
+        } else if let Some(native) = native {
+            native.spare.keep(data, room);
+        }
+    }
+}
+
+/// # Safety
+/// `start` points to `count` bytes.
+unsafe fn bytes(start: *const c_char, count: usize) -> Result<Object> {
+    let count = ffi::Py_ssize_t::try_from(count).map_err(|_| Raised)?;
+    // SAFETY: passed on from the caller; the result is a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyBytes_FromStringAndSize(start, count)) }
+}
+
+/// Gives a bytes object the length of what was written into it, and the looks of a new one.
+///
+/// # Safety
+/// Nobody else has the object, and it has room for `length` bytes and a NUL.
+unsafe fn set_length(object: &Object, length: usize) {
+    // SAFETY: promised by the caller. The hash of what it was before is forgotten: -1 is "not known".
+    unsafe {
+        let header = object.as_ptr().cast::<ffi::PyBytesObject>();
+        (*header).ob_base.ob_size = length as ffi::Py_ssize_t;
+        #[expect(deprecated, reason = "there is no function to forget a hash with")]
+        let hash = &raw mut (*header).ob_shash;
+        hash.write(-1);
+        ffi::PyBytes_AsString(object.as_ptr()).add(length).write(0);
+    }
+}

@@ -1,0 +1,514 @@
+//! Writing: at once as much as there is room for, the rest when there is room again.
+//!
+//! What is kept is kept as asyncio of the running version does, as far as that can be told: `bytes`
+//! themselves, and from 3.12 on a memoryview of our own instead of a copy of what the caller's shows.
+//! A `bytearray` is copied, since its owner may change its size.
+
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+#[cfg(Py_3_12)]
+use std::sync::OnceLock;
+
+use greenloop_core::WriteQueue;
+use greenloop_os::socket::{self, MOST_SLICES};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::reading::is_none_yet;
+use super::{SocketTransport, closing, flow_control, handle_for, in_context, logger};
+use crate::event_loop::{NativeListener, Reaction, Side, os_error};
+use crate::handle::leaves_the_loop;
+use crate::interop::{Object, Raised, Result, call_method, fetch, globals, raise};
+
+static REACTION: Reaction = Reaction {
+    react: |this, ticket| {
+        let transport = SocketTransport::of(this);
+        if transport.writing_ticket.get() != ticket {
+            return Ok(());
+        }
+        let context = transport.writing_context.get_or_none();
+        in_context(&context, this, &globals().names.write_ready, write_ready)
+    },
+    handle: |this| {
+        let context = &SocketTransport::of(this).writing_context;
+        handle_for(this, &globals().names.write_ready, context)
+    },
+};
+
+/// Bytes that wait, and the object whose they are: `bytes`, or a memoryview that nobody else has.
+pub struct Chunk {
+    /// Held for the memory, and never looked at.
+    _owner: Object,
+    data: *const u8,
+}
+
+impl Chunk {
+    /// Some bytes of `owner`'s.
+    ///
+    /// # Safety
+    /// The bytes in the ranges that the queue gives for it are valid as long as `owner` is held.
+    const unsafe fn new(owner: Object, data: *const u8) -> Self {
+        Self {
+            _owner: owner,
+            data,
+        }
+    }
+
+    fn slice(&self, range: std::ops::Range<usize>) -> &[u8] {
+        // SAFETY: by what `new` demands, and the queue gives parts of what it was told only.
+        unsafe { std::slice::from_raw_parts(self.data.add(range.start), range.len()) }
+    }
+}
+
+/// What is to be written, seen for the length of a call.
+struct View<'a> {
+    bytes: &'a [u8],
+    /// A memoryview's buffer, to be released.
+    buffer: Option<ffi::Py_buffer>,
+}
+
+impl<'a> View<'a> {
+    /// The bytes of `data`, which is a `bytes`, a `bytearray` or a memoryview. Nothing else may happen
+    /// to a `bytearray` meanwhile.
+    fn of(data: &'a Object) -> Result<Self> {
+        let object = data.as_ptr();
+        // SAFETY: each function is for the class that was tested; the sizes are those of the memory.
+        unsafe {
+            let (start, len) = if ffi::PyBytes_Check(object) != 0 {
+                (ffi::PyBytes_AsString(object), ffi::PyBytes_Size(object))
+            } else if ffi::PyByteArray_Check(object) != 0 {
+                (
+                    ffi::PyByteArray_AsString(object),
+                    ffi::PyByteArray_Size(object),
+                )
+            } else {
+                let mut buffer = MaybeUninit::<ffi::Py_buffer>::uninit();
+                if ffi::PyObject_GetBuffer(object, buffer.as_mut_ptr(), ffi::PyBUF_SIMPLE) < 0 {
+                    return Err(Raised);
+                }
+                let buffer = buffer.assume_init();
+                let bytes = raw_bytes(buffer.buf.cast(), buffer.len);
+                return Ok(Self {
+                    bytes,
+                    buffer: Some(buffer),
+                });
+            };
+            Ok(Self {
+                bytes: raw_bytes(start.cast(), len),
+                buffer: None,
+            })
+        }
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        if let Some(buffer) = &mut self.buffer {
+            // SAFETY: the buffer was acquired once and is released once.
+            unsafe { ffi::PyBuffer_Release(&raw mut *buffer) };
+        }
+    }
+}
+
+/// # Safety
+/// `start` points to `len` bytes that stay as they are for the lifetime, or `len` is 0.
+unsafe fn raw_bytes<'a>(start: *const u8, len: ffi::Py_ssize_t) -> &'a [u8] {
+    match len {
+        0 => &[],
+        // SAFETY: promised by the caller.
+        len => unsafe { std::slice::from_raw_parts(start, len as usize) },
+    }
+}
+
+/// `write(data)`.
+pub fn write(this: &Object, data: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    if !may_be_written(data) {
+        // Raises a TypeError in the running version's words.
+        let arguments = [this.as_ptr(), data.as_ptr()];
+        let refuse = globals()
+            .asyncio
+            .socket_transport
+            .attribute(&globals().names.write)?;
+        return crate::interop::call_function(&refuse, &arguments);
+    }
+    transport.refuse_writing(
+        c"Cannot call write() after write_eof()",
+        c"unable to write; sendfile is in progress",
+    )?;
+    if !data.is_true()? {
+        return Ok(Object::none());
+    }
+    if transport.lost.get() > 0 {
+        return transport.count_lost_write();
+    }
+    let mut sent = 0;
+    if transport.pending.with(|pending| pending.is_empty()) {
+        let outcome = transport.send_now(data);
+        match unless_fatal(this, outcome)? {
+            None => return Ok(Object::none()),
+            Some((count, length)) if count == length => return Ok(Object::none()),
+            Some((count, _)) => sent = count,
+        }
+        transport.start_writing(this)?;
+    }
+    let Some(()) = unless_fatal(this, transport.keep(data, sent))? else {
+        return Ok(Object::none());
+    };
+    flow_control::maybe_pause(this)?;
+    Ok(Object::none())
+}
+
+fn may_be_written(data: &Object) -> bool {
+    let object = data.as_ptr();
+    // SAFETY: the object is valid.
+    unsafe {
+        ffi::PyBytes_Check(object) != 0
+            || ffi::PyByteArray_Check(object) != 0
+            || ffi::PyMemoryView_Check(object) != 0
+    }
+}
+
+/// `writelines(list_of_data)`: all of it in one call of the system, as far as there is room. Up to 3.11
+/// asyncio joins the lines and calls `write`, which is inherited.
+#[cfg(Py_3_12)]
+pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    transport.refuse_writing(
+        c"Cannot call writelines() after write_eof()",
+        c"unable to writelines; sendfile is in progress",
+    )?;
+    if !lines.is_true()? {
+        return Ok(Object::none());
+    }
+    if transport.lost.get() > 0 {
+        return transport.count_lost_write();
+    }
+    // All are looked at before the first is kept.
+    let mut chunks = Vec::new();
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    for line in lines.bound(py).try_iter()? {
+        let line = Object::from(line?);
+        chunks.push(chunk_of(&line)?);
+    }
+    let mut empty = Vec::new();
+    transport.pending.with(|pending| {
+        for (chunk, length) in chunks {
+            empty.extend(pending.push(chunk, length));
+        }
+    });
+    drop(empty);
+    if transport.pending.with(|pending| pending.is_empty()) {
+        return Ok(Object::none());
+    }
+    write_ready(this)?;
+    if !transport.pending.with(|pending| pending.is_empty()) {
+        transport.start_writing(this)?;
+        if writelines_pauses()? {
+            flow_control::maybe_pause(this)?;
+        }
+    }
+    Ok(Object::none())
+}
+
+/// Whether the running asyncio's `writelines` asks a protocol to pause: from 3.12.8 and 3.13.1 on.
+#[cfg(Py_3_12)]
+fn writelines_pauses() -> Result<bool> {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    if let Some(answer) = ANSWER.get() {
+        return Ok(*answer);
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let theirs = globals().asyncio.socket_transport.bound(py);
+    let code = theirs.getattr("writelines")?.getattr("__code__")?;
+    let answer = code
+        .getattr("co_names")?
+        .contains("_maybe_pause_protocol")?;
+    Ok(*ANSWER.get_or_init(|| answer))
+}
+
+/// A chunk of anything that has bytes, and its length. Nothing is copied.
+#[cfg(Py_3_12)]
+fn chunk_of(data: &Object) -> Result<(Chunk, usize)> {
+    // SAFETY: the bytes belong to the owner that is kept: a `bytes` never changes, and a memoryview
+    // keeps what it shows from being freed or moved.
+    unsafe {
+        let owner = if ffi::PyBytes_Check(data.as_ptr()) == 0 {
+            Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?
+        } else {
+            data.clone()
+        };
+        let view = View::of(&owner)?;
+        let (start, length) = (view.bytes.as_ptr(), view.bytes.len());
+        drop(view);
+        Ok((Chunk::new(owner, start), length))
+    }
+}
+
+impl SocketTransport {
+    /// How many bytes of `data` there was room for, and how many there are.
+    #[inline]
+    fn send_now(&self, data: &Object) -> Result<(usize, usize)> {
+        if self.is_foreign() {
+            let count = self.send_by_name(data)?.unwrap_or(0);
+            let length = View::of(data)?.bytes.len();
+            return Ok((count.min(length), length));
+        }
+        let view = View::of(data)?;
+        match socket::send(self.descriptor(), view.bytes) {
+            Ok(count) => Ok((count, view.bytes.len())),
+            Err(error) if is_none_yet(&error) => Ok((0, view.bytes.len())),
+            Err(error) => Err(os_error(&error).into()),
+        }
+    }
+
+    fn refuse_writing(&self, after_eof: &std::ffi::CStr, busy: &std::ffi::CStr) -> Result<()> {
+        // SAFETY: RuntimeError is always valid.
+        let class = unsafe { ffi::PyExc_RuntimeError };
+        if self.eof.get() {
+            return Err(raise(class, after_eof));
+        }
+        if !self.empty_waiter.is_empty() {
+            return Err(raise(class, busy));
+        }
+        Ok(())
+    }
+
+    /// Something is written although the connection is lost: said after a few times.
+    fn count_lost_write(&self) -> Result<Object> {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let threshold: u64 = py
+            .import("asyncio.constants")?
+            .getattr("LOG_THRESHOLD_FOR_CONNLOST_WRITES")?
+            .extract()?;
+        if self.lost.get() >= threshold {
+            logger(py)?.call_method1("warning", ("socket.send() raised exception.",))?;
+        }
+        self.lost.set(self.lost.get() + 1);
+        Ok(Object::none())
+    }
+
+    /// Keeps what follows the first `sent` bytes of `data`.
+    fn keep(&self, data: &Object, sent: usize) -> Result<()> {
+        // SAFETY: a `bytes` is kept itself, and does not change; of others a copy, or where that is
+        // allowed a memoryview of our own, which keeps the memory in place.
+        unsafe {
+            let exact = ffi::PyBytes_Check(data.as_ptr()) != 0;
+            let shown = cfg!(Py_3_12) && ffi::PyMemoryView_Check(data.as_ptr()) != 0;
+            let owner = if exact && cfg!(Py_3_12) {
+                data.clone()
+            } else if shown {
+                Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?
+            } else {
+                let rest = &View::of(data)?.bytes[sent..];
+                let (start, len) = (rest.as_ptr().cast(), rest.len() as ffi::Py_ssize_t);
+                Object::from_returned(ffi::PyBytes_FromStringAndSize(start, len))?
+            };
+            let whole = (exact && cfg!(Py_3_12)) || shown;
+            let view = View::of(&owner)?;
+            let rest = &view.bytes[if whole { sent } else { 0 }..];
+            let (start, length) = (rest.as_ptr(), rest.len());
+            drop(view);
+            let chunk = Chunk::new(owner, start);
+            drop(self.pending.with(|pending| pending.push(chunk, length)));
+        }
+        Ok(())
+    }
+
+    fn start_writing(&self, this: &Object) -> Result<()> {
+        let Some(native) = self.native() else {
+            return Ok(());
+        };
+        self.writing_context.set(self.context_now()?);
+        let ticket = self.writing_ticket.get().wrapping_add(1);
+        self.writing_ticket.set(ticket);
+        let listener = NativeListener {
+            reaction: &REACTION,
+            owner: this.clone(),
+            ticket,
+        };
+        native.listen(self.descriptor(), Side::Writer, listener)
+    }
+
+    pub(super) fn stop_writing(&self, this: &Object) {
+        let ticket = self.writing_ticket.get().wrapping_add(1);
+        self.writing_ticket.set(ticket);
+        if let Some(native) = self.native() {
+            native.stop_listening(self.number.get(), Side::Writer, this);
+        }
+    }
+
+    /// Drops what waits.
+    pub(super) fn discard_pending(&self) {
+        drop(self.pending.with(WriteQueue::take));
+    }
+
+    /// Sends as much of what waits as there is room for: `None` if for nothing.
+    fn send_pending(&self) -> Result<Option<usize>> {
+        if self.is_foreign() {
+            let waiting: Vec<_> = self.pending.with(|pending| {
+                let chunks = pending.iter().take(MOST_SLICES);
+                chunks
+                    .map(|(chunk, range)| chunk.slice(range).to_vec())
+                    .collect()
+            });
+            return self.send_all_by_name(&waiting);
+        }
+        match self.send_chunks() {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if is_none_yet(&error) => Ok(None),
+            Err(error) => Err(os_error(&error).into()),
+        }
+    }
+
+    fn send_chunks(&self) -> std::io::Result<usize> {
+        let descriptor = self.descriptor();
+        self.pending.with(|pending| {
+            let mut chunks = pending.iter();
+            match (chunks.next(), chunks.next()) {
+                (None, _) => Ok(0),
+                (Some((chunk, range)), None) => socket::send(descriptor, chunk.slice(range)),
+                _ => {
+                    let slices: Vec<_> = pending
+                        .iter()
+                        .take(MOST_SLICES)
+                        .map(|(chunk, range)| IoSlice::new(chunk.slice(range)))
+                        .collect();
+                    socket::send_vectored(descriptor, &slices)
+                }
+            }
+        })
+    }
+}
+
+/// `_write_ready()`: there is room again.
+fn write_ready(this: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    if transport.lost.get() > 0 {
+        return Ok(());
+    }
+    let count = match transport.send_pending() {
+        Ok(Some(count)) => count,
+        Ok(None) => return Ok(()),
+        Err(raised) if leaves_the_loop() => return Err(raised),
+        Err(raised) => {
+            let exception = fetch(raised);
+            transport.stop_writing(this);
+            transport.discard_pending();
+            closing::fatal_error(this, &exception, WRITE_ERROR)?;
+            if let Some(waiter) = transport.empty_waiter.get() {
+                let arguments = [waiter.as_ptr(), exception.as_ptr()];
+                call_method(&globals().names.set_exception, &arguments)?;
+            }
+            return Ok(());
+        }
+    };
+    let mut done = Vec::new();
+    transport
+        .pending
+        .with(|pending| pending.advance(count, &mut done));
+    drop(done);
+    // The protocol may write more, or close.
+    flow_control::maybe_resume(this)?;
+    if transport.pending.with(|pending| pending.is_empty()) {
+        transport.stop_writing(this);
+        if let Some(waiter) = transport.empty_waiter.get() {
+            let arguments = [waiter.as_ptr(), Object::none().as_ptr()];
+            call_method(&globals().names.set_result, &arguments)?;
+        }
+        if transport.closing.get() {
+            // Unless the end is under way already, because the protocol has just closed.
+            if transport.lost.get() == 0 {
+                transport.lost.set(1);
+                closing::call_connection_lost(this, &Object::none())?;
+            }
+        } else if transport.eof.get() {
+            transport.shut_down_writing()?;
+        }
+    }
+    Ok(())
+}
+
+const WRITE_ERROR: &str = "Fatal write error on socket transport";
+
+/// As in reading: an error ends the connection.
+fn unless_fatal<T>(this: &Object, outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(raised) if leaves_the_loop() => Err(raised),
+        Err(raised) => {
+            closing::fatal_error(this, &fetch(raised), WRITE_ERROR)?;
+            Ok(None)
+        }
+    }
+}
+
+/// The method `_write_ready`, for those who run it by hand.
+pub fn write_ready_method(this: &Object) -> Result<Object> {
+    write_ready(this)?;
+    Ok(Object::none())
+}
+
+/// `write_eof()`: the peer is told when everything is written.
+pub fn write_eof(this: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    if !transport.closing.get() && !transport.eof.get() {
+        transport.eof.set(true);
+        if transport.pending.with(|pending| pending.is_empty()) {
+            transport.shut_down_writing()?;
+        }
+    }
+    Ok(Object::none())
+}
+
+impl SocketTransport {
+    /// `self._sock.shutdown(socket.SHUT_WR)`
+    fn shut_down_writing(&self) -> Result<()> {
+        let globals = globals();
+        let socket = self.socket.get_or_none();
+        let arguments = [socket.as_ptr(), globals.asyncio.shut_wr.as_ptr()];
+        call_method(&globals.names.shutdown, &arguments).map(drop)
+    }
+}
+
+pub fn can_write_eof(_: &Object) -> Result<Object> {
+    Ok(Object::boolean(true))
+}
+
+pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    let size = transport.pending.with(|pending| pending.len());
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
+}
+
+/// `_buffer`: a copy of what waits, as the running asyncio keeps it: a bytearray up to 3.11, then a
+/// deque.
+pub fn buffer(this: &Object) -> Result<Object> {
+    let transport = SocketTransport::of(this);
+    let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {
+        pending
+            .iter()
+            .map(|(chunk, range)| chunk.slice(range).to_vec())
+            .collect()
+    });
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    if cfg!(not(Py_3_12)) {
+        return Ok(pyo3::types::PyByteArray::new(py, &waiting.concat())
+            .into_any()
+            .into());
+    }
+    let chunks = waiting
+        .iter()
+        .map(|chunk| pyo3::types::PyBytes::new(py, chunk));
+    let chunks = pyo3::types::PyList::new(py, chunks)?;
+    Ok(py
+        .import("collections")?
+        .getattr("deque")?
+        .call1((chunks,))?
+        .into())
+}
