@@ -98,7 +98,13 @@ class WaitingStatements:
     ) -> None:
         """Wait for several."""
         waited = self.futures_of(references)
-        done, pending = await self.api.wait(waited, timeout=timeout, return_when=return_when)
+        try:
+            done, pending = await self.api.wait(waited, timeout=timeout, return_when=return_when)
+        finally:
+            # Whose exception `wait` has looked at depends on the order of a set, by address.
+            for one in waited:
+                if one.done():
+                    outcome(one)
         self.record(
             "waited",
             number,
