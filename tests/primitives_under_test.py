@@ -53,3 +53,9 @@ SETTINGS = {
     "greenloop-on-asyncio": Setting(_native, asyncio.run),
     "greenloop-in-asyncio-tasks": Setting(_native, run_in_tasks_of_asyncio),
 }
+
+# The same for what ends a wait from outside, which asyncio has elsewhere.
+SCOPES = {
+    name: Setting(asyncio if setting is ORACLE else _native, setting.run)
+    for name, setting in SETTINGS.items()
+}

@@ -8,7 +8,7 @@ from connections import run
 
 import greenloop
 from greenloop import _native
-from primitives_under_test import SETTINGS
+from primitives_under_test import SCOPES, SETTINGS
 
 LOOP_FACTORIES = {
     "asyncio": asyncio.SelectorEventLoop,
@@ -31,6 +31,12 @@ def combinators(request):
 @pytest.fixture(params=SETTINGS.values(), ids=SETTINGS.keys())
 def sync(request):
     """The waiting primitives of one kind, and where they run: asyncio's own are the oracle."""
+    return request.param
+
+
+@pytest.fixture(params=SCOPES.values(), ids=SCOPES.keys())
+def scopes(request):
+    """`timeout`, `wait_for`, `TaskGroup` of one kind, and where they run: asyncio is the oracle."""
     return request.param
 
 
