@@ -191,7 +191,8 @@ def test_nested_groups_fail_from_the_inside_out(scopes):
         assert other.cancelled()
         return repr(raised.value.exceptions[0].exceptions[0]), asyncio.current_task().cancelling()
 
-    assert scopes.run(main()) == ("KeyError()", 0)
+    # Up to 3.12, asyncio forgets to take back the request that the outer group made.
+    assert scopes.run(main()) == ("KeyError()", 0 if sys.version_info >= (3, 13) else 1)
 
 
 def test_a_timeout_ends_a_group_and_its_children(scopes):
