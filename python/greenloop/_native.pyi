@@ -17,6 +17,7 @@ import socket
 import sys
 from asyncio import _CoroutineLike
 from asyncio import as_completed as as_completed
+from asyncio import create_task as create_task
 from asyncio import ensure_future as ensure_future
 from asyncio import gather as gather
 from asyncio import open_connection as open_connection

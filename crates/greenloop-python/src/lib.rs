@@ -54,6 +54,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
+    #[cfg(not(Py_3_14))]
+    interop::verify_dict_layout(py)?;
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;

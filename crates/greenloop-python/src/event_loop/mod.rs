@@ -26,6 +26,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
 use crate::scopes::Alarm;
+use crate::task::Published;
 use crate::transports::Spare;
 
 #[cfg(Py_3_14)]
@@ -70,8 +71,8 @@ pub struct EventLoop {
     fast: Cell<bool>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
     thread: Cell<u64>,
-    /// The task that asyncio has been told is the current one; see `task/current.rs`.
-    pub(crate) published: Slot,
+    /// What asyncio has been told about the current task; see `task/current.rs`.
+    pub(crate) published: Published,
     /// What `set_task_factory` was given, or empty or None.
     task_factory: Slot,
     /// Set if the task factory is asyncio's or our `eager_task_factory`, which needs no call.
@@ -119,7 +120,7 @@ impl EventLoop {
             own_tasks: Cell::new(false),
             fast: Cell::new(false),
             thread: Cell::new(0),
-            published: Slot::empty(),
+            published: Published::nothing(),
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
@@ -144,7 +145,7 @@ impl EventLoop {
             Ok(())
         })?;
         self.watches.with(|watches| watches.visit(&visit))?;
-        for slot in [&self.current_handle, &self.published, &self.task_factory] {
+        for slot in [&self.current_handle, &self.task_factory] {
             if let Some(object) = slot.get() {
                 visit.call(object.as_py())?;
             }
@@ -174,6 +175,12 @@ impl EventLoop {
             let py = Python::assume_attached();
             object.as_py().bind(py).cast_unchecked::<Self>().get()
         }
+    }
+
+    /// The loop as Python sees it, while it runs turns.
+    #[inline]
+    pub const fn object(&self) -> &Slot {
+        &self.this
     }
 
     /// Puts a job at the end of the ready queue.
@@ -209,6 +216,6 @@ impl EventLoop {
         }
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
-        drop((self.published.take(), self.task_factory.take()));
+        drop(self.task_factory.take());
     }
 }

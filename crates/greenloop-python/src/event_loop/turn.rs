@@ -174,6 +174,11 @@ impl Host for EventLoop {
     }
 
     #[inline]
+    fn looks_ahead(&self, job: &Job) -> bool {
+        matches!(job, Job::Handle(_))
+    }
+
+    #[inline]
     fn prefetch(&self, job: &Job) {
         if let Job::Handle(handle) = job {
             prefetch(handle);
@@ -193,7 +198,11 @@ impl Host for EventLoop {
         if self.debug.get() {
             return self.run_watched(job);
         }
-        self.run_job(&job)
+        // First of all what is most frequent.
+        match job {
+            Job::Step(task) => task::run_step(self, &task, None),
+            job => self.run_job(&job),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! PyO3 refuses to import the module into a second interpreter, so one set for the process is enough.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
@@ -186,6 +187,7 @@ names! {
     source_traceback = "source_traceback",
     source_traceback_attribute = "_source_traceback",
     ssl_handshake_timeout = "ssl_handshake_timeout",
+    #[cfg(Py_3_12)]
     ssl_shutdown_timeout = "ssl_shutdown_timeout",
     sslcontext = "sslcontext",
     start_tls = "start_tls",
@@ -236,6 +238,7 @@ imports! {
     broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
     buffered_protocol = "asyncio.protocols"."BufferedProtocol",
     cancelled_error = "asyncio.exceptions"."CancelledError",
+    create_task = "asyncio.tasks"."create_task",
     #[cfg(Py_3_14)]
     current_task = "_asyncio"."current_task",
     #[cfg(not(Py_3_14))]
@@ -388,21 +391,19 @@ impl Classes {
     }
 }
 
-/// A class, once it has been made.
-#[derive(Default)]
-pub struct ClassCell(OnceLock<ClassPointer>);
+/// A class, once it has been made. It lives as long as the process.
+pub struct ClassCell(Cell<*mut ffi::PyTypeObject>);
 
-struct ClassPointer(*mut ffi::PyTypeObject);
-
-// SAFETY: a class lives as long as the process and is used with the GIL held.
-unsafe impl Send for ClassPointer {}
-// SAFETY: as above.
-unsafe impl Sync for ClassPointer {}
+impl Default for ClassCell {
+    fn default() -> Self {
+        Self(Cell::new(std::ptr::null_mut()))
+    }
+}
 
 impl ClassCell {
-    /// Keeps the class for the rest of the process. A second call changes nothing.
+    /// Keeps the class. Called once, by the module's import.
     pub fn set(&self, class: Object) {
-        let _ = self.0.get_or_init(|| ClassPointer(class.into_ptr().cast()));
+        self.0.set(class.into_ptr().cast());
     }
 
     /// The class as an object, once it has been made; `object` itself before.
@@ -420,7 +421,7 @@ impl ClassCell {
     /// The class, or null before it is made, which no instance outlives to see.
     #[inline]
     pub fn as_ptr(&self) -> *mut ffi::PyTypeObject {
-        self.0.get().map_or(std::ptr::null_mut(), |class| class.0)
+        self.0.get()
     }
 }
 
@@ -436,6 +437,8 @@ pub struct Globals {
     pub no_arguments: Object,
     /// -1
     pub minus_one: Object,
+    /// 0, which is one object wherever it comes from.
+    pub zero: Object,
     /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
     pub create_task_takes_eager_start: bool,
     /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
@@ -473,6 +476,10 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
     let keyword = |name: &Bound<'_, PyString>| -> PyResult<Object> {
         Ok(pyo3::types::PyTuple::new(py, [name])?.into_any().into())
     };
+    let number = |number: i32| -> PyResult<Object> {
+        let number = number.into_pyobject(py).map_err(PyErr::from)?;
+        Ok(number.into_any().into())
+    };
     let globals = Globals {
         names: Names::new(py),
         keywords: KeywordNames {
@@ -488,11 +495,8 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         log_shielded: private_function(py, "_log_on_exception")?,
         stop_awaiting: private_function(py, "_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
-        minus_one: (-1_i32)
-            .into_pyobject(py)
-            .map_err(PyErr::from)?
-            .into_any()
-            .into(),
+        minus_one: number(-1)?,
+        zero: number(0)?,
     };
     Ok(GLOBALS.get_or_init(|| globals))
 }
