@@ -201,6 +201,7 @@ impl Host for EventLoop {
         // First of all what is most frequent.
         match job {
             Job::Step(task) => task::run_step(self, &task, None),
+            Job::Handle(handle) => self.run_handle(&handle),
             job => self.run_job(&job),
         }
     }
@@ -213,12 +214,7 @@ impl EventLoop {
         match job {
             Job::Step(task) => task::run_step(self, task, None),
             Job::Throw(task, exception) => task::run_step(self, task, Some(exception.clone())),
-            Job::Handle(handle) => {
-                task::clear_published(self)?;
-                let outcome = Handle::run(handle);
-                Handle::release(handle);
-                outcome
-            }
+            Job::Handle(handle) => self.run_handle(handle),
             Job::Callback {
                 callback,
                 future,
@@ -261,6 +257,14 @@ impl EventLoop {
                 Ok(())
             }
         }
+    }
+
+    #[inline]
+    fn run_handle(&self, handle: &Object) -> Result<()> {
+        task::clear_published(self)?;
+        let outcome = Handle::run(handle);
+        Handle::release(handle);
+        outcome
     }
 
     /// Tells the exception handler of a job that raised, or ends the loop if the exception says so.

@@ -39,7 +39,7 @@ impl<const N: usize> Freelist<N> {
         unsafe {
             let len = self.len.get();
             if len == 0 {
-                return Self::allocate_anew(class, Layout::new::<T>().size());
+                return Self::allocate_anew(class);
             }
             self.len.set(len - 1);
             let block = (*self.blocks.get())[len - 1];
@@ -59,17 +59,20 @@ impl<const N: usize> Freelist<N> {
         }
     }
 
-    #[cold]
-    unsafe fn allocate_anew<T>(class: *mut ffi::PyTypeObject, size: usize) -> Result<*mut T> {
-        // SAFETY: passed on from `allocate`; `size` is that of the struct.
+    #[inline(never)]
+    unsafe fn allocate_anew<T>(class: *mut ffi::PyTypeObject) -> Result<*mut T> {
+        // SAFETY: passed on from `allocate`. What was allocated is zeroed before anybody sees it.
         unsafe {
             let front = words_in_front((*class).tp_flags) * size_of::<usize>();
-            let memory = ffi::PyObject_Calloc(1, front + size);
+            let size = Layout::new::<T>().size();
+            let memory = ffi::PyObject_Malloc(front + size);
             if memory.is_null() {
                 ffi::PyErr_NoMemory();
                 return Err(Raised);
             }
-            let block = memory.cast::<u8>().add(front).cast();
+            let block: *mut ffi::PyObject = memory.cast::<u8>().add(front).cast();
+            zero_in_front(block, class);
+            block.cast::<u8>().write_bytes(0, size);
             ffi::PyObject_Init(block, class);
             Ok(block.cast())
         }
