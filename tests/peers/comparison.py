@@ -1,0 +1,69 @@
+"""Says what the results of a test mean: on asyncio, on Greenloop, and again when they differ.
+
+A failure on Greenloop is not believed at once. A loaded machine breaks tests that measure time, and
+some of these suites' tests fail now and then on asyncio as well.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from tests.cpython.record import Result
+
+from .suites import ASYNCIO, GREENLOOP
+
+# How often a doubtful test is run again on each loop.
+REPEATS = 2
+
+# Runs the tests of these names on a loop; the second run again is told apart by nothing.
+Rerun = Callable[[str, Collection[str]], dict[str, Result]]
+
+
+def settle(
+    on_asyncio: dict[str, Result], on_greenloop: dict[str, Result], rerun: Rerun, *, strict: bool
+) -> dict[str, Result]:
+    """The results on Greenloop, with its failures told from those that are not its own.
+
+    The outcome `failed` remains for what passes on asyncio and not on Greenloop; if `strict`, for
+    all that does not pass on Greenloop. `broken` is what asyncio fails too, `flaky` what passes
+    when it is run again.
+    """
+    settled = dict(on_greenloop)
+    doubtful = []
+    for name, expected in on_asyncio.items():
+        result = on_greenloop.get(name)
+        if result is None:
+            result = Result(expected.name, "failed", "it did not run on Greenloop")
+        elif result.outcome == "skipped" and expected.outcome == "passed":
+            result = replace(result, outcome="failed", detail=f"skipped\n{result.detail}")
+        if result.outcome == "failed":
+            if expected.outcome == "passed" or strict:
+                doubtful.append(name)
+            else:
+                result = replace(result, outcome="broken")
+        settled[name] = result
+    doubtful += [
+        name
+        for name, result in on_greenloop.items()
+        if name not in on_asyncio and result.outcome == "failed"
+    ]
+
+    for name in _passing_again(doubtful, rerun, GREENLOOP):
+        settled[name] = replace(settled[name], outcome="flaky")
+    if not strict:
+        failing = [name for name in doubtful if settled[name].outcome == "failed"]
+        for name in set(failing) - _passing_again(failing, rerun, ASYNCIO):
+            settled[name] = replace(settled[name], outcome="broken")
+    return settled
+
+
+def _passing_again(names: Collection[str], rerun: Rerun, loop: str) -> set[str]:
+    """Those of the tests that pass every time when they are run again."""
+    passing = set(names)
+    for _ in range(REPEATS):
+        if not passing:
+            break
+        results = rerun(loop, sorted(passing))
+        passing = {
+            name for name in passing if name in results and results[name].outcome == "passed"
+        }
+    return passing
