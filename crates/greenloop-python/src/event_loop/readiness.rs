@@ -219,6 +219,12 @@ impl EventLoop {
         }
     }
 
+    /// Has the next turn ask the operating system, because native code has just sent something.
+    #[inline]
+    pub fn expect_input(&self) {
+        self.queue.with(|queue| queue.budget.expect_input());
+    }
+
     /// Queues the callbacks of what the poller reported.
     pub(super) fn dispatch(&self, events: &Events) {
         if events.is_empty() {
