@@ -14,7 +14,7 @@ from .suites import ASYNCIO, GREENLOOP
 # How often a doubtful test is run again on each loop.
 REPEATS = 2
 
-# Runs the tests of these names on a loop; the second run again is told apart by nothing.
+# Runs the tests of these names on a loop.
 Rerun = Callable[[str, Collection[str]], dict[str, Result]]
 
 
@@ -47,23 +47,31 @@ def settle(
         if name not in on_asyncio and result.outcome == "failed"
     ]
 
-    for name in _passing_again(doubtful, rerun, GREENLOOP):
+    for name in _always(doubtful, rerun, GREENLOOP, "passed"):
         settled[name] = replace(settled[name], outcome="flaky")
     if not strict:
         failing = [name for name in doubtful if settled[name].outcome == "failed"]
-        for name in set(failing) - _passing_again(failing, rerun, ASYNCIO):
+        for name in _ever(failing, rerun, ASYNCIO, "failed"):
             settled[name] = replace(settled[name], outcome="broken")
     return settled
 
 
-def _passing_again(names: Collection[str], rerun: Rerun, loop: str) -> set[str]:
-    """Those of the tests that pass every time when they are run again."""
-    passing = set(names)
+def _always(names: Collection[str], rerun: Rerun, loop: str, outcome: str) -> set[str]:
+    """Those of the tests that end in this way every time when they are run again."""
+    remaining = set(names)
     for _ in range(REPEATS):
-        if not passing:
-            break
-        results = rerun(loop, sorted(passing))
-        passing = {
-            name for name in passing if name in results and results[name].outcome == "passed"
-        }
-    return passing
+        remaining = _with_outcome(remaining, rerun, loop, outcome)
+    return remaining
+
+
+def _ever(names: Collection[str], rerun: Rerun, loop: str, outcome: str) -> set[str]:
+    """Those of the tests that end in this way at least once when they are run again."""
+    found: set[str] = set()
+    for _ in range(REPEATS):
+        found |= _with_outcome(set(names) - found, rerun, loop, outcome)
+    return found
+
+
+def _with_outcome(names: set[str], rerun: Rerun, loop: str, outcome: str) -> set[str]:
+    results = rerun(loop, sorted(names)) if names else {}
+    return {name for name in names if name in results and results[name].outcome == outcome}

@@ -14,7 +14,9 @@ from .session import Report, Request
 from .suites import ASYNCIO, GREENLOOP, LOOPS, Suite
 
 # What excludes a test, each with a table of its own in exclusions.toml.
-CATEGORIES = ("private", "uvloop")
+CATEGORIES = ("private", "uvloop", "name")
+# Not somebody else's suite, but in need of somebody else's packages.
+README_LINES = Suite("README", package="", tests="tests/peers/readme_lines.py")
 # The slowest tests take a few seconds on an idle machine.
 TIME_LIMIT = 60.0
 
@@ -65,7 +67,10 @@ def run(options: Options) -> list[Outcome]:
         suite for name, suite in known.items() if not options.suites or name in options.suites
     ]
     fetched = [(suite, sources.fetch(suite)) for suite in chosen]
-    return [_run_suite(suite, source, python, options) for suite, source in fetched]
+    outcomes = [_run_suite(suite, source, python, options) for suite, source in fetched]
+    if not options.suites:
+        outcomes.append(_run_readme_lines(python, options))
+    return outcomes
 
 
 def read_exclusions() -> list[exclusions.Exclusion]:
@@ -122,3 +127,11 @@ def _run_suite(suite: Suite, source: Path, python: Path, options: Options) -> Ou
     return Outcome(
         suite, reports[ASYNCIO].results, on_greenloop, problems, time.monotonic() - started
     )
+
+
+def _run_readme_lines(python: Path, options: Options) -> Outcome:
+    """Tests what the README says of other libraries. The lines choose the loop, and not we."""
+    started = time.monotonic()
+    request = Request(README_LINES, ASYNCIO, suites.ROOT, python, options.time_limit)
+    report = session.run(replace(request, pattern=options.pattern))
+    return Outcome(README_LINES, {}, report.results, report.problems, time.monotonic() - started)

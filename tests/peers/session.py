@@ -122,12 +122,14 @@ def _command(request: Request) -> list[str]:
     command = [str(request.python), "-m", "pytest", "-p", "peers_plugin", "-p", "timeout"]
     command += [part for plugin in suite.plugins for part in ("-p", plugin)]
     command += ["-p", "no:cacheprovider", "--override-ini", "addopts=", "--tb=short"]
+    # Names begin at the suite's folder, also where no configuration of pytest's says so.
+    command += ["--rootdir", str(request.source)]
     command += ["--continue-on-collection-errors", "--timeout", str(request.time_limit)]
     if request.only is not None:
         # Whole files, so that the names stay what they are: a parameter may contain anything.
         files = {name.partition("::")[0] for name in request.only}
         return [*command, *suite.options, *sorted(files)]
-    return [*command, *suite.options, "tests"]
+    return [*command, *suite.options, suite.tests]
 
 
 def _environment(request: Request, asked: str, pipe: int) -> dict[str, str]:

@@ -28,6 +28,8 @@ class Suite:
     plugins: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     strict: bool = False
+    # Where the tests are, seen from the suite's folder.
+    tests: str = "tests"
 
     @property
     def version(self) -> str:

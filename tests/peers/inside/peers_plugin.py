@@ -8,6 +8,7 @@ What to run stands in the file that GREENLOOP_PEERS_REQUEST names (see session.p
 import asyncio
 import json
 import os
+import signal
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -94,7 +95,7 @@ class Reporter:
             self._send(
                 test=report.nodeid,
                 outcome="failed" if failures else outcome,
-                detail="\n".join(failures)[-DETAIL_KEPT:],
+                detail="\n".join(failures)[:DETAIL_KEPT],
                 seconds=round(self._seconds.pop(report.nodeid), 3),
             )
 
@@ -103,8 +104,13 @@ class Reporter:
 
 
 def _text(report: pytest.CollectReport | pytest.TestReport) -> str:
+    """What went wrong, the telling line first."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    told = report.longreprtext.splitlines()
+    marked = [line.removeprefix("E").strip() for line in told if line.startswith("E ")]
+    telling = crash.message.splitlines()[:1] if crash else marked[-1:]
     sections = [f"--- {title}\n{content}" for title, content in report.sections]
-    return "\n".join([*sections, report.longreprtext])
+    return "\n".join([*telling, *sections, report.longreprtext])
 
 
 def _loop_in_use() -> str:
@@ -115,6 +121,9 @@ def _loop_in_use() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever starts this in the background has it ignore Ctrl-C, which tests send.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A suite that runs pytest in its own process would load the plugin again.
     pipe = os.environ.pop("GREENLOOP_PEERS_PIPE", None)
     if pipe is not None:
