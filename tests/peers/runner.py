@@ -18,7 +18,7 @@ CATEGORIES = ("private", "uvloop", "name")
 # Not somebody else's suite, but in need of somebody else's packages.
 README_LINES = Suite("README", package="", tests="tests/peers/readme_lines.py")
 # The slowest tests take a few seconds on an idle machine.
-TIME_LIMIT = 60.0
+TIME_LIMIT = 30.0
 
 
 @dataclass(frozen=True)
