@@ -75,7 +75,8 @@ def ends_in_peace(process):
     return process.returncode
 
 
-def test_uvicorn(program):
+@pytest.mark.parametrize("launcher", [[], ["-m", "greenloop"]], ids=["plain", "launcher"])
+def test_uvicorn(program, launcher):
     write, start = program
     write(
         "app.py",
@@ -90,7 +91,7 @@ def test_uvicorn(program):
         """,
     )
     command = line_for("uvicorn").split()
-    process = start("-m", *command, "--port", "0", "--lifespan", "off")
+    process = start(*launcher, "-m", *command, "--port", "0", "--lifespan", "off")
     assert answer(address_said(process)).startswith("greenloop.")
     ends_in_peace(process)
 
