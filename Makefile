@@ -80,6 +80,11 @@ test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the sc
 	$(RUN) -m pytest tests/behaviour
 	GREENLOOP_PROPERTY_PROFILE=quick $(RUN) -m pytest tests/property
 
+# The suites are downloaded, and take a quarter of an hour: not a part of `test`.
+.PHONY: peers
+peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, websockets, uvicorn and AnyIO on both loops
+	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
+
 .PHONY: lint
 lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, types, and the stubs against the extension
 	cargo fmt --check

@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use greenloop_os::{Events, Interest, Poller, Waker};
-use pyo3::exceptions::{PyOSError, PyOverflowError};
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -73,6 +73,9 @@ impl Listener {
 struct Watch {
     reader: Option<Listener>,
     writer: Option<Listener>,
+    /// The object with a `fileno()` that was given for the number, if one was. Who has closed it can
+    /// still end its watch, and as long as it is watched nothing else closes it.
+    file: Option<Object>,
 }
 
 impl Watch {
@@ -128,23 +131,53 @@ impl Hasher for DescriptorHasher {
     }
 }
 
+/// What a change of a watch comes to.
+struct Change {
+    /// The listener that was there.
+    old: Option<Listener>,
+    /// What the poller had to report before.
+    before: Interest,
+    /// What it has to report now.
+    after: Interest,
+    /// The watch, if it has ended. To drop it may run user code, so it is not done in here.
+    ended: Option<Watch>,
+}
+
 impl Watches {
-    /// Puts `listener` on one side of a descriptor's watch. Returns what was there, and what the poller
-    /// had to report before and has to report now.
-    fn replace(
-        &mut self,
-        fd: RawFd,
-        side: Side,
-        listener: Option<Listener>,
-    ) -> (Option<Listener>, Interest, Interest) {
+    /// Puts `listener` on one side of a descriptor's watch.
+    fn replace(&mut self, fd: RawFd, side: Side, listener: Option<Listener>) -> Change {
         let watch = self.0.entry(fd).or_default();
         let before = watch.interest();
         let old = std::mem::replace(watch.side(side), listener);
         let after = watch.interest();
-        if !after.read && !after.write {
-            self.0.remove(&fd);
+        let ended = if after.read || after.write {
+            None
+        } else {
+            self.0.remove(&fd)
+        };
+        Change {
+            old,
+            before,
+            after,
+            ended,
         }
-        (old, before, after)
+    }
+
+    /// Keeps the object by which the watched descriptor is known, if there is none yet.
+    fn keep_file(&mut self, fd: RawFd, file: &Object) {
+        if let Some(watch) = self.0.get_mut(&fd) {
+            watch.file.get_or_insert_with(|| file.clone());
+        }
+    }
+
+    /// The descriptor that is watched for this very object.
+    fn descriptor_of(&self, file: &Object) -> Option<RawFd> {
+        let known = |watch: &Watch| {
+            let watched = watch.file.as_ref();
+            watched.is_some_and(|watched| watched.is(file.as_ptr()))
+        };
+        let mut watches = self.0.iter();
+        watches.find_map(|(fd, watch)| known(watch).then_some(*fd))
     }
 
     /// Whether one side of a descriptor's watch is `owner`'s.
@@ -164,6 +197,9 @@ impl Watches {
         for watch in self.0.values() {
             for listener in [&watch.reader, &watch.writer].into_iter().flatten() {
                 visit.call(listener.object().as_py())?;
+            }
+            if let Some(file) = &watch.file {
+                visit.call(file.as_py())?;
             }
         }
         Ok(())
@@ -219,6 +255,12 @@ impl EventLoop {
         }
     }
 
+    /// Has the next turn ask the operating system, because native code has just sent something.
+    #[inline]
+    pub fn expect_input(&self) {
+        self.queue.with(|queue| queue.budget.expect_input());
+    }
+
     /// Queues the callbacks of what the poller reported.
     pub(super) fn dispatch(&self, events: &Events) {
         if events.is_empty() {
@@ -251,7 +293,12 @@ impl EventLoop {
         side: Side,
         listener: Option<Listener>,
     ) -> PyResult<Option<Listener>> {
-        let (old, before, after) = self
+        let Change {
+            old,
+            before,
+            after,
+            ended,
+        } = self
             .watches
             .with(|watches| watches.replace(fd, side, listener));
         let watched = |interest: Interest| interest.read || interest.write;
@@ -271,10 +318,11 @@ impl EventLoop {
                 .or_else(|_| self.poller.add(fd, after)),
         };
         if let Err(error) = outcome {
-            let (refused, ..) = self.watches.with(|watches| watches.replace(fd, side, old));
+            let refused = self.watches.with(|watches| watches.replace(fd, side, old));
             drop(refused);
             return Err(os_error(&error));
         }
+        drop(ended);
         Ok(old)
     }
 
@@ -288,7 +336,8 @@ impl EventLoop {
     ) -> PyResult<Py<PyAny>> {
         let this = slf.get();
         this.check_closed()?;
-        let fd = descriptor(fd)?;
+        let file = fd;
+        let fd = this.watched_descriptor(file)?;
         let callback = Object::from(callback.clone());
         let arguments: Vec<Object> = args.iter().map(Object::from).collect();
         let event_loop = Object::from(slf.clone().into_any());
@@ -302,6 +351,10 @@ impl EventLoop {
         if let Some(old) = this.change(fd, side, Some(Listener::Handle(handle.clone())))? {
             old.retire()?;
         }
+        if !file.is_instance_of::<PyInt>() {
+            let file = Object::from(file.clone());
+            this.watches.with(|watches| watches.keep_file(fd, &file));
+        }
         Ok(handle.bound(slf.py()).unbind())
     }
 
@@ -309,7 +362,7 @@ impl EventLoop {
         if self.closed.get() {
             return Ok(false);
         }
-        let fd = match descriptor(fd) {
+        let fd = match self.watched_descriptor(fd) {
             // No descriptor has a number that large.
             Err(error) if error.is_instance_of::<PyOverflowError>(fd.py()) => return Ok(false),
             fd => fd?,
@@ -321,6 +374,18 @@ impl EventLoop {
             }
             None => Ok(false),
         }
+    }
+
+    /// The number of a descriptor, also of an object that was closed since it is watched.
+    fn watched_descriptor(&self, fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+        descriptor(fd).or_else(|error| {
+            if !error.is_instance_of::<PyValueError>(fd.py()) {
+                return Err(error);
+            }
+            let file = Object::from(fd.clone());
+            let watched = self.watches.with(|watches| watches.descriptor_of(&file));
+            watched.ok_or(error)
+        })
     }
 }
 

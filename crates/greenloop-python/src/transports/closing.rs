@@ -98,6 +98,7 @@ impl SocketTransport {
         self.stop_writing(this);
         let names = &globals().names;
         let socket = self.socket.get_or_none();
+        self.expect_input();
         call_method(&names.close, &[socket.as_ptr()])?;
         self.socket.clear();
         self.protocol.clear();

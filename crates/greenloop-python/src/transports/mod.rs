@@ -132,6 +132,14 @@ impl SocketTransport {
         unsafe { self.native_loop.get().as_ref() }
     }
 
+    /// The peer has been sent something, and may be on this very loop.
+    #[inline]
+    fn expect_input(&self) {
+        if let Some(native) = self.native() {
+            native.expect_input();
+        }
+    }
+
     /// The descriptor, or -1 if there is none any more, which every system call refuses.
     #[inline]
     fn descriptor(&self) -> RawFd {
