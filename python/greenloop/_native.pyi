@@ -171,6 +171,12 @@ class EventLoop:
 
     # Connections.
 
+    def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
+        """Watch a listening socket and take its connections natively. `arguments` are those of
+        asyncio's `_accept_connection`. Return False, having done nothing, if that has to do it.
+        """
+        ...
+
     def _open_socket_transport(
         self,
         sock: socket.socket,

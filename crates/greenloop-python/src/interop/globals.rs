@@ -9,6 +9,7 @@ use pyo3::types::PyString;
 use pyo3::{ffi, intern};
 
 use super::object::Object;
+use crate::servers::SocketMaker;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
@@ -26,6 +27,7 @@ macro_rules! names {
 names! {
     abort = "abort",
     abort_privately = "_abort",
+    accept_connection = "_accept_connection",
     acquire = "acquire",
     add_done_callback = "add_done_callback",
     add_reader = "_add_reader",
@@ -83,6 +85,7 @@ names! {
     eager_start = "eager_start",
     empty = "empty",
     eof_received = "eof_received",
+    ensure_fd_no_transport = "_ensure_fd_no_transport",
     et = "et",
     exc = "exc",
     exc_tb = "exc_tb",
@@ -432,6 +435,8 @@ pub struct Globals {
     pub classes: Classes,
     /// What reads a socket's numbers, where its Python attributes make enumerations of them.
     pub socket_numbers: SocketNumbers,
+    /// What makes the sockets of connections that were taken.
+    pub socket_maker: SocketMaker,
     /// The empty tuple.
     pub no_arguments: Object,
     /// -1
@@ -481,6 +486,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         },
         asyncio: Asyncio::new(py)?,
         socket_numbers: SocketNumbers::new(py)?,
+        socket_maker: SocketMaker::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),

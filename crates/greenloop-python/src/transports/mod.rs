@@ -41,6 +41,7 @@ use crate::interop::{
 };
 
 pub use class::make_class;
+pub use opening::{Connection, is_plain, socket_numbers};
 pub use receiving::Spare;
 
 use receiving::Habit;

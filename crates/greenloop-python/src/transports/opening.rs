@@ -48,6 +48,7 @@ impl EventLoop {
             },
             server: server.map(Object::from),
             context: context.map(Object::from),
+            tcp: None,
         };
         let transport = connection.open(slf.get())?;
         Ok(Some(transport.bound(py).unbind()))
@@ -55,19 +56,32 @@ impl EventLoop {
 }
 
 /// What a transport is made of.
-struct Connection {
-    event_loop: Object,
-    socket: Object,
-    protocol: Object,
-    waiter: Option<Object>,
-    extra: Object,
-    server: Option<Object>,
-    context: Option<Object>,
+pub struct Connection {
+    pub event_loop: Object,
+    pub socket: Object,
+    pub protocol: Object,
+    /// A future that is told when the transport is ready.
+    pub waiter: Option<Object>,
+    /// A dictionary of what `get_extra_info` tells already.
+    pub extra: Object,
+    pub server: Option<Object>,
+    pub context: Option<Object>,
+    /// Whether the socket is TCP's, if that is known.
+    pub tcp: Option<bool>,
 }
 
 impl Connection {
+    /// Raises if the loop has a transport already for the descriptor: from 3.12 on asyncio does.
+    pub fn refuse_taken_descriptor(&self) -> Result<()> {
+        if !cfg!(Py_3_12) {
+            return Ok(());
+        }
+        let name = &globals().names.ensure_fd_no_transport;
+        call_method(name, &[self.event_loop.as_ptr(), self.socket.as_ptr()]).map(drop)
+    }
+
     /// Makes the transport. If that fails half way, what there is of it closes the socket when it dies.
-    fn open(self, native: &EventLoop) -> Result<Object> {
+    pub fn open(self, native: &EventLoop) -> Result<Object> {
         let number = fileno(&self.socket)?;
         let names = &globals().names;
         let this = SocketTransport::create()?;
@@ -85,7 +99,7 @@ impl Connection {
             attach(&server, &this)?;
         }
         transport.enter_table(&this)?;
-        transport.send_small_packets_at_once()?;
+        transport.send_small_packets_at_once(self.tcp)?;
         let made = self.protocol.attribute(&names.connection_made)?;
         transport.call_soon(&made, std::slice::from_ref(&this))?;
         // Only once `connection_made` was called is there somebody to read for.
@@ -131,24 +145,35 @@ impl SocketTransport {
     /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged the
     /// one before. Where asyncio asks for the protocol's number to be TCP's, 0 does here too: what is
     /// accepted has the number of the socket that listens, and servers make those with 0.
-    fn send_small_packets_at_once(&self) -> Result<()> {
-        let globals = globals();
-        let socket = self.socket.get_or_none();
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let number = |getter: &Object| -> Result<c_int> {
-            let get = &globals.names.get_descriptor;
-            let value = call_method(get, &[getter.as_ptr(), socket.as_ptr()])?;
-            Ok(value.bound(py).extract()?)
+    fn send_small_packets_at_once(&self, tcp: Option<bool>) -> Result<()> {
+        let tcp = if let Some(tcp) = tcp {
+            tcp
+        } else {
+            let [family, kind, protocol] = socket_numbers(&self.socket.get_or_none())?;
+            is_tcp(family, kind, protocol)
         };
-        let family = number(&globals.socket_numbers.family)?;
-        let kind = number(&globals.socket_numbers.kind)?;
-        let protocol = number(&globals.socket_numbers.protocol)?;
-        if is_tcp(family, kind, protocol) {
+        if tcp {
             set_no_delay(self.descriptor()).map_err(|error| os_error(&error))?;
         }
         Ok(())
     }
+}
+
+/// A socket's family, kind and protocol, as `socket(2)` takes them.
+pub fn socket_numbers(socket: &Object) -> Result<[c_int; 3]> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let getters = &globals().socket_numbers;
+    let number = |getter: &Object| -> Result<c_int> {
+        let get = &globals().names.get_descriptor;
+        let value = call_method(get, &[getter.as_ptr(), socket.as_ptr()])?;
+        Ok(value.bound(py).extract()?)
+    };
+    Ok([
+        number(&getters.family)?,
+        number(&getters.kind)?,
+        number(&getters.protocol)?,
+    ])
 }
 
 /// Whether an object is a socket of the standard class, with the descriptor where we look for it.
