@@ -14,13 +14,21 @@ import sys
 import weakref
 from asyncio import base_events, constants, selector_events, sslproto, unix_events
 from asyncio.log import logger
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
+
+from greenloop import _native
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
 _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+class Transports(_native.TransportTable, MutableMapping[int, Any]):
+    """Which transport has which descriptor; a transport that nobody refers to leaves by itself."""
+
+    get = _native.TransportTable.get
 
 
 class Watched:
@@ -58,7 +66,7 @@ class Network:
 
     _selector: Watched | None
     # Which transport has which descriptor, so that nobody else watches it.
-    _transports: weakref.WeakValueDictionary[int, Any]
+    _transports: Transports
     # The inode of each Unix socket that is listened on, removed when its server closes.
     _unix_server_sockets: dict[Any, Any]
     # From 3.14 on a loop has its own way to learn that a child process ended.

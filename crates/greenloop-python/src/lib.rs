@@ -90,6 +90,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
+    module.add_class::<transports::TransportTable>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;

@@ -9,7 +9,7 @@ use pyo3::types::PyString;
 use pyo3::{ffi, intern};
 
 use super::object::Object;
-use crate::servers::SocketMaker;
+use crate::transports::PlainSockets;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
@@ -435,8 +435,8 @@ pub struct Globals {
     pub classes: Classes,
     /// What reads a socket's numbers, where its Python attributes make enumerations of them.
     pub socket_numbers: SocketNumbers,
-    /// What makes the sockets of connections that were taken.
-    pub socket_maker: SocketMaker,
+    /// What makes and closes sockets of the standard class.
+    pub plain_sockets: PlainSockets,
     /// The empty tuple.
     pub no_arguments: Object,
     /// -1
@@ -486,7 +486,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         },
         asyncio: Asyncio::new(py)?,
         socket_numbers: SocketNumbers::new(py)?,
-        socket_maker: SocketMaker::new(py)?,
+        plain_sockets: PlainSockets::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),

@@ -1,9 +1,8 @@
 //! `Arrival`: a connection that was taken and gets its protocol and its transport in the next turn.
 
-use std::ffi::c_int;
-use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use greenloop_os::listener::{NON_BLOCKING, Peer};
+use greenloop_os::listener::Peer;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -101,7 +100,8 @@ impl Arrival {
     ) -> Result<()> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let socket = globals().socket_maker.make(acceptor, descriptor)?;
+        let numbers = [acceptor.family, acceptor.kind, acceptor.protocol];
+        let socket = globals().plain_sockets.make(numbers, descriptor)?;
         let arrival = Self {
             acceptor: acceptor_object.clone(),
             socket: Slot::empty(),
@@ -176,71 +176,5 @@ impl Arrival {
         }
         let arguments = [self.acceptor().event_loop.as_ptr(), context.as_ptr()];
         call_method(&names.call_exception_handler, &arguments).map(drop)
-    }
-}
-
-/// Makes `socket.socket` objects for descriptors, as `socket.accept` does, without its Python code.
-pub struct SocketMaker {
-    /// `_socket.socket`, whose `__init__` `socket.socket` calls first.
-    base: Object,
-    io_refs: Object,
-    closed: Object,
-    zero: Object,
-}
-
-impl SocketMaker {
-    /// Looks up what is needed.
-    pub fn new(py: Python<'_>) -> PyResult<Self> {
-        let intern = |text| pyo3::types::PyString::intern(py, text).into_any().into();
-        Ok(Self {
-            base: py.import("_socket")?.getattr("socket")?.into(),
-            io_refs: intern("_io_refs"),
-            closed: intern("_closed"),
-            zero: 0_i32
-                .into_pyobject(py)
-                .map_err(PyErr::from)?
-                .into_any()
-                .into(),
-        })
-    }
-
-    /// A non-blocking socket of the acceptor's family, kind and protocol.
-    fn make(&self, acceptor: &Acceptor, descriptor: OwnedFd) -> Result<Object> {
-        let class: *mut ffi::PyTypeObject = globals().asyncio.socket.as_ptr().cast();
-        let number = descriptor.as_raw_fd();
-        // The flag in the kind says that the descriptor does not block, so it need not be made so.
-        let kind = acceptor.kind | NON_BLOCKING;
-        let arguments = tuple_of_numbers([acceptor.family, kind, acceptor.protocol, number])?;
-        // SAFETY: the classes are valid, and sockets can be made and initialised like this.
-        let socket = unsafe {
-            let base: *mut ffi::PyTypeObject = self.base.as_ptr().cast();
-            let (Some(new), Some(initialise)) = ((*base).tp_new, (*base).tp_init) else {
-                let class = ffi::PyExc_RuntimeError;
-                return Err(crate::interop::raise(class, c"sockets cannot be made"));
-            };
-            let none = globals().no_arguments.as_ptr();
-            let socket = Object::from_returned(new(class, none, std::ptr::null_mut()))?;
-            if initialise(socket.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) < 0 {
-                return Err(Raised);
-            }
-            socket
-        };
-        // The descriptor is the socket's from now on.
-        let _: c_int = descriptor.into_raw_fd();
-        socket.set_attribute(&self.io_refs, &self.zero)?;
-        socket.set_attribute(&self.closed, &Object::boolean(false))?;
-        Ok(socket)
-    }
-}
-
-fn tuple_of_numbers<const N: usize>(numbers: [c_int; N]) -> Result<Object> {
-    // SAFETY: a new tuple's places are filled with new references before anybody sees it.
-    unsafe {
-        let tuple = Object::from_returned(ffi::PyTuple_New(N as ffi::Py_ssize_t))?;
-        for (index, number) in (0..).zip(numbers) {
-            let number = Object::from_returned(ffi::PyLong_FromLong(number.into()))?;
-            ffi::PyTuple_SetItem(tuple.as_ptr(), index, number.into_ptr());
-        }
-        Ok(tuple)
     }
 }

@@ -13,5 +13,3 @@
 mod acceptor;
 mod address;
 mod arrival;
-
-pub use arrival::SocketMaker;

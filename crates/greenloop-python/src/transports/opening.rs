@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{SocketObject, SocketTransport, reading};
+use super::{SocketObject, SocketTransport, TransportTable, reading};
 use crate::event_loop::{EventLoop, os_error};
 use crate::interop::{
     GilCell, Object, Raised, Result, call_function, call_method, globals, matches,
@@ -76,6 +76,14 @@ impl Connection {
         if !cfg!(Py_3_12) {
             return Ok(());
         }
+        let table = table_of(&self.event_loop)?;
+        let found = match native_table(&table) {
+            Some(table) => table.find(fileno(&self.socket)?).is_some(),
+            None => true,
+        };
+        if !found {
+            return Ok(());
+        }
         let name = &globals().names.ensure_fd_no_transport;
         call_method(name, &[self.event_loop.as_ptr(), self.socket.as_ptr()]).map(drop)
     }
@@ -130,8 +138,10 @@ impl SocketTransport {
 
     /// `loop._transports[fd] = self`, by which the loop refuses to watch the descriptor for others.
     fn enter_table(&self, this: &Object) -> Result<()> {
-        let event_loop = self.event_loop.get_or_none();
-        let table = event_loop.attribute(&globals().names.transports)?;
+        let table = table_of(&self.event_loop.get_or_none())?;
+        if let Some(table) = native_table(&table) {
+            return table.enter(self.number.get(), this);
+        }
         // SAFETY: all are valid objects.
         unsafe {
             let key = Object::from_returned(ffi::PyLong_FromLong(self.number.get().into()))?;
@@ -157,6 +167,19 @@ impl SocketTransport {
         }
         Ok(())
     }
+}
+
+/// `loop._transports`
+fn table_of(event_loop: &Object) -> Result<Object> {
+    event_loop.attribute(&globals().names.transports)
+}
+
+/// The native part of the table, unless somebody has put another one there.
+fn native_table(table: &Object) -> Option<&TransportTable> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let table = table.as_py().bind(py).cast::<TransportTable>();
+    table.ok().map(Bound::get)
 }
 
 /// A socket's family, kind and protocol, as `socket(2)` takes them.
