@@ -193,6 +193,43 @@ def test_a_server_that_was_closed_takes_nobody(loop, accepted):
     assert accepted.made == []
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+# The end of a half-made transport goes wrong in asyncio itself.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_that_is_closed_by_a_factory_refuses_its_connection(loop, accepted, reports):
+    def factory():
+        server.close()
+        return accepted()
+
+    with listening(loop, factory) as (server, address), clients(address, 2) as both:
+        run(loop)
+        # What asyncio leaves of it is a cycle.
+        gc.collect()
+        for client in both:
+            client.settimeout(10)
+        assert [client.recv(1) for client in both] == [b"", b""]
+    assert accepted.made == []
+    assert reports == []
+
+
+def test_no_task_is_seen_by_a_protocol(loop, accepted):
+    """asyncio's factories see the task of their connection; ours none, as in connection_made."""
+    seen = []
+
+    def note(*_):
+        seen.append(asyncio.current_task())
+
+    def factory():
+        note()
+        return accepted(made=note)
+
+    with listening(loop, factory) as (_, address), clients(address):
+        run_until(loop, lambda: accepted.made)
+    of_factory, of_connection = seen
+    assert (of_factory is None) == isinstance(loop, greenloop.EventLoop)
+    assert of_connection is None
+
+
 def test_more_connect_than_the_backlog_at_once(loop, accepted):
     with listening(loop, accepted, backlog=1) as (server, address):
         server.sockets[0]._sock.listen(10)
