@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 import sys
+import weakref
 
 import pytest
 from connections import Recorder, run, run_until
@@ -346,3 +347,20 @@ def test_a_descriptor_that_has_a_transport_is_refused(loop, accepted, reports):
         assert client.recv(1) == b""
     assert accepted.made == []
     assert reports == []
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_loop_that_is_dropped_while_it_serves_is_collected(loop_factory):
+    loop = loop_factory()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # Held by its server only, as are those that `create_server` makes.
+        own = socket.socket(fileno=os.dup(listener.fileno()))
+        own.setblocking(False)
+        server = loop.run_until_complete(loop.create_server(Recorder, sock=own))
+        with clients(listener.getsockname()):
+            # Whatever has become of the connection by then.
+            run(loop, 1)
+            references = weakref.ref(loop), weakref.ref(server)
+            del loop, server, own
+            gc.collect()
+            assert [reference() for reference in references] == [None, None]

@@ -15,7 +15,7 @@ use super::arrival::Arrival;
 use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
 use crate::handle::Handle;
 use crate::interop::{Object, Raised, Result, call_method, globals};
-use crate::transports::{is_plain, socket_numbers};
+use crate::transports::{descriptor_of_plain, is_plain, socket_numbers};
 
 /// A listening socket that the loop watches.
 #[pyclass(frozen, module = "greenloop._native", name = "_Acceptor")]
@@ -25,9 +25,12 @@ pub struct Acceptor {
     pub server: Option<Object>,
     /// The context in which `start_serving` was called.
     context: Object,
+    /// The listening socket. Its descriptor is asked of it each time, since it knows when it was closed:
+    /// a number that was kept might be somebody else's by then.
+    socket: Object,
     /// What asyncio's `_accept_connection` takes.
     arguments: Object,
-    /// The listening socket's descriptor when it began.
+    /// Its descriptor when it began, by which it is watched.
     number: RawFd,
     /// How many connections are taken in one turn at most.
     backlog: usize,
@@ -50,6 +53,7 @@ impl Acceptor {
             &self.event_loop,
             &self.factory,
             &self.context,
+            &self.socket,
             &self.arguments,
         ];
         for object in held.into_iter().chain(&self.server) {
@@ -105,10 +109,7 @@ impl Acceptor {
             return Ok(None);
         }
         let [family, kind, protocol] = socket_numbers(&socket)?;
-        let number: RawFd = socket
-            .bound(event_loop.py())
-            .call_method0("fileno")?
-            .extract()?;
+        let number = descriptor_of_plain(&socket);
         let Ok(backlog) = arguments.get_item(4)?.extract::<usize>() else {
             return Ok(None);
         };
@@ -123,6 +124,7 @@ impl Acceptor {
             factory: arguments.get_item(0)?.into(),
             server: (!server.is_none()).then_some(server),
             context,
+            socket,
             arguments: arguments.clone().into_any().into(),
             number,
             backlog,
@@ -169,7 +171,7 @@ impl Acceptor {
     /// Takes what has come, as much as the backlog allows.
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
         for _ in 0..self.backlog {
-            match listener::accept(self.number) {
+            match listener::accept(descriptor_of_plain(&self.socket)) {
                 Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, peer)?,
                 Err(error) if ends_quietly(error.kind()) => return Ok(()),
                 // It meets the error too, and knows what to do about it.

@@ -1,6 +1,7 @@
 //! How a transport comes to be, and which sockets it is for.
 
 use std::ffi::c_int;
+use std::os::fd::RawFd;
 
 use greenloop_core::FlowControl;
 use greenloop_core::WriteQueue;
@@ -214,6 +215,12 @@ pub fn is_plain(socket: &Object) -> Result<bool> {
         (*socket.as_ptr().cast::<SocketObject>()).descriptor
     };
     Ok(fileno(socket)? == descriptor)
+}
+
+/// The descriptor of a [plain](is_plain) socket, or -1 if it is closed.
+pub fn descriptor_of_plain(socket: &Object) -> RawFd {
+    // SAFETY: the struct of a plain socket begins like this.
+    unsafe { (*socket.as_ptr().cast::<SocketObject>()).descriptor }
 }
 
 fn fileno(socket: &Object) -> Result<c_int> {
