@@ -30,7 +30,7 @@ from asyncio import timeout as timeout
 from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
 from asyncio import wait_for as wait_for
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
 from types import BuiltinFunctionType, FunctionType
@@ -172,6 +172,12 @@ class EventLoop:
 
     # Connections.
 
+    def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
+        """Watch a listening socket and take its connections natively. `arguments` are those of
+        asyncio's `_accept_connection`. Return False, having done nothing, if that has to do it.
+        """
+        ...
+
     def _open_socket_transport(
         self,
         sock: socket.socket,
@@ -278,6 +284,17 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     _log_destroy_pending: bool
 
 @final
+class TransportTable:
+    """Which transport has which descriptor; transports are held weakly."""
+
+    def __getitem__(self, number: int, /) -> Any: ...
+    def __setitem__(self, number: int, transport: Any, /) -> None: ...
+    def __delitem__(self, number: int, /) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+    def get(self, number: int, default: Any = None) -> Any:
+        """Return the transport that has the descriptor `number`, or `default`."""
+
 class SocketTransport(asyncio.transports._FlowControlMixin):
     """A connection over TCP or a Unix socket; see `asyncio.Transport`.
 

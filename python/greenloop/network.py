@@ -14,13 +14,21 @@ import sys
 import weakref
 from asyncio import base_events, constants, selector_events, sslproto, unix_events
 from asyncio.log import logger
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
+
+from greenloop import _native
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
 _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+class Transports(_native.TransportTable, MutableMapping[int, Any]):
+    """Which transport has which descriptor; a transport that nobody refers to leaves by itself."""
+
+    get = _native.TransportTable.get
 
 
 class Watched:
@@ -52,12 +60,13 @@ class Network:
 
     # The loop class names the attributes: of two bases only one may have a layout of its own.
     __slots__ = ()
-    # The loop class has this from its native base.
+    # The loop class has these from its native base.
     _open_socket_transport: Callable[..., Any]
+    _accept_natively: Callable[[tuple[Any, ...]], bool]
 
     _selector: Watched | None
     # Which transport has which descriptor, so that nobody else watches it.
-    _transports: weakref.WeakValueDictionary[int, Any]
+    _transports: Transports
     # The inode of each Unix socket that is listened on, removed when its server closes.
     _unix_server_sockets: dict[Any, Any]
     # From 3.14 on a loop has its own way to learn that a child process ended.
@@ -134,9 +143,23 @@ class Network:
     create_server = _Base.create_server
     create_unix_server = _Unix.create_unix_server
     _create_server_getaddrinfo = _Base._create_server_getaddrinfo
-    _start_serving = _Selector._start_serving
     _accept_connection = _Selector._accept_connection
     _accept_connection2 = _Selector._accept_connection2
+
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], Any],
+        sock: socket.socket,
+        sslcontext: Any = None,
+        server: Any = None,
+        backlog: int = 100,
+        *timeouts: Any,
+        **others: Any,
+    ) -> None:
+        # Connections are taken natively if possible: without TLS, by a socket of the usual kind.
+        arguments = protocol_factory, sock, sslcontext, server, backlog, *timeouts
+        if sslcontext or others or not self._accept_natively(arguments):
+            _Selector._start_serving(self, *arguments, **others)
 
     def _stop_serving(self, sock: socket.socket) -> None:
         # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own

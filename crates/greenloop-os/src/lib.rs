@@ -1,7 +1,7 @@
 //! What an event loop asks of the operating system.
 //!
 //! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), what goes through a connection ([`socket`]), and, the other way round, how another
+//! ([`Poller`]), who connects and what goes through a connection ([`listener`], [`socket`]), and, the other way round, how another
 //! thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in
 //! `greenloop-core`, which makes no system call.
 //!
@@ -17,6 +17,7 @@
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 
 mod clock;
+pub mod listener;
 mod poller;
 pub mod socket;
 mod sys;

@@ -9,7 +9,7 @@
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
-//! - [`transports`]: connections over sockets;
+//! - [`transports`]: connections over sockets, and [`servers`], which take them;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -32,6 +32,7 @@ mod handle;
 mod interop;
 mod queues;
 mod scopes;
+mod servers;
 mod streams;
 mod sync;
 mod task;
@@ -91,6 +92,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
+    module.add_class::<transports::TransportTable>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;

@@ -63,6 +63,8 @@ pub struct EventLoop {
     overridden: Cell<bool>,
     /// Set when a method by which descriptors are watched was overridden.
     own_readiness: Cell<bool>,
+    /// Set when a method by which connections are taken was overridden.
+    own_serving: Cell<bool>,
     /// Set when `time` was overridden, by a test that moves the clock.
     own_time: Cell<bool>,
     /// Set when `create_task` was overridden.
@@ -116,6 +118,7 @@ impl EventLoop {
             debug: Cell::new(false),
             overridden: Cell::new(false),
             own_readiness: Cell::new(false),
+            own_serving: Cell::new(false),
             own_time: Cell::new(false),
             own_tasks: Cell::new(false),
             fast: Cell::new(false),

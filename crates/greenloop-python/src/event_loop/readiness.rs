@@ -248,7 +248,7 @@ impl EventLoop {
     /// Ends what [`listen`](Self::listen) began, if `owner` still is who is told: the number of a
     /// descriptor that was closed may be somebody else's by now.
     pub fn stop_listening(&self, fd: RawFd, side: Side, owner: &Object) {
-        if self.watches.with(|watches| watches.is_of(fd, side, owner)) {
+        if self.is_listening(fd, side, owner) {
             // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor that
             // was closed before, which then is not watched either.
             let _closed_before = self.change(fd, side, None);
@@ -259,6 +259,11 @@ impl EventLoop {
     #[inline]
     pub fn expect_input(&self) {
         self.queue.with(|queue| queue.budget.expect_input());
+    }
+
+    /// Whether one side of a descriptor is listened to by `owner`.
+    pub fn is_listening(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
+        self.watches.with(|watches| watches.is_of(fd, side, owner))
     }
 
     /// Queues the callbacks of what the poller reported.

@@ -10,6 +10,7 @@ use pyo3::types::PyString;
 use pyo3::{ffi, intern};
 
 use super::object::Object;
+use crate::transports::PlainSockets;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
@@ -27,6 +28,7 @@ macro_rules! names {
 names! {
     abort = "abort",
     abort_privately = "_abort",
+    accept_connection = "_accept_connection",
     acquire = "acquire",
     add_done_callback = "add_done_callback",
     add_reader = "_add_reader",
@@ -84,6 +86,7 @@ names! {
     eager_start = "eager_start",
     empty = "empty",
     eof_received = "eof_received",
+    ensure_fd_no_transport = "_ensure_fd_no_transport",
     et = "et",
     exc = "exc",
     exc_tb = "exc_tb",
@@ -433,6 +436,8 @@ pub struct Globals {
     pub classes: Classes,
     /// What reads a socket's numbers, where its Python attributes make enumerations of them.
     pub socket_numbers: SocketNumbers,
+    /// What makes and closes sockets of the standard class.
+    pub plain_sockets: PlainSockets,
     /// The empty tuple.
     pub no_arguments: Object,
     /// -1
@@ -488,6 +493,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         },
         asyncio: Asyncio::new(py)?,
         socket_numbers: SocketNumbers::new(py)?,
+        plain_sockets: PlainSockets::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),

@@ -99,7 +99,11 @@ impl SocketTransport {
         let names = &globals().names;
         let socket = self.socket.get_or_none();
         self.expect_input();
-        call_method(&names.close, &[socket.as_ptr()])?;
+        if self.is_foreign() {
+            call_method(&names.close, &[socket.as_ptr()])?;
+        } else {
+            globals().plain_sockets.close(&socket)?;
+        }
         self.socket.clear();
         self.protocol.clear();
         self.native_loop.set(std::ptr::null());

@@ -20,8 +20,10 @@ mod closing;
 mod flow_control;
 mod foreign;
 mod opening;
+mod plain_socket;
 mod reading;
 mod receiving;
+mod table;
 mod writing;
 
 use std::cell::Cell;
@@ -41,7 +43,10 @@ use crate::interop::{
 };
 
 pub use class::make_class;
+pub use opening::{Connection, descriptor_of_plain, is_plain, socket_numbers};
+pub use plain_socket::PlainSockets;
 pub use receiving::Spare;
+pub use table::TransportTable;
 
 use receiving::Habit;
 use writing::Chunk;
