@@ -42,6 +42,7 @@ use crate::interop::{
 
 pub use class::make_class;
 pub use receiving::Spare;
+pub use writing::write;
 
 use receiving::Habit;
 use writing::Chunk;
@@ -114,6 +115,14 @@ struct SocketObject {
     header: ffi::PyObject,
     /// -1 once it is closed or detached.
     descriptor: c_int,
+}
+
+/// Whether `object` is a transport of exactly our class, on which nobody has replaced a method: then
+/// [`write()`] may stand for its method.
+#[inline]
+pub fn is_native(object: &Object) -> bool {
+    object.is_exactly(globals().classes.socket_transport.as_ptr())
+        && SocketTransport::of(object).attributes.is_empty()
 }
 
 impl SocketTransport {
