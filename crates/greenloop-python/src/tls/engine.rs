@@ -166,7 +166,7 @@ impl Engine {
             .transpose()
     }
 
-    /// `write(data)`: how many bytes of it were encrypted, which are those of one record at most.
+    /// `write(data)`: how many bytes of it were encrypted.
     #[inline]
     pub fn write(&self, data: &Object) -> Result<Option<usize>> {
         let worker = self.worker.get_or_none();
