@@ -45,22 +45,25 @@ _SSL_PROTOCOL = sslproto.SSLProtocol
 
 
 def _ssl_protocol_class() -> Any:
-    """Return the class of TLS connections: ours, unless a program has put one in asyncio's place."""
+    """Return the class of TLS connections: ours, unless a program has replaced asyncio's."""
     replaced = sslproto.SSLProtocol is not _SSL_PROTOCOL
     return sslproto.SSLProtocol if replaced else _native.SSLProtocol
 
 
-_STREAM_PROTOCOLS = (_native.StreamReaderProtocol, streams.StreamReaderProtocol)
+# The types of ours are those of asyncio's, which do not declare what is private.
+_streams: Any = _native
+_STREAM_PROTOCOLS: Any = (_streams.StreamReaderProtocol, streams.StreamReaderProtocol)
 
 
 def _unread_bytes(reader: Any) -> bytes:
     """Take out of a stream's reader, if there is still one, what nobody has read."""
     if reader is None:
         return b""
-    if isinstance(reader, _native.StreamReader):
-        return reader._take_all()
-    unread = bytes(reader._buffer)
-    reader._buffer.clear()
+    if isinstance(reader, _streams.StreamReader):
+        unread: bytes = reader._take_all()
+    else:
+        unread = bytes(reader._buffer)
+        reader._buffer.clear()
     return unread
 
 
@@ -138,8 +141,9 @@ class Network:
         transport.pause_reading()
         transport.set_protocol(ssl_protocol)
         if server_side and isinstance(protocol, _STREAM_PROTOCOLS):
-            # A client need not wait before it begins with TLS, so its first bytes may be here already.
-            ssl_protocol._incoming.write(_unread_bytes(protocol._stream_reader))
+            # A client need not wait before it begins with TLS: its first bytes may be here already.
+            reader: Any = getattr(protocol, "_stream_reader", None)
+            ssl_protocol._incoming.write(_unread_bytes(reader))
         begin = event_loop.call_soon(ssl_protocol.connection_made, transport)
         go_on = event_loop.call_soon(transport.resume_reading)
         try:

@@ -11,8 +11,9 @@ import weakref
 
 import pytest
 from connections import BufferedRecorder, Recorder, raising, run, run_until
-from tls_contexts import CERTIFICATE, CLIENT, SERVER, client_context, server_context
 from tls_peers import Peer, begin, connect, end, finish
+
+from tls_contexts import CERTIFICATE, CLIENT, SERVER, client_context, server_context
 
 SIDES = pytest.mark.parametrize("side", ["client", "server"])
 

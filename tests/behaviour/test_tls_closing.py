@@ -1,15 +1,16 @@
-"""The end of a TLS connection: who takes leave of whom, what is still delivered, and what raises."""
+"""The end of a TLS connection: who takes leave of whom, what is delivered, and what raises."""
 
 import asyncio
 import logging
+import socket
 import ssl
 import struct
-import socket
 
 import pytest
 from connections import BufferedRecorder, Recorder, raising, run, run_until
-from tls_contexts import CLIENT, SERVER
 from tls_peers import Peer, begin, connect, end, finish
+
+from tls_contexts import CLIENT, SERVER
 
 SIDES = pytest.mark.parametrize("side", ["client", "server"])
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 from connections import Recorder, run, run_until
-from tls_contexts import CLIENT, SERVER
 from tls_peers import Peer, end, finish
+
+from tls_contexts import CLIENT, SERVER
 
 SIDES = pytest.mark.parametrize("side", ["client", "server"])
 
@@ -81,9 +82,7 @@ def test_tls_in_tls(loop):
     outer.transport = transport
     within = Recorder()
     within.transport = transport
-    task = loop.create_task(
-        loop.start_tls(transport, within, CLIENT, server_hostname="localhost")
-    )
+    task = loop.create_task(loop.start_tls(transport, within, CLIENT, server_hostname="localhost"))
     # The second peer speaks through the first one.
     inner = Peer(loop, True, SERVER)
     inner.near.close()

@@ -4,6 +4,7 @@ import socket
 import ssl
 
 from connections import run, run_until
+
 from tls_contexts import CLIENT, SERVER
 
 

@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 from growth import SPARE_BYTES, SPARE_OBJECTS, resident_bytes
+
 from tls_contexts import CLIENT, SERVER
 
 # How many connections are counted, after as many as it takes for caches to be full.
@@ -161,7 +162,8 @@ def test_a_connection_that_refers_to_itself_is_collected(loop, end):
         tls = transport._ssl_protocol
         # Round and round: by attributes of their own, what is written and waits, and the context.
         held = transport.held = tls.held = Held()
-        held.all = [transport, tls, protocol, tls._transport, transport.get_extra_info("ssl_object")]
+        ssl_object = transport.get_extra_info("ssl_object")
+        held.all = [transport, tls, protocol, tls._transport, ssl_object]
         tls._extra["held"] = held
         references = [weakref.ref(one) for one in (held, transport, tls, protocol)]
         client.transport.abort()
