@@ -33,6 +33,11 @@ pub struct Engine {
     outgoing: Slot,
     /// Whether `worker` and the BIOs are of the native classes, so that they may be shown our memory.
     direct: Cell<bool>,
+    /// Set when the incoming BIO was seen to be empty, until something is fed. A program may put
+    /// something there by itself, so this is good for estimates and for flow control.
+    drained: Cell<bool>,
+    /// How much was fed into an empty BIO, until that is taken note of.
+    fed: Cell<Option<usize>>,
 }
 
 impl Engine {
@@ -44,6 +49,8 @@ impl Engine {
             incoming: Slot::empty(),
             outgoing: Slot::empty(),
             direct: Cell::new(false),
+            drained: Cell::new(false),
+            fed: Cell::new(None),
         }
     }
 
@@ -119,6 +126,8 @@ impl Engine {
     #[inline]
     pub fn feed(&self, bytes: &[u8]) -> Result<()> {
         let name = &globals().names.write;
+        self.fed
+            .set(self.drained.replace(false).then_some(bytes.len()));
         let incoming = self.incoming.get_or_none();
         let put = |data: &Object| call_method(name, &[incoming.as_ptr(), data.as_ptr()]);
         if self.direct.get() {
@@ -202,7 +211,24 @@ impl Engine {
     /// How many bytes wait in the incoming BIO.
     #[inline]
     pub fn incoming_pending(&self) -> Result<usize> {
-        pending(&self.incoming.get_or_none())
+        let waiting = pending(&self.incoming.get_or_none())?;
+        self.drained.set(waiting == 0);
+        Ok(waiting)
+    }
+
+    /// About how many that are, most often without asking.
+    #[inline]
+    pub fn incoming_estimate(&self) -> Result<usize> {
+        match self.fed.take() {
+            Some(waiting) => Ok(waiting),
+            None => self.incoming_pending(),
+        }
+    }
+
+    /// Whether the incoming BIO was empty when it was last looked at, and was fed nothing since.
+    #[inline]
+    pub fn is_drained(&self) -> bool {
+        self.drained.get()
     }
 
     /// `getattr(ssl_object, name)()`: `None` if something is missing.

@@ -179,7 +179,11 @@ pub fn set_read_limits(this: &Object, high: &Object, low: &Object) -> Result<()>
 #[inline]
 pub fn control_reading(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
-    let size = protocol.engine.incoming_pending()?;
+    let size = if protocol.engine.is_drained() {
+        0
+    } else {
+        protocol.engine.incoming_pending()?
+    };
     let (marks, paused) = (&protocol.incoming_marks, &protocol.reading_paused);
     if size >= marks.high.get() && !paused.get() {
         paused.set(true);

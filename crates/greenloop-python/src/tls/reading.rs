@@ -100,7 +100,7 @@ fn hand_over_bytes(this: &Object) -> Result<bool> {
 #[inline]
 fn decrypt(protocol: &SslProtocol) -> Result<Decrypted> {
     let engine = &protocol.engine;
-    let waiting = engine.incoming_pending()?;
+    let waiting = engine.incoming_estimate()?;
     if waiting > RECORD {
         return decrypt_much(protocol, None, waiting);
     }
