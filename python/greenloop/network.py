@@ -3,8 +3,8 @@
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
 implementation, function by function, on our scheduler and our readiness: to the letter what the
 running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native; so are the transports of connections (`greenloop._native.SocketTransport`) and TLS on top
-of them (`greenloop._native.SSLProtocol`), of which asyncio's own are left for sockets and loops that do
+are native; so are the transports of connections (`greenloop._native.SocketTransport`) and their TLS
+(`greenloop._native.SSLProtocol`), of which asyncio's own are left for sockets and loops that do
 something else than is known of them.
 """
 
