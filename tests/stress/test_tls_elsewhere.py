@@ -1,4 +1,4 @@
-"""TLS where it cannot take its short cuts: on loops, transports and sockets that do something else."""
+"""TLS where it cannot take short cuts: on loops, transports and sockets that do something else."""
 
 import asyncio
 import gc
@@ -6,10 +6,10 @@ import socket
 import threading
 
 import pytest
-from tls_contexts import CLIENT, SERVER, server_context
 
 import greenloop
 from greenloop import _native
+from tls_contexts import CLIENT, SERVER, server_context
 
 
 class CallsSoon(greenloop.EventLoop):
