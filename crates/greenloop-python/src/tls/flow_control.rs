@@ -10,10 +10,10 @@ use pyo3::prelude::*;
 use super::engine::size_object;
 use super::library::constant;
 use super::protocol::{SslProtocol, report};
+use super::state::State;
 use super::{reading, shutdown};
 use crate::handle::leaves_the_loop;
 use crate::interop::{Object, Result, Slot, call_function, call_method, fetch, globals};
-use crate::tls::state::State;
 
 /// Two water marks in bytes: any numbers, given back as they were given.
 pub struct Marks {

@@ -3,13 +3,11 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::library::library;
 use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, reading, writing};
-use crate::interop::{
-    Object, Raised, Result, call_method, fetch, globals, matches, raise_object, restore,
-};
-use crate::tls::library::library;
+use crate::interop::{Object, Raised, Result, call_method, fetch, globals, matches, restore};
 
 /// `connection_made(transport)`: there is a connection, and the handshake begins.
 pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
@@ -85,7 +83,7 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
     cancel_timer(&protocol.handshake_timer)?;
     let ssl_object = protocol.engine.object();
     let outcome = match failure {
-        Some(exception) => Err(raise_again(exception)),
+        Some(exception) => Err(restore(exception)),
         None => protocol
             .switch_to(State::Wrapped)
             .and_then(|()| call_method(&names.getpeercert, &[ssl_object.as_ptr()])),
@@ -118,17 +116,6 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
     }
     wake_waiter(this, None)?;
     reading::read(this)
-}
-
-fn raise_again(exception: Object) -> Raised {
-    // SAFETY: it is an exception; its traceback is a new reference or null.
-    let traceback = unsafe { ffi::PyException_GetTraceback(exception.as_ptr()) };
-    if traceback.is_null() {
-        return raise_object(&exception);
-    }
-    // SAFETY: the reference is ours.
-    drop(unsafe { Object::from_owned(traceback) });
-    restore(exception)
 }
 
 fn fail(this: &Object, exception: &Object) -> Result<()> {

@@ -3,12 +3,12 @@
 
 use pyo3::prelude::*;
 
+use super::library::library;
 use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, handshake, reading, writing};
 use crate::handle::leaves_the_loop;
 use crate::interop::{Object, Result, call_method, fetch, globals, matches, restore};
-use crate::tls::library::library;
 
 /// `_start_shutdown()`: the application closes, or the peer has taken leave.
 pub fn start(this: &Object) -> Result<()> {
