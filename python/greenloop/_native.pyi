@@ -14,6 +14,7 @@ because their `__class__` says so.
 import asyncio
 import asyncio.transports
 import socket
+import ssl
 import sys
 from asyncio import _CoroutineLike
 from asyncio import as_completed as as_completed
@@ -315,6 +316,46 @@ class SocketTransport(asyncio.transports._FlowControlMixin):
     @property
     def _buffer(self) -> Any:
         """What waits to be written: a copy, as the running asyncio keeps it."""
+
+@final
+class SSLTransport(asyncio.transports._FlowControlMixin):
+    """A TLS connection as its application sees it; see `asyncio.Transport`.
+
+    An `SSLProtocol` makes it.
+    """
+
+    def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+    def get_read_buffer_limits(self) -> tuple[int, int]: ...
+    def get_read_buffer_size(self) -> int: ...
+    @property
+    def _ssl_protocol(self) -> SSLProtocol | None: ...
+
+@final
+class SSLProtocol(asyncio.BufferedProtocol):
+    """A TLS connection between a transport and an application's protocol.
+
+    It stands for `asyncio.sslproto.SSLProtocol`, whose attributes it has.
+    """
+
+    max_size: int
+    """How many bytes the ssl object is asked for at once."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        app_protocol: asyncio.BaseProtocol,
+        sslcontext: ssl.SSLContext | None,
+        waiter: asyncio.Future[None] | None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> None: ...
+    @property
+    def _app_transport(self) -> SSLTransport | None: ...
+    @property
+    def _incoming(self) -> ssl.MemoryBIO: ...
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""

@@ -9,7 +9,7 @@
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
-//! - [`transports`]: connections over sockets, and [`servers`], which take them;
+//! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts them;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -36,6 +36,7 @@ mod servers;
 mod streams;
 mod sync;
 mod task;
+mod tls;
 mod transports;
 
 use pyo3::prelude::*;
@@ -88,6 +89,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("StreamReaderProtocol", &classes.stream_reader_protocol),
         ("StreamWriter", &classes.stream_writer),
         ("SocketTransport", &classes.socket_transport),
+        ("SSLProtocol", &classes.ssl_protocol),
+        ("SSLTransport", &classes.ssl_transport),
     ] {
         module.add(name, class.object().bound(py))?;
     }
@@ -165,6 +168,9 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.stream_writer, streams::make_writer_class())?;
     make(&classes.protocol_factory, streams::make_factory_class())?;
     make(&classes.socket_transport, transports::make_class())?;
+    make(&classes.window, tls::make_window_class())?;
+    make(&classes.ssl_protocol, tls::make_protocol_class())?;
+    make(&classes.ssl_transport, tls::make_transport_class())?;
     #[cfg(not(Py_3_14))]
     {
         make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;

@@ -201,6 +201,22 @@ impl EventLoop {
         })
     }
 
+    /// As [`receive`](Self::receive), for a function that may run Python code: the buffer is lent to it,
+    /// and whoever receives meanwhile gets another one.
+    #[inline]
+    pub fn receive_lent<R>(
+        &self,
+        size: usize,
+        receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> R,
+    ) -> R {
+        let mut buffer = self.received.with(std::mem::take);
+        buffer.reserve(size);
+        let result = receive(&mut buffer.spare_capacity_mut()[..size]);
+        let other = self.received.with(|place| std::mem::replace(place, buffer));
+        drop(other);
+        result
+    }
+
     /// Whether debug mode is on.
     pub fn debug(&self) -> bool {
         self.debug.get()

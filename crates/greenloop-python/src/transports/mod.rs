@@ -47,6 +47,7 @@ pub use opening::{Connection, descriptor_of_plain, is_plain, socket_numbers};
 pub use plain_socket::PlainSockets;
 pub use receiving::Spare;
 pub use table::TransportTable;
+pub use writing::write;
 
 use receiving::Habit;
 use writing::Chunk;
@@ -119,6 +120,14 @@ struct SocketObject {
     header: ffi::PyObject,
     /// -1 once it is closed or detached.
     descriptor: c_int,
+}
+
+/// Whether `object` is a transport of exactly our class, on which nobody has replaced a method: then
+/// [`write()`] may stand for its method.
+#[inline]
+pub fn is_native(object: &Object) -> bool {
+    object.is_exactly(globals().classes.socket_transport.as_ptr())
+        && SocketTransport::of(object).attributes.is_empty()
 }
 
 impl SocketTransport {
