@@ -160,16 +160,8 @@ class Network:
     create_datagram_endpoint = _Base.create_datagram_endpoint
     _make_datagram_transport = _Selector._make_datagram_transport
 
-    # Sockets without a transport.
+    # Sockets without a transport. The public methods are native; what they fall back on calls these.
 
-    sock_accept = _Selector.sock_accept
-    sock_connect = _Selector.sock_connect
-    sock_recv = _Selector.sock_recv
-    sock_recv_into = _Selector.sock_recv_into
-    sock_recvfrom = _Selector.sock_recvfrom
-    sock_recvfrom_into = _Selector.sock_recvfrom_into
-    sock_sendall = _Selector.sock_sendall
-    sock_sendto = _Selector.sock_sendto
     _sock_accept = _Selector._sock_accept
     _sock_connect = _Selector._sock_connect
     _sock_connect_cb = _Selector._sock_connect_cb

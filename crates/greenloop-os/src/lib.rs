@@ -1,7 +1,7 @@
 //! What an event loop asks of the operating system.
 //!
 //! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), what goes through a connection ([`socket`]), and, the other way round, how another
+//! ([`Poller`]), what goes through a socket ([`socket`], [`datagram`]), and, the other way round, how another
 //! thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in
 //! `greenloop-core`, which makes no system call.
 //!
@@ -17,11 +17,12 @@
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 
 mod clock;
+pub mod datagram;
 mod poller;
 pub mod socket;
 mod sys;
 mod waker;
 
 pub use clock::{monotonic, resolution};
-pub use poller::{Event, Events, Interest, Poller};
+pub use poller::{Event, Events, Interest, Poller, Registration};
 pub use waker::Waker;

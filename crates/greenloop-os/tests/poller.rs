@@ -9,7 +9,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use greenloop_os::{Event, Events, Interest, Poller};
+use greenloop_os::{Event, Events, Interest, Poller, Registration};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::pipe::pipe;
 
@@ -30,6 +30,15 @@ const BOTH: Interest = Interest {
     write: true,
 };
 
+/// A registration that is reported once.
+fn once(interest: Interest, mark: u32) -> Registration {
+    Registration {
+        interest,
+        once: true,
+        mark,
+    }
+}
+
 /// What is ready right now.
 fn ready(poller: &Poller) -> Vec<Event> {
     let mut events = Events::with_capacity(16);
@@ -42,6 +51,7 @@ fn ready(poller: &Poller) -> Vec<Event> {
 fn readable(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
+        mark: 0,
         readable: true,
         writable: false,
     }
@@ -50,6 +60,7 @@ fn readable(fd: &impl AsRawFd) -> Event {
 fn writable(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
+        mark: 0,
         readable: false,
         writable: true,
     }
@@ -58,6 +69,7 @@ fn writable(fd: &impl AsRawFd) -> Event {
 fn both(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
+        mark: 0,
         readable: true,
         writable: true,
     }
@@ -352,5 +364,48 @@ fn a_closed_descriptor_with_a_duplicate_goes_on_being_reported() -> io::Result<(
     assert_eq!(code(poller.remove(NUMBER)), Some(libc::EBADF));
     drop(duplicate);
     assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn what_is_reported_once_is_silent_until_it_is_modified() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = UnixStream::pair()?;
+    let with_mark = |mark, event| Event { mark, ..event };
+    poller.add(here.as_raw_fd(), once(READ, 7))?;
+    there.write_all(b"a")?;
+    assert_eq!(ready(&poller), [with_mark(7, readable(&here))]);
+    assert_eq!(ready(&poller), []);
+    poller.modify(here.as_raw_fd(), once(BOTH, 8))?;
+    assert_eq!(ready(&poller), [with_mark(8, both(&here))]);
+    // Nor is a hang-up reported, which otherwise is whatever the interest.
+    drop(there);
+    assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn a_mark_tells_a_file_from_the_one_that_had_its_number_before() -> io::Result<()> {
+    const NUMBER: RawFd = FIRST_PRIVATE_NUMBER + 2;
+    let poller = Poller::new()?;
+    let (duplicate, mut there) = UnixStream::pair()?;
+    let registered = moved_to(NUMBER, &duplicate)?;
+    poller.add(NUMBER, once(READ, 1))?;
+    drop(registered);
+    let (other, mut peer) = UnixStream::pair()?;
+    let other = moved_to(NUMBER, other)?;
+    assert_eq!(
+        code(poller.modify(NUMBER, once(READ, 2))),
+        Some(libc::ENOENT)
+    );
+    poller.add(NUMBER, once(READ, 2))?;
+    there.write_all(b"a")?;
+    let with_mark = |mark| Event {
+        mark,
+        ..readable(&other)
+    };
+    assert_eq!(ready(&poller), [with_mark(1)]);
+    peer.write_all(b"b")?;
+    assert_eq!(ready(&poller), [with_mark(2)]);
     Ok(())
 }

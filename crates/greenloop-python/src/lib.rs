@@ -9,7 +9,7 @@
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
-//! - [`transports`]: connections over sockets;
+//! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -32,6 +32,7 @@ mod handle;
 mod interop;
 mod queues;
 mod scopes;
+mod sockets;
 mod streams;
 mod sync;
 mod task;

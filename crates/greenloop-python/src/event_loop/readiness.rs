@@ -1,13 +1,18 @@
 //! Readers and writers: who is told that a descriptor became readable or writable.
 //!
 //! That is a `Handle`, as `add_reader` makes one, or native code: a transport reacts to readiness
-//! without a Python object per event.
+//! without a Python object per event, and so does a wait such as `sock_recv`'s.
+//!
+//! A descriptor with nothing but waits is registered to be reported once, and stays registered when
+//! they are over: the next wait renews it. Whoever else listens is told as long as that lasts
+//! ([0008](../../../../docs/decisions/0008-a-wait-renews-its-registration.md)).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use greenloop_os::{Events, Interest, Poller, Waker};
+use greenloop_os::{Event, Events, Interest, Poller, Registration, Waker};
 use pyo3::exceptions::{PyOSError, PyOverflowError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -40,22 +45,24 @@ pub enum Listener {
     /// A `Handle` of ours, to be run.
     Handle(Object),
     Native(NativeListener),
+    /// Native code that waits until it is told, and then listens again or is done.
+    Wait(NativeListener),
 }
 
 impl Listener {
     const fn object(&self) -> &Object {
         match self {
             Self::Handle(handle) => handle,
-            Self::Native(native) => &native.owner,
+            Self::Native(native) | Self::Wait(native) => &native.owner,
         }
     }
 
     /// What a listener does that is no longer told: a handle that is queued already must not run.
-    /// Native listeners look at their tickets.
+    /// Native listeners look at their tickets, and waits at whether they are over.
     fn retire(&self) -> Result<()> {
         match self {
             Self::Handle(handle) => handle::cancel(handle).map(drop),
-            Self::Native(_) => Ok(()),
+            Self::Native(_) | Self::Wait(_) => Ok(()),
         }
     }
 
@@ -63,16 +70,19 @@ impl Listener {
         match self {
             Self::Handle(handle) if Handle::of(handle).is_cancelled() => None,
             Self::Handle(handle) => Some(Job::Handle(handle.clone())),
-            Self::Native(native) => Some(Job::Ready(native.clone())),
+            Self::Native(native) | Self::Wait(native) => Some(Job::Ready(native.clone())),
         }
     }
 }
 
-/// The listeners of one descriptor.
+/// The listeners of one descriptor, and what the poller has been told of it.
 #[derive(Default)]
 struct Watch {
     reader: Option<Listener>,
     writer: Option<Listener>,
+    /// `None` if the poller does not know the descriptor. One that is to be reported once stays here
+    /// when nobody listens any more.
+    registered: Option<Registration>,
 }
 
 impl Watch {
@@ -89,10 +99,100 @@ impl Watch {
             Side::Writer => &mut self.writer,
         }
     }
+
+    fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.reader.iter().chain(&self.writer)
+    }
+
+    /// Whether nobody listens who is told more than once.
+    fn has_waits_only(&self) -> bool {
+        self.listeners()
+            .all(|listener| matches!(listener, Listener::Wait(_)))
+    }
+
+    /// Tells the poller who listens now. `next_mark` counts the registrations.
+    fn register(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
+        let interest = self.interest();
+        let once = self.has_waits_only();
+        let Some(known) = self.registered else {
+            if !interest.read && !interest.write {
+                return Ok(());
+            }
+            return self.register_anew(poller, fd, next_mark);
+        };
+        if !interest.read && !interest.write {
+            if !known.once {
+                self.registered = None;
+                // A descriptor that was closed first has left the poller by itself (epoll(7)).
+                let _closed_before = poller.remove(fd);
+            }
+            return Ok(());
+        }
+        let wanted = Registration {
+            interest,
+            once,
+            ..known
+        };
+        // What is reported once may have been, so that is always said again.
+        if wanted == known && !once {
+            return Ok(());
+        }
+        match poller.modify(fd, wanted) {
+            Ok(()) => {
+                self.registered = Some(wanted);
+                Ok(())
+            }
+            // The descriptor was closed and its number given to a new file: it is watched anew.
+            Err(_) => self.register_anew(poller, fd, next_mark),
+        }
+    }
+
+    fn register_anew(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
+        *next_mark = next_mark.wrapping_add(1);
+        let registration = Registration {
+            interest: self.interest(),
+            once: self.has_waits_only(),
+            mark: *next_mark,
+        };
+        self.registered = None;
+        poller.add(fd, registration)?;
+        self.registered = Some(registration);
+        Ok(())
+    }
+
+    /// What is to be run because of an event, pushed by `push`.
+    fn tell(&self, poller: &Poller, event: Event, mut push: impl FnMut(Job)) {
+        let Some(registered) = self.registered.filter(|known| known.mark == event.mark) else {
+            // It is about a file that had the number before, whose description lives on elsewhere.
+            return;
+        };
+        let (readable, writable) = (event.readable, event.writable);
+        let told = [
+            self.reader.as_ref().filter(|_| readable),
+            self.writer.as_ref().filter(|_| writable),
+        ];
+        told.into_iter()
+            .flatten()
+            .filter_map(Listener::job)
+            .for_each(&mut push);
+        let interest = Interest {
+            read: self.reader.is_some() && !readable,
+            write: self.writer.is_some() && !writable,
+        };
+        if registered.once && (interest.read || interest.write) {
+            // One of two waits has used up what both were to be told by.
+            let rest = Registration {
+                interest,
+                ..registered
+            };
+            // If the file was closed meanwhile, there is nothing to be told any more.
+            let _closed_before = poller.modify(event.fd, rest);
+        }
+    }
 }
 
 /// What a listener is told of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// That the descriptor is readable.
     Reader,
@@ -102,7 +202,11 @@ pub enum Side {
 
 /// All watched descriptors. A map and not a vector: the number comes from the caller and may be huge.
 #[derive(Default)]
-pub struct Watches(HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>);
+pub struct Watches {
+    by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
+    /// The mark of the last registration. The waker's is 0.
+    last_mark: u32,
+}
 
 /// Spreads descriptors over a map. They are small numbers that the kernel gives out, so nobody can
 /// choose them to collide, and one multiplication does (Fibonacci hashing).
@@ -129,40 +233,47 @@ impl Hasher for DescriptorHasher {
 }
 
 impl Watches {
-    /// Puts `listener` on one side of a descriptor's watch. Returns what was there, and what the poller
-    /// had to report before and has to report now.
+    /// Puts `listener` on one side of a descriptor's watch, tells the poller, and returns who was there.
+    /// If the poller refuses, it returns the listener together with the error.
     fn replace(
         &mut self,
+        poller: &Poller,
         fd: RawFd,
         side: Side,
         listener: Option<Listener>,
-    ) -> (Option<Listener>, Interest, Interest) {
-        let watch = self.0.entry(fd).or_default();
-        let before = watch.interest();
+    ) -> std::result::Result<Option<Listener>, (Option<Listener>, io::Error)> {
+        let watch = self.by_number.entry(fd).or_default();
         let old = std::mem::replace(watch.side(side), listener);
-        let after = watch.interest();
-        if !after.read && !after.write {
-            self.0.remove(&fd);
+        let outcome = watch.register(poller, fd, &mut self.last_mark);
+        let outcome = match outcome {
+            Ok(()) => Ok(old),
+            Err(error) => Err((std::mem::replace(watch.side(side), old), error)),
+        };
+        if watch.registered.is_none() && watch.listeners().next().is_none() {
+            self.by_number.remove(&fd);
         }
-        (old, before, after)
+        outcome
     }
 
     /// Whether one side of a descriptor's watch is `owner`'s.
     fn is_of(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
-        let watch = self.0.get(&fd);
+        let watch = self.by_number.get(&fd);
         let listener = watch.and_then(|watch| match side {
             Side::Reader => watch.reader.as_ref(),
             Side::Writer => watch.writer.as_ref(),
         });
-        listener.is_some_and(
-            |listener| matches!(listener, Listener::Native(native) if native.owner.is(owner.as_ptr())),
-        )
+        match listener {
+            Some(Listener::Native(native) | Listener::Wait(native)) => {
+                native.owner.is(owner.as_ptr())
+            }
+            Some(Listener::Handle(_)) | None => false,
+        }
     }
 
     /// Shows the listeners to the garbage collector.
     pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        for watch in self.0.values() {
-            for listener in [&watch.reader, &watch.writer].into_iter().flatten() {
+        for watch in self.by_number.values() {
+            for listener in watch.listeners() {
                 visit.call(listener.object().as_py())?;
             }
         }
@@ -209,10 +320,24 @@ impl EventLoop {
         }
     }
 
-    /// Ends what [`listen`](Self::listen) began, if `owner` still is who is told: the number of a
+    /// As [`listen`](Self::listen), until the listener is told: then it listens again or is done.
+    pub fn wait_for(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
+        self.check_closed()?;
+        match self.change(fd, side, Some(Listener::Wait(listener)))? {
+            Some(old) => old.retire(),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `owner` is who is told of one side of a descriptor.
+    pub fn is_listening(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
+        self.watches.with(|watches| watches.is_of(fd, side, owner))
+    }
+
+    /// Ends what [`listen`](Self::listen) or [`wait_for`](Self::wait_for) began, if `owner` still is who is told: the number of a
     /// descriptor that was closed may be somebody else's by now.
     pub fn stop_listening(&self, fd: RawFd, side: Side, owner: &Object) {
-        if self.watches.with(|watches| watches.is_of(fd, side, owner)) {
+        if self.is_listening(fd, side, owner) {
             // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor that
             // was closed before, which then is not watched either.
             let _closed_before = self.change(fd, side, None);
@@ -230,14 +355,8 @@ impl EventLoop {
                 for event in events.iter() {
                     if event.fd == waker {
                         self.waker.drain();
-                    } else if let Some(watch) = watches.0.get(&event.fd) {
-                        let readable = watch.reader.as_ref().filter(|_| event.readable);
-                        let writable = watch.writer.as_ref().filter(|_| event.writable);
-                        for listener in [readable, writable].into_iter().flatten() {
-                            if let Some(job) = listener.job() {
-                                queue.ready.push(job);
-                            }
-                        }
+                    } else if let Some(watch) = watches.by_number.get(&event.fd) {
+                        watch.tell(&self.poller, event, |job| queue.ready.push(job));
                     }
                 }
             });
@@ -251,31 +370,13 @@ impl EventLoop {
         side: Side,
         listener: Option<Listener>,
     ) -> PyResult<Option<Listener>> {
-        let (old, before, after) = self
+        let outcome = self
             .watches
-            .with(|watches| watches.replace(fd, side, listener));
-        let watched = |interest: Interest| interest.read || interest.write;
-        let outcome = match (watched(before), watched(after)) {
-            (false, false) => Ok(()),
-            (false, true) => self.poller.add(fd, after),
-            (true, false) => {
-                // A descriptor that was closed first has left the poller by itself (epoll(7)).
-                let _closed_before = self.poller.remove(fd);
-                Ok(())
-            }
-            (true, true) if before == after => Ok(()),
-            // The descriptor was closed and its number given to a new file: it is watched anew.
-            (true, true) => self
-                .poller
-                .modify(fd, after)
-                .or_else(|_| self.poller.add(fd, after)),
-        };
-        if let Err(error) = outcome {
-            let (refused, ..) = self.watches.with(|watches| watches.replace(fd, side, old));
+            .with(|watches| watches.replace(&self.poller, fd, side, listener));
+        outcome.map_err(|(refused, error)| {
             drop(refused);
-            return Err(os_error(&error));
-        }
-        Ok(old)
+            os_error(&error)
+        })
     }
 
     fn add(
@@ -372,7 +473,7 @@ impl EventLoop {
     fn _watched_events(&self, fd: RawFd) -> u8 {
         let interest = self
             .watches
-            .with(|watches| watches.0.get(&fd).map(Watch::interest));
+            .with(|watches| watches.by_number.get(&fd).map(Watch::interest));
         interest.map_or(0, |interest| {
             u8::from(interest.read) + 2 * u8::from(interest.write)
         })
