@@ -17,6 +17,8 @@ from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any
 
+from greenloop.datagrams import DatagramTransport
+
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
 _Selector: Any = selector_events.BaseSelectorEventLoop
@@ -52,8 +54,9 @@ class Network:
 
     # The loop class names the attributes: of two bases only one may have a layout of its own.
     __slots__ = ()
-    # The loop class has this from its native base.
+    # The loop class has these from its native base.
     _open_socket_transport: Callable[..., Any]
+    _carries_datagrams: Callable[[Any], bool]
 
     _selector: Watched | None
     # Which transport has which descriptor, so that nobody else watches it.
@@ -158,7 +161,14 @@ class Network:
     # Datagrams.
 
     create_datagram_endpoint = _Base.create_datagram_endpoint
-    _make_datagram_transport = _Selector._make_datagram_transport
+
+    def _make_datagram_transport(self, sock: socket.socket, *arguments: Any, **keywords: Any) -> Any:
+        if sys.version_info >= (3, 12):
+            self._ensure_fd_no_transport(sock)
+        if self._carries_datagrams(sock):
+            return DatagramTransport(self, sock, *arguments, **keywords)
+        transport_class: Any = selector_events._SelectorDatagramTransport  # type: ignore[attr-defined]
+        return transport_class(self, sock, *arguments, **keywords)
 
     # Sockets without a transport. The public methods are native; what they fall back on calls these.
 

@@ -10,6 +10,7 @@
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
+//! - [`datagrams`]: what is done for each datagram;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -26,6 +27,7 @@
 
 mod awaitable;
 mod combinators;
+mod datagrams;
 mod event_loop;
 mod future;
 mod handle;
@@ -96,6 +98,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scopes::add_functions(module)?;
     interop::add_to_module(module, streams::functions())?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        datagrams::finish_datagram_transport,
+        module
+    )?)?;
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
@@ -162,6 +168,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.stream_writer, streams::make_writer_class())?;
     make(&classes.protocol_factory, streams::make_factory_class())?;
     make(&classes.socket_transport, transports::make_class())?;
+    make(&classes.datagram_state, datagrams::make_state_class())?;
     #[cfg(not(Py_3_14))]
     {
         make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;

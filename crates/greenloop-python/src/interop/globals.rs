@@ -77,6 +77,7 @@ names! {
     current_task = "current_task",
     data = "data",
     data_received = "data_received",
+    datagram_received = "datagram_received",
     default = "default",
     del = "__del__",
     delay = "delay",
@@ -91,6 +92,7 @@ names! {
     ensure_no_transport = "_ensure_fd_no_transport",
     ensure_resolved = "_ensure_resolved",
     eof_received = "eof_received",
+    error_received = "error_received",
     et = "et",
     exc = "exc",
     exc_tb = "exc_tb",
@@ -100,6 +102,7 @@ names! {
     exceptions = "exceptions",
     extend = "extend",
     family = "family",
+    fd = "fd",
     feed_data = "feed_data",
     feed_eof = "feed_eof",
     file = "file",
@@ -257,6 +260,7 @@ imports! {
     current_task = "_asyncio"."current_task",
     #[cfg(not(Py_3_14))]
     current_tasks = "_asyncio"."_current_tasks",
+    datagram_transport = "asyncio.selector_events"."_SelectorDatagramTransport",
     deque = "collections"."deque",
     #[cfg(Py_3_14)]
     discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
@@ -378,6 +382,7 @@ pub struct Classes {
     pub stream_writer: ClassCell,
     pub protocol_factory: ClassCell,
     pub socket_transport: ClassCell,
+    pub datagram_state: ClassCell,
     #[cfg(not(Py_3_14))]
     pub cheaply_bound: ClassCell,
     #[cfg(not(Py_3_14))]

@@ -21,6 +21,9 @@ use pyo3::ffi;
 
 use crate::interop::fast;
 
+pub use plain::plain;
+pub use receiving::{bytes_of, unless_none_yet};
+
 /// The methods of the loop.
 pub fn methods() -> Vec<ffi::PyMethodDef> {
     vec![

@@ -46,9 +46,11 @@ fn size(given: &Object) -> Option<usize> {
     size.and_then(|size| usize::try_from(size).ok())
 }
 
+/// A bytes object of `count` bytes.
+///
 /// # Safety
-/// `start` points to `count` bytes, or is null: then they are for the caller to write.
-unsafe fn bytes(start: *const c_char, count: usize) -> Result<Object> {
+/// `start` points to that many, or is null: then they are for the caller to write.
+pub unsafe fn bytes_of(start: *const c_char, count: usize) -> Result<Object> {
     // SAFETY: promised by the caller; the result is a new reference or NULL with an exception set.
     unsafe {
         Object::from_returned(ffi::PyBytes_FromStringAndSize(
@@ -90,7 +92,7 @@ fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>
         request.event_loop.received_last.set(count);
         // SAFETY: the call has written that many bytes to the beginning of the buffer, and making a
         // bytes object runs no Python code.
-        Ok(unsafe { bytes(buffer.as_ptr().cast(), count) })
+        Ok(unsafe { bytes_of(buffer.as_ptr().cast(), count) })
     });
     unless_none_yet(outcome)?.transpose()
 }
@@ -99,7 +101,7 @@ fn receive_in_place(request: &Request<'_>, size: usize) -> Result<Option<Object>
     // SAFETY: nobody but us has the new object, whose memory is written before it is seen; to be cut to
     // size it is given away and comes back, or null with an exception set.
     unsafe {
-        let object = bytes(std::ptr::null(), size)?;
+        let object = bytes_of(std::ptr::null(), size)?;
         let start = ffi::PyBytes_AsString(object.as_ptr()).cast::<MaybeUninit<u8>>();
         let memory = std::slice::from_raw_parts_mut(start, size);
         let outcome = socket::receive(request.plain.descriptor, memory);
@@ -163,7 +165,7 @@ impl Exchange for ReceiveFrom {
         let outcome = request.event_loop.receive(size, |buffer| {
             let (count, address) = datagram::receive_from(request.plain.descriptor, buffer)?;
             // SAFETY: as in `receive_and_copy`.
-            Ok((unsafe { bytes(buffer.as_ptr().cast(), count) }, address))
+            Ok((unsafe { bytes_of(buffer.as_ptr().cast(), count) }, address))
         });
         let Some((data, address)) = unless_none_yet(outcome)? else {
             return Ok(None);
