@@ -162,7 +162,9 @@ class Network:
 
     create_datagram_endpoint = _Base.create_datagram_endpoint
 
-    def _make_datagram_transport(self, sock: socket.socket, *arguments: Any, **keywords: Any) -> Any:
+    def _make_datagram_transport(
+        self, sock: socket.socket, *arguments: Any, **keywords: Any
+    ) -> Any:
         if sys.version_info >= (3, 12):
             self._ensure_fd_no_transport(sock)
         if self._carries_datagrams(sock):

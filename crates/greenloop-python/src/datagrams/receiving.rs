@@ -20,37 +20,53 @@ use crate::sockets::{bytes_of, plain, unless_none_yet};
 /// The most that is received into the loop's buffer, which it keeps; no datagram is larger than a quarter.
 const MOST: usize = 256 * 1024;
 
+/// The poller has reported the descriptor.
 static REACTION: Reaction = Reaction {
-    react: |this, ticket| {
-        let Some(transport) = Transport::of(this) else {
-            return Ok(());
-        };
-        let state = transport.slot(transport.places.state);
-        let Some(state) = state.as_ref().and_then(State::of) else {
-            return Ok(());
-        };
-        if state.ticket.get() != ticket || !is_listening(&transport) {
-            return Ok(());
-        }
-        if in_context(&state.context.get_or_none(), this)? {
-            look_again(&transport, ticket);
-        }
-        Ok(())
-    },
-    handle: |this| {
-        let transport = Transport::of(this);
-        let event_loop =
-            transport.and_then(|transport| transport.slot(transport.places.event_loop));
-        let event_loop = match event_loop.filter(|event_loop| !event_loop.is_none()) {
-            Some(event_loop) => event_loop,
-            // It is closed: what is reported is reported to the loop that runs.
-            None => call_function(&globals().asyncio.get_running_loop_or_none, &[])?,
-        };
-        let method = this.attribute(&globals().names.read_ready)?;
-        let class = globals().classes.handle.as_ptr();
-        Handle::create(class, &method, &[], None, &event_loop, None)
-    },
+    react: |this, ticket| react(this, ticket, false),
+    handle,
 };
+
+/// It is time for another look.
+static LOOK: Reaction = Reaction {
+    react: |this, ticket| react(this, ticket, true),
+    handle,
+};
+
+fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
+    let Some(transport) = Transport::of(this) else {
+        return Ok(());
+    };
+    let state = transport.slot(transport.places.state);
+    let Some(state) = state.as_ref().and_then(State::of) else {
+        return Ok(());
+    };
+    if looks {
+        state.expectation.take_look();
+    } else if state.expectation.is_looking() {
+        return Ok(());
+    }
+    if state.ticket.get() != ticket || !is_listening(&transport) {
+        return Ok(());
+    }
+    let received = in_context(&state.context.get_or_none(), this)?;
+    if state.expectation.learn(looks, received) {
+        look_again(&transport, ticket);
+    }
+    Ok(())
+}
+
+fn handle(this: &Object) -> Result<Object> {
+    let transport = Transport::of(this);
+    let event_loop = transport.and_then(|transport| transport.slot(transport.places.event_loop));
+    let event_loop = match event_loop.filter(|event_loop| !event_loop.is_none()) {
+        Some(event_loop) => event_loop,
+        // It is closed: what is reported is reported to the loop that runs.
+        None => call_function(&globals().asyncio.get_running_loop_or_none, &[])?,
+    };
+    let method = this.attribute(&globals().names.read_ready)?;
+    let class = globals().classes.handle.as_ptr();
+    Handle::create(class, &method, &[], None, &event_loop, None)
+}
 
 /// Whether the loop still listens for the transport: nobody else does, and it was not told to stop.
 fn is_listening(transport: &Transport<'_>) -> bool {
@@ -69,14 +85,14 @@ fn look_again(transport: &Transport<'_>, ticket: u32) {
     let event_loop = transport.slot(transport.places.event_loop);
     if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
         native.push(Job::Ready(NativeListener {
-            reaction: &REACTION,
+            reaction: &LOOK,
             owner: transport.this.clone(),
             ticket,
         }));
     }
 }
 
-/// Calls `_read_ready` in a context. Returns whether to look for another datagram.
+/// Calls `_read_ready` in a context. Returns whether there was a datagram.
 fn in_context(context: &Object, this: &Object) -> Result<bool> {
     // SAFETY: the context is a valid object; Enter and Exit are paired, also if an exception is set.
     unsafe {
@@ -96,7 +112,7 @@ fn in_context(context: &Object, this: &Object) -> Result<bool> {
     }
 }
 
-/// `_read_ready()`. Returns whether to look for another datagram.
+/// `_read_ready()`. Returns whether there was a datagram.
 fn read_ready(this: &Object) -> Result<bool> {
     let Some(transport) = Transport::of(this) else {
         return Ok(false);
@@ -132,12 +148,12 @@ fn read_ready(this: &Object) -> Result<bool> {
     let protocol = transport.protocol();
     let names = &globals().names;
     match unless_none_yet(outcome) {
-        Ok(None) => Ok(state.expectation.learn(false)),
+        Ok(None) => Ok(false),
         Ok(Some((data, address))) => {
             let (data, address) = (data?, state.show(address)?);
             let arguments = [protocol.as_ptr(), data.as_ptr(), address.as_ptr()];
             call_method(&names.datagram_received, &arguments)?;
-            Ok(state.expectation.learn(true))
+            Ok(true)
         }
         // It is an `OSError`: nothing else comes of a system call.
         Err(raised) => {

@@ -47,10 +47,22 @@ impl Expectation {
         }
     }
 
-    /// A datagram was `received`, or there was none. Returns whether to look again.
+    /// Whether a look is queued, which will receive what the poller reports meanwhile: in one turn there
+    /// is one datagram.
+    pub const fn is_looking(&self) -> bool {
+        self.looking.get()
+    }
+
+    /// The look that was queued takes place.
+    pub fn take_look(&self) {
+        self.looking.set(false);
+    }
+
+    /// A datagram was `received` or not, by a look or because of an event. Returns whether to look again,
+    /// which the caller then has to queue.
     #[inline]
-    pub fn learn(&self, received: bool) -> bool {
-        let (looked, hope) = (self.looking.replace(false), self.hope.get());
+    pub fn learn(&self, looked: bool, received: bool) -> bool {
+        let hope = self.hope.get();
         if !received {
             if looked {
                 self.hope.set(hope.saturating_sub(Self::PRICE));
