@@ -1,8 +1,8 @@
 """`DatagramTransport`: asyncio's transport of datagrams, whose receiving and sending are native.
 
-Everything else is inherited: asyncio's own class, of which this is a subclass, says what happens at the
-beginning and at the end, how what waits for room is kept, and how protocols are paused. The attributes
-that native code looks at for each datagram are slots here, so that it finds them.
+Everything else is inherited: asyncio's own class, of which this is a subclass, says what happens at
+the beginning and at the end, how what waits for room is kept, and how protocols are paused. The
+attributes that native code looks at for each datagram are slots here, so that it finds them.
 """
 
 from asyncio import selector_events
@@ -16,7 +16,7 @@ _Transport: Any = selector_events._SelectorDatagramTransport  # type: ignore[att
 
 
 class DatagramTransport(_Transport):  # type: ignore[misc]
-    """A datagram transport over a plain socket on one of our loops; see asyncio.DatagramTransport."""
+    """Datagrams over a plain socket on one of our loops; see asyncio.DatagramTransport."""
 
     __slots__ = (
         "_address",
@@ -35,7 +35,7 @@ class DatagramTransport(_Transport):  # type: ignore[misc]
         self._receiving = loop._datagram_state()
         super().__init__(loop, *arguments, **keywords)
 
-    def _add_reader(self, fd: int, callback: Callable[..., object], *arguments: Any) -> None:
+    def _add_reader(self, fd: int, *_callback: Any) -> None:
         if self.is_reading():
             self._listen(fd)
 

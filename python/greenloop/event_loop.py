@@ -197,7 +197,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         port: Any,
         *,
         family: int = 0,
-        type: int = 0,
+        type: int = 0,  # noqa: A002 - the name is asyncio's
         proto: int = 0,
         flags: int = 0,
     ) -> list[Any]:

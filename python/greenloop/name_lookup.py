@@ -1,7 +1,7 @@
 """Which questions of `getaddrinfo` need no resolver.
 
-A numeric address is translated by the C library alone, without a file or a server being asked, in a few
-microseconds. A thread to wait in would cost ten times that, and two turns of the loop.
+A numeric address is translated by the C library alone, without a file or a server being asked, in a
+few microseconds. A thread to wait in would cost ten times that, and two turns of the loop.
 """
 
 import socket
@@ -18,9 +18,9 @@ _HARMLESS = (
 )
 
 
-def is_numeric(host: Any, port: Any, family: Any, type: Any, proto: Any, flags: Any) -> bool:
+def is_numeric(host: Any, port: Any, family: Any, kind: Any, proto: Any, flags: Any) -> bool:
     """Return whether `socket.getaddrinfo` answers at once to these arguments."""
-    numbers = (family, type, proto, flags)
+    numbers = (family, kind, proto, flags)
     if not all(isinstance(number, int) for number in numbers) or flags & ~_HARMLESS:
         return False
     return _is_address(host, family) and _is_port(port)

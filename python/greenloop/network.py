@@ -3,8 +3,9 @@
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
 implementation, function by function, on our scheduler and our readiness: to the letter what the
 running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native; so are the transports of connections (`greenloop._native.SocketTransport`), of which
-asyncio's own are left for sockets and loops that do something else than is known of them.
+are native. So are the transports of connections (`greenloop._native.SocketTransport`), what is done
+for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left for
+sockets and loops that do something else than is known of them.
 """
 
 import os
@@ -169,8 +170,8 @@ class Network:
             self._ensure_fd_no_transport(sock)
         if self._carries_datagrams(sock):
             return DatagramTransport(self, sock, *arguments, **keywords)
-        transport_class: Any = selector_events._SelectorDatagramTransport  # type: ignore[attr-defined]
-        return transport_class(self, sock, *arguments, **keywords)
+        asyncios: Any = selector_events
+        return asyncios._SelectorDatagramTransport(self, sock, *arguments, **keywords)
 
     # Sockets without a transport. The public methods are native; what they fall back on calls these.
 

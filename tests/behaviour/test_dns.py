@@ -79,8 +79,8 @@ def test_lookups_go_on_side_by_side(loop):
 
 
 NUMERIC = [
-    "127.0.0.1", b"127.0.0.1", "0.0.0.0", "255.255.255.255", "192.0.2.1", "::1", b"::", "::ffff:1.2.3.4",
-    "2001:db8::1", "fe80::1",
+    "127.0.0.1", b"127.0.0.1", "0.0.0.0", "255.255.255.255", "192.0.2.1", "::1", b"::",
+    "::ffff:1.2.3.4", "2001:db8::1", "fe80::1",
 ]  # fmt: skip
 HOSTS = [
     *NUMERIC, "127.1", "127.0.0.01", "0x7f000001", "2130706433", "1.2.3.4 ", "[::1]",
@@ -89,9 +89,11 @@ HOSTS = [
 PORTS = [0, 80, "80", b"443", None, 65535, 65536, -1, "", "00080"]
 FAMILIES = [socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6, socket.AF_UNIX]
 KINDS = [(0, 0), (socket.SOCK_STREAM, 0), (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
-         (socket.SOCK_STREAM, socket.IPPROTO_UDP), (socket.SOCK_RAW, 0), (99, 0), (0, 99)]  # fmt: skip
-FLAGS = [0, socket.AI_PASSIVE, socket.AI_NUMERICHOST, socket.AI_NUMERICSERV, socket.AI_ADDRCONFIG,
-         socket.AI_V4MAPPED | socket.AI_ALL, socket.AI_CANONNAME | socket.AI_NUMERICHOST]  # fmt: skip
+         (socket.SOCK_STREAM, socket.IPPROTO_UDP), (socket.SOCK_RAW, 0), (99, 0),
+         (0, 99)]  # fmt: skip
+FLAGS = [0, socket.AI_PASSIVE, socket.AI_NUMERICHOST, socket.AI_NUMERICSERV,
+         socket.AI_ADDRCONFIG, socket.AI_V4MAPPED | socket.AI_ALL,
+         socket.AI_CANONNAME | socket.AI_NUMERICHOST]  # fmt: skip
 
 
 def outcome_of(function, *arguments):

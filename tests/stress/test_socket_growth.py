@@ -1,4 +1,4 @@
-"""Waits for sockets and datagram endpoints that come and go leave no object and no descriptor behind."""
+"""Waits for sockets, and datagram endpoints, leave no object and no descriptor behind."""
 
 import asyncio
 import contextlib
@@ -162,13 +162,13 @@ def test_who_waits_for_ever_goes_with_the_loop(loop_factory, pair):
     near, _ = pair
     loop = loop_factory()
 
-    async def wait():
+    async def wait(loop):
         mark = type("Mark", (), {})()
         marks.append(weakref.ref(mark))
         await loop.sock_recv(near, 10)
 
     marks = []
-    task = loop.create_task(wait())
+    task = loop.create_task(wait(loop))
     loop.call_soon(loop.stop)
     loop.run_forever()
     task._log_destroy_pending = False
@@ -185,10 +185,10 @@ def test_a_closed_endpoint_in_a_cycle_is_collected(loop):
             self.transport = transport
             transport.protocol_too = self
 
-    protocol = Cyclic()
-    loop.run_until_complete(
-        loop.create_datagram_endpoint(lambda: protocol, local_addr=("127.0.0.1", 0))
-    )
+    address = ("127.0.0.1", 0)
+    coroutine = loop.create_datagram_endpoint(Cyclic, local_addr=address)
+    _, protocol = loop.run_until_complete(coroutine)
+    del coroutine, _
     protocol.transport.close()
     loop.call_soon(loop.stop)
     loop.run_forever()

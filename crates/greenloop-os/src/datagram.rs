@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
-use libc::{c_void, sa_family_t, sockaddr_storage, socklen_t};
+use libc::{c_int, c_void, sa_family_t, sockaddr_storage, socklen_t};
 
 /// The address of a socket, as the system has it.
 #[derive(Clone, Copy)]
@@ -33,15 +33,29 @@ pub enum Parts<'a> {
     Other,
 }
 
-/// The size of the largest address.
-const LARGEST: socklen_t = size_of::<sockaddr_storage>() as socklen_t;
+/// The family in an address, from its number as `socket(2)` takes it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers are small and not negative"
+)]
+const fn family(number: c_int) -> sa_family_t {
+    number as sa_family_t
+}
+
+/// The size of a kind of address, as the system takes it.
+#[expect(clippy::cast_possible_truncation, reason = "addresses are small")]
+const fn size<T>() -> socklen_t {
+    const { assert!(size_of::<T>() <= size_of::<sockaddr_storage>()) };
+    size_of::<T>() as socklen_t
+}
 
 impl Address {
     /// An address of `AF_INET`.
     pub fn v4(address: Ipv4Addr, port: u16) -> Self {
         // SAFETY: all zeroes is an address.
         let mut inner: libc::sockaddr_in = unsafe { std::mem::zeroed() };
-        inner.sin_family = libc::AF_INET as sa_family_t;
+        inner.sin_family = family(libc::AF_INET);
         inner.sin_port = port.to_be();
         inner.sin_addr.s_addr = u32::from(address).to_be();
         Self::of(&inner)
@@ -51,7 +65,7 @@ impl Address {
     pub fn v6(address: Ipv6Addr, port: u16, flow: u32, scope: u32) -> Self {
         // SAFETY: all zeroes is an address.
         let mut inner: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
-        inner.sin6_family = libc::AF_INET6 as sa_family_t;
+        inner.sin6_family = family(libc::AF_INET6);
         inner.sin6_port = port.to_be();
         inner.sin6_addr.s6_addr = address.octets();
         inner.sin6_flowinfo = flow.to_be();
@@ -61,7 +75,7 @@ impl Address {
 
     /// What it says.
     pub fn parts(&self) -> Parts<'_> {
-        let start = (&raw const self.storage).cast::<u8>();
+        let start = &raw const self.storage;
         let offset = size_of::<sa_family_t>();
         let len = (self.len as usize).min(size_of::<sockaddr_storage>());
         if len <= offset && i32::from(self.storage.ss_family) != libc::AF_UNIX {
@@ -87,7 +101,8 @@ impl Address {
             libc::AF_UNIX => {
                 let room = len.saturating_sub(offset);
                 // SAFETY: the path follows the family, within the storage.
-                let path = unsafe { std::slice::from_raw_parts(start.add(offset), room) };
+                let path =
+                    unsafe { std::slice::from_raw_parts(start.cast::<u8>().add(offset), room) };
                 match path.first() {
                     None | Some(0) => Parts::Unix(path),
                     Some(_) => {
@@ -101,14 +116,13 @@ impl Address {
     }
 
     fn of<T>(inner: &T) -> Self {
-        const { assert!(size_of::<T>() <= size_of::<sockaddr_storage>()) };
         let mut address = Self::unwritten();
         // SAFETY: the storage is large and aligned enough for every kind of address.
         unsafe {
             let storage = (&raw mut address.storage).cast::<T>();
             storage.copy_from_nonoverlapping(inner, 1);
         }
-        address.len = size_of::<T>() as socklen_t;
+        address.len = size::<T>();
         address
     }
 
@@ -144,7 +158,7 @@ impl Eq for Address {}
 /// and who sent it. What there is no room for is lost. `WouldBlock` if there is none (`recvfrom(2)`).
 pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
     let mut address = Address::unwritten();
-    address.len = LARGEST;
+    address.len = size::<sockaddr_storage>();
     // SAFETY: the buffer and the storage are valid for writes of the lengths that are given.
     let outcome = unsafe {
         libc::recvfrom(

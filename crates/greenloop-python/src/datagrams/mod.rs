@@ -121,6 +121,7 @@ const OBJECT: c_int = ffi::Py_T_OBJECT_EX;
 
 /// Finish the class of datagram transports, whose attributes are slots: put the native methods into it.
 #[pyfunction]
+#[pyo3(signature = (class, /))]
 pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
     let places = Places {
         address: place(class, "_address")?,

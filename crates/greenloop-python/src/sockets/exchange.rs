@@ -354,16 +354,12 @@ fn resume<T: Exchange>(this: &Object) -> Result<Progress> {
 
 fn interrupt<T: Exchange>(this: &Object, exception: Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
-    match awaitable.step().get() {
-        DELEGATED => {
-            let delegated = delegate::continue_with(this, Some(&exception))?;
-            Ok(finish_delegated(delegated))
-        }
-        _ => {
-            stop_listening::<T>(awaitable, this);
-            Err(restore(exception))
-        }
+    if awaitable.step().get() == DELEGATED {
+        let delegated = delegate::continue_with(this, Some(&exception))?;
+        return Ok(finish_delegated(delegated));
     }
+    stop_listening::<T>(awaitable, this);
+    Err(restore(exception))
 }
 
 /// Awaits asyncio's own coroutine.
