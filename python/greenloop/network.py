@@ -4,8 +4,8 @@ Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, i
 implementation, function by function, on our scheduler and our readiness: to the letter what the
 running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
 are native. So are the transports of connections (`greenloop._native.SocketTransport`), what is done
-for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left for
-sockets and loops that do something else than is known of them.
+for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left
+for sockets and loops that do something else than is known of them.
 """
 
 import os
@@ -173,7 +173,7 @@ class Network:
         asyncios: Any = selector_events
         return asyncios._SelectorDatagramTransport(self, sock, *arguments, **keywords)
 
-    # Sockets without a transport. The public methods are native; what they fall back on calls these.
+    # Sockets without a transport: the public methods are native, and fall back on these.
 
     _sock_accept = _Selector._sock_accept
     _sock_connect = _Selector._sock_connect
