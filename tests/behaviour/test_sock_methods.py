@@ -629,6 +629,33 @@ def test_a_wait_that_is_cancelled_ends_and_leaves_the_descriptor(loop, pair, met
     assert finish(loop, loop.sock_recv(near, 10)) == b"next"
 
 
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_wait_may_be_over_when_it_is_told(loop, sockets, debug):
+    """Cancelled in the very turn in which the poller reports its descriptor, by an earlier one."""
+    loop.set_debug(debug)
+    pairs = [sockets(connected=True) for _ in range(20)]
+    tasks = [loop.create_task(loop.sock_recv(near, 10)) for near, _ in pairs]
+    run(loop, 2)
+
+    async def first():
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    for _, far in pairs:
+        loop.call_soon(far.send, b"data")
+    with contextlib.ExitStack() as stack:
+        for near, _ in pairs[::2]:
+            duplicate = stack.enter_context(near.dup())
+            loop.add_reader(duplicate, lambda: [task.cancel() for task in tasks])
+            stack.callback(loop.remove_reader, duplicate)
+        finish(loop, first())
+    for near, far in pairs:
+        far.send(b"more")
+        assert finish(loop, loop.sock_recv(near, 10))
+
+
 def test_data_that_came_before_the_cancellation_was_taken_stays(loop, pair):
     near, far = pair
     task = waiting(loop, loop.sock_recv(near, 10))

@@ -24,5 +24,5 @@ mod sys;
 mod waker;
 
 pub use clock::{monotonic, resolution};
-pub use poller::{Event, Events, Interest, Poller, Registration};
+pub use poller::{Event, Events, Interest, Poller, Registration, Told};
 pub use waker::Waker;

@@ -50,8 +50,7 @@ impl Poller {
         self.selector.add(fd, registration.into())
     }
 
-    /// Replaces what a descriptor is registered with, and reports it once more if it was to be
-    /// reported once. `ENOENT` if it is not registered: also if its number was, for another file.
+    /// Replaces what a descriptor is registered with, and reports it if it is ready now. `ENOENT` if it is not registered: also if its number was, for another file.
     pub fn modify(&self, fd: RawFd, registration: impl Into<Registration>) -> io::Result<()> {
         self.selector.modify(fd, registration.into())
     }
@@ -103,9 +102,8 @@ pub struct Interest {
 pub struct Registration {
     /// What the caller wants to hear of.
     pub interest: Interest,
-    /// Whether to report it once, and then nothing until [`Poller::modify`] (`EPOLLONESHOT` in
-    /// `epoll_ctl(2)`). This holds for errors and hang-ups too.
-    pub once: bool,
+    /// When to report it.
+    pub told: Told,
     /// Comes back in each [`Event`]. If numbers of descriptors are used again, it tells the events
     /// of a registration from those of an older one that nobody can reach any more.
     pub mark: u32,
@@ -115,10 +113,23 @@ impl From<Interest> for Registration {
     fn from(interest: Interest) -> Self {
         Self {
             interest,
-            once: false,
+            told: Told::Always,
             mark: 0,
         }
     }
+}
+
+/// When a registered descriptor is reported (`epoll_ctl(2)`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// In each wait in which it is ready.
+    Always,
+    /// When more has come, or room, since it was reported or registered (`EPOLLET`). Whoever waits for
+    /// that has tried before, and found that it would block.
+    OnChange,
+    /// Never, whatever the interest, and once at most of an error or a hang-up: it is only not
+    /// forgotten.
+    Never,
 }
 
 /// A descriptor that is ready.

@@ -9,7 +9,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use greenloop_os::{Event, Events, Interest, Poller, Registration};
+use greenloop_os::{Event, Events, Interest, Poller, Registration, Told};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::pipe::pipe;
 
@@ -30,11 +30,10 @@ const BOTH: Interest = Interest {
     write: true,
 };
 
-/// A registration that is reported once.
-fn once(interest: Interest, mark: u32) -> Registration {
+const fn marked(interest: Interest, told: Told, mark: u32) -> Registration {
     Registration {
         interest,
-        once: true,
+        told,
         mark,
     }
 }
@@ -368,19 +367,45 @@ fn a_closed_descriptor_with_a_duplicate_goes_on_being_reported() -> io::Result<(
 }
 
 #[test]
-fn what_is_reported_once_is_silent_until_it_is_modified() -> io::Result<()> {
+fn a_change_is_reported_once_and_again_when_there_is_more() -> io::Result<()> {
     let poller = Poller::new()?;
     let (here, mut there) = UnixStream::pair()?;
-    let with_mark = |mark, event| Event { mark, ..event };
-    poller.add(here.as_raw_fd(), once(READ, 7))?;
+    let event = |mark| Event {
+        mark,
+        ..readable(&here)
+    };
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 7))?;
     there.write_all(b"a")?;
-    assert_eq!(ready(&poller), [with_mark(7, readable(&here))]);
+    assert_eq!(ready(&poller), [event(7)]);
     assert_eq!(ready(&poller), []);
-    poller.modify(here.as_raw_fd(), once(BOTH, 8))?;
-    assert_eq!(ready(&poller), [with_mark(8, both(&here))]);
-    // Nor is a hang-up reported, which otherwise is whatever the interest.
+    there.write_all(b"b")?;
+    assert_eq!(ready(&poller), [event(7)]);
+    // To be registered anew is to be asked what there is.
+    poller.modify(here.as_raw_fd(), marked(READ, Told::OnChange, 8))?;
+    assert_eq!(ready(&poller), [event(8)]);
+    assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = UnixStream::pair()?;
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
+    poller.modify(here.as_raw_fd(), marked(BOTH, Told::Never, 1))?;
+    there.write_all(b"a")?;
+    assert_eq!(ready(&poller), []);
+    // A hang-up is, once, whatever the interest.
     drop(there);
+    let event = Event {
+        mark: 1,
+        ..both(&here)
+    };
+    assert_eq!(ready(&poller), [event]);
     assert_eq!(ready(&poller), []);
+    poller.modify(here.as_raw_fd(), marked(READ, Told::Always, 1))?;
+    assert_eq!(ready(&poller), [event]);
+    assert_eq!(ready(&poller), [event]);
     Ok(())
 }
 
@@ -390,15 +415,15 @@ fn a_mark_tells_a_file_from_the_one_that_had_its_number_before() -> io::Result<(
     let poller = Poller::new()?;
     let (duplicate, mut there) = UnixStream::pair()?;
     let registered = moved_to(NUMBER, &duplicate)?;
-    poller.add(NUMBER, once(READ, 1))?;
+    poller.add(NUMBER, marked(READ, Told::OnChange, 1))?;
     drop(registered);
     let (other, mut peer) = UnixStream::pair()?;
     let other = moved_to(NUMBER, other)?;
     assert_eq!(
-        code(poller.modify(NUMBER, once(READ, 2))),
+        code(poller.modify(NUMBER, marked(READ, Told::OnChange, 2))),
         Some(libc::ENOENT)
     );
-    poller.add(NUMBER, once(READ, 2))?;
+    poller.add(NUMBER, marked(READ, Told::OnChange, 2))?;
     there.write_all(b"a")?;
     let with_mark = |mark| Event {
         mark,

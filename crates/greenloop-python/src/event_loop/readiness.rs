@@ -3,17 +3,18 @@
 //! That is a `Handle`, as `add_reader` makes one, or native code: a transport reacts to readiness
 //! without a Python object per event, and so does a wait such as `sock_recv`'s.
 //!
-//! A descriptor with nothing but waits is registered to be reported once, and stays registered when
-//! they are over: the next wait renews it. Whoever else listens is told as long as that lasts
-//! ([0008](../../../../docs/decisions/0008-a-wait-renews-its-registration.md)).
+//! A descriptor with nothing but waits is reported when something has come, and stays registered when
+//! they are over: until the next poll, after which it is silent until a wait renews it. Whoever else
+//! listens is told as long as that lasts ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use greenloop_os::{Event, Events, Interest, Poller, Registration, Waker};
+use greenloop_os::{Event, Events, Interest, Poller, Registration, Told, Waker};
 use pyo3::exceptions::{PyOSError, PyOverflowError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -21,7 +22,7 @@ use pyo3::types::{PyInt, PyTuple};
 
 use super::{EventLoop, Job};
 use crate::handle::{self, Handle};
-use crate::interop::{Object, Result, globals};
+use crate::interop::{Object, Result, Slot, globals};
 
 /// What native code does when a descriptor of its is ready.
 pub struct Reaction {
@@ -80,9 +81,11 @@ impl Listener {
 struct Watch {
     reader: Option<Listener>,
     writer: Option<Listener>,
-    /// `None` if the poller does not know the descriptor. One that is to be reported once stays here
-    /// when nobody listens any more.
+    /// `None` if the poller does not know the descriptor. What waits have registered stays here when
+    /// nobody listens any more.
     registered: Option<Registration>,
+    /// A weak reference to the socket whose readability is registered so that only changes are told.
+    socket: Slot,
 }
 
 impl Watch {
@@ -104,16 +107,25 @@ impl Watch {
         self.reader.iter().chain(&self.writer)
     }
 
-    /// Whether nobody listens who is told more than once.
-    fn has_waits_only(&self) -> bool {
-        self.listeners()
-            .all(|listener| matches!(listener, Listener::Wait(_)))
+    /// When who listens now wants to be told: waits have tried before.
+    fn told(&self) -> Told {
+        let waits = |listener| matches!(listener, &Listener::Wait(_));
+        if self.listeners().all(waits) {
+            Told::OnChange
+        } else {
+            Told::Always
+        }
+    }
+
+    /// Whether the poller tells of changes and nobody wants to know.
+    fn is_unwanted(&self) -> bool {
+        let told = self.registered.map(|known| known.told);
+        told == Some(Told::OnChange) && self.listeners().next().is_none()
     }
 
     /// Tells the poller who listens now. `next_mark` counts the registrations.
     fn register(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
         let interest = self.interest();
-        let once = self.has_waits_only();
         let Some(known) = self.registered else {
             if !interest.read && !interest.write {
                 return Ok(());
@@ -121,7 +133,8 @@ impl Watch {
             return self.register_anew(poller, fd, next_mark);
         };
         if !interest.read && !interest.write {
-            if !known.once {
+            // What tells of changes is silenced before the next poll, unless somebody waits by then.
+            if known.told == Told::Always {
                 self.registered = None;
                 // A descriptor that was closed first has left the poller by itself (epoll(7)).
                 let _closed_before = poller.remove(fd);
@@ -130,11 +143,11 @@ impl Watch {
         }
         let wanted = Registration {
             interest,
-            once,
+            told: self.told(),
             ..known
         };
-        // What is reported once may have been, so that is always said again.
-        if wanted == known && !once {
+        // A change that has been told is not told again, so that is always renewed.
+        if wanted == known && wanted.told == Told::Always {
             return Ok(());
         }
         match poller.modify(fd, wanted) {
@@ -151,7 +164,7 @@ impl Watch {
         *next_mark = next_mark.wrapping_add(1);
         let registration = Registration {
             interest: self.interest(),
-            once: self.has_waits_only(),
+            told: self.told(),
             mark: *next_mark,
         };
         self.registered = None;
@@ -160,34 +173,28 @@ impl Watch {
         Ok(())
     }
 
+    /// Whether changes that make `socket` readable are told already, and nothing else is.
+    fn tells_of(&self, socket: &Object) -> bool {
+        let armed = self.registered.is_some_and(|known| {
+            known.told == Told::OnChange && known.interest.read && !known.interest.write
+        });
+        armed && self.writer.is_none() && self.socket.as_ptr() == socket.as_ptr()
+    }
+
     /// What is to be run because of an event, pushed by `push`.
-    fn tell(&self, poller: &Poller, event: Event, mut push: impl FnMut(Job)) {
-        let Some(registered) = self.registered.filter(|known| known.mark == event.mark) else {
+    fn tell(&self, event: Event, push: impl FnMut(Job)) {
+        if self.registered.is_none_or(|known| known.mark != event.mark) {
             // It is about a file that had the number before, whose description lives on elsewhere.
             return;
-        };
-        let (readable, writable) = (event.readable, event.writable);
+        }
         let told = [
-            self.reader.as_ref().filter(|_| readable),
-            self.writer.as_ref().filter(|_| writable),
+            self.reader.as_ref().filter(|_| event.readable),
+            self.writer.as_ref().filter(|_| event.writable),
         ];
         told.into_iter()
             .flatten()
             .filter_map(Listener::job)
-            .for_each(&mut push);
-        let interest = Interest {
-            read: self.reader.is_some() && !readable,
-            write: self.writer.is_some() && !writable,
-        };
-        if registered.once && (interest.read || interest.write) {
-            // One of two waits has used up what both were to be told by.
-            let rest = Registration {
-                interest,
-                ..registered
-            };
-            // If the file was closed meanwhile, there is nothing to be told any more.
-            let _closed_before = poller.modify(event.fd, rest);
-        }
+            .for_each(push);
     }
 }
 
@@ -206,6 +213,8 @@ pub struct Watches {
     by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
     /// The mark of the last registration. The waker's is 0.
     last_mark: u32,
+    /// Descriptors whose waits have ended since the last poll. Somebody may wait for them again.
+    ended: Vec<RawFd>,
 }
 
 /// Spreads descriptors over a map. They are small numbers that the kernel gives out, so nobody can
@@ -244,15 +253,63 @@ impl Watches {
     ) -> std::result::Result<Option<Listener>, (Option<Listener>, io::Error)> {
         let watch = self.by_number.entry(fd).or_default();
         let old = std::mem::replace(watch.side(side), listener);
-        let outcome = watch.register(poller, fd, &mut self.last_mark);
-        let outcome = match outcome {
+        let outcome = match watch.register(poller, fd, &mut self.last_mark) {
             Ok(()) => Ok(old),
             Err(error) => Err((std::mem::replace(watch.side(side), old), error)),
         };
-        if watch.registered.is_none() && watch.listeners().next().is_none() {
+        if watch.is_unwanted() {
+            self.ended.push(fd);
+        } else if watch.registered.is_none() && watch.listeners().next().is_none() {
             self.by_number.remove(&fd);
         }
         outcome
+    }
+
+    /// Puts a wait for `socket`, of which this is a weak reference, on the reading side of a watch that
+    /// tells of its changes already. Gives the listener back if it does not.
+    fn wait_again(
+        &mut self,
+        fd: RawFd,
+        socket: &Object,
+        listener: NativeListener,
+    ) -> std::result::Result<Option<Listener>, NativeListener> {
+        match self.by_number.get_mut(&fd) {
+            Some(watch) if watch.tells_of(socket) => {
+                Ok(watch.reader.replace(Listener::Wait(listener)))
+            }
+            _ => Err(listener),
+        }
+    }
+
+    /// Remembers which socket's changes are told of. Returns what was remembered before.
+    fn remember(&mut self, fd: RawFd, socket: Object) -> Option<Object> {
+        let watch = self.by_number.get_mut(&fd)?;
+        let old = watch.socket.take();
+        watch.socket.set(socket);
+        old
+    }
+
+    /// Has the poller say nothing of what nobody waits for any more. Returns what is to be dropped.
+    fn silence_ended(&mut self, poller: &Poller) -> Vec<Watch> {
+        let mut gone = Vec::new();
+        for fd in std::mem::take(&mut self.ended) {
+            let Some(watch) = self.by_number.get_mut(&fd) else {
+                continue;
+            };
+            let Some(known) = watch.registered.filter(|_| watch.is_unwanted()) else {
+                continue;
+            };
+            let silent = Registration {
+                told: Told::Never,
+                ..known
+            };
+            watch.registered = Some(silent);
+            if poller.modify(fd, silent).is_err() {
+                // It was closed before, and with that has left the poller (epoll(7)).
+                gone.extend(self.by_number.remove(&fd));
+            }
+        }
+        gone
     }
 
     /// Whether one side of a descriptor's watch is `owner`'s.
@@ -320,13 +377,46 @@ impl EventLoop {
         }
     }
 
-    /// As [`listen`](Self::listen), until the listener is told: then it listens again or is done.
+    /// As [`listen`](Self::listen), for somebody who has just found that it would block: told is what
+    /// comes after that.
     pub fn wait_for(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Wait(listener)))? {
             Some(old) => old.retire(),
             None => Ok(()),
         }
+    }
+
+    /// As [`wait_for`](Self::wait_for), to read from `socket`. If the last wait was for the same one and
+    /// there was no poll since, the system need not be told.
+    pub fn wait_to_read(&self, fd: RawFd, socket: &Object, listener: NativeListener) -> Result<()> {
+        self.check_closed()?;
+        // SAFETY: the socket is valid; it has one weak reference without a callback, which is returned
+        // each time as long as somebody has it.
+        let weak = unsafe {
+            Object::from_returned(ffi::PyWeakref_NewRef(socket.as_ptr(), std::ptr::null_mut()))?
+        };
+        let again = self
+            .watches
+            .with(|watches| watches.wait_again(fd, &weak, listener));
+        match again {
+            Ok(Some(old)) => old.retire(),
+            Ok(None) => Ok(()),
+            Err(listener) => {
+                self.wait_for(fd, Side::Reader, listener)?;
+                drop(self.watches.with(|watches| watches.remember(fd, weak)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Has the poller say nothing of what nobody waits for any more: before each poll, and when the loop
+    /// stops. Until then the waits that ended may begin again at no cost.
+    pub(super) fn silence_ended_waits(&self) {
+        drop(
+            self.watches
+                .with(|watches| watches.silence_ended(&self.poller)),
+        );
     }
 
     /// Whether `owner` is who is told of one side of a descriptor.
@@ -356,7 +446,7 @@ impl EventLoop {
                     if event.fd == waker {
                         self.waker.drain();
                     } else if let Some(watch) = watches.by_number.get(&event.fd) {
-                        watch.tell(&self.poller, event, |job| queue.ready.push(job));
+                        watch.tell(event, |job| queue.ready.push(job));
                     }
                 }
             });

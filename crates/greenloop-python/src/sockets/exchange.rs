@@ -235,19 +235,34 @@ pub fn proceed<T: Exchange>(
     ensure_no_transport(&event_loop, request.plain.descriptor)?;
     Awaitable::prepare_on(this, &event_loop)?;
     awaitable.descriptor().set(request.plain.descriptor);
-    listen::<T>(this, request.event_loop)?;
+    listen::<T>(this, request.event_loop, &request.socket)?;
     awaitable.step().set(WAITING);
     Ok(Progress::Blocked)
 }
 
 #[inline]
-fn listen<T: Exchange>(this: &Object, event_loop: &EventLoop) -> Result<()> {
-    let listener = NativeListener {
+fn listen<T: Exchange>(this: &Object, event_loop: &EventLoop, socket: &Object) -> Result<()> {
+    let descriptor = Awaitable::of(this).descriptor().get();
+    match T::SIDE {
+        // Nobody waits to read who has not just found nothing.
+        Side::Reader => event_loop.wait_to_read(descriptor, socket, listener::<T>(this)),
+        // There may be room again since a part was sent.
+        Side::Writer => event_loop.wait_for(descriptor, T::SIDE, listener::<T>(this)),
+    }
+}
+
+/// As [`listen`], but told is also what there is already.
+fn listen_anew<T: Exchange>(this: &Object, event_loop: &EventLoop) -> Result<()> {
+    let descriptor = Awaitable::of(this).descriptor().get();
+    event_loop.wait_for(descriptor, T::SIDE, listener::<T>(this))
+}
+
+fn listener<T: Exchange>(this: &Object) -> NativeListener {
+    NativeListener {
         reaction: T::REACTION,
         owner: this.clone(),
         ticket: 0,
-    };
-    event_loop.wait_for(Awaitable::of(this).descriptor().get(), T::SIDE, listener)
+    }
 }
 
 fn stop_listening<T: Exchange>(awaitable: &Awaitable, this: &Object) {
@@ -309,10 +324,12 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     });
     let (result, step) = match outcome {
         Ok(Some(result)) => (result, DONE),
-        Ok(None) => return listen::<T>(this, event_loop),
+        // What makes it readable after this attempt is told without further ado.
+        Ok(None) if T::SIDE == Side::Reader => return Ok(()),
+        Ok(None) => return listen_anew::<T>(this, event_loop),
         Err(raised) if leaves_the_loop() => {
             let exception = fetch(raised);
-            listen::<T>(this, event_loop)?;
+            listen_anew::<T>(this, event_loop)?;
             return Err(restore(exception));
         }
         Err(raised) => (fetch(raised), FAILED),
@@ -400,6 +417,10 @@ fn finish_delegated(delegated: Delegated) -> Progress {
 /// A handle that stands for the reaction: of asyncio's function with what asyncio gives it.
 fn handle<T: Exchange>(this: &Object) -> Result<Object> {
     let mut arguments = arguments_of::<T>(Awaitable::of(this))?;
+    if arguments[0].is_none() {
+        // It is over already, and holds nothing any more.
+        arguments[0] = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+    }
     let event_loop = arguments[0].clone();
     arguments.insert(1, this.clone());
     let function = asyncios::<T>(T::METHODS.1)?;

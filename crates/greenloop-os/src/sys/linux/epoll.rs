@@ -19,10 +19,12 @@ use std::time::Duration;
 use libc::{c_int, c_long};
 use rustix::event::epoll::CreateFlags;
 
-use crate::{Event, Registration};
+use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
+const ON_CHANGE: u32 = libc::EPOLLET as u32;
+/// Without any event it is a registration as the kernel leaves it behind once it was reported.
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
 
 /// Set once when `epoll_pwait2` turns out to be missing or forbidden, and never cleared: neither
@@ -200,8 +202,11 @@ impl Registration {
     const fn into_bits(self) -> u32 {
         let read = if self.interest.read { READABLE } else { 0 };
         let write = if self.interest.write { WRITABLE } else { 0 };
-        let once = if self.once { ONCE } else { 0 };
-        read | write | once
+        match self.told {
+            Told::Always => read | write,
+            Told::OnChange => read | write | ON_CHANGE,
+            Told::Never => ONCE,
+        }
     }
 }
 
