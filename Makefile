@@ -40,6 +40,9 @@ SOURCES := Cargo.toml pyproject.toml README.md LICENSE \
 	$(shell find crates -name '*.rs' -o -name Cargo.toml) \
 	$(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# The other end of the network benchmarks knows no Python, so all interpreters share it.
+LOAD := target/load/release/greenloop-load
+
 # The versions of Python whose types are checked.
 SUPPORTED := 3.11 3.12 3.13 3.14 3.15
 
@@ -80,6 +83,11 @@ test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the sc
 	$(RUN) -m pytest tests/behaviour
 	GREENLOOP_PROPERTY_PROFILE=quick $(RUN) -m pytest tests/property
 
+# The suites are downloaded, and take a quarter of an hour: not a part of `test`.
+.PHONY: peers
+peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, websockets, uvicorn and AnyIO on both loops
+	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
+
 .PHONY: lint
 lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, types, and the stubs against the extension
 	cargo fmt --check
@@ -91,7 +99,7 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, types, an
 		--allowlist tests/surface/stubtest_allowlist.txt
 
 .PHONY: bench
-bench: $(VENV)/installed $(VENV)/bench-tools ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
+bench: $(VENV)/installed $(VENV)/bench-tools $(LOAD) ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
 	$(RUN) -m benches $(BENCH_ARGS)
 
 .PHONY: clean
@@ -133,6 +141,11 @@ $(VENV)/installed: $(VENV)/build-tools $(SOURCES)
 	@$(CARGO_ENVIRONMENT) $(RUN) -m maturin build --quiet --release \
 		--interpreter $(RUN) --out $(BUILD)/wheels
 	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/wheels/*.whl
+	@touch $@
+
+$(LOAD): Cargo.toml $(wildcard Cargo.lock) $(shell find benches/load -name '*.rs' -o -name Cargo.toml)
+	@echo 'Building the load generator of the network benchmarks'
+	@CARGO_TARGET_DIR=target/load cargo build --quiet --release --package greenloop-load
 	@touch $@
 
 # pip can read the requirements of the project only together with the project, which is not built

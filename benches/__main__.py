@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import sys
 import time
@@ -10,17 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import document, table, tournament
-from .contestants import CONTESTANTS
+from .contestants import CONTESTANTS, LIMIT
 from .fresh_process import Outcome, run_module
 from .workloads.catalogue import WORKLOADS
-from .workloads.definition import QUICK_DIVISOR
+from .workloads.definition import GROUPS, QUICK_DIVISOR
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0 also when a contestant failed: that is a result, not an error of the run."""
     options = _parser().parse_args(arguments)
     asked_contestants = options.contestant or list(CONTESTANTS)
-    asked_workloads = options.workload or list(WORKLOADS)
+    asked_workloads = _asked_workloads(options.workload, options.group)
     skipped = {
         name: reason
         for known, asked in ((CONTESTANTS, asked_contestants), (WORKLOADS, asked_workloads))
@@ -44,13 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
             command += ["--repeats", "1", "--operations", str(operations)]
         return run_module(command, options.time_limit)
 
-    records = tournament.hold(
-        tournament.turns(
+    cells = [
+        (workload, contestant)
+        for workload, contestant in tournament.turns(
             [each.name for each in workloads], [each.name for each in contestants], options.rounds
-        ),
-        measure,
-        _progress(len(workloads) * len(contestants) * options.rounds),
-    )
+        )
+        if contestant != LIMIT or WORKLOADS[workload].limit is not None
+    ]
+    records = tournament.hold(iter(cells), measure, _progress(len(cells)))
     result = document.build(
         records,
         workloads,
@@ -72,7 +74,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
     parser.add_argument("--rounds", type=_positive, default=5, help="interleaved rounds (5)")
-    parser.add_argument("--workload", nargs="+", action="extend", choices=WORKLOADS, metavar="W")
+    parser.add_argument(
+        "--workload",
+        nargs="+",
+        action="extend",
+        type=_pattern,
+        metavar="W",
+        help="names, or patterns of them such as 'tcp-*'",
+    )
+    parser.add_argument("--group", choices=GROUPS, help="the workloads of one half of asyncio")
     parser.add_argument(
         "--contestant", nargs="+", action="extend", choices=CONTESTANTS, metavar="C"
     )
@@ -84,6 +94,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, one repeat")
     return parser
+
+
+def _pattern(text: str) -> str:
+    if not fnmatch.filter(WORKLOADS, text):
+        raise argparse.ArgumentTypeError(f"no workload is called {text!r}")
+    return text
+
+
+def _asked_workloads(patterns: list[str] | None, group: str | None) -> list[str]:
+    """The workloads that match one of the patterns, and are of the group, if one is given."""
+    return [
+        name
+        for name, workload in WORKLOADS.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns or ["*"])
+        and group in (None, workload.group)
+    ]
 
 
 def _positive(text: str) -> int:

@@ -22,6 +22,9 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 OURS = "greenloop"
 """Contestants whose name starts with this are ours; the others are rivals."""
 
+LIMIT = "limit"
+"""No event loop and no rival: the same work in Rust, without Python, for workloads that have it."""
+
 
 PRIMITIVES = frozenset(
     {"Condition", "Event", "Lock", "Queue", "Semaphore"}
@@ -63,6 +66,11 @@ class Contestant:
         except importlib.metadata.PackageNotFoundError:
             # Importable without metadata: a source tree on PYTHONPATH.
             return "unknown"
+
+
+def no_rival(name: str) -> bool:
+    """Whether the contestant is ours, or the limit."""
+    return name.startswith(OURS) or name == LIMIT
 
 
 def _asyncio() -> LoopFactory:
@@ -115,6 +123,8 @@ def _lacks_native_primitives() -> str | None:
 CONTESTANTS: dict[str, Contestant] = {
     contestant.name: contestant
     for contestant in (
+        # Its measurement never makes a loop.
+        Contestant(LIMIT, None, _asyncio),
         Contestant("asyncio", None, _asyncio),
         Contestant("uvloop", "uvloop", lambda: _factory_of("uvloop")),
         Contestant("rloop", "rloop", lambda: _factory_of("rloop")),

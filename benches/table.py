@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .contestants import OURS
+from .contestants import OURS, no_rival
 
 _SECTIONS = (
     ("cpu_ns", "CPU, ns per operation"),
@@ -40,7 +40,7 @@ def _section(document: dict[str, Any], metric: str, heading: str) -> Iterator[st
     rows = [workload for workload in document["workloads"].values() if _belongs(workload, metric)]
     if not rows:
         return
-    versus_best = OURS in names and any(not name.startswith(OURS) for name in names)
+    versus_best = OURS in names and not all(map(no_rival, names))
     header = [heading, *(_labelled(document, name) for name in names)]
     if versus_best:
         header.append(f"{OURS} against the best rival")
@@ -85,7 +85,7 @@ def _against_best(results: dict[str, Any], metric: str) -> str:
         for name, result in results.items()
         if result["status"] == "measured"
     }
-    rivals = {name: median for name, median in medians.items() if not name.startswith(OURS)}
+    rivals = {name: median for name, median in medians.items() if not no_rival(name)}
     if OURS not in medians or not rivals or medians[OURS] <= 0:
         return ""
     best = min(rivals, key=rivals.__getitem__)

@@ -15,6 +15,7 @@ from . import (
     timers,
 )
 from .definition import Workload
+from .network import bulk, churn, client, datagrams, echo, http, subprocesses
 
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
@@ -32,4 +33,8 @@ WORKLOADS: dict[str, Workload] = {
     )
     for workload in vars(module).values()
     if isinstance(workload, Workload)
+} | {
+    workload.name: workload
+    for module in (echo, datagrams, bulk, churn, client, http, subprocesses)
+    for workload in module.WORKLOADS
 }

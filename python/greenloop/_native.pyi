@@ -14,9 +14,11 @@ because their `__class__` says so.
 import asyncio
 import asyncio.transports
 import socket
+import ssl
 import sys
 from asyncio import _CoroutineLike
 from asyncio import as_completed as as_completed
+from asyncio import create_task as create_task
 from asyncio import ensure_future as ensure_future
 from asyncio import gather as gather
 from asyncio import open_connection as open_connection
@@ -29,7 +31,7 @@ from asyncio import timeout as timeout
 from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
 from asyncio import wait_for as wait_for
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
 from types import BuiltinFunctionType, FunctionType
@@ -203,6 +205,13 @@ class EventLoop:
 
     # Connections.
 
+    def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
+        """Watch a listening socket and take its connections natively.
+
+        `arguments` are those of asyncio's `_accept_connection`. Return False, having done nothing, if
+        that has to do it.
+        """
+
     def _open_socket_transport(
         self,
         sock: socket.socket,
@@ -309,6 +318,17 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     _log_destroy_pending: bool
 
 @final
+class TransportTable:
+    """Which transport has which descriptor; transports are held weakly."""
+
+    def __getitem__(self, number: int, /) -> Any: ...
+    def __setitem__(self, number: int, transport: Any, /) -> None: ...
+    def __delitem__(self, number: int, /) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+    def get(self, number: int, default: Any = None) -> Any:
+        """Return the transport that has the descriptor `number`, or `default`."""
+
 class SocketTransport(asyncio.transports._FlowControlMixin):
     """A connection over TCP or a Unix socket; see `asyncio.Transport`.
 
@@ -329,6 +349,46 @@ class SocketTransport(asyncio.transports._FlowControlMixin):
     @property
     def _buffer(self) -> Any:
         """What waits to be written: a copy, as the running asyncio keeps it."""
+
+@final
+class SSLTransport(asyncio.transports._FlowControlMixin):
+    """A TLS connection as its application sees it; see `asyncio.Transport`.
+
+    An `SSLProtocol` makes it.
+    """
+
+    def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+    def get_read_buffer_limits(self) -> tuple[int, int]: ...
+    def get_read_buffer_size(self) -> int: ...
+    @property
+    def _ssl_protocol(self) -> SSLProtocol | None: ...
+
+@final
+class SSLProtocol(asyncio.BufferedProtocol):
+    """A TLS connection between a transport and an application's protocol.
+
+    It stands for `asyncio.sslproto.SSLProtocol`, whose attributes it has.
+    """
+
+    max_size: int
+    """How many bytes the ssl object is asked for at once."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        app_protocol: asyncio.BaseProtocol,
+        sslcontext: ssl.SSLContext | None,
+        waiter: asyncio.Future[None] | None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> None: ...
+    @property
+    def _app_transport(self) -> SSLTransport | None: ...
+    @property
+    def _incoming(self) -> ssl.MemoryBIO: ...
 
 def finish_datagram_transport(class_: type, /) -> None:
     """Put the native methods into the class of datagram transports, whose attributes are slots."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
 from greenloop.name_lookup import is_numeric
-from greenloop.network import Network, Watched, child_watcher
+from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.task_registry import show_native_tasks
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         show_native_tasks()
         self._selector = Watched(self)
-        self._transports = weakref.WeakValueDictionary()
+        self._transports = Transports()
         self._unix_server_sockets = {}
         self._watcher = child_watcher()
         self._default_executor: ThreadPoolExecutor | None = None

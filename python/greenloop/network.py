@@ -3,9 +3,10 @@
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
 implementation, function by function, on our scheduler and our readiness: to the letter what the
 running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native. So are the transports of connections (`greenloop._native.SocketTransport`), what is done
-for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left
-for sockets and loops that do something else than is known of them.
+are native. So are the transports of connections (`greenloop._native.SocketTransport`) and their TLS
+(`greenloop._native.SSLProtocol`), what is done for each datagram (`greenloop.datagrams`) and the
+public `sock_*` methods; asyncio's own are left for sockets and loops that do something else than is
+known of them.
 """
 
 import os
@@ -13,17 +14,24 @@ import selectors
 import socket
 import sys
 import weakref
-from asyncio import base_events, constants, selector_events, sslproto, unix_events
+from asyncio import base_events, constants, selector_events, sslproto, streams, unix_events
 from asyncio.log import logger
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from greenloop import _native
 from greenloop.datagrams import DatagramTransport
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
 _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+class Transports(_native.TransportTable, MutableMapping[int, Any]):
+    """Which transport has which descriptor; a transport that nobody refers to leaves by itself."""
+
+    get = _native.TransportTable.get
 
 
 class Watched:
@@ -39,6 +47,33 @@ class Watched:
         if not events:
             raise KeyError(f"{fileobj!r} is not registered")
         return selectors.SelectorKey(fileobj, fd, events, None)
+
+
+# asyncio's TLS as it was when we were imported, in whose place ours works.
+_SSL_PROTOCOL = sslproto.SSLProtocol
+
+
+def _ssl_protocol_class() -> Any:
+    """Return the class of TLS connections: ours, unless a program has replaced asyncio's."""
+    replaced = sslproto.SSLProtocol is not _SSL_PROTOCOL
+    return sslproto.SSLProtocol if replaced else _native.SSLProtocol
+
+
+# The types of ours are those of asyncio's, which do not declare what is private.
+_streams: Any = _native
+_STREAM_PROTOCOLS: Any = (_streams.StreamReaderProtocol, streams.StreamReaderProtocol)
+
+
+def _unread_bytes(reader: Any) -> bytes:
+    """Take out of a stream's reader, if there is still one, what nobody has read."""
+    if reader is None:
+        return b""
+    if isinstance(reader, _streams.StreamReader):
+        unread: bytes = reader._take_all()
+    else:
+        unread = bytes(reader._buffer)
+        reader._buffer.clear()
+    return unread
 
 
 def child_watcher() -> Any:
@@ -58,10 +93,11 @@ class Network:
     # The loop class has these from its native base.
     _open_socket_transport: Callable[..., Any]
     _carries_datagrams: Callable[[Any], bool]
+    _accept_natively: Callable[[tuple[Any, ...]], bool]
 
     _selector: Watched | None
     # Which transport has which descriptor, so that nobody else watches it.
-    _transports: weakref.WeakValueDictionary[int, Any]
+    _transports: Transports
     # The inode of each Unix socket that is listened on, removed when its server closes.
     _unix_server_sockets: dict[Any, Any]
     # From 3.14 on a loop has its own way to learn that a child process ended.
@@ -75,9 +111,60 @@ class Network:
     create_connection = _Base.create_connection
     create_unix_connection = _Unix.create_unix_connection
     connect_accepted_socket = _Base.connect_accepted_socket
-    start_tls = _Base.start_tls
     _connect_sock = _Base._connect_sock
     _create_connection_transport = _Base._create_connection_transport
+
+    async def start_tls(
+        self,
+        transport: Any,
+        protocol: Any,
+        sslcontext: Any,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> Any:
+        """Go on with TLS on a connection; return the transport that `protocol` has from then on."""
+        ssl: Any = sslproto.ssl  # type: ignore[attr-defined]
+        if ssl is None:
+            raise RuntimeError("Python ssl module is not available")
+        if not isinstance(sslcontext, ssl.SSLContext):
+            raise TypeError(
+                f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}"
+            )
+        if not getattr(transport, "_start_tls_compatible", False):
+            raise TypeError(f"transport {transport!r} is not supported by start_tls()")
+        event_loop: Any = self
+        waiter = event_loop.create_future()
+        ssl_protocol = _ssl_protocol_class()(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            call_connection_made=False,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        # Nothing may reach the new protocol before it is told that there is a connection.
+        transport.pause_reading()
+        transport.set_protocol(ssl_protocol)
+        if server_side and isinstance(protocol, _STREAM_PROTOCOLS):
+            # A client need not wait before it begins with TLS: its first bytes may be here already.
+            reader: Any = getattr(protocol, "_stream_reader", None)
+            ssl_protocol._incoming.write(_unread_bytes(reader))
+        begin = event_loop.call_soon(ssl_protocol.connection_made, transport)
+        go_on = event_loop.call_soon(transport.resume_reading)
+        try:
+            await waiter
+        except BaseException:
+            transport.close()
+            begin.cancel()
+            go_on.cancel()
+            raise
+        return ssl_protocol._app_transport
 
     def _make_socket_transport(
         self,
@@ -110,9 +197,7 @@ class Network:
     ) -> Any:
         if sys.version_info >= (3, 12):
             self._ensure_fd_no_transport(rawsock)
-        # What it declares of its arguments is narrower than what it takes.
-        protocol_class: Any = sslproto.SSLProtocol
-        ssl_protocol = protocol_class(
+        ssl_protocol = _ssl_protocol_class()(
             self,
             protocol,
             sslcontext,
@@ -138,9 +223,23 @@ class Network:
     create_server = _Base.create_server
     create_unix_server = _Unix.create_unix_server
     _create_server_getaddrinfo = _Base._create_server_getaddrinfo
-    _start_serving = _Selector._start_serving
     _accept_connection = _Selector._accept_connection
     _accept_connection2 = _Selector._accept_connection2
+
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], Any],
+        sock: socket.socket,
+        sslcontext: Any = None,
+        server: Any = None,
+        backlog: int = 100,
+        *timeouts: Any,
+        **others: Any,
+    ) -> None:
+        # Connections are taken natively if possible: without TLS, by a socket of the usual kind.
+        arguments = protocol_factory, sock, sslcontext, server, backlog, *timeouts
+        if sslcontext or others or not self._accept_natively(arguments):
+            _Selector._start_serving(self, *arguments, **others)
 
     def _stop_serving(self, sock: socket.socket) -> None:
         # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own

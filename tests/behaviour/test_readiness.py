@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import weakref
 
 import pytest
 
@@ -184,6 +185,34 @@ def test_a_closed_descriptor_can_be_removed_by_its_number(loop):
     near.close()
     far.close()
     assert loop.remove_reader(number) is False
+
+
+@pytest.mark.parametrize("side", ["reader", "writer"])
+def test_a_closed_object_can_be_removed_by_itself(loop, side):
+    near, far = socket.socketpair()
+    with far:
+        near.setblocking(False)
+        remove = getattr(loop, f"remove_{side}")
+        getattr(loop, f"add_{side}")(near, print)
+        near.close()
+        assert remove(near) is True
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            remove(near)
+
+
+def test_what_is_watched_is_kept_alive(loop):
+    near, far = socket.socketpair()
+    with far:
+        near.setblocking(False)
+        watched, number = weakref.ref(near), near.fileno()
+        loop.add_writer(near, print)
+        loop.add_reader(number, print)
+        del near
+        loop.remove_writer(number)
+        assert watched() is not None
+        with pytest.warns(ResourceWarning):
+            loop.remove_reader(number)
+        assert watched() is None
 
 
 def test_a_number_that_is_used_again_is_watched_again(loop):

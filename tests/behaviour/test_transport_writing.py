@@ -1,13 +1,49 @@
 """What becomes of what a protocol writes, and how a connection ends."""
 
+import asyncio
 import logging
 import os
+import socket
 from asyncio import constants
 
 import pytest
 from connections import Recorder, everything, run
 
 # Writing.
+
+
+@pytest.mark.parametrize("busy", [0, 1, 200])
+@pytest.mark.parametrize(
+    ("act", "told", "expected"),
+    [
+        # In the next turn the task that counts is resumed first, since it was ready before.
+        (lambda transport: transport.write(b"abc"), "data", 2),
+        (lambda transport: transport.writelines([b"a", b"bc"]), "data", 2),
+        (lambda transport: transport.write_eof(), "eof", 2),
+        # The socket itself is closed in the next turn.
+        (lambda transport: transport.close(), "eof", 3),
+    ],
+    ids=["write", "writelines", "write_eof", "close"],
+)
+def test_the_other_end_on_the_same_loop_is_told_at_the_next_turn(loop, act, told, expected, busy):
+    near, far = Recorder(), Recorder()
+
+    async def count_turns():
+        for one, protocol in zip(socket.socketpair(), (near, far)):
+            await loop.create_connection(lambda protocol=protocol: protocol, sock=one)
+        for _ in range(busy):
+            await asyncio.sleep(0)
+        act(near.transport)
+        turns = 0
+        while told not in far.names and turns < 50:
+            await asyncio.sleep(0)
+            turns += 1
+        return turns
+
+    assert loop.run_until_complete(count_turns()) == expected
+    for protocol in (near, far):
+        protocol.transport.abort()
+    run(loop)
 
 
 @pytest.mark.parametrize("convert", [bytes, bytearray, memoryview])

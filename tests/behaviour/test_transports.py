@@ -10,6 +10,7 @@ import sys
 import warnings
 import weakref
 from asyncio import trsock
+from unittest import mock
 
 import pytest
 from connections import BufferedRecorder, Recorder, everything, run, run_until
@@ -38,6 +39,13 @@ def test_a_transport_is_asyncios(loop, peer_of):
     assert weakref.ref(transport)() is transport
     transport.something = 1
     assert vars(transport)["something"] == 1
+
+
+def test_what_is_replaced_on_asyncios_base_class_is_seen(loop, peer_of):
+    protocol = Recorder()
+    peer_of(protocol)
+    with mock.patch("asyncio.BaseTransport.get_extra_info", return_value="replaced"):
+        assert protocol.transport.get_extra_info("peername") == "replaced"
 
 
 @pytest.mark.parametrize("protocol_number", [0, socket.IPPROTO_TCP])

@@ -1,17 +1,15 @@
 """Decides which tests are run: the exclusions, the tests out of reach, and the user's pattern.
 
-An exclusion must have a reason of one of two kinds, each a table of exclusions.toml: `private`
-(the test reads the insides of the standard library's own loop) or `network` (the test needs the
-network API, which is not built yet; that table is meant to shrink to nothing).
+An exclusion is of one of two kinds, each a table of exclusions.toml: `private` (the test reads the
+insides of the standard library's own loop) or `network` (the test needs the network API, which is
+not built yet; that table is meant to shrink to nothing).
 """
 
 import sys
-import tomllib
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import implementation, record
+from . import exclusions, implementation, record
 
 FILE = Path(__file__).with_name("exclusions.toml")
 CATEGORIES = ("private", "network")
@@ -19,36 +17,6 @@ CATEGORIES = ("private", "network")
 # Run although they use nothing of ours: they call asyncio's registry of tasks, in which our
 # tasks are entered as well.
 SHARED_STATE = ("test_tasks.CIntrospectionTests.*", "test_tasks.PyIntrospectionTests.*")
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    category: str
-    pattern: str
-    reason: str
-    # Minor versions such as "3.12"; empty means every version.
-    versions: tuple[str, ...]
-
-    def applies_to(self, name: str, version: str) -> bool:
-        return (not self.versions or version in self.versions) and fnmatchcase(name, self.pattern)
-
-
-def read_exclusions(path: Path = FILE) -> list[Exclusion]:
-    """The exclusions of the file, refusing any without category or reason."""
-    tables = tomllib.loads(path.read_text())
-    unknown = set(tables) - set(CATEGORIES)
-    if unknown:
-        raise ValueError(f"{path.name}: unknown tables {sorted(unknown)}")
-    found = []
-    for category, entries in tables.items():
-        for entry in entries:
-            if not entry.get("reason", "").strip():
-                raise ValueError(f"{path.name}: an entry of {category} has no reason: {entry}")
-            found += [
-                Exclusion(category, pattern, entry["reason"], tuple(entry.get("versions", ())))
-                for pattern in entry["tests"]
-            ]
-    return found
 
 
 class Selection:
@@ -68,7 +36,7 @@ class Selection:
         # asyncio and the census run everything: they are what the exclusions are judged by.
         reference = loop in (implementation.ASYNCIO, implementation.CENSUS)
         excluding = not (reference or ignore_exclusions)
-        self._exclusions = read_exclusions() if excluding else []
+        self._exclusions = exclusions.read(FILE, CATEGORIES) if excluding else []
         self._out_of_reach = frozenset() if reference else record.read_reach(self._version)
 
     def wanted(self, name: str) -> bool:
@@ -92,9 +60,4 @@ class Selection:
 
     def unused(self, names: set[str]) -> list[str]:
         """Patterns that match none of the names: leftovers that should be removed."""
-        return sorted(
-            exclusion.pattern
-            for exclusion in self._exclusions
-            if (not exclusion.versions or self._version in exclusion.versions)
-            and not any(fnmatchcase(name, exclusion.pattern) for name in names)
-        )
+        return exclusions.unused(self._exclusions, names, self._version)

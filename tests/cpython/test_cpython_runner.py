@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from . import implementation, record, selection, swap, worker
+from . import exclusions, implementation, record, selection, swap, worker
 from .record import Result
 
 
@@ -138,18 +138,18 @@ def test_an_exclusion_without_a_reason_is_refused(tmp_path):
     file = tmp_path / "exclusions.toml"
     file.write_text('[[private]]\nreason = " "\ntests = ["m.C.t"]\n')
     with pytest.raises(ValueError, match="no reason"):
-        selection.read_exclusions(file)
+        exclusions.read(file, selection.CATEGORIES)
 
 
 def test_an_exclusion_of_another_kind_is_refused(tmp_path):
     file = tmp_path / "exclusions.toml"
     file.write_text('[[difficult]]\nreason = "hard"\ntests = ["m.C.t"]\n')
     with pytest.raises(ValueError, match="unknown tables"):
-        selection.read_exclusions(file)
+        exclusions.read(file, selection.CATEGORIES)
 
 
 def test_an_exclusion_applies_to_its_versions_only():
-    exclusion = selection.Exclusion("private", "m.C.*", "why", ("3.12",))
+    exclusion = exclusions.Exclusion("private", "m.C.*", "why", ("3.12",))
     assert exclusion.applies_to("m.C.t", "3.12")
     assert not exclusion.applies_to("m.C.t", "3.13")
     assert not exclusion.applies_to("m.D.t", "3.12")

@@ -7,7 +7,7 @@ import types
 PRIMITIVES = (
     "Queue", "LifoQueue", "PriorityQueue",
     "Event", "Lock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier",
-    "sleep", "gather", "shield", "wait", "wait_for", "as_completed", "ensure_future",
+    "sleep", "gather", "shield", "wait", "wait_for", "as_completed", "create_task", "ensure_future",
     "timeout", "timeout_at", "Timeout", "TaskGroup",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The benches are no part of the installed package; they are run from the repository's root.
 sys.path.insert(0, str(ROOT))
 
+from benches import __main__ as command  # noqa: E402
 from benches import compare, document, latency, latency_probe, measurement, table  # noqa: E402
 from benches.contestants import CONTESTANTS  # noqa: E402
 from benches.fresh_process import Outcome, run_command, run_module  # noqa: E402
@@ -37,13 +38,15 @@ def test_a_workload_completes_exactly_the_operations_asked_for(name: str) -> Non
     workload = WORKLOADS[name]
     if reason := workload.absence():
         pytest.skip(reason)
+    operations = min(OPERATIONS, workload.operations)
     with asyncio.Runner() as runner:
-        completed = runner.run(_completed(workload, OPERATIONS))
-    assert completed == OPERATIONS
+        completed = runner.run(_completed(workload, operations))
+    assert completed == operations
 
 
 async def _completed(workload: definition.Workload, operations: int) -> int:
-    outcome = await workload.run(operations)
+    async with workload.open() as run:
+        outcome = await run(operations)
     return len(outcome) if workload.measure == "memory" else outcome
 
 
@@ -71,6 +74,25 @@ def test_time_is_divided_by_the_operations_and_the_warm_up_is_left_out(
     monkeypatch.setattr(measurement.time, "perf_counter_ns", lambda: now * 2)
     spender = definition.workload("spender", "", operation="", operations=10)(spend)
     assert asyncio.run(measurement._time(spender, 10, repeats=3)) == {"cpu_ns": 20, "wall_ns": 40}
+
+
+def test_workloads_are_chosen_by_patterns_and_by_their_group() -> None:
+    every_name = list(WORKLOADS)
+    assert command._asked_workloads(None, None) == every_name
+    assert command._asked_workloads(["sleep0-*"], None) == ["sleep0-1", "sleep0-1000"]
+    network = command._asked_workloads(None, "network")
+    assert "tcp-protocol-1k-10" in network
+    assert "sleep0-1" not in network
+    assert command._asked_workloads(["sleep0-1", "udp-*"], "network") == ["udp-1k-10"]
+
+
+def test_the_limit_is_measured_by_what_the_other_process_says() -> None:
+    workload = WORKLOADS["udp-1k-10"]
+    if reason := workload.absence():
+        pytest.skip(reason)
+    sample = measurement._time_limit(workload, 100, repeats=1)
+    assert 0 < sample["cpu_ns"]
+    assert 0 < sample["wall_ns"]
 
 
 # Processes

@@ -36,8 +36,8 @@ pub struct PollBudget {
     jobs: usize,
     /// When the last poll ended; `None` before the first.
     last_poll: Option<Instant>,
-    /// Set at the start and when [`observe`](Self::observe) sees that the last poll is too long
-    /// ago; cleared by the next poll.
+    /// Set at the start, by [`expect_input`](Self::expect_input), and when
+    /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next poll.
     overdue: bool,
 }
 
@@ -74,13 +74,22 @@ impl PollBudget {
             .is_some_and(|elapsed| elapsed > TOO_LATE);
     }
 
+    /// The program has just sent something. If it is for a connection of the same loop, as both
+    /// ends are in many a test, then it has arrived: the next turn asks, as asyncio's does, and the
+    /// program can count turns.
+    #[inline]
+    pub fn expect_input(&mut self) {
+        self.overdue = true;
+    }
+
     /// The operating system was asked while work was ready; `now` is the time of its answer.
     ///
     /// Adapts the allowance to the time since the last poll: halves it for every time that span
-    /// is to be halved to be short enough, or doubles it.
+    /// is to be halved to be short enough, or doubles it. A poll before its time says nothing of
+    /// how long the turns of a whole allowance take, so it doubles nothing.
     pub fn polled(&mut self, now: Instant) {
         if let Some(mut elapsed) = self.since_last_poll(now) {
-            if elapsed < TOO_SOON {
+            if elapsed < TOO_SOON && self.turns >= self.allowance {
                 self.allowance = (self.allowance * 2).min(MOST_TURNS);
             }
             while elapsed > TOO_LATE && self.allowance > 1 {
@@ -153,6 +162,7 @@ mod tests {
     fn the_allowance_follows_the_time_between_polls() {
         let check = |allowance: u32, elapsed: f64, expected: u32| {
             let mut budget = budget(allowance);
+            turns_left(&mut budget);
             budget.polled(Instant::new(elapsed));
             assert_eq!(
                 turns_left(&mut budget),
@@ -195,6 +205,16 @@ mod tests {
         assert!(budget.is_spent());
         budget.polled(Instant::new(700e-6));
         assert!(!budget.is_spent());
+    }
+
+    #[test]
+    fn expected_input_is_asked_for_at_the_next_turn_and_changes_no_rhythm() {
+        let mut budget = budget(16);
+        budget.charge_turn(1);
+        budget.expect_input();
+        assert!(budget.is_spent());
+        budget.polled(Instant::new(1e-6));
+        assert_eq!(turns_left(&mut budget), 16);
     }
 
     #[test]

@@ -68,8 +68,8 @@ pub trait Host {
 
     /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a
     /// job, so no user code runs in it. Of the host it calls at most
-    /// [`is_cancelled`](Self::is_cancelled), [`prefetch`](Self::prefetch) and
-    /// [`has_io`](Self::has_io), which therefore must not
+    /// [`is_cancelled`](Self::is_cancelled), [`looks_ahead`](Self::looks_ahead),
+    /// [`prefetch`](Self::prefetch) and [`has_io`](Self::has_io), which therefore must not
     /// ask for the queue.
     fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
 
@@ -95,6 +95,12 @@ pub trait Host {
     /// do without. Called with the queue borrowed.
     fn has_io(&self) -> bool {
         true
+    }
+
+    /// Whether the job is of a kind of which many are ready at once and each has been out of the caches
+    /// for long, so that [`prefetch`](Self::prefetch) is worth its while. Called with the queue borrowed.
+    fn looks_ahead(&self, _job: &Self::Job) -> bool {
+        false
     }
 
     /// The job will be run soon, and what it needs may be fetched from memory meanwhile. Called with
@@ -126,12 +132,13 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
     };
     for left in (0..jobs).rev() {
         let job = host.queue(|queue| {
-            if left > LOOK_AHEAD {
-                if let Some(later) = queue.ready.get(LOOK_AHEAD) {
+            let job = queue.ready.pop()?;
+            if left > LOOK_AHEAD && host.looks_ahead(&job) {
+                if let Some(later) = queue.ready.get(LOOK_AHEAD - 1) {
                     host.prefetch(later);
                 }
             }
-            queue.ready.pop()
+            Some(job)
         });
         // The queue is shorter than it was if a job emptied it, as closing the loop does.
         let Some(job) = job else {

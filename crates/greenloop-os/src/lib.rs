@@ -1,7 +1,8 @@
 //! What an event loop asks of the operating system.
 //!
 //! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), what goes through a socket ([`socket`], [`datagram`]), and, the other way round, how another
+//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`], [`datagram`]), and, the
+//! other way round, how another
 //! thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in
 //! `greenloop-core`, which makes no system call.
 //!
@@ -18,6 +19,7 @@
 
 mod clock;
 pub mod datagram;
+pub mod listener;
 mod poller;
 pub mod socket;
 mod sys;

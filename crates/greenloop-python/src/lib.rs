@@ -11,6 +11,7 @@
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
 //! - [`datagrams`]: what is done for each datagram;
+//! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts them;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -34,10 +35,12 @@ mod handle;
 mod interop;
 mod queues;
 mod scopes;
+mod servers;
 mod sockets;
 mod streams;
 mod sync;
 mod task;
+mod tls;
 mod transports;
 
 use pyo3::prelude::*;
@@ -57,6 +60,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
+    #[cfg(not(Py_3_14))]
+    interop::verify_dict_layout(py)?;
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
@@ -88,10 +93,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("StreamReaderProtocol", &classes.stream_reader_protocol),
         ("StreamWriter", &classes.stream_writer),
         ("SocketTransport", &classes.socket_transport),
+        ("SSLProtocol", &classes.ssl_protocol),
+        ("SSLTransport", &classes.ssl_transport),
     ] {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
+    module.add_class::<transports::TransportTable>()?;
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;
@@ -169,6 +177,9 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.protocol_factory, streams::make_factory_class())?;
     make(&classes.socket_transport, transports::make_class())?;
     make(&classes.datagram_state, datagrams::make_state_class())?;
+    make(&classes.window, tls::make_window_class())?;
+    make(&classes.ssl_protocol, tls::make_protocol_class())?;
+    make(&classes.ssl_transport, tls::make_transport_class())?;
     #[cfg(not(Py_3_14))]
     {
         make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;

@@ -1,16 +1,19 @@
 //! The door to the platform: the only place that asks which one it is.
 //!
-//! A platform supplies three types. They are private to the crate, and their methods are those
+//! A platform supplies three types and a call. They are private to the crate, and their methods are those
 //! the public types forward to, where they are documented.
 //!
 //! * `Selector`: `new`, `add`, `modify`, `remove`, `wait`, `AsFd`; behind [`Poller`](crate::Poller).
 //! * `EventBuffer`: `with_capacity`, `iter`, `len`, `clear`; behind [`Events`](crate::Events).
 //! * `Signal`: `new`, `set`, `clear`, `AsFd`; behind [`Waker`](crate::Waker).
+//! * `accept` and `NON_BLOCKING`, behind [`listener`](crate::listener).
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use linux::{EventBuffer, Selector, Signal};
+pub use linux::NON_BLOCKING;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use linux::{EventBuffer, Selector, Signal, accept};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 compile_error!(

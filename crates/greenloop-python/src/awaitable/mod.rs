@@ -236,7 +236,16 @@ impl Awaitable {
         let awaitable = Self::of(this);
         awaitable.stage.set(Stage::Finished);
         Place::leave(this);
-        for slot in awaitable.slots() {
+        awaitable.owner.clear();
+        awaitable.value.clear();
+        // What never had to wait holds nothing else.
+        if !awaitable.slots().iter().all(|slot| slot.is_empty()) {
+            awaitable.finish_waiting();
+        }
+    }
+
+    fn finish_waiting(&self) {
+        for slot in self.slots() {
             slot.clear();
         }
     }

@@ -14,6 +14,14 @@ use crate::task;
 
 /// `sleep(delay, result=None)`: the delay in seconds stands in `owner`, the result in `value`.
 pub fn sleep(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    if let Some(delay) = arguments.only() {
+        return Awaitable::create(&SLEEP, delay, None);
+    }
+    sleep_with_result(arguments)
+}
+
+#[cold]
+fn sleep_with_result(arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.delay, &names.result];
     let [delay, result] = arguments.bind(c"sleep", parameters, 2, 1)?;
@@ -41,6 +49,10 @@ pub(super) const OVER: u8 = 3;
 
 fn start(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
+    if awaitable.owner().as_ptr() == globals().zero.as_ptr() {
+        awaitable.step.set(YIELDED);
+        return Ok(Progress::Paused);
+    }
     let delay = awaitable.owner().get_or_none();
     let seconds = match exact_seconds(&delay) {
         Some(seconds) => seconds,

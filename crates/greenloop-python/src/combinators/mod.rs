@@ -1,5 +1,5 @@
-//! Functions that make one awaitable of several: `gather`, `wait`, `as_completed`, `shield`, and
-//! `ensure_future`, which makes a future of any awaitable.
+//! Functions that make one awaitable of several: `gather`, `wait`, `as_completed`, `shield`; and
+//! `create_task` and `ensure_future`, which make tasks.
 //!
 //! They learn that a future is done by a native function (`future::notify_when_done`), so that a child
 //! costs no Python callback. What they take and make may be of any class and on any loop: see
@@ -8,6 +8,7 @@
 mod as_completed;
 mod awaited_by;
 mod children;
+mod create_task;
 mod ensure_future;
 mod gather;
 mod gathering_future;
@@ -49,6 +50,15 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"as_completed",
             as_completed::as_completed,
             c"as_completed(fs, *, timeout=None)\n--\n\nIterate over awaitables as they are done."
+        ),
+        fast!(
+            c"create_task",
+            create_task::create_task,
+            if cfg!(Py_3_14) {
+                c"create_task(coro, **kwargs)\n--\n\nReturn a task of the coroutine on the running loop."
+            } else {
+                c"create_task(coro, *, name=None, context=None)\n--\n\nReturn a task of the coroutine on the running loop."
+            }
         ),
         fast!(
             c"ensure_future",

@@ -26,6 +26,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::interop::{GilCell, Object, Slot};
 use crate::scopes::Alarm;
+use crate::task::Published;
 use crate::transports::Spare;
 
 #[cfg(Py_3_14)]
@@ -64,6 +65,8 @@ pub struct EventLoop {
     overridden: Cell<bool>,
     /// Set when a method by which descriptors are watched was overridden.
     own_readiness: Cell<bool>,
+    /// Set when a method by which connections are taken was overridden.
+    own_serving: Cell<bool>,
     /// Set when `time` was overridden, by a test that moves the clock.
     own_time: Cell<bool>,
     /// Set when `create_task` was overridden.
@@ -72,8 +75,8 @@ pub struct EventLoop {
     fast: Cell<bool>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
     thread: Cell<u64>,
-    /// The task that asyncio has been told is the current one; see `task/current.rs`.
-    pub(crate) published: Slot,
+    /// What asyncio has been told about the current task; see `task/current.rs`.
+    pub(crate) published: Published,
     /// What `set_task_factory` was given, or empty or None.
     task_factory: Slot,
     /// Set if the task factory is asyncio's or our `eager_task_factory`, which needs no call.
@@ -118,11 +121,12 @@ impl EventLoop {
             debug: Cell::new(false),
             overridden: Cell::new(false),
             own_readiness: Cell::new(false),
+            own_serving: Cell::new(false),
             own_time: Cell::new(false),
             own_tasks: Cell::new(false),
             fast: Cell::new(false),
             thread: Cell::new(0),
-            published: Slot::empty(),
+            published: Published::nothing(),
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
@@ -147,7 +151,7 @@ impl EventLoop {
             Ok(())
         })?;
         self.watches.with(|watches| watches.visit(&visit))?;
-        for slot in [&self.current_handle, &self.published, &self.task_factory] {
+        for slot in [&self.current_handle, &self.task_factory] {
             if let Some(object) = slot.get() {
                 visit.call(object.as_py())?;
             }
@@ -197,6 +201,12 @@ impl EventLoop {
         }
     }
 
+    /// The loop as Python sees it, while it runs turns.
+    #[inline]
+    pub const fn object(&self) -> &Slot {
+        &self.this
+    }
+
     /// Puts a job at the end of the ready queue.
     #[inline]
     pub fn push(&self, job: Job) {
@@ -210,6 +220,22 @@ impl EventLoop {
             buffer.reserve(size);
             receive(&mut buffer.spare_capacity_mut()[..size])
         })
+    }
+
+    /// As [`receive`](Self::receive), for a function that may run Python code: the buffer is lent to it,
+    /// and whoever receives meanwhile gets another one.
+    #[inline]
+    pub fn receive_lent<R>(
+        &self,
+        size: usize,
+        receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> R,
+    ) -> R {
+        let mut buffer = self.received.with(std::mem::take);
+        buffer.reserve(size);
+        let result = receive(&mut buffer.spare_capacity_mut()[..size]);
+        let other = self.received.with(|place| std::mem::replace(place, buffer));
+        drop(other);
+        result
     }
 
     /// Whether debug mode is on.
@@ -230,6 +256,6 @@ impl EventLoop {
         }
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
-        drop((self.published.take(), self.task_factory.take()));
+        drop(self.task_factory.take());
     }
 }

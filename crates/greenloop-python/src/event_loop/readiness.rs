@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use greenloop_os::{Event, Events, Interest, Poller, Registration, Told, Waker};
-use pyo3::exceptions::{PyOSError, PyOverflowError};
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -86,6 +86,9 @@ struct Watch {
     registered: Option<Registration>,
     /// A weak reference to the socket whose readability is registered so that only changes are told.
     socket: Slot,
+    /// The object with a `fileno()` that was given for the number, if one was. Who has closed it can
+    /// still end its watch, and as long as it is watched nothing else closes it.
+    file: Option<Object>,
 }
 
 impl Watch {
@@ -241,28 +244,45 @@ impl Hasher for DescriptorHasher {
     }
 }
 
+/// What a change of a watch comes to. To drop it may run user code, so it is not done in here.
+struct Change {
+    /// The listener that was there, or the one that the poller refused.
+    listener: Option<Listener>,
+    /// The object by which the descriptor was known, if nobody listens any more.
+    _file: Option<Object>,
+    outcome: io::Result<()>,
+}
+
 impl Watches {
-    /// Puts `listener` on one side of a descriptor's watch, tells the poller, and returns who was there.
-    /// If the poller refuses, it returns the listener together with the error.
+    /// Puts `listener` on one side of a descriptor's watch, and tells the poller.
     fn replace(
         &mut self,
         poller: &Poller,
         fd: RawFd,
         side: Side,
         listener: Option<Listener>,
-    ) -> std::result::Result<Option<Listener>, (Option<Listener>, io::Error)> {
+    ) -> Change {
         let watch = self.by_number.entry(fd).or_default();
         let old = std::mem::replace(watch.side(side), listener);
-        let outcome = match watch.register(poller, fd, &mut self.last_mark) {
-            Ok(()) => Ok(old),
-            Err(error) => Err((std::mem::replace(watch.side(side), old), error)),
+        let outcome = watch.register(poller, fd, &mut self.last_mark);
+        let listener = match outcome {
+            Ok(()) => old,
+            Err(_) => std::mem::replace(watch.side(side), old),
         };
-        if watch.is_unwanted() {
-            self.ended.push(fd);
-        } else if watch.registered.is_none() && watch.listeners().next().is_none() {
-            self.by_number.remove(&fd);
+        let mut file = None;
+        if watch.listeners().next().is_none() {
+            file = watch.file.take();
+            if watch.is_unwanted() {
+                self.ended.push(fd);
+            } else if watch.registered.is_none() {
+                self.by_number.remove(&fd);
+            }
         }
-        outcome
+        Change {
+            listener,
+            _file: file,
+            outcome,
+        }
     }
 
     /// Puts a wait for `socket`, of which this is a weak reference, on the reading side of a watch that
@@ -312,6 +332,23 @@ impl Watches {
         gone
     }
 
+    /// Keeps the object by which the watched descriptor is known, if there is none yet.
+    fn keep_file(&mut self, fd: RawFd, file: &Object) {
+        if let Some(watch) = self.by_number.get_mut(&fd) {
+            watch.file.get_or_insert_with(|| file.clone());
+        }
+    }
+
+    /// The descriptor that is watched for this very object.
+    fn descriptor_of(&self, file: &Object) -> Option<RawFd> {
+        let known = |watch: &Watch| {
+            let watched = watch.file.as_ref();
+            watched.is_some_and(|watched| watched.is(file.as_ptr()))
+        };
+        let mut watches = self.by_number.iter();
+        watches.find_map(|(fd, watch)| known(watch).then_some(*fd))
+    }
+
     /// Whether one side of a descriptor's watch is `owner`'s.
     fn is_of(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
         let watch = self.by_number.get(&fd);
@@ -332,6 +369,9 @@ impl Watches {
         for watch in self.by_number.values() {
             for listener in watch.listeners() {
                 visit.call(listener.object().as_py())?;
+            }
+            if let Some(file) = &watch.file {
+                visit.call(file.as_py())?;
             }
         }
         Ok(())
@@ -434,6 +474,12 @@ impl EventLoop {
         }
     }
 
+    /// Has the next turn ask the operating system, because native code has just sent something.
+    #[inline]
+    pub fn expect_input(&self) {
+        self.queue.with(|queue| queue.budget.expect_input());
+    }
+
     /// Queues the callbacks of what the poller reported.
     pub(super) fn dispatch(&self, events: &Events) {
         if events.is_empty() {
@@ -460,13 +506,13 @@ impl EventLoop {
         side: Side,
         listener: Option<Listener>,
     ) -> PyResult<Option<Listener>> {
-        let outcome = self
+        let change = self
             .watches
             .with(|watches| watches.replace(&self.poller, fd, side, listener));
-        outcome.map_err(|(refused, error)| {
-            drop(refused);
-            os_error(&error)
-        })
+        match &change.outcome {
+            Ok(()) => Ok(change.listener),
+            Err(error) => Err(os_error(error)),
+        }
     }
 
     fn add(
@@ -479,7 +525,8 @@ impl EventLoop {
     ) -> PyResult<Py<PyAny>> {
         let this = slf.get();
         this.check_closed()?;
-        let fd = descriptor(fd)?;
+        let file = fd;
+        let fd = this.watched_descriptor(file)?;
         let callback = Object::from(callback.clone());
         let arguments: Vec<Object> = args.iter().map(Object::from).collect();
         let event_loop = Object::from(slf.clone().into_any());
@@ -493,6 +540,10 @@ impl EventLoop {
         if let Some(old) = this.change(fd, side, Some(Listener::Handle(handle.clone())))? {
             old.retire()?;
         }
+        if !file.is_instance_of::<PyInt>() {
+            let file = Object::from(file.clone());
+            this.watches.with(|watches| watches.keep_file(fd, &file));
+        }
         Ok(handle.bound(slf.py()).unbind())
     }
 
@@ -500,7 +551,7 @@ impl EventLoop {
         if self.closed.get() {
             return Ok(false);
         }
-        let fd = match descriptor(fd) {
+        let fd = match self.watched_descriptor(fd) {
             // No descriptor has a number that large.
             Err(error) if error.is_instance_of::<PyOverflowError>(fd.py()) => return Ok(false),
             fd => fd?,
@@ -512,6 +563,18 @@ impl EventLoop {
             }
             None => Ok(false),
         }
+    }
+
+    /// The number of a descriptor, also of an object that was closed since it is watched.
+    fn watched_descriptor(&self, fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+        descriptor(fd).or_else(|error| {
+            if !error.is_instance_of::<PyValueError>(fd.py()) {
+                return Err(error);
+            }
+            let file = Object::from(fd.clone());
+            let watched = self.watches.with(|watches| watches.descriptor_of(&file));
+            watched.ok_or(error)
+        })
     }
 }
 

@@ -32,6 +32,16 @@ const READINESS: [&str; 4] = [
     "_remove_writer",
 ];
 
+/// The methods by which asyncio makes connections of what a listening socket takes, in whose stead the
+/// native ones do.
+const SERVING: [&str; 5] = [
+    "_accept_connection",
+    "_accept_connection2",
+    "_ensure_fd_no_transport",
+    "_make_socket_transport",
+    "_open_socket_transport",
+];
+
 /// The public class whose methods are the ones the short cuts stand for.
 static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
 
@@ -58,6 +68,13 @@ impl EventLoop {
     /// Whether somebody wants to see how descriptors are watched, which native listeners do not show.
     pub fn shows_readiness(&self) -> bool {
         self.own_readiness.get()
+    }
+
+    /// Whether connections may be taken without calling `_accept_connection`: nobody has a say in it, nor
+    /// in the task that asyncio makes for each.
+    pub fn accepts_natively(&self) -> bool {
+        let replaced = self.own_serving.get() || self.shows_readiness();
+        self.makes_native_tasks() && !self.starts_eagerly() && !replaced
     }
 
     /// Derives [`is_fast`](Self::is_fast) from what it depends on.
@@ -92,6 +109,11 @@ impl EventLoop {
                 self.own_readiness.set(true);
             }
         }
+        for name in SERVING {
+            if differs(name)? {
+                self.own_serving.set(true);
+            }
+        }
         self.own_time.set(differs(TIME)?);
         self.own_tasks.set(differs(TASKS)?);
         self.update_fast();
@@ -108,6 +130,8 @@ impl EventLoop {
             self.own_tasks.set(true);
         } else if READINESS.contains(&name) {
             self.own_readiness.set(true);
+        } else if SERVING.contains(&name) {
+            self.own_serving.set(true);
         }
     }
 }

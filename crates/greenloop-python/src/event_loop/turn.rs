@@ -175,6 +175,11 @@ impl Host for EventLoop {
     }
 
     #[inline]
+    fn looks_ahead(&self, job: &Job) -> bool {
+        matches!(job, Job::Handle(_))
+    }
+
+    #[inline]
     fn prefetch(&self, job: &Job) {
         if let Job::Handle(handle) = job {
             prefetch(handle);
@@ -194,7 +199,12 @@ impl Host for EventLoop {
         if self.debug.get() {
             return self.run_watched(job);
         }
-        self.run_job(&job)
+        // First of all what is most frequent.
+        match job {
+            Job::Step(task) => task::run_step(self, &task, None),
+            Job::Handle(handle) => self.run_handle(&handle),
+            job => self.run_job(&job),
+        }
     }
 }
 
@@ -205,12 +215,7 @@ impl EventLoop {
         match job {
             Job::Step(task) => task::run_step(self, task, None),
             Job::Throw(task, exception) => task::run_step(self, task, Some(exception.clone())),
-            Job::Handle(handle) => {
-                task::clear_published(self)?;
-                let outcome = Handle::run(handle);
-                Handle::release(handle);
-                outcome
-            }
+            Job::Handle(handle) => self.run_handle(handle),
             Job::Callback {
                 callback,
                 future,
@@ -253,6 +258,14 @@ impl EventLoop {
                 Ok(())
             }
         }
+    }
+
+    #[inline]
+    fn run_handle(&self, handle: &Object) -> Result<()> {
+        task::clear_published(self)?;
+        let outcome = Handle::run(handle);
+        Handle::release(handle);
+        outcome
     }
 
     /// Tells the exception handler of a job that raised, or ends the loop if the exception says so.

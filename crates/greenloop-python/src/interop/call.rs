@@ -205,9 +205,48 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// `function(...)` with these same arguments.
+    pub fn pass_to(&self, function: &Object) -> Result<Object> {
+        let all: Vec<_> = self
+            .positional
+            .iter()
+            .chain(self.keywords)
+            .map(Object::as_ptr)
+            .collect();
+        // SAFETY: all are valid for the call; `names` is null or the tuple of the last ones' names.
+        unsafe {
+            let count = self.positional.len();
+            Object::from_returned(vectorcall(
+                function.as_ptr(),
+                all.as_ptr(),
+                count,
+                self.names,
+            ))
+        }
+    }
+
     /// Distributes the arguments over named parameters, of which the first `positional` may be given
     /// by place and the first `required` must be given.
+    #[inline]
     pub fn bind<const N: usize>(
+        &self,
+        function: &CStr,
+        parameters: [&Object; N],
+        positional: usize,
+        required: usize,
+    ) -> Result<[Option<&'a Object>; N]> {
+        let mut bound = [None; N];
+        // Most calls: nothing but what is required, by place.
+        if self.keywords.is_empty() && self.positional.len() == required && required <= positional {
+            for (place, value) in bound.iter_mut().zip(self.positional) {
+                *place = Some(value);
+            }
+            return Ok(bound);
+        }
+        self.bind_all(function, parameters, positional, required)
+    }
+
+    fn bind_all<const N: usize>(
         &self,
         function: &CStr,
         parameters: [&Object; N],

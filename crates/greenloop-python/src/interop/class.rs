@@ -141,7 +141,7 @@ macro_rules! one {
 
 /// `fast!("name", function, "doc")`: a method from `fn(&Object, Arguments) -> Result<Object>`.
 macro_rules! fast {
-    ($name:literal, $function:path, $doc:literal) => {{
+    ($name:literal, $function:path, $doc:expr) => {{
         unsafe extern "C" fn call(
             this: *mut pyo3::ffi::PyObject,
             values: *const *mut pyo3::ffi::PyObject,

@@ -169,10 +169,14 @@ impl ContextSlot {
     #[inline]
     fn lend(&self) -> Result<bool> {
         let held = self.0.as_ptr();
-        let Some(layout) = layout().filter(|layout| !held.is_null() && layout.is_values(held))
-        else {
-            return Ok(false);
-        };
+        match layout() {
+            Some(layout) if !held.is_null() && layout.is_values(held) => self.lend_spare(layout),
+            _ => Ok(false),
+        }
+    }
+
+    fn lend_spare(&self, layout: &Layout) -> Result<bool> {
+        let held = self.0.as_ptr();
         let context = take_spare(layout)?;
         if self.0.as_ptr() != held {
             // Making it ran the garbage collector, and that somebody who asked for the context.

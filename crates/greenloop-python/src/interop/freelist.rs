@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use super::error::{Raised, Result};
 
-/// Up to `N` dead objects of one class without a `__dict__`. An allocation costs about 9 ns less
+/// Up to `N` dead objects of one class, or of some with one layout, without a `__dict__`. An allocation costs about 9 ns less
 /// than the interpreter's, and does not count towards the next garbage collection.
 pub struct Freelist<const N: usize> {
     blocks: UnsafeCell<[*mut ffi::PyObject; N]>,
@@ -30,58 +30,71 @@ impl<const N: usize> Freelist<N> {
     /// garbage collection, as `PyObject_GC_New`'s would: the collector need not know of most of them.
     ///
     /// # Safety
-    /// `class` is a garbage collected heap type without items whose instances have the layout of `T`,
-    /// and only blocks of that class are given to this list.
+    /// `class` is a garbage collected heap type without items whose instances have the layout of `T`, and
+    /// only blocks of such classes, alike in what stands in front of an object, are given to this list.
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
-        // SAFETY: the blocks below `len` are dead objects of this class; everything behind the header
+        // SAFETY: the blocks below `len` are dead objects of such classes; everything behind the header
         // is zeroed, and the header made anew. In front is room for the collector's words, zeroed too,
         // which is what an untracked object has there that was never finalised.
         unsafe {
             let len = self.len.get();
-            let block = if len > 0 {
-                self.len.set(len - 1);
-                let block = (*self.blocks.get())[len - 1];
-                let front = words_in_front((*class).tp_flags) * size_of::<usize>();
-                let header = size_of::<ffi::PyObject>();
-                let behind = Layout::new::<T>().size() - header;
-                // Nearly always two words: a constant number of bytes costs no call.
-                block.cast::<[usize; 2]>().sub(1).write_bytes(0, 1);
-                if front > size_of::<[usize; 2]>() {
-                    block.cast::<u8>().sub(front).write_bytes(0, front);
-                }
-                block.cast::<u8>().add(header).write_bytes(0, behind);
-                block
+            if len == 0 {
+                return Self::allocate_anew(class);
+            }
+            self.len.set(len - 1);
+            let block = (*self.blocks.get())[len - 1];
+            let header = size_of::<ffi::PyObject>();
+            let behind = Layout::new::<T>().size() - header;
+            zero_in_front(block, class);
+            block.cast::<u8>().add(header).write_bytes(0, behind);
+            let kept = ffi::Py_TYPE(block);
+            if kept == class {
+                revive(block);
             } else {
-                let front = words_in_front((*class).tp_flags) * size_of::<usize>();
-                let memory = ffi::PyObject_Calloc(1, front + Layout::new::<T>().size());
-                if memory.is_null() {
-                    ffi::PyErr_NoMemory();
-                    return Err(Raised);
-                }
-                memory.cast::<u8>().add(front).cast()
-            };
+                // Another one of the classes: the block lets go of the one that it has held.
+                ffi::PyObject_Init(block, class);
+                ffi::Py_DECREF(kept.cast());
+            }
+            Ok(block.cast())
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn allocate_anew<T>(class: *mut ffi::PyTypeObject) -> Result<*mut T> {
+        // SAFETY: passed on from `allocate`. What was allocated is zeroed before anybody sees it.
+        unsafe {
+            let front = words_in_front((*class).tp_flags) * size_of::<usize>();
+            let size = Layout::new::<T>().size();
+            let memory = ffi::PyObject_Malloc(front + size);
+            if memory.is_null() {
+                ffi::PyErr_NoMemory();
+                return Err(Raised);
+            }
+            let block: *mut ffi::PyObject = memory.cast::<u8>().add(front).cast();
+            zero_in_front(block, class);
+            block.cast::<u8>().write_bytes(0, size);
             ffi::PyObject_Init(block, class);
             Ok(block.cast())
         }
     }
 
-    /// Takes a dead, untracked, emptied object and lets go of its class.
+    /// Takes a dead, untracked, emptied object. One that is kept goes on holding its class.
     ///
     /// # Safety
     /// Called at the end of the class's `tp_dealloc`, for an object of the class this list is for.
     pub unsafe fn free(&self, object: *mut ffi::PyObject) {
         // SAFETY: nothing refers to the object any more; a heap type is referenced by each instance.
         unsafe {
-            let class = ffi::Py_TYPE(object);
             let len = self.len.get();
             if len < N {
                 (*self.blocks.get())[len] = object;
                 self.len.set(len + 1);
             } else {
+                let class = ffi::Py_TYPE(object);
                 let front = words_in_front((*class).tp_flags) * size_of::<usize>();
                 ffi::PyObject_Free(object.cast::<u8>().sub(front).cast());
+                ffi::Py_DECREF(class.cast());
             }
-            ffi::Py_DECREF(class.cast());
         }
     }
 
@@ -110,10 +123,9 @@ impl<const N: usize> Freelist<N> {
             }
             self.len.set(len - 1);
             let block = (*self.blocks.get())[len - 1];
-            let front = words_in_front((*class).tp_flags) * size_of::<usize>();
             let header = size_of::<ffi::PyObject>();
             let behind = Layout::new::<T>().size() - header;
-            block.cast::<u8>().sub(front).write_bytes(0, front);
+            zero_in_front(block, class);
             block.cast::<u8>().add(header).write_bytes(0, behind);
             ffi::PyObject_Init(block, class);
             ffi::PyObject_GC_Track(block.cast());
@@ -140,6 +152,20 @@ impl<const N: usize> Freelist<N> {
     }
 }
 
+/// Makes a dead object that still has its class a living one with one reference.
+///
+/// Without telling `tracemalloc`, in whose eyes the block stays what it was when it was allocated:
+/// `PyObject_Init` does, and takes as long as the rest of the allocation.
+///
+/// # Safety
+/// Nothing refers to the object.
+#[inline]
+pub unsafe fn revive(object: *mut ffi::PyObject) {
+    // SAFETY: the count is the first word; newer versions have parts of it, which one reference sets to
+    // what a new object has there.
+    unsafe { object.cast::<isize>().write(1) };
+}
+
 /// `Py_TPFLAGS_INLINE_VALUES`: attributes are kept behind the object, in a form that only a new block
 /// has. Exists from 3.13 on; before, no class has the flag.
 const ATTRIBUTES_INSIDE: std::ffi::c_ulong = 1 << 2;
@@ -161,6 +187,22 @@ pub unsafe fn attributes_are_untouched(object: *mut ffi::PyObject) -> bool {
         }
         let front = object.cast::<usize>();
         flags & POINTERS_IN_FRONT == 0 || *front.sub(4) | *front.sub(3) == 0
+    }
+}
+
+/// Zeroes what stands before an object, in steps of two words: a constant number of bytes costs no call.
+///
+/// # Safety
+/// `block` is a dead object of `class`.
+#[inline]
+unsafe fn zero_in_front(block: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
+    let front = block.cast::<[usize; 2]>();
+    // SAFETY: the words are there; see `words_in_front`.
+    unsafe {
+        front.sub(1).write_bytes(0, 1);
+        if words_in_front((*class).tp_flags) > 2 {
+            front.sub(2).write_bytes(0, 1);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! PyO3 refuses to import the module into a second interpreter, so one set for the process is enough.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
@@ -9,6 +10,7 @@ use pyo3::types::PyString;
 use pyo3::{ffi, intern};
 
 use super::object::Object;
+use crate::transports::PlainSockets;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
@@ -27,12 +29,14 @@ names! {
     abort = "abort",
     abort_privately = "_abort",
     accept = "accept",
+    accept_connection = "_accept_connection",
     acquire = "acquire",
     add_done_callback = "add_done_callback",
     add_reader = "_add_reader",
     #[cfg(Py_3_14)]
     add_to_awaited_by = "future_add_to_awaited_by",
     address = "address",
+    app_protocol = "app_protocol",
     append = "append",
     arg = "arg",
     args = "args",
@@ -44,6 +48,7 @@ names! {
     bufsize = "bufsize",
     call_at = "call_at",
     call_connection_lost = "_call_connection_lost",
+    call_connection_made = "call_connection_made",
     call_exception_handler = "call_exception_handler",
     call_later = "call_later",
     call_soon = "call_soon",
@@ -56,11 +61,15 @@ names! {
     cancelling = "cancelling",
     cast = "cast",
     check_callback = "_check_callback",
+    check_handshake_timeout = "_check_handshake_timeout",
+    check_shutdown_timeout = "_check_shutdown_timeout",
     children = "children",
+    cipher = "cipher",
     client_connected_cb = "client_connected_cb",
     client_connected_cb_attribute = "_client_connected_cb",
     close = "close",
     connect = "connect",
+    compression = "compression",
     connection_lost = "connection_lost",
     connection_made = "connection_made",
     context = "context",
@@ -84,12 +93,14 @@ names! {
     detach = "_detach",
     #[cfg(Py_3_14)]
     discard_from_awaited_by = "future_discard_from_awaited_by",
+    do_handshake = "do_handshake",
+    do_read = "_do_read",
     done = "done",
     drain = "drain",
     drain_helper = "_drain_helper",
     eager_start = "eager_start",
     empty = "empty",
-    ensure_no_transport = "_ensure_fd_no_transport",
+    ensure_fd_no_transport = "_ensure_fd_no_transport",
     ensure_resolved = "_ensure_resolved",
     eof_received = "eof_received",
     error_received = "error_received",
@@ -107,6 +118,7 @@ names! {
     feed_eof = "feed_eof",
     file = "file",
     fileno = "fileno",
+    force_close = "_force_close",
     format = "_format",
     fs = "fs",
     full = "full",
@@ -120,10 +132,12 @@ names! {
     get_item = "_get",
     get_loop = "get_loop",
     get_nowait = "get_nowait",
+    getpeercert = "getpeercert",
     getpeername = "getpeername",
     getsockname = "getsockname",
     handle = "handle",
     handle_timeout = "_handle_timeout",
+    high = "high",
     host = "host",
     #[cfg(Py_3_13)]
     immediate = "immediate",
@@ -139,6 +153,7 @@ names! {
     log_destroy_pending = "_log_destroy_pending",
     loop_ = "loop",
     loop_attribute = "_loop",
+    low = "low",
     make_cancelled_error = "_make_cancelled_error",
     maxsize = "maxsize",
     maybe_resume_transport = "_maybe_resume_transport",
@@ -156,7 +171,9 @@ names! {
     path = "path",
     pause_reading = "pause_reading",
     pause_writing = "pause_writing",
+    peercert = "peercert",
     peername = "peername",
+    pending = "pending",
     pop = "pop",
     popleft = "popleft",
     port = "port",
@@ -170,6 +187,7 @@ names! {
     read_ready = "_read_ready",
     reader = "reader",
     readexactly = "readexactly",
+    reading_resumed = "_reading_resumed",
     readline = "readline",
     readuntil = "readuntil",
     recv = "recv",
@@ -205,8 +223,10 @@ names! {
     source_traceback = "source_traceback",
     source_traceback_attribute = "_source_traceback",
     ssl_handshake_timeout = "ssl_handshake_timeout",
+    ssl_object = "ssl_object",
     ssl_shutdown_timeout = "ssl_shutdown_timeout",
     sslcontext = "sslcontext",
+    sslobj = "_sslobj",
     start_tls = "start_tls",
     stream_reader = "stream_reader",
     stream_reader_attribute = "_stream_reader",
@@ -220,9 +240,11 @@ names! {
     transports = "_transports",
     type_ = "type",
     uncancel = "uncancel",
+    unwrap = "unwrap",
     value = "value",
     wait = "wait",
     wait_for_data = "_wait_for_data",
+    waiter = "waiter",
     wakeup_waiter = "_wakeup_waiter",
     when = "when",
     write = "write",
@@ -256,6 +278,7 @@ imports! {
     broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
     buffered_protocol = "asyncio.protocols"."BufferedProtocol",
     cancelled_error = "asyncio.exceptions"."CancelledError",
+    create_task = "asyncio.tasks"."create_task",
     #[cfg(Py_3_14)]
     current_task = "_asyncio"."current_task",
     #[cfg(not(Py_3_14))]
@@ -383,6 +406,9 @@ pub struct Classes {
     pub protocol_factory: ClassCell,
     pub socket_transport: ClassCell,
     pub datagram_state: ClassCell,
+    pub ssl_protocol: ClassCell,
+    pub ssl_transport: ClassCell,
+    pub window: ClassCell,
     #[cfg(not(Py_3_14))]
     pub cheaply_bound: ClassCell,
     #[cfg(not(Py_3_14))]
@@ -411,21 +437,19 @@ impl Classes {
     }
 }
 
-/// A class, once it has been made.
-#[derive(Default)]
-pub struct ClassCell(OnceLock<ClassPointer>);
+/// A class, once it has been made. It lives as long as the process.
+pub struct ClassCell(Cell<*mut ffi::PyTypeObject>);
 
-struct ClassPointer(*mut ffi::PyTypeObject);
-
-// SAFETY: a class lives as long as the process and is used with the GIL held.
-unsafe impl Send for ClassPointer {}
-// SAFETY: as above.
-unsafe impl Sync for ClassPointer {}
+impl Default for ClassCell {
+    fn default() -> Self {
+        Self(Cell::new(std::ptr::null_mut()))
+    }
+}
 
 impl ClassCell {
-    /// Keeps the class for the rest of the process. A second call changes nothing.
+    /// Keeps the class. Called once, by the module's import.
     pub fn set(&self, class: Object) {
-        let _ = self.0.get_or_init(|| ClassPointer(class.into_ptr().cast()));
+        self.0.set(class.into_ptr().cast());
     }
 
     /// The class as an object, once it has been made; `object` itself before.
@@ -443,7 +467,7 @@ impl ClassCell {
     /// The class, or null before it is made, which no instance outlives to see.
     #[inline]
     pub fn as_ptr(&self) -> *mut ffi::PyTypeObject {
-        self.0.get().map_or(std::ptr::null_mut(), |class| class.0)
+        self.0.get()
     }
 }
 
@@ -455,10 +479,14 @@ pub struct Globals {
     pub classes: Classes,
     /// What reads a socket's numbers, where its Python attributes make enumerations of them.
     pub socket_numbers: SocketNumbers,
+    /// What makes and closes sockets of the standard class.
+    pub plain_sockets: PlainSockets,
     /// The empty tuple.
     pub no_arguments: Object,
     /// -1
     pub minus_one: Object,
+    /// 0, which is one object wherever it comes from.
+    pub zero: Object,
     /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
     pub create_task_takes_eager_start: bool,
     /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
@@ -496,6 +524,10 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
     let keyword = |name: &Bound<'_, PyString>| -> PyResult<Object> {
         Ok(pyo3::types::PyTuple::new(py, [name])?.into_any().into())
     };
+    let number = |number: i32| -> PyResult<Object> {
+        let number = number.into_pyobject(py).map_err(PyErr::from)?;
+        Ok(number.into_any().into())
+    };
     let globals = Globals {
         names: Names::new(py),
         keywords: KeywordNames {
@@ -504,6 +536,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         },
         asyncio: Asyncio::new(py)?,
         socket_numbers: SocketNumbers::new(py)?,
+        plain_sockets: PlainSockets::new(py)?,
         classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
@@ -511,11 +544,8 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         log_shielded: private_function(py, "_log_on_exception")?,
         stop_awaiting: private_function(py, "_discard_awaited_by")?,
         no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
-        minus_one: (-1_i32)
-            .into_pyobject(py)
-            .map_err(PyErr::from)?
-            .into_any()
-            .into(),
+        minus_one: number(-1)?,
+        zero: number(0)?,
     };
     Ok(GLOBALS.get_or_init(|| globals))
 }

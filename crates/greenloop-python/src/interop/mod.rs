@@ -16,6 +16,8 @@ mod class;
 mod context;
 mod context_layout;
 mod coroutine;
+#[cfg(not(Py_3_14))]
+mod dict_entry;
 mod error;
 mod freelist;
 mod gil_cell;
@@ -49,6 +51,8 @@ pub(crate) use class::{attribute, fast, noargs, one};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
+#[cfg(not(Py_3_14))]
+pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{
     Raised, Result, context_of, fetch, is_cancellation, matches, raise, raise_object,
     raise_while_handling, report_unraisable, restore,

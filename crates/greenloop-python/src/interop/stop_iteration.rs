@@ -10,6 +10,7 @@ use pyo3::ffi;
 
 use super::class::{ClassBuilder, attribute};
 use super::error::{Raised, Result};
+use super::freelist::revive;
 use super::globals::globals;
 use super::object::Object;
 
@@ -43,7 +44,7 @@ pub fn set_stop_iteration(value: Object) -> Raised {
             ffi::PyObject_GC_UnTrack(exception.cast());
             (*exception).args = ffi::PyTuple_New(0);
         } else {
-            ffi::PyObject_Init(exception.cast(), class);
+            revive(exception.cast());
         }
         (*exception).value = value.into_ptr();
         #[cfg(Py_3_12)]
@@ -83,13 +84,11 @@ fn args(this: &Object) -> Result<Object> {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead instance. Every field is emptied before its value
-    // is dropped, and the block is kept or freed last; the instance's hold on its class ends there.
+    // SAFETY: called by the interpreter on a dead instance, which nobody has tracked. Every field is
+    // emptied before its value is dropped, and the block is kept, with its hold on the class, or freed
+    // last.
     unsafe {
         let exception = this.cast::<Exception>();
-        if ffi::PyObject_GC_IsTracked(this) != 0 {
-            ffi::PyObject_GC_UnTrack(this.cast());
-        }
         for field in [
             &raw mut (*exception).dict,
             &raw mut (*exception).notes,
@@ -101,13 +100,13 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
             let old = field.replace(std::ptr::null_mut());
             ffi::Py_XDECREF(old);
         }
-        let class = ffi::Py_TYPE(this);
         if SPARE.0.get().is_null() {
             SPARE.0.set(exception);
         } else {
+            let class = ffi::Py_TYPE(this);
             ffi::Py_XDECREF((*exception).args);
             ffi::PyObject_GC_Del(this.cast());
+            ffi::Py_DECREF(class.cast());
         }
-        ffi::Py_DECREF(class.cast());
     }
 }

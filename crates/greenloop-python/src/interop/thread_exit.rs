@@ -48,7 +48,7 @@ pub fn guarded<R>(call: impl FnOnce() -> R) -> R {
     result
 }
 
-/// `PyIter_Send`: 1 for a value that was yielded, 0 for one that was returned, -1 for an exception.
+/// `PyIter_Send`, without its call where the class has a slot for it, as coroutines have: 1 for a value that was yielded, 0 for one that was returned, -1 for an exception.
 ///
 /// # Safety
 /// As for the function of this name.
@@ -58,7 +58,15 @@ pub unsafe fn iter_send(
     value: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> c_int {
-    let function = black_box(ffi::PyIter_Send as *const ());
+    // SAFETY: the iterator is valid, and so are its class and what that points to.
+    let slot = unsafe {
+        let asynchronous = (*ffi::Py_TYPE(iterator)).tp_as_async;
+        asynchronous.as_ref().and_then(|slots| slots.am_send)
+    };
+    let function = slot.map_or_else(
+        || black_box(ffi::PyIter_Send as *const ()),
+        |slot| slot as *const (),
+    );
     // SAFETY: the type is the function's own but for the unwinding and the name of the result.
     let function = unsafe { mem::transmute::<*const (), IterSend>(function) };
     // SAFETY: passed on from the caller.

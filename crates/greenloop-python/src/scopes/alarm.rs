@@ -41,6 +41,7 @@ pub struct Alarm {
     target: Slot,
     bell: Cell<Option<&'static Bell>>,
     /// How many requests for cancellation its task had when it was set, for those who ask.
+    #[cfg(Py_3_12)]
     requests: Cell<i64>,
     state: Cell<State>,
     /// Whether it stands among the timers. One for a deadline in the past does not: it is ready.
@@ -104,6 +105,7 @@ impl Alarm {
 
     /// Whether the deadline has come.
     #[inline]
+    #[cfg(Py_3_12)]
     pub fn has_rung(&self) -> bool {
         self.state.get() == State::Rung
     }
@@ -115,11 +117,13 @@ impl Alarm {
     }
 
     /// Notes how many requests for cancellation the task has.
+    #[cfg(Py_3_12)]
     pub fn set_requests(&self, requests: i64) {
         self.requests.set(requests);
     }
 
     /// What was noted.
+    #[cfg(Py_3_12)]
     pub fn requests(&self) -> i64 {
         self.requests.get()
     }

@@ -12,6 +12,7 @@
 //! wait ends no other's (`is_listening`).
 
 use std::ffi::CStr;
+use std::os::fd::RawFd;
 
 use pyo3::ffi;
 
@@ -21,8 +22,9 @@ use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
 use crate::handle::{Handle, leaves_the_loop};
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_function, call_method, fetch, globals, matches, restore,
+    Arguments, Object, Result, call_function, call_method, fetch, globals, matches, restore,
 };
+use crate::transports::native_table;
 
 /// One of the methods.
 pub trait Exchange: Sized + 'static {
@@ -274,28 +276,16 @@ fn stop_listening<T: Exchange>(awaitable: &Awaitable, this: &Object) {
 }
 
 /// `loop._ensure_fd_no_transport(fd)`, which need not be asked where no transport has the descriptor.
-fn ensure_no_transport(event_loop: &Object, descriptor: i32) -> Result<()> {
+fn ensure_no_transport(event_loop: &Object, descriptor: RawFd) -> Result<()> {
     let names = &globals().names;
     let table = event_loop.attribute(&names.transports)?;
-    // A `WeakValueDictionary` is a dict `data` and what takes dead values out of it.
-    let data = table.attribute(&names.data)?;
-    // SAFETY: all are valid objects, and the first is tested to be a dict.
-    unsafe {
-        let is_dict = ffi::PyDict_Check(data.as_ptr()) != 0;
-        if is_dict && ffi::PyDict_Size(data.as_ptr()) == 0 {
-            return Ok(());
-        }
-        let number = Object::from_returned(ffi::PyLong_FromLong(descriptor.into()))?;
-        if is_dict {
-            match ffi::PyDict_Contains(data.as_ptr(), number.as_ptr()) {
-                0 => return Ok(()),
-                -1 => return Err(Raised),
-                _ => {}
-            }
-        }
-        let arguments = [event_loop.as_ptr(), number.as_ptr()];
-        call_method(&names.ensure_no_transport, &arguments).map(drop)
+    if native_table(&table).is_some_and(|table| table.find(descriptor).is_none()) {
+        return Ok(());
     }
+    // SAFETY: returns a new reference or NULL with an exception set.
+    let number = unsafe { Object::from_returned(ffi::PyLong_FromLong(descriptor.into()))? };
+    let arguments = [event_loop.as_ptr(), number.as_ptr()];
+    call_method(&names.ensure_fd_no_transport, &arguments).map(drop)
 }
 
 /// The descriptor is ready.

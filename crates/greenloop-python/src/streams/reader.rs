@@ -488,6 +488,13 @@ fn set_buffer(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// `_take_all()`: the bytes that nobody has read belong to somebody else, who decrypts them.
+fn take_all(this: &Object) -> Result<Object> {
+    let reader = Reader::of(this);
+    reader.searched.set(0);
+    reader.buffer.take(usize::MAX)
+}
+
 fn limit(this: &Object) -> Result<Object> {
     let reader = Reader::of(this);
     match reader.given_limit.get() {
@@ -601,6 +608,11 @@ pub fn make_class() -> Result<Object> {
             c"at_eof",
             at_eof,
             c"Return whether everything was read and nothing comes."
+        ),
+        noargs!(
+            c"_take_all",
+            take_all,
+            c"Take out all bytes and return them."
         ),
         noargs!(
             c"_wakeup_waiter",

@@ -4,6 +4,7 @@
 //! only written, and left in place until something other than a step of ours is about to run: the
 //! next step overwrites it, and [`clear_published`] removes it before plain callbacks, before the
 //! loop waits and when it ends. Nobody can look in between, because nothing else runs in between.
+//! asyncio's entry alone holds the task.
 
 use std::cell::Cell;
 use std::ptr;
@@ -13,7 +14,7 @@ use pyo3::ffi;
 use crate::event_loop::EventLoop;
 use crate::future::Future;
 #[cfg(not(Py_3_14))]
-use crate::interop::Raised;
+use crate::interop::{DictEntry, Raised};
 use crate::interop::{Object, Result, call_function, call_method, globals};
 
 thread_local! {
@@ -91,67 +92,90 @@ pub fn away<R>(body: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Makes `task` the current task of its loop.
+/// What one loop has written into asyncio's record.
+pub struct Published {
+    /// Set while the record names a task of ours as the loop's current one.
+    any: Cell<bool>,
+    #[cfg(not(Py_3_14))]
+    place: DictEntry,
+}
+
+impl Published {
+    /// Nothing yet.
+    pub const fn nothing() -> Self {
+        Self {
+            any: Cell::new(false),
+            #[cfg(not(Py_3_14))]
+            place: DictEntry::unknown(),
+        }
+    }
+}
+
+/// Makes `task` the current task of its loop, which runs.
 #[inline]
 pub fn publish(event_loop: &EventLoop, task: &Object) -> Result<()> {
-    if event_loop.published.as_ptr() == task.as_ptr() {
-        return Ok(());
-    }
-    let old = event_loop.published.take();
-    event_loop.published.set(task.clone());
-    write(&Future::of(task).event_loop().get_or_none(), Some(task))?;
-    drop(old);
+    write(event_loop, task)?;
+    event_loop.published.any.set(true);
     Ok(())
 }
 
 /// Leaves no task current on this loop, before something other than a step of ours looks.
 #[inline]
 pub fn clear_published(event_loop: &EventLoop) -> Result<()> {
-    if event_loop.published.is_empty() {
-        return Ok(());
+    if event_loop.published.any.replace(false) {
+        return remove(event_loop);
     }
-    clear(event_loop)
-}
-
-#[cold]
-fn clear(event_loop: &EventLoop) -> Result<()> {
-    let Some(task) = event_loop.published.take() else {
-        return Ok(());
-    };
-    write(&Future::of(&task).event_loop().get_or_none(), None)
+    Ok(())
 }
 
 /// CPython 3.11 to 3.13 keep the current tasks in a dictionary with the loops as keys.
 #[cfg(not(Py_3_14))]
 #[inline]
-fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
+fn write(event_loop: &EventLoop, task: &Object) -> Result<()> {
     let tasks = globals().asyncio.current_tasks.as_ptr();
-    // SAFETY: the dictionary, the loop and the task are valid objects.
+    let key = event_loop.object().as_ptr();
+    let place = &event_loop.published.place;
+    // SAFETY: the dictionary, the loop and the task are valid objects, and this dictionary is the only one
+    // that the place is used for.
     unsafe {
-        match task {
-            Some(task) if ffi::PyDict_SetItem(tasks, event_loop.as_ptr(), task.as_ptr()) < 0 => {
-                Err(Raised)
+        if place.replace(tasks, key, task) {
+            return Ok(());
+        }
+        if ffi::PyDict_SetItem(tasks, key, task.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        place.remember(tasks, key);
+    }
+    Ok(())
+}
+
+#[cfg(not(Py_3_14))]
+#[cold]
+fn remove(event_loop: &EventLoop) -> Result<()> {
+    let tasks = globals().asyncio.current_tasks.as_ptr();
+    // SAFETY: the dictionary and the loop are valid objects.
+    unsafe {
+        if ffi::PyDict_DelItem(tasks, event_loop.object().as_ptr()) < 0 {
+            // Somebody removed it before, as nested loops do.
+            if ffi::PyErr_ExceptionMatches(ffi::PyExc_KeyError) == 0 {
+                return Err(Raised);
             }
-            Some(_) => Ok(()),
-            None => {
-                if ffi::PyDict_DelItem(tasks, event_loop.as_ptr()) < 0 {
-                    // Somebody removed it before, as nested loops do.
-                    if ffi::PyErr_ExceptionMatches(ffi::PyExc_KeyError) == 0 {
-                        return Err(Raised);
-                    }
-                    ffi::PyErr_Clear();
-                }
-                Ok(())
-            }
+            ffi::PyErr_Clear();
         }
     }
+    Ok(())
 }
 
 /// CPython 3.14 and later keep it in the thread's state.
 #[cfg(Py_3_14)]
 #[inline]
-fn write(event_loop: &Object, task: Option<&Object>) -> Result<()> {
-    swap(event_loop, task).map(drop)
+fn write(event_loop: &EventLoop, task: &Object) -> Result<()> {
+    swap(&event_loop.object().get_or_none(), Some(task)).map(drop)
+}
+
+#[cfg(Py_3_14)]
+fn remove(event_loop: &EventLoop) -> Result<()> {
+    swap(&event_loop.object().get_or_none(), None).map(drop)
 }
 
 /// Makes another task, or none, the current one and returns the one before, for an eager task that

@@ -42,7 +42,7 @@ use crate::interop::{
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
 pub use class::make_class;
-pub use current::{away, clear_published, current_task, stepping};
+pub use current::{Published, away, clear_published, current_task, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
@@ -204,7 +204,7 @@ impl Task {
         if start.eager && task.loop_is_running()? {
             return step::start_eagerly(this);
         }
-        step::schedule(this, None)?;
+        step::wake(this.clone())?;
         registry::register(this)
     }
 

@@ -228,15 +228,15 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
 /// The coroutine awaits something.
 #[inline]
 fn wait_for(this: &Object, awaited: Object) -> Result<()> {
+    if awaited.is_none() {
+        // A bare yield lets everybody else run once.
+        return wake(this.clone());
+    }
     if Awaitable::is_native(&awaited) {
         return wait_for_awaitable(this, awaited);
     }
     if Future::is_native(&awaited) {
         return wait_for_native(this, awaited);
-    }
-    if awaited.is_none() {
-        // A bare yield lets everybody else run once.
-        return schedule(this, None);
     }
     wait_for_foreign(this, awaited)
 }

@@ -1,7 +1,8 @@
 //! The class `SocketTransport` as Python sees it: its methods, its attributes and its end.
 //!
-//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds, and has the attributes of
-//! asyncio's own transport, with their underscores: libraries and asyncio itself read them.
+//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and what is replaced on
+//! asyncio's base classes is seen, and has the attributes of asyncio's own transport, with their
+//! underscores: libraries and asyncio itself read them.
 
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
@@ -12,8 +13,8 @@ use pyo3::prelude::*;
 use super::{SocketTransport, closing, flow_control, foreign, reading, writing};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch,
-    globals, noargs, one, report_unraisable, restore,
+    ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch, globals,
+    noargs, one, report_unraisable, restore,
 };
 
 /// What asyncio's own class does as well: nothing on a hot path, and all in the words of the running
@@ -22,24 +23,6 @@ const ASYNCIOS_OWN: [&str; 3] = ["__repr__", "_make_empty_waiter", "_reset_empty
 
 /// What tells asyncio which of its methods a transport may be given to.
 const MARKS: [&str; 2] = ["_start_tls_compatible", "_sendfile_compatible"];
-
-fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = &globals().names;
-    let [name, default] = arguments.bind(c"get_extra_info", [&names.name, &names.default], 2, 1)?;
-    let name = name.cloned().unwrap_or_else(Object::none);
-    let extra = SocketTransport::of(this).extra.get_or_none();
-    // SAFETY: both are valid objects; the result is a new reference, or NULL with an exception set.
-    let value =
-        unsafe { Object::from_returned(ffi::PyObject_GetItem(extra.as_ptr(), name.as_ptr())) };
-    value.or_else(|raised| {
-        // SAFETY: KeyError is always valid.
-        if !crate::interop::matches(unsafe { ffi::PyExc_KeyError }) {
-            return Err(raised);
-        }
-        drop(fetch(raised));
-        Ok(default.cloned().unwrap_or_else(Object::none))
-    })
-}
 
 macro_rules! slot_getters {
     ($($function:ident = $field:ident,)*) => {
@@ -299,11 +282,6 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             c"_call_connection_lost",
             closing::call_connection_lost,
             c"Tell the protocol of the end and close the socket."
-        ),
-        fast!(
-            c"get_extra_info",
-            get_extra_info,
-            c"Return what is known of the connection by a name."
         ),
     ]);
     methods

@@ -98,7 +98,12 @@ impl SocketTransport {
         self.stop_writing(this);
         let names = &globals().names;
         let socket = self.socket.get_or_none();
-        call_method(&names.close, &[socket.as_ptr()])?;
+        self.expect_input();
+        if self.is_foreign() {
+            call_method(&names.close, &[socket.as_ptr()])?;
+        } else {
+            globals().plain_sockets.close(&socket)?;
+        }
         self.socket.clear();
         self.protocol.clear();
         self.native_loop.set(std::ptr::null());

@@ -20,8 +20,10 @@ mod closing;
 mod flow_control;
 mod foreign;
 mod opening;
+mod plain_socket;
 mod reading;
 mod receiving;
+mod table;
 mod writing;
 
 use std::cell::Cell;
@@ -41,7 +43,11 @@ use crate::interop::{
 };
 
 pub use class::make_class;
+pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
+pub use plain_socket::PlainSockets;
 pub use receiving::Spare;
+pub use table::TransportTable;
+pub use writing::write;
 
 use receiving::Habit;
 use writing::Chunk;
@@ -116,6 +122,14 @@ struct SocketObject {
     descriptor: c_int,
 }
 
+/// Whether `object` is a transport of exactly our class, on which nobody has replaced a method: then
+/// [`write()`] may stand for its method.
+#[inline]
+pub fn is_native(object: &Object) -> bool {
+    object.is_exactly(globals().classes.socket_transport.as_ptr())
+        && SocketTransport::of(object).attributes.is_empty()
+}
+
 impl SocketTransport {
     /// The struct behind a `SocketTransport`.
     #[inline]
@@ -130,6 +144,14 @@ impl SocketTransport {
     fn native(&self) -> Option<&EventLoop> {
         // SAFETY: `event_loop` keeps the loop alive as long as this is not null.
         unsafe { self.native_loop.get().as_ref() }
+    }
+
+    /// The peer has been sent something, and may be on this very loop.
+    #[inline]
+    fn expect_input(&self) {
+        if let Some(native) = self.native() {
+            native.expect_input();
+        }
     }
 
     /// The descriptor, or -1 if there is none any more, which every system call refuses.

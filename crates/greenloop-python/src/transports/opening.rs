@@ -1,6 +1,7 @@
 //! How a transport comes to be, and which sockets it is for.
 
 use std::ffi::c_int;
+use std::os::fd::RawFd;
 
 use greenloop_core::FlowControl;
 use greenloop_core::WriteQueue;
@@ -9,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{SocketObject, SocketTransport, reading};
+use super::{SocketObject, SocketTransport, TransportTable, reading};
 use crate::event_loop::{EventLoop, os_error};
 use crate::interop::{
     GilCell, Object, Raised, Result, call_function, call_method, globals, matches,
@@ -48,6 +49,7 @@ impl EventLoop {
             },
             server: server.map(Object::from),
             context: context.map(Object::from),
+            tcp: None,
         };
         let transport = connection.open(slf.get())?;
         Ok(Some(transport.bound(py).unbind()))
@@ -55,19 +57,40 @@ impl EventLoop {
 }
 
 /// What a transport is made of.
-struct Connection {
-    event_loop: Object,
-    socket: Object,
-    protocol: Object,
-    waiter: Option<Object>,
-    extra: Object,
-    server: Option<Object>,
-    context: Option<Object>,
+pub struct Connection {
+    pub event_loop: Object,
+    pub socket: Object,
+    pub protocol: Object,
+    /// A future that is told when the transport is ready.
+    pub waiter: Option<Object>,
+    /// A dictionary of what `get_extra_info` tells already.
+    pub extra: Object,
+    pub server: Option<Object>,
+    pub context: Option<Object>,
+    /// Whether the socket is TCP's, if that is known.
+    pub tcp: Option<bool>,
 }
 
 impl Connection {
+    /// Raises if the loop has a transport already for the descriptor: from 3.12 on asyncio does.
+    pub fn refuse_taken_descriptor(&self) -> Result<()> {
+        if !cfg!(Py_3_12) {
+            return Ok(());
+        }
+        let table = table_of(&self.event_loop)?;
+        let found = match native_table(&table) {
+            Some(table) => table.find(fileno(&self.socket)?).is_some(),
+            None => true,
+        };
+        if !found {
+            return Ok(());
+        }
+        let name = &globals().names.ensure_fd_no_transport;
+        call_method(name, &[self.event_loop.as_ptr(), self.socket.as_ptr()]).map(drop)
+    }
+
     /// Makes the transport. If that fails half way, what there is of it closes the socket when it dies.
-    fn open(self, native: &EventLoop) -> Result<Object> {
+    pub fn open(self, native: &EventLoop) -> Result<Object> {
         let number = fileno(&self.socket)?;
         let names = &globals().names;
         let this = SocketTransport::create()?;
@@ -85,7 +108,7 @@ impl Connection {
             attach(&server, &this)?;
         }
         transport.enter_table(&this)?;
-        transport.send_small_packets_at_once()?;
+        transport.send_small_packets_at_once(self.tcp)?;
         let made = self.protocol.attribute(&names.connection_made)?;
         transport.call_soon(&made, std::slice::from_ref(&this))?;
         // Only once `connection_made` was called is there somebody to read for.
@@ -116,8 +139,10 @@ impl SocketTransport {
 
     /// `loop._transports[fd] = self`, by which the loop refuses to watch the descriptor for others.
     fn enter_table(&self, this: &Object) -> Result<()> {
-        let event_loop = self.event_loop.get_or_none();
-        let table = event_loop.attribute(&globals().names.transports)?;
+        let table = table_of(&self.event_loop.get_or_none())?;
+        if let Some(table) = native_table(&table) {
+            return table.enter(self.number.get(), this);
+        }
         // SAFETY: all are valid objects.
         unsafe {
             let key = Object::from_returned(ffi::PyLong_FromLong(self.number.get().into()))?;
@@ -131,24 +156,48 @@ impl SocketTransport {
     /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged the
     /// one before. Where asyncio asks for the protocol's number to be TCP's, 0 does here too: what is
     /// accepted has the number of the socket that listens, and servers make those with 0.
-    fn send_small_packets_at_once(&self) -> Result<()> {
-        let globals = globals();
-        let socket = self.socket.get_or_none();
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let number = |getter: &Object| -> Result<c_int> {
-            let get = &globals.names.get_descriptor;
-            let value = call_method(get, &[getter.as_ptr(), socket.as_ptr()])?;
-            Ok(value.bound(py).extract()?)
+    fn send_small_packets_at_once(&self, tcp: Option<bool>) -> Result<()> {
+        let tcp = if let Some(tcp) = tcp {
+            tcp
+        } else {
+            let [family, kind, protocol] = socket_numbers(&self.socket.get_or_none())?;
+            is_tcp(family, kind, protocol)
         };
-        let family = number(&globals.socket_numbers.family)?;
-        let kind = number(&globals.socket_numbers.kind)?;
-        let protocol = number(&globals.socket_numbers.protocol)?;
-        if is_tcp(family, kind, protocol) {
+        if tcp {
             set_no_delay(self.descriptor()).map_err(|error| os_error(&error))?;
         }
         Ok(())
     }
+}
+
+/// `loop._transports`
+fn table_of(event_loop: &Object) -> Result<Object> {
+    event_loop.attribute(&globals().names.transports)
+}
+
+/// The native part of the table, unless somebody has put another one there.
+pub fn native_table(table: &Object) -> Option<&TransportTable> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let table = table.as_py().bind(py).cast::<TransportTable>();
+    table.ok().map(Bound::get)
+}
+
+/// A socket's family, kind and protocol, as `socket(2)` takes them.
+pub fn socket_numbers(socket: &Object) -> Result<[c_int; 3]> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let getters = &globals().socket_numbers;
+    let number = |getter: &Object| -> Result<c_int> {
+        let get = &globals().names.get_descriptor;
+        let value = call_method(get, &[getter.as_ptr(), socket.as_ptr()])?;
+        Ok(value.bound(py).extract()?)
+    };
+    Ok([
+        number(&getters.family)?,
+        number(&getters.kind)?,
+        number(&getters.protocol)?,
+    ])
 }
 
 /// Whether an object is a socket of the standard class, with the descriptor where we look for it.
@@ -166,6 +215,12 @@ pub fn is_plain(socket: &Object) -> Result<bool> {
         (*socket.as_ptr().cast::<SocketObject>()).descriptor
     };
     Ok(fileno(socket)? == descriptor)
+}
+
+/// The descriptor of a [plain](is_plain) socket, or -1 if it is closed.
+pub fn descriptor_of_plain(socket: &Object) -> RawFd {
+    // SAFETY: the struct of a plain socket begins like this.
+    unsafe { (*socket.as_ptr().cast::<SocketObject>()).descriptor }
 }
 
 fn fileno(socket: &Object) -> Result<c_int> {

@@ -15,7 +15,7 @@ use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode}
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::interop::{Arguments, Object, Raised, Result, call_method, fetch, globals, raise};
-use crate::streams;
+use crate::{streams, tls};
 
 /// The limit of `max_size`: 1 GiB at once is asked for by mistake only.
 const MOST_RECEIVED: usize = 1 << 30;
@@ -42,6 +42,10 @@ fn read_ready(this: &Object) -> Result<()> {
         return Ok(());
     }
     if transport.buffered.get() {
+        let protocol = transport.protocol.get_or_none();
+        if tls::is_native_protocol(&protocol) && !transport.is_foreign() {
+            return receive_for_tls(this, &protocol);
+        }
         fill_protocols_buffer(this)
     } else {
         receive_bytes(this)
@@ -83,6 +87,44 @@ fn receive_bytes(this: &Object) -> Result<()> {
         this,
         called,
         "Fatal error: protocol.data_received() call failed.",
+    )?;
+    Ok(())
+}
+
+/// Hands what has come to a TLS protocol, which copies it to where it is decrypted.
+fn receive_for_tls(this: &Object, protocol: &Object) -> Result<()> {
+    let transport = SocketTransport::of(this);
+    let Some(native) = transport.native() else {
+        return Ok(());
+    };
+    let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
+    let mut fed = Ok(());
+    let received = native.receive_lent(most, |memory| {
+        let count = socket::receive(descriptor, memory)?;
+        // SAFETY: the call has written that many bytes to the beginning of the memory.
+        let bytes = unsafe { std::slice::from_raw_parts(memory.as_ptr().cast(), count) };
+        if count > 0 {
+            fed = tls::feed(protocol, bytes);
+        }
+        Ok(count)
+    });
+    let received = match received {
+        Ok(count) => Ok(Some(count)),
+        Err(error) if is_none_yet(&error) => Ok(None),
+        Err(error) => Err(os_error(&error).into()),
+    };
+    let message = "Fatal read error on socket transport";
+    let Some(Some(count)) = unless_fatal(this, received, message)? else {
+        return Ok(());
+    };
+    if count == 0 {
+        return end_of_stream(this);
+    }
+    let done = fed.and_then(|()| tls::received(protocol));
+    unless_fatal(
+        this,
+        done,
+        "Fatal error: protocol.buffer_updated() call failed.",
     )?;
     Ok(())
 }

@@ -258,7 +258,10 @@ impl SocketTransport {
         }
         let view = View::of(data)?;
         match socket::send(self.descriptor(), view.bytes) {
-            Ok(count) => Ok((count, view.bytes.len())),
+            Ok(count) => {
+                self.expect_input();
+                Ok((count, view.bytes.len()))
+            }
             Err(error) if is_none_yet(&error) => Ok((0, view.bytes.len())),
             Err(error) => Err(os_error(&error).into()),
         }
@@ -358,7 +361,10 @@ impl SocketTransport {
             return self.send_all_by_name(&waiting);
         }
         match self.send_chunks() {
-            Ok(count) => Ok(Some(count)),
+            Ok(count) => {
+                self.expect_input();
+                Ok(Some(count))
+            }
             Err(error) if is_none_yet(&error) => Ok(None),
             Err(error) => Err(os_error(&error).into()),
         }
@@ -470,6 +476,7 @@ impl SocketTransport {
         let globals = globals();
         let socket = self.socket.get_or_none();
         let arguments = [socket.as_ptr(), globals.asyncio.shut_wr.as_ptr()];
+        self.expect_input();
         call_method(&globals.names.shutdown, &arguments).map(drop)
     }
 }

@@ -1,0 +1,195 @@
+//! A value in a dictionary that is written again and again under the same key.
+//!
+//! `PyDict_SetItem` hashes the key and searches for it each time, which is a tenth of a task's step where
+//! asyncio keeps the current task in a dictionary (up to CPython 3.13). So the place of the value is
+//! remembered, together with what tells that it is still the place: the table that the dictionary uses,
+//! how far that table is filled, and whose key stands there. If any of it has changed, or the interpreter
+//! is not laid out as expected, which is tried out at import, the caller goes the usual way.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::OnceLock;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::object::Object;
+
+/// CPython's `PyDictKeysObject` of 3.11 to 3.13, without the indices and entries that follow it.
+#[repr(C)]
+struct Table {
+    references: isize,
+    log2_size: u8,
+    log2_index_bytes: u8,
+    kind: u8,
+    version: u32,
+    usable: isize,
+    filled: isize,
+}
+
+/// A `kind` whose keys may be of any class, and whose entries are `Entry`s.
+const GENERAL: u8 = 0;
+
+/// The low bits of a dictionary's version name those who watch it, from 3.12 on.
+const WATCHERS: u64 = if cfg!(Py_3_12) { 0xff } else { 0 };
+
+#[repr(C)]
+struct Entry {
+    hash: isize,
+    key: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+}
+
+/// Whether tables look as described here. Unset before [`verify_dict_layout`] is called.
+static WORKS: OnceLock<bool> = OnceLock::new();
+
+/// The place of one key's value in one dictionary.
+pub struct DictEntry {
+    table: Cell<*mut Table>,
+    /// The entry's number in the table.
+    index: Cell<isize>,
+    entry: Cell<*mut Entry>,
+}
+
+impl DictEntry {
+    /// A place that is not known yet.
+    pub const fn unknown() -> Self {
+        Self {
+            table: Cell::new(ptr::null_mut()),
+            index: Cell::new(0),
+            entry: Cell::new(ptr::null_mut()),
+        }
+    }
+
+    /// Does `dictionary[key] = value` and returns true, if `key` has a value whose place is known. The old
+    /// value is dropped last, which may run user code.
+    ///
+    /// # Safety
+    /// `dictionary` is a `dict` and the one that was passed to [`remember`](Self::remember), if any was.
+    #[inline]
+    pub unsafe fn replace(
+        &self,
+        dictionary: *mut ffi::PyObject,
+        key: *mut ffi::PyObject,
+        value: &Object,
+    ) -> bool {
+        let table = self.table.get();
+        // SAFETY: the dictionary is valid. Its table is alive, and so are the entries of which it says
+        // that they were filled; what stands there is a key and a value, or null.
+        unsafe {
+            if table.is_null() || table_of(dictionary) != table || is_watched(dictionary) {
+                return false;
+            }
+            // Another table may lie where this one was.
+            let entry = self.entry.get();
+            if self.index.get() >= (*table).filled
+                || entry != entries(table).offset(self.index.get())
+            {
+                return false;
+            }
+            let old = (*entry).value;
+            if (*entry).key != key || old.is_null() {
+                return false;
+            }
+            if old != value.as_ptr() {
+                (*entry).value = value.clone().into_ptr();
+                ffi::Py_DECREF(old);
+            }
+            true
+        }
+    }
+
+    /// Finds the place of `key`, which has just been set.
+    ///
+    /// # Safety
+    /// `dictionary` is a `dict`.
+    pub unsafe fn remember(&self, dictionary: *mut ffi::PyObject, key: *mut ffi::PyObject) {
+        self.table.set(ptr::null_mut());
+        if WORKS.get() == Some(&true) {
+            // SAFETY: passed on from the caller.
+            unsafe { self.find(dictionary, key) };
+        }
+    }
+
+    unsafe fn find(&self, dictionary: *mut ffi::PyObject, key: *mut ffi::PyObject) {
+        // SAFETY: as in `replace`. A dictionary of a class's instance shares its keys, but has none of
+        // any class.
+        unsafe {
+            let table = table_of(dictionary);
+            if (*table).kind != GENERAL {
+                return;
+            }
+            let entries = entries(table);
+            // What was set last stands last.
+            for index in (0..(*table).filled).rev() {
+                let entry = entries.offset(index);
+                if (*entry).key == key && !(*entry).value.is_null() {
+                    self.table.set(table);
+                    self.index.set(index);
+                    self.entry.set(entry);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+unsafe fn table_of(dictionary: *mut ffi::PyObject) -> *mut Table {
+    // SAFETY: the caller passes a dictionary.
+    unsafe { (*dictionary.cast::<ffi::PyDictObject>()).ma_keys.cast() }
+}
+
+unsafe fn is_watched(dictionary: *mut ffi::PyObject) -> bool {
+    #[allow(
+        deprecated,
+        reason = "the field is gone where this file is not compiled any more"
+    )]
+    // SAFETY: the caller passes a dictionary.
+    unsafe {
+        (*dictionary.cast::<ffi::PyDictObject>()).ma_version_tag & WATCHERS != 0
+    }
+}
+
+/// The entries stand behind the indices.
+unsafe fn entries(table: *mut Table) -> *mut Entry {
+    // SAFETY: the caller passes a dictionary's table.
+    unsafe {
+        let behind = table.add(1).cast::<u8>();
+        behind.add(1 << (*table).log2_index_bytes).cast()
+    }
+}
+
+/// Tries out whether dictionaries are laid out as described here. Called once, by the module's import.
+pub fn verify_dict_layout(py: Python<'_>) -> PyResult<()> {
+    let _ = WORKS.set(works(py)?);
+    Ok(())
+}
+
+fn works(py: Python<'_>) -> PyResult<bool> {
+    let class = py.import("builtins")?.getattr("object")?;
+    let new = || class.call0();
+    let (dictionary, keys) = (PyDict::new(py), [new()?, new()?, new()?]);
+    for key in &keys {
+        dictionary.set_item(key, py.None())?;
+    }
+    for key in &keys {
+        let (place, value) = (DictEntry::unknown(), Object::from(new()?));
+        // SAFETY: a dictionary of this interpreter, which has the key.
+        let replaced = unsafe {
+            place.find(dictionary.as_ptr(), key.as_ptr());
+            place.replace(dictionary.as_ptr(), key.as_ptr(), &value)
+        };
+        let found = dictionary.get_item(key)?;
+        if !replaced || !found.is_some_and(|found| value.is(found.as_ptr())) {
+            return Ok(false);
+        }
+        // A key that is gone, or was set elsewhere, is not written.
+        dictionary.del_item(key)?;
+        // SAFETY: as above.
+        if unsafe { place.replace(dictionary.as_ptr(), key.as_ptr(), &value) } {
+            return Ok(false);
+        }
+    }
+    Ok(dictionary.is_empty())
+}

@@ -1,0 +1,223 @@
+//! `Acceptor`: a listening socket, and what becomes of who connects there.
+
+use std::ffi::c_int;
+use std::io::ErrorKind;
+use std::os::fd::RawFd;
+
+use greenloop_os::listener;
+use greenloop_os::socket::is_tcp;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::arrival::Arrival;
+use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
+use crate::handle::Handle;
+use crate::interop::{Object, Raised, Result, call_method, globals};
+use crate::transports::{descriptor_of_plain, is_plain, socket_numbers};
+
+/// A listening socket that the loop watches.
+#[pyclass(frozen, module = "greenloop._native", name = "_Acceptor")]
+pub struct Acceptor {
+    pub event_loop: Object,
+    pub factory: Object,
+    pub server: Option<Object>,
+    /// The context in which `start_serving` was called.
+    context: Object,
+    /// The listening socket. Its descriptor is asked of it each time, since it knows when it was closed:
+    /// a number that was kept might be somebody else's by then.
+    socket: Object,
+    /// What asyncio's `_accept_connection` takes.
+    arguments: Object,
+    /// Its descriptor when it began, by which it is watched.
+    number: RawFd,
+    /// How many connections are taken in one turn at most.
+    backlog: usize,
+    pub family: c_int,
+    pub kind: c_int,
+    pub protocol: c_int,
+    /// Whether its connections are TCP's.
+    pub tcp: bool,
+}
+
+// SAFETY: touched with the GIL held only, as everything of this crate.
+unsafe impl Send for Acceptor {}
+// SAFETY: as above.
+unsafe impl Sync for Acceptor {}
+
+#[pymethods]
+impl Acceptor {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        let held = [
+            &self.event_loop,
+            &self.factory,
+            &self.context,
+            &self.socket,
+            &self.arguments,
+        ];
+        for object in held.into_iter().chain(&self.server) {
+            visit.call(object.as_py())?;
+        }
+        Ok(())
+    }
+}
+
+static REACTION: Reaction = Reaction {
+    react: |this, _| Acceptor::of(this).react(this),
+    handle: |this| Acceptor::of(this).handle(),
+};
+
+#[pymethods]
+impl EventLoop {
+    /// Watch a listening socket and take its connections natively. `arguments` are those of asyncio's
+    /// `_accept_connection`. Return False, having done nothing, if that has to do it.
+    #[pyo3(signature = (arguments))]
+    fn _accept_natively(slf: &Bound<'_, Self>, arguments: &Bound<'_, PyTuple>) -> PyResult<bool> {
+        let native = slf.get();
+        let Some(acceptor) = Acceptor::new(slf, arguments)? else {
+            return Ok(false);
+        };
+        let number = acceptor.number;
+        let owner = Bound::new(slf.py(), acceptor)?.into_any().into();
+        let listener = NativeListener {
+            reaction: &REACTION,
+            owner,
+            ticket: 0,
+        };
+        native.listen(number, Side::Reader, listener)?;
+        Ok(true)
+    }
+}
+
+impl Acceptor {
+    /// The struct behind an `Acceptor`.
+    fn of(object: &Object) -> &Self {
+        // SAFETY: the GIL is held, and the callers pass owners of this file's own listeners.
+        unsafe {
+            let py = Python::assume_attached();
+            object.as_py().bind(py).cast_unchecked::<Self>().get()
+        }
+    }
+
+    fn new(
+        event_loop: &Bound<'_, EventLoop>,
+        arguments: &Bound<'_, PyTuple>,
+    ) -> PyResult<Option<Self>> {
+        let socket = Object::from(arguments.get_item(1)?);
+        if event_loop.get().shows_readiness() || !is_plain(&socket)? {
+            return Ok(None);
+        }
+        let [family, kind, protocol] = socket_numbers(&socket)?;
+        let number = descriptor_of_plain(&socket);
+        let Ok(backlog) = arguments.get_item(4)?.extract::<usize>() else {
+            return Ok(None);
+        };
+        if number < 0 || !listener::is_known(family) {
+            return Ok(None);
+        }
+        // SAFETY: returns a new reference or NULL with an exception set.
+        let context = unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? };
+        let server = Object::from(arguments.get_item(3)?);
+        Ok(Some(Self {
+            event_loop: event_loop.clone().into_any().into(),
+            factory: arguments.get_item(0)?.into(),
+            server: (!server.is_none()).then_some(server),
+            context,
+            socket,
+            arguments: arguments.clone().into_any().into(),
+            number,
+            backlog,
+            family,
+            kind,
+            protocol,
+            tcp: is_tcp(family, kind, protocol),
+        }))
+    }
+
+    /// The loop's native part.
+    pub fn native(&self) -> &EventLoop {
+        // SAFETY: the GIL is held, and `new` was given a loop of ours.
+        unsafe {
+            let py = Python::assume_attached();
+            let event_loop = self.event_loop.as_py().bind(py);
+            event_loop.cast_unchecked::<EventLoop>().get()
+        }
+    }
+
+    /// The listening socket is readable, or was when this was queued.
+    fn react(&self, this: &Object) -> Result<()> {
+        let native = self.native();
+        if !native.is_listening(self.number, Side::Reader, this) {
+            return Ok(());
+        }
+        // SAFETY: the context is valid; Enter and Exit are paired.
+        unsafe {
+            if ffi::PyContext_Enter(self.context.as_ptr()) < 0 {
+                return Err(Raised);
+            }
+            let outcome = if native.accepts_natively() {
+                self.accept_all(native, this)
+            } else {
+                self.accept_by_name()
+            };
+            if ffi::PyContext_Exit(self.context.as_ptr()) < 0 {
+                return Err(Raised);
+            }
+            outcome
+        }
+    }
+
+    /// Takes what has come, as much as the backlog allows.
+    fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
+        for _ in 0..self.backlog {
+            match listener::accept(descriptor_of_plain(&self.socket)) {
+                Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, peer)?,
+                Err(error) if ends_quietly(error.kind()) => return Ok(()),
+                // It meets the error too, and knows what to do about it.
+                Err(_) => return self.accept_by_name(),
+            }
+        }
+        Ok(())
+    }
+
+    /// `loop._accept_connection(…)`, which is asyncio's unless somebody has replaced it.
+    fn accept_by_name(&self) -> Result<()> {
+        let mut all = vec![self.event_loop.as_ptr()];
+        // SAFETY: `arguments` is a tuple, which keeps what it holds valid.
+        unsafe {
+            for index in 0..ffi::PyTuple_GET_SIZE(self.arguments.as_ptr()) {
+                all.push(ffi::PyTuple_GET_ITEM(self.arguments.as_ptr(), index));
+            }
+        }
+        call_method(&globals().names.accept_connection, &all).map(drop)
+    }
+
+    /// A handle that stands for what is done when somebody connects, for messages.
+    fn handle(&self) -> Result<Object> {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let names = &globals().names;
+        let callback = self.event_loop.attribute(&names.accept_connection)?;
+        let arguments: Vec<Bound<'_, PyAny>> = self.arguments.bound(py).extract()?;
+        let arguments: Vec<Object> = arguments.into_iter().map(Object::from).collect();
+        let class = globals().classes.handle.as_ptr();
+        let context = Some(&self.context);
+        Handle::create(
+            class,
+            &callback,
+            &arguments,
+            context,
+            &self.event_loop,
+            None,
+        )
+    }
+}
+
+/// Whether an error of `accept` says no more than that there is nobody, or nobody any more.
+const fn ends_quietly(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted
+    )
+}

@@ -1,0 +1,99 @@
+//! What the application has written and the ssl object has not taken yet: before the handshake is done,
+//! and while a renegotiation waits for the peer.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use crate::interop::{GilCell, Object};
+
+/// Something written, the object itself, as asyncio keeps it.
+#[derive(Clone)]
+pub struct Chunk {
+    pub data: Object,
+    /// How many of its bytes were encrypted already.
+    pub done: usize,
+    pub length: usize,
+}
+
+/// The chunks in their order.
+pub struct Backlog {
+    chunks: GilCell<VecDeque<Chunk>>,
+    /// How many bytes wait. It stays as it is when the connection is lost, as asyncio's does.
+    size: Cell<usize>,
+}
+
+impl Backlog {
+    pub const fn new() -> Self {
+        Self {
+            chunks: GilCell::new(VecDeque::new()),
+            size: Cell::new(0),
+        }
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.chunks.with(|chunks| chunks.is_empty())
+    }
+
+    /// How many bytes wait.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.size.get()
+    }
+
+    pub fn push(&self, chunk: Chunk) {
+        let waiting = chunk.length.saturating_sub(chunk.done);
+        self.size.set(self.size.get() + waiting);
+        self.chunks.with(|chunks| chunks.push_back(chunk));
+    }
+
+    /// The first chunk.
+    pub fn first(&self) -> Option<Chunk> {
+        self.chunks.with(|chunks| chunks.front().cloned())
+    }
+
+    /// Of the first chunk, `done` bytes were encrypted in all. It leaves if that is all of it.
+    pub fn advance(&self, done: usize) {
+        let finished = self.chunks.with(|chunks| {
+            let first = chunks.front_mut()?;
+            let more = done.min(first.length).saturating_sub(first.done);
+            self.size.set(self.size.get().saturating_sub(more));
+            first.done += more;
+            (first.done >= first.length)
+                .then(|| chunks.pop_front())
+                .flatten()
+        });
+        drop(finished);
+    }
+
+    /// Drops all of it.
+    pub fn clear(&self) {
+        drop(self.chunks.with(std::mem::take));
+    }
+
+    /// The objects, for those who look.
+    pub fn objects(&self) -> Vec<Object> {
+        self.chunks
+            .with(|chunks| chunks.iter().map(|chunk| chunk.data.clone()).collect())
+    }
+
+    /// Shows the objects to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        self.chunks.with(|chunks| {
+            for chunk in chunks.iter() {
+                // SAFETY: the collector's own function and argument; it runs no Python code.
+                let stop = unsafe { visit(chunk.data.as_ptr(), arg) };
+                if stop != 0 {
+                    return stop;
+                }
+            }
+            0
+        })
+    }
+}

@@ -1,0 +1,380 @@
+//! The class `SSLProtocol` as Python sees it: what a transport calls, and by asyncio's private names what
+//! libraries and tests look at.
+
+use std::ffi::c_void;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyList, PyMemoryView};
+
+use super::engine::{count_of, size_object};
+use super::opening::{app_transport, initialise_slot};
+use super::protocol::{self, SslProtocol};
+use super::{flow_control, handshake, reading, shutdown, writing};
+use crate::interop::{
+    Arguments, Object, Result, attribute, call_function, class_of, fast, globals, noargs, one,
+    type_error,
+};
+
+// What a transport calls.
+
+fn connection_made(this: &Object, transport: &Object) -> Result<Object> {
+    handshake::connection_made(this, transport)?;
+    Ok(Object::none())
+}
+
+fn connection_lost(this: &Object, exception: &Object) -> Result<Object> {
+    shutdown::connection_lost(this, exception)?;
+    Ok(Object::none())
+}
+
+fn eof_received(this: &Object) -> Result<Object> {
+    // As a function that ends without a word, where asyncio's does.
+    Ok(if shutdown::eof_received(this)? {
+        Object::boolean(true)
+    } else {
+        Object::none()
+    })
+}
+
+/// `get_buffer(hint)`: memory of the protocol's own, for a transport that is not ours.
+fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
+    let protocol = SslProtocol::of(this);
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let most = protocol.max_size.get();
+    let wanted = hint.bound(py).extract::<isize>()?;
+    let wanted = usize::try_from(wanted).unwrap_or(0);
+    let wanted = if (1..=most).contains(&wanted) {
+        wanted
+    } else {
+        most
+    };
+    if let Some(buffer) = protocol.own_buffer.get() {
+        if buffer.bound(py).len()? >= wanted {
+            return Ok(buffer);
+        }
+    }
+    let memory = PyByteArray::new(py, &[]);
+    memory.resize(wanted)?;
+    let view: Object = PyMemoryView::from(memory.as_any())?.into_any().into();
+    protocol.own_buffer.set(view.clone());
+    Ok(view)
+}
+
+fn buffer_updated(this: &Object, count: &Object) -> Result<Object> {
+    let protocol = SslProtocol::of(this);
+    let count = count_of(count)?;
+    if let Some(buffer) = protocol.own_buffer.get() {
+        let view = super::view::View::of_bytes(&buffer)?;
+        let bytes = view.bytes();
+        protocol.engine.feed(&bytes[..count.min(bytes.len())])?;
+    }
+    reading::received(this)?;
+    Ok(Object::none())
+}
+
+fn pause_writing(this: &Object) -> Result<Object> {
+    writing::pause_writing(this)?;
+    Ok(Object::none())
+}
+
+fn resume_writing(this: &Object) -> Result<Object> {
+    writing::resume_writing(this)?;
+    Ok(Object::none())
+}
+
+// What is called in later turns.
+
+fn check_handshake_timeout(this: &Object) -> Result<Object> {
+    handshake::check_timeout(this)?;
+    Ok(Object::none())
+}
+
+fn check_shutdown_timeout(this: &Object) -> Result<Object> {
+    shutdown::check_timeout(this)?;
+    Ok(Object::none())
+}
+
+fn do_read(this: &Object) -> Result<Object> {
+    reading::read(this)?;
+    Ok(Object::none())
+}
+
+fn reading_resumed(this: &Object) -> Result<Object> {
+    flow_control::reading_resumed(this)?;
+    Ok(Object::none())
+}
+
+// What others may call by asyncio's names.
+
+fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<Object> {
+    protocol::set_app_protocol(this, app_protocol)?;
+    Ok(Object::none())
+}
+
+fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.name, &names.default];
+    let [name, default] = arguments.bind(c"_get_extra_info", parameters, 2, 1)?;
+    let none = Object::none();
+    protocol::get_extra_info(this, name.unwrap_or(&none), default.unwrap_or(&none))
+}
+
+fn start_shutdown(this: &Object) -> Result<Object> {
+    shutdown::start(this)?;
+    Ok(Object::none())
+}
+
+fn abort(this: &Object, exception: &Object) -> Result<Object> {
+    shutdown::abort(this, exception)?;
+    Ok(Object::none())
+}
+
+fn write_appdata(this: &Object, lines: &Object) -> Result<Object> {
+    writing::write_lines(this, lines)?;
+    Ok(Object::none())
+}
+
+fn write_buffer_size(this: &Object) -> Result<Object> {
+    size_object(flow_control::write_buffer_size(this)?)
+}
+
+fn read_buffer_size(this: &Object) -> Result<Object> {
+    size_object(SslProtocol::of(this).engine.incoming_pending()?)
+}
+
+// Attributes.
+
+macro_rules! slot_getters {
+    ($($function:ident = $field:ident,)*) => {
+        $(fn $function(this: &Object) -> Result<Object> {
+            Ok(SslProtocol::of(this).$field.get_or_none())
+        })*
+    };
+}
+
+slot_getters! {
+    event_loop = event_loop,
+    app_protocol = app_protocol,
+    get_app_transport = app_transport,
+    transport = transport,
+    context = context,
+    extra = extra,
+    waiter = waiter,
+    server_hostname = server_hostname,
+    handshake_timeout = handshake_timeout,
+    shutdown_timeout = shutdown_timeout,
+    handshake_timer = handshake_timer,
+    shutdown_timer = shutdown_timer,
+}
+
+macro_rules! flag_getters {
+    ($($function:ident = $field:ident,)*) => {
+        $(fn $function(this: &Object) -> Result<Object> {
+            Ok(Object::boolean(SslProtocol::of(this).$field.get()))
+        })*
+    };
+}
+
+flag_getters! {
+    server_side = server_side,
+    eof = eof_received,
+    ssl_writing_paused = writing_paused,
+    ssl_reading_paused = reading_paused,
+    app_writing_paused = app_writing_paused,
+    app_reading_paused = app_reading_paused,
+    is_buffered = buffered,
+}
+
+fn ssl_object(this: &Object) -> Result<Object> {
+    Ok(SslProtocol::of(this).engine.object())
+}
+
+fn incoming(this: &Object) -> Result<Object> {
+    Ok(SslProtocol::of(this).engine.incoming())
+}
+
+fn outgoing(this: &Object) -> Result<Object> {
+    Ok(SslProtocol::of(this).engine.outgoing())
+}
+
+fn state(this: &Object) -> Result<Object> {
+    SslProtocol::of(this).state.get().object()
+}
+
+fn app_state(this: &Object) -> Result<Object> {
+    SslProtocol::of(this).app_state.get().object()
+}
+
+fn lost(this: &Object) -> Result<Object> {
+    let count = SslProtocol::of(this).lost.get();
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(count)) }
+}
+
+/// `_write_backlog`: a copy of what waits.
+fn write_backlog(this: &Object) -> Result<Object> {
+    let waiting = SslProtocol::of(this).backlog.objects();
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let waiting = PyList::new(py, waiting.iter().map(|data| data.bound(py)))?;
+    let waiting: Object = waiting.into_any().into();
+    call_function(&globals().asyncio.deque, &[waiting.as_ptr()])
+}
+
+fn backlog_size(this: &Object) -> Result<Object> {
+    size_object(SslProtocol::of(this).backlog.size())
+}
+
+macro_rules! marks {
+    ($($function:ident = $marks:ident . $mark:ident,)*) => {
+        $(fn $function(this: &Object) -> Result<Object> {
+            SslProtocol::of(this).$marks.$mark()
+        })*
+    };
+}
+
+marks! {
+    incoming_high_water = incoming_marks.high,
+    incoming_low_water = incoming_marks.low,
+    outgoing_high_water = outgoing_marks.high,
+    outgoing_low_water = outgoing_marks.low,
+}
+
+/// `max_size`: how many bytes the ssl object is asked for at once.
+fn max_size(this: &Object) -> Result<Object> {
+    size_object(SslProtocol::of(this).max_size.get())
+}
+
+fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
+    let size = count_of(value.ok_or_else(crate::future::cannot_delete)?)?;
+    if size == 0 {
+        return Err(type_error("max_size must be positive"));
+    }
+    SslProtocol::of(this).max_size.set(size);
+    Ok(())
+}
+
+fn methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        one!(
+            c"connection_made",
+            connection_made,
+            c"There is a connection: begin the handshake."
+        ),
+        one!(
+            c"connection_lost",
+            connection_lost,
+            c"There is no connection any more."
+        ),
+        one!(
+            c"get_buffer",
+            get_buffer,
+            c"Return where a transport may receive into."
+        ),
+        one!(
+            c"buffer_updated",
+            buffer_updated,
+            c"So many bytes were received."
+        ),
+        noargs!(c"eof_received", eof_received, c"The peer sends no more."),
+        noargs!(
+            c"pause_writing",
+            pause_writing,
+            c"The transport below takes no more."
+        ),
+        noargs!(
+            c"resume_writing",
+            resume_writing,
+            c"The transport below takes more."
+        ),
+        noargs!(
+            c"_check_handshake_timeout",
+            check_handshake_timeout,
+            c"End a connection whose handshake takes too long."
+        ),
+        noargs!(
+            c"_check_shutdown_timeout",
+            check_shutdown_timeout,
+            c"End a connection whose peer does not take leave."
+        ),
+        noargs!(c"_do_read", do_read, c"Read what has come."),
+        noargs!(
+            c"_reading_resumed",
+            reading_resumed,
+            c"Go on after resume_reading()."
+        ),
+        one!(
+            c"_set_app_protocol",
+            set_app_protocol,
+            c"Set the application's protocol."
+        ),
+        noargs!(
+            c"_get_app_transport",
+            app_transport,
+            c"Return the application's transport."
+        ),
+        fast!(
+            c"_get_extra_info",
+            get_extra_info,
+            c"Return what is known of the connection by a name."
+        ),
+        noargs!(c"_start_shutdown", start_shutdown, c"Begin to close."),
+        one!(c"_abort", abort, c"Close at once."),
+        one!(c"_write_appdata", write_appdata, c"Write several data."),
+        noargs!(
+            c"_get_write_buffer_size",
+            write_buffer_size,
+            c"Return how many bytes wait to be written."
+        ),
+        noargs!(
+            c"_get_read_buffer_size",
+            read_buffer_size,
+            c"Return how many encrypted bytes wait."
+        ),
+    ]
+}
+
+/// Makes the class, below `BufferedProtocol`.
+pub fn make_class() -> Result<Object> {
+    class_of::<SslProtocol>(c"greenloop._native.SSLProtocol")
+        .doc(c"A TLS connection between a transport and a protocol of the application.")
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .methods(methods())
+        .attributes(vec![
+            attribute!(c"max_size", max_size, set_max_size),
+            attribute!(c"_loop", event_loop),
+            attribute!(c"_app_protocol", app_protocol),
+            attribute!(c"_app_transport", get_app_transport),
+            attribute!(c"_app_protocol_is_buffer", is_buffered),
+            attribute!(c"_transport", transport),
+            attribute!(c"_sslcontext", context),
+            attribute!(c"_extra", extra),
+            attribute!(c"_waiter", waiter),
+            attribute!(c"_server_side", server_side),
+            attribute!(c"_server_hostname", server_hostname),
+            attribute!(c"_ssl_handshake_timeout", handshake_timeout),
+            attribute!(c"_ssl_shutdown_timeout", shutdown_timeout),
+            attribute!(c"_handshake_timeout_handle", handshake_timer),
+            attribute!(c"_shutdown_timeout_handle", shutdown_timer),
+            attribute!(c"_sslobj", ssl_object),
+            attribute!(c"_incoming", incoming),
+            attribute!(c"_outgoing", outgoing),
+            attribute!(c"_state", state),
+            attribute!(c"_app_state", app_state),
+            attribute!(c"_conn_lost", lost),
+            attribute!(c"_eof_received", eof),
+            attribute!(c"_write_backlog", write_backlog),
+            attribute!(c"_write_buffer_size", backlog_size),
+            attribute!(c"_ssl_writing_paused", ssl_writing_paused),
+            attribute!(c"_ssl_reading_paused", ssl_reading_paused),
+            attribute!(c"_app_writing_paused", app_writing_paused),
+            attribute!(c"_app_reading_paused", app_reading_paused),
+            attribute!(c"_incoming_high_water", incoming_high_water),
+            attribute!(c"_incoming_low_water", incoming_low_water),
+            attribute!(c"_outgoing_high_water", outgoing_high_water),
+            attribute!(c"_outgoing_low_water", outgoing_low_water),
+        ])
+        .build(Some(&globals().asyncio.buffered_protocol))
+}

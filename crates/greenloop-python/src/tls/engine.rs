@@ -1,0 +1,310 @@
+//! The ssl object of a connection, and the two memory BIOs between it and the transport.
+//!
+//! `SSLContext.wrap_bio` makes the object, whatever context it is. An `ssl.SSLObject` does nothing but
+//! call the same methods of its native `_sslobj`, so that one is asked directly, with memory of ours. An
+//! object of any other class is called by name, with objects that it may keep.
+//!
+//! Reading from an ssl object until it has no more ends with an exception, which costs as much as reading
+//! a small message. It is not needed: what came from the transport stands in the incoming BIO, and the
+//! object takes from there no more than the record it works on. So when it gave less than it was asked
+//! for, that record is done, and if the BIO is empty there is nothing more.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::library::library;
+use super::window::{show_bytes, show_room};
+use crate::interop::{
+    Object, Raised, Result, Slot, call_function, call_method, fetch, globals, matches,
+};
+
+/// The ssl object and its BIOs.
+pub struct Engine {
+    /// What `wrap_bio` gave.
+    object: Slot,
+    /// Who is asked to read and write: the native object in it, or itself.
+    worker: Slot,
+    incoming: Slot,
+    outgoing: Slot,
+    /// Whether `worker` and the BIOs are of the native classes, so that they may be shown our memory.
+    direct: Cell<bool>,
+    /// Set when the incoming BIO was seen to be empty, until something is fed. A program may put
+    /// something there by itself, so this is good for estimates and for flow control.
+    drained: Cell<bool>,
+    /// How much was fed into an empty BIO, until that is taken note of.
+    fed: Cell<Option<usize>>,
+}
+
+impl Engine {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self {
+            object: Slot::empty(),
+            worker: Slot::empty(),
+            incoming: Slot::empty(),
+            outgoing: Slot::empty(),
+            direct: Cell::new(false),
+            drained: Cell::new(false),
+            fed: Cell::new(None),
+        }
+    }
+
+    /// Has the context make the object.
+    pub fn open(
+        &self,
+        context: &Object,
+        server_side: &Object,
+        server_hostname: &Object,
+    ) -> Result<()> {
+        let (library, names) = (library()?, &globals().names);
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let memory_bio: Object = py.import("ssl")?.getattr("MemoryBIO")?.into();
+        let incoming = call_function(&memory_bio, &[])?;
+        let outgoing = call_function(&memory_bio, &[])?;
+        self.incoming.set(incoming.clone());
+        self.outgoing.set(outgoing.clone());
+        let keywords = PyDict::new(py);
+        keywords.set_item(names.server_side.bound(py), server_side.bound(py))?;
+        keywords.set_item(names.server_hostname.bound(py), server_hostname.bound(py))?;
+        let bios = (incoming.bound(py), outgoing.bound(py));
+        let object = context
+            .bound(py)
+            .call_method("wrap_bio", bios, Some(&keywords))?;
+        let object = Object::from(object);
+        let mut worker = object.clone();
+        let of_class = |object: &Object, class: &Object| object.is_exactly(class.as_ptr().cast());
+        if of_class(&object, &library.ssl_object)
+            && of_class(&incoming, &library.memory_bio)
+            && of_class(&outgoing, &library.memory_bio)
+            && library.methods_are_original()?
+        {
+            let native = object.attribute(&names.sslobj)?;
+            if of_class(&native, &library.native_object) {
+                worker = native;
+                self.direct.set(true);
+            }
+        }
+        self.worker.set(worker);
+        self.object.set(object);
+        Ok(())
+    }
+
+    /// What `wrap_bio` gave, or None.
+    pub fn object(&self) -> Object {
+        self.object.get_or_none()
+    }
+
+    pub fn incoming(&self) -> Object {
+        self.incoming.get_or_none()
+    }
+
+    pub fn outgoing(&self) -> Object {
+        self.outgoing.get_or_none()
+    }
+
+    /// Whether the object may be shown our memory.
+    #[inline]
+    pub fn is_direct(&self) -> bool {
+        self.direct.get()
+    }
+
+    pub const fn slots(&self) -> [&Slot; 4] {
+        [&self.object, &self.worker, &self.incoming, &self.outgoing]
+    }
+}
+
+/// What an ssl object that is shown our memory does with it.
+impl Engine {
+    /// Puts what came from the peer into the incoming BIO. Without [`is_direct`](Self::is_direct) a
+    /// copy is put there.
+    #[inline]
+    pub fn feed(&self, bytes: &[u8]) -> Result<()> {
+        let name = &globals().names.write;
+        self.fed
+            .set(self.drained.replace(false).then_some(bytes.len()));
+        let incoming = self.incoming.get_or_none();
+        let put = |data: &Object| call_method(name, &[incoming.as_ptr(), data.as_ptr()]);
+        if self.direct.get() {
+            // SAFETY: it is the native BIO's method, which copies the bytes.
+            return unsafe { show_bytes(bytes, put) }.map(drop);
+        }
+        put(&bytes_object(bytes)?).map(drop)
+    }
+
+    /// Reads at most `most` bytes into an object of exactly as many; `None` if something is missing.
+    #[inline]
+    pub fn read(&self, most: usize) -> Result<Option<Object>> {
+        let worker = self.worker.get_or_none();
+        let most = size_object(most.min(c_int::MAX as usize))?;
+        let name = &globals().names.read;
+        unless_again(call_method(name, &[worker.as_ptr(), most.as_ptr()]))
+    }
+
+    /// Reads into memory. Only for an object that may be shown it.
+    pub fn read_into(&self, room: &mut [MaybeUninit<u8>]) -> Result<Option<usize>> {
+        debug_assert!(self.direct.get());
+        let worker = self.worker.get_or_none();
+        let most = size_object(room.len().min(c_int::MAX as usize))?;
+        let name = &globals().names.read;
+        // SAFETY: it is the native object's method, which takes the buffer first of all and gives it back
+        // last. The memory is the caller's meanwhile.
+        let answer = unsafe {
+            show_room(room, |room| {
+                call_method(name, &[worker.as_ptr(), most.as_ptr(), room.as_ptr()])
+            })
+        };
+        unless_again(answer)?
+            .map(|count| count_of(&count))
+            .transpose()
+    }
+
+    /// `read(most, buffer)`
+    pub fn read_into_object(&self, most: usize, buffer: &Object) -> Result<Option<usize>> {
+        let worker = self.worker.get_or_none();
+        let most = size_object(most)?;
+        let arguments = [worker.as_ptr(), most.as_ptr(), buffer.as_ptr()];
+        let answer = call_method(&globals().names.read, &arguments);
+        unless_again(answer)?
+            .map(|count| count_of(&count))
+            .transpose()
+    }
+
+    /// `write(data)`: how many bytes of it were encrypted.
+    #[inline]
+    pub fn write(&self, data: &Object) -> Result<Option<usize>> {
+        let worker = self.worker.get_or_none();
+        let answer = call_method(&globals().names.write, &[worker.as_ptr(), data.as_ptr()]);
+        unless_again(answer)?
+            .map(|count| count_of(&count))
+            .transpose()
+    }
+
+    /// The same with bytes that the caller keeps in place.
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<Option<usize>> {
+        if self.direct.get() {
+            // SAFETY: it is the native object's method, which takes the buffer first of all and gives it
+            // back last.
+            return unsafe { show_bytes(bytes, |data| self.write(data)) };
+        }
+        self.write(&bytes_object(bytes)?)
+    }
+
+    /// Takes all out of the outgoing BIO.
+    #[inline]
+    pub fn take_outgoing(&self) -> Result<Object> {
+        let outgoing = self.outgoing.get_or_none();
+        call_method(&globals().names.read, &[outgoing.as_ptr()])
+    }
+
+    /// How many bytes wait in the outgoing BIO.
+    #[inline]
+    pub fn outgoing_pending(&self) -> Result<usize> {
+        pending(&self.outgoing.get_or_none())
+    }
+
+    /// How many bytes wait in the incoming BIO.
+    #[inline]
+    pub fn incoming_pending(&self) -> Result<usize> {
+        let waiting = pending(&self.incoming.get_or_none())?;
+        self.drained.set(waiting == 0);
+        Ok(waiting)
+    }
+
+    /// About how many that are, most often without asking.
+    #[inline]
+    pub fn incoming_estimate(&self) -> Result<usize> {
+        match self.fed.take() {
+            Some(waiting) => Ok(waiting),
+            None => self.incoming_pending(),
+        }
+    }
+
+    /// Whether the incoming BIO was empty when it was last looked at, and was fed nothing since.
+    #[inline]
+    pub fn is_drained(&self) -> bool {
+        self.drained.get()
+    }
+
+    /// `getattr(ssl_object, name)()`: `None` if something is missing.
+    pub fn ask(&self, name: &Object) -> Result<Option<Object>> {
+        let object = self.object.get_or_none();
+        unless_again(call_method(name, &[object.as_ptr()]))
+    }
+}
+
+#[inline]
+fn pending(bio: &Object) -> Result<usize> {
+    count_of(&bio.attribute(&globals().names.pending)?)
+}
+
+/// `None` in place of the exception that says that bytes of the peer's are missing.
+#[inline]
+fn unless_again(answer: Result<Object>) -> Result<Option<Object>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(raised) => {
+            if !library()?.is_again() {
+                return Err(raised);
+            }
+            drop(fetch(raised));
+            Ok(None)
+        }
+    }
+}
+
+/// Whether the exception that is set is an `Exception`, which ends a connection and not the program.
+pub fn is_ordinary() -> bool {
+    // SAFETY: Exception is always valid.
+    matches(unsafe { ffi::PyExc_Exception })
+}
+
+/// A count that Python code gave.
+#[inline]
+pub fn count_of(number: &Object) -> Result<usize> {
+    // SAFETY: `number` is a valid object; an error is told from a count below.
+    unsafe {
+        let count = ffi::PyLong_AsSsize_t(number.as_ptr());
+        if count < 0 {
+            if ffi::PyErr_Occurred().is_null() {
+                return Ok(0);
+            }
+            return Err(Raised);
+        }
+        Ok(count as usize)
+    }
+}
+
+/// A new `int`.
+#[inline]
+pub fn size_object(size: usize) -> Result<Object> {
+    // SAFETY: returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
+}
+
+/// A new `bytes`.
+pub fn bytes_object(bytes: &[u8]) -> Result<Object> {
+    let (start, length) = (bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t);
+    // SAFETY: the bytes are copied.
+    unsafe { Object::from_returned(ffi::PyBytes_FromStringAndSize(start, length)) }
+}
+
+/// Shows what an engine holds to the garbage collector.
+///
+/// # Safety
+/// Called from a `tp_traverse` with the arguments it was given.
+pub unsafe fn visit(engine: &Engine, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    for slot in engine.slots() {
+        // SAFETY: passed on from the caller.
+        let stop = unsafe { slot.visit(visit, arg) };
+        if stop != 0 {
+            return stop;
+        }
+    }
+    0
+}

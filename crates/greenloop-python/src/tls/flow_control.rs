@@ -1,0 +1,217 @@
+//! Flow control in both directions, with a pair of water marks for each.
+//!
+//! When the application writes more than is encrypted and taken by the transport below, its protocol is
+//! asked to pause. When it does not read what has come, the transport below is asked to receive nothing.
+
+use std::cell::Cell;
+
+use pyo3::prelude::*;
+
+use super::engine::size_object;
+use super::library::constant;
+use super::protocol::{SslProtocol, report};
+use super::state::State;
+use super::{reading, shutdown};
+use crate::handle::leaves_the_loop;
+use crate::interop::{Object, Result, Slot, call_function, call_method, fetch, globals};
+
+/// Two water marks in bytes: any numbers, given back as they were given.
+pub struct Marks {
+    high: Cell<usize>,
+    low: Cell<usize>,
+    given_high: Slot,
+    given_low: Slot,
+}
+
+impl Marks {
+    pub const fn new() -> Self {
+        Self {
+            high: Cell::new(0),
+            low: Cell::new(0),
+            given_high: Slot::empty(),
+            given_low: Slot::empty(),
+        }
+    }
+
+    /// The defaults: from so many KiB down to a quarter.
+    fn set_default(&self, kilobytes: usize) {
+        self.high.set(kilobytes * 1024);
+        self.low.set(kilobytes * 1024 / 4);
+        self.given_high.clear();
+        self.given_low.clear();
+    }
+
+    /// What asyncio's function makes of two arguments, either of which may be None.
+    fn set(&self, high: &Object, low: &Object, kilobytes: &Object) -> Result<()> {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let complete = py
+            .import("asyncio.sslproto")?
+            .getattr("add_flowcontrol_defaults")?;
+        let arguments = [high.as_ptr(), low.as_ptr(), kilobytes.as_ptr()];
+        let marks = call_function(&complete.into(), &arguments)?;
+        let (high, low) = marks
+            .bound(py)
+            .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        self.high.set(bytes_of(&high, f64::ceil)?);
+        self.low.set(bytes_of(&low, f64::floor)?);
+        self.given_high.set(high.into());
+        self.given_low.set(low.into());
+        Ok(())
+    }
+
+    pub fn high(&self) -> Result<Object> {
+        self.given_high
+            .get()
+            .map_or_else(|| size_object(self.high.get()), Ok)
+    }
+
+    pub fn low(&self) -> Result<Object> {
+        self.given_low
+            .get()
+            .map_or_else(|| size_object(self.low.get()), Ok)
+    }
+
+    pub const fn slots(&self) -> [&Slot; 2] {
+        [&self.given_high, &self.given_low]
+    }
+}
+
+/// A mark as a count of bytes, rounded so that a count stands to it as to the number.
+fn bytes_of(number: &Bound<'_, PyAny>, round: fn(f64) -> f64) -> Result<usize> {
+    if let Ok(bytes) = number.extract::<usize>() {
+        return Ok(bytes);
+    }
+    // Not an int, or too large a one: a float saturates.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it was rounded, is not negative, and a cast saturates"
+    )]
+    let bytes = round(number.extract::<f64>()?) as usize;
+    Ok(bytes)
+}
+
+/// The marks of a new connection.
+pub fn set_defaults(protocol: &SslProtocol) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    for (marks, name) in [
+        (&protocol.incoming_marks, READ_DEFAULT),
+        (&protocol.outgoing_marks, WRITE_DEFAULT),
+    ] {
+        let default = constant(name)?;
+        match default.bound(py).extract() {
+            Ok(kilobytes) => marks.set_default(kilobytes),
+            Err(_) => marks.set(&Object::none(), &Object::none(), &default)?,
+        }
+    }
+    Ok(())
+}
+
+const READ_DEFAULT: &str = "FLOW_CONTROL_HIGH_WATER_SSL_READ";
+const WRITE_DEFAULT: &str = "FLOW_CONTROL_HIGH_WATER_SSL_WRITE";
+
+// Writing.
+
+/// `_set_write_buffer_limits(high, low)`
+pub fn set_write_limits(this: &Object, high: &Object, low: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    protocol
+        .outgoing_marks
+        .set(high, low, &constant(WRITE_DEFAULT)?)
+}
+
+/// `_get_write_buffer_size()`: what waits to be encrypted, and encrypted to be taken from below.
+pub fn write_buffer_size(this: &Object) -> Result<usize> {
+    let protocol = SslProtocol::of(this);
+    Ok(protocol.engine.outgoing_pending()? + protocol.backlog.size())
+}
+
+/// `_control_app_writing()`
+pub fn control_app_writing(this: &Object) -> Result<()> {
+    let size = write_buffer_size(this)?;
+    control_app_writing_of(this, size)
+}
+
+/// The same when it is known how much waits.
+#[inline]
+pub fn control_app_writing_of(this: &Object, size: usize) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let (marks, paused) = (&protocol.outgoing_marks, &protocol.app_writing_paused);
+    if size >= marks.high.get() && !paused.get() {
+        paused.set(true);
+        let name = &globals().names.pause_writing;
+        tell_application(this, name, "protocol.pause_writing() failed")
+    } else if size <= marks.low.get() && paused.get() {
+        paused.set(false);
+        let name = &globals().names.resume_writing;
+        tell_application(this, name, "protocol.resume_writing() failed")
+    } else {
+        Ok(())
+    }
+}
+
+fn tell_application(this: &Object, name: &Object, failure: &str) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let app_protocol = protocol.app_protocol.get_or_none();
+    match call_method(name, &[app_protocol.as_ptr()]) {
+        Ok(_) => Ok(()),
+        Err(raised) if leaves_the_loop() => Err(raised),
+        Err(raised) => {
+            let transport = protocol.app_transport.get_or_none();
+            report(this, failure, &fetch(raised), &transport)
+        }
+    }
+}
+
+// Reading.
+
+/// `_set_read_buffer_limits(high, low)`
+pub fn set_read_limits(this: &Object, high: &Object, low: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    protocol
+        .incoming_marks
+        .set(high, low, &constant(READ_DEFAULT)?)
+}
+
+/// `_control_ssl_reading()`
+#[inline]
+pub fn control_reading(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let size = if protocol.engine.is_drained() {
+        0
+    } else {
+        protocol.engine.incoming_pending()?
+    };
+    let (marks, paused) = (&protocol.incoming_marks, &protocol.reading_paused);
+    if size >= marks.high.get() && !paused.get() {
+        paused.set(true);
+        protocol.tell_below(&globals().names.pause_reading, &[])
+    } else if size <= marks.low.get() && paused.get() {
+        paused.set(false);
+        protocol.tell_below(&globals().names.resume_reading, &[])
+    } else {
+        Ok(())
+    }
+}
+
+/// `_resume_reading()`: what has come meanwhile is read in the next turn.
+pub fn resume_reading(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if protocol.app_reading_paused.replace(false) {
+        let resumed = this.attribute(&globals().names.reading_resumed)?;
+        protocol.call_soon(&resumed, &[])?;
+    }
+    Ok(())
+}
+
+/// The turn after `_resume_reading()`.
+pub fn reading_resumed(this: &Object) -> Result<()> {
+    match SslProtocol::of(this).state.get() {
+        State::Wrapped => reading::read(this),
+        State::Flushing => shutdown::flush(this),
+        State::Shutdown => shutdown::go_on(this),
+        State::Handshaking | State::Unwrapped => Ok(()),
+    }
+}

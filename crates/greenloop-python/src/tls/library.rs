@@ -1,0 +1,102 @@
+//! What is looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is first asked for: some
+//! builds of Python have no `ssl`.
+
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+
+use crate::interop::{Object, Result, globals, matches};
+
+/// Classes and functions of the standard library.
+pub struct Library {
+    /// `_ssl.MemoryBIO`, the native class.
+    pub memory_bio: Object,
+    /// `ssl.SSLObject`, whose methods but call those of its `_sslobj`.
+    pub ssl_object: Object,
+    /// `_ssl._SSLSocket`, the native class of an `_sslobj`.
+    pub native_object: Object,
+    /// `SSLObject.read` and `SSLObject.write` as they were.
+    read: Object,
+    write: Object,
+    pub ssl_error: Object,
+    want_read: Object,
+    syscall_error: Object,
+    pub certificate_error: Object,
+    /// `sslproto.SSLProtocolState`
+    pub states: Object,
+    /// `sslproto.AppProtocolState`
+    pub application_states: Object,
+    /// Whether a transport is closing when the one below it is: from 3.14 on.
+    pub closes_with_transport: bool,
+}
+
+// SAFETY: written once, and the objects are touched with the GIL held only.
+unsafe impl Send for Library {}
+// SAFETY: as above.
+unsafe impl Sync for Library {}
+
+static LIBRARY: OnceLock<Library> = OnceLock::new();
+
+/// What was looked up. The error that there is no `ssl` module is raised each time.
+#[inline]
+pub fn library() -> Result<&'static Library> {
+    match LIBRARY.get() {
+        Some(library) => Ok(library),
+        None => look_up(),
+    }
+}
+
+#[cold]
+fn look_up() -> Result<&'static Library> {
+    // SAFETY: the GIL is held.
+    let library = Library::new(unsafe { Python::assume_attached() })?;
+    Ok(LIBRARY.get_or_init(|| library))
+}
+
+impl Library {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let (native, ssl) = (py.import("_ssl")?, py.import("ssl")?);
+        let sslproto = py.import("asyncio.sslproto")?;
+        let ssl_object = ssl.getattr("SSLObject")?;
+        let is_closing = sslproto
+            .getattr("_SSLProtocolTransport")?
+            .getattr("is_closing")?
+            .getattr("__code__")?
+            .getattr("co_names")?;
+        Ok(Self {
+            memory_bio: native.getattr("MemoryBIO")?.into(),
+            native_object: native.getattr("_SSLSocket")?.into(),
+            read: ssl_object.getattr("read")?.into(),
+            write: ssl_object.getattr("write")?.into(),
+            ssl_object: ssl_object.into(),
+            ssl_error: ssl.getattr("SSLError")?.into(),
+            want_read: ssl.getattr("SSLWantReadError")?.into(),
+            syscall_error: ssl.getattr("SSLSyscallError")?.into(),
+            certificate_error: ssl.getattr("CertificateError")?.into(),
+            states: sslproto.getattr("SSLProtocolState")?.into(),
+            application_states: sslproto.getattr("AppProtocolState")?.into(),
+            closes_with_transport: is_closing.contains("_is_transport_closing")?,
+        })
+    }
+
+    /// Whether nobody has put something else in the place of a method that is passed by.
+    pub fn methods_are_original(&self) -> Result<bool> {
+        let names = &globals().names;
+        let same = |name, method: &Object| -> Result<bool> {
+            Ok(self.ssl_object.attribute(name)?.is(method.as_ptr()))
+        };
+        Ok(same(&names.read, &self.read)? && same(&names.write, &self.write)?)
+    }
+
+    /// Whether the exception that is set says no more than that bytes of the peer's are missing.
+    pub fn is_again(&self) -> bool {
+        matches(self.want_read.as_ptr()) || matches(self.syscall_error.as_ptr())
+    }
+}
+
+/// A constant of `asyncio.constants`, read at each use: programs change some.
+pub fn constant(name: &str) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(py.import("asyncio.constants")?.getattr(name)?.into())
+}

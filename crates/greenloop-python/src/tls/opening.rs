@@ -1,0 +1,150 @@
+//! How an `SSLProtocol` comes to be.
+
+use std::ffi::c_int;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::flow_control;
+use super::library::constant;
+use super::protocol::{SslProtocol, default_context, set_app_protocol};
+use super::state::ApplicationState;
+use super::transport::SslTransport;
+use crate::interop::{Arguments, Object, Result, Slot, globals, initialise_with, raise};
+
+/// What `SSLProtocol(…)` is given.
+struct Given<'a> {
+    event_loop: &'a Object,
+    app_protocol: &'a Object,
+    context: &'a Object,
+    waiter: &'a Object,
+    server_side: &'a Object,
+    server_hostname: &'a Object,
+    call_connection_made: &'a Object,
+    handshake_timeout: &'a Object,
+    shutdown_timeout: &'a Object,
+}
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let parameters = [
+        &names.loop_,
+        &names.app_protocol,
+        &names.sslcontext,
+        &names.waiter,
+        &names.server_side,
+        &names.server_hostname,
+        &names.call_connection_made,
+        &names.ssl_handshake_timeout,
+        &names.ssl_shutdown_timeout,
+    ];
+    let bound = arguments.bind(c"SSLProtocol.__init__", parameters, 9, 4)?;
+    let (none, yes, no) = (
+        Object::none(),
+        Object::boolean(true),
+        Object::boolean(false),
+    );
+    open(
+        this,
+        &Given {
+            event_loop: bound[0].unwrap_or(&none),
+            app_protocol: bound[1].unwrap_or(&none),
+            context: bound[2].unwrap_or(&none),
+            waiter: bound[3].unwrap_or(&none),
+            server_side: bound[4].unwrap_or(&no),
+            server_hostname: bound[5].unwrap_or(&none),
+            call_connection_made: bound[6].unwrap_or(&yes),
+            handshake_timeout: bound[7].unwrap_or(&none),
+            shutdown_timeout: bound[8].unwrap_or(&none),
+        },
+    )
+}
+
+fn open(this: &Object, given: &Given<'_>) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let names = &globals().names;
+    let (timeout, name) = (given.handshake_timeout, "ssl_handshake_timeout");
+    let default = "SSL_HANDSHAKE_TIMEOUT";
+    set_timeout(&protocol.handshake_timeout, timeout, name, default)?;
+    let (timeout, name) = (given.shutdown_timeout, "ssl_shutdown_timeout");
+    let default = "SSL_SHUTDOWN_TIMEOUT";
+    set_timeout(&protocol.shutdown_timeout, timeout, name, default)?;
+    let context = if given.context.is_true()? {
+        given.context.clone()
+    } else {
+        default_context(given.server_side, given.server_hostname)?
+    };
+    let server_side = given.server_side.is_true()?;
+    protocol.server_side.set(server_side);
+    let hostname = given.server_hostname;
+    let is_client = !server_side && hostname.is_true()?;
+    let hostname = if is_client {
+        hostname.clone()
+    } else {
+        Object::none()
+    };
+    protocol.server_hostname.set(hostname.clone());
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let extra = PyDict::new(py);
+    extra.set_item(names.sslcontext.bound(py), context.bound(py))?;
+    protocol.extra.set(extra.into_any().into());
+    protocol.context.set(context.clone());
+    let waiter = Some(given.waiter).filter(|waiter| !waiter.is_none());
+    protocol.waiter.set_optional(waiter.cloned());
+    protocol.event_loop.set(given.event_loop.clone());
+    set_app_protocol(this, given.app_protocol)?;
+    if !given.call_connection_made.is_true()? {
+        protocol.app_state.set(ApplicationState::Connected);
+    }
+    let server_side = given.server_side;
+    protocol.engine.open(&context, server_side, &hostname)?;
+    flow_control::set_defaults(protocol)?;
+    app_transport(this).map(drop)
+}
+
+/// Keeps a timeout in seconds, which must be positive, or the default.
+fn set_timeout(place: &Slot, timeout: &Object, name: &str, default: &str) -> Result<()> {
+    if timeout.is_none() {
+        place.set(constant(default)?);
+        return Ok(());
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    if timeout.bound(py).le(0)? {
+        let text = format!(
+            "{name} should be a positive number, got {}",
+            timeout.bound(py)
+        );
+        return Err(pyo3::exceptions::PyValueError::new_err(text).into());
+    }
+    place.set(timeout.clone());
+    Ok(())
+}
+
+/// `_get_app_transport()`: what the application writes to, made once.
+pub fn app_transport(this: &Object) -> Result<Object> {
+    let protocol = SslProtocol::of(this);
+    if let Some(transport) = protocol.app_transport.get() {
+        return Ok(transport);
+    }
+    if protocol.app_transport_created.replace(true) {
+        // SAFETY: RuntimeError is always valid.
+        let class = unsafe { ffi::PyExc_RuntimeError };
+        return Err(raise(class, c"Creating _SSLProtocolTransport twice"));
+    }
+    let transport = SslTransport::create(&protocol.event_loop.get_or_none(), this)?;
+    protocol.app_transport.set(transport.clone());
+    Ok(transport)
+}
+
+/// The slot `tp_init`.
+pub unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a protocol, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}

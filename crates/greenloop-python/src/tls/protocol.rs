@@ -1,0 +1,386 @@
+//! `SSLProtocol`: the state of a TLS connection, and whom it talks to.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::backlog::Backlog;
+use super::engine::{self, Engine};
+use super::flow_control::Marks;
+use super::library::library;
+use super::state::{ApplicationState, State};
+use super::transport::SslTransport;
+use crate::interop::{
+    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, globals,
+    is_cancellation,
+};
+use crate::transports;
+
+/// What asyncio asks the ssl object for at once.
+const MAX_SIZE: usize = 256 * 1024;
+
+/// What an `SSLProtocol` is made of.
+pub struct SslProtocol {
+    pub event_loop: Slot,
+    /// The application's protocol, until the connection is lost.
+    pub app_protocol: Slot,
+    /// What the application writes to, until the connection is lost.
+    pub app_transport: Slot,
+    /// The transport below, from `connection_made` to `connection_lost`.
+    pub transport: Slot,
+    pub context: Slot,
+    /// What `get_extra_info` looks into: a dict.
+    pub extra: Slot,
+    /// Who waits for the handshake.
+    pub waiter: Slot,
+    pub server_hostname: Slot,
+    /// The two timeouts, in seconds, as they were given.
+    pub handshake_timeout: Slot,
+    pub shutdown_timeout: Slot,
+    /// The timers that they have set.
+    pub handshake_timer: Slot,
+    pub shutdown_timer: Slot,
+    /// In debug mode, when the handshake began.
+    pub handshake_start: Slot,
+    /// The methods of the application's `BufferedProtocol`.
+    pub get_buffer: Slot,
+    pub buffer_updated: Slot,
+    /// Where a transport that is not ours receives into: a memoryview, made when it asks for it.
+    pub own_buffer: Slot,
+    pub engine: Engine,
+    pub backlog: Backlog,
+    pub incoming_marks: Marks,
+    pub outgoing_marks: Marks,
+    pub state: Cell<State>,
+    pub app_state: Cell<ApplicationState>,
+    /// How often the connection was lost or written to after its end.
+    pub lost: Cell<u64>,
+    pub server_side: Cell<bool>,
+    /// Set once the application's transport was made, of which there is one.
+    pub app_transport_created: Cell<bool>,
+    /// Whether the application's protocol is a `BufferedProtocol`.
+    pub buffered: Cell<bool>,
+    /// Set if the ssl object holds the beginning of a record whose rest has not come.
+    pub mid_record: Cell<bool>,
+    /// Set by the end of the stream below.
+    pub eof_received: Cell<bool>,
+    /// Set between `pause_writing` and `resume_writing` of the transport below.
+    pub writing_paused: Cell<bool>,
+    /// Set while the transport below is asked to receive nothing.
+    pub reading_paused: Cell<bool>,
+    /// Set between `pause_writing` and `resume_writing` of the application's protocol.
+    pub app_writing_paused: Cell<bool>,
+    /// Set between `pause_reading` and `resume_reading` by the application.
+    pub app_reading_paused: Cell<bool>,
+    /// How many bytes are read at once at most.
+    pub max_size: Cell<usize>,
+}
+
+impl Held for SslProtocol {
+    fn new() -> Self {
+        Self {
+            event_loop: Slot::empty(),
+            app_protocol: Slot::empty(),
+            app_transport: Slot::empty(),
+            transport: Slot::empty(),
+            context: Slot::empty(),
+            extra: Slot::empty(),
+            waiter: Slot::empty(),
+            server_hostname: Slot::empty(),
+            handshake_timeout: Slot::empty(),
+            shutdown_timeout: Slot::empty(),
+            handshake_timer: Slot::empty(),
+            shutdown_timer: Slot::empty(),
+            handshake_start: Slot::empty(),
+            get_buffer: Slot::empty(),
+            buffer_updated: Slot::empty(),
+            own_buffer: Slot::empty(),
+            engine: Engine::new(),
+            backlog: Backlog::new(),
+            incoming_marks: Marks::new(),
+            outgoing_marks: Marks::new(),
+            state: Cell::new(State::Unwrapped),
+            app_state: Cell::new(ApplicationState::New),
+            lost: Cell::new(0),
+            server_side: Cell::new(false),
+            app_transport_created: Cell::new(false),
+            buffered: Cell::new(false),
+            mid_record: Cell::new(false),
+            eof_received: Cell::new(false),
+            writing_paused: Cell::new(false),
+            reading_paused: Cell::new(false),
+            app_writing_paused: Cell::new(false),
+            app_reading_paused: Cell::new(false),
+            max_size: Cell::new(MAX_SIZE),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            match engine::visit(&self.engine, visit, arg) {
+                0 => self.backlog.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        for slot in self.slots().chain(self.engine.slots()) {
+            slot.clear();
+        }
+        self.backlog.clear();
+    }
+}
+
+/// Whether `object` is a protocol of exactly our class, on which nobody has replaced a method: then
+/// [`feed`](super::feed) and [`received`](super::received) may stand for its methods.
+#[inline]
+pub fn is_native(object: &Object) -> bool {
+    Instance::<SslProtocol>::is_plain(object, globals().classes.ssl_protocol.as_ptr())
+}
+
+impl SslProtocol {
+    /// The state of an `SSLProtocol`.
+    #[inline]
+    pub fn of(this: &Object) -> &Self {
+        Instance::<Self>::of(this)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let own = [
+            &self.event_loop,
+            &self.app_protocol,
+            &self.app_transport,
+            &self.transport,
+            &self.context,
+            &self.extra,
+            &self.waiter,
+            &self.server_hostname,
+            &self.handshake_timeout,
+            &self.shutdown_timeout,
+            &self.handshake_timer,
+            &self.shutdown_timer,
+            &self.handshake_start,
+            &self.get_buffer,
+            &self.buffer_updated,
+            &self.own_buffer,
+        ];
+        own.into_iter()
+            .chain(self.incoming_marks.slots())
+            .chain(self.outgoing_marks.slots())
+    }
+
+    /// Goes on to the next state.
+    pub fn switch_to(&self, next: State) -> Result<()> {
+        self.state.set(self.state.get().switched_to(next)?);
+        Ok(())
+    }
+
+    /// Marks the application's transport as closed.
+    pub fn close_app_transport(&self) {
+        if let Some(transport) = self.app_transport.get() {
+            SslTransport::of(&transport).closed.set(true);
+        }
+    }
+
+    /// `loop.call_soon(callback, *arguments)`
+    pub fn call_soon(&self, callback: &Object, arguments: &[&Object]) -> Result<()> {
+        let event_loop = self.event_loop.get_or_none();
+        let mut all = vec![event_loop.as_ptr(), callback.as_ptr()];
+        all.extend(arguments.iter().map(|argument| argument.as_ptr()));
+        call_method(&globals().names.call_soon, &all).map(drop)
+    }
+
+    /// `loop.call_later(seconds, this.name)`
+    pub fn call_later(&self, this: &Object, seconds: &Slot, name: &Object) -> Result<Object> {
+        let event_loop = self.event_loop.get_or_none();
+        let (seconds, callback) = (seconds.get_or_none(), this.attribute(name)?);
+        let arguments = [event_loop.as_ptr(), seconds.as_ptr(), callback.as_ptr()];
+        call_method(&globals().names.call_later, &arguments)
+    }
+
+    /// `loop.get_debug()`
+    pub fn debug(&self) -> Result<bool> {
+        let event_loop = self.event_loop.get_or_none();
+        call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()
+    }
+
+    /// Writes to the transport below.
+    #[inline]
+    pub fn write_below(&self, data: &Object) -> Result<()> {
+        let transport = self.transport.get_or_none();
+        if transports::is_native(&transport) {
+            return transports::write(&transport, data).map(drop);
+        }
+        self.tell_below(&globals().names.write, &[data])
+    }
+
+    /// Calls a method of the transport below, which is None when there is none.
+    pub fn tell_below(&self, name: &Object, arguments: &[&Object]) -> Result<()> {
+        let transport = self.transport.get_or_none();
+        let mut all = vec![transport.as_ptr()];
+        all.extend(arguments.iter().map(|argument| argument.as_ptr()));
+        call_method(name, &all).map(drop)
+    }
+
+    /// Ends the connection below at once, if there is one.
+    pub fn force_close_below(&self, exception: &Object) -> Result<()> {
+        if self.transport.is_empty() {
+            return Ok(());
+        }
+        self.tell_below(&globals().names.force_close, &[exception])
+    }
+}
+
+/// `_wakeup_waiter(exception)`: the handshake is over for whoever waits for it.
+pub fn wake_waiter(this: &Object, exception: Option<&Object>) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let names = &globals().names;
+    let Some(waiter) = protocol.waiter.get() else {
+        return Ok(());
+    };
+    if !call_method(&names.cancelled, &[waiter.as_ptr()])?.is_true()? {
+        let none = Object::none();
+        let (name, argument) = match exception {
+            Some(exception) => (&names.set_exception, exception),
+            None => (&names.set_result, &none),
+        };
+        call_method(name, &[waiter.as_ptr(), argument.as_ptr()])?;
+    }
+    protocol.waiter.clear();
+    Ok(())
+}
+
+/// Cancels a timer that was set.
+pub fn cancel_timer(timer: &Slot) -> Result<()> {
+    match timer.take() {
+        Some(timer) => call_method(&globals().names.cancel, &[timer.as_ptr()]).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// `_fatal_error(exception, message)`: the connection ends at once. An error of the network's is what the
+/// application learns by `connection_lost`; any other is a mistake in the program and reported.
+pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    protocol.force_close_below(exception)?;
+    // SAFETY: both are valid objects.
+    let of_network =
+        unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_OSError) != 0 };
+    if of_network {
+        if protocol.debug()? {
+            // SAFETY: the GIL is held.
+            let py = unsafe { Python::assume_attached() };
+            let keywords = PyDict::new(py);
+            keywords.set_item("exc_info", exception.bound(py))?;
+            let arguments = ("%r: %s", this.bound(py), message);
+            logger(py)?.call_method("debug", arguments, Some(&keywords))?;
+        }
+        return Ok(());
+    }
+    if is_cancellation(exception) {
+        return Ok(());
+    }
+    report(this, message, exception, &protocol.transport.get_or_none())
+}
+
+/// Tells the loop's exception handler that something of the connection's has raised.
+pub fn report(this: &Object, message: &str, exception: &Object, transport: &Object) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let names = &globals().names;
+    let context = PyDict::new(py);
+    context.set_item(names.message.bound(py), message)?;
+    context.set_item(names.exception.bound(py), exception.bound(py))?;
+    context.set_item(names.transport.bound(py), transport.bound(py))?;
+    context.set_item(names.protocol.bound(py), this.bound(py))?;
+    let event_loop = SslProtocol::of(this).event_loop.get_or_none();
+    let arguments = [event_loop.as_ptr(), context.as_ptr()];
+    call_method(&names.call_exception_handler, &arguments).map(drop)
+}
+
+/// Where asyncio's TLS logs. Looked up at each call: tests replace it there.
+pub fn logger(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("asyncio.sslproto")?.getattr("logger")
+}
+
+/// `_set_app_protocol(protocol)`: which kind it is is looked at here, once.
+pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    protocol.app_protocol.set(app_protocol.clone());
+    let names = &globals().names;
+    let class = &globals().asyncio.buffered_protocol;
+    let mut buffered = app_protocol.optional_attribute(&names.get_buffer)?;
+    // SAFETY: both are valid objects.
+    match unsafe { ffi::PyObject_IsInstance(app_protocol.as_ptr(), class.as_ptr()) } {
+        -1 => return Err(Raised),
+        0 => buffered = None,
+        _ => {}
+    }
+    protocol.buffered.set(buffered.is_some());
+    if let Some(get_buffer) = buffered {
+        protocol.get_buffer.set(get_buffer);
+        let updated = app_protocol.attribute(&names.buffer_updated)?;
+        protocol.buffer_updated.set(updated);
+    }
+    Ok(())
+}
+
+/// `_get_extra_info(name, default)`
+pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<Object> {
+    let protocol = SslProtocol::of(this);
+    let extra = protocol.extra.get_or_none();
+    // SAFETY: both are valid objects; what is found is a new reference, or NULL with an exception set.
+    unsafe {
+        match ffi::PySequence_Contains(extra.as_ptr(), name.as_ptr()) {
+            -1 => return Err(Raised),
+            0 => {}
+            _ => {
+                let value = ffi::PyObject_GetItem(extra.as_ptr(), name.as_ptr());
+                return Object::from_returned(value);
+            }
+        }
+    }
+    match protocol.transport.get() {
+        Some(transport) => {
+            let arguments = [transport.as_ptr(), name.as_ptr(), default.as_ptr()];
+            call_method(&globals().names.get_extra_info, &arguments)
+        }
+        None => Ok(default.clone()),
+    }
+}
+
+/// `_create_transport_context(server_side, server_hostname)`, for a program that has given none.
+pub fn default_context(server_side: &Object, server_hostname: &Object) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let make = py
+        .import("asyncio.sslproto")?
+        .getattr("_create_transport_context")?;
+    let arguments = [server_side.as_ptr(), server_hostname.as_ptr()];
+    call_function(&make.into(), &arguments)
+}
+
+/// Whether the transport below is closing; asked from 3.14 on only.
+pub fn is_transport_closing(this: &Object) -> Result<bool> {
+    if !library()?.closes_with_transport {
+        return Ok(false);
+    }
+    match SslProtocol::of(this).transport.get() {
+        Some(transport) => {
+            call_method(&globals().names.is_closing, &[transport.as_ptr()])?.is_true()
+        }
+        None => Ok(false),
+    }
+}

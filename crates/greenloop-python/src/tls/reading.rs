@@ -1,0 +1,295 @@
+//! Reading: what came from the transport below is decrypted and told to the application's protocol, all
+//! that there is at once.
+
+use pyo3::ffi;
+
+use super::engine::{self, Engine, size_object};
+use super::joined::Joined;
+use super::protocol::{SslProtocol, fatal_error};
+use super::state::State;
+use super::view::View;
+use super::{flow_control, handshake, shutdown, writing};
+use crate::interop::{Object, Raised, Result, call_function, call_method, fetch, globals};
+use crate::streams;
+
+/// The most that a record holds. One byte more is asked for, so that a full one is seen to end.
+const RECORD: usize = 16 * 1024 + 1;
+
+/// Puts bytes that came from below where the ssl object finds them.
+#[inline]
+pub fn feed(this: &Object, bytes: &[u8]) -> Result<()> {
+    SslProtocol::of(this).engine.feed(bytes)
+}
+
+/// The rest of `buffer_updated(count)`: something came.
+#[inline]
+pub fn received(this: &Object) -> Result<()> {
+    match SslProtocol::of(this).state.get() {
+        State::Wrapped => read(this),
+        State::Handshaking => handshake::go_on(this),
+        State::Flushing => shutdown::flush(this),
+        State::Shutdown => shutdown::go_on(this),
+        State::Unwrapped => Ok(()),
+    }
+}
+
+/// `_do_read()`
+pub fn read(this: &Object) -> Result<()> {
+    let state = SslProtocol::of(this).state.get();
+    if !matches!(state, State::Wrapped | State::Flushing) {
+        return Ok(());
+    }
+    match read_and_write(this) {
+        Err(raised) if engine::is_ordinary() => {
+            fatal_error(this, &fetch(raised), "Fatal error on SSL protocol")
+        }
+        outcome => outcome,
+    }
+}
+
+#[inline]
+fn read_and_write(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if !protocol.app_reading_paused.get() {
+        let open = if protocol.buffered.get() {
+            fill_applications_buffer(this)?
+        } else {
+            hand_over_bytes(this)?
+        };
+        if !open {
+            shutdown::tell_end_of_stream(this)?;
+            shutdown::start(this)?;
+        }
+        if protocol.backlog.is_empty() {
+            writing::process_outgoing(this)?;
+        } else {
+            writing::write_backlog(this)?;
+        }
+    }
+    flow_control::control_reading(this)
+}
+
+/// What could be decrypted, and whether the peer may send more.
+struct Decrypted {
+    data: Option<Object>,
+    open: bool,
+}
+
+/// `_do_read__copied()`; returns whether the peer may send more.
+#[inline]
+fn hand_over_bytes(this: &Object) -> Result<bool> {
+    let protocol = SslProtocol::of(this);
+    let Decrypted { data, open } = if protocol.engine.is_direct() {
+        decrypt(protocol)?
+    } else {
+        decrypt_by_name(protocol)?
+    };
+    if let Some(data) = data {
+        let app_protocol = protocol.app_protocol.get_or_none();
+        if streams::is_native_protocol(&app_protocol) {
+            streams::data_received(&app_protocol, &data)?;
+        } else {
+            let arguments = [app_protocol.as_ptr(), data.as_ptr()];
+            call_method(&globals().names.data_received, &arguments)?;
+        }
+    }
+    Ok(open)
+}
+
+/// Mostly that is one record, whose size is known: it is what came.
+#[inline]
+fn decrypt(protocol: &SslProtocol) -> Result<Decrypted> {
+    let engine = &protocol.engine;
+    let waiting = engine.incoming_estimate()?;
+    if waiting > RECORD {
+        return decrypt_much(protocol, None, waiting);
+    }
+    // Of the record that has begun before, more came than there is now.
+    let whole_record = waiting == 0 || protocol.mid_record.get();
+    let most = if whole_record { RECORD } else { waiting };
+    let Some(data) = engine.read(most)? else {
+        protocol.mid_record.set(true);
+        return Ok(Decrypted {
+            data: None,
+            open: true,
+        });
+    };
+    let length = length_of_bytes(&data);
+    if length == 0 {
+        return Ok(Decrypted {
+            data: None,
+            open: false,
+        });
+    }
+    let waiting = engine.incoming_pending()?;
+    if length < most && waiting == 0 {
+        protocol.mid_record.set(false);
+        return Ok(Decrypted {
+            data: Some(data),
+            open: true,
+        });
+    }
+    decrypt_much(protocol, Some(data), waiting)
+}
+
+/// Several records, one behind the other in one object.
+fn decrypt_much(
+    protocol: &SslProtocol,
+    first: Option<Object>,
+    waiting: usize,
+) -> Result<Decrypted> {
+    let engine = &protocol.engine;
+    let mut joined = Joined::new(first, waiting + RECORD)?;
+    let mut open = true;
+    loop {
+        let room = joined.room(RECORD)?;
+        let most = room.len();
+        match engine.read_into(room)? {
+            None => {
+                protocol.mid_record.set(true);
+                break;
+            }
+            Some(0) => {
+                open = false;
+                break;
+            }
+            Some(count) => {
+                joined.advance(count);
+                if is_all(engine, count, most)? {
+                    protocol.mid_record.set(false);
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Decrypted {
+        data: joined.finish()?,
+        open,
+    })
+}
+
+/// Whether an ssl object that gave `count` bytes when it was asked for `most` has nothing more; see
+/// [`engine`].
+#[inline]
+fn is_all(engine: &Engine, count: usize, most: usize) -> Result<bool> {
+    Ok(count < most && engine.incoming_pending()? == 0)
+}
+
+/// The same from an ssl object that has to be asked by name, until it says that it has no more.
+#[cold]
+fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
+    let mut joined: Option<Joined> = None;
+    let mut first = None;
+    let mut open = true;
+    while let Some(chunk) = protocol.engine.read(protocol.max_size.get())? {
+        if !chunk.is_true()? {
+            open = false;
+            break;
+        }
+        match (first.take(), &mut joined) {
+            (_, Some(joined)) => joined.extend(View::of_bytes(&chunk)?.bytes())?,
+            (Some(before), None) => {
+                let mut both = Joined::new(None, RECORD)?;
+                both.extend(View::of_bytes(&before)?.bytes())?;
+                both.extend(View::of_bytes(&chunk)?.bytes())?;
+                joined = Some(both);
+            }
+            (None, None) => first = Some(chunk),
+        }
+    }
+    let data = match joined {
+        Some(joined) => joined.finish()?,
+        None => first,
+    };
+    Ok(Decrypted { data, open })
+}
+
+/// `_do_read__buffered()`: decrypts into the buffer that a `BufferedProtocol` gives; returns whether the
+/// peer may send more.
+fn fill_applications_buffer(this: &Object) -> Result<bool> {
+    let protocol = SslProtocol::of(this);
+    let engine = &protocol.engine;
+    let get_buffer = protocol.get_buffer.get_or_none();
+    let hint = size_object(engine.incoming_pending()?)?;
+    let buffer = call_function(&get_buffer, &[hint.as_ptr()])?;
+    // SAFETY: the buffer is a valid object.
+    let wanted = match unsafe { ffi::PyObject_Size(buffer.as_ptr()) } {
+        -1 => return Err(Raised),
+        wanted => wanted as usize,
+    };
+    // What is wrong with the buffer is said by the ssl object.
+    let (mut filled, mut open) = match engine.read_into_object(wanted, &buffer)? {
+        None => return Ok(true),
+        Some(count) => (count, count > 0),
+    };
+    if open {
+        open = if engine.is_direct() {
+            fill_on(engine, &buffer, wanted, &mut filled)?
+        } else {
+            fill_on_by_name(engine, &buffer, wanted, &mut filled)?
+        };
+        if open && filled >= wanted {
+            let again = this.attribute(&globals().names.do_read)?;
+            protocol.call_soon(&again, &[])?;
+        }
+    }
+    if filled > 0 {
+        let updated = protocol.buffer_updated.get_or_none();
+        let count = size_object(filled)?;
+        call_function(&updated, &[count.as_ptr()])?;
+    }
+    Ok(open)
+}
+
+/// Fills a buffer from `filled` on; returns whether the peer may send more.
+fn fill_on(engine: &Engine, buffer: &Object, wanted: usize, filled: &mut usize) -> Result<bool> {
+    if is_all(engine, *filled, wanted)? {
+        return Ok(true);
+    }
+    let mut view = View::of_room(buffer)?;
+    while *filled < wanted {
+        let room = view.room().get_mut(*filled..wanted).unwrap_or_default();
+        let most = room.len();
+        match engine.read_into(room)? {
+            None => break,
+            Some(0) => return Ok(most == 0),
+            Some(count) => {
+                *filled += count;
+                if is_all(engine, count, most)? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(true)
+}
+
+#[cold]
+fn fill_on_by_name(
+    engine: &Engine,
+    buffer: &Object,
+    wanted: usize,
+    filled: &mut usize,
+) -> Result<bool> {
+    while *filled < wanted {
+        // SAFETY: the buffer is a valid object; each result is a new reference, or NULL with an exception
+        // set.
+        let rest = unsafe {
+            let whole = Object::from_returned(ffi::PyMemoryView_FromObject(buffer.as_ptr()))?;
+            let (from, to) = (*filled as ffi::Py_ssize_t, wanted as ffi::Py_ssize_t);
+            Object::from_returned(ffi::PySequence_GetSlice(whole.as_ptr(), from, to))?
+        };
+        match engine.read_into_object(wanted - *filled, &rest)? {
+            None => break,
+            Some(0) => return Ok(false),
+            Some(count) => *filled += count,
+        }
+    }
+    Ok(true)
+}
+
+#[inline]
+fn length_of_bytes(bytes: &Object) -> usize {
+    // SAFETY: what the native ssl object reads is a bytes object.
+    unsafe { ffi::PyBytes_Size(bytes.as_ptr()) as usize }
+}

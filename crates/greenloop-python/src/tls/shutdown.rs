@@ -1,0 +1,194 @@
+//! The end of a connection: what waits is flushed, the peers take leave of each other, and the transport
+//! below is closed. Or it is lost.
+
+use pyo3::prelude::*;
+
+use super::library::library;
+use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
+use super::state::{ApplicationState, State};
+use super::{engine, handshake, reading, writing};
+use crate::handle::leaves_the_loop;
+use crate::interop::{Object, Result, call_method, fetch, globals, matches, restore};
+
+/// `_start_shutdown()`: the application closes, or the peer has taken leave.
+pub fn start(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let state = protocol.state.get();
+    if state.is_ending() {
+        return Ok(());
+    }
+    protocol.close_app_transport();
+    if state == State::Handshaking {
+        return abort(this, &Object::none());
+    }
+    protocol.switch_to(State::Flushing)?;
+    let name = &globals().names.check_shutdown_timeout;
+    let timer = protocol.call_later(this, &protocol.shutdown_timeout, name)?;
+    protocol.shutdown_timer.set(timer);
+    flush(this)
+}
+
+/// `_check_shutdown_timeout()`
+pub fn check_timeout(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if !matches!(protocol.state.get(), State::Flushing | State::Shutdown) {
+        return Ok(());
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let raised = pyo3::exceptions::PyTimeoutError::new_err("SSL shutdown timed out");
+    let exception: Object = raised.into_value(py).into_bound(py).into_any().into();
+    protocol.tell_below(&globals().names.force_close, &[&exception])
+}
+
+/// `_do_flush()`: what has come is read, what waits is written, then the peer is told.
+pub fn flush(this: &Object) -> Result<()> {
+    reading::read(this)?;
+    SslProtocol::of(this).switch_to(State::Shutdown)?;
+    go_on(this)
+}
+
+/// `_do_shutdown()`: takes leave of the peer, and waits until it does so as well.
+pub fn go_on(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if !protocol.eof_received.get() {
+        match protocol.engine.ask(&globals().names.unwrap) {
+            Ok(Some(_)) => {}
+            Ok(None) => return writing::process_outgoing(this),
+            Err(raised) if matches(library()?.ssl_error.as_ptr()) => {
+                return complete(this, Some(fetch(raised)));
+            }
+            Err(raised) => return Err(raised),
+        }
+    }
+    writing::process_outgoing(this)?;
+    tell_end_of_stream(this)?;
+    complete(this, None)
+}
+
+/// `_on_shutdown_complete(exception)`
+fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    cancel_timer(&protocol.shutdown_timer)?;
+    if let Some(exception) = failure {
+        return fatal_error(this, &exception, "Fatal error on transport");
+    }
+    let transport = protocol.transport.get_or_none();
+    let close = transport.attribute(&globals().names.close)?;
+    protocol.call_soon(&close, &[])
+}
+
+/// `_abort(exception)`
+pub fn abort(this: &Object, exception: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    protocol.switch_to(State::Unwrapped)?;
+    protocol.force_close_below(exception)
+}
+
+/// `_call_eof_received()`: the application learns that the peer sends no more.
+pub fn tell_end_of_stream(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if protocol.app_state.get() != ApplicationState::Connected {
+        return Ok(());
+    }
+    protocol.app_state.set(ApplicationState::Ended);
+    let app_protocol = protocol.app_protocol.get_or_none();
+    let told = call_method(&globals().names.eof_received, &[app_protocol.as_ptr()])
+        .and_then(|keep_open| keep_open.is_true())
+        .and_then(|keep_open| {
+            if keep_open {
+                warn_of_half_close()
+            } else {
+                Ok(())
+            }
+        });
+    match told {
+        Err(raised) if !leaves_the_loop() => {
+            fatal_error(this, &fetch(raised), "Error calling eof_received()")
+        }
+        told => told,
+    }
+}
+
+fn warn_of_half_close() -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let text = "returning true from eof_received() has no effect when using ssl";
+    logger(py)?.call_method1("warning", (text,))?;
+    Ok(())
+}
+
+/// `eof_received()`: the stream below ended. Whether the transport shall stay open, which it does for an
+/// application that has paused reading.
+pub fn eof_received(this: &Object) -> Result<bool> {
+    let protocol = SslProtocol::of(this);
+    protocol.eof_received.set(true);
+    let outcome = end_of_stream(this);
+    match outcome {
+        Err(raised) if engine::is_ordinary() => {
+            let exception = fetch(raised);
+            protocol.tell_below(&globals().names.close, &[])?;
+            Err(restore(exception))
+        }
+        outcome => outcome,
+    }
+}
+
+fn end_of_stream(this: &Object) -> Result<bool> {
+    let protocol = SslProtocol::of(this);
+    if protocol.debug()? {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        logger(py)?.call_method1("debug", ("%r received EOF", this.bound(py)))?;
+    }
+    match protocol.state.get() {
+        State::Handshaking => handshake::cut_off(this)?,
+        State::Wrapped => {
+            protocol.switch_to(State::Flushing)?;
+            if protocol.app_reading_paused.get() {
+                return Ok(true);
+            }
+            flush(this)?;
+        }
+        State::Flushing => {
+            writing::write_backlog(this)?;
+            protocol.switch_to(State::Shutdown)?;
+            go_on(this)?;
+        }
+        State::Shutdown => go_on(this)?,
+        State::Unwrapped => {}
+    }
+    Ok(false)
+}
+
+/// `connection_lost(exception)`: there is no connection below any more.
+pub fn connection_lost(this: &Object, exception: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    protocol.backlog.clear();
+    drop(protocol.engine.take_outgoing()?);
+    protocol.lost.set(protocol.lost.get() + 1);
+    protocol.close_app_transport();
+    let told = matches!(
+        protocol.app_state.get(),
+        ApplicationState::Connected | ApplicationState::Ended
+    );
+    if told && protocol.state.get() != State::Handshaking {
+        protocol.app_state.set(ApplicationState::Lost);
+        let app_protocol = protocol.app_protocol.get_or_none();
+        let lost = app_protocol.attribute(&globals().names.connection_lost)?;
+        protocol.call_soon(&lost, &[exception])?;
+    }
+    protocol.switch_to(State::Unwrapped)?;
+    for slot in [
+        &protocol.transport,
+        &protocol.app_transport,
+        &protocol.app_protocol,
+        &protocol.get_buffer,
+        &protocol.buffer_updated,
+    ] {
+        slot.clear();
+    }
+    wake_waiter(this, (!exception.is_none()).then_some(exception))?;
+    cancel_timer(&protocol.shutdown_timer)?;
+    cancel_timer(&protocol.handshake_timer)
+}

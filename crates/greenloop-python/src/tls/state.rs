@@ -1,0 +1,89 @@
+//! Where a connection stands, towards its peer and towards its application.
+
+use pyo3::prelude::*;
+
+use super::library::library;
+use crate::interop::{Object, Result};
+
+/// Towards the peer; see the diagram in [`super`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Unwrapped,
+    Handshaking,
+    Wrapped,
+    Flushing,
+    Shutdown,
+}
+
+impl State {
+    /// As asyncio names it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unwrapped => "UNWRAPPED",
+            Self::Handshaking => "DO_HANDSHAKE",
+            Self::Wrapped => "WRAPPED",
+            Self::Flushing => "FLUSHING",
+            Self::Shutdown => "SHUTDOWN",
+        }
+    }
+
+    /// The state that follows, which must be the next one or none at all any more.
+    pub fn switched_to(self, next: Self) -> Result<Self> {
+        let allowed = matches!(
+            (self, next),
+            (_, Self::Unwrapped)
+                | (Self::Unwrapped, Self::Handshaking)
+                | (Self::Handshaking, Self::Wrapped)
+                | (Self::Wrapped, Self::Flushing)
+                | (Self::Flushing, Self::Shutdown)
+        );
+        if allowed {
+            return Ok(next);
+        }
+        let (from, to) = (self.name(), next.name());
+        let text =
+            format!("cannot switch state from SSLProtocolState.{from} to SSLProtocolState.{to}");
+        Err(pyo3::exceptions::PyRuntimeError::new_err(text).into())
+    }
+
+    /// The member of asyncio's enumeration.
+    pub fn object(self) -> Result<Object> {
+        member(&library()?.states, self.name())
+    }
+
+    /// Whether nothing is taken from the application any more.
+    pub const fn is_ending(self) -> bool {
+        matches!(self, Self::Flushing | Self::Shutdown | Self::Unwrapped)
+    }
+}
+
+/// Towards the application's protocol: which of its methods was called last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ApplicationState {
+    New,
+    /// `connection_made`, or it was connected before there was TLS.
+    Connected,
+    /// `eof_received`
+    Ended,
+    /// `connection_lost`
+    Lost,
+}
+
+impl ApplicationState {
+    /// The member of asyncio's enumeration.
+    pub fn object(self) -> Result<Object> {
+        let name = match self {
+            Self::New => "STATE_INIT",
+            Self::Connected => "STATE_CON_MADE",
+            Self::Ended => "STATE_EOF",
+            Self::Lost => "STATE_CON_LOST",
+        };
+        member(&library()?.application_states, name)
+    }
+}
+
+fn member(enumeration: &Object, name: &str) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    Ok(enumeration.bound(py).getattr(name)?.into())
+}

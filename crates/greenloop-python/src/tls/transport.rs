@@ -1,0 +1,316 @@
+//! `SSLTransport`: what the application writes to. All it does is ask its protocol.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_int, c_void};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::engine::size_object;
+use super::protocol::{SslProtocol, get_extra_info, is_transport_closing, set_app_protocol};
+use super::{flow_control, shutdown, writing};
+use crate::interop::{Arguments, Object, Raised, Result, Slot, globals, type_error};
+
+/// How many attributes asyncio's base classes keep in slots of theirs.
+const BASE_SLOTS: usize = 5;
+
+/// The C struct of `SSLTransport`.
+#[repr(C)]
+pub struct SslTransport {
+    header: ffi::PyObject,
+    /// The slots of asyncio's classes, which stay empty unless somebody goes for them by asyncio's
+    /// descriptors.
+    base: [Slot; BASE_SLOTS],
+    /// `__dict__`, once there is one.
+    pub attributes: Slot,
+    /// The list of weak references, which is the interpreter's.
+    pub weak_references: Cell<*mut ffi::PyObject>,
+    event_loop: Slot,
+    /// The `SSLProtocol`, until the transport is closed a second time.
+    protocol: Slot,
+    /// Set by `close` and its like, and by the end of the connection.
+    pub closed: Cell<bool>,
+}
+
+impl SslTransport {
+    /// The struct behind an `SSLTransport`.
+    #[inline]
+    pub fn of(object: &Object) -> &Self {
+        // SAFETY: the callers pass receivers of the class's methods, and what `create` made.
+        unsafe { &*object.as_ptr().cast::<Self>() }
+    }
+
+    /// A transport of a protocol's.
+    pub fn create(event_loop: &Object, protocol: &Object) -> Result<Object> {
+        let class = globals().classes.ssl_transport.as_ptr();
+        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
+        // set; slots and cells are valid when zeroed.
+        unsafe {
+            let object = Object::from_returned(ffi::PyType_GenericAlloc(class, 0))?;
+            let transport = &*object.as_ptr().cast::<Self>();
+            transport.event_loop.set(event_loop.clone());
+            transport.protocol.set(protocol.clone());
+            Ok(object)
+        }
+    }
+
+    /// The protocol. After a second `close` there is None, which has no attribute of that name.
+    #[inline]
+    fn protocol(&self, attribute: &CStr) -> Result<Object> {
+        match self.protocol.get() {
+            Some(protocol) => Ok(protocol),
+            None => Err(missing(attribute)),
+        }
+    }
+
+    /// Shows everything to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        for slot in self.slots() {
+            // SAFETY: passed on from the caller.
+            let stop = unsafe { slot.visit(visit, arg) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+        0
+    }
+
+    /// Lets go of everything.
+    pub fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let own = [&self.attributes, &self.event_loop, &self.protocol];
+        self.base.iter().chain(own)
+    }
+}
+
+/// Raises what `None.attribute` raises.
+#[cold]
+fn missing(attribute: &CStr) -> Raised {
+    // SAFETY: None is always valid, and the name ends with a NUL.
+    let found = unsafe { ffi::PyObject_GetAttrString(ffi::Py_None(), attribute.as_ptr()) };
+    if !found.is_null() {
+        // SAFETY: the reference is ours.
+        drop(unsafe { Object::from_owned(found) });
+        return type_error("a closed transport has no protocol");
+    }
+    Raised
+}
+
+// Writing.
+
+/// `write(data)`
+#[inline]
+pub fn write(this: &Object, data: &Object) -> Result<Object> {
+    let object = data.as_ptr();
+    // SAFETY: the object is valid.
+    let suitable = unsafe {
+        ffi::PyBytes_Check(object) != 0
+            || ffi::PyByteArray_Check(object) != 0
+            || ffi::PyMemoryView_Check(object) != 0
+    };
+    if !suitable {
+        return Err(unsuitable(data));
+    }
+    if data.is_true()? {
+        let protocol = SslTransport::of(this).protocol(c"_write_appdata")?;
+        writing::write(&protocol, data)?;
+    }
+    Ok(Object::none())
+}
+
+#[cold]
+fn unsuitable(data: &Object) -> Raised {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    match data.bound(py).get_type().name() {
+        Ok(name) => type_error(&format!(
+            "data: expecting a bytes-like instance, got {name}"
+        )),
+        Err(error) => error.into(),
+    }
+}
+
+/// `writelines(list_of_data)`
+pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_write_appdata")?;
+    writing::write_lines(&protocol, lines)?;
+    Ok(Object::none())
+}
+
+/// `_test__append_write_backlog(data)`, by which CPython's tests have something wait.
+pub fn append_to_backlog(this: &Object, data: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_write_backlog")?;
+    writing::keep(&protocol, data)?;
+    Ok(Object::none())
+}
+
+/// `write_eof()`: TLS knows no half closed connections.
+pub fn write_eof(_: &Object) -> Result<Object> {
+    // SAFETY: the class is always valid.
+    unsafe { ffi::PyErr_SetNone(ffi::PyExc_NotImplementedError) };
+    Err(Raised)
+}
+
+pub fn can_write_eof(_: &Object) -> Result<Object> {
+    Ok(Object::boolean(false))
+}
+
+pub fn set_write_buffer_limits(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [high, low] = limits(c"set_write_buffer_limits", &arguments)?;
+    let protocol = SslTransport::of(this).protocol(c"_set_write_buffer_limits")?;
+    flow_control::set_write_limits(&protocol, &high, &low)?;
+    flow_control::control_app_writing(&protocol)?;
+    Ok(Object::none())
+}
+
+fn limits(function: &CStr, arguments: &Arguments<'_>) -> Result<[Object; 2]> {
+    let names = &globals().names;
+    let limits = arguments.bind(function, [&names.high, &names.low], 2, 0)?;
+    Ok(limits.map(|limit| limit.cloned().unwrap_or_else(Object::none)))
+}
+
+pub fn get_write_buffer_limits(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_outgoing_low_water")?;
+    let marks = &SslProtocol::of(&protocol).outgoing_marks;
+    pair(&marks.low()?, &marks.high()?)
+}
+
+pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_get_write_buffer_size")?;
+    size_object(flow_control::write_buffer_size(&protocol)?)
+}
+
+/// `_protocol_paused`, which asyncio's sendfile looks at.
+pub fn protocol_paused(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_app_writing_paused")?;
+    let paused = &SslProtocol::of(&protocol).app_writing_paused;
+    Ok(Object::boolean(paused.get()))
+}
+
+// Reading.
+
+pub fn is_reading(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_app_reading_paused")?;
+    let paused = &SslProtocol::of(&protocol).app_reading_paused;
+    Ok(Object::boolean(!paused.get()))
+}
+
+pub fn pause_reading(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_pause_reading")?;
+    SslProtocol::of(&protocol).app_reading_paused.set(true);
+    Ok(Object::none())
+}
+
+pub fn resume_reading(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_resume_reading")?;
+    flow_control::resume_reading(&protocol)?;
+    Ok(Object::none())
+}
+
+pub fn set_read_buffer_limits(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [high, low] = limits(c"set_read_buffer_limits", &arguments)?;
+    let protocol = SslTransport::of(this).protocol(c"_set_read_buffer_limits")?;
+    flow_control::set_read_limits(&protocol, &high, &low)?;
+    flow_control::control_reading(&protocol)?;
+    Ok(Object::none())
+}
+
+pub fn get_read_buffer_limits(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_incoming_low_water")?;
+    let marks = &SslProtocol::of(&protocol).incoming_marks;
+    pair(&marks.low()?, &marks.high()?)
+}
+
+pub fn get_read_buffer_size(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_get_read_buffer_size")?;
+    size_object(SslProtocol::of(&protocol).engine.incoming_pending()?)
+}
+
+fn pair(first: &Object, second: &Object) -> Result<Object> {
+    // SAFETY: both are valid objects, to which the tuple takes references of its own.
+    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, first.as_ptr(), second.as_ptr())) }
+}
+
+// The protocol, and what is known of the connection.
+
+pub fn get_extra_info_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let [name, default] = arguments.bind(c"get_extra_info", [&names.name, &names.default], 2, 1)?;
+    let protocol = SslTransport::of(this).protocol(c"_get_extra_info")?;
+    let none = Object::none();
+    get_extra_info(&protocol, name.unwrap_or(&none), default.unwrap_or(&none))
+}
+
+pub fn set_protocol(this: &Object, app_protocol: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_set_app_protocol")?;
+    set_app_protocol(&protocol, app_protocol)?;
+    Ok(Object::none())
+}
+
+pub fn get_protocol(this: &Object) -> Result<Object> {
+    let protocol = SslTransport::of(this).protocol(c"_app_protocol")?;
+    Ok(SslProtocol::of(&protocol).app_protocol.get_or_none())
+}
+
+pub fn event_loop(this: &Object) -> Result<Object> {
+    Ok(SslTransport::of(this).event_loop.get_or_none())
+}
+
+pub fn ssl_protocol(this: &Object) -> Result<Object> {
+    Ok(SslTransport::of(this).protocol.get_or_none())
+}
+
+// The end.
+
+/// `close()`: what waits is written, and the peer is told. A second call lets go of the protocol.
+pub fn close(this: &Object) -> Result<Object> {
+    let transport = SslTransport::of(this);
+    if transport.closed.replace(true) {
+        transport.protocol.clear();
+    } else {
+        shutdown::start(&transport.protocol(c"_start_shutdown")?)?;
+    }
+    Ok(Object::none())
+}
+
+/// `abort()`: what waits is lost.
+pub fn abort(this: &Object) -> Result<Object> {
+    force_close(this, &Object::none())
+}
+
+/// `_force_close(exception)`
+pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
+    let transport = SslTransport::of(this);
+    transport.closed.set(true);
+    if let Some(protocol) = transport.protocol.get() {
+        shutdown::abort(&protocol, exception)?;
+    }
+    Ok(Object::none())
+}
+
+pub fn is_closing(this: &Object) -> Result<Object> {
+    let transport = SslTransport::of(this);
+    if transport.closed.get() {
+        return Ok(Object::boolean(true));
+    }
+    let protocol = transport.protocol(c"_is_transport_closing")?;
+    Ok(Object::boolean(is_transport_closing(&protocol)?))
+}
+
+pub fn closed(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(SslTransport::of(this).closed.get()))
+}
+
+pub fn set_closed(this: &Object, value: Option<&Object>) -> Result<()> {
+    let value = value.ok_or_else(crate::future::cannot_delete)?;
+    SslTransport::of(this).closed.set(value.is_true()?);
+    Ok(())
+}

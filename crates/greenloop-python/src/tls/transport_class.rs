@@ -1,0 +1,244 @@
+//! The class `SSLTransport` as Python sees it: its methods, its attributes and its end.
+//!
+//! As the transport below it derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::offset_of;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::transport::{self, SslTransport};
+use crate::interop::{
+    ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, noargs, one,
+    report_unraisable, restore,
+};
+
+/// `__del__`: a connection that nobody closed is said to be one.
+unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is set.
+    unsafe {
+        if (*this.cast::<SslTransport>()).closed.replace(true) {
+            return;
+        }
+        let pending = (!ffi::PyErr_Occurred().is_null()).then(|| fetch(Raised));
+        let text = c"unclosed transport <asyncio._SSLProtocolTransport object>";
+        if ffi::PyErr_WarnEx(ffi::PyExc_ResourceWarning, text.as_ptr(), 1) < 0 {
+            report_unraisable(Raised, this);
+        }
+        if let Some(exception) = pending {
+            let Raised = restore(exception);
+        }
+    }
+}
+
+unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to life.
+    unsafe {
+        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let transport = &*this.cast::<SslTransport>();
+        if !transport.weak_references.get().is_null() {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        transport.clear();
+        let class = ffi::Py_TYPE(this);
+        let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
+        free(this.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+unsafe extern "C" fn traverse(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on a transport, with its own visitor.
+    unsafe {
+        match (*this.cast::<SslTransport>()).visit(visit, arg) {
+            0 => visit(ffi::Py_TYPE(this).cast(), arg),
+            stop => stop,
+        }
+    }
+}
+
+unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on a transport.
+    unsafe { (*this.cast::<SslTransport>()).clear() };
+    0
+}
+
+fn writing_methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        one!(c"write", transport::write, c"Encrypt data and write it."),
+        one!(
+            c"writelines",
+            transport::writelines,
+            c"Write each of an iterable of data."
+        ),
+        noargs!(
+            c"write_eof",
+            transport::write_eof,
+            c"Raise NotImplementedError: TLS knows no half closed connections."
+        ),
+        noargs!(c"can_write_eof", transport::can_write_eof, c"Return False."),
+        fast!(
+            c"set_write_buffer_limits",
+            transport::set_write_buffer_limits,
+            c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\n\
+              Set from how many bytes on the protocol is asked to pause, and to how few to go on."
+        ),
+        noargs!(
+            c"get_write_buffer_limits",
+            transport::get_write_buffer_limits,
+            c"Return the low and the high water mark for writing."
+        ),
+        noargs!(
+            c"get_write_buffer_size",
+            transport::get_write_buffer_size,
+            c"Return how many bytes wait to be written."
+        ),
+        one!(
+            c"_test__append_write_backlog",
+            transport::append_to_backlog,
+            c"Have data wait, for tests."
+        ),
+    ]
+}
+
+fn reading_methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        noargs!(
+            c"is_reading",
+            transport::is_reading,
+            c"Return whether the protocol is told of what comes in."
+        ),
+        noargs!(
+            c"pause_reading",
+            transport::pause_reading,
+            c"Tell the protocol nothing until resume_reading()."
+        ),
+        noargs!(
+            c"resume_reading",
+            transport::resume_reading,
+            c"Go on telling the protocol what comes in."
+        ),
+        fast!(
+            c"set_read_buffer_limits",
+            transport::set_read_buffer_limits,
+            c"set_read_buffer_limits($self, /, high=None, low=None)\n--\n\n\
+              Set from how many bytes on the peer is held up, and to how few it may go on."
+        ),
+        noargs!(
+            c"get_read_buffer_limits",
+            transport::get_read_buffer_limits,
+            c"Return the low and the high water mark for reading."
+        ),
+        noargs!(
+            c"get_read_buffer_size",
+            transport::get_read_buffer_size,
+            c"Return how many encrypted bytes wait."
+        ),
+        one!(
+            c"set_protocol",
+            transport::set_protocol,
+            c"Set who is told of what comes in."
+        ),
+        noargs!(
+            c"get_protocol",
+            transport::get_protocol,
+            c"Return the protocol."
+        ),
+        fast!(
+            c"get_extra_info",
+            transport::get_extra_info_method,
+            c"get_extra_info($self, /, name, default=None)\n--\n\n\
+              Return what is known of the connection by a name."
+        ),
+    ]
+}
+
+fn closing_methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        noargs!(
+            c"close",
+            transport::close,
+            c"Close the connection once everything is written."
+        ),
+        noargs!(
+            c"abort",
+            transport::abort,
+            c"Close the connection at once; what waits is lost."
+        ),
+        noargs!(
+            c"is_closing",
+            transport::is_closing,
+            c"Return whether the connection is closed or about to be."
+        ),
+        one!(
+            c"_force_close",
+            transport::force_close,
+            c"Close at once because of an exception."
+        ),
+    ]
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    let offset = |name: &'static CStr, offset: usize| ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset as ffi::Py_ssize_t,
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    };
+    let mut methods = writing_methods();
+    methods.extend(reading_methods());
+    methods.extend(closing_methods());
+    let class = ClassBuilder::new::<SslTransport>(c"greenloop._native.SSLTransport")
+        .not_callable()
+        .doc(c"A TLS connection; see asyncio.Transport.")
+        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear as *mut c_void)
+        .methods(methods)
+        .attributes(vec![
+            (
+                c"__dict__",
+                ffi::PyObject_GenericGetDict,
+                Some(ffi::PyObject_GenericSetDict),
+            ),
+            attribute!(c"_loop", transport::event_loop),
+            attribute!(c"_ssl_protocol", transport::ssl_protocol),
+            attribute!(c"_closed", transport::closed, transport::set_closed),
+            attribute!(c"_protocol_paused", transport::protocol_paused),
+        ])
+        .members(vec![
+            offset(c"__dictoffset__", offset_of!(SslTransport, attributes)),
+            offset(
+                c"__weaklistoffset__",
+                offset_of!(SslTransport, weak_references),
+            ),
+        ])
+        .build(Some(&globals().asyncio.flow_control))?;
+    mark(&class)?;
+    Ok(class)
+}
+
+/// Says to asyncio which of its methods a transport may be given to.
+fn mark(class: &Object) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let class = class.bound(py);
+    let fallback = py
+        .import("asyncio.constants")?
+        .getattr("_SendfileMode")?
+        .getattr("FALLBACK")?;
+    class.setattr("_sendfile_compatible", fallback)?;
+    class.setattr("_start_tls_compatible", true)?;
+    Ok(())
+}

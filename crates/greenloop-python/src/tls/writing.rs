@@ -1,0 +1,209 @@
+//! Writing: what the application writes is encrypted at once and handed to the transport below.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::backlog::Chunk;
+use super::engine::{self, Engine};
+use super::flow_control;
+use super::library::constant;
+use super::protocol::{SslProtocol, fatal_error, logger};
+use super::state::State;
+use super::view::View;
+use crate::interop::{Object, Raised, Result, fetch, globals};
+
+/// `write(data)` of the application: encrypted in place, unless something waits.
+#[inline]
+pub fn write(this: &Object, data: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if protocol.state.get() == State::Wrapped && protocol.backlog.is_empty() {
+        let outcome = write_through(this, data);
+        return unless_fatal(this, outcome);
+    }
+    if !takes_data(protocol)? {
+        return Ok(());
+    }
+    protocol.backlog.push(chunk_of(data)?);
+    write_if_wrapped(this)
+}
+
+/// `_write_appdata(lines)`: all lines are kept, then written.
+pub fn write_lines(this: &Object, lines: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if !takes_data(protocol)? {
+        return Ok(());
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    for line in lines.bound(py).try_iter()? {
+        protocol.backlog.push(chunk_of(&line?.into())?);
+    }
+    write_if_wrapped(this)
+}
+
+/// Has something wait, whatever state the connection is in.
+pub fn keep(this: &Object, data: &Object) -> Result<()> {
+    SslProtocol::of(this).backlog.push(chunk_of(data)?);
+    Ok(())
+}
+
+/// Whether what is written has somewhere to go. If not, that is said after a few times.
+fn takes_data(protocol: &SslProtocol) -> Result<bool> {
+    if !protocol.state.get().is_ending() {
+        return Ok(true);
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let threshold = constant("LOG_THRESHOLD_FOR_CONNLOST_WRITES")?;
+    let threshold: u64 = threshold.bound(py).extract()?;
+    if protocol.lost.get() >= threshold {
+        logger(py)?.call_method1("warning", ("SSL connection is closed",))?;
+    }
+    protocol.lost.set(protocol.lost.get() + 1);
+    Ok(false)
+}
+
+fn write_if_wrapped(this: &Object) -> Result<()> {
+    if SslProtocol::of(this).state.get() != State::Wrapped {
+        return Ok(());
+    }
+    let outcome = write_backlog(this);
+    unless_fatal(this, outcome)
+}
+
+/// An exception of the ssl object's or the transport's ends the connection.
+fn unless_fatal(this: &Object, outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(raised) if engine::is_ordinary() => {
+            fatal_error(this, &fetch(raised), "Fatal error on SSL protocol")
+        }
+        outcome => outcome,
+    }
+}
+
+/// Encrypts something when nothing waits, and keeps what the ssl object does not take.
+#[inline]
+fn write_through(this: &Object, data: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    let length = length_of(data)?;
+    let mut done = 0;
+    let outcome = encrypt(&protocol.engine, data, &mut done, length);
+    if done < length {
+        let data = data.clone();
+        protocol.backlog.push(Chunk { data, done, length });
+    }
+    outcome?;
+    flush(this)
+}
+
+/// `_do_write()`: encrypts what waits.
+pub fn write_backlog(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    while let Some(chunk) = protocol.backlog.first() {
+        let mut done = chunk.done;
+        let outcome = encrypt(&protocol.engine, &chunk.data, &mut done, chunk.length);
+        protocol.backlog.advance(done);
+        outcome?;
+        if done < chunk.length {
+            break;
+        }
+    }
+    flush(this)
+}
+
+/// Encrypts the bytes of `data` from `done` on, which is moved forward: to `length` unless the ssl object
+/// waits for the peer. It may take them in several pieces.
+#[inline]
+fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> Result<()> {
+    if *done == 0 {
+        // What is wrong with `data` is said by the ssl object.
+        match engine.write(data)? {
+            Some(count) => *done = count,
+            None => return Ok(()),
+        }
+        if *done >= length {
+            return Ok(());
+        }
+    }
+    let view = View::of_bytes(data)?;
+    while *done < length {
+        let rest = view.bytes().get(*done..length).unwrap_or_default();
+        match engine.write_bytes(rest)? {
+            None | Some(0) => break,
+            Some(count) => *done += count,
+        }
+    }
+    Ok(())
+}
+
+fn chunk_of(data: &Object) -> Result<Chunk> {
+    Ok(Chunk {
+        data: data.clone(),
+        done: 0,
+        length: length_of(data)?,
+    })
+}
+
+/// How many bytes something has: its length, but for memoryviews of items that are larger.
+#[inline]
+fn length_of(data: &Object) -> Result<usize> {
+    // SAFETY: the object is valid.
+    unsafe {
+        if ffi::PyMemoryView_Check(data.as_ptr()) != 0 {
+            return engine::count_of(&data.attribute(&globals().names.nbytes)?);
+        }
+        match ffi::PyObject_Size(data.as_ptr()) {
+            -1 => Err(Raised),
+            length => Ok(length as usize),
+        }
+    }
+}
+
+/// Sends what was just encrypted.
+#[inline]
+fn flush(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if protocol.writing_paused.get() {
+        return flow_control::control_app_writing(this);
+    }
+    let data = protocol.engine.take_outgoing()?;
+    if data.is_true()? {
+        protocol.write_below(&data)?;
+    }
+    flow_control::control_app_writing_of(this, protocol.backlog.size())
+}
+
+/// `_process_outgoing()`: sends what is encrypted, if anything is and the transport below takes it.
+#[inline]
+pub fn process_outgoing(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if protocol.writing_paused.get() || protocol.engine.outgoing_pending()? > 0 {
+        return flush(this);
+    }
+    flow_control::control_app_writing_of(this, protocol.backlog.size())
+}
+
+/// `resume_writing()`: there is room below.
+pub fn resume_writing(this: &Object) -> Result<()> {
+    let protocol = SslProtocol::of(this);
+    if !protocol.writing_paused.get() {
+        return Err(assertion());
+    }
+    protocol.writing_paused.set(false);
+    process_outgoing(this)
+}
+
+/// `pause_writing()`: there is no more room below.
+pub fn pause_writing(this: &Object) -> Result<()> {
+    if SslProtocol::of(this).writing_paused.replace(true) {
+        return Err(assertion());
+    }
+    Ok(())
+}
+
+/// What a failed `assert` raises.
+fn assertion() -> Raised {
+    // SAFETY: AssertionError is always valid, and the call without arguments makes one.
+    unsafe { ffi::PyErr_SetNone(ffi::PyExc_AssertionError) };
+    Raised
+}

@@ -1,0 +1,100 @@
+//! What is done with sockets of the standard class without their Python code: make one, close one.
+//!
+//! `socket.socket` is a Python class on top of the C class `_socket.socket`, and remembers in two
+//! attributes what that does not know. Its own methods are what is followed here, line by line.
+
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+
+use greenloop_os::listener::NON_BLOCKING;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::interop::{Object, Raised, Result, call_function, globals, raise};
+
+/// What of the two classes is needed, looked up once.
+pub struct PlainSockets {
+    /// `_socket.socket`, whose `__init__` `socket.socket` calls first.
+    base: Object,
+    /// Its `close`, which closes the descriptor whoever else uses the socket.
+    close: Object,
+    io_refs: Object,
+    closed: Object,
+    zero: Object,
+}
+
+impl PlainSockets {
+    /// Looks up what is needed.
+    pub fn new(py: Python<'_>) -> PyResult<Self> {
+        let base = py.import("_socket")?.getattr("socket")?;
+        let intern = |text| PyString::intern(py, text).into_any().into();
+        Ok(Self {
+            close: base.getattr("close")?.into(),
+            base: base.into(),
+            io_refs: intern("_io_refs"),
+            closed: intern("_closed"),
+            zero: 0_i32
+                .into_pyobject(py)
+                .map_err(PyErr::from)?
+                .into_any()
+                .into(),
+        })
+    }
+
+    /// `socket.close()` of a plain socket: at once, unless files made of it are still open.
+    pub fn close(&self, socket: &Object) -> Result<()> {
+        socket.set_attribute(&self.closed, &Object::boolean(true))?;
+        let files = socket.attribute(&self.io_refs)?;
+        // SAFETY: both are valid objects.
+        let in_use = unsafe {
+            ffi::PyObject_RichCompareBool(files.as_ptr(), self.zero.as_ptr(), ffi::Py_GT)
+        };
+        match in_use {
+            -1 => Err(Raised),
+            0 => call_function(&self.close, &[socket.as_ptr()]).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// A socket of a family, a kind and a protocol for a descriptor that does not block.
+    pub fn make(&self, numbers: [c_int; 3], descriptor: OwnedFd) -> Result<Object> {
+        let [family, kind, protocol] = numbers;
+        let class: *mut ffi::PyTypeObject = globals().asyncio.socket.as_ptr().cast();
+        let number = descriptor.as_raw_fd();
+        // The flag in the kind says that the descriptor does not block, so it need not be made so.
+        let kind = kind | NON_BLOCKING;
+        let arguments = tuple_of_numbers([family, kind, protocol, number])?;
+        // SAFETY: the classes are valid, and sockets can be made and initialised like this.
+        let socket = unsafe {
+            let base: *mut ffi::PyTypeObject = self.base.as_ptr().cast();
+            let (Some(new), Some(initialise)) = ((*base).tp_new, (*base).tp_init) else {
+                let class = ffi::PyExc_RuntimeError;
+                return Err(raise(class, c"sockets cannot be made"));
+            };
+            let none = globals().no_arguments.as_ptr();
+            let socket = Object::from_returned(new(class, none, std::ptr::null_mut()))?;
+            if initialise(socket.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) < 0 {
+                return Err(Raised);
+            }
+            socket
+        };
+        // The descriptor is the socket's from now on.
+        let _: c_int = descriptor.into_raw_fd();
+        socket.set_attribute(&self.io_refs, &self.zero)?;
+        socket.set_attribute(&self.closed, &Object::boolean(false))?;
+        Ok(socket)
+    }
+}
+
+fn tuple_of_numbers<const N: usize>(numbers: [c_int; N]) -> Result<Object> {
+    // SAFETY: a new tuple's places are filled with new references before anybody sees it.
+    unsafe {
+        let tuple = Object::from_returned(ffi::PyTuple_New(N as ffi::Py_ssize_t))?;
+        for (index, number) in (0..).zip(numbers) {
+            let number = Object::from_returned(ffi::PyLong_FromLong(number.into()))?;
+            ffi::PyTuple_SetItem(tuple.as_ptr(), index, number.into_ptr());
+        }
+        Ok(tuple)
+    }
+}

@@ -1,0 +1,70 @@
+"""The command line: `python -m tests.peers`, run from the root of the repository."""
+
+import argparse
+import platform
+import sys
+import time
+from pathlib import Path
+
+from tests.cpython import report as listings
+
+from . import report, runner
+
+
+def main() -> int:
+    arguments = _parse()
+    started = time.monotonic()
+    outcomes = runner.run(
+        runner.Options(
+            wheel=arguments.wheel,
+            suites=tuple(arguments.suite),
+            pattern=arguments.k,
+            time_limit=arguments.time_limit,
+            ignore_exclusions=arguments.ignore_exclusions,
+        )
+    )
+    results = [result for outcome in outcomes for result in outcome.on_greenloop.values()]
+    if arguments.verbose:
+        print(listings.listing(results, "failed", detail=True))
+    for kind in ("broken", "flaky"):
+        if listed := listings.listing(results, kind, detail=False):
+            print(f"\n{kind}:\n{listed}")
+    print(f"\n{listings.causes(results)}")
+    print(f"\nCPython {platform.python_version()}\n{report.table(outcomes)}")
+    print(f"{time.monotonic() - started:.0f} s")
+    if arguments.json:
+        report.write_json(arguments.json, outcomes)
+
+    faults = [problem for outcome in outcomes for problem in outcome.problems]
+    faults += [
+        f"{result.name}: {result.cause}" for outcome in outcomes for result in outcome.regressions
+    ]
+    if faults:
+        print("\nFAILED:")
+        print("\n".join(f"    {fault}" for fault in faults))
+    return 1 if faults else 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.peers",
+        description="Runs the suites of other projects on asyncio and on Greenloop.",
+    )
+    parser.add_argument(
+        "--wheel", type=Path, required=True, help="Greenloop's wheel for this interpreter"
+    )
+    parser.add_argument("--suite", action="append", default=[], help="such as uvloop; repeatable")
+    parser.add_argument("-k", metavar="PART", help="part of a test's name")
+    parser.add_argument(
+        "--time-limit", type=float, default=runner.TIME_LIMIT, help="seconds per test"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there")
+    parser.add_argument("--verbose", action="store_true", help="show whole tracebacks")
+    parser.add_argument(
+        "--ignore-exclusions", action="store_true", help="run excluded tests as well"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
