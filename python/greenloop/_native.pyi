@@ -31,13 +31,13 @@ from asyncio import timeout as timeout
 from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
 from asyncio import wait_for as wait_for
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Generic, TypeVar, TypeVarTuple, final, type_check_only
 
-from _typeshed import FileDescriptorLike, SupportsRichComparison
+from _typeshed import FileDescriptorLike, ReadableBuffer, SupportsRichComparison, WriteableBuffer
 from typing_extensions import disjoint_base
 
 _T = TypeVar("_T")
@@ -100,6 +100,38 @@ class EventLoop:
 
     _task_factory: Any
     """What `set_task_factory` was given, or None."""
+
+    # Sockets without a transport. `Awaitable` is a coroutine.
+
+    def sock_recv(self, sock: socket.socket, n: int) -> Coroutine[Any, Any, bytes]: ...
+    def sock_recv_into(
+        self, sock: socket.socket, buf: WriteableBuffer
+    ) -> Coroutine[Any, Any, int]: ...
+    def sock_recvfrom(
+        self, sock: socket.socket, bufsize: int
+    ) -> Coroutine[Any, Any, tuple[bytes, Any]]: ...
+    def sock_recvfrom_into(
+        self, sock: socket.socket, buf: WriteableBuffer, nbytes: int = 0
+    ) -> Coroutine[Any, Any, tuple[int, Any]]: ...
+    def sock_sendall(
+        self, sock: socket.socket, data: ReadableBuffer
+    ) -> Coroutine[Any, Any, None]: ...
+    def sock_sendto(
+        self, sock: socket.socket, data: ReadableBuffer, address: Any
+    ) -> Coroutine[Any, Any, int]: ...
+    def sock_connect(self, sock: socket.socket, address: Any) -> Coroutine[Any, Any, None]: ...
+    def sock_accept(
+        self, sock: socket.socket
+    ) -> Coroutine[Any, Any, tuple[socket.socket, Any]]: ...
+
+    # Datagrams.
+
+    def _carries_datagrams(self, sock: object) -> bool:
+        """Whether a socket can have a native datagram transport."""
+
+    @staticmethod
+    def _datagram_state() -> object:
+        """Return what a datagram transport keeps for itself."""
 
     # Timers.
 
@@ -174,10 +206,11 @@ class EventLoop:
     # Connections.
 
     def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
-        """Watch a listening socket and take its connections natively. `arguments` are those of
-        asyncio's `_accept_connection`. Return False, having done nothing, if that has to do it.
+        """Watch a listening socket and take its connections natively.
+
+        `arguments` are those of asyncio's `_accept_connection`. Return False, having done nothing, if
+        that has to do it.
         """
-        ...
 
     def _open_socket_transport(
         self,
@@ -356,6 +389,9 @@ class SSLProtocol(asyncio.BufferedProtocol):
     def _app_transport(self) -> SSLTransport | None: ...
     @property
     def _incoming(self) -> ssl.MemoryBIO: ...
+
+def finish_datagram_transport(class_: type, /) -> None:
+    """Put the native methods into the class of datagram transports, whose attributes are slots."""
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
+from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.task_registry import show_native_tasks
 
@@ -187,9 +188,34 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     shutdown_default_executor = _Base.shutdown_default_executor
     _check_default_executor = _Base._check_default_executor
     _do_shutdown = _Base._do_shutdown
-    getaddrinfo = _Base.getaddrinfo
     getnameinfo = _Base.getnameinfo
     _getaddrinfo_debug = _Base._getaddrinfo_debug
+
+    async def getaddrinfo(
+        self,
+        host: Any,
+        port: Any,
+        *,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 - the name is asyncio's
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        """Look an address up as `socket.getaddrinfo` does, in a thread unless it is numeric."""
+        question = (host, port, family, type, proto, flags)
+        if not self._threads_are_own() or not is_numeric(*question):
+            answer: list[Any] = await _Base.getaddrinfo(
+                self, host, port, family=family, type=type, proto=proto, flags=flags
+            )
+            return answer
+        self._check_closed()
+        # Looked up at each call: tests replace it there.
+        return (self._getaddrinfo_debug if self._debug else socket.getaddrinfo)(*question)
+
+    def _threads_are_own(self) -> bool:
+        """Return whether nobody has replaced `run_in_executor`, and so wants to see each call."""
+        method: Any = self.run_in_executor
+        return getattr(method, "__func__", None) is _Base.run_in_executor
 
     # Asynchronous generators.
 

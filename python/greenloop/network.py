@@ -3,9 +3,10 @@
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
 implementation, function by function, on our scheduler and our readiness: to the letter what the
 running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native; so are the transports of connections (`greenloop._native.SocketTransport`) and their TLS
-(`greenloop._native.SSLProtocol`), of which asyncio's own are left for sockets and loops that do
-something else than is known of them.
+are native. So are the transports of connections (`greenloop._native.SocketTransport`) and their TLS
+(`greenloop._native.SSLProtocol`), what is done for each datagram (`greenloop.datagrams`) and the
+public `sock_*` methods; asyncio's own are left for sockets and loops that do something else than is
+known of them.
 """
 
 import os
@@ -19,6 +20,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from greenloop import _native
+from greenloop.datagrams import DatagramTransport
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
@@ -90,6 +92,7 @@ class Network:
     __slots__ = ()
     # The loop class has these from its native base.
     _open_socket_transport: Callable[..., Any]
+    _carries_datagrams: Callable[[Any], bool]
     _accept_natively: Callable[[tuple[Any, ...]], bool]
 
     _selector: Watched | None
@@ -258,18 +261,19 @@ class Network:
     # Datagrams.
 
     create_datagram_endpoint = _Base.create_datagram_endpoint
-    _make_datagram_transport = _Selector._make_datagram_transport
 
-    # Sockets without a transport.
+    def _make_datagram_transport(
+        self, sock: socket.socket, *arguments: Any, **keywords: Any
+    ) -> Any:
+        if sys.version_info >= (3, 12):
+            self._ensure_fd_no_transport(sock)
+        if self._carries_datagrams(sock):
+            return DatagramTransport(self, sock, *arguments, **keywords)
+        asyncios: Any = selector_events
+        return asyncios._SelectorDatagramTransport(self, sock, *arguments, **keywords)
 
-    sock_accept = _Selector.sock_accept
-    sock_connect = _Selector.sock_connect
-    sock_recv = _Selector.sock_recv
-    sock_recv_into = _Selector.sock_recv_into
-    sock_recvfrom = _Selector.sock_recvfrom
-    sock_recvfrom_into = _Selector.sock_recvfrom_into
-    sock_sendall = _Selector.sock_sendall
-    sock_sendto = _Selector.sock_sendto
+    # Sockets without a transport: the public methods are native, and fall back on these.
+
     _sock_accept = _Selector._sock_accept
     _sock_connect = _Selector._sock_connect
     _sock_connect_cb = _Selector._sock_connect_cb

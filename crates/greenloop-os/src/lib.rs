@@ -1,7 +1,8 @@
 //! What an event loop asks of the operating system.
 //!
 //! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), who connects and what goes through a connection ([`listener`], [`socket`]), and, the other way round, how another
+//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`], [`datagram`]), and, the
+//! other way round, how another
 //! thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in
 //! `greenloop-core`, which makes no system call.
 //!
@@ -17,6 +18,7 @@
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 
 mod clock;
+pub mod datagram;
 pub mod listener;
 mod poller;
 pub mod socket;
@@ -24,5 +26,5 @@ mod sys;
 mod waker;
 
 pub use clock::{monotonic, resolution};
-pub use poller::{Event, Events, Interest, Poller};
+pub use poller::{Event, Events, Interest, Poller, Registration, Told};
 pub use waker::Waker;

@@ -46,13 +46,13 @@ impl Poller {
     /// Errors of note: `EEXIST` if it is registered, `EPERM` if its kind is always ready (regular
     /// files, directories), `EBADF` if it is not open, `ENOSPC` if the user's limit on
     /// registrations is reached.
-    pub fn add(&self, fd: RawFd, interest: Interest) -> io::Result<()> {
-        self.selector.add(fd, interest)
+    pub fn add(&self, fd: RawFd, registration: impl Into<Registration>) -> io::Result<()> {
+        self.selector.add(fd, registration.into())
     }
 
-    /// Replaces the interest in a registered descriptor. `ENOENT` if it is not registered.
-    pub fn modify(&self, fd: RawFd, interest: Interest) -> io::Result<()> {
-        self.selector.modify(fd, interest)
+    /// Replaces what a descriptor is registered with, and reports it if it is ready now. `ENOENT` if it is not registered: also if its number was, for another file.
+    pub fn modify(&self, fd: RawFd, registration: impl Into<Registration>) -> io::Result<()> {
+        self.selector.modify(fd, registration.into())
     }
 
     /// Forgets a descriptor. `EBADF` or `ENOENT` if it was closed before; see the module's text.
@@ -97,6 +97,41 @@ pub struct Interest {
     pub write: bool,
 }
 
+/// How a descriptor is registered: of an [`Interest`] alone, for good and with the mark 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Registration {
+    /// What the caller wants to hear of.
+    pub interest: Interest,
+    /// When to report it.
+    pub told: Told,
+    /// Comes back in each [`Event`]. If numbers of descriptors are used again, it tells the events
+    /// of a registration from those of an older one that nobody can reach any more.
+    pub mark: u32,
+}
+
+impl From<Interest> for Registration {
+    fn from(interest: Interest) -> Self {
+        Self {
+            interest,
+            told: Told::Always,
+            mark: 0,
+        }
+    }
+}
+
+/// When a registered descriptor is reported (`epoll_ctl(2)`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// In each wait in which it is ready.
+    Always,
+    /// When more has come, or room, since it was reported or registered (`EPOLLET`). Whoever waits for
+    /// that has tried before, and found that it would block.
+    OnChange,
+    /// Never, whatever the interest, and once at most of an error or a hang-up: it is only not
+    /// forgotten.
+    Never,
+}
+
 /// A descriptor that is ready.
 ///
 /// An error or a hang-up sets both flags, as in Python's `selectors.EpollSelector`: whoever reads
@@ -106,6 +141,8 @@ pub struct Interest {
 pub struct Event {
     /// The number under which the descriptor was registered.
     pub fd: RawFd,
+    /// The mark with which it was registered.
+    pub mark: u32,
     /// Whether a read would not block.
     pub readable: bool,
     /// Whether a write would not block.

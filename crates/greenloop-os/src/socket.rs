@@ -88,12 +88,66 @@ pub fn set_no_delay(fd: RawFd) -> io::Result<()> {
     }
 }
 
+/// Takes the error that a socket has pending, such as why a connection could not be made: the
+/// outcome of a connect that was begun without waiting (`connect(2)`, `EINPROGRESS`).
+pub fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
+    let mut error: c_int = 0;
+    let mut size = SIZE_OF_INT;
+    // SAFETY: value and size are valid for writes, and the size is that of the value.
+    let outcome = unsafe {
+        libc::getsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_ERROR,
+            (&raw mut error).cast::<c_void>(),
+            &raw mut size,
+        )
+    };
+    match (outcome, error) {
+        (0, 0) => Ok(None),
+        (0, error) => Ok(Some(io::Error::from_raw_os_error(error))),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Whether sockets of these three numbers, as `socket(2)` takes them, are TCP's: with protocol 0 they
 /// are, because it is the one protocol that a stream of these families has by default.
 pub const fn is_tcp(family: c_int, kind: c_int, protocol: c_int) -> bool {
     matches!(family, libc::AF_INET | libc::AF_INET6)
         && kind == libc::SOCK_STREAM
         && matches!(protocol, 0 | libc::IPPROTO_TCP)
+}
+
+/// What the addresses of a socket look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// `AF_INET`
+    V4,
+    /// `AF_INET6`
+    V6,
+    /// `AF_UNIX`
+    Unix,
+    /// Any other.
+    Other,
+}
+
+impl Family {
+    /// The family of a number, as `socket(2)` takes it.
+    pub const fn of(number: c_int) -> Self {
+        match number {
+            libc::AF_INET => Self::V4,
+            libc::AF_INET6 => Self::V6,
+            libc::AF_UNIX => Self::Unix,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether internet sockets of these two numbers, as `socket(2)` takes them, are TCP's or UDP's, whose
+/// addresses have ports.
+pub const fn has_ports(kind: c_int, protocol: c_int) -> bool {
+    matches!(kind, libc::SOCK_STREAM | libc::SOCK_DGRAM)
+        && matches!(protocol, 0 | libc::IPPROTO_TCP | libc::IPPROTO_UDP)
 }
 
 fn transferred(outcome: ssize_t) -> io::Result<usize> {
@@ -188,6 +242,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pending_error_is_taken_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let near = TcpStream::connect(address).expect("it listens");
+        let (far, _) = listener.accept().expect("it was connected to");
+        assert!(take_error(near.as_raw_fd()).expect("a socket").is_none());
+        // Closed with bytes that nobody has read, a connection is reset.
+        (&near).write_all(b"x").expect("there is room");
+        received(far.as_raw_fd(), 0).expect("it has arrived");
+        drop(far);
+        let error = take_error(near.as_raw_fd()).expect("a socket");
+        let code = error.and_then(|error| error.raw_os_error());
+        assert_eq!(code, Some(libc::ECONNRESET));
+        assert!(take_error(near.as_raw_fd()).expect("a socket").is_none());
+        take_error(-1).expect_err("no descriptor is negative");
+    }
+
+    #[test]
     fn the_default_protocol_of_internet_streams_is_tcp() {
         let check = |family, kind, protocol, expected| {
             assert_eq!(is_tcp(family, kind, protocol), expected);
@@ -197,5 +269,17 @@ mod tests {
         check(libc::AF_INET, libc::SOCK_DGRAM, 0, false);
         check(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_UDP, false);
         check(libc::AF_UNIX, libc::SOCK_STREAM, 0, false);
+    }
+
+    #[test]
+    fn a_family_and_a_kind_say_what_addresses_look_like() {
+        assert_eq!(Family::of(libc::AF_INET), Family::V4);
+        assert_eq!(Family::of(libc::AF_INET6), Family::V6);
+        assert_eq!(Family::of(libc::AF_UNIX), Family::Unix);
+        assert_eq!(Family::of(libc::AF_NETLINK), Family::Other);
+        assert!(has_ports(libc::SOCK_STREAM, 0));
+        assert!(has_ports(libc::SOCK_DGRAM, libc::IPPROTO_UDP));
+        assert!(!has_ports(libc::SOCK_RAW, libc::IPPROTO_UDP));
+        assert!(!has_ports(libc::SOCK_STREAM, libc::IPPROTO_SCTP));
     }
 }

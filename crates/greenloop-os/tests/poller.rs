@@ -9,7 +9,7 @@ use std::os::unix::thread::JoinHandleExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use greenloop_os::{Event, Events, Interest, Poller};
+use greenloop_os::{Event, Events, Interest, Poller, Registration, Told};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::pipe::pipe;
 
@@ -30,6 +30,14 @@ const BOTH: Interest = Interest {
     write: true,
 };
 
+const fn marked(interest: Interest, told: Told, mark: u32) -> Registration {
+    Registration {
+        interest,
+        told,
+        mark,
+    }
+}
+
 /// What is ready right now.
 fn ready(poller: &Poller) -> Vec<Event> {
     let mut events = Events::with_capacity(16);
@@ -42,6 +50,7 @@ fn ready(poller: &Poller) -> Vec<Event> {
 fn readable(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
+        mark: 0,
         readable: true,
         writable: false,
     }
@@ -50,6 +59,7 @@ fn readable(fd: &impl AsRawFd) -> Event {
 fn writable(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
+        mark: 0,
         readable: false,
         writable: true,
     }
@@ -58,6 +68,7 @@ fn writable(fd: &impl AsRawFd) -> Event {
 fn both(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
+        mark: 0,
         readable: true,
         writable: true,
     }
@@ -352,5 +363,74 @@ fn a_closed_descriptor_with_a_duplicate_goes_on_being_reported() -> io::Result<(
     assert_eq!(code(poller.remove(NUMBER)), Some(libc::EBADF));
     drop(duplicate);
     assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn a_change_is_reported_once_and_again_when_there_is_more() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = UnixStream::pair()?;
+    let event = |mark| Event {
+        mark,
+        ..readable(&here)
+    };
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 7))?;
+    there.write_all(b"a")?;
+    assert_eq!(ready(&poller), [event(7)]);
+    assert_eq!(ready(&poller), []);
+    there.write_all(b"b")?;
+    assert_eq!(ready(&poller), [event(7)]);
+    // To be registered anew is to be asked what there is.
+    poller.modify(here.as_raw_fd(), marked(READ, Told::OnChange, 8))?;
+    assert_eq!(ready(&poller), [event(8)]);
+    assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = UnixStream::pair()?;
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
+    poller.modify(here.as_raw_fd(), marked(BOTH, Told::Never, 1))?;
+    there.write_all(b"a")?;
+    assert_eq!(ready(&poller), []);
+    // A hang-up is, once, whatever the interest.
+    drop(there);
+    let event = Event {
+        mark: 1,
+        ..both(&here)
+    };
+    assert_eq!(ready(&poller), [event]);
+    assert_eq!(ready(&poller), []);
+    poller.modify(here.as_raw_fd(), marked(READ, Told::Always, 1))?;
+    assert_eq!(ready(&poller), [event]);
+    assert_eq!(ready(&poller), [event]);
+    Ok(())
+}
+
+#[test]
+fn a_mark_tells_a_file_from_the_one_that_had_its_number_before() -> io::Result<()> {
+    const NUMBER: RawFd = FIRST_PRIVATE_NUMBER + 2;
+    let poller = Poller::new()?;
+    let (duplicate, mut there) = UnixStream::pair()?;
+    let registered = moved_to(NUMBER, &duplicate)?;
+    poller.add(NUMBER, marked(READ, Told::OnChange, 1))?;
+    drop(registered);
+    let (other, mut peer) = UnixStream::pair()?;
+    let other = moved_to(NUMBER, other)?;
+    assert_eq!(
+        code(poller.modify(NUMBER, marked(READ, Told::OnChange, 2))),
+        Some(libc::ENOENT)
+    );
+    poller.add(NUMBER, marked(READ, Told::OnChange, 2))?;
+    there.write_all(b"a")?;
+    let with_mark = |mark| Event {
+        mark,
+        ..readable(&other)
+    };
+    assert_eq!(ready(&poller), [with_mark(1)]);
+    peer.write_all(b"b")?;
+    assert_eq!(ready(&poller), [with_mark(2)]);
     Ok(())
 }

@@ -76,6 +76,7 @@ fn another_thread_ends_a_wait_that_has_no_end() -> io::Result<()> {
             poller.wait(&mut events, None)?;
             let expected = Event {
                 fd,
+                mark: 0,
                 readable: true,
                 writable: false,
             };

@@ -9,6 +9,8 @@
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
+//! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
+//! - [`datagrams`]: what is done for each datagram;
 //! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts them;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
@@ -26,6 +28,7 @@
 
 mod awaitable;
 mod combinators;
+mod datagrams;
 mod event_loop;
 mod future;
 mod handle;
@@ -33,6 +36,7 @@ mod interop;
 mod queues;
 mod scopes;
 mod servers;
+mod sockets;
 mod streams;
 mod sync;
 mod task;
@@ -102,6 +106,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scopes::add_functions(module)?;
     interop::add_to_module(module, streams::functions())?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        datagrams::finish_datagram_transport,
+        module
+    )?)?;
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
@@ -168,6 +176,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.stream_writer, streams::make_writer_class())?;
     make(&classes.protocol_factory, streams::make_factory_class())?;
     make(&classes.socket_transport, transports::make_class())?;
+    make(&classes.datagram_state, datagrams::make_state_class())?;
     make(&classes.window, tls::make_window_class())?;
     make(&classes.ssl_protocol, tls::make_protocol_class())?;
     make(&classes.ssl_transport, tls::make_transport_class())?;

@@ -31,6 +31,7 @@ mod waiting;
 
 use std::cell::Cell;
 use std::ffi::CStr;
+use std::os::fd::RawFd;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -105,6 +106,8 @@ pub struct Awaitable {
     /// The loop of the native task that the wait began in.
     event_loop: Slot,
     place: Place,
+    /// The descriptor whose readiness an operation waits for.
+    descriptor: Cell<RawFd>,
     stage: Cell<Stage>,
     standing: Cell<Stands>,
     /// For operations of several steps: which one.
@@ -203,6 +206,12 @@ impl Awaitable {
     #[inline]
     pub const fn step(&self) -> &Cell<u8> {
         &self.step
+    }
+
+    /// The descriptor whose readiness an operation waits for.
+    #[inline]
+    pub const fn descriptor(&self) -> &Cell<RawFd> {
+        &self.descriptor
     }
 
     /// Leaves the line that the awaitable stands in, if it stands in one.

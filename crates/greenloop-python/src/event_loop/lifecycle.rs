@@ -105,6 +105,7 @@ impl EventLoop {
         // The exception that ends the loop stays set while asyncio is told that no task runs.
         let kept = outcome.map_err(crate::interop::fetch);
         let cleared = task::clear_published(this);
+        this.silence_ended_waits();
         this.this.clear();
         this.track_handles();
         match kept {

@@ -52,6 +52,8 @@ pub struct EventLoop {
     received: GilCell<Vec<u8>>,
     /// Where they receive into when it is much.
     pub(crate) spare: Spare,
+    /// How much `sock_recv` received the last time.
+    pub(crate) received_last: Cell<usize>,
     /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
     /// have to wake it.
     asleep: Cell<bool>,
@@ -112,6 +114,7 @@ impl EventLoop {
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
             spare: Spare::new(),
+            received_last: Cell::new(0),
             asleep: Cell::new(false),
             closed: Cell::new(false),
             initialised: Cell::new(false),
@@ -177,6 +180,24 @@ impl EventLoop {
         unsafe {
             let py = Python::assume_attached();
             object.as_py().bind(py).cast_unchecked::<Self>().get()
+        }
+    }
+
+    /// The native part of a loop of ours that somebody else holds, or of nothing.
+    ///
+    /// # Safety
+    /// `pointer` is null or a loop of ours that is held for as long as the result is used.
+    #[inline]
+    pub unsafe fn of_pointer<'a>(pointer: *mut pyo3::ffi::PyObject) -> Option<&'a Self> {
+        if pointer.is_null() {
+            return None;
+        }
+        // SAFETY: promised by the caller, and the GIL is held.
+        unsafe {
+            let object = Object::from_borrowed(pointer);
+            let py = Python::assume_attached();
+            let event_loop: *const Self = object.as_py().bind(py).cast_unchecked::<Self>().get();
+            event_loop.as_ref()
         }
     }
 

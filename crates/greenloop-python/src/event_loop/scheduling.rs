@@ -243,7 +243,7 @@ fn is_eager_factory(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A method
 /// whose class is exactly the receiver's needs no walk up the bases at each call.
 pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
-    let methods = vec![
+    let mut methods = vec![
         fast!(
             c"call_soon",
             call_soon,
@@ -280,6 +280,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             c"Return a new Task for a coroutine."
         ),
     ];
+    methods.extend(crate::sockets::methods());
     for method in methods.leak() {
         // SAFETY: the definition lives for ever, and the class is a class.
         let descriptor =

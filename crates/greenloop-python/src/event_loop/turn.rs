@@ -114,6 +114,7 @@ impl Host for EventLoop {
 
     fn poll(&self, wait: Wait) -> Result<()> {
         task::clear_published(self)?;
+        self.silence_ended_waits();
         // Between two polls nothing else may have looked at signals: a loop of native code only.
         // SAFETY: the GIL is held; handlers run as they would in the interpreter's own loop.
         if wait != Wait::Now && unsafe { ffi::PyErr_CheckSignals() } < 0 {

@@ -8,6 +8,7 @@
 //! One rule makes this sound: **every function of this crate is called with the GIL held**, which a
 //! build without the GIL cannot promise and therefore refuses to import.
 
+mod audit;
 #[cfg(not(Py_3_14))]
 mod bound_method;
 mod call;
@@ -32,6 +33,7 @@ mod slot;
 mod stop_iteration;
 mod thread_exit;
 
+pub use audit::audit;
 #[cfg(not(Py_3_14))]
 pub use bound_method::{
     bind_entering_cheaply, make_bound_class as make_bound_method_class,

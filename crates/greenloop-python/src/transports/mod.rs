@@ -43,7 +43,7 @@ use crate::interop::{
 };
 
 pub use class::make_class;
-pub use opening::{Connection, descriptor_of_plain, is_plain, socket_numbers};
+pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
 pub use plain_socket::PlainSockets;
 pub use receiving::Spare;
 pub use table::TransportTable;

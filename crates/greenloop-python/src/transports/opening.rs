@@ -176,7 +176,7 @@ fn table_of(event_loop: &Object) -> Result<Object> {
 }
 
 /// The native part of the table, unless somebody has put another one there.
-fn native_table(table: &Object) -> Option<&TransportTable> {
+pub fn native_table(table: &Object) -> Option<&TransportTable> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let table = table.as_py().bind(py).cast::<TransportTable>();

@@ -19,10 +19,13 @@ use std::time::Duration;
 use libc::{c_int, c_long};
 use rustix::event::epoll::CreateFlags;
 
-use crate::{Event, Interest};
+use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
+const ON_CHANGE: u32 = libc::EPOLLET as u32;
+/// Without any event it is a registration as the kernel leaves it behind once it was reported.
+const ONCE: u32 = libc::EPOLLONESHOT as u32;
 
 /// Set once when `epoll_pwait2` turns out to be missing or forbidden, and never cleared: neither
 /// a kernel nor a sandbox takes that back in the life of a process.
@@ -38,18 +41,20 @@ impl Selector {
         Ok(Self { epoll })
     }
 
-    pub(crate) fn add(&self, fd: RawFd, interest: Interest) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, interest.into_bits())
+    pub(crate) fn add(&self, fd: RawFd, registration: Registration) -> io::Result<()> {
+        let bits = registration.into_bits();
+        self.control(libc::EPOLL_CTL_ADD, fd, registration.mark, bits)
     }
 
-    pub(crate) fn modify(&self, fd: RawFd, interest: Interest) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, fd, interest.into_bits())
+    pub(crate) fn modify(&self, fd: RawFd, registration: Registration) -> io::Result<()> {
+        let bits = registration.into_bits();
+        self.control(libc::EPOLL_CTL_MOD, fd, registration.mark, bits)
     }
 
     pub(crate) fn remove(&self, fd: RawFd) -> io::Result<()> {
         // The event is ignored, but kernels before 2.6.9 refuse a null pointer (`epoll_ctl(2)`,
         // bugs), and passing one saves nothing.
-        self.control(libc::EPOLL_CTL_DEL, fd, 0)
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)
     }
 
     pub(crate) fn wait(
@@ -69,10 +74,11 @@ impl Selector {
         self.wait_milliseconds(buffer, milliseconds_rounded_up(timeout))
     }
 
-    fn control(&self, operation: c_int, fd: RawFd, events: u32) -> io::Result<()> {
-        let Ok(data) = u64::try_from(fd) else {
+    fn control(&self, operation: c_int, fd: RawFd, mark: u32, events: u32) -> io::Result<()> {
+        let Ok(number) = u32::try_from(fd) else {
             return Err(io::Error::from_raw_os_error(libc::EBADF));
         };
+        let data = u64::from(mark) << 32 | u64::from(number);
         let mut event = libc::epoll_event { events, u64: data };
         // SAFETY: `event` is valid for reads and writes for the duration of the call, which is
         // all `epoll_ctl` asks of memory. Descriptors are numbers to it, and wrong ones an error.
@@ -150,12 +156,13 @@ impl EventBuffer {
             let (bits, data) = (event.events, event.u64);
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "the data of an event is the number that `control` put there"
+                reason = "the two halves of an event's data are what `control` put there"
             )]
-            let fd = data as RawFd;
+            let (fd, mark) = (data as RawFd, (data >> 32) as u32);
             // Whatever is neither readable nor writable is an error or a hang-up, and both.
             Event {
                 fd,
+                mark,
                 readable: bits & !WRITABLE != 0,
                 writable: bits & !READABLE != 0,
             }
@@ -191,11 +198,15 @@ impl EventBuffer {
     }
 }
 
-impl Interest {
-    fn into_bits(self) -> u32 {
-        let read = if self.read { READABLE } else { 0 };
-        let write = if self.write { WRITABLE } else { 0 };
-        read | write
+impl Registration {
+    const fn into_bits(self) -> u32 {
+        let read = if self.interest.read { READABLE } else { 0 };
+        let write = if self.interest.write { WRITABLE } else { 0 };
+        match self.told {
+            Told::Always => read | write,
+            Told::OnChange => read | write | ON_CHANGE,
+            Told::Never => ONCE,
+        }
     }
 }
 

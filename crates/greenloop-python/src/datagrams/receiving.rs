@@ -1,0 +1,200 @@
+//! Receiving: one datagram in a turn, as asyncio has it.
+//!
+//! Several may wait, since one socket serves all peers. Where that is so, the next turn looks for another
+//! one by itself, and the poller is not asked in between.
+
+use greenloop_os::datagram::receive_from;
+use greenloop_os::socket::Family;
+use pyo3::ffi;
+
+use super::Transport;
+use super::state::State;
+use crate::event_loop::{EventLoop, Job, NativeListener, Reaction, Side, os_error};
+use crate::handle::Handle;
+use crate::interop::{
+    Arguments, Object, Raised, Result, call_function, call_method, fetch, globals,
+};
+use crate::sockets::address::small_number;
+use crate::sockets::{bytes_of, plain, unless_none_yet};
+
+/// The most that is received into the loop's buffer, which it keeps; no datagram is larger than a quarter.
+const MOST: usize = 256 * 1024;
+
+/// The poller has reported the descriptor.
+static REACTION: Reaction = Reaction {
+    react: |this, ticket| react(this, ticket, false),
+    handle,
+};
+
+/// It is time for another look.
+static LOOK: Reaction = Reaction {
+    react: |this, ticket| react(this, ticket, true),
+    handle,
+};
+
+fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
+    let Some(transport) = Transport::of(this) else {
+        return Ok(());
+    };
+    let state = transport.slot(transport.places.state);
+    let Some(state) = state.as_ref().and_then(State::of) else {
+        return Ok(());
+    };
+    if looks {
+        state.expectation.take_look();
+    } else if state.expectation.is_looking() {
+        return Ok(());
+    }
+    if state.ticket.get() != ticket || !is_listening(&transport) {
+        return Ok(());
+    }
+    let received = in_context(&state.context.get_or_none(), this)?;
+    if state.expectation.learn(looks, received) {
+        look_again(&transport, ticket);
+    }
+    Ok(())
+}
+
+fn handle(this: &Object) -> Result<Object> {
+    let transport = Transport::of(this);
+    let event_loop = transport.and_then(|transport| transport.slot(transport.places.event_loop));
+    let event_loop = match event_loop.filter(|event_loop| !event_loop.is_none()) {
+        Some(event_loop) => event_loop,
+        // It is closed: what is reported is reported to the loop that runs.
+        None => call_function(&globals().asyncio.get_running_loop_or_none, &[])?,
+    };
+    let method = this.attribute(&globals().names.read_ready)?;
+    let class = globals().classes.handle.as_ptr();
+    Handle::create(class, &method, &[], None, &event_loop, None)
+}
+
+/// Whether the loop still listens for the transport: nobody else does, and it was not told to stop.
+fn is_listening(transport: &Transport<'_>) -> bool {
+    let event_loop = transport.slot(transport.places.event_loop);
+    let socket = transport.slot(transport.places.socket);
+    match (event_loop.as_ref().and_then(EventLoop::of), &socket) {
+        (Some(native), Some(socket)) => plain(socket).is_none_or(|plain| {
+            native.is_listening(plain.descriptor, Side::Reader, transport.this)
+        }),
+        _ => false,
+    }
+}
+
+/// Receives in the next turn whether the poller reports anything or not.
+fn look_again(transport: &Transport<'_>, ticket: u32) {
+    let event_loop = transport.slot(transport.places.event_loop);
+    if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
+        native.push(Job::Ready(NativeListener {
+            reaction: &LOOK,
+            owner: transport.this.clone(),
+            ticket,
+        }));
+    }
+}
+
+/// Calls `_read_ready` in a context. Returns whether there was a datagram.
+fn in_context(context: &Object, this: &Object) -> Result<bool> {
+    // SAFETY: the context is a valid object; Enter and Exit are paired, also if an exception is set.
+    unsafe {
+        if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
+            let method = this.attribute(&globals().names.read_ready)?;
+            let run = &globals().names.run_in_context;
+            return call_method(run, &[context.as_ptr(), method.as_ptr()]).map(|_| false);
+        }
+        if ffi::PyContext_Enter(context.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        let outcome = read_ready(this);
+        if ffi::PyContext_Exit(context.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        outcome
+    }
+}
+
+/// `_read_ready()`. Returns whether there was a datagram.
+fn read_ready(this: &Object) -> Result<bool> {
+    let Some(transport) = Transport::of(this) else {
+        return Ok(false);
+    };
+    if !transport.is_open() {
+        return Ok(false);
+    }
+    let socket = transport.slot(transport.places.socket);
+    let plain = socket
+        .as_ref()
+        .and_then(plain)
+        .filter(|plain| Family::of(plain.family) != Family::Other);
+    let event_loop = transport.slot(transport.places.event_loop);
+    let native = event_loop.as_ref().and_then(EventLoop::of);
+    let state = transport.slot(transport.places.state);
+    let state = state.as_ref().and_then(State::of);
+    let size = transport
+        .slot(transport.places.max_size)
+        // SAFETY: the object is valid.
+        .and_then(|size| unsafe { small_number(size.as_ptr()) })
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| (1..=MOST).contains(size));
+    let (Some(plain), Some(native), Some(state), Some(size)) = (plain, native, state, size) else {
+        let name = &globals().names.read_ready;
+        return transport.leave_to_asyncio(name, &[]).map(|_| false);
+    };
+    let outcome = native.receive(size, |buffer| {
+        let (count, address) = receive_from(plain.descriptor, buffer)?;
+        // SAFETY: the call has written that many bytes to the beginning of the buffer, and making a
+        // bytes object runs no Python code.
+        Ok((unsafe { bytes_of(buffer.as_ptr().cast(), count) }, address))
+    });
+    let protocol = transport.protocol();
+    let names = &globals().names;
+    match unless_none_yet(outcome) {
+        Ok(None) => Ok(false),
+        Ok(Some((data, address))) => {
+            let (data, address) = (data?, state.show(address)?);
+            let arguments = [protocol.as_ptr(), data.as_ptr(), address.as_ptr()];
+            call_method(&names.datagram_received, &arguments)?;
+            Ok(true)
+        }
+        // It is an `OSError`: nothing else comes of a system call.
+        Err(raised) => {
+            let error = fetch(raised);
+            call_method(&names.error_received, &[protocol.as_ptr(), error.as_ptr()]).map(|_| false)
+        }
+    }
+}
+
+/// The method `_read_ready`.
+pub fn read_ready_method(this: &Object) -> Result<Object> {
+    read_ready(this)?;
+    Ok(Object::none())
+}
+
+/// `_listen(fd)`: from now on, in the present context.
+pub fn listen(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let [descriptor] = arguments.bind(c"_listen", [&globals().names.fd], 1, 1)?;
+    // SAFETY: the object is valid.
+    let descriptor = descriptor
+        .and_then(|descriptor| unsafe { small_number(descriptor.as_ptr()) })
+        .and_then(|descriptor| i32::try_from(descriptor).ok())
+        .unwrap_or(-1);
+    let transport = Transport::of(this);
+    let event_loop = transport.and_then(|one| one.slot(one.places.event_loop));
+    let state = transport.and_then(|one| one.slot(one.places.state));
+    let (Some(native), Some(state)) = (
+        event_loop.as_ref().and_then(EventLoop::of),
+        state.as_ref().and_then(State::of),
+    ) else {
+        return Err(os_error(&std::io::Error::from(std::io::ErrorKind::NotConnected)).into());
+    };
+    // SAFETY: returns a new reference or NULL with an exception set.
+    let context = unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? };
+    state.context.set(context);
+    state.ticket.set(state.ticket.get().wrapping_add(1));
+    let listener = NativeListener {
+        reaction: &REACTION,
+        owner: this.clone(),
+        ticket: state.ticket.get(),
+    };
+    native.listen(descriptor, Side::Reader, listener)?;
+    Ok(Object::none())
+}

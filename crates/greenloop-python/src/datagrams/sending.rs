@@ -1,0 +1,147 @@
+//! Sending: a datagram goes out at once, or asyncio's function keeps it until there is room.
+
+use greenloop_os::datagram::send_to;
+use greenloop_os::socket::{Family, send};
+use pyo3::ffi;
+
+use super::Transport;
+use super::state::State;
+use crate::interop::{Arguments, Object, Result, audit, call_method, fetch, globals};
+use crate::sockets::address::from_python;
+use crate::sockets::buffer::Bytes;
+use crate::sockets::{plain, unless_none_yet};
+
+/// `sendto(data, addr=None)`
+pub fn sendto(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let (data, address) = match arguments.positional() {
+        [data] if arguments.has_no_keywords() => (data, None),
+        [data, address] if arguments.has_no_keywords() => (data, Some(address)),
+        _ => {
+            let function = globals()
+                .asyncio
+                .datagram_transport
+                .attribute(&names.sendto)?;
+            return arguments.forward_to(&function, this);
+        }
+    };
+    let address = address.filter(|address| !address.is_none());
+    let transport = Transport::of(this);
+    if let Some(transport) = transport {
+        if let Some(sent) = send_now(&transport, data, address)? {
+            return Ok(sent);
+        }
+    }
+    let function = globals()
+        .asyncio
+        .datagram_transport
+        .attribute(&names.sendto)?;
+    arguments.forward_to(&function, this)
+}
+
+/// Sends at once: `None` if that is for asyncio to do, or to keep.
+#[inline]
+fn send_now(
+    transport: &Transport<'_>,
+    data: &Object,
+    address: Option<&Object>,
+) -> Result<Option<Object>> {
+    let places = transport.places;
+    if !may_be_sent(data) || !transport.is_open() || something_waits(transport)? {
+        return Ok(None);
+    }
+    let Some(socket) = transport.slot(places.socket) else {
+        return Ok(None);
+    };
+    let fixed = transport
+        .slot(places.address)
+        .filter(|fixed| !fixed.is_none());
+    let allowed = match (&fixed, address) {
+        (Some(fixed), Some(address)) => address.is(fixed.as_ptr()),
+        _ => true,
+    };
+    let (Some(plain), Some(connected), true) = (plain(&socket), is_connected(transport), allowed)
+    else {
+        return Ok(None);
+    };
+    let outcome = if connected {
+        let Some(bytes) = bytes_of(data) else {
+            return Ok(None);
+        };
+        send(plain.descriptor, &bytes)
+    } else {
+        let Some(address) = fixed.as_ref().or(address) else {
+            return Ok(None);
+        };
+        let state = transport.slot(places.state);
+        let state = state.as_ref().and_then(State::of);
+        let target = state
+            .and_then(|state| state.recognise(address))
+            .or_else(|| from_python(Family::of(plain.family), address));
+        let (Some(target), Some(bytes)) = (target, bytes_of(data)) else {
+            return Ok(None);
+        };
+        audit(c"socket.sendto", &socket, address)?;
+        send_to(plain.descriptor, &bytes, &target)
+    };
+    match unless_none_yet(outcome) {
+        Ok(Some(_)) => Ok(Some(Object::none())),
+        Ok(None) => Ok(None),
+        // It is an `OSError`: nothing else comes of a system call.
+        Err(raised) => {
+            let error = fetch(raised);
+            let protocol = transport.protocol();
+            let arguments = [protocol.as_ptr(), error.as_ptr()];
+            call_method(&globals().names.error_received, &arguments)?;
+            Ok(Some(Object::none()))
+        }
+    }
+}
+
+/// Whether it is what asyncio sends, and not empty: that is dropped on 3.11 and sent later.
+fn may_be_sent(data: &Object) -> bool {
+    let object = data.as_ptr();
+    // SAFETY: the object is valid, and the functions are for the classes that were tested.
+    unsafe {
+        if ffi::PyBytes_Check(object) != 0 {
+            return ffi::PyBytes_Size(object) > 0;
+        }
+        let others = ffi::PyByteArray_Check(object) != 0 || ffi::PyMemoryView_Check(object) != 0;
+        others && ffi::PyObject_Size(object) > 0
+    }
+}
+
+fn bytes_of(data: &Object) -> Option<Bytes<'_>> {
+    Bytes::of(data).map_err(|raised| drop(fetch(raised))).ok()
+}
+
+fn something_waits(transport: &Transport<'_>) -> Result<bool> {
+    match transport.slot(transport.places.buffer) {
+        Some(buffer) => buffer.is_true(),
+        None => Ok(true),
+    }
+}
+
+/// Whether the socket is connected, as `get_extra_info("peername")` says; `None` if that says nothing.
+fn is_connected(transport: &Transport<'_>) -> Option<bool> {
+    let extra = transport.slot(transport.places.extra)?;
+    // SAFETY: all are valid objects, and the dictionary is tested to be one; the value is borrowed.
+    unsafe {
+        if ffi::PyDict_CheckExact(extra.as_ptr()) == 0 {
+            return None;
+        }
+        let name = &globals().names.peername;
+        let value = ffi::PyDict_GetItemWithError(extra.as_ptr(), name.as_ptr());
+        if value.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        match ffi::PyObject_IsTrue(value) {
+            -1 => {
+                ffi::PyErr_Clear();
+                None
+            }
+            truth => Some(truth == 1),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a datagram transport keeps besides its attributes: its registration as a reader, what it knows of
+//! how datagrams come, and the last address that something came from.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use greenloop_os::datagram::Address;
+use pyo3::ffi;
+
+use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals};
+use crate::sockets::address::to_python;
+
+pub struct State {
+    /// The number of the present registration; the one before is none any more.
+    pub ticket: Cell<u32>,
+    /// The context of the registration, in which the protocol is called.
+    pub context: Slot,
+    pub expectation: Expectation,
+    /// Where the last datagram came from: most come from where the one before did, and most are
+    /// answered there.
+    address: Cell<Option<Address>>,
+    /// The same as Python sees it.
+    seen: Slot,
+}
+
+/// Whether to look for another datagram in the next turn without asking the poller, which costs twice as
+/// much as to look in vain. That is worth while where they come in bursts, from several peers.
+pub struct Expectation {
+    /// Goes up with each look that finds something and down, faster, with each in vain.
+    hope: Cell<u8>,
+    /// How many were received without another look: now and then one is risked without hope.
+    idle: Cell<u8>,
+    /// Set while a look is queued.
+    looking: Cell<bool>,
+}
+
+impl Expectation {
+    const MOST_HOPE: u8 = 8;
+    const PRICE: u8 = 2;
+    const PATIENCE: u8 = 16;
+
+    const fn new() -> Self {
+        Self {
+            hope: Cell::new(0),
+            idle: Cell::new(0),
+            looking: Cell::new(false),
+        }
+    }
+
+    /// Whether a look is queued, which will receive what the poller reports meanwhile: in one turn there
+    /// is one datagram.
+    pub fn is_looking(&self) -> bool {
+        self.looking.get()
+    }
+
+    /// The look that was queued takes place.
+    pub fn take_look(&self) {
+        self.looking.set(false);
+    }
+
+    /// A datagram was `received` or not, by a look or because of an event. Returns whether to look again,
+    /// which the caller then has to queue.
+    #[inline]
+    pub fn learn(&self, looked: bool, received: bool) -> bool {
+        let hope = self.hope.get();
+        if !received {
+            if looked {
+                self.hope.set(hope.saturating_sub(Self::PRICE));
+            }
+            return false;
+        }
+        if looked {
+            self.hope.set((hope + 1).min(Self::MOST_HOPE));
+        }
+        let idle = self.idle.get() + 1;
+        let look = self.hope.get() > 0 || idle == Self::PATIENCE;
+        self.idle.set(if look { 0 } else { idle });
+        self.looking.set(look);
+        look
+    }
+}
+
+impl State {
+    pub fn create() -> Result<Object> {
+        Instance::<Self>::create(globals().classes.datagram_state.as_ptr())
+    }
+
+    /// The struct behind an object, if it is one.
+    pub fn of(object: &Object) -> Option<&Self> {
+        object
+            .is_exactly(globals().classes.datagram_state.as_ptr())
+            .then(|| Instance::<Self>::of(object))
+    }
+
+    /// An address that something came from, as Python sees it.
+    #[inline]
+    pub fn show(&self, address: Address) -> Result<Object> {
+        if self.address.get().is_some_and(|last| last == address) {
+            if let Some(seen) = self.seen.get() {
+                return Ok(seen);
+            }
+        }
+        let Some(seen) = to_python(&address) else {
+            return Ok(Object::none());
+        };
+        let seen = seen?;
+        self.address.set(Some(address));
+        self.seen.set(seen.clone());
+        Ok(seen)
+    }
+
+    /// The address that `object` is, if it is the very one that was shown last.
+    #[inline]
+    pub fn recognise(&self, object: &Object) -> Option<Address> {
+        self.address
+            .get()
+            .filter(|_| object.is(self.seen.as_ptr()) && !object.is_none())
+    }
+}
+
+impl Held for State {
+    fn new() -> Self {
+        Self {
+            ticket: Cell::new(0),
+            context: Slot::empty(),
+            expectation: Expectation::new(),
+            address: Cell::new(None),
+            seen: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.context.visit(visit, arg) {
+                0 => self.seen.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        self.context.clear();
+        self.seen.clear();
+    }
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    class_of::<State>(c"greenloop.DatagramState")
+        .not_callable()
+        .doc(c"What a datagram transport keeps for itself.")
+        .build(None)
+}

@@ -1,0 +1,173 @@
+//! `sock_connect` and `sock_accept`.
+//!
+//! Both are rare next to what a connection does, and say more in Python: names are looked up, addresses
+//! have many forms, an audit hook may look on. So the socket's own methods are called, and asyncio's own
+//! `_ensure_resolved`; native is the waiting.
+
+use greenloop_os::socket::{Family, has_ports, take_error};
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::address::from_python;
+use super::exchange::{
+    Exchange, OWN_STEP, Request, call, create, item, leave_to_asyncio, pair, proceed, refuse,
+    request, resume_with,
+};
+use crate::awaitable::delegate::{self, Delegated};
+use crate::awaitable::{Awaitable, Operation, Progress};
+use crate::event_loop::{Side, os_error};
+use crate::interop::{Arguments, Object, Result, call_method, globals};
+
+/// The step of a connect whose name is being looked up.
+const RESOLVING: u8 = OWN_STEP;
+
+struct Connect;
+
+impl Exchange for Connect {
+    const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_connect";
+    const SIDE: Side = Side::Writer;
+    const METHODS: (&'static str, &'static str) = ("sock_connect", "_sock_connect_cb");
+
+    fn begin(request: &Request<'_>) -> Result<Option<Object>> {
+        let address = request.given();
+        request.by_name(&globals().names.connect, &[&address])
+    }
+
+    /// The descriptor is writable: the connection is there, or an error says why not.
+    fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
+        let pending = take_error(request.plain.descriptor).map_err(|error| os_error(&error))?;
+        let Some(error) = pending.and_then(|error| error.raw_os_error()) else {
+            return Ok(Some(Object::none()));
+        };
+        let address = request.given();
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let text = format!("Connect call failed {}", address.bound(py).str()?);
+        Err(PyOSError::new_err((error, text)).into())
+    }
+
+    const OPERATION: &'static Operation = &Operation {
+        name: Self::NAME,
+        start: start_connecting,
+        resume: |this| go_on(this, None),
+        interrupt: |this, exception| go_on(this, Some(exception)),
+    };
+}
+
+fn start_connecting(this: &Object) -> Result<Progress> {
+    let Some(request) = request(this) else {
+        return leave_to_asyncio::<Connect>(this);
+    };
+    let address = request.given();
+    let family = Family::of(request.plain.family);
+    if !matches!(family, Family::V4 | Family::V6) || is_resolved(&request, &address) {
+        let outcome = Connect::begin(&request)?;
+        return proceed::<Connect>(this, &request, outcome);
+    }
+    resolve(this, &request, &address)
+}
+
+/// Whether asyncio's `_ensure_resolved` would return an equal address.
+fn is_resolved(request: &Request<'_>, address: &Object) -> bool {
+    let plain = &request.plain;
+    Family::of(plain.family) == Family::V4
+        && has_ports(plain.kind, plain.protocol)
+        && from_python(Family::V4, address).is_some()
+}
+
+/// Awaits `loop._ensure_resolved(address, family=…, type=…, proto=…, loop=loop)`.
+fn resolve(this: &Object, request: &Request<'_>, address: &Object) -> Result<Progress> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let names = &globals().names;
+    let awaitable = Awaitable::of(this);
+    let event_loop = awaitable.owner().get_or_none();
+    let keywords = PyDict::new(py);
+    for name in [&names.family, &names.type_, &names.proto] {
+        keywords.set_item(name.bound(py), request.socket.attribute(name)?.bound(py))?;
+    }
+    keywords.set_item(names.loop_.bound(py), event_loop.bound(py))?;
+    let method = event_loop.attribute(&names.ensure_resolved)?;
+    let coroutine = method
+        .bound(py)
+        .call((address.bound(py),), Some(&keywords))?;
+    // What is awaited takes the socket's place.
+    awaitable.kept().set(pair(&request.socket, address)?);
+    awaitable.step().set(RESOLVING);
+    let delegated = delegate::begin(this, &coroutine.into())?;
+    connect_when_resolved(this, delegated)
+}
+
+fn connect_when_resolved(this: &Object, delegated: Delegated) -> Result<Progress> {
+    let resolved = match delegated {
+        Delegated::Waits(progress) => return Ok(progress),
+        Delegated::Returned(resolved) => resolved,
+    };
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let address = resolved.bound(py).get_item(0)?.get_item(4)?;
+    let awaitable = Awaitable::of(this);
+    let socket = item(&awaitable.kept().get_or_none(), 0);
+    awaitable.value().set(socket);
+    awaitable.kept().set(address.into());
+    awaitable.step().set(0);
+    match request(this) {
+        Some(request) => {
+            let outcome = Connect::begin(&request)?;
+            proceed::<Connect>(this, &request, outcome)
+        }
+        // It has become a blocking one meanwhile.
+        None => leave_to_asyncio::<Connect>(this),
+    }
+}
+
+fn go_on(this: &Object, exception: Option<Object>) -> Result<Progress> {
+    if Awaitable::of(this).step().get() != RESOLVING {
+        return resume_with::<Connect>(this, exception);
+    }
+    connect_when_resolved(this, delegate::continue_with(this, exception.as_ref())?)
+}
+
+struct Accept;
+
+impl Exchange for Accept {
+    const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_accept";
+    const SIDE: Side = Side::Reader;
+    const METHODS: (&'static str, &'static str) = ("sock_accept", "_sock_accept");
+    const COUNT: usize = 0;
+
+    fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
+        let names = &globals().names;
+        let Some(accepted) = request.by_name(&names.accept, &[])? else {
+            return Ok(None);
+        };
+        let connection = item(&accepted, 0);
+        let no = Object::boolean(false);
+        call_method(&names.setblocking, &[connection.as_ptr(), no.as_ptr()])?;
+        Ok(Some(accepted))
+    }
+}
+
+/// `loop.sock_connect(sock, address)`
+pub fn sock_connect(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    call::<Connect>(this, arguments, &globals().names.address)
+}
+
+/// `loop.sock_accept(sock)`
+pub fn sock_accept(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let bound = match arguments.only() {
+        Some(socket) => Some(socket),
+        None => match arguments.bind(Accept::NAME, [&globals().names.sock], 1, 1) {
+            Ok([socket]) => socket,
+            Err(raised) => {
+                drop(crate::interop::fetch(raised));
+                None
+            }
+        },
+    };
+    match bound {
+        Some(socket) => create::<Accept>(this, socket, Object::none()),
+        None => refuse::<Accept>(this, arguments),
+    }
+}

@@ -1,0 +1,76 @@
+//! The `sock_*` methods: to use a socket without a transport.
+//!
+//! `await loop.sock_recv(sock, n)` tries at once. If there is nothing yet, it waits until the descriptor
+//! is readable, tries again in the turn that says so, and goes on in the next one: as asyncio does, and
+//! without its future, its handle and its callbacks. What is common to all of them stands in
+//! [`exchange`], each in the file of its kind.
+//!
+//! All this is for exactly `socket.socket` in non-blocking mode (see [`plain`]). Any other socket may do
+//! something else in its methods, or has to be refused, so asyncio's own coroutine is awaited instead. Its
+//! own words are also used for wrong arguments.
+
+pub mod address;
+pub mod buffer;
+mod connecting;
+mod exchange;
+mod plain;
+mod receiving;
+mod sending;
+
+use pyo3::ffi;
+
+use crate::interop::fast;
+
+pub use plain::plain;
+pub use receiving::{bytes_of, unless_none_yet};
+
+/// The methods of the loop.
+pub fn methods() -> Vec<ffi::PyMethodDef> {
+    vec![
+        fast!(
+            c"sock_recv",
+            receiving::sock_recv,
+            c"sock_recv($self, sock, n)\n--\n\nReceive up to n bytes; return them."
+        ),
+        fast!(
+            c"sock_recv_into",
+            receiving::sock_recv_into,
+            c"sock_recv_into($self, sock, buf)\n--\n\n\
+              Receive into a buffer; return how many bytes."
+        ),
+        fast!(
+            c"sock_recvfrom",
+            receiving::sock_recvfrom,
+            c"sock_recvfrom($self, sock, bufsize)\n--\n\n\
+              Receive a datagram of up to bufsize bytes; return it and where it came from."
+        ),
+        fast!(
+            c"sock_recvfrom_into",
+            receiving::sock_recvfrom_into,
+            c"sock_recvfrom_into($self, sock, buf, nbytes=0)\n--\n\n\
+              Receive a datagram into a buffer; return how many bytes and where it came from."
+        ),
+        fast!(
+            c"sock_sendall",
+            sending::sock_sendall,
+            c"sock_sendall($self, sock, data)\n--\n\nSend all of data."
+        ),
+        fast!(
+            c"sock_sendto",
+            sending::sock_sendto,
+            c"sock_sendto($self, sock, data, address)\n--\n\n\
+              Send a datagram to an address; return how many bytes."
+        ),
+        fast!(
+            c"sock_connect",
+            connecting::sock_connect,
+            c"sock_connect($self, sock, address)\n--\n\nConnect to an address."
+        ),
+        fast!(
+            c"sock_accept",
+            connecting::sock_accept,
+            c"sock_accept($self, sock)\n--\n\n\
+              Accept a connection; return its socket and where it came from."
+        ),
+    ]
+}
