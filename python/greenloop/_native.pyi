@@ -174,10 +174,11 @@ class EventLoop:
     # Connections.
 
     def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
-        """Watch a listening socket and take its connections natively. `arguments` are those of
-        asyncio's `_accept_connection`. Return False, having done nothing, if that has to do it.
+        """Watch a listening socket and take its connections natively.
+
+        `arguments` are those of asyncio's `_accept_connection`. Return False, having done nothing,
+        if that has to do it.
         """
-        ...
 
     def _open_socket_transport(
         self,
@@ -284,7 +285,7 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     _cancel_message: Any
     _log_destroy_pending: bool
 
-@final
+@disjoint_base
 class TransportTable:
     """Which transport has which descriptor; transports are held weakly."""
 
@@ -296,6 +297,7 @@ class TransportTable:
     def get(self, number: int, default: Any = None) -> Any:
         """Return the transport that has the descriptor `number`, or `default`."""
 
+@final
 class SocketTransport(asyncio.transports._FlowControlMixin):
     """A connection over TCP or a Unix socket; see `asyncio.Transport`.
 
