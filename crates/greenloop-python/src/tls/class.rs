@@ -205,18 +205,28 @@ fn ssl_object(this: &Object) -> Result<Object> {
     Ok(SslProtocol::of(this).engine.object())
 }
 
-fn set_ssl_object(this: &Object, value: Option<&Object>) -> Result<()> {
-    let object = value.ok_or_else(crate::future::cannot_delete)?;
-    SslProtocol::of(this).engine.replace(object.clone());
-    Ok(())
-}
-
 fn incoming(this: &Object) -> Result<Object> {
     Ok(SslProtocol::of(this).engine.incoming())
 }
 
 fn outgoing(this: &Object) -> Result<Object> {
     Ok(SslProtocol::of(this).engine.outgoing())
+}
+
+macro_rules! replacers {
+    ($($function:ident = $replace:ident,)*) => {
+        $(fn $function(this: &Object, value: Option<&Object>) -> Result<()> {
+            let object = value.ok_or_else(crate::future::cannot_delete)?;
+            SslProtocol::of(this).engine.$replace(object.clone());
+            Ok(())
+        })*
+    };
+}
+
+replacers! {
+    set_ssl_object = replace,
+    set_incoming = replace_incoming,
+    set_outgoing = replace_outgoing,
 }
 
 fn state(this: &Object) -> Result<Object> {
@@ -384,8 +394,8 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"_handshake_timeout_handle", handshake_timer),
             attribute!(c"_shutdown_timeout_handle", shutdown_timer),
             attribute!(c"_sslobj", ssl_object, set_ssl_object),
-            attribute!(c"_incoming", incoming),
-            attribute!(c"_outgoing", outgoing),
+            attribute!(c"_incoming", incoming, set_incoming),
+            attribute!(c"_outgoing", outgoing, set_outgoing),
             attribute!(c"_state", state),
             attribute!(c"_app_state", app_state),
             attribute!(c"_conn_lost", lost),

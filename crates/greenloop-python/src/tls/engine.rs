@@ -102,6 +102,18 @@ impl Engine {
         self.object.set(object);
     }
 
+    /// The same for a BIO, which the ssl object does not get to know.
+    pub fn replace_incoming(&self, bio: Object) {
+        self.direct.set(false);
+        self.incoming.set(bio);
+    }
+
+    /// The same for the other BIO.
+    pub fn replace_outgoing(&self, bio: Object) {
+        self.direct.set(false);
+        self.outgoing.set(bio);
+    }
+
     /// What `wrap_bio` gave, or None.
     pub fn object(&self) -> Object {
         self.object.get_or_none()
