@@ -1,10 +1,10 @@
 //! What an event loop asks of the operating system.
 //!
 //! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`], [`datagram`]), and, the
-//! other way round, how another
-//! thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in
-//! `greenloop-core`, which makes no system call.
+//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`], [`datagram`],
+//! [`address`]), and, the other way round, how another thread gets a loop out of a wait ([`Waker`]). The
+//! answers are plain values; what follows from them is decided in `greenloop-core`, which makes no system
+//! call.
 //!
 //! This crate is the home of `unsafe`: what `rustix` offers safely is taken from it, the rest is
 //! a call of `libc` in a file under `sys/`, behind a door per platform. Nothing above that door
@@ -17,6 +17,7 @@
 //! * it never closes a descriptor it did not create, and leaks none into a child process;
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 
+pub mod address;
 mod clock;
 pub mod datagram;
 pub mod listener;

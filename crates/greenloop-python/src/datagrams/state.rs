@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
-use greenloop_os::datagram::Address;
+use greenloop_os::address::Address;
 use pyo3::ffi;
 
 use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals};

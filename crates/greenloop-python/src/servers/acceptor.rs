@@ -172,7 +172,7 @@ impl Acceptor {
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
         for _ in 0..self.backlog {
             match listener::accept(descriptor_of_plain(&self.socket)) {
-                Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, peer)?,
+                Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, &peer)?,
                 Err(error) if ends_quietly(error.kind()) => return Ok(()),
                 // It meets the error too, and knows what to do about it.
                 Err(_) => return self.accept_by_name(),

@@ -2,17 +2,17 @@
 
 use std::os::fd::OwnedFd;
 
-use greenloop_os::listener::Peer;
+use greenloop_os::address::Address;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::acceptor::Acceptor;
-use super::address;
 use crate::event_loop::{EventLoop, Job, NativeListener, Reaction};
 use crate::handle::{Handle, leaves_the_loop};
 use crate::interop::{Object, Raised, Result, Slot, call_function, call_method, fetch, globals};
+use crate::sockets::address::to_python;
 use crate::transports::Connection;
 
 /// A connection without a protocol.
@@ -96,7 +96,7 @@ impl Arrival {
         native: &EventLoop,
         acceptor_object: &Object,
         descriptor: OwnedFd,
-        peer: Option<Peer>,
+        peer: &Address,
     ) -> Result<()> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
@@ -105,8 +105,8 @@ impl Arrival {
         let arrival = Self {
             acceptor: acceptor_object.clone(),
             socket: Slot::empty(),
-            peer: match peer {
-                Some(peer) => address::to_python(&peer)?,
+            peer: match to_python(peer) {
+                Some(peer) => peer?,
                 None => call_method(&globals().names.getpeername, &[socket.as_ptr()])?,
             },
             // SAFETY: returns a new reference or NULL with an exception set.

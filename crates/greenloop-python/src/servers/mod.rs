@@ -11,5 +11,4 @@
 //! plays a part, and errors of `accept`, which asyncio meets when it tries again.
 
 mod acceptor;
-mod address;
 mod arrival;

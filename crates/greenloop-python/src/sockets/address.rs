@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::raw::c_char;
 
-use greenloop_os::datagram::{Address, Parts};
+use greenloop_os::address::{Address, Parts, host_of};
 use greenloop_os::socket::Family;
 use pyo3::ffi;
 
@@ -29,7 +29,7 @@ fn ipv4(host: Ipv4Addr, port: u16) -> Result<Object> {
 
 fn ipv6(host: Ipv6Addr, port: u16, flow: u32, scope: u32) -> Result<Object> {
     tuple([
-        text(&host.to_string())?,
+        text(&host_of(&host))?,
         number(port.into())?,
         number(flow.into())?,
         number(scope.into())?,
