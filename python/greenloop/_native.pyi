@@ -208,8 +208,8 @@ class EventLoop:
     def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
         """Watch a listening socket and take its connections natively.
 
-        `arguments` are those of asyncio's `_accept_connection`. Return False, having done nothing, if
-        that has to do it.
+        `arguments` are those of asyncio's `_accept_connection`. Return False, having done nothing,
+        if that has to do it.
         """
 
     def _open_socket_transport(
