@@ -9,13 +9,12 @@ public `sock_*` methods; asyncio's own are left for sockets and loops that do so
 known of them.
 """
 
-import os
 import selectors
 import socket
 import sys
+import types
 import weakref
 from asyncio import base_events, constants, selector_events, sslproto, streams, unix_events
-from asyncio.log import logger
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -85,7 +84,14 @@ def child_watcher() -> Any:
     return watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
 
 
-class Network:
+class _StopsServing:
+    """What asyncio's `_stop_serving` finds in the base class of its class."""
+
+    __slots__ = ()
+    _stop_serving = _Selector._stop_serving
+
+
+class Network(_StopsServing):
     """The methods of `greenloop.EventLoop` that talk to the operating system's endpoints."""
 
     # The loop class names the attributes: of two bases only one may have a layout of its own.
@@ -241,23 +247,6 @@ class Network:
         if sslcontext or others or not self._accept_natively(arguments):
             _Selector._start_serving(self, *arguments, **others)
 
-    def _stop_serving(self, sock: socket.socket) -> None:
-        # Listed are sockets whose file goes when the server closes, from 3.13 on; asyncio's own
-        # method calls its base class, which ours has not.
-        inode = self._unix_server_sockets.pop(sock, None)
-        path = None if inode is None else sock.getsockname()
-        _Selector._stop_serving(self, sock)
-        if path is None:
-            return
-        try:
-            # Somebody else's file may stand there by now.
-            if os.stat(path).st_ino == inode:
-                os.unlink(path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            logger.error("Unable to clean up listening UNIX socket %r: %s", path, error)
-
     # Datagrams.
 
     create_datagram_endpoint = _Base.create_datagram_endpoint
@@ -310,3 +299,15 @@ class Network:
     _make_read_pipe_transport = _Unix._make_read_pipe_transport
     _make_subprocess_transport = _Unix._make_subprocess_transport
     _make_write_pipe_transport = _Unix._make_write_pipe_transport
+
+
+if "_stop_serving" in vars(_Unix):
+    # From 3.13 on it also removes the files of Unix sockets. It calls its base class by `super()`,
+    # which is that of the class in the function's only cell.
+    _removing_files = _Unix._stop_serving
+    Network._stop_serving = types.FunctionType(
+        _removing_files.__code__,
+        _removing_files.__globals__,
+        _removing_files.__name__,
+        closure=(types.CellType(Network),),
+    )

@@ -364,3 +364,34 @@ def test_a_loop_that_is_dropped_while_it_serves_is_collected(loop_factory):
             del loop, server, own
             gc.collect()
             assert [reference() for reference in references] == [None, None]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="the file stays, up to 3.12")
+def test_the_file_of_a_closing_server_is_looked_for_by_asyncios_own_function(
+    loop, accepted, tmp_path, monkeypatch
+):
+    # Tools that forbid a running loop to wait for the disk let this one function do it.
+    path = str(tmp_path / "server")
+    callers = []
+    stat = os.stat
+
+    def watched_stat(*arguments, **options):
+        caller = sys._getframe(1).f_code
+        callers.append((os.path.basename(caller.co_filename), caller.co_name))
+        return stat(*arguments, **options)
+
+    with listening(loop, accepted, path):
+        monkeypatch.setattr(os, "stat", watched_stat)
+    monkeypatch.undo()
+    assert not os.path.exists(path)
+    assert ("unix_events.py", "_stop_serving") in callers
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="the file stays, up to 3.12")
+def test_a_file_that_is_somebody_elses_by_now_is_left_alone(loop, accepted, tmp_path):
+    path = str(tmp_path / "server")
+    with listening(loop, accepted, path):
+        os.rename(path, path + ".moved")
+        with socket.socket(socket.AF_UNIX) as another:
+            another.bind(path)
+    assert os.path.exists(path)

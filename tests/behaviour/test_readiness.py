@@ -318,6 +318,20 @@ def test_a_busy_loop_still_sees_what_is_ready(loop, pair):
     assert len(turns) < 100_000
 
 
+def test_each_run_sees_what_is_ready_by_its_end(loop, pair):
+    """Also one that has nothing to wait for, after others that had nothing to see."""
+    near, far = pair
+    seen = []
+    loop.add_reader(near, lambda: seen.append(near.recv(1)))
+    done = loop.create_future()
+    done.set_result(None)
+    for _ in range(100):
+        loop.run_until_complete(done)
+    far.send(b"x")
+    loop.run_until_complete(done)
+    assert seen == [b"x"]
+
+
 def test_regular_files_cannot_be_watched(loop, tmp_path):
     """epoll refuses them, and so does asyncio."""
     with (tmp_path / "file").open("w") as file, pytest.raises(PermissionError):

@@ -61,6 +61,7 @@ def test_a_test_that_does_not_run_on_greenloop_is_a_failure(on_greenloop):
 def test_what_is_skipped_on_both_or_excluded_is_no_failure():
     same = results(t="skipped", e="private")
     assert settle(same, same) == {"t": "skipped", "e": "private"}
+    assert settle(same, results()) == {"t": "skipped", "e": "private"}
 
 
 def test_every_exclusion_belongs_to_a_suite():

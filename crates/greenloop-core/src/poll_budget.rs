@@ -77,6 +77,9 @@ impl PollBudget {
     /// The program has just sent something. If it is for a connection of the same loop, as both
     /// ends are in many a test, then it has arrived: the next turn asks, as asyncio's does, and the
     /// program can count turns.
+    ///
+    /// So does a loop that begins to run: who runs it for one thing after another gives it no other turn
+    /// in which to see what has come.
     #[inline]
     pub fn expect_input(&mut self) {
         self.overdue = true;

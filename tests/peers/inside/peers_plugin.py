@@ -6,6 +6,7 @@ What to run stands in the file that GREENLOOP_PEERS_REQUEST names (see session.p
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -67,6 +68,11 @@ class Reporter:
             (kept if wanted and kind is None else left_out).append(item)
         items[:] = kept
         config.hook.pytest_deselected(items=left_out)
+
+    def pytest_collection_finish(self) -> None:
+        # Many of these tests collect garbage when they end: not again what has been imported.
+        gc.collect()
+        gc.freeze()
 
     def _wanted(self, name: str) -> bool:
         if self._only is not None:

@@ -476,7 +476,8 @@ impl EventLoop {
         }
     }
 
-    /// Has the next turn ask the operating system, because native code has just sent something.
+    /// Has the next turn ask the operating system, because native code has just sent something or the loop
+    /// begins to run.
     #[inline]
     pub fn expect_input(&self) {
         self.queue.with(|queue| queue.budget.expect_input());

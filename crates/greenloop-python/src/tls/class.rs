@@ -131,6 +131,20 @@ fn abort(this: &Object, exception: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+fn fatal_error(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    let parameters = [&names.exc, &names.message];
+    let [exception, message] = arguments.bind(c"_fatal_error", parameters, 2, 1)?;
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let message = match message {
+        Some(message) => message.bound(py).to_string(),
+        None => "Fatal error on transport".to_owned(),
+    };
+    protocol::fatal_error(this, exception.unwrap_or(&Object::none()), &message)?;
+    Ok(Object::none())
+}
+
 fn write_appdata(this: &Object, lines: &Object) -> Result<Object> {
     writing::write_lines(this, lines)?;
     Ok(Object::none())
@@ -197,6 +211,22 @@ fn incoming(this: &Object) -> Result<Object> {
 
 fn outgoing(this: &Object) -> Result<Object> {
     Ok(SslProtocol::of(this).engine.outgoing())
+}
+
+macro_rules! replacers {
+    ($($function:ident = $replace:ident,)*) => {
+        $(fn $function(this: &Object, value: Option<&Object>) -> Result<()> {
+            let object = value.ok_or_else(crate::future::cannot_delete)?;
+            SslProtocol::of(this).engine.$replace(object.clone());
+            Ok(())
+        })*
+    };
+}
+
+replacers! {
+    set_ssl_object = replace,
+    set_incoming = replace_incoming,
+    set_outgoing = replace_outgoing,
 }
 
 fn state(this: &Object) -> Result<Object> {
@@ -322,6 +352,11 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         ),
         noargs!(c"_start_shutdown", start_shutdown, c"Begin to close."),
         one!(c"_abort", abort, c"Close at once."),
+        fast!(
+            c"_fatal_error",
+            fatal_error,
+            c"Report an exception and close at once."
+        ),
         one!(c"_write_appdata", write_appdata, c"Write several data."),
         noargs!(
             c"_get_write_buffer_size",
@@ -358,9 +393,9 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"_ssl_shutdown_timeout", shutdown_timeout),
             attribute!(c"_handshake_timeout_handle", handshake_timer),
             attribute!(c"_shutdown_timeout_handle", shutdown_timer),
-            attribute!(c"_sslobj", ssl_object),
-            attribute!(c"_incoming", incoming),
-            attribute!(c"_outgoing", outgoing),
+            attribute!(c"_sslobj", ssl_object, set_ssl_object),
+            attribute!(c"_incoming", incoming, set_incoming),
+            attribute!(c"_outgoing", outgoing, set_outgoing),
             attribute!(c"_state", state),
             attribute!(c"_app_state", app_state),
             attribute!(c"_conn_lost", lost),

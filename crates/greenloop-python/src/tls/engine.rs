@@ -95,6 +95,25 @@ impl Engine {
         Ok(())
     }
 
+    /// Has another ssl object in its place, which is asked by name: tests put one there.
+    pub fn replace(&self, object: Object) {
+        self.direct.set(false);
+        self.worker.set(object.clone());
+        self.object.set(object);
+    }
+
+    /// The same for a BIO, which the ssl object does not get to know.
+    pub fn replace_incoming(&self, bio: Object) {
+        self.direct.set(false);
+        self.incoming.set(bio);
+    }
+
+    /// The same for the other BIO.
+    pub fn replace_outgoing(&self, bio: Object) {
+        self.direct.set(false);
+        self.outgoing.set(bio);
+    }
+
     /// What `wrap_bio` gave, or None.
     pub fn object(&self) -> Object {
         self.object.get_or_none()
