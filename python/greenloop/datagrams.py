@@ -39,8 +39,10 @@ class DatagramTransport(_Transport):  # type: ignore[misc]
         if self.is_reading():
             self._listen(fd)
 
-    # Native, as `sendto` and `_read_ready` are.
+    # Native.
+    sendto: Callable[..., None]
     _listen: Callable[[int], None]
+    _read_ready: Callable[[], None]
 
 
 _native.finish_datagram_transport(DatagramTransport)

@@ -120,6 +120,8 @@ async def never_awaited(loop, near, far):
 @pytest.mark.parametrize("debug", [False, True])
 def test_waits_leave_nothing_behind(loop, pair, operation, debug):
     loop.set_debug(debug)
+    # What is logged of a slow machine would be counted.
+    loop.slow_callback_duration = 1000
 
     async def many():
         for _ in range(TIMES if operation is not blocked else 5):

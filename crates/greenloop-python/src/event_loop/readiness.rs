@@ -22,7 +22,7 @@ use pyo3::types::{PyInt, PyTuple};
 
 use super::{EventLoop, Job};
 use crate::handle::{self, Handle};
-use crate::interop::{Object, Result, Slot, globals};
+use crate::interop::{Object, Result, globals};
 
 /// What native code does when a descriptor of its is ready.
 pub struct Reaction {
@@ -85,7 +85,7 @@ struct Watch {
     /// nobody listens any more.
     registered: Option<Registration>,
     /// A weak reference to the socket whose readability is registered so that only changes are told.
-    socket: Slot,
+    socket: Option<Object>,
     /// The object with a `fileno()` that was given for the number, if one was. Who has closed it can
     /// still end its watch, and as long as it is watched nothing else closes it.
     file: Option<Object>,
@@ -181,7 +181,11 @@ impl Watch {
         let armed = self.registered.is_some_and(|known| {
             known.told == Told::OnChange && known.interest.read && !known.interest.write
         });
-        armed && self.writer.is_none() && self.socket.as_ptr() == socket.as_ptr()
+        let same = self
+            .socket
+            .as_ref()
+            .is_some_and(|known| known.is(socket.as_ptr()));
+        armed && same && self.writer.is_none()
     }
 
     /// What is to be run because of an event, pushed by `push`.
@@ -304,9 +308,7 @@ impl Watches {
     /// Remembers which socket's changes are told of. Returns what was remembered before.
     fn remember(&mut self, fd: RawFd, socket: Object) -> Option<Object> {
         let watch = self.by_number.get_mut(&fd)?;
-        let old = watch.socket.take();
-        watch.socket.set(socket);
-        old
+        watch.socket.replace(socket)
     }
 
     /// Has the poller say nothing of what nobody waits for any more. Returns what is to be dropped.

@@ -23,6 +23,7 @@ use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
+#[expect(clippy::cast_sign_loss, reason = "the highest bit is one of the flags")]
 const ON_CHANGE: u32 = libc::EPOLLET as u32;
 /// Without any event it is a registration as the kernel leaves it behind once it was reported.
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
