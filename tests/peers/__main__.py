@@ -26,10 +26,12 @@ def main() -> int:
     results = [result for outcome in outcomes for result in outcome.on_greenloop.values()]
     if arguments.verbose:
         print(listings.listing(results, "failed", detail=True))
-    for kind in ("broken", "flaky"):
-        if listed := listings.listing(results, kind, detail=False):
-            print(f"\n{kind}:\n{listed}")
-    print(f"\n{listings.causes(results)}")
+    if broken := report.counts_by_cause(results, "broken"):
+        print(f"\nbroken, on asyncio as well:\n{broken}")
+    if flaky := listings.listing(results, "flaky", detail=False):
+        print(f"\nflaky:\n{flaky}")
+    if causes := listings.causes(results):
+        print(f"\n{causes}")
     print(f"\nCPython {platform.python_version()}\n{report.table(outcomes)}")
     print(f"{time.monotonic() - started:.0f} s")
     if arguments.json:

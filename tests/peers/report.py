@@ -3,7 +3,10 @@
 import json
 import platform
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+
+from tests.cpython.record import Result
 
 from .runner import CATEGORIES, Outcome
 
@@ -32,6 +35,18 @@ def table(outcomes: list[Outcome]) -> str:
         row += _cells([*left, round(outcome.seconds)])
         lines.append(f"{name:<{width}}{row}")
     return "\n".join(lines)
+
+
+def counts_by_cause(results: Iterable[Result], outcome: str) -> str:
+    """The causes of one outcome, the most frequent first, per suite and without the tests."""
+    causes = Counter(
+        (result.name.partition("/")[0], result.cause)
+        for result in results
+        if result.outcome == outcome
+    )
+    return "\n".join(
+        f"{count:>8}  {suite}: {cause}" for (suite, cause), count in causes.most_common()
+    )
 
 
 def _cells(values) -> str:

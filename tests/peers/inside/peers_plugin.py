@@ -70,7 +70,7 @@ class Reporter:
         config.hook.pytest_deselected(items=left_out)
 
     def pytest_collection_finish(self) -> None:
-        # Many of these tests collect garbage when they end: not again what has been imported.
+        # Many a test collects garbage: not again what has been imported.
         gc.collect()
         gc.freeze()
 
