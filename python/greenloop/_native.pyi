@@ -317,7 +317,7 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     _cancel_message: Any
     _log_destroy_pending: bool
 
-@final
+@disjoint_base
 class TransportTable:
     """Which transport has which descriptor; transports are held weakly."""
 
@@ -329,6 +329,7 @@ class TransportTable:
     def get(self, number: int, default: Any = None) -> Any:
         """Return the transport that has the descriptor `number`, or `default`."""
 
+@final
 class SocketTransport(asyncio.transports._FlowControlMixin):
     """A connection over TCP or a Unix socket; see `asyncio.Transport`.
 
