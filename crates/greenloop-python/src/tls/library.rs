@@ -26,6 +26,9 @@ pub struct Library {
     pub states: Object,
     /// `sslproto.AppProtocolState`
     pub application_states: Object,
+    /// Whether the running asyncio aborts a connection with an exception, or by a plain `abort()`: the
+    /// former from 3.11.8, 3.12.2 and 3.13 on (gh-113214).
+    pub aborts_with_exception: bool,
     /// Whether a transport is closing when the one below it is: from 3.14 on.
     pub closes_with_transport: bool,
 }
@@ -58,11 +61,12 @@ impl Library {
         let (native, ssl) = (py.import("_ssl")?, py.import("ssl")?);
         let sslproto = py.import("asyncio.sslproto")?;
         let ssl_object = ssl.getattr("SSLObject")?;
-        let is_closing = sslproto
-            .getattr("_SSLProtocolTransport")?
-            .getattr("is_closing")?
-            .getattr("__code__")?
-            .getattr("co_names")?;
+        let transport = sslproto.getattr("_SSLProtocolTransport")?;
+        // The names that one of its methods uses.
+        let names_in = |method: &str| {
+            let method = transport.getattr(method)?;
+            method.getattr("__code__")?.getattr("co_names")
+        };
         Ok(Self {
             memory_bio: native.getattr("MemoryBIO")?.into(),
             native_object: native.getattr("_SSLSocket")?.into(),
@@ -75,7 +79,8 @@ impl Library {
             certificate_error: ssl.getattr("CertificateError")?.into(),
             states: sslproto.getattr("SSLProtocolState")?.into(),
             application_states: sslproto.getattr("AppProtocolState")?.into(),
-            closes_with_transport: is_closing.contains("_is_transport_closing")?,
+            aborts_with_exception: names_in("abort")?.contains("_force_close")?,
+            closes_with_transport: names_in("is_closing")?.contains("_is_transport_closing")?,
         })
     }
 

@@ -82,7 +82,13 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
 pub fn abort(this: &Object, exception: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
     protocol.switch_to(State::Unwrapped)?;
-    protocol.force_close_below(exception)
+    if library()?.aborts_with_exception {
+        protocol.force_close_below(exception)
+    } else if protocol.transport.is_empty() {
+        Ok(())
+    } else {
+        protocol.tell_below(&globals().names.abort, &[])
+    }
 }
 
 /// `_call_eof_received()`: the application learns that the peer sends no more.
