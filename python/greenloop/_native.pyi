@@ -317,7 +317,6 @@ class Task(asyncio.Task[_T_co], Generic[_T_co]):
     _cancel_message: Any
     _log_destroy_pending: bool
 
-@final
 class TransportTable:
     """Which transport has which descriptor; transports are held weakly."""
 
