@@ -654,3 +654,28 @@ def test_attributes_can_be_set_and_read(endpoint):
     assert transport._conn_lost == 0
     assert not transport._buffer
     assert transport._address is None
+
+
+@pytest.mark.parametrize("busy", [0, 200])
+def test_a_datagram_for_the_same_loop_is_received_at_the_next_turn(loop, busy):
+    near, far = Recorder(), Recorder()
+
+    async def count_turns():
+        for protocol in (near, far):
+            await loop.create_datagram_endpoint(
+                lambda protocol=protocol: protocol, local_addr=("127.0.0.1", 0)
+            )
+        for _ in range(busy):
+            await asyncio.sleep(0)
+        near.transport.sendto(b"abc", far.transport.get_extra_info("sockname"))
+        turns = 0
+        while not far.datagrams and turns < 50:
+            await asyncio.sleep(0)
+            turns += 1
+        return turns
+
+    # In the next turn the task that counts is resumed first, since it was ready before.
+    assert loop.run_until_complete(count_turns()) == 2
+    for protocol in (near, far):
+        protocol.transport.abort()
+    run(loop)

@@ -1053,3 +1053,33 @@ def test_items_that_are_larger_than_a_byte_are_sent_whole(pair):
         drain(far, full)
         finish(loop, task)
         assert far.recv(100) == array.array("i", [1, 2, 3]).tobytes()
+
+
+@pytest.mark.parametrize("busy", [0, 200])
+@pytest.mark.parametrize(
+    "kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["stream", "datagram"]
+)
+def test_what_is_sent_is_seen_by_the_same_loop_in_the_next_turn(loop, sockets, kind, busy):
+    near, far = (
+        sockets(socket.AF_UNIX, kind, connected=True)
+        if kind == socket.SOCK_STREAM
+        else (sockets(socket.AF_INET, kind, bound=True), sockets(socket.AF_INET, kind, bound=True))
+    )
+
+    async def count_turns():
+        receiving = loop.create_task(loop.sock_recv(far, 100))
+        for _ in range(busy + 1):
+            await asyncio.sleep(0)
+        if kind == socket.SOCK_STREAM:
+            await loop.sock_sendall(near, b"abc")
+        else:
+            await loop.sock_sendto(near, b"abc", far.getsockname())
+        turns = 0
+        while not receiving.done() and turns < 50:
+            await asyncio.sleep(0)
+            turns += 1
+        assert await receiving == b"abc"
+        return turns
+
+    # The socket is seen in the first, and the task goes on in the second, behind this one.
+    assert loop.run_until_complete(count_turns()) == 3

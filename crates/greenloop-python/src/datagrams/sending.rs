@@ -6,6 +6,7 @@ use pyo3::ffi;
 
 use super::Transport;
 use super::state::State;
+use crate::event_loop::EventLoop;
 use crate::interop::{Arguments, Object, Result, audit, call_method, fetch, globals};
 use crate::sockets::address::from_python;
 use crate::sockets::buffer::Bytes;
@@ -85,7 +86,13 @@ fn send_now(
         send_to(plain.descriptor, &bytes, &target)
     };
     match unless_none_yet(outcome) {
-        Ok(Some(_)) => Ok(Some(Object::none())),
+        Ok(Some(_)) => {
+            let event_loop = transport.slot(places.event_loop);
+            if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
+                native.expect_input();
+            }
+            Ok(Some(Object::none()))
+        }
         Ok(None) => Ok(None),
         // It is an `OSError`: nothing else comes of a system call.
         Err(raised) => {

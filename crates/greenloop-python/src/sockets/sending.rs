@@ -26,6 +26,7 @@ impl Exchange for SendAll {
         let (sent, all) = match Bytes::of(&data) {
             Ok(bytes) => {
                 let outcome = socket::send(request.plain.descriptor, &bytes);
+                request.event_loop.expect_input();
                 (unless_none_yet(outcome)?.unwrap_or(0), bytes.len())
             }
             Err(raised) => {
@@ -93,6 +94,7 @@ impl Exchange for SendTo {
                 return by_name();
             }
         };
+        request.event_loop.expect_input();
         let Some(count) = unless_none_yet(outcome)? else {
             return Ok(None);
         };
