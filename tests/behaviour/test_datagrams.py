@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import inspect
 import os
 import socket
 import sys
@@ -12,6 +13,11 @@ import pytest
 from connections import raising, run, run_until
 
 import greenloop
+
+# Both changed within a version of Python, so its source is asked and not its number.
+SENDTO = inspect.getsource(asyncio.selector_events._SelectorDatagramTransport.sendto)
+DROPS_EMPTY = "if not data:" in SENDTO
+HEADER = 0 if "_buffer_size += len(data)\n" in SENDTO else 8
 
 
 class Recorder(asyncio.DatagramProtocol):
@@ -314,7 +320,7 @@ def test_an_empty_datagram_is_sent_as_the_running_python_does(loop, endpoint, pe
     protocol = endpoint()
     protocol.transport.sendto(data, peer.getsockname())
     endpoint(remote_addr=peer.getsockname()).transport.sendto(data)
-    assert all_of(peer) == ([] if sys.version_info < (3, 12) else [b"", b""])
+    assert all_of(peer) == ([] if DROPS_EMPTY else [b"", b""])
 
 
 @pytest.mark.parametrize("data", ["text", None, 1, [b"x"]])
@@ -366,8 +372,7 @@ def test_what_has_no_room_is_kept_and_sent_in_order(loop, pair):
     count = fill(transport)
     for index in range(5):
         transport.sendto(b"%d" % index)
-    header = 0 if sys.version_info < (3, 12) else 8
-    assert transport.get_write_buffer_size() == 6 * (1 + header)
+    assert transport.get_write_buffer_size() == 6 * (1 + HEADER)
     got = []
     run_until(loop, lambda: got.extend(all_of(far)) or len(got) == count + 6)
     assert got[count:] == [b"x", *(b"%d" % index for index in range(5))]
