@@ -14,6 +14,7 @@ mod scheduling;
 mod shortcut;
 mod timers;
 mod turn;
+mod watches;
 
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
@@ -31,11 +32,12 @@ use crate::transports::Spare;
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
-pub use readiness::{NativeListener, Reaction, Side, os_error};
+pub use readiness::os_error;
 pub use scheduling::install_methods;
 pub use turn::Job;
+pub use watches::{NativeListener, Reaction, Side};
 
-use readiness::Watches;
+use watches::Watches;
 
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
 #[pyclass(subclass, frozen, module = "greenloop._native", name = "EventLoop")]

@@ -11,7 +11,8 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
-use super::readiness::{NativeListener, os_error};
+use super::readiness::os_error;
+use super::watches::NativeListener;
 use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};

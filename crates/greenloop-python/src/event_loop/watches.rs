@@ -1,0 +1,376 @@
+//! The descriptors of a loop that somebody watches: who is told, and what the poller knows of it.
+//!
+//! Nothing here runs Python code or drops an object: what has ended is handed to the caller.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
+use std::os::fd::RawFd;
+
+use greenloop_os::{Event, Interest, Poller, Registration, Told};
+use pyo3::gc::{PyTraverseError, PyVisit};
+
+use super::Job;
+use crate::handle::{self, Handle};
+use crate::interop::{Object, Result};
+
+/// What native code does when a descriptor of its is ready.
+pub struct Reaction {
+    /// Runs in no particular context. The ticket is that of the registration which was told: if the
+    /// owner has ended that one since, there is nothing to do.
+    pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
+    /// A handle that stands for the reaction, for messages.
+    pub handle: fn(owner: &Object) -> Result<Object>,
+}
+
+/// One side of a descriptor that native code listens to.
+#[derive(Clone)]
+pub struct NativeListener {
+    pub reaction: &'static Reaction,
+    pub owner: Object,
+    pub ticket: u32,
+}
+
+/// Who is told that a descriptor is ready.
+pub enum Listener {
+    /// A `Handle` of ours, to be run.
+    Handle(Object),
+    Native(NativeListener),
+    /// Native code that waits until it is told, and then listens again or is done.
+    Wait(NativeListener),
+}
+
+impl Listener {
+    const fn object(&self) -> &Object {
+        match self {
+            Self::Handle(handle) => handle,
+            Self::Native(native) | Self::Wait(native) => &native.owner,
+        }
+    }
+
+    /// What a listener does that is no longer told: a handle that is queued already must not run.
+    /// Native listeners look at their tickets, and waits at whether they are over.
+    pub fn retire(&self) -> Result<()> {
+        match self {
+            Self::Handle(handle) => handle::cancel(handle).map(drop),
+            Self::Native(_) | Self::Wait(_) => Ok(()),
+        }
+    }
+
+    pub fn job(&self) -> Option<Job> {
+        match self {
+            Self::Handle(handle) if Handle::of(handle).is_cancelled() => None,
+            Self::Handle(handle) => Some(Job::Handle(handle.clone())),
+            Self::Native(native) | Self::Wait(native) => Some(Job::Ready(native.clone())),
+        }
+    }
+}
+
+/// The listeners of one descriptor, and what the poller has been told of it.
+#[derive(Default)]
+pub struct Watch {
+    reader: Option<Listener>,
+    writer: Option<Listener>,
+    /// `None` if the poller does not know the descriptor. What waits have registered stays here when
+    /// nobody listens any more.
+    registered: Option<Registration>,
+    /// A weak reference to the socket whose readability is registered so that only changes are told.
+    socket: Option<Object>,
+    /// The object with a `fileno()` that was given for the number, if one was. Who has closed it can
+    /// still end its watch, and as long as it is watched nothing else closes it.
+    file: Option<Object>,
+}
+
+impl Watch {
+    pub const fn interest(&self) -> Interest {
+        Interest {
+            read: self.reader.is_some(),
+            write: self.writer.is_some(),
+        }
+    }
+
+    const fn side(&mut self, side: Side) -> &mut Option<Listener> {
+        match side {
+            Side::Reader => &mut self.reader,
+            Side::Writer => &mut self.writer,
+        }
+    }
+
+    pub fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.reader.iter().chain(&self.writer)
+    }
+
+    /// When who listens now wants to be told: waits have tried before.
+    pub fn told(&self) -> Told {
+        let waits = |listener| matches!(listener, &Listener::Wait(_));
+        if self.listeners().all(waits) {
+            Told::OnChange
+        } else {
+            Told::Always
+        }
+    }
+
+    /// Whether the poller tells of changes and nobody wants to know.
+    pub fn is_unwanted(&self) -> bool {
+        let told = self.registered.map(|known| known.told);
+        told == Some(Told::OnChange) && self.listeners().next().is_none()
+    }
+
+    /// Tells the poller who listens now. `next_mark` counts the registrations.
+    pub fn register(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
+        let interest = self.interest();
+        let Some(known) = self.registered else {
+            if !interest.read && !interest.write {
+                return Ok(());
+            }
+            return self.register_anew(poller, fd, next_mark);
+        };
+        if !interest.read && !interest.write {
+            // What tells of changes is silenced before the next poll, unless somebody waits by then.
+            if known.told == Told::Always {
+                self.registered = None;
+                // A descriptor that was closed first has left the poller by itself (epoll(7)).
+                let _closed_before = poller.remove(fd);
+            }
+            return Ok(());
+        }
+        let wanted = Registration {
+            interest,
+            told: self.told(),
+            ..known
+        };
+        // A change that has been told is not told again, so that is always renewed.
+        if wanted == known && wanted.told == Told::Always {
+            return Ok(());
+        }
+        match poller.modify(fd, wanted) {
+            Ok(()) => {
+                self.registered = Some(wanted);
+                Ok(())
+            }
+            // The descriptor was closed and its number given to a new file: it is watched anew.
+            Err(_) => self.register_anew(poller, fd, next_mark),
+        }
+    }
+
+    fn register_anew(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
+        *next_mark = next_mark.wrapping_add(1);
+        let registration = Registration {
+            interest: self.interest(),
+            told: self.told(),
+            mark: *next_mark,
+        };
+        self.registered = None;
+        poller.add(fd, registration)?;
+        self.registered = Some(registration);
+        Ok(())
+    }
+
+    /// Whether changes that make `socket` readable are told already, and nothing else is.
+    pub fn tells_of(&self, socket: &Object) -> bool {
+        let armed = self.registered.is_some_and(|known| {
+            known.told == Told::OnChange && known.interest.read && !known.interest.write
+        });
+        let same = self
+            .socket
+            .as_ref()
+            .is_some_and(|known| known.is(socket.as_ptr()));
+        armed && same && self.writer.is_none()
+    }
+
+    /// What is to be run because of an event, pushed by `push`.
+    pub fn tell(&self, event: Event, push: impl FnMut(Job)) {
+        if self.registered.is_none_or(|known| known.mark != event.mark) {
+            // It is about a file that had the number before, whose description lives on elsewhere.
+            return;
+        }
+        let told = [
+            self.reader.as_ref().filter(|_| event.readable),
+            self.writer.as_ref().filter(|_| event.writable),
+        ];
+        told.into_iter()
+            .flatten()
+            .filter_map(Listener::job)
+            .for_each(push);
+    }
+}
+
+/// What a listener is told of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// That the descriptor is readable.
+    Reader,
+    /// That the descriptor is writable.
+    Writer,
+}
+
+/// All watched descriptors. A map and not a vector: the number comes from the caller and may be huge.
+#[derive(Default)]
+pub struct Watches {
+    by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
+    /// The mark of the last registration. The waker's is 0.
+    last_mark: u32,
+    /// Descriptors whose waits have ended since the last poll. Somebody may wait for them again.
+    ended: Vec<RawFd>,
+}
+
+/// Spreads descriptors over a map. They are small numbers that the kernel gives out, so nobody can
+/// choose them to collide, and one multiplication does (Fibonacci hashing).
+#[derive(Default)]
+struct DescriptorHasher(u64);
+
+impl Hasher for DescriptorHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_i32((*byte).into());
+        }
+    }
+
+    fn write_i32(&mut self, number: i32) {
+        let number = i64::from(number) as u64;
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// What a change of a watch comes to. To drop it may run user code, so it is not done in here.
+pub struct Change {
+    /// The listener that was there, or the one that the poller refused.
+    pub listener: Option<Listener>,
+    /// The object by which the descriptor was known, if nobody listens any more.
+    pub _file: Option<Object>,
+    pub outcome: io::Result<()>,
+}
+
+impl Watches {
+    /// What is known of a descriptor, if it is watched.
+    pub fn get(&self, fd: RawFd) -> Option<&Watch> {
+        self.by_number.get(&fd)
+    }
+
+    /// Puts `listener` on one side of a descriptor's watch, and tells the poller.
+    pub fn replace(
+        &mut self,
+        poller: &Poller,
+        fd: RawFd,
+        side: Side,
+        listener: Option<Listener>,
+    ) -> Change {
+        let watch = self.by_number.entry(fd).or_default();
+        let old = std::mem::replace(watch.side(side), listener);
+        let outcome = watch.register(poller, fd, &mut self.last_mark);
+        let listener = match outcome {
+            Ok(()) => old,
+            Err(_) => std::mem::replace(watch.side(side), old),
+        };
+        let mut file = None;
+        if watch.listeners().next().is_none() {
+            file = watch.file.take();
+            if watch.is_unwanted() {
+                self.ended.push(fd);
+            } else if watch.registered.is_none() {
+                self.by_number.remove(&fd);
+            }
+        }
+        Change {
+            listener,
+            _file: file,
+            outcome,
+        }
+    }
+
+    /// Puts a wait for `socket`, of which this is a weak reference, on the reading side of a watch that
+    /// tells of its changes already. Gives the listener back if it does not.
+    pub fn wait_again(
+        &mut self,
+        fd: RawFd,
+        socket: &Object,
+        listener: NativeListener,
+    ) -> std::result::Result<Option<Listener>, NativeListener> {
+        match self.by_number.get_mut(&fd) {
+            Some(watch) if watch.tells_of(socket) => {
+                Ok(watch.reader.replace(Listener::Wait(listener)))
+            }
+            _ => Err(listener),
+        }
+    }
+
+    /// Remembers which socket's changes are told of. Returns what was remembered before.
+    pub fn remember(&mut self, fd: RawFd, socket: Object) -> Option<Object> {
+        let watch = self.by_number.get_mut(&fd)?;
+        watch.socket.replace(socket)
+    }
+
+    /// Has the poller say nothing of what nobody waits for any more. Returns what is to be dropped.
+    pub fn silence_ended(&mut self, poller: &Poller) -> Vec<Watch> {
+        let mut gone = Vec::new();
+        for fd in std::mem::take(&mut self.ended) {
+            let Some(watch) = self.by_number.get_mut(&fd) else {
+                continue;
+            };
+            let Some(known) = watch.registered.filter(|_| watch.is_unwanted()) else {
+                continue;
+            };
+            let silent = Registration {
+                told: Told::Never,
+                ..known
+            };
+            watch.registered = Some(silent);
+            if poller.modify(fd, silent).is_err() {
+                // It was closed before, and with that has left the poller (epoll(7)).
+                gone.extend(self.by_number.remove(&fd));
+            }
+        }
+        gone
+    }
+
+    /// Keeps the object by which the watched descriptor is known, if there is none yet.
+    pub fn keep_file(&mut self, fd: RawFd, file: &Object) {
+        if let Some(watch) = self.by_number.get_mut(&fd) {
+            watch.file.get_or_insert_with(|| file.clone());
+        }
+    }
+
+    /// The descriptor that is watched for this very object.
+    pub fn descriptor_of(&self, file: &Object) -> Option<RawFd> {
+        let known = |watch: &Watch| {
+            let watched = watch.file.as_ref();
+            watched.is_some_and(|watched| watched.is(file.as_ptr()))
+        };
+        let mut watches = self.by_number.iter();
+        watches.find_map(|(fd, watch)| known(watch).then_some(*fd))
+    }
+
+    /// Whether one side of a descriptor's watch is `owner`'s.
+    pub fn is_of(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
+        let watch = self.by_number.get(&fd);
+        let listener = watch.and_then(|watch| match side {
+            Side::Reader => watch.reader.as_ref(),
+            Side::Writer => watch.writer.as_ref(),
+        });
+        match listener {
+            Some(Listener::Native(native) | Listener::Wait(native)) => {
+                native.owner.is(owner.as_ptr())
+            }
+            Some(Listener::Handle(_)) | None => false,
+        }
+    }
+
+    /// Shows the listeners to the garbage collector.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        for watch in self.by_number.values() {
+            for listener in watch.listeners() {
+                visit.call(listener.object().as_py())?;
+            }
+            if let Some(file) = &watch.file {
+                visit.call(file.as_py())?;
+            }
+        }
+        Ok(())
+    }
+}
