@@ -292,10 +292,6 @@ imports! {
     flow_control = "asyncio.transports"."_FlowControlMixin",
     format_callback_source = "asyncio.format_helpers"."_format_callback_source",
     future = "_asyncio"."Future",
-    #[cfg(Py_3_14)]
-    future_add_to_awaited_by = "asyncio.futures"."future_add_to_awaited_by",
-    #[cfg(Py_3_14)]
-    future_discard_from_awaited_by = "asyncio.futures"."future_discard_from_awaited_by",
     future_repr = "asyncio.base_futures"."_future_repr",
     get_event_loop = "asyncio.events"."get_event_loop",
     get_running_loop = "asyncio.events"."get_running_loop",

@@ -102,14 +102,22 @@ pub fn from_python(family: Family, address: &Object) -> Option<Address> {
 /// # Safety
 /// `object` is valid and held as long as the text is used.
 unsafe fn ascii<'a>(object: *mut ffi::PyObject) -> Option<&'a str> {
-    // SAFETY: the memory of a compact ASCII string is its text, and each str is ready.
+    // SAFETY: the text is there as long as the str, which is valid; the exception that may be set says that
+    // there is none.
     unsafe {
-        if ffi::PyUnicode_CheckExact(object) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0 {
+        if ffi::PyUnicode_CheckExact(object) == 0 {
             return None;
         }
-        let start = ffi::PyUnicode_DATA(object).cast::<u8>();
-        let len = ffi::PyUnicode_GET_LENGTH(object) as usize;
-        std::str::from_utf8(std::slice::from_raw_parts(start, len)).ok()
+        let mut len = 0;
+        let start = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut len);
+        if start.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let text = std::slice::from_raw_parts(start.cast::<u8>(), len as usize);
+        std::str::from_utf8(text)
+            .ok()
+            .filter(|text| text.is_ascii())
     }
 }
 
