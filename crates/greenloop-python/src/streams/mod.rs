@@ -9,7 +9,7 @@
 //! - [`buffer`]: where the bytes stand until they are read;
 //! - [`reader`] and [`reading`]: the reader, and what waits in it;
 //! - [`flow_control`] and [`protocol`]: what a transport calls;
-//! - [`writer`]: the writer;
+//! - [`writer`]: the writer; the class that Python sees stands in a file `class` of each;
 //! - [`connecting`]: `open_connection`, `start_server` and their kin;
 //! - [`edition`]: in what the running asyncio's streams differ from those of other releases.
 

@@ -1,5 +1,6 @@
-//! `StreamReader`: its state, what feeds it, and the class. What reads from it stands in
-//! [`reading`](super::reading).
+//! `StreamReader`: its state and what feeds it. What reads from it stands in [`reading`](super::reading).
+
+mod class;
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
@@ -9,15 +10,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::buffer::Buffer;
-use super::edition::edition;
-use super::reading;
 use crate::awaitable::{Awaitable, Line};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, matches, noargs, one, raise, raise_object,
-    trap, type_error,
+    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, fetch, globals,
+    matches, raise, raise_object, type_error,
 };
+
+pub use class::make_class;
 
 /// The limit of a reader that is given none: 64 KiB.
 pub const DEFAULT_LIMIT: usize = 1 << 16;
@@ -369,167 +369,6 @@ fn size_of_limit(limit: &Object) -> Result<usize> {
     }
 }
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let names = &globals().names;
-    let [limit, event_loop] =
-        arguments.bind(c"StreamReader.__init__", [&names.limit, &names.loop_], 2, 0)?;
-    if let Some(limit) = limit {
-        size_of_limit(limit)?;
-    }
-    let event_loop = loop_or_current(event_loop)?;
-    Reader::of(this).initialise(limit, event_loop)
-}
-
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a reader, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid reader, and the GIL is held.
-        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
-        let reader = Reader::of(&this);
-        let mut parts = vec!["StreamReader".to_owned()];
-        if !reader.buffer.is_empty() {
-            parts.push(format!("{} bytes", reader.buffer.len()));
-        }
-        if reader.eof.get() {
-            parts.push("eof".to_owned());
-        }
-        if reader.limit.get() != DEFAULT_LIMIT {
-            parts.push(format!("limit={}", limit(&this)?.bound(py).str()?));
-        }
-        for (name, value) in [
-            ("waiter", waiter(&this)?),
-            ("exception", reader.exception.get_or_none()),
-            ("transport", reader.transport.get_or_none()),
-        ] {
-            if value.is_true()? {
-                parts.push(format!("{name}={}", value.bound(py).repr()?));
-            }
-        }
-        if reader.paused.get() {
-            parts.push("paused".to_owned());
-        }
-        let text = format!("<{}>", parts.join(" "));
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
-    })
-}
-
-fn feed_data_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [data] = arguments.bind(c"StreamReader.feed_data", [&globals().names.data], 1, 1)?;
-    feed_data(this, data.unwrap_or(&Object::none()))?;
-    Ok(Object::none())
-}
-
-fn feed_eof_method(this: &Object) -> Result<Object> {
-    feed_eof(this)?;
-    Ok(Object::none())
-}
-
-fn exception_method(this: &Object) -> Result<Object> {
-    Ok(Reader::of(this).exception.get_or_none())
-}
-
-fn set_exception_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [exception] =
-        arguments.bind(c"StreamReader.set_exception", [&globals().names.exc], 1, 1)?;
-    set_exception(this, exception.unwrap_or(&Object::none()))?;
-    Ok(Object::none())
-}
-
-fn set_transport_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = [&globals().names.transport];
-    let [transport] = arguments.bind(c"StreamReader.set_transport", names, 1, 1)?;
-    set_transport(this, transport.unwrap_or(&Object::none()))?;
-    Ok(Object::none())
-}
-
-fn replace_transport_method(this: &Object, transport: &Object) -> Result<Object> {
-    replace_transport(this, transport)?;
-    Ok(Object::none())
-}
-
-fn at_eof(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
-    Ok(Object::boolean(
-        reader.eof.get() && reader.buffer.is_empty(),
-    ))
-}
-
-fn wakeup_waiter(this: &Object) -> Result<Object> {
-    Reader::of(this).wake_waiter()?;
-    Ok(Object::none())
-}
-
-fn maybe_resume_transport(this: &Object) -> Result<Object> {
-    Reader::of(this).note_consumed()?;
-    Ok(Object::none())
-}
-
-fn buffer(this: &Object) -> Result<Object> {
-    Reader::of(this).buffer.expose()
-}
-
-fn set_buffer(this: &Object, value: Option<&Object>) -> Result<()> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    // SAFETY: `value` is a valid object.
-    if unsafe { ffi::PyByteArray_Check(value.as_ptr()) } == 0 {
-        return Err(type_error(
-            "the buffer of a StreamReader must be a bytearray",
-        ));
-    }
-    Reader::of(this).buffer.replace(value.clone());
-    Ok(())
-}
-
-/// `_take_all()`: the bytes that nobody has read belong to somebody else, who decrypts them.
-fn take_all(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
-    reader.searched.set(0);
-    reader.buffer.take(usize::MAX)
-}
-
-fn limit(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
-    match reader.given_limit.get() {
-        Some(limit) => Ok(limit),
-        // SAFETY: makes a new object.
-        None => unsafe { Object::from_returned(ffi::PyLong_FromSize_t(reader.limit.get())) },
-    }
-}
-
-fn set_limit(this: &Object, value: Option<&Object>) -> Result<()> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    Reader::of(this).set_limit(value)
-}
-
-fn waiter(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
-    Ok(match reader.waiter.first() {
-        Some(waiter) => Awaitable::shown(&waiter),
-        None => reader.foreign_waiter.get_or_none(),
-    })
-}
-
-fn set_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
-    let reader = Reader::of(this);
-    while reader.waiter.pop().is_some() {}
-    let value = value.filter(|value| !value.is_none());
-    reader.foreign_waiter.set_optional(value.cloned());
-    Ok(())
-}
-
-fn event_loop(this: &Object) -> Result<Object> {
-    let event_loop = Reader::of(this).event_loop.get();
-    event_loop.ok_or_else(|| missing(this, "_loop"))
-}
-
 /// What a missing attribute raises.
 pub fn missing(this: &Object, name: &str) -> Raised {
     // SAFETY: the GIL is held.
@@ -540,117 +379,4 @@ pub fn missing(this: &Object, name: &str) -> Raised {
         .map_or_else(|_| "object".to_owned(), |name| name.to_string());
     let text = format!("'{class}' object has no attribute '{name}'");
     pyo3::exceptions::PyAttributeError::new_err(text).into()
-}
-
-/// Attributes that are a slot, of which an empty one is None, and those that are a flag.
-macro_rules! plain {
-    (slot $get:ident $set:ident $field:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            Ok(Reader::of(this).$field.get_or_none())
-        }
-        plain!(setter $set $field);
-    };
-    (setter $set:ident $field:ident) => {
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            let value = value.filter(|value| !value.is_none());
-            Reader::of(this).$field.set_optional(value.cloned());
-            Ok(())
-        }
-    };
-    (flag $get:ident $set:ident $field:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            Ok(Object::boolean(Reader::of(this).$field.get()))
-        }
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            let value = value.ok_or_else(crate::future::cannot_delete)?;
-            Reader::of(this).$field.set(value.is_true()?);
-            Ok(())
-        }
-    };
-}
-
-plain!(setter set_event_loop event_loop);
-plain!(slot get_exception put_exception exception);
-plain!(slot get_transport put_transport transport);
-plain!(slot get_source_traceback put_source_traceback source_traceback);
-plain!(flag get_eof put_eof eof);
-plain!(flag get_paused put_paused paused);
-
-/// Makes the class.
-pub fn make_class() -> Result<Object> {
-    let mut methods = vec![
-        fast!(
-            c"feed_data",
-            feed_data_method,
-            c"feed_data(data)\n--\n\nPut bytes at the end."
-        ),
-        noargs!(
-            c"feed_eof",
-            feed_eof_method,
-            c"Note that nothing comes any more."
-        ),
-        noargs!(
-            c"exception",
-            exception_method,
-            c"Return the connection's exception or None."
-        ),
-        fast!(
-            c"set_exception",
-            set_exception_method,
-            c"End all reading with an exception."
-        ),
-        fast!(
-            c"set_transport",
-            set_transport_method,
-            c"Name the transport to pause and resume."
-        ),
-        noargs!(
-            c"at_eof",
-            at_eof,
-            c"Return whether everything was read and nothing comes."
-        ),
-        noargs!(
-            c"_take_all",
-            take_all,
-            c"Take out all bytes and return them."
-        ),
-        noargs!(
-            c"_wakeup_waiter",
-            wakeup_waiter,
-            c"Wake whoever waits for bytes."
-        ),
-        noargs!(
-            c"_maybe_resume_transport",
-            maybe_resume_transport,
-            c"Resume if there is room."
-        ),
-    ];
-    if edition().replaces_reader_transport {
-        methods.push(one!(
-            c"_replace_transport",
-            replace_transport_method,
-            c"Name another transport."
-        ));
-    }
-    methods.extend(reading::methods());
-    class_of::<Reader>(c"greenloop.StreamReader")
-        .subclassable()
-        .doc(c"StreamReader(limit=65536, loop=None)\n--\n\nThe receiving end; see asyncio.StreamReader.")
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
-        .slot(ffi::Py_am_aiter, reading::iterate as *mut c_void)
-        .slot(ffi::Py_am_anext, reading::next_line as *mut c_void)
-        .methods(methods)
-        .attributes(vec![
-            attribute!(c"_buffer", buffer, set_buffer),
-            attribute!(c"_limit", limit, set_limit),
-            attribute!(c"_loop", event_loop, set_event_loop),
-            attribute!(c"_waiter", waiter, set_waiter),
-            attribute!(c"_exception", get_exception, put_exception),
-            attribute!(c"_transport", get_transport, put_transport),
-            attribute!(c"_source_traceback", get_source_traceback, put_source_traceback),
-            attribute!(c"_eof", get_eof, put_eof),
-            attribute!(c"_paused", get_paused, put_paused),
-        ])
-        .build(None)
 }

@@ -1,5 +1,7 @@
 //! `StreamWriter`: the sending end, which passes on to its transport and waits for it.
 
+mod class;
+
 use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
@@ -13,9 +15,10 @@ use super::reader::{Reader, assertion, missing, raise_anything};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of,
-    fast, globals, initialise_with, noargs, restore, trap,
+    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, restore,
 };
+
+pub use class::make_class;
 
 /// What a `StreamWriter` is made of.
 pub struct Writer {
@@ -395,188 +398,4 @@ fn finalise(this: &Object) -> Result<()> {
     let text = std::ffi::CString::new(text.replace('\0', "\\0")).unwrap_or_default();
     let category = py.get_type::<pyo3::exceptions::PyResourceWarning>();
     Ok(PyErr::warn(py, &category, &text, 1)?)
-}
-
-// What is passed on to the transport.
-
-/// A method that calls the transport's of the same name.
-macro_rules! passed_on {
-    ($function:ident, $name:ident) => {
-        fn $function(this: &Object) -> Result<Object> {
-            let transport = Writer::of(this).transport(this)?;
-            call_method(&globals().names.$name, &[transport.as_ptr()])
-        }
-    };
-    ($function:ident, $name:ident, data) => {
-        #[inline]
-        fn $function(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-            let names = &globals().names;
-            let [data] = arguments.bind(c"StreamWriter.write", [&names.data], 1, 1)?;
-            let transport = Writer::of(this).transport(this)?;
-            let data = data.map_or(std::ptr::null_mut(), Object::as_ptr);
-            call_method(&names.$name, &[transport.as_ptr(), data])?;
-            Ok(Object::none())
-        }
-    };
-}
-
-passed_on!(write, write, data);
-passed_on!(writelines, writelines, data);
-passed_on!(write_eof, write_eof);
-passed_on!(can_write_eof, can_write_eof);
-passed_on!(close, close);
-passed_on!(is_closing, is_closing);
-
-fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = &globals().names;
-    let parameters = [&names.name, &names.default];
-    let [name, default] = arguments.bind(c"StreamWriter.get_extra_info", parameters, 2, 1)?;
-    let transport = Writer::of(this).transport(this)?;
-    let none = Object::none();
-    let (name, default) = (name.unwrap_or(&none), default.unwrap_or(&none));
-    let arguments = [transport.as_ptr(), name.as_ptr(), default.as_ptr()];
-    call_method(&names.get_extra_info, &arguments)
-}
-
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let names = &globals().names;
-    let parameters = [
-        &names.transport,
-        &names.protocol,
-        &names.reader,
-        &names.loop_,
-    ];
-    let none = Object::none();
-    let [transport, protocol, reader, event_loop] = arguments
-        .bind(c"StreamWriter.__init__", parameters, 4, 4)?
-        .map(|value| value.unwrap_or(&none));
-    Writer::of(this).initialise(transport, protocol, reader, event_loop)
-}
-
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a writer, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid writer, and the GIL is held.
-        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
-        let writer = Writer::of(&this);
-        let class = this.bound(py).get_type();
-        let transport = writer.transport(&this)?;
-        let transport = transport.bound(py).repr()?;
-        let reader = match writer.reader.get().filter(|reader| !reader.is_none()) {
-            Some(reader) => format!(" reader={}", reader.bound(py).repr()?),
-            None => String::new(),
-        };
-        let text = format!("<{} transport={transport}{reader}>", class.name()?);
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
-    })
-}
-
-fn complete_future(this: &Object) -> Result<Object> {
-    let writer = Writer::of(this);
-    if let Some(future) = writer.complete.get() {
-        return Ok(future);
-    }
-    let names = &globals().names;
-    let event_loop = writer.event_loop.get_or_none();
-    let future = call_method(&names.create_future, &[event_loop.as_ptr()])?;
-    let none = Object::none();
-    call_method(&names.set_result, &[future.as_ptr(), none.as_ptr()])?;
-    writer.complete.set(future.clone());
-    Ok(future)
-}
-
-fn transport(this: &Object) -> Result<Object> {
-    Writer::of(this).transport(this)
-}
-
-/// Attributes that `__init__` sets.
-macro_rules! plain {
-    ($get:ident $set:ident $field:ident $name:literal) => {
-        fn $get(this: &Object) -> Result<Object> {
-            let value = Writer::of(this).$field.get();
-            value.ok_or_else(|| missing(this, $name))
-        }
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            Writer::of(this).$field.set_optional(value.cloned());
-            Ok(())
-        }
-    };
-}
-
-plain!(get_transport set_transport transport "_transport");
-plain!(get_protocol set_protocol protocol "_protocol");
-plain!(get_reader set_reader reader "_reader");
-plain!(get_loop set_loop event_loop "_loop");
-
-/// Makes the class.
-pub fn make_class() -> Result<Object> {
-    class_of::<Writer>(c"greenloop.StreamWriter")
-        .subclassable()
-        .doc(
-            c"StreamWriter(transport, protocol, reader, loop)\n--\n\n\
-              The sending end; see asyncio.StreamWriter.",
-        )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
-        .methods(vec![
-            fast!(
-                c"write",
-                write,
-                c"write($self, data)\n--\n\nSend bytes, or buffer them."
-            ),
-            fast!(c"writelines", writelines, c"Send several pieces of bytes."),
-            noargs!(
-                c"write_eof",
-                write_eof,
-                c"Say that nothing more will be sent."
-            ),
-            noargs!(
-                c"can_write_eof",
-                can_write_eof,
-                c"Return whether write_eof may be called."
-            ),
-            noargs!(
-                c"close",
-                close,
-                c"Close the stream and the socket below it."
-            ),
-            noargs!(
-                c"is_closing",
-                is_closing,
-                c"Return whether the stream is closed or closing."
-            ),
-            noargs!(
-                c"drain",
-                drain,
-                c"Wait until it is appropriate to go on writing."
-            ),
-            noargs!(
-                c"wait_closed",
-                wait_closed,
-                c"Wait until the stream is closed."
-            ),
-            fast!(
-                c"get_extra_info",
-                get_extra_info,
-                c"Ask the transport for what it knows."
-            ),
-            fast!(c"start_tls", start_tls, c"Upgrade the connection to TLS."),
-        ])
-        .attributes(vec![
-            attribute!(c"transport", transport),
-            attribute!(c"_transport", get_transport, set_transport),
-            attribute!(c"_protocol", get_protocol, set_protocol),
-            attribute!(c"_reader", get_reader, set_reader),
-            attribute!(c"_loop", get_loop, set_loop),
-            attribute!(c"_complete_fut", complete_future),
-        ])
-        .build(None)
 }

@@ -1,0 +1,186 @@
+//! The class `StreamReaderProtocol` as Python sees it.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::{
+    Protocol, close_waiter, connection_lost, connection_made, data_received, eof_received,
+    replace_transport, replace_writer,
+};
+use crate::interop::{
+    Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
+};
+use crate::streams::edition::edition;
+use crate::streams::reader::missing;
+
+fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    let names = &globals().names;
+    let parameters = [
+        &names.stream_reader,
+        &names.client_connected_cb,
+        &names.loop_,
+    ];
+    let [reader, function, event_loop] =
+        arguments.bind(c"StreamReaderProtocol.__init__", parameters, 3, 1)?;
+    Protocol::of(this).initialise(reader, function, event_loop)
+}
+
+unsafe extern "C" fn initialise_slot(
+    this: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    kwargs: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: the interpreter passes a protocol, a tuple and a dict or null.
+    unsafe { initialise_with(this, args, kwargs, initialise) }
+}
+
+fn connection_made_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.transport];
+    let [transport] = arguments.bind(c"connection_made", names, 1, 1)?;
+    connection_made(this, transport.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn connection_lost_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.exc];
+    let [exception] = arguments.bind(c"connection_lost", names, 1, 1)?;
+    connection_lost(this, exception.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn data_received_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let names = [&globals().names.data];
+    let [data] = arguments.bind(c"data_received", names, 1, 1)?;
+    data_received(this, data.unwrap_or(&Object::none()))?;
+    Ok(Object::none())
+}
+
+fn eof_received_method(this: &Object) -> Result<Object> {
+    Ok(Object::boolean(eof_received(this)?))
+}
+
+fn close_waiter_method(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+    Ok(close_waiter(this))
+}
+
+fn stream_reader(this: &Object) -> Result<Object> {
+    let reader = Protocol::of(this).referenced_reader();
+    Ok(reader.unwrap_or_else(Object::none))
+}
+
+fn strong_reader(this: &Object) -> Result<Object> {
+    let reader = Protocol::of(this).strong_reader.get();
+    reader.ok_or_else(|| missing(this, "_strong_reader"))
+}
+
+/// Attributes that are a slot, of which an empty one is None, and those that are a flag.
+macro_rules! plain {
+    (slot $get:ident $set:ident $field:ident) => {
+        fn $get(this: &Object) -> Result<Object> {
+            Ok(Protocol::of(this).$field.get_or_none())
+        }
+        plain!(setter $set $field);
+    };
+    (setter $set:ident $field:ident) => {
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            let value = value.filter(|value| !value.is_none());
+            Protocol::of(this).$field.set_optional(value.cloned());
+            Ok(())
+        }
+    };
+    (flag $get:ident $set:ident $field:ident) => {
+        fn $get(this: &Object) -> Result<Object> {
+            Ok(Object::boolean(Protocol::of(this).$field.get()))
+        }
+        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+            let value = value.ok_or_else(crate::future::cannot_delete)?;
+            Protocol::of(this).$field.set(value.is_true()?);
+            Ok(())
+        }
+    };
+}
+
+plain!(slot get_reference set_reference reader_reference);
+plain!(slot get_source_traceback set_source_traceback source_traceback);
+plain!(slot get_task set_task task);
+plain!(slot get_transport set_transport transport);
+plain!(slot get_client_connected set_client_connected client_connected);
+plain!(slot get_closed set_closed closed);
+plain!(slot get_writer set_writer writer);
+plain!(setter set_strong_reader strong_reader);
+plain!(flag get_reject set_reject reject_connection);
+plain!(flag get_over_ssl set_over_ssl over_ssl);
+
+/// Makes the class, below `FlowControlMixin`.
+pub fn make_class() -> Result<Object> {
+    let mut methods = vec![
+        fast!(
+            c"connection_made",
+            connection_made_method,
+            c"The connection is there."
+        ),
+        fast!(
+            c"connection_lost",
+            connection_lost_method,
+            c"The connection ended."
+        ),
+        fast!(c"data_received", data_received_method, c"Bytes came."),
+        noargs!(
+            c"eof_received",
+            eof_received_method,
+            c"The other end sends nothing any more."
+        ),
+        fast!(
+            c"_get_close_waiter",
+            close_waiter_method,
+            c"Return the future of the end."
+        ),
+    ];
+    methods.push(if edition().keeps_writer {
+        one!(
+            c"_replace_writer",
+            replace_writer,
+            c"Work with the writer of a new transport."
+        )
+    } else {
+        one!(
+            c"_replace_transport",
+            replace_transport,
+            c"Work with a new transport."
+        )
+    });
+    let mut attributes = vec![
+        attribute!(c"_stream_reader", stream_reader),
+        attribute!(c"_stream_reader_wr", get_reference, set_reference),
+        attribute!(c"_strong_reader", strong_reader, set_strong_reader),
+        attribute!(
+            c"_source_traceback",
+            get_source_traceback,
+            set_source_traceback
+        ),
+        attribute!(c"_task", get_task, set_task),
+        attribute!(c"_transport", get_transport, set_transport),
+        attribute!(
+            c"_client_connected_cb",
+            get_client_connected,
+            set_client_connected
+        ),
+        attribute!(c"_closed", get_closed, set_closed),
+        attribute!(c"_reject_connection", get_reject, set_reject),
+        attribute!(c"_over_ssl", get_over_ssl, set_over_ssl),
+    ];
+    if edition().keeps_writer {
+        attributes.push(attribute!(c"_stream_writer", get_writer, set_writer));
+    }
+    class_of::<Protocol>(c"greenloop.StreamReaderProtocol")
+        .subclassable()
+        .doc(
+            c"StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)\n--\n\n\
+              Between a transport and a StreamReader; see asyncio.StreamReaderProtocol.",
+        )
+        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .methods(methods)
+        .attributes(attributes)
+        .build(Some(&globals().classes.flow_control.object()))
+}
