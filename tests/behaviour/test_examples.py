@@ -1,4 +1,4 @@
-"""The example programs do the same on asyncio and on Greenloop. The lesson's have a file of their own."""
+"""The examples do the same on asyncio and on Greenloop. The lesson's have a file of their own."""
 
 import pathlib
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tls_contexts import CERTIFICATE
 
 TLS = pathlib.Path(__file__).resolve().parents[2] / "examples" / "tls"
