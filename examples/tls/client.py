@@ -1,4 +1,4 @@
-"""The client of `server.py`: sends the lines it is given over TLS and prints the answers. Plain asyncio.
+"""The client of `server.py`: sends lines over TLS and prints the answers. Plain asyncio.
 
     python -m greenloop examples/tls/client.py --trust certificate.pem --port 8443 "one two" three
 

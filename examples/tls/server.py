@@ -2,7 +2,8 @@
 
     openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \\
         -addext subjectAltName=DNS:localhost -keyout key.pem -out certificate.pem
-    python -m greenloop examples/tls/server.py --certificate certificate.pem --key key.pem --port 8443
+    python -m greenloop examples/tls/server.py --port 8443 \\
+        --certificate certificate.pem --key key.pem
 
 It says which port it listens on, serves until it is interrupted, and then takes leave of whoever is
 still connected.
