@@ -39,8 +39,9 @@ pub use class::{cancel, make_class};
 pub use thread_safe::make_class as make_thread_safe_class;
 pub use timer::make_class as make_timer_class;
 
-/// How many dead handles are kept: a burst of callbacks in one turn, 96 KiB.
-static SPARE: Freelist<1024> = Freelist::new();
+/// How many dead handles are kept: a burst of callbacks in one turn, 3 MiB at most. To give their memory
+/// back and ask for it again costs a third of scheduling a callback.
+static SPARE: Freelist<32768> = Freelist::new();
 
 /// The C struct of both classes.
 ///
