@@ -58,10 +58,10 @@ impl TransportTable {
         }
     }
 
-    fn __getitem__(&self, py: Python<'_>, number: RawFd) -> PyResult<Py<PyAny>> {
-        match self.find(number) {
-            Some(transport) => Ok(transport.bound(py).unbind()),
-            None => Err(PyKeyError::new_err(number)),
+    fn __getitem__(&self, number: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match self.find_any(number) {
+            Some(transport) => Ok(transport.bound(number.py()).unbind()),
+            None => Err(PyKeyError::new_err(number.clone().unbind())),
         }
     }
 
@@ -88,13 +88,21 @@ impl TransportTable {
 
     /// Return the transport that has the descriptor `number`, or `default`.
     #[pyo3(signature = (number, default=None))]
-    fn get(&self, py: Python<'_>, number: RawFd, default: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
-        let transport = self.find(number);
-        transport.map_or(default, |transport| Some(transport.bound(py).unbind()))
+    fn get(&self, number: &Bound<'_, PyAny>, default: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+        let transport = self.find_any(number);
+        transport.map_or(default, |transport| {
+            Some(transport.bound(number.py()).unbind())
+        })
     }
 }
 
 impl TransportTable {
+    /// The transport that has a descriptor, if `number` can be one at all.
+    fn find_any(&self, number: &Bound<'_, PyAny>) -> Option<Object> {
+        let number = number.extract::<RawFd>().ok()?;
+        self.find(number)
+    }
+
     /// The descriptors that have a transport.
     fn numbers(&self) -> Vec<RawFd> {
         let all: Vec<(RawFd, Object)> = self.references.with(|all| {
