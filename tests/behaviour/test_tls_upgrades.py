@@ -175,7 +175,6 @@ def test_a_transport_that_can_is_demanded(loop, transport):
 # Streams.
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="StreamWriter.start_tls came with 3.11")
 @pytest.mark.parametrize("early", [False, True], ids=["in turn", "early"])
 def test_streams_go_on_with_tls(loop, early):
     greenloops = type(loop).__module__.startswith("greenloop")
