@@ -48,7 +48,10 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
     if state.ticket.get() != ticket || !is_listening(&transport) {
         return Ok(());
     }
-    let received = in_context(&state.context.get_or_none(), this)?;
+    state.expectation.set_telling(true);
+    let received = in_context(&state.context.get_or_none(), this);
+    state.expectation.set_telling(false);
+    let received = received?;
     if state.expectation.learn(looks, received) {
         look_again(&transport, ticket);
     }

@@ -87,10 +87,7 @@ fn send_now(
     };
     match unless_none_yet(outcome) {
         Ok(Some(_)) => {
-            let event_loop = transport.slot(places.event_loop);
-            if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
-                native.expect_input();
-            }
+            expect_answer(transport);
             Ok(Some(Object::none()))
         }
         Ok(None) => Ok(None),
@@ -102,6 +99,19 @@ fn send_now(
             call_method(&globals().names.error_received, &arguments)?;
             Ok(Some(Object::none()))
         }
+    }
+}
+
+/// Has the next turn ask for input, unless that would hold up a burst.
+fn expect_answer(transport: &Transport<'_>) {
+    let state = transport.slot(transport.places.state);
+    let state = state.as_ref().and_then(State::of);
+    if state.is_some_and(|state| state.expectation.is_amid_a_burst()) {
+        return;
+    }
+    let event_loop = transport.slot(transport.places.event_loop);
+    if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
+        native.expect_input();
     }
 }
 

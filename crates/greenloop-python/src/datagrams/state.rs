@@ -32,19 +32,37 @@ pub struct Expectation {
     idle: Cell<u8>,
     /// Set while a look is queued.
     looking: Cell<bool>,
+    /// Set while the protocol is told of a datagram.
+    telling: Cell<bool>,
 }
 
 impl Expectation {
     const MOST_HOPE: u8 = 8;
     const PRICE: u8 = 2;
     const PATIENCE: u8 = 16;
+    /// From how much hope on it is a burst.
+    const BURST: u8 = 4;
 
     const fn new() -> Self {
         Self {
             hope: Cell::new(0),
             idle: Cell::new(0),
             looking: Cell::new(false),
+            telling: Cell::new(false),
         }
+    }
+
+    /// The protocol is going to be told of a datagram, or has been.
+    #[inline]
+    pub fn set_telling(&self, telling: bool) {
+        self.telling.set(telling);
+    }
+
+    /// Whether what is sent now answers one datagram of a burst: the next of them is due before what the
+    /// answer may bring.
+    #[inline]
+    pub fn is_amid_a_burst(&self) -> bool {
+        self.telling.get() && self.hope.get() >= Self::BURST
     }
 
     /// Whether a look is queued, which will receive what the poller reports meanwhile: in one turn there

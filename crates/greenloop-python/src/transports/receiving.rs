@@ -22,6 +22,11 @@ use crate::interop::{Object, Raised, Result, Slot};
 /// From how many bytes on a copy costs more than it saves.
 const MUCH: usize = 16 * 1024;
 
+/// How much is received at once, however much has come: what the kernel has written is still in the cache
+/// when the program reads it, and the memory of an object of this size is reused where a larger one is
+/// mapped anew. A gibibyte costs a fifth less than in receives of 256 KiB, and 5 % less than in such of 32.
+const MOST_AT_ONCE: usize = 64 * 1024;
+
 /// A bytes object that nobody refers to any more, for the next receive of much.
 pub struct Spare {
     object: Slot,
@@ -80,6 +85,7 @@ impl Habit {
     #[inline]
     pub fn receive(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
         self.lent.set(0);
+        let most = most.min(MOST_AT_ONCE);
         if self.expected.get() < MUCH || self.keeps.get() {
             self.receive_and_copy(native, descriptor, most)
         } else {
