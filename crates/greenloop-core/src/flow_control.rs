@@ -42,6 +42,11 @@ impl FlowControl {
         self.low = low;
     }
 
+    /// How many bytes may wait before a writer is asked to pause.
+    pub const fn high(&self) -> usize {
+        self.high
+    }
+
     /// Transition 1: `waiting` bytes wait now. Whether the writer is to be asked to pause.
     #[must_use]
     pub const fn grew(&mut self, waiting: usize) -> bool {

@@ -28,7 +28,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::interop::{GilCell, Object, Slot};
 use crate::scopes::Alarm;
 use crate::task::Published;
-use crate::transports::Spare;
+use crate::transports::{Spare, Writers};
 
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
@@ -54,11 +54,15 @@ pub struct EventLoop {
     received: GilCell<Vec<u8>>,
     /// Where they receive into when it is much.
     pub(crate) spare: Spare,
+    /// The transports that the present job has written to.
+    pub(crate) writers: Writers,
     /// How much `sock_recv` received the last time.
     pub(crate) received_last: Cell<usize>,
     /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
     /// have to wake it.
     asleep: Cell<bool>,
+    /// Set while the operating system is asked, in which signal handlers may run.
+    polling: Cell<bool>,
     closed: Cell<bool>,
     /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
     initialised: Cell<bool>,
@@ -116,8 +120,10 @@ impl EventLoop {
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
             spare: Spare::new(),
+            writers: Writers::new(),
             received_last: Cell::new(0),
             asleep: Cell::new(false),
+            polling: Cell::new(false),
             closed: Cell::new(false),
             initialised: Cell::new(false),
             debug: Cell::new(false),
@@ -238,6 +244,11 @@ impl EventLoop {
         let other = self.received.with(|place| std::mem::replace(place, buffer));
         drop(other);
         result
+    }
+
+    /// Whether the operating system is being asked, so that no job runs.
+    pub fn is_polling(&self) -> bool {
+        self.polling.get()
     }
 
     /// Whether debug mode is on.

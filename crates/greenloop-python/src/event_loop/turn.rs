@@ -114,6 +114,61 @@ impl Host for EventLoop {
     }
 
     fn poll(&self, wait: Wait) -> Result<()> {
+        self.polling.set(true);
+        let outcome = self.poll_with_signals(wait);
+        self.polling.set(false);
+        outcome
+    }
+
+    #[inline]
+    fn is_cancelled(&self, job: &Job) -> bool {
+        match job {
+            Job::Handle(handle) => Handle::of(handle).is_cancelled(),
+            Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
+            Job::Alarm(alarm) => Alarm::of(alarm).is_silent(),
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn looks_ahead(&self, job: &Job) -> bool {
+        matches!(job, Job::Handle(_))
+    }
+
+    #[inline]
+    fn prefetch(&self, job: &Job) {
+        if let Job::Handle(handle) = job {
+            prefetch(handle);
+        }
+    }
+
+    fn pass_over(&self, job: &Job) -> bool {
+        match job {
+            Job::Handle(handle) => Handle::of(handle).leave_timers(),
+            Job::Sleeper(_) => true,
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn run(&self, job: Job) -> Result<()> {
+        // First of all what is most frequent.
+        let outcome = match job {
+            job if self.debug.get() => self.run_watched(job),
+            Job::Step(task) => task::run_step(self, &task, None),
+            Job::Handle(handle) => self.run_handle(&handle),
+            job => self.run_job(&job),
+        };
+        if self.writers.is_empty() {
+            outcome
+        } else {
+            self.writers.end_job(outcome)
+        }
+    }
+}
+
+impl EventLoop {
+    fn poll_with_signals(&self, wait: Wait) -> Result<()> {
         task::clear_published(self)?;
         self.silence_ended_waits();
         // Between two polls nothing else may have looked at signals: a loop of native code only.
@@ -165,51 +220,6 @@ impl Host for EventLoop {
         }
     }
 
-    #[inline]
-    fn is_cancelled(&self, job: &Job) -> bool {
-        match job {
-            Job::Handle(handle) => Handle::of(handle).is_cancelled(),
-            Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
-            Job::Alarm(alarm) => Alarm::of(alarm).is_silent(),
-            _ => false,
-        }
-    }
-
-    #[inline]
-    fn looks_ahead(&self, job: &Job) -> bool {
-        matches!(job, Job::Handle(_))
-    }
-
-    #[inline]
-    fn prefetch(&self, job: &Job) {
-        if let Job::Handle(handle) = job {
-            prefetch(handle);
-        }
-    }
-
-    fn pass_over(&self, job: &Job) -> bool {
-        match job {
-            Job::Handle(handle) => Handle::of(handle).leave_timers(),
-            Job::Sleeper(_) => true,
-            _ => false,
-        }
-    }
-
-    #[inline]
-    fn run(&self, job: Job) -> Result<()> {
-        if self.debug.get() {
-            return self.run_watched(job);
-        }
-        // First of all what is most frequent.
-        match job {
-            Job::Step(task) => task::run_step(self, &task, None),
-            Job::Handle(handle) => self.run_handle(&handle),
-            job => self.run_job(&job),
-        }
-    }
-}
-
-impl EventLoop {
     /// Runs one job.
     #[inline]
     pub(super) fn run_job(&self, job: &Job) -> Result<()> {

@@ -10,7 +10,7 @@ use std::mem::offset_of;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{SocketTransport, closing, flow_control, foreign, reading, writing};
+use super::{SocketTransport, closing, flow_control, foreign, joining, reading, writing};
 use crate::event_loop::EventLoop;
 use crate::interop::{
     ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch, globals,
@@ -37,13 +37,18 @@ slot_getters! {
     socket = socket,
     protocol = protocol,
     server = server,
-    extra = extra,
     empty_waiter = empty_waiter,
 }
 
 #[cfg(Py_3_15)]
 slot_getters! {
     context = context,
+}
+
+/// `_extra`: by it somebody may be about to write past the transport.
+fn extra(this: &Object) -> Result<Object> {
+    joining::release(this)?;
+    Ok(SocketTransport::of(this).extra.get_or_none())
 }
 
 fn set_extra(this: &Object, value: Option<&Object>) -> Result<()> {
@@ -73,6 +78,7 @@ fn paused(this: &Object) -> Result<Object> {
 }
 
 fn lost(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     let count = SocketTransport::of(this).lost.get();
     // SAFETY: returns a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(count)) }

@@ -7,11 +7,12 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{SocketTransport, logger, report};
+use super::{SocketTransport, joining, logger, report};
 use crate::interop::{Arguments, Object, Result, call_method, fetch, globals, raise, restore};
 
 /// `close()`: reading ends at once, the connection when everything is written.
 pub fn close(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     let transport = SocketTransport::of(this);
     if transport.closing.replace(true) {
         return Ok(Object::none());
@@ -32,6 +33,7 @@ pub fn abort(this: &Object) -> Result<Object> {
 
 /// `_force_close(exc)`
 pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
+    joining::release(this)?;
     let transport = SocketTransport::of(this);
     if transport.lost.get() > 0 {
         return Ok(Object::none());
@@ -157,5 +159,6 @@ pub fn call_connection_lost(this: &Object, exception: &Object) -> Result<Object>
 }
 
 pub fn is_closing(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     Ok(Object::boolean(SocketTransport::of(this).closing.get()))
 }

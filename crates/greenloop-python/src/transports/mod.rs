@@ -15,10 +15,12 @@
 //! The descriptor is asked of the socket object each time, which knows when it was closed: a number that
 //! was kept might be somebody else's by then.
 
+mod chunk;
 mod class;
 mod closing;
 mod flow_control;
 mod foreign;
+mod joining;
 mod opening;
 mod plain_socket;
 mod reading;
@@ -43,14 +45,16 @@ use crate::interop::{
 };
 
 pub use class::make_class;
+pub use joining::Writers;
 pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
 pub use plain_socket::PlainSockets;
 pub use receiving::Spare;
 pub use table::TransportTable;
 pub use writing::write;
 
+use chunk::Chunk;
+use joining::Joining;
 use receiving::Habit;
-use writing::Chunk;
 
 /// How many attributes asyncio's base classes keep in slots of theirs.
 const BASE_SLOTS: usize = 5;
@@ -99,6 +103,7 @@ pub struct SocketTransport {
     /// Not zero once `connection_lost` is under way; counts writes from then on.
     lost: Cell<u64>,
     pending: GilCell<WriteQueue<Chunk>>,
+    joining: Joining,
     flow: Cell<FlowControl>,
     /// The descriptor's number while it was open, for messages and for the loop's table.
     number: Cell<RawFd>,

@@ -1,11 +1,8 @@
 //! Writing: at once as much as there is room for, the rest when there is room again.
 //!
-//! What is kept is kept as asyncio of the running version does, as far as that can be told: `bytes`
-//! themselves, and from 3.12 on a memoryview of our own instead of a copy of what the caller's shows.
-//! A `bytearray` is copied, since its owner may change its size.
+//! Where a program writes in pieces as a habit, [`joining`] holds them until its job is done.
 
 use std::io::IoSlice;
-use std::mem::MaybeUninit;
 #[cfg(Py_3_12)]
 use std::sync::OnceLock;
 
@@ -14,11 +11,14 @@ use greenloop_os::socket::{self, MOST_SLICES};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+#[cfg(Py_3_12)]
+use super::chunk::chunk_of;
+use super::chunk::{View, may_be_written, rest_of};
 use super::reading::is_none_yet;
-use super::{SocketTransport, closing, flow_control, handle_for, in_context, logger};
+use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
-use crate::interop::{Object, Raised, Result, call_method, fetch, globals, raise};
+use crate::interop::{Object, Result, call_method, fetch, globals, raise};
 
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {
@@ -34,91 +34,6 @@ static REACTION: Reaction = Reaction {
         handle_for(this, &globals().names.write_ready, context)
     },
 };
-
-/// Bytes that wait, and the object whose they are: `bytes`, or a memoryview that nobody else has.
-pub struct Chunk {
-    /// Held for the memory, and never looked at.
-    _owner: Object,
-    data: *const u8,
-}
-
-impl Chunk {
-    /// Some bytes of `owner`'s.
-    ///
-    /// # Safety
-    /// The bytes in the ranges that the queue gives for it are valid as long as `owner` is held.
-    const unsafe fn new(owner: Object, data: *const u8) -> Self {
-        Self {
-            _owner: owner,
-            data,
-        }
-    }
-
-    fn slice(&self, range: std::ops::Range<usize>) -> &[u8] {
-        // SAFETY: by what `new` demands, and the queue gives parts of what it was told only.
-        unsafe { std::slice::from_raw_parts(self.data.add(range.start), range.len()) }
-    }
-}
-
-/// What is to be written, seen for the length of a call.
-struct View<'a> {
-    bytes: &'a [u8],
-    /// A memoryview's buffer, to be released.
-    buffer: Option<ffi::Py_buffer>,
-}
-
-impl<'a> View<'a> {
-    /// The bytes of `data`, which is a `bytes`, a `bytearray` or a memoryview. Nothing else may happen
-    /// to a `bytearray` meanwhile.
-    fn of(data: &'a Object) -> Result<Self> {
-        let object = data.as_ptr();
-        // SAFETY: each function is for the class that was tested; the sizes are those of the memory.
-        unsafe {
-            let (start, len) = if ffi::PyBytes_Check(object) != 0 {
-                (ffi::PyBytes_AsString(object), ffi::PyBytes_Size(object))
-            } else if ffi::PyByteArray_Check(object) != 0 {
-                (
-                    ffi::PyByteArray_AsString(object),
-                    ffi::PyByteArray_Size(object),
-                )
-            } else {
-                let mut buffer = MaybeUninit::<ffi::Py_buffer>::uninit();
-                if ffi::PyObject_GetBuffer(object, buffer.as_mut_ptr(), ffi::PyBUF_SIMPLE) < 0 {
-                    return Err(Raised);
-                }
-                let buffer = buffer.assume_init();
-                let bytes = raw_bytes(buffer.buf.cast(), buffer.len);
-                return Ok(Self {
-                    bytes,
-                    buffer: Some(buffer),
-                });
-            };
-            Ok(Self {
-                bytes: raw_bytes(start.cast(), len),
-                buffer: None,
-            })
-        }
-    }
-}
-
-impl Drop for View<'_> {
-    fn drop(&mut self) {
-        if let Some(buffer) = &mut self.buffer {
-            // SAFETY: the buffer was acquired once and is released once.
-            unsafe { ffi::PyBuffer_Release(&raw mut *buffer) };
-        }
-    }
-}
-
-/// # Safety
-/// `start` points to `len` bytes that stay as they are for the lifetime, or `len` is 0.
-unsafe fn raw_bytes<'a>(start: *const u8, len: ffi::Py_ssize_t) -> &'a [u8] {
-    match len {
-        0 => &[],
-        // SAFETY: promised by the caller.
-        len => unsafe { std::slice::from_raw_parts(start, len as usize) },
-    }
-}
 
 /// `write(data)`.
 pub fn write(this: &Object, data: &Object) -> Result<Object> {
@@ -142,6 +57,10 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     if transport.lost.get() > 0 {
         return transport.count_lost_write();
     }
+    let held = joining::hold(this, data);
+    if unless_fatal(this, held)? != Some(false) {
+        return Ok(Object::none());
+    }
     let mut sent = 0;
     if transport.pending.with(|pending| pending.is_empty()) {
         let outcome = transport.send_now(data);
@@ -159,16 +78,6 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-fn may_be_written(data: &Object) -> bool {
-    let object = data.as_ptr();
-    // SAFETY: the object is valid.
-    unsafe {
-        ffi::PyBytes_Check(object) != 0
-            || ffi::PyByteArray_Check(object) != 0
-            || ffi::PyMemoryView_Check(object) != 0
-    }
-}
-
 /// `writelines(list_of_data)`: all of it in one call of the system, as far as there is room. Up to 3.11
 /// asyncio joins the lines and calls `write`, which is inherited.
 #[cfg(Py_3_12)]
@@ -178,6 +87,7 @@ pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
         c"Cannot call writelines() after write_eof()",
         c"unable to writelines; sendfile is in progress",
     )?;
+    joining::release(this)?;
     if !lines.is_true()? {
         return Ok(Object::none());
     }
@@ -229,24 +139,6 @@ fn writelines_pauses() -> Result<bool> {
     Ok(*ANSWER.get_or_init(|| answer))
 }
 
-/// A chunk of anything that has bytes, and its length. Nothing is copied.
-#[cfg(Py_3_12)]
-fn chunk_of(data: &Object) -> Result<(Chunk, usize)> {
-    // SAFETY: the bytes belong to the owner that is kept: a `bytes` never changes, and a memoryview
-    // keeps what it shows from being freed or moved.
-    unsafe {
-        let owner = if ffi::PyBytes_Check(data.as_ptr()) == 0 {
-            Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?
-        } else {
-            data.clone()
-        };
-        let view = View::of(&owner)?;
-        let (start, length) = (view.bytes.as_ptr(), view.bytes.len());
-        drop(view);
-        Ok((Chunk::new(owner, start), length))
-    }
-}
-
 impl SocketTransport {
     /// How many bytes of `data` there was room for, and how many there are.
     #[inline]
@@ -295,37 +187,22 @@ impl SocketTransport {
     }
 
     /// Keeps what follows the first `sent` bytes of `data`.
-    fn keep(&self, data: &Object, sent: usize) -> Result<()> {
-        // SAFETY: a `bytes` is kept itself, and does not change; of others a copy, or where that is
-        // allowed a memoryview of our own, which keeps the memory in place.
-        unsafe {
-            let exact = ffi::PyBytes_Check(data.as_ptr()) != 0;
-            let shown = cfg!(Py_3_12) && ffi::PyMemoryView_Check(data.as_ptr()) != 0;
-            let owner = if exact && cfg!(Py_3_12) {
-                data.clone()
-            } else if shown {
-                Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?
-            } else {
-                let rest = &View::of(data)?.bytes[sent..];
-                let (start, len) = (rest.as_ptr().cast(), rest.len() as ffi::Py_ssize_t);
-                Object::from_returned(ffi::PyBytes_FromStringAndSize(start, len))?
-            };
-            let whole = (exact && cfg!(Py_3_12)) || shown;
-            let view = View::of(&owner)?;
-            let rest = &view.bytes[if whole { sent } else { 0 }..];
-            let (start, length) = (rest.as_ptr(), rest.len());
-            drop(view);
-            let chunk = Chunk::new(owner, start);
-            drop(self.pending.with(|pending| pending.push(chunk, length)));
-        }
+    pub(super) fn keep(&self, data: &Object, sent: usize) -> Result<()> {
+        let (chunk, length) = rest_of(data, sent)?;
+        drop(self.pending.with(|pending| pending.push(chunk, length)));
         Ok(())
     }
 
     fn start_writing(&self, this: &Object) -> Result<()> {
+        self.writing_context.set(self.context_now()?);
+        self.wait_for_room(this)
+    }
+
+    /// As `start_writing`, in the context that is kept already.
+    pub(super) fn wait_for_room(&self, this: &Object) -> Result<()> {
         let Some(native) = self.native() else {
             return Ok(());
         };
-        self.writing_context.set(self.context_now()?);
         let ticket = self.writing_ticket.get().wrapping_add(1);
         self.writing_ticket.set(ticket);
         let listener = NativeListener {
@@ -391,7 +268,7 @@ impl SocketTransport {
 }
 
 /// `_write_ready()`: there is room again.
-fn write_ready(this: &Object) -> Result<()> {
+pub(super) fn write_ready(this: &Object) -> Result<()> {
     let transport = SocketTransport::of(this);
     if transport.lost.get() > 0 {
         return Ok(());
@@ -454,12 +331,14 @@ fn unless_fatal<T>(this: &Object, outcome: Result<T>) -> Result<Option<T>> {
 
 /// The method `_write_ready`, for those who run it by hand.
 pub fn write_ready_method(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     write_ready(this)?;
     Ok(Object::none())
 }
 
 /// `write_eof()`: the peer is told when everything is written.
 pub fn write_eof(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     let transport = SocketTransport::of(this);
     if !transport.closing.get() && !transport.eof.get() {
         transport.eof.set(true);
@@ -486,6 +365,7 @@ pub fn can_write_eof(_: &Object) -> Result<Object> {
 }
 
 pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     let transport = SocketTransport::of(this);
     let size = transport.pending.with(|pending| pending.len());
     // SAFETY: returns a new reference or NULL with an exception set.
@@ -495,6 +375,7 @@ pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
 /// `_buffer`: a copy of what waits, as the running asyncio keeps it: a bytearray up to 3.11, then a
 /// deque.
 pub fn buffer(this: &Object) -> Result<Object> {
+    joining::release(this)?;
     let transport = SocketTransport::of(this);
     let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {
         pending
