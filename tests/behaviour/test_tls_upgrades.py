@@ -6,7 +6,7 @@ import ssl
 import sys
 
 import pytest
-from connections import Recorder, run, run_until
+from connections import BufferedRecorder, Recorder, run, run_until
 from tls_peers import Peer, end, finish
 
 from tls_contexts import CLIENT, SERVER
@@ -57,6 +57,34 @@ def test_a_connection_goes_on_with_tls(loop, side):
     peer.close()
     run_until(loop, lambda: "lost" in protocol.names)
     assert protocol.calls[-2:] == [("eof",), ("lost", None)]
+    end(loop, protocol, peer)
+
+
+@SIDES
+def test_a_protocol_that_gives_the_buffer_goes_on_with_tls(loop, side):
+    class Buffered(BufferedRecorder):
+        def get_buffer(self, hint):
+            # TLS knows how much there is.
+            return super().get_buffer(-1)
+
+    protocol = Buffered()
+    peer = plain(loop, protocol, side)
+    protocol.transport.write(b"plain")
+    assert peer.socket.recv(100) == b"plain"
+    transport = finish_upgrade(loop, peer, upgrade(loop, protocol, side))
+    whole = bytes(range(256)) * 20
+    peer.write(whole)
+    peer.send()
+
+    def received():
+        return b"".join(call[1] for call in protocol.calls if call[0] == "updated")
+
+    run_until(loop, lambda: len(received()) == len(whole))
+    assert received() == whole
+    transport.write(b"secret")
+    run_until(loop, lambda: len(peer.read()) == 6)
+    assert peer.data == b"secret"
+    protocol.transport = transport
     end(loop, protocol, peer)
 
 

@@ -153,11 +153,15 @@ impl EventLoop {
         Ok(self.check_thread()?)
     }
 
-    /// Drop all that waits, for good. The caller has made sure that the loop does not run.
+    /// Drop all that waits, and what the loop waits with, for good. The caller has made sure that the
+    /// loop does not run.
     fn _discard(&self) {
         self.closed.set(true);
         self.update_fast();
         self.discard_everything();
+        if let Ok(mut polling) = self.polling.try_borrow_mut() {
+            *polling = None;
+        }
     }
 
     /// Whether `stop()` was called and has not had its effect yet.

@@ -20,7 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
 use greenloop_core::Queue;
-use greenloop_os::{Events, Poller, Waker};
+use greenloop_os::Events;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -37,6 +37,7 @@ pub use scheduling::install_methods;
 pub use turn::Job;
 pub use watches::{NativeListener, Reaction, Side};
 
+use readiness::Polling;
 use watches::Watches;
 
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
@@ -46,8 +47,9 @@ pub struct EventLoop {
     queue: GilCell<Queue<Job>>,
     /// The descriptors with a reader or a writer.
     watches: GilCell<Watches>,
-    poller: Poller,
-    waker: Waker,
+    /// Empty once the loop is closed: whoever keeps a closed loop keeps no descriptors. Borrowed during
+    /// a poll, and for moments in which no Python code runs.
+    polling: RefCell<Option<Polling>>,
     /// The poller's answers, kept for the next poll. Borrowed during one poll only.
     events: RefCell<Events>,
     /// Where transports receive into before they know how much it is.
@@ -109,14 +111,10 @@ impl EventLoop {
         _args: &Bound<'_, PyTuple>,
         _keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let poller = Poller::new().map_err(|error| readiness::os_error(&error))?;
-        let waker = Waker::new().map_err(|error| readiness::os_error(&error))?;
-        readiness::watch_waker(&poller, &waker)?;
         let event_loop = Self {
             queue: GilCell::new(Queue::new()),
             watches: GilCell::new(Watches::default()),
-            poller,
-            waker,
+            polling: RefCell::new(Some(Polling::open()?)),
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
             spare: Spare::new(),

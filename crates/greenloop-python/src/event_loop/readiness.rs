@@ -39,15 +39,27 @@ pub fn os_error(error: &std::io::Error) -> PyErr {
     }
 }
 
-/// Has the poller report the waker's descriptor.
-pub fn watch_waker(poller: &Poller, waker: &Waker) -> PyResult<()> {
-    let interest = Interest {
-        read: true,
-        write: false,
-    };
-    poller
-        .add(waker.as_fd().as_raw_fd(), interest)
-        .map_err(|error| os_error(&error))
+/// What an open loop waits with.
+pub struct Polling {
+    pub poller: Poller,
+    /// Reported by the poller.
+    pub waker: Waker,
+}
+
+impl Polling {
+    /// Fails if there are not two descriptors left.
+    pub fn open() -> PyResult<Self> {
+        let interest = Interest {
+            read: true,
+            write: false,
+        };
+        let attempt = || {
+            let (poller, waker) = (Poller::new()?, Waker::new()?);
+            poller.add(waker.as_fd().as_raw_fd(), interest)?;
+            Ok(Self { poller, waker })
+        };
+        attempt().map_err(|error: std::io::Error| os_error(&error))
+    }
 }
 
 impl EventLoop {
@@ -96,10 +108,11 @@ impl EventLoop {
     /// Has the poller say nothing of what nobody waits for any more: before each poll, and when the loop
     /// stops. Until then the waits that ended may begin again at no cost.
     pub(super) fn silence_ended_waits(&self) {
-        drop(
+        let ended = self.polling.borrow().as_ref().map(|polling| {
             self.watches
-                .with(|watches| watches.silence_ended(&self.poller)),
-        );
+                .with(|watches| watches.silence_ended(&polling.poller))
+        });
+        drop(ended);
     }
 
     /// Whether `owner` is who is told of one side of a descriptor.
@@ -125,16 +138,16 @@ impl EventLoop {
     }
 
     /// Queues the callbacks of what the poller reported.
-    pub(super) fn dispatch(&self, events: &Events) {
+    pub(super) fn dispatch(&self, events: &Events, waker: &Waker) {
         if events.is_empty() {
             return;
         }
-        let waker = self.waker.as_fd().as_raw_fd();
+        let awake = waker.as_fd().as_raw_fd();
         self.queue.with(|queue| {
             self.watches.with(|watches| {
                 for event in events.iter() {
-                    if event.fd == waker {
-                        self.waker.drain();
+                    if event.fd == awake {
+                        waker.drain();
                     } else if let Some(watch) = watches.get(event.fd) {
                         watch.tell(event, |job| queue.ready.push(job));
                     }
@@ -150,9 +163,14 @@ impl EventLoop {
         side: Side,
         listener: Option<Listener>,
     ) -> PyResult<Option<Listener>> {
-        let change = self
-            .watches
-            .with(|watches| watches.replace(&self.poller, fd, side, listener));
+        let change = self.polling.borrow().as_ref().map(|polling| {
+            self.watches
+                .with(|watches| watches.replace(&polling.poller, fd, side, listener))
+        });
+        let Some(change) = change else {
+            // A closed loop watches nothing.
+            return Ok(None);
+        };
         match &change.outcome {
             Ok(()) => Ok(change.listener),
             Err(error) => Err(os_error(error)),

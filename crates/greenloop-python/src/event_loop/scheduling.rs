@@ -123,7 +123,9 @@ impl EventLoop {
     #[inline]
     pub fn wake(&self) {
         if self.asleep.replace(false) {
-            self.waker.wake();
+            if let Some(polling) = self.polling.borrow().as_ref() {
+                polling.waker.wake();
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
-use super::readiness::os_error;
+use super::readiness::{Polling, os_error};
 use super::watches::NativeListener;
 use crate::awaitable;
 use crate::future::Notify;
@@ -188,15 +188,19 @@ impl EventLoop {
             // `run_forever` refuses, so this is not reached.
             return Ok(());
         };
+        let polling = self.polling.borrow();
+        let Some(Polling { poller, waker }) = polling.as_ref() else {
+            return self.check_closed();
+        };
         let outcome = if timeout == Some(Duration::ZERO) {
-            self.poller.wait(&mut events, timeout)
+            poller.wait(&mut events, timeout)
         } else {
             self.asleep.set(true);
             // SAFETY: the GIL is held and taken back before anything of Python's is touched; the
             // poller and the event buffer are not reached by other threads.
             let outcome = unsafe {
                 let state = ffi::PyEval_SaveThread();
-                let outcome = self.poller.wait(&mut events, timeout);
+                let outcome = poller.wait(&mut events, timeout);
                 restore_thread(state);
                 outcome
             };
@@ -205,7 +209,7 @@ impl EventLoop {
         };
         match outcome {
             Ok(()) => {
-                self.dispatch(&events);
+                self.dispatch(&events, waker);
                 Ok(())
             }
             // SAFETY: as above.
