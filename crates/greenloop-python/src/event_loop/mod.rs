@@ -64,7 +64,7 @@ pub struct EventLoop {
     /// have to wake it.
     asleep: Cell<bool>,
     /// Set while the operating system is asked, in which signal handlers may run.
-    polling: Cell<bool>,
+    in_poll: Cell<bool>,
     closed: Cell<bool>,
     /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
     initialised: Cell<bool>,
@@ -121,7 +121,7 @@ impl EventLoop {
             writers: Writers::new(),
             received_last: Cell::new(0),
             asleep: Cell::new(false),
-            polling: Cell::new(false),
+            in_poll: Cell::new(false),
             closed: Cell::new(false),
             initialised: Cell::new(false),
             debug: Cell::new(false),
@@ -246,7 +246,7 @@ impl EventLoop {
 
     /// Whether the operating system is being asked, so that no job runs.
     pub fn is_polling(&self) -> bool {
-        self.polling.get()
+        self.in_poll.get()
     }
 
     /// Whether debug mode is on.

@@ -114,9 +114,9 @@ impl Host for EventLoop {
     }
 
     fn poll(&self, wait: Wait) -> Result<()> {
-        self.polling.set(true);
+        self.in_poll.set(true);
         let outcome = self.poll_with_signals(wait);
-        self.polling.set(false);
+        self.in_poll.set(false);
         outcome
     }
 
