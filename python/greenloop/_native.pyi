@@ -205,7 +205,7 @@ class EventLoop:
 
     # Connections.
 
-    def _accept_natively(self, arguments: tuple[Any, ...]) -> bool:
+    def _accept_natively(self, arguments: tuple[Any, ...], context: Any) -> bool:
         """Watch a listening socket and take its connections natively.
 
         `arguments` are those of asyncio's `_accept_connection`. Return False, having done nothing,

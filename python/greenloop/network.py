@@ -99,7 +99,7 @@ class Network(_StopsServing):
     # The loop class has these from its native base.
     _open_socket_transport: Callable[..., Any]
     _carries_datagrams: Callable[[Any], bool]
-    _accept_natively: Callable[[tuple[Any, ...]], bool]
+    _accept_natively: Callable[[tuple[Any, ...], Any], bool]
 
     _selector: Watched | None
     # Which transport has which descriptor, so that nobody else watches it.
@@ -239,13 +239,16 @@ class Network(_StopsServing):
         sslcontext: Any = None,
         server: Any = None,
         backlog: int = 100,
-        *timeouts: Any,
-        **others: Any,
+        *others: Any,
+        context: Any = None,
     ) -> None:
         # Connections are taken natively if possible: without TLS, by a socket of the usual kind.
-        arguments = protocol_factory, sock, sslcontext, server, backlog, *timeouts
-        if sslcontext or others or not self._accept_natively(arguments):
-            _Selector._start_serving(self, *arguments, **others)
+        # From 3.15 on each has a copy of the server's context.
+        arguments = protocol_factory, sock, sslcontext, server, backlog, *others
+        if context is not None:
+            arguments = *arguments, context
+        if sslcontext or not self._accept_natively(arguments, context):
+            _Selector._start_serving(self, *arguments)
 
     # Datagrams.
 

@@ -9,6 +9,7 @@ import contextvars
 import random
 import signal
 import socket
+import sys
 
 import pytest
 from connections import Recorder, everything, run
@@ -182,7 +183,8 @@ def test_what_there_is_no_room_for_waits_and_goes_on_in_the_context_of_the_write
         received += everything(far)
         run(loop, 1)
     assert received == bytes(1_000_000)
-    assert seen == ["in the job"]
+    # From 3.15 on a connection has a context of its own.
+    assert seen == ["in the job" if sys.version_info < (3, 15) else "nowhere"]
 
 
 def test_a_peer_that_is_gone_ends_the_connection_with_the_same_error(loop, habitual):

@@ -80,9 +80,12 @@ def test_a_transport_that_nobody_closes_is_said_to_be_one(loop):
         loop.close()
         del protocol, peer
         gc.collect()
-    assert transport() is None
     texts = [str(warning.message) for warning in caught]
     assert "unclosed transport <asyncio._SSLProtocolTransport object>" in texts
+    # A warning knows its source; before 3.15 weak references are dead by then.
+    caught.clear()
+    gc.collect()
+    assert transport() is None
 
 
 @pytest.mark.parametrize("data", ["text", 3, None, [b"bytes"]])

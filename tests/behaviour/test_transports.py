@@ -159,19 +159,16 @@ def test_each_callback_has_the_context_that_asyncio_gives_it(loop):
 
     loop.run_until_complete(main())
     far.close()
-    assert seen == [
-        ("made", "main"),
-        ("data", "main"),
-        ("data", "data has set it"),
-        ("data", "main, later"),
-        ("pause", "main, later"),
-        ("resume", "pause has set it"),
-        ("lost", "main, at the end"),
-    ] or seen[4:] == [
-        ("pause", "main, later"),
-        ("resume", "main, later"),
-        ("lost", "main, at the end"),
-    ]
+    # From 3.15 on a connection has one context, a copy of that in which it was made.
+    has_its_own = sys.version_info >= (3, 15)
+    assert [name for name, _ in seen] == ["made", *["data"] * 3, "pause", "resume", "lost"]
+    assert [value for _, value in seen] == (
+        ["main", "made has set it", "data has set it", "data has set it"]
+        + ["main, later", "data has set it", "resume has set it"]
+        if has_its_own
+        else ["main", "main", "data has set it", "main, later"]
+        + ["main, later", "pause has set it", "main, at the end"]
+    ) or [value for _, value in seen[4:]] == ["main, later", "main, later", "main, at the end"]
 
 
 # Debug mode.
@@ -226,8 +223,11 @@ def test_a_transport_that_is_dropped_says_so_and_closes(loop):
         warnings.simplefilter("always")
         del transport, protocol
         gc.collect()
-    assert reference() is None
     assert text in [str(warning.message) for warning in caught]
+    # A warning knows its source; before 3.15 weak references are dead by then.
+    caught.clear()
+    gc.collect()
+    assert reference() is None
     assert near.fileno() == -1
     # What was not read makes the end a reset.
     with pytest.raises(ConnectionResetError):

@@ -25,6 +25,8 @@ pub struct Acceptor {
     pub server: Option<Object>,
     /// The context in which `start_serving` was called.
     context: Object,
+    /// The context of which each connection has a copy, where the server has one (3.15).
+    pub of_connections: Option<Object>,
     /// The listening socket. Its descriptor is asked of it each time, since it knows when it was closed:
     /// a number that was kept might be somebody else's by then.
     socket: Object,
@@ -56,7 +58,8 @@ impl Acceptor {
             &self.socket,
             &self.arguments,
         ];
-        for object in held.into_iter().chain(&self.server) {
+        let optional = self.server.iter().chain(&self.of_connections);
+        for object in held.into_iter().chain(optional) {
             visit.call(object.as_py())?;
         }
         Ok(())
@@ -71,11 +74,17 @@ static REACTION: Reaction = Reaction {
 #[pymethods]
 impl EventLoop {
     /// Watch a listening socket and take its connections natively. `arguments` are those of asyncio's
-    /// `_accept_connection`. Return False, having done nothing, if that has to do it.
-    #[pyo3(signature = (arguments))]
-    fn _accept_natively(slf: &Bound<'_, Self>, arguments: &Bound<'_, PyTuple>) -> PyResult<bool> {
+    /// `_accept_connection`; of `context` each connection gets a copy, unless it is None. Return False,
+    /// having done nothing, if asyncio has to do it.
+    #[pyo3(signature = (arguments, context))]
+    fn _accept_natively(
+        slf: &Bound<'_, Self>,
+        arguments: &Bound<'_, PyTuple>,
+        context: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
         let native = slf.get();
-        let Some(acceptor) = Acceptor::new(slf, arguments)? else {
+        let context = context.map(Object::from);
+        let Some(acceptor) = Acceptor::new(slf, arguments, context)? else {
             return Ok(false);
         };
         let number = acceptor.number;
@@ -103,6 +112,7 @@ impl Acceptor {
     fn new(
         event_loop: &Bound<'_, EventLoop>,
         arguments: &Bound<'_, PyTuple>,
+        of_connections: Option<Object>,
     ) -> PyResult<Option<Self>> {
         let socket = Object::from(arguments.get_item(1)?);
         if event_loop.get().shows_readiness() || !is_plain(&socket)? {
@@ -124,6 +134,7 @@ impl Acceptor {
             factory: arguments.get_item(0)?.into(),
             server: (!server.is_none()).then_some(server),
             context,
+            of_connections,
             socket,
             arguments: arguments.clone().into_any().into(),
             number,

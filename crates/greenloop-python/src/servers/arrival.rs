@@ -109,8 +109,14 @@ impl Arrival {
                 Some(peer) => peer?,
                 None => call_method(&globals().names.getpeername, &[socket.as_ptr()])?,
             },
-            // SAFETY: returns a new reference or NULL with an exception set.
-            context: unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
+            // SAFETY: each returns a new reference or NULL with an exception set, also for what is no
+            // context.
+            context: unsafe {
+                Object::from_returned(match &acceptor.of_connections {
+                    Some(context) => ffi::PyContext_Copy(context.as_ptr()),
+                    None => ffi::PyContext_CopyCurrent(),
+                })?
+            },
         };
         arrival.socket.set(socket);
         let owner = Bound::new(py, arrival)?.into_any().into();
@@ -156,7 +162,10 @@ impl Arrival {
             waiter: None,
             extra: extra.into_any().into(),
             server: acceptor.server.clone(),
-            context: None,
+            context: acceptor
+                .of_connections
+                .as_ref()
+                .map(|_| self.context.clone()),
             tcp: Some(acceptor.tcp),
         };
         connection.refuse_taken_descriptor()?;
