@@ -24,6 +24,7 @@ mod gil_cell;
 mod globals;
 mod instance;
 mod iteration;
+mod names;
 #[cfg(Py_3_12)]
 mod native_function;
 mod nesting;
