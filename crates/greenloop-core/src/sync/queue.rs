@@ -138,7 +138,8 @@ impl<L: WaitList> Queue<L> {
         Ok(Admission::Wait)
     }
 
-    /// Puts an item in and wakes a getter. `finished` is cleared: there is something to be done now.
+    /// Puts an item in and wakes a getter. `finished` is cleared: there is something to be done now. An
+    /// item that is refused comes back.
     ///
     /// # Errors
     /// As the store's and [`WaitList::wake`].
@@ -148,12 +149,12 @@ impl<L: WaitList> Queue<L> {
         store: &S,
         finished: &Event<impl WaitList<Error = L::Error>>,
         item: S::Item,
-    ) -> Result<Result<(), Refusal>, S::Error> {
+    ) -> Result<Result<(), (Refusal, S::Item)>, S::Error> {
         if self.shut_down.get() {
-            return Ok(Err(Refusal::ShutDown));
+            return Ok(Err((Refusal::ShutDown, item)));
         }
         if store.is_full()? {
-            return Ok(Err(Refusal::Full));
+            return Ok(Err((Refusal::Full, item)));
         }
         store.put(item)?;
         self.unfinished.set(self.unfinished.get().wrapping_add(1));

@@ -75,7 +75,10 @@ impl Subject for Core {
     fn put_nowait(&self, item: u32) -> Outcome {
         match certain(self.queue.put_nowait(&self.items, &self.finished, item)) {
             Ok(()) => Outcome::Put,
-            Err(refusal) => Outcome::Refused(refusal),
+            Err((refusal, returned)) => {
+                assert_eq!(returned, item, "what is refused comes back");
+                Outcome::Refused(refusal)
+            }
         }
     }
 

@@ -113,7 +113,7 @@ impl<'a> Face<'a> {
         self.queue
             .logic
             .put_nowait(self, event, item)?
-            .map_err(refused)
+            .map_err(|(refusal, _item)| refused(refusal))
     }
 
     #[inline]
