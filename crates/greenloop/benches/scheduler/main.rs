@@ -16,7 +16,6 @@ use std::time::Duration;
 use contestants::{Contestant, Futures, Greenloop, Sleeps, Smol, Tokio};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use futures::{SinkExt as _, StreamExt as _};
 
 fn main() {
     divan::main();
@@ -87,10 +86,9 @@ fn spawn_1000_and_join<C: Contestant>(bencher: Bencher<'_, '_>) {
 
 /// A producer that never waits, and a consumer that hardly does.
 mod channel_unbounded {
-    use super::{
-        Bencher, Contestant as _, Futures, Greenloop, ROUNDS, Rc, Smol, StreamExt as _, Tokio,
-        measure,
-    };
+    use futures::StreamExt as _;
+
+    use super::{Bencher, Contestant as _, Futures, Greenloop, ROUNDS, Rc, Smol, Tokio, measure};
 
     #[divan::bench]
     fn greenloop(bencher: Bencher<'_, '_>) {
@@ -160,10 +158,9 @@ mod channel_unbounded {
 
 /// Room for one: producer and consumer take turns.
 mod channel_of_1 {
-    use super::{
-        Bencher, Contestant as _, Futures, Greenloop, ROUNDS, Rc, SinkExt as _, Smol,
-        StreamExt as _, Tokio, measure,
-    };
+    use futures::{SinkExt as _, StreamExt as _};
+
+    use super::{Bencher, Contestant as _, Futures, Greenloop, ROUNDS, Rc, Smol, Tokio, measure};
 
     #[divan::bench]
     fn greenloop(bencher: Bencher<'_, '_>) {
