@@ -1,6 +1,7 @@
 //! Waiting, with a lock let go of, until somebody says that something has changed.
 
 use std::fmt;
+use std::task::Context;
 
 use greenloop_core::{Standing, WaitList as _, sync};
 
@@ -170,9 +171,11 @@ impl<'lock, T: ?Sized> Operation for Notified<'_, 'lock, T> {
         None
     }
 
-    fn join(&mut self, waiter: Waiter) {
+    fn join(&mut self, context: &Context<'_>) -> Waiter {
+        let waiter = self.condition.waiters.enter(context);
         let released = certain(self.condition.begin(self.lock.logic(), &waiter));
         debug_assert_eq!(released, Ok(()), "who had the guard had the lock");
+        waiter
     }
 
     fn resume(&mut self, waiter: Waiter) -> Option<Self::Output> {

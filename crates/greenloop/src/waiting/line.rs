@@ -53,14 +53,19 @@ impl Line {
     /// A place for whoever polls with `context`, which does not stand in the line yet.
     #[inline]
     pub fn enter(&self, context: &Context<'_>) -> Waiter {
-        let wakee = Some(Wakee::of(context));
+        let wakee = Wakee::of(context);
         let mut places = self.places.borrow_mut();
-        Waiter(places.slab.insert(Place {
-            linked: false,
-            previous: None,
-            next: None,
-            wakee,
-        }))
+        Waiter(places.slab.insert(Place::of(wakee)))
+    }
+
+    /// Puts whoever polls with `context` at the end.
+    #[inline]
+    pub fn join(&self, context: &Context<'_>) -> Waiter {
+        let wakee = Wakee::of(context);
+        let mut places = self.places.borrow_mut();
+        let index = places.slab.insert(Place::of(wakee));
+        places.push(index);
+        Waiter(index)
     }
 
     /// The waiter is polled with `context` and still waits: from now on that is who is woken.
@@ -91,8 +96,11 @@ impl Line {
     /// The waiter's future needs its place no longer.
     #[inline]
     pub fn leave(&self, waiter: Waiter) {
-        self.remove(&waiter);
-        let place = self.places.borrow_mut().slab.remove(waiter.0);
+        let place = {
+            let mut places = self.places.borrow_mut();
+            places.remove(waiter.0);
+            places.slab.remove(waiter.0)
+        };
         drop(place);
     }
 
@@ -102,7 +110,33 @@ impl Line {
     }
 }
 
+impl Place {
+    #[inline]
+    const fn of(wakee: Wakee) -> Self {
+        Self {
+            linked: false,
+            previous: None,
+            next: None,
+            wakee: Some(wakee),
+        }
+    }
+}
+
 impl Places {
+    #[inline]
+    fn push(&mut self, index: usize) {
+        let last = self.last.replace(index);
+        let place = &mut self.slab[index];
+        debug_assert!(!place.linked, "nobody waits twice");
+        place.linked = true;
+        place.previous = last;
+        place.next = None;
+        match last {
+            Some(last) => self.slab[last].next = Some(index),
+            None => self.first = Some(index),
+        }
+    }
+
     #[inline]
     fn remove(&mut self, index: usize) -> bool {
         let place = &mut self.slab[index];
@@ -129,17 +163,7 @@ impl WaitList for Line {
 
     #[inline]
     fn push(&self, waiter: &Waiter) {
-        let mut places = self.places.borrow_mut();
-        let last = places.last.replace(waiter.0);
-        let place = &mut places.slab[waiter.0];
-        debug_assert!(!place.linked, "nobody waits twice");
-        place.linked = true;
-        place.previous = last;
-        place.next = None;
-        match last {
-            Some(last) => places.slab[last].next = Some(waiter.0),
-            None => places.first = Some(waiter.0),
-        }
+        self.places.borrow_mut().push(waiter.0);
     }
 
     #[inline]

@@ -20,10 +20,10 @@ pub trait Operation {
     /// Does it if nobody has to be waited for.
     fn attempt(&mut self) -> Option<Self::Output>;
 
-    /// Begins to wait.
+    /// Begins to wait, for whoever polls with `context`.
     #[inline]
-    fn join(&mut self, waiter: Waiter) {
-        self.line().push(&waiter);
+    fn join(&mut self, context: &Context<'_>) -> Waiter {
+        self.line().join(context)
     }
 
     /// A woken waiter runs. `None` if it has to wait again, at the end of the line.
@@ -71,9 +71,7 @@ impl<O: Operation> Future for Wait<O> {
             if let Some(output) = this.operation.attempt() {
                 return Poll::Ready(output);
             }
-            let waiter = this.operation.line().enter(context);
-            this.operation.join(waiter);
-            this.waiter = Some(waiter);
+            this.waiter = Some(this.operation.join(context));
             return Poll::Pending;
         };
         let line = this.operation.line();
