@@ -66,7 +66,7 @@ test: test-rust test-cpython test-python ## Run every test
 
 .PHONY: test-rust
 test-rust: ## Run the tests of the crates that know nothing of Python
-	cargo test --quiet --package greenloop-core --package greenloop-os
+	cargo test --quiet --package greenloop-core --package greenloop-os --package greenloop
 
 .PHONY: test-cpython
 test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio tests on Greenloop

@@ -1,6 +1,8 @@
 """The lesson's programs print what the lesson says, byte for byte the same on both loops."""
 
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -38,6 +40,28 @@ def test_awaiting_one_by_one_is_explained_instead_of_hanging():
     assert END not in lines
     assert "Given up after 0.2 seconds; by itself it would wait for ever." in on_asyncio.decode()
     assert on_greenloop == on_asyncio
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="the Rust face needs Rust")
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [
+        ("producer_sets_pace", []),
+        ("consumer_sets_pace", []),
+        ("consumer_sets_pace", ["--mode", "event"]),
+        ("async_iteration", ["--rounds", "3"]),
+        ("why_gather", []),
+    ],
+)
+def test_a_lesson_program_prints_the_same_in_rust(program, options):
+    options = ["--interval", "0.02", *options]
+    in_python = subprocess.check_output([sys.executable, str(LESSON / f"{program}.py"), *options])
+    example = ["cargo", "run", "--quiet", "--package", "greenloop", "--example", program, "--"]
+    # Where `make test-rust` has built it, whatever folder the extension is built in.
+    environment = {name: os.environ[name] for name in os.environ if name != "CARGO_TARGET_DIR"}
+    root = LESSON.parents[1]
+    in_rust = subprocess.check_output([*example, *options], cwd=root, env=environment)
+    assert in_rust == in_python
 
 
 @pytest.mark.parametrize("program", sorted(path.name for path in LESSON.glob("*.py")))

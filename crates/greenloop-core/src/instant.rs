@@ -4,6 +4,7 @@
 //! them and a conversion to integers could reorder two deadlines that Python sees as different.
 
 use std::cmp::Ordering;
+use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point on the loop's clock, in seconds since an arbitrary origin.
@@ -72,6 +73,26 @@ impl Instant {
         )]
         let span = Duration::from_nanos(nanoseconds as u64);
         span.min(Self::LONGEST_WAIT)
+    }
+}
+
+/// The point that much later.
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0 + span.as_secs_f64())
+    }
+}
+
+/// The span since an earlier point, to the nearest nanosecond; zero if it is a later one, or either is
+/// NaN.
+impl Sub for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        let span = (self.0 - earlier.0).max(0.0);
+        Duration::try_from_secs_f64(span).unwrap_or(Duration::MAX)
     }
 }
 
@@ -152,6 +173,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn spans_are_added_and_measured() {
+        let start = Instant::new(1.5);
+        let later = start + Duration::from_millis(250);
+        assert_eq!(later, Instant::new(1.75));
+        assert_eq!(later - start, Duration::from_millis(250));
+        assert_eq!(start - later, Duration::ZERO);
+        assert_eq!(start - Instant::new(f64::NAN), Duration::ZERO);
+        assert_eq!(Instant::new(f64::INFINITY) - start, Duration::MAX);
     }
 
     #[test]

@@ -37,6 +37,14 @@ impl<J> Ready<J> {
         self.ring.get(places)
     }
 
+    /// Has two jobs change places, which are counted as in [`get`](Self::get).
+    ///
+    /// # Panics
+    /// If there are not that many jobs.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        self.ring.swap(one, other);
+    }
+
     /// How many jobs wait.
     #[inline]
     pub fn len(&self) -> usize {
@@ -96,6 +104,17 @@ mod tests {
             (Some(2), Some(3), None)
         );
         assert!(ready.is_empty());
+    }
+
+    #[test]
+    fn jobs_change_places_wherever_the_ring_begins() {
+        let mut ready = Ready::new();
+        (0..4).for_each(|job| ready.push(job));
+        let wrapped = ready.pop().into_iter().chain(ready.pop());
+        wrapped.for_each(|job| ready.push(job));
+        ready.swap(0, 3);
+        ready.swap(2, 2);
+        assert_eq!(ready.take(), [1, 3, 0, 2]);
     }
 
     #[test]

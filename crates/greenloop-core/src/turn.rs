@@ -69,8 +69,8 @@ pub trait Host {
     /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a
     /// job, so no user code runs in it. Of the host it calls at most
     /// [`is_cancelled`](Self::is_cancelled), [`looks_ahead`](Self::looks_ahead),
-    /// [`prefetch`](Self::prefetch) and [`has_io`](Self::has_io), which therefore must not
-    /// ask for the queue.
+    /// [`prefetch`](Self::prefetch), [`arrange`](Self::arrange) and [`has_io`](Self::has_io), which
+    /// therefore must not ask for the queue.
     fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
 
     /// Reads the clock.
@@ -106,6 +106,10 @@ pub trait Host {
     /// The job will be run soon, and what it needs may be fetched from memory meanwhile. Called with
     /// the queue borrowed.
     fn prefetch(&self, _job: &Self::Job) {}
+
+    /// The jobs of a turn are complete, and none has run: a host that wants another order than first
+    /// in, first out puts them into it. Called with the queue borrowed.
+    fn arrange(&self, _ready: &mut Ready<Self::Job>) {}
 
     /// A job that was cancelled is passed over. Returns whether it is one of the timers, whose
     /// cancellations are told to [`Timers::note_cancelled`] also when they have become ready.
@@ -209,9 +213,9 @@ fn decide<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> Opening {
     if deadline.is_some() {
         return Opening::Expire;
     }
-    let jobs = queue.ready.len();
-    queue.budget.charge_turn(jobs);
-    Opening::Run { jobs }
+    Opening::Run {
+        jobs: complete(host, queue),
+    }
 }
 
 /// Takes the cancelled timers that asyncio takes at the start of a turn: all if they are too
@@ -240,8 +244,15 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
         // pay a cache miss for it, and the ready ring drops them where user code may run.
         let ready = &mut queue.ready;
         queue.timers.take_due(horizon, |job| ready.push(job));
-        let jobs = queue.ready.len();
-        queue.budget.charge_turn(jobs);
-        jobs
+        complete(host, queue)
     })
+}
+
+/// What is ready now is what the turn runs; returns how much that is.
+#[inline]
+fn complete<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> usize {
+    host.arrange(&mut queue.ready);
+    let jobs = queue.ready.len();
+    queue.budget.charge_turn(jobs);
+    jobs
 }

@@ -61,6 +61,23 @@ fn what_a_job_makes_ready_runs_in_the_next_turn() {
 }
 
 #[test]
+fn a_host_can_arrange_the_jobs_of_each_turn() {
+    let host = ManualHost::default();
+    host.backwards.set(true);
+    host.soon_do(|host| {
+        host.soon("d");
+        host.soon("e");
+        host.record("a")
+    });
+    host.soon("b");
+    assert_eq!(turn(&host), Ok(()));
+    assert_eq!(host.ran(), ["b", "a"]);
+    host.at(0.0, "timer");
+    assert_eq!(turn(&host), Ok(()));
+    assert_eq!(host.ran(), ["timer", "e", "d"]);
+}
+
+#[test]
 fn due_timers_run_behind_what_is_ready_and_behind_input() {
     let host = ManualHost::default();
     host.at(0.0, "timer");

@@ -110,6 +110,12 @@ pub fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
     }
 }
 
+/// Whether a connect that did not wait goes on by itself: it is over when the socket can be written, and
+/// [`take_error`] says how (`connect(2)`, `EINPROGRESS`).
+pub fn is_connecting(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS)
+}
+
 /// Whether sockets of these three numbers, as `socket(2)` takes them, are TCP's: with protocol 0 they
 /// are, because it is the one protocol that a stream of these families has by default.
 pub const fn is_tcp(family: c_int, kind: c_int, protocol: c_int) -> bool {

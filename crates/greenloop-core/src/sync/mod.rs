@@ -20,6 +20,6 @@ pub use barrier::{Barrier, BarrierState, Broken, Notify};
 pub use condition::Condition;
 pub use event::Event;
 pub use lock::{Lock, NotAcquired};
-pub use queue::{Admission, NothingUnfinished, Queue, Refusal, Store};
+pub use queue::{Admission, NothingUnfinished, Queue, Refusal, Refused, Store};
 pub use semaphore::{ReleasedTooOften, Semaphore};
 pub use several::{Countdown, Gathering, ReturnWhen, Verdict};

@@ -75,6 +75,10 @@ pub enum Refusal {
     ShutDown,
 }
 
+/// Why an item was not put in, and the item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused<T>(pub Refusal, pub T);
+
 /// More items were reported as done than were put in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NothingUnfinished;
@@ -138,7 +142,8 @@ impl<L: WaitList> Queue<L> {
         Ok(Admission::Wait)
     }
 
-    /// Puts an item in and wakes a getter. `finished` is cleared: there is something to be done now.
+    /// Puts an item in and wakes a getter. `finished` is cleared: there is something to be done now. An
+    /// item that is refused comes back.
     ///
     /// # Errors
     /// As the store's and [`WaitList::wake`].
@@ -148,12 +153,12 @@ impl<L: WaitList> Queue<L> {
         store: &S,
         finished: &Event<impl WaitList<Error = L::Error>>,
         item: S::Item,
-    ) -> Result<Result<(), Refusal>, S::Error> {
+    ) -> Result<Result<(), Refused<S::Item>>, S::Error> {
         if self.shut_down.get() {
-            return Ok(Err(Refusal::ShutDown));
+            return Ok(Err(Refused(Refusal::ShutDown, item)));
         }
         if store.is_full()? {
-            return Ok(Err(Refusal::Full));
+            return Ok(Err(Refused(Refusal::Full, item)));
         }
         store.put(item)?;
         self.unfinished.set(self.unfinished.get().wrapping_add(1));

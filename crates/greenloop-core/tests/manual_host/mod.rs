@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use greenloop_core::{Host, Instant, Queue, Wait};
+use greenloop_core::{Host, Instant, Queue, Ready, Wait};
 
 /// The clock's resolution: timers are due up to, but without, half a second ahead.
 pub const RESOLUTION: f64 = 0.5;
@@ -73,6 +73,8 @@ pub struct ManualHost {
     /// Jobs the next poll finds.
     pub input: RefCell<Vec<Job>>,
     pub without_io: Cell<bool>,
+    /// Whether the jobs of a turn are run in the opposite order.
+    pub backwards: Cell<bool>,
     /// Timers for a job to cancel.
     pub others: RefCell<Vec<Cancellation>>,
     /// The names of the jobs that were run, in order.
@@ -181,6 +183,13 @@ impl Host for ManualHost {
 
     fn has_io(&self) -> bool {
         !self.without_io.get()
+    }
+
+    fn arrange(&self, ready: &mut Ready<Job>) {
+        if self.backwards.get() {
+            let len = ready.len();
+            (0..len / 2).for_each(|place| ready.swap(place, len - 1 - place));
+        }
     }
 
     fn pass_over(&self, job: &Job) -> bool {

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use greenloop_core::WaitList as _;
-use greenloop_core::sync::{Admission, Event, NothingUnfinished, Queue, Refusal, Store};
+use greenloop_core::sync::{Admission, Event, NothingUnfinished, Queue, Refusal, Refused, Store};
 
 use super::scheduler::{Line, Scheduler};
 use super::{Outcome, Subject, Want};
@@ -75,7 +75,10 @@ impl Subject for Core {
     fn put_nowait(&self, item: u32) -> Outcome {
         match certain(self.queue.put_nowait(&self.items, &self.finished, item)) {
             Ok(()) => Outcome::Put,
-            Err(refusal) => Outcome::Refused(refusal),
+            Err(Refused(refusal, returned)) => {
+                assert_eq!(returned, item, "what is refused comes back");
+                Outcome::Refused(refusal)
+            }
         }
     }
 

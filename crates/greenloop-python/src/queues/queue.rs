@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
-use greenloop_core::sync::{self, Refusal, Store};
+use greenloop_core::sync::{self, Refusal, Refused, Store};
 use pyo3::ffi;
 
 use super::items::Items;
@@ -113,7 +113,7 @@ impl<'a> Face<'a> {
         self.queue
             .logic
             .put_nowait(self, event, item)?
-            .map_err(refused)
+            .map_err(|Refused(refusal, _item)| refused(refusal))
     }
 
     #[inline]

@@ -1,0 +1,386 @@
+//! The loop: what the core's turn is plugged into.
+//!
+//! Only the loop's thread sees it. What other threads see is [`Shared`].
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use greenloop_core::{Host, Instant, Queue, Ready, Wait, turn};
+use greenloop_os as os;
+
+use super::alarms::{Alarm, Alarms};
+use super::clock::Clock;
+use super::reactor::Reactor;
+use crate::remote::{Message, Shared};
+use crate::task::{BoxedWork, Key, Table, Task};
+use crate::waiting::Wakee;
+
+/// What can stand in the ring and in the heap.
+pub enum Job {
+    /// Step a task.
+    Step(Rc<Task>),
+    /// Wake a task that sleeps.
+    Alarm(Alarm, Rc<Task>),
+    /// Wake somebody else who sleeps.
+    ForeignAlarm(Alarm, Box<Waker>),
+    /// Call what another thread asked for.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+/// See the module's text.
+pub struct EventLoop {
+    queue: RefCell<Queue<Job>>,
+    tasks: Table,
+    /// The task whose future is being polled or dropped.
+    running: RefCell<Option<Rc<Task>>>,
+    alarms: Alarms,
+    clock: Clock,
+    /// Where the order of the jobs of a turn comes from, unless it is first in, first out.
+    order: Option<RefCell<fastrand::Rng>>,
+    reactor: Reactor,
+    shared: Arc<Shared>,
+    /// How many jobs of other threads are awaited, during which a virtual clock stands still.
+    elsewhere: Cell<usize>,
+}
+
+impl EventLoop {
+    pub fn new(clock: Clock, seed: Option<u64>) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(os::Waker::new()?));
+        Ok(Self {
+            queue: RefCell::new(Queue::new()),
+            tasks: Table::default(),
+            running: RefCell::new(None),
+            alarms: Alarms::default(),
+            clock,
+            order: seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed))),
+            reactor: Reactor::new(shared.waker())?,
+            shared,
+            elsewhere: Cell::new(0),
+        })
+    }
+
+    /// What other threads see.
+    #[inline]
+    pub const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[inline]
+    pub const fn tasks(&self) -> &Table {
+        &self.tasks
+    }
+
+    pub const fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// How many jobs of other threads are awaited; who awaits one counts it.
+    pub const fn elsewhere(&self) -> &Cell<usize> {
+        &self.elsewhere
+    }
+
+    /// A task with this work.
+    #[inline]
+    pub fn spawn(self: &Rc<Self>, work: BoxedWork, has_handle: bool) -> Rc<Task> {
+        self.tasks.spawn(self, Some(work), has_handle)
+    }
+
+    /// Has a task stepped in the next turn. The caller knows that it does not stand in the ring yet.
+    #[inline]
+    pub fn push_task(&self, task: Rc<Task>) {
+        self.queue.borrow_mut().ready.push(Job::Step(task));
+    }
+
+    /// Sets an alarm for `sleeper`.
+    #[inline]
+    pub fn set_alarm(&self, deadline: Instant, sleeper: Wakee) -> Alarm {
+        let alarm = self.alarms.set();
+        let job = match sleeper {
+            Wakee::Task(task) => Job::Alarm(alarm, task),
+            Wakee::Waker(waker) => Job::ForeignAlarm(alarm, Box::new(waker)),
+        };
+        self.queue.borrow_mut().timers.push(deadline, job);
+        alarm
+    }
+
+    /// Whether the time of an alarm has come.
+    #[inline]
+    pub fn has_rung(&self, alarm: Alarm) -> bool {
+        self.alarms.has_rung(alarm)
+    }
+
+    /// Nobody waits for an alarm any more.
+    #[inline]
+    pub fn give_back_alarm(&self, alarm: Alarm) {
+        if self.alarms.give_back(alarm) {
+            self.queue.borrow_mut().timers.note_cancelled();
+        }
+    }
+
+    /// What was just sent may be for this loop: the next turn asks the operating system.
+    pub fn expect_input(&self) {
+        self.queue.borrow_mut().budget.expect_input();
+    }
+
+    /// Wakes the task of that number, if it is still alive.
+    pub fn wake_key(&self, key: Key) {
+        if let Some(task) = self.tasks.find(key) {
+            Task::wake(task);
+        }
+    }
+
+    /// The task that is being polled, if `waker` is its own.
+    #[inline]
+    pub fn running_task(&self, waker: &Waker) -> Option<Rc<Task>> {
+        let running = self.running.borrow();
+        let task = running.as_ref()?;
+        task.waker().will_wake(waker).then(|| Rc::clone(task))
+    }
+
+    /// Until the guard is dropped, `task` is the one that runs.
+    #[inline]
+    pub fn begin_step(&self, task: &Rc<Task>) -> Step<'_> {
+        let before = self.running.replace(Some(Rc::clone(task)));
+        Step {
+            event_loop: self,
+            before,
+        }
+    }
+
+    /// Runs turns until `future` is ready, and the one after that, as asyncio does.
+    pub fn run<F: Future>(self: &Rc<Self>, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let mut output = None;
+        let mut poll = |context: &mut Context<'_>| match future.as_mut().poll(context) {
+            Poll::Ready(value) => {
+                output = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        };
+        let main = MainTask(self.tasks.spawn(self, None, false));
+        let driver = Driver {
+            event_loop: self,
+            poll: RefCell::new(&mut poll),
+        };
+        {
+            let mut queue = self.queue.borrow_mut();
+            // An earlier run may have ended with a panic, between the two turns that end it.
+            queue.stopping = false;
+            queue.budget.expect_input();
+        }
+        loop {
+            let Ok(()) = turn(&driver);
+            let mut queue = self.queue.borrow_mut();
+            if queue.stopping {
+                queue.stopping = false;
+                break;
+            }
+            queue.stopping = main.0.is_finished();
+        }
+        drop(main);
+        let Some(output) = output else {
+            unreachable!("the task is finished when its future is ready");
+        };
+        output
+    }
+
+    /// Drops all that waits, for good.
+    pub fn close(&self) {
+        self.tasks.close();
+        let refused = self.shared.close();
+        drop(refused);
+        // What is dropped may make something ready, but only so often: no task is left to be woken.
+        loop {
+            let (ready, timers) = {
+                let mut queue = self.queue.borrow_mut();
+                (queue.ready.take(), queue.timers.take())
+            };
+            if ready.is_empty() && timers.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Makes ready what other threads have asked for.
+    fn take_messages(&self) {
+        for message in self.shared.take() {
+            match message {
+                Message::Wake(remote) => {
+                    remote.note_taken();
+                    self.wake_key(remote.key());
+                }
+                Message::Call(function) => {
+                    self.queue.borrow_mut().ready.push(Job::Call(function));
+                }
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.borrow().ready.is_empty()
+    }
+
+    /// Asks the operating system, and waits for it no longer than `timeout`.
+    fn poll_for(&self, timeout: Option<Duration>) {
+        let waits = timeout != Some(Duration::ZERO);
+        let timeout = if waits && !self.shared.fall_asleep() {
+            Some(Duration::ZERO)
+        } else {
+            timeout
+        };
+        let outcome = self.reactor.poll(timeout, self.shared.waker());
+        self.take_messages();
+        if let Err(error) = outcome {
+            // The poller's own descriptor is at fault, and no turn could ever wait again.
+            panic!("the operating system cannot be asked what is ready: {error}");
+        }
+    }
+}
+
+/// The task of `run`, whose future the [`Driver`] has.
+struct MainTask(Rc<Task>);
+
+impl Drop for MainTask {
+    fn drop(&mut self) {
+        Task::end_main(&self.0);
+    }
+}
+
+/// While it lives, a task runs.
+pub struct Step<'a> {
+    event_loop: &'a EventLoop,
+    before: Option<Rc<Task>>,
+}
+
+impl Drop for Step<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let before = self.before.take();
+        let after = self.event_loop.running.replace(before);
+        drop(after);
+    }
+}
+
+/// A loop in one of its runs: what the core's turn drives.
+struct Driver<'a, 'future> {
+    event_loop: &'a EventLoop,
+    /// Polls the future of `run`, and returns whether it is ready.
+    poll: RefCell<&'a mut (dyn FnMut(&mut Context<'_>) -> bool + 'future)>,
+}
+
+impl Driver<'_, '_> {
+    #[cold]
+    #[inline(never)]
+    fn step_main(&self, task: &Rc<Task>) {
+        let is_ready = {
+            let _running = self.event_loop.begin_step(task);
+            let mut poll = self.poll.borrow_mut();
+            poll(&mut Context::from_waker(task.waker()))
+        };
+        if is_ready {
+            task.finish_main();
+        }
+    }
+}
+
+impl Host for Driver<'_, '_> {
+    type Job = Job;
+    type Interrupt = Infallible;
+
+    #[inline]
+    fn queue<R>(&self, access: impl FnOnce(&mut Queue<Job>) -> R) -> R {
+        access(&mut self.event_loop.queue.borrow_mut())
+    }
+
+    #[inline]
+    fn now(&self) -> Instant {
+        self.event_loop.clock.now()
+    }
+
+    #[inline]
+    fn horizon(&self, now: Instant) -> Instant {
+        self.event_loop.clock.horizon(now)
+    }
+
+    fn poll(&self, wait: Wait) -> Result<(), Infallible> {
+        let event_loop = self.event_loop;
+        event_loop.take_messages();
+        let clock = &event_loop.clock;
+        if !event_loop.is_idle() {
+            event_loop.poll_for(Some(Duration::ZERO));
+            return Ok(());
+        }
+        if event_loop.elsewhere.get() > 0 && clock.is_virtual() {
+            // What another thread works on takes time that a virtual clock does not know.
+            event_loop.poll_for(if wait == Wait::Now {
+                Some(Duration::ZERO)
+            } else {
+                None
+            });
+            return Ok(());
+        }
+        event_loop.poll_for(clock.timeout(wait));
+        if let Wait::Until(deadline) = wait {
+            if event_loop.is_idle() {
+                clock.skip_to(deadline);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn is_cancelled(&self, job: &Job) -> bool {
+        match job {
+            Job::Alarm(alarm, _) | Job::ForeignAlarm(alarm, _) => {
+                self.event_loop.alarms.is_dead(*alarm)
+            }
+            Job::Step(_) | Job::Call(_) => false,
+        }
+    }
+
+    #[inline]
+    fn run(&self, job: Job) -> Result<(), Infallible> {
+        match job {
+            Job::Step(task) => {
+                if let Some(task) = Task::step(task) {
+                    self.step_main(&task);
+                }
+            }
+            Job::Alarm(alarm, task) => {
+                self.event_loop.alarms.ring(alarm);
+                Task::wake(task);
+            }
+            Job::ForeignAlarm(alarm, waker) => {
+                self.event_loop.alarms.ring(alarm);
+                waker.wake();
+            }
+            Job::Call(function) => function(),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn arrange(&self, ready: &mut Ready<Job>) {
+        if let Some(order) = &self.event_loop.order {
+            let mut order = order.borrow_mut();
+            for place in (1..ready.len()).rev() {
+                ready.swap(place, order.usize(..=place));
+            }
+        }
+    }
+
+    fn pass_over(&self, job: &Job) -> bool {
+        matches!(job, Job::Alarm(..) | Job::ForeignAlarm(..))
+    }
+}

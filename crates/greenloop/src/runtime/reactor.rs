@@ -1,0 +1,199 @@
+//! Which descriptors are ready, and who waits for them.
+//!
+//! A descriptor is registered once, for both directions, and reported when it changes. So nothing is told
+//! to the kernel per wait: an operation is tried, and if it would block, its task waits for the next
+//! change. ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, RawFd};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use greenloop_os::{Event, Events, Interest, Poller, Registration, Told, Waker};
+use slab::Slab;
+
+use crate::waiting::Wakee;
+
+/// The mark of the loop's own waker; no table of descriptors is that long.
+const WAKER: u32 = u32::MAX;
+
+/// How many events one poll takes from the kernel; what is left is reported by the next.
+const EVENTS: usize = 256;
+
+/// See the module's text.
+pub struct Reactor {
+    poller: Poller,
+    events: RefCell<Events>,
+    /// The registered descriptors; a mark is a place here.
+    watches: RefCell<Slab<Rc<Watch>>>,
+}
+
+/// A registered descriptor.
+pub struct Watch {
+    fd: RawFd,
+    mark: u32,
+    reading: Direction,
+    writing: Direction,
+}
+
+/// Reading or writing.
+struct Direction {
+    /// Cleared when an operation would have blocked, set when the kernel reports a change.
+    may_be_ready: Cell<bool>,
+    waiting: RefCell<Vec<Wakee>>,
+}
+
+/// What an operation waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Readiness {
+    Reading,
+    Writing,
+}
+
+impl Reactor {
+    pub fn new(waker: &Waker) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let registration = Registration {
+            interest: Interest {
+                read: true,
+                write: false,
+            },
+            told: Told::Always,
+            mark: WAKER,
+        };
+        poller.add(waker.as_fd().as_raw_fd(), registration)?;
+        Ok(Self {
+            poller,
+            events: RefCell::new(Events::with_capacity(EVENTS)),
+            watches: RefCell::default(),
+        })
+    }
+
+    /// Registers a descriptor, which its owner keeps open until it calls [`remove`](Self::remove).
+    pub fn add(&self, descriptor: BorrowedFd<'_>) -> io::Result<Rc<Watch>> {
+        let fd = descriptor.as_raw_fd();
+        let mut watches = self.watches.borrow_mut();
+        let entry = watches.vacant_entry();
+        let mark = u32::try_from(entry.key()).unwrap_or(WAKER);
+        let registration = Registration {
+            interest: Interest {
+                read: true,
+                write: true,
+            },
+            told: Told::OnChange,
+            mark,
+        };
+        self.poller.add(fd, registration)?;
+        let watch = Rc::new(Watch {
+            fd,
+            mark,
+            reading: Direction::new(),
+            writing: Direction::new(),
+        });
+        entry.insert(Rc::clone(&watch));
+        Ok(watch)
+    }
+
+    /// Forgets a descriptor that is about to be closed.
+    pub fn remove(&self, watch: &Watch) {
+        // It can only fail if somebody closed the descriptor under its owner; then there is nothing to
+        // be forgotten.
+        let _gone = self.poller.remove(watch.fd);
+        let removed = self.watches.borrow_mut().try_remove(watch.mark as usize);
+        drop(removed);
+    }
+
+    /// Waits for descriptors no longer than `timeout`, and wakes who waits for those that are ready.
+    pub fn poll(&self, timeout: Option<Duration>, waker: &Waker) -> io::Result<()> {
+        let mut events = self.events.borrow_mut();
+        match self.poller.wait(&mut events, timeout) {
+            Ok(()) => {}
+            // A signal's handler has run. The next turn waits for what is left.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in events.iter() {
+            if event.mark == WAKER {
+                waker.drain();
+            } else {
+                self.dispatch(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn dispatch(&self, event: Event) {
+        let watch = self.watches.borrow().get(event.mark as usize).cloned();
+        if let Some(watch) = watch {
+            if event.readable {
+                watch.reading.report();
+            }
+            if event.writable {
+                watch.writing.report();
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Tries `operation`, and if it would block, has whoever polls with `context` woken when that may
+    /// have changed.
+    pub fn poll_with<R>(
+        &self,
+        readiness: Readiness,
+        context: &Context<'_>,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let direction = match readiness {
+            Readiness::Reading => &self.reading,
+            Readiness::Writing => &self.writing,
+        };
+        if direction.may_be_ready.get() {
+            loop {
+                match operation() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    outcome => return Poll::Ready(outcome),
+                }
+            }
+            // A change since the operation was tried is reported by the next poll.
+            direction.may_be_ready.set(false);
+        }
+        direction.wait(context);
+        Poll::Pending
+    }
+}
+
+impl Direction {
+    const fn new() -> Self {
+        Self {
+            may_be_ready: Cell::new(true),
+            waiting: RefCell::new(Vec::new()),
+        }
+    }
+
+    fn wait(&self, context: &Context<'_>) {
+        let is_known = self
+            .waiting
+            .borrow()
+            .iter()
+            .any(|wakee| wakee.is_of(context));
+        if !is_known {
+            let wakee = Wakee::of(context);
+            self.waiting.borrow_mut().push(wakee);
+        }
+    }
+
+    fn report(&self) {
+        self.may_be_ready.set(true);
+        let mut waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        waiting.drain(..).for_each(Wakee::wake);
+        // The memory is used again, unless a foreign waker had somebody wait meanwhile.
+        let mut now = self.waiting.borrow_mut();
+        if now.is_empty() {
+            *now = waiting;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One wait of a primitive, as a future that can be dropped at any time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use greenloop_core::{Standing, WaitList as _};
+
+use super::{Line, Waiter, certain};
+
+/// What a primitive does about one who may have to wait. The counterpart in the Python face is its
+/// `Operation`.
+pub trait Operation {
+    /// What waiting brings.
+    type Output;
+
+    /// Where it waits.
+    fn line(&self) -> &Line;
+
+    /// Does it if nobody has to be waited for.
+    fn attempt(&mut self) -> Option<Self::Output>;
+
+    /// Begins to wait, for whoever polls with `context`.
+    #[inline]
+    fn join(&mut self, context: &Context<'_>) -> Waiter {
+        self.line().join(context)
+    }
+
+    /// A woken waiter runs. `None` if it has to wait again, at the end of the line.
+    fn resume(&mut self, waiter: Waiter) -> Option<Self::Output>;
+
+    /// The wait is given up, by dropping its future. Whoever was woken hands the wake-up on here.
+    fn give_up(&mut self, waiter: Waiter);
+}
+
+/// ```text
+///             1 poll: attempt                      3 woken
+///   New ───────────────────────► Waiting(waiter) ───────────► resume ──► Done
+///    │                                │     ▲                   │          ▲
+///    └────────────────────────────────┼─────┼───────────────────┼──────────┘
+///                2 it succeeds        │     └───────────────────┘ 4 again
+///                                     └──► give_up
+///                                       5 drop
+/// ```
+pub struct Wait<O: Operation> {
+    operation: O,
+    waiter: Option<Waiter>,
+}
+
+impl<O: Operation> Wait<O> {
+    /// A wait that does nothing before it is polled.
+    #[inline]
+    pub const fn new(operation: O) -> Self {
+        Self {
+            operation,
+            waiter: None,
+        }
+    }
+}
+
+/// Nothing points into it.
+impl<O: Operation> Unpin for Wait<O> {}
+
+impl<O: Operation> Future for Wait<O> {
+    type Output = O::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O::Output> {
+        let this = &mut *self;
+        let Some(waiter) = this.waiter else {
+            if let Some(output) = this.operation.attempt() {
+                return Poll::Ready(output);
+            }
+            this.waiter = Some(this.operation.join(context));
+            return Poll::Pending;
+        };
+        let line = this.operation.line();
+        if certain(line.standing(&waiter)) == Standing::Waiting {
+            line.poll_again(waiter, context);
+            return Poll::Pending;
+        }
+        let Some(output) = this.operation.resume(waiter) else {
+            this.operation.line().wait_again(waiter, context);
+            return Poll::Pending;
+        };
+        this.waiter = None;
+        this.operation.line().leave(waiter);
+        Poll::Ready(output)
+    }
+}
+
+impl<O: Operation> Drop for Wait<O> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter.take() {
+            self.operation.give_up(waiter);
+            self.operation.line().leave(waiter);
+        }
+    }
+}
