@@ -7,9 +7,11 @@ raises and what the loop reports are the same on both loops; and no descriptor i
 
 import asyncio
 import contextlib
-import os
+import functools
+import itertools
 
 import pytest
+from descriptors import open_descriptors
 from differential import ASYNCIO, GREENLOOP
 from faulty_proxy import FaultyProxy, Treatment
 
@@ -89,21 +91,35 @@ async def by_protocols(kind, server_options, client_options, through):
     return [one.account for one in servers + clients]
 
 
-async def by_streams(api, server_options, client_options, through):
-    """The same by streams; `api` is the module that has them."""
+async def by_streams(api, server_options, client_options, through, upgrade=False):
+    """The same by streams; `api` is the module that has them.
+
+    With `upgrade`, they go on with TLS when both have said a word.
+    """
     accounts = at_server, at_client = [], []
     serving = []
 
     async def note(account, what, doing):
+        """Note what it returns or raises; return whether it returned."""
         try:
             account.append(await doing)
         except asyncio.IncompleteReadError as error:
             account += ["incomplete", error.partial]
         except OSError as error:
             account.append(f"{what} raised: {type(error).__name__}")
+        else:
+            return True
+        return False
 
     async def serve(reader, writer):
         serving.append(asyncio.current_task())
+        if upgrade:
+            await note(at_server, "being asked", reader.readexactly(1))
+            writer.write(b"!")
+            if not await note(at_server, "upgrading", writer.start_tls(SERVER)):
+                # Nobody is told of more, with asyncio, by what was to be upgraded.
+                writer.transport.abort()
+                return
         await note(at_server, "reading", reader.readexactly(len(REQUEST)))
         writer.write(ANSWER)
         await note(at_server, "draining", writer.drain())
@@ -116,6 +132,13 @@ async def by_streams(api, server_options, client_options, through):
         except OSError as error:
             at_client.append(f"connecting raised: {type(error).__name__}")
             return
+        if upgrade:
+            writer.write(b"?")
+            await note(at_client, "asking", reader.readexactly(1))
+            upgrading = writer.start_tls(CLIENT, server_hostname="localhost")
+            if not await note(at_client, "upgrading", upgrading):
+                writer.transport.abort()
+                return
         writer.write(REQUEST)
         await note(at_client, "draining", writer.drain())
         await note(at_client, "reading", reader.readexactly(len(ANSWER)))
@@ -147,11 +170,8 @@ ENDS = {
     "streams": (by_streams, None, {}, {}),
     "TLS protocol": (by_protocols, End, *TLS),
     "TLS streams": (by_streams, None, *TLS),
+    "upgraded streams": (functools.partial(by_streams, upgrade=True), None, {}, {}),
 }
-
-
-def open_descriptors():
-    return len(os.listdir("/proc/self/fd"))
 
 
 def observe(contestant, ends, through):
@@ -205,15 +225,19 @@ def test_nothing_is_lost_however_it_comes(ends, treatment):
 CUTS = [0, 1, 300, 5000, 16383]
 
 
-@pytest.mark.parametrize("ends", ENDS)
+def cuts(*more):
+    """Each kind of ends with each place to cut at; what is upgraded says a word before."""
+    every = itertools.product(ENDS, [*CUTS, *more])
+    return [(ends, limit) for ends, limit in every if ends != "upgraded streams" or limit > 1]
+
+
+@pytest.mark.parametrize(("ends", "limit"), cuts(1000))
 @pytest.mark.parametrize("end", ["close", "half-close", "reset"])
-@pytest.mark.parametrize("limit", [*CUTS, 1000])
 def test_a_request_that_is_cut_ends_both_sides_as_with_asyncio(ends, end, limit):
     assert_same(ends, to_server=Treatment(limit=limit, end=end))
 
 
-@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize(("ends", "limit"), cuts(len(ANSWER)))
 @pytest.mark.parametrize("end", ["close", "half-close", "reset"])
-@pytest.mark.parametrize("limit", [*CUTS, len(ANSWER)])
 def test_an_answer_that_is_cut_ends_both_sides_as_with_asyncio(ends, end, limit):
     assert_same(ends, to_client=Treatment(limit=limit, end=end))
