@@ -119,14 +119,15 @@ def assert_flat(loop, churn, count, warm_up):
     """Count what `count` connections leave, after as many as it takes for caches to be full."""
 
     async def settled(count):
-        await churn(count)
-        while len(asyncio.all_tasks()) > 1:
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(120):
+            await churn(count)
+            while len(asyncio.all_tasks()) > 1:
+                await asyncio.sleep(0.001)
         # The last sockets are closed in the turns after.
         await asyncio.sleep(0.005)
 
     def measure(count):
-        loop.run_until_complete(asyncio.wait_for(settled(count), 120))
+        loop.run_until_complete(settled(count))
         gc.collect()
         return open_descriptors(), len(gc.get_objects()), resident_bytes()
 

@@ -181,8 +181,9 @@ def observe(contestant, ends, through):
 
     async def main():
         before = open_descriptors()
-        accounts = await talk(kind or contestant.api, *options, through)
-        await until(lambda: open_descriptors() == before)
+        async with asyncio.timeout(PATIENCE):
+            accounts = await talk(kind or contestant.api, *options, through)
+            await until(lambda: open_descriptors() == before)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return accounts
 
@@ -190,7 +191,7 @@ def observe(contestant, ends, through):
         loop.set_exception_handler(
             lambda _, context: reports.append((context["message"], repr(context.get("exception"))))
         )
-        return loop.run_until_complete(asyncio.wait_for(main(), PATIENCE)), reports
+        return loop.run_until_complete(main()), reports
 
 
 def assert_same(ends, **treatment):
