@@ -291,9 +291,7 @@ fn ensure_no_transport(event_loop: &Object, descriptor: RawFd) -> Result<()> {
 /// The descriptor is ready.
 fn react<T: Exchange>(this: &Object) -> Result<()> {
     let awaitable = Awaitable::of(this);
-    if awaitable.step().get() != WAITING
-        || Awaitable::standing(this)? != greenloop_core::Standing::Waiting
-    {
+    if awaitable.step().get() != WAITING {
         return Ok(());
     }
     let owner = awaitable.owner().as_ptr();
@@ -301,8 +299,11 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     let Some(event_loop) = (unsafe { EventLoop::of_pointer(owner) }) else {
         return Ok(());
     };
-    // Somebody else may listen by now.
-    if !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this) {
+    // Somebody else may listen by now, or nobody: the wait may have ended since this was queued. One that
+    // was interrupted has no future any more that could be asked how it stands.
+    if !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this)
+        || Awaitable::standing(this)? != greenloop_core::Standing::Waiting
+    {
         return Ok(());
     }
     let socket = awaitable.value().get_or_none();
