@@ -383,6 +383,18 @@ impl Host for Driver<'_, '_> {
         }
     }
 
+    #[inline]
+    fn looks_ahead(&self, _job: &Job) -> bool {
+        self.event_loop.tasks.are_many()
+    }
+
+    #[inline]
+    fn prefetch(&self, job: &Job) {
+        if let Some(task) = job.task() {
+            os::prefetch(task);
+        }
+    }
+
     fn discard(&self, cancelled: Vec<Job>) {
         for job in &cancelled {
             self.pass_over(job);

@@ -64,6 +64,12 @@ impl Job {
         u32::try_from(place).ok().map(Alarm::at)
     }
 
+    /// The task, if it is about one.
+    #[inline]
+    pub fn task(&self) -> Option<&Task> {
+        self.task.as_deref()
+    }
+
     /// Takes it apart.
     #[inline]
     pub fn into_kind(self) -> Kind {
