@@ -111,6 +111,12 @@ pub trait Host {
     /// in, first out puts them into it. Called with the queue borrowed.
     fn arrange(&self, _ready: &mut Ready<Self::Job>) {}
 
+    /// Jobs were found cancelled among the timers, and leave them. They are dropped here, where user code
+    /// may run.
+    fn discard(&self, cancelled: Vec<Self::Job>) {
+        drop(cancelled);
+    }
+
     /// A job that was cancelled is passed over. Returns whether it is one of the timers, whose
     /// cancellations are told to [`Timers::note_cancelled`] also when they have become ready.
     fn pass_over(&self, job: &Self::Job) -> bool;
@@ -190,9 +196,9 @@ fn open<H: Host>(host: &H) -> Opening {
         });
         match opening {
             Ok(opening) => return opening,
-            // Dropped before the decision: it may run user code that makes something ready, and
-            // a loop that then waited would sleep on its work.
-            Err(dead) => drop(dead),
+            // Before the decision: it may run user code that makes something ready, and a loop that
+            // then waited would sleep on its work.
+            Err(dead) => host.discard(dead),
         }
     }
 }

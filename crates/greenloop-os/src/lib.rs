@@ -22,10 +22,12 @@ mod clock;
 pub mod datagram;
 pub mod listener;
 mod poller;
+mod prefetch;
 pub mod socket;
 mod sys;
 mod waker;
 
 pub use clock::{monotonic, resolution};
 pub use poller::{Event, Events, Interest, Poller, Registration, Told};
+pub use prefetch::prefetch;
 pub use waker::Waker;

@@ -10,7 +10,6 @@ mod primitives {
     pub use loom::sync::{Mutex, MutexGuard};
 }
 
-#[expect(dead_code, reason = "the loop uses the rest")]
 #[path = "../src/remote/inject.rs"]
 mod inject;
 

@@ -1,94 +1,148 @@
 //! Who sleeps: what stands in the heap of timers, and which of that still means something.
 //!
 //! ```text
-//!   set ──────► pending ──────► rung ──────► (free)
-//!                  │    2 ring        3 give back
-//!                  └───────────────────────► (free)
-//!                       3 give back, before its time
+//!          1 set              2 ring               3 give back
+//!   Free ────────► Pending ──────────► Rung ──────────────────► Free
+//!                     │                                          ▲
+//!                     └──────────────► Dead ─────────────────────┘
+//!                       3 give back           4 forget
 //! ```
-//! An alarm is a number that is never given twice, kept in a place while somebody waits for it. The job in the
-//! heap names both, and whom to wake. So giving up a sleep is a write into a dense table, and finding
-//! out whether a job is dead a read: neither touches the task, which with many sleepers has left the caches.
+//! An alarm is a place in a dense table. The job in the heap names it, and whom to wake. So giving up a sleep is a
+//! write into the table, and finding out whether a job is dead a read: neither touches the task, which with
+//! many sleepers has left the caches. A dead one keeps its place until its job has left the heap.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::task::Waker;
 
 /// See the module's text.
 #[derive(Default)]
 pub struct Alarms {
     table: RefCell<Table>,
+    /// Of those who sleep and are no tasks of the loop.
+    wakers: RefCell<HashMap<Alarm, Waker>>,
 }
 
 #[derive(Default)]
 struct Table {
-    /// The number of the alarm in each place, with [`RUNG`] when it has rung, or zero.
-    numbers: Vec<u64>,
-    free: Vec<u32>,
-    last: u64,
+    states: Vec<State>,
+    free: Vec<Alarm>,
 }
 
-/// Set in the place of an alarm whose time has come; at one alarm per nanosecond the numbers reach it in 292
-/// years.
-const RUNG: u64 = 1 << 63;
-
-/// An alarm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Alarm {
-    place: u32,
-    number: u64,
+enum State {
+    Free,
+    Pending,
+    Rung,
+    Dead,
 }
+
+/// An alarm, valid until it is given back, and for its job until that is run or forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Alarm(u32);
 
 impl Alarms {
     /// A new alarm.
     #[inline]
     pub fn set(&self) -> Alarm {
         let mut table = self.table.borrow_mut();
-        table.last += 1;
-        let number = table.last;
-        let place = match table.free.pop() {
-            Some(place) => {
-                table.numbers[place as usize] = number;
-                place
-            }
-            None => table.extend(number),
+        let Some(alarm) = table.free.pop() else {
+            return table.extend();
         };
-        Alarm { place, number }
+        *table.state(alarm) = State::Pending;
+        alarm
+    }
+
+    /// Keeps the waker of somebody who is no task of the loop.
+    pub fn keep_waker(&self, alarm: Alarm, waker: Waker) {
+        let before = self.wakers.borrow_mut().insert(alarm, waker);
+        drop(before);
+    }
+
+    /// The waker that was kept.
+    #[inline]
+    pub fn take_waker(&self, alarm: Alarm) -> Option<Waker> {
+        let mut wakers = self.wakers.borrow_mut();
+        // Most loops have none, and looking for one costs more than all else here.
+        if wakers.is_empty() {
+            None
+        } else {
+            wakers.remove(&alarm)
+        }
     }
 
     /// Whether nobody waits for it any more.
     #[inline]
     pub fn is_dead(&self, alarm: Alarm) -> bool {
-        self.table.borrow().numbers[alarm.place as usize] != alarm.number
+        self.table.borrow().states[alarm.0 as usize] == State::Dead
     }
 
-    /// Its time has come.
+    /// Its time has come, and its job is run.
     #[inline]
     pub fn ring(&self, alarm: Alarm) {
-        self.table.borrow_mut().numbers[alarm.place as usize] = alarm.number | RUNG;
+        *self.table.borrow_mut().state(alarm) = State::Rung;
     }
 
     /// Whether its time has come.
     #[inline]
     pub fn has_rung(&self, alarm: Alarm) -> bool {
-        self.table.borrow().numbers[alarm.place as usize] == alarm.number | RUNG
+        self.table.borrow().states[alarm.0 as usize] == State::Rung
     }
 
     /// Nobody waits for it any more. Returns whether its job is still somewhere, dead from now on.
     #[inline]
     pub fn give_back(&self, alarm: Alarm) -> bool {
         let mut table = self.table.borrow_mut();
-        let before = std::mem::take(&mut table.numbers[alarm.place as usize]);
-        table.free.push(alarm.place);
-        before == alarm.number
+        let is_pending = *table.state(alarm) == State::Pending;
+        if is_pending {
+            *table.state(alarm) = State::Dead;
+        } else {
+            table.release(alarm);
+        }
+        is_pending
+    }
+
+    /// The job of a dead alarm is gone.
+    #[inline]
+    pub fn forget(&self, alarm: Alarm) {
+        // Its waker goes first: dropping it may set the next alarm.
+        drop(self.take_waker(alarm));
+        self.table.borrow_mut().release(alarm);
+    }
+}
+
+impl Alarm {
+    /// The alarm at a place.
+    #[inline]
+    pub const fn at(place: u32) -> Self {
+        Self(place)
+    }
+
+    /// Its place.
+    #[inline]
+    pub const fn place(self) -> u32 {
+        self.0
     }
 }
 
 impl Table {
+    #[inline]
+    fn state(&mut self, alarm: Alarm) -> &mut State {
+        &mut self.states[alarm.0 as usize]
+    }
+
+    #[inline]
+    fn release(&mut self, alarm: Alarm) {
+        *self.state(alarm) = State::Free;
+        self.free.push(alarm);
+    }
+
     #[cold]
-    fn extend(&mut self, number: u64) -> u32 {
-        // Each is a job of 40 bytes in the heap as well, which ends long before.
-        let place = u32::try_from(self.numbers.len()).expect("fewer than 2^32 alarms are set");
-        self.numbers.push(number);
-        place
+    fn extend(&mut self) -> Alarm {
+        // Each is a job of 32 bytes in the heap as well, for which memory ends before.
+        let place = u32::try_from(self.states.len()).expect("fewer than 2^32 alarms are set");
+        self.states.push(State::Pending);
+        Alarm(place)
     }
 }
 
@@ -104,18 +158,19 @@ mod tests {
         alarms.ring(alarm);
         assert!(alarms.has_rung(alarm));
         assert!(!alarms.give_back(alarm), "its job has run");
+        assert_eq!(alarms.set(), alarm);
+        assert!(!alarms.has_rung(alarm));
     }
 
     #[test]
-    fn a_place_that_is_used_again_says_nothing_of_the_alarm_before() {
+    fn a_dead_alarm_keeps_its_place_until_its_job_is_gone() {
         let alarms = Alarms::default();
         let first = alarms.set();
         assert!(alarms.give_back(first), "its job is in the heap still");
         assert!(alarms.is_dead(first));
-        let second = alarms.set();
-        assert_eq!(first.place, second.place);
-        assert!(alarms.is_dead(first) && !alarms.is_dead(second));
-        alarms.ring(second);
-        assert!(!alarms.has_rung(first));
+        assert_ne!(alarms.set(), first);
+        alarms.forget(first);
+        assert_eq!(alarms.set(), first);
+        assert!(!alarms.is_dead(first));
     }
 }

@@ -3,6 +3,7 @@
 //! Only the loop's thread sees it. What other threads see is [`Shared`].
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -16,22 +17,13 @@ use greenloop_os as os;
 
 use super::alarms::{Alarm, Alarms};
 use super::clock::Clock;
+use super::job::{Job, Kind};
 use super::reactor::Reactor;
 use crate::remote::{Message, Shared};
 use crate::task::{BoxedWork, Key, Table, Task};
 use crate::waiting::Wakee;
 
-/// What can stand in the ring and in the heap.
-pub enum Job {
-    /// Step a task.
-    Step(Rc<Task>),
-    /// Wake a task that sleeps.
-    Alarm(Alarm, Rc<Task>),
-    /// Wake somebody else who sleeps.
-    ForeignAlarm(Alarm, Box<Waker>),
-    /// Call what another thread asked for.
-    Call(Box<dyn FnOnce() + Send>),
-}
+type Call = Box<dyn FnOnce() + Send>;
 
 /// See the module's text.
 pub struct EventLoop {
@@ -45,6 +37,8 @@ pub struct EventLoop {
     order: Option<RefCell<fastrand::Rng>>,
     reactor: Reactor,
     shared: Arc<Shared>,
+    /// What other threads have asked for; a job stands in the ring for each.
+    calls: RefCell<VecDeque<Call>>,
     /// How many jobs of other threads are awaited, during which a virtual clock stands still.
     elsewhere: Cell<usize>,
 }
@@ -61,6 +55,7 @@ impl EventLoop {
             order: seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed))),
             reactor: Reactor::new(shared.waker())?,
             shared,
+            calls: RefCell::default(),
             elsewhere: Cell::new(0),
         })
     }
@@ -98,17 +93,21 @@ impl EventLoop {
     /// Has a task stepped in the next turn. The caller knows that it does not stand in the ring yet.
     #[inline]
     pub fn push_task(&self, task: Rc<Task>) {
-        self.queue.borrow_mut().ready.push(Job::Step(task));
+        self.queue.borrow_mut().ready.push(Job::step(task));
     }
 
     /// Sets an alarm for `sleeper`.
     #[inline]
     pub fn set_alarm(&self, deadline: Instant, sleeper: Wakee) -> Alarm {
         let alarm = self.alarms.set();
-        let job = match sleeper {
-            Wakee::Task(task) => Job::Alarm(alarm, task),
-            Wakee::Waker(waker) => Job::ForeignAlarm(alarm, Box::new(waker)),
+        let task = match sleeper {
+            Wakee::Task(task) => Some(task),
+            Wakee::Waker(waker) => {
+                self.alarms.keep_waker(alarm, waker);
+                None
+            }
         };
+        let job = Job::alarm(alarm, task);
         self.queue.borrow_mut().timers.push(deadline, job);
         alarm
     }
@@ -198,7 +197,7 @@ impl EventLoop {
     /// Drops all that waits, for good.
     pub fn close(&self) {
         self.tasks.close();
-        let refused = self.shared.close();
+        let refused = (self.shared.close(), self.calls.take());
         drop(refused);
         // What is dropped may make something ready, but only so often: no task is left to be woken.
         loop {
@@ -221,7 +220,8 @@ impl EventLoop {
                     self.wake_key(remote.key());
                 }
                 Message::Call(function) => {
-                    self.queue.borrow_mut().ready.push(Job::Call(function));
+                    self.calls.borrow_mut().push_back(function);
+                    self.queue.borrow_mut().ready.push(Job::call());
                 }
             }
         }
@@ -341,31 +341,34 @@ impl Host for Driver<'_, '_> {
 
     #[inline]
     fn is_cancelled(&self, job: &Job) -> bool {
-        match job {
-            Job::Alarm(alarm, _) | Job::ForeignAlarm(alarm, _) => {
-                self.event_loop.alarms.is_dead(*alarm)
-            }
-            Job::Step(_) | Job::Call(_) => false,
-        }
+        let alarm = job.as_alarm();
+        alarm.is_some_and(|alarm| self.event_loop.alarms.is_dead(alarm))
     }
 
     #[inline]
     fn run(&self, job: Job) -> Result<(), Infallible> {
-        match job {
-            Job::Step(task) => {
+        match job.into_kind() {
+            Kind::Step(task) => {
                 if let Some(task) = Task::step(task) {
                     self.step_main(&task);
                 }
             }
-            Job::Alarm(alarm, task) => {
+            Kind::Alarm(alarm, task) => {
                 self.event_loop.alarms.ring(alarm);
                 Task::wake(task);
             }
-            Job::ForeignAlarm(alarm, waker) => {
+            Kind::ForeignAlarm(alarm) => {
                 self.event_loop.alarms.ring(alarm);
-                waker.wake();
+                if let Some(waker) = self.event_loop.alarms.take_waker(alarm) {
+                    waker.wake();
+                }
             }
-            Job::Call(function) => function(),
+            Kind::Call => {
+                let function = self.event_loop.calls.borrow_mut().pop_front();
+                if let Some(function) = function {
+                    function();
+                }
+            }
         }
         Ok(())
     }
@@ -380,7 +383,29 @@ impl Host for Driver<'_, '_> {
         }
     }
 
+    #[inline]
+    fn looks_ahead(&self, _job: &Job) -> bool {
+        self.event_loop.tasks.are_many()
+    }
+
+    #[inline]
+    fn prefetch(&self, job: &Job) {
+        if let Some(task) = job.task() {
+            os::prefetch(task);
+        }
+    }
+
+    fn discard(&self, cancelled: Vec<Job>) {
+        for job in &cancelled {
+            self.pass_over(job);
+        }
+    }
+
     fn pass_over(&self, job: &Job) -> bool {
-        matches!(job, Job::Alarm(..) | Job::ForeignAlarm(..))
+        let alarm = job.as_alarm();
+        if let Some(alarm) = alarm {
+            self.event_loop.alarms.forget(alarm);
+        }
+        alarm.is_some()
     }
 }

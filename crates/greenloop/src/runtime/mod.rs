@@ -5,6 +5,7 @@ mod builder;
 mod clock;
 pub mod current;
 mod event_loop;
+mod job;
 mod reactor;
 
 use std::fmt;

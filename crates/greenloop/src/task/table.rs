@@ -15,7 +15,12 @@ pub struct Table {
     sequence: Cell<u64>,
     /// Set when the loop ends: no task is accepted any more.
     closed: Cell<bool>,
+    /// Whether there ever were so many tasks at a time that those who are ready do not fit into the caches.
+    are_many: Cell<bool>,
 }
+
+/// With their futures some 300 bytes each, these fill a second-level cache.
+const MANY: usize = 4096;
 
 #[derive(Default)]
 struct Places {
@@ -79,6 +84,7 @@ impl Table {
                 generation: 0,
                 cell: None,
             });
+            self.are_many.set(places.places.len() > MANY);
             places.places.len() - 1
         });
         let place = &mut places.places[index];
@@ -122,6 +128,12 @@ impl Table {
         places.free.push(index);
         drop(places);
         drop((replaced, name, joiner));
+    }
+
+    /// Whether tasks that are ready have probably been out of the caches for long.
+    #[inline]
+    pub fn are_many(&self) -> bool {
+        self.are_many.get()
     }
 
     /// The tasks that are not finished.
