@@ -82,6 +82,12 @@ def _factory_of(module: str) -> LoopFactory:
     return factory
 
 
+def _aiofastnet_on_uvloop() -> LoopFactory:
+    """uvloop with the transports and the TLS of aiofastnet in place of its own."""
+    factory: LoopFactory = importlib.import_module("aiofastnet").loop_factory(_factory_of("uvloop"))
+    return factory
+
+
 def _greenloop_with_c_tasks() -> asyncio.AbstractEventLoop:
     """Our loop with asyncio's C Task and Future: what the loop alone brings.
 
@@ -127,6 +133,7 @@ CONTESTANTS: dict[str, Contestant] = {
         Contestant(LIMIT, None, _asyncio),
         Contestant("asyncio", None, _asyncio),
         Contestant("uvloop", "uvloop", lambda: _factory_of("uvloop")),
+        Contestant("aiofastnet", "aiofastnet", _aiofastnet_on_uvloop),
         Contestant("rloop", "rloop", lambda: _factory_of("rloop")),
         Contestant("rsloop", "rsloop", lambda: _factory_of("rsloop")),
         Contestant("zuvloop", "zuvloop", lambda: _factory_of("zuvloop")),

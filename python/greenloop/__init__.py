@@ -26,6 +26,7 @@ from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
+from greenloop.subprocesses import SUBPROCESSES as _SUBPROCESSES
 from greenloop.thread_queue import ThreadQueue
 
 if sys.version_info >= (3, 12):
@@ -45,7 +46,7 @@ __all__ += [name for name in _asyncio.__all__ if name not in __all__]
 
 if not _TYPE_CHECKING:
     # Queues, locks, timeouts and so on, in asyncio's place.
-    globals().update(_PRIMITIVES)
+    globals().update(_PRIMITIVES | _SUBPROCESSES)
 
     def __getattr__(name: str) -> _Any:
         # Names that asyncio has without declaring them public, deprecated ones which it makes up on

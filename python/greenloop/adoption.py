@@ -19,9 +19,10 @@ from greenloop import _native
 from greenloop.event_loop import EventLoop
 from greenloop.primitives import PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
+from greenloop.subprocesses import SUBPROCESSES
 
 # What is replaced wherever asyncio has it.
-_REPLACING: dict[str, Any] = dict(PRIMITIVES)
+_REPLACING: dict[str, Any] = {**PRIMITIVES, **SUBPROCESSES}
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.create_eager_task_factory(_native.Task)
     # A loop of ours makes what these would make without calling them.

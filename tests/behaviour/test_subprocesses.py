@@ -141,3 +141,23 @@ def test_a_process_that_reads_nothing_holds_up_who_writes_to_it(loop):
         assert await process.wait() == -signal.SIGTERM
 
     run_and_count_descriptors(loop, main)
+
+
+def test_the_streams_of_a_process_are_greenloops_where_its_functions_are_called():
+    async def main():
+        process = await greenloop.create_subprocess_exec(
+            "cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=10
+        )
+        assert type(process.stdout) is greenloop.StreamReader
+        assert type(process.stdin) is greenloop.StreamWriter
+        process.stdin.write(b"a line that is longer than the limit\n")
+        with pytest.raises(ValueError, match="limit"):
+            await process.stdout.readline()
+        assert await process.communicate(b"more") == (b"more", None)
+        shell = await greenloop.create_subprocess_shell("printf x", stdout=subprocess.PIPE)
+        assert type(shell.stdout) is greenloop.StreamReader
+        assert await shell.communicate() == (b"x", None)
+        assert (process.returncode, shell.returncode) == (0, 0)
+
+    for runner in (greenloop.run, asyncio.run):
+        runner(main())

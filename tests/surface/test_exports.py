@@ -51,7 +51,7 @@ def test_the_native_names_are_public_names_of_asyncio():
     native = greenloop.native_names()
     assert native <= {*asyncio.__all__, *SHOWN_NAMES}
     expected = {"Future", "Handle", "Runner", "Task", "TimerHandle", "new_event_loop", "run"}
-    expected |= {"Event", "Lock", "sleep"}
+    expected |= {"Event", "Lock", "sleep", "create_subprocess_exec", "create_subprocess_shell"}
     if sys.version_info >= (3, 12):
         expected.add("eager_task_factory")
     if sys.version_info >= (3, 13):

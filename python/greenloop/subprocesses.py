@@ -1,0 +1,48 @@
+"""Subprocesses whose streams are Greenloop's.
+
+These are asyncio's own functions, seeing our readers and writers where asyncio's see theirs. What a
+subprocess is started and waited for by is the loop's business, and the same for both.
+"""
+
+import asyncio.streams
+import asyncio.subprocess
+from types import FunctionType, SimpleNamespace
+from typing import Any
+
+from greenloop.primitives import PRIMITIVES
+
+_STREAMS = SimpleNamespace(
+    **{
+        **vars(asyncio.streams),
+        "StreamReader": PRIMITIVES["StreamReader"],
+        "StreamWriter": PRIMITIVES["StreamWriter"],
+    }
+)
+
+
+def _adapted(function: Any, **names: Any) -> Any:
+    """Return a copy of one of asyncio's functions in which some names mean something of ours."""
+    copy = FunctionType(
+        function.__code__,
+        {**function.__globals__, "streams": _STREAMS, **names},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__doc__ = function.__doc__
+    copy.__qualname__ = function.__qualname__
+    copy.__module__ = "greenloop"
+    return copy
+
+
+class SubprocessStreamProtocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """As asyncio's, which makes the streams as soon as the process runs."""
+
+    connection_made = _adapted(asyncio.subprocess.SubprocessStreamProtocol.connection_made)
+
+
+SUBPROCESSES: dict[str, Any] = {
+    name: _adapted(getattr(asyncio, name), SubprocessStreamProtocol=SubprocessStreamProtocol)
+    for name in ("create_subprocess_exec", "create_subprocess_shell")
+}
