@@ -203,7 +203,7 @@ fn a_number_that_is_used_again_is_another_socket() {
     run(async {
         for round in 0..1000_u32 {
             let (mut near, mut far) = UnixStream::pair()?;
-            let waiting = async {
+            let reading = async {
                 let mut bytes = [0; 4];
                 near.read_exact(&mut bytes).await?;
                 io::Result::Ok(u32::from_le_bytes(bytes))
@@ -212,7 +212,7 @@ fn a_number_that_is_used_again_is_another_socket() {
                 yield_now().await;
                 far.write_all(&round.to_le_bytes()).await
             };
-            let (received, written) = greenloop::gather!(waiting, writing).await;
+            let (received, written) = greenloop::gather!(reading, writing).await;
             written?;
             assert_eq!(received?, round);
         }

@@ -19,9 +19,18 @@ struct Task {
     state: State,
     queued: bool,
     aborted: bool,
-    finished: bool,
     /// Whether its wait was ended by somebody.
     woken: bool,
+    end: End,
+}
+
+/// Whether a task has ended.
+#[derive(Clone, Copy, PartialEq, Default)]
+enum End {
+    #[default]
+    Alive,
+    Finished,
+    Dropped,
 }
 
 /// What a task does at its action.
@@ -106,7 +115,7 @@ impl Model {
 
     fn wake(&mut self, number: usize) {
         let task = &mut self.tasks[number];
-        if !task.finished && !task.queued {
+        if task.end == End::Alive && !task.queued {
             task.queued = true;
             self.ready.push_back(Job::Step(number));
         }
@@ -114,7 +123,7 @@ impl Model {
 
     fn step(&mut self, number: usize) {
         self.tasks[number].queued = false;
-        if self.tasks[number].finished {
+        if self.tasks[number].end != End::Alive {
             return;
         }
         if self.tasks[number].aborted {
@@ -129,7 +138,7 @@ impl Model {
             self.tasks[number].at += 1;
             self.tasks[number].state = State::New;
         }
-        self.tasks[number].finished = true;
+        self.tasks[number].end = End::Finished;
     }
 
     fn note(&mut self, task: usize, what: What) {
@@ -227,7 +236,7 @@ impl Model {
             }
             Action::Abort(other) => {
                 let task = &mut self.tasks[other];
-                if !task.finished && !std::mem::replace(&mut task.aborted, true) {
+                if task.end == End::Alive && !std::mem::replace(&mut task.aborted, true) {
                     self.wake(other);
                 }
             }
@@ -238,12 +247,12 @@ impl Model {
     /// The task is aborted: it leaves where it waits and lets go of what it has.
     fn drop_task(&mut self, me: usize) {
         let task = &mut self.tasks[me];
-        task.finished = true;
+        task.end = End::Dropped;
         let (state, woken) = (task.state, task.woken);
         if let Some(&action) = task.actions.get(task.at) {
             match (action, state) {
-                (_, State::New) | (Action::Yield | Action::Set(_) | Action::Clear(_), _) => {}
-                (Action::Abort(_), _) => {}
+                (_, State::New)
+                | (Action::Yield | Action::Set(_) | Action::Clear(_) | Action::Abort(_), _) => {}
                 (Action::Sleep(_), _) => self.timers.retain(|timer| timer.1 != me),
                 (Action::Hold(lock), State::Yields) => self.release_lock(lock),
                 (Action::Hold(lock), State::Waits) => {
