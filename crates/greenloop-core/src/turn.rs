@@ -109,10 +109,12 @@ pub trait Host {
 
     /// The jobs of a turn are complete, and none has run: a host that wants another order than first
     /// in, first out puts them into it. Called with the queue borrowed.
+    #[inline]
     fn arrange(&self, _ready: &mut Ready<Self::Job>) {}
 
     /// Jobs were found cancelled among the timers, and leave them. They are dropped here, where user code
     /// may run.
+    #[cold]
     fn discard(&self, cancelled: Vec<Self::Job>) {
         drop(cancelled);
     }
@@ -219,9 +221,10 @@ fn decide<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> Opening {
     if deadline.is_some() {
         return Opening::Expire;
     }
-    Opening::Run {
-        jobs: complete(host, queue),
-    }
+    host.arrange(&mut queue.ready);
+    let jobs = queue.ready.len();
+    queue.budget.charge_turn(jobs);
+    Opening::Run { jobs }
 }
 
 /// Takes the cancelled timers that asyncio takes at the start of a turn: all if they are too
@@ -250,15 +253,9 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
         // pay a cache miss for it, and the ready ring drops them where user code may run.
         let ready = &mut queue.ready;
         queue.timers.take_due(horizon, |job| ready.push(job));
-        complete(host, queue)
+        host.arrange(&mut queue.ready);
+        let jobs = queue.ready.len();
+        queue.budget.charge_turn(jobs);
+        jobs
     })
-}
-
-/// What is ready now is what the turn runs; returns how much that is.
-#[inline]
-fn complete<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> usize {
-    host.arrange(&mut queue.ready);
-    let jobs = queue.ready.len();
-    queue.budget.charge_turn(jobs);
-    jobs
 }
