@@ -52,7 +52,8 @@
 //! # With other libraries
 //!
 //! Whatever needs no more than a waker works here, from the crate `futures` and elsewhere, and what is in
-//! [`sync`] and [`queue`] works on other executors. What needs tokio's reactor, as everything that uses
+//! [`sync`] and [`queue`] works on other executors. What is in [`net`] has the traits of `futures::io`, which is
+//! all that hyper (by `smol-hyper`) and rustls (by `futures-rustls`) ask for; two examples are servers on them. What needs tokio's reactor, as everything that uses
 //! `tokio::net` or `tokio::time`, does not.
 
 #![forbid(unsafe_code)]
