@@ -14,6 +14,7 @@ import sys
 import pytest
 from connections import Recorder, everything, run
 
+import greenloop
 from greenloop._native import SocketTransport
 
 WELL_ESTABLISHED = 6
@@ -252,3 +253,29 @@ def test_whatever_the_pieces_every_byte_arrives_in_order(loop, peer_of, seed):
         run(loop, 1)
     received.extend(everything(far))
     assert received == written
+
+
+@pytest.mark.parametrize("streams", [asyncio, greenloop], ids=["asyncio's", "ours"])
+def test_a_drain_sends_what_was_written_before_it(loop, streams):
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    far.setblocking(False)
+
+    async def write():
+        _, writer = await streams.open_connection(sock=near)
+        for _ in range(WELL_ESTABLISHED):
+            writer.write(b"<")
+            writer.write(b">")
+            await writer.drain()
+            assert everything(far) == b"<>"
+            await asyncio.sleep(0)
+        writer.write(b"a")
+        await writer.drain()
+        assert everything(far) == b"a"
+        writer.writelines([b"b", b"c"])
+        assert everything(far) == b"bc"
+        writer.close()
+        await writer.wait_closed()
+
+    loop.run_until_complete(write())
+    far.close()
