@@ -40,6 +40,9 @@ SOURCES := Cargo.toml pyproject.toml README.md LICENSE \
 	$(shell find crates -name '*.rs' -o -name Cargo.toml) \
 	$(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
+# The extension in examples/bridge, which tests and benchmarks use.
+EXAMPLE_SOURCES := $(shell find examples/bridge crates/greenloop-bridge -name '*.rs' -o -name '*.toml')
+
 # The other end of the network benchmarks knows no Python, so all interpreters share it.
 LOAD := target/load/release/greenloop-load
 
@@ -74,7 +77,7 @@ test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio 
 
 # Without the suite that test-cpython runs.
 .PHONY: test-python
-test-python: $(VENV)/installed $(VENV)/test-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
 	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
 .PHONY: test-critical
@@ -141,6 +144,14 @@ $(VENV)/installed: $(VENV)/build-tools $(SOURCES)
 	@$(CARGO_ENVIRONMENT) $(RUN) -m maturin build --quiet --release \
 		--interpreter $(RUN) --out $(BUILD)/wheels
 	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/wheels/*.whl
+	@touch $@
+
+$(VENV)/example-installed: $(VENV)/build-tools Cargo.toml $(wildcard Cargo.lock) $(EXAMPLE_SOURCES)
+	@echo 'Building the example of an extension for $(TAG)'
+	@rm -rf $(BUILD)/example-wheels
+	@$(CARGO_ENVIRONMENT) $(RUN) -m maturin build --quiet --release --interpreter $(RUN) \
+		--manifest-path examples/bridge/Cargo.toml --out $(BUILD)/example-wheels
+	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/example-wheels/*.whl
 	@touch $@
 
 $(LOAD): Cargo.toml $(wildcard Cargo.lock) $(shell find benches/load -name '*.rs' -o -name Cargo.toml)

@@ -391,6 +391,9 @@ class SSLProtocol(asyncio.BufferedProtocol):
     @property
     def _incoming(self) -> ssl.MemoryBIO: ...
 
+# A capsule with a table of C functions, for the crate greenloop-bridge.
+_BRIDGE: object
+
 def finish_datagram_transport(class_: type, /) -> None:
     """Put the native methods into the class of datagram transports, whose attributes are slots."""
 

@@ -12,6 +12,7 @@
 //! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
 //! - [`datagrams`]: what is done for each datagram;
 //! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts them;
+//! - [`bridge`]: futures of other extensions, written in Rust;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
@@ -27,6 +28,7 @@
 )]
 
 mod awaitable;
+mod bridge;
 mod combinators;
 mod datagrams;
 mod event_loop;
@@ -105,6 +107,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     combinators::add_functions(module)?;
     scopes::add_functions(module)?;
     interop::add_to_module(module, streams::functions())?;
+    bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(
         datagrams::finish_datagram_transport,
@@ -140,6 +143,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.task, task::make_class())?;
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
+    make(&classes.rust_future, bridge::make_class())?;
     make(&classes.event, sync::make_event_class())?;
     make(&classes.lock, sync::make_lock_class())?;
     make(&classes.queue, queues::make_class())?;

@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Awaitable, SPARE, Stage, Stands};
+use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
@@ -207,6 +208,14 @@ unsafe extern "C" fn traverse(
         let first = usize::from(awaitable.place.is_linked());
         for slot in &awaitable.slots()[first..] {
             let stop = slot.visit(visit, arg);
+            if stop != 0 {
+                return stop;
+            }
+        }
+        // The collector does not know of a Rust future itself.
+        let owner = awaitable.owner().as_ptr();
+        if RustFuture::is_one(owner) {
+            let stop = RustFuture::visit(owner, visit, arg);
             if stop != 0 {
                 return stop;
             }

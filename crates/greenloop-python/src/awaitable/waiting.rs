@@ -7,6 +7,7 @@ use greenloop_core::Standing;
 use pyo3::ffi;
 
 use super::{Awaitable, LoopBound, Stage, Stands};
+use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, PENDING};
 use crate::interop::{
     Object, Raised, Result, Slot, call_function, call_method, fetch, globals, raise, raise_object,
@@ -116,6 +117,37 @@ impl Awaitable {
         }
         awaitable.standing.set(Stands::Woken);
         awaitable.go_on()
+    }
+
+    /// As [`wake`](Self::wake), unless the wait is over.
+    #[inline]
+    pub fn wake_if_waiting(this: &Object) -> Result<()> {
+        if Self::standing(this)? == Standing::Waiting {
+            return Self::wake(this);
+        }
+        Ok(())
+    }
+
+    /// The loop of a native wait whose task has received it, if its ready queue may be used.
+    #[inline]
+    pub fn fast_loop(&self) -> Option<&EventLoop> {
+        let task = self.waiter.get().filter(|_| !self.foreign.get())?;
+        let native = Future::of(&task).fast_loop().map(std::ptr::from_ref);
+        // SAFETY: `event_loop` holds the task's loop.
+        native.map(|native| unsafe { &*native })
+    }
+
+    /// The loop of the wait.
+    pub fn event_loop(&self) -> Object {
+        self.event_loop.get_or_none()
+    }
+
+    /// Notes the loop of a wait, which a foreign one does not keep by itself.
+    #[inline]
+    pub fn note_loop(&self, event_loop: &Object) {
+        if self.foreign.get() {
+            self.event_loop.set(event_loop.clone());
+        }
     }
 
     /// Cancels the wait, if it is not over: the task is stepped with a `CancelledError`.

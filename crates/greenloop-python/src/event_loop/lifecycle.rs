@@ -159,6 +159,7 @@ impl EventLoop {
         self.closed.set(true);
         self.update_fast();
         self.discard_everything();
+        self.inbox.close();
         if let Ok(mut polling) = self.polling.try_borrow_mut() {
             *polling = None;
         }

@@ -25,6 +25,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::bridge::OwnInbox;
 use crate::interop::{GilCell, Object, Slot};
 use crate::scopes::Alarm;
 use crate::task::Published;
@@ -50,6 +51,8 @@ pub struct EventLoop {
     /// Empty once the loop is closed: whoever keeps a closed loop keeps no descriptors. Borrowed during
     /// a poll, and for moments in which no Python code runs.
     polling: RefCell<Option<Polling>>,
+    /// What threads without the GIL have left for the loop.
+    inbox: OwnInbox,
     /// The poller's answers, kept for the next poll. Borrowed during one poll only.
     events: RefCell<Events>,
     /// Where transports receive into before they know how much it is.
@@ -115,6 +118,7 @@ impl EventLoop {
             queue: GilCell::new(Queue::new()),
             watches: GilCell::new(Watches::default()),
             polling: RefCell::new(Some(Polling::open()?)),
+            inbox: OwnInbox::default(),
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
             spare: Spare::new(),

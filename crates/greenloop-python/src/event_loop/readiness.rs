@@ -8,6 +8,7 @@
 //! listens is told as long as that lasts ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
 
 use greenloop_os::{Events, Interest, Poller, Waker};
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
@@ -42,8 +43,8 @@ pub fn os_error(error: &std::io::Error) -> PyErr {
 /// What an open loop waits with.
 pub struct Polling {
     pub poller: Poller,
-    /// Reported by the poller.
-    pub waker: Waker,
+    /// Reported by the poller. Shared with the inbox.
+    pub waker: Arc<Waker>,
 }
 
 impl Polling {
@@ -54,7 +55,7 @@ impl Polling {
             write: false,
         };
         let attempt = || {
-            let (poller, waker) = (Poller::new()?, Waker::new()?);
+            let (poller, waker) = (Poller::new()?, Arc::new(Waker::new()?));
             poller.add(waker.as_fd().as_raw_fd(), interest)?;
             Ok(Self { poller, waker })
         };

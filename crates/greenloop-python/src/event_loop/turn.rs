@@ -117,6 +117,9 @@ impl Host for EventLoop {
         self.in_poll.set(true);
         let outcome = self.poll_with_signals(wait);
         self.in_poll.set(false);
+        if let Some(inbox) = self.inbox.get() {
+            inbox.deliver();
+        }
         outcome
     }
 

@@ -70,4 +70,4 @@ pub use object::Object;
 pub use prefetch::prefetch;
 pub use slot::Slot;
 pub use stop_iteration::make_class as make_stop_iteration_class;
-pub use thread_exit::restore_thread;
+pub use thread_exit::{guarded, restore_thread};

@@ -44,6 +44,7 @@ names! {
     call_connection_made = "call_connection_made",
     call_exception_handler = "call_exception_handler",
     call_later = "call_later",
+    call_soon_threadsafe = "call_soon_threadsafe",
     call_soon = "call_soon",
     callback = "callback",
     can_write_eof = "can_write_eof",

@@ -1,0 +1,270 @@
+//! `into_awaitable`: a Rust future as something that Python awaits.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use pyo3::BoundObject;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi::{PyObject, visitproc};
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+
+use crate::abi::{Kind, PENDING, RAISED, READY, Table};
+use crate::aside::with_exception_aside;
+use crate::held::Holdings;
+use crate::import::table;
+use crate::waker::with_waker;
+
+/// Gives Python an awaitable that is `future`.
+///
+/// It is polled by the task that awaits it, on the loop's thread, in the task's context and with the GIL
+/// held: so it may use Python objects at any time, and must let go of the GIL (`py.detach`) for what
+/// takes long. Like a coroutine it does nothing until it is awaited, warns if it never is, and can be awaited
+/// once.
+///
+/// - What the future returns is converted and is the result of the `await`. An error is raised unchanged.
+/// - A panic raises pyo3's `PanicException`. The future is dropped, and the loop goes on.
+/// - Cancelling the task drops the future where it waits, and raises `CancelledError` from the `await`.
+/// - A waker may be used by any thread at any time, also when the loop is closed. Whoever holds one
+///   holds the task.
+///
+/// The future need not be `Send`, hence is polled and dropped by the thread that called this function
+/// only. Awaited by another one it raises `RuntimeError` and is leaked; where another one is the last to hold
+/// the awaitable, it is leaked, and `sys.unraisablehook` told.
+///
+/// # Errors
+/// `ImportError` if Greenloop is not installed or does not understand this crate's version, and
+/// `MemoryError`.
+pub fn into_awaitable<'py, F, T>(py: Python<'py>, future: F) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = PyResult<T>> + 'static,
+    T: for<'any> IntoPyObject<'any> + 'static,
+{
+    create(py, future, this_thread())
+}
+
+/// As [`into_awaitable`], for a future that may be awaited and dropped by another thread than the calling one.
+///
+/// # Errors
+/// As for [`into_awaitable`].
+pub fn into_awaitable_send<'py, F, T>(py: Python<'py>, future: F) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = PyResult<T>> + Send + 'static,
+    T: for<'any> IntoPyObject<'any> + 'static,
+{
+    create(py, future, ANY_THREAD)
+}
+
+fn create<'py, F, T>(py: Python<'py>, future: F, thread: u64) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = PyResult<T>> + 'static,
+    T: for<'any> IntoPyObject<'any> + 'static,
+{
+    let table = table(py)?;
+    let fits = size_of::<InPlace<F>>() <= table.room && align_of::<InPlace<F>>() <= table.alignment;
+    if fits {
+        place(py, table, thread, future)
+    } else {
+        place(py, table, thread, Box::pin(future))
+    }
+}
+
+/// A future in the place that the table gave.
+struct InPlace<F> {
+    table: &'static Table,
+    /// The only thread that may touch the future, or [`ANY_THREAD`].
+    thread: u64,
+    holdings: Holdings,
+    future: F,
+}
+
+fn place<'py, F, T>(
+    py: Python<'py>,
+    table: &'static Table,
+    thread: u64,
+    future: F,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = PyResult<T>> + 'static,
+    T: for<'any> IntoPyObject<'any> + 'static,
+{
+    let mut memory = ptr::null_mut();
+    // SAFETY: the kind tells what is moved into the place, which has been found large enough.
+    unsafe {
+        let awaitable = (table.create)(InPlace::<F>::KIND, &raw mut memory);
+        let awaitable = Bound::from_owned_ptr_or_err(py, awaitable)?;
+        memory.cast::<InPlace<F>>().write(InPlace {
+            table,
+            thread,
+            holdings: Holdings::default(),
+            future,
+        });
+        Ok(awaitable)
+    }
+}
+
+impl<F, T> InPlace<F>
+where
+    F: Future<Output = PyResult<T>> + 'static,
+    T: for<'any> IntoPyObject<'any> + 'static,
+{
+    const KIND: &'static Kind = &Kind {
+        poll: Self::poll,
+        drop: Self::drop,
+        traverse: Self::traverse,
+    };
+
+    unsafe extern "C" fn poll(
+        memory: *mut c_void,
+        polled: *const c_void,
+        result: *mut *mut PyObject,
+    ) -> c_int {
+        // SAFETY: the place holds one of these, and nobody moves it before it is dropped.
+        let (this, mut future) = unsafe {
+            let this = memory.cast::<Self>();
+            let future = Pin::new_unchecked(&mut (*this).future);
+            ((&(*this).table, &(*this).thread, &(*this).holdings), future)
+        };
+        let (table, thread, holdings) = this;
+        Python::attach(|py| {
+            if !may_touch(*thread) {
+                PyRuntimeError::new_err(
+                    "a Rust future is awaited by another thread than the one that made it",
+                )
+                .restore(py);
+                return RAISED;
+            }
+            let poll = || {
+                let future = future.as_mut();
+                let step = |waker: &_| future.poll(&mut Context::from_waker(waker));
+                match holdings.during(|| with_waker(table, polled, step)) {
+                    Poll::Pending => Ok(None),
+                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Ready(Ok(value)) => converted(py, value).map(Some),
+                }
+            };
+            let polled = catch_unwind(AssertUnwindSafe(poll));
+            if !matches!(polled, Ok(Ok(None))) {
+                // SAFETY: it is not polled again, and not dropped again.
+                report(py, unsafe { drop_in_place(memory.cast::<Self>()) });
+            }
+            match polled {
+                Ok(Ok(None)) => PENDING,
+                Ok(Ok(Some(value))) => {
+                    // SAFETY: the caller passes a place for the result.
+                    unsafe { *result = value.into_ptr() };
+                    READY
+                }
+                Ok(Err(error)) => {
+                    error.restore(py);
+                    RAISED
+                }
+                Err(panic) => {
+                    panicked(panic).restore(py);
+                    RAISED
+                }
+            }
+        })
+    }
+
+    unsafe extern "C" fn drop(memory: *mut c_void) {
+        let this = memory.cast::<Self>();
+        Python::attach(|py| {
+            with_exception_aside(py, || {
+                // SAFETY: the place holds one of these until now.
+                let dropped = unsafe {
+                    if may_touch((*this).thread) {
+                        drop_in_place(this)
+                    } else {
+                        Err(PyRuntimeError::new_err(
+                            "a Rust future is leaked: another thread than the one that made it was \
+                             the last to hold its awaitable",
+                        ))
+                    }
+                };
+                report(py, dropped);
+            });
+        });
+    }
+
+    unsafe extern "C" fn traverse(
+        memory: *mut c_void,
+        visit: visitproc,
+        arg: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the place holds one of these, whose holdings are never borrowed mutably; the rest is
+        // passed on from the collector.
+        unsafe { (*memory.cast::<Self>()).holdings.visit(visit, arg) }
+    }
+}
+
+fn converted<T>(py: Python<'_>, value: T) -> PyResult<Py<PyAny>>
+where
+    T: for<'any> IntoPyObject<'any>,
+{
+    let object = value.into_pyobject(py).map_err(Into::into)?;
+    Ok(object.into_any().into_bound().unbind())
+}
+
+/// Drops what `place` points to. A panic is an error.
+///
+/// # Safety
+/// As for the function of this name in `std::ptr`.
+unsafe fn drop_in_place<T>(place: *mut T) -> PyResult<()> {
+    // SAFETY: passed on from the caller.
+    catch_unwind(AssertUnwindSafe(|| unsafe { place.drop_in_place() })).map_err(panicked)
+}
+
+/// Tells `sys.unraisablehook` of an error in a destructor.
+fn report(py: Python<'_>, dropped: PyResult<()>) {
+    if let Err(error) = dropped {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// The exception that pyo3 makes of a panic in a function.
+#[cold]
+fn panicked(panic: Box<dyn Any + Send>) -> PyErr {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("panic from Rust code");
+    let error = PanicException::new_err((text.to_owned(),));
+    // What a panic was raised with may panic again when it is dropped.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+    error
+}
+
+/// In the place of a thread's number: the future is `Send`.
+const ANY_THREAD: u64 = 0;
+
+fn may_touch(thread: u64) -> bool {
+    thread == ANY_THREAD || thread == this_thread()
+}
+
+/// A number that no other thread has or had.
+#[inline]
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(ANY_THREAD + 1);
+    thread_local! {
+        static NUMBER: Cell<u64> = const { Cell::new(ANY_THREAD) };
+    }
+    match NUMBER.get() {
+        ANY_THREAD => {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            NUMBER.set(number);
+            number
+        }
+        number => number,
+    }
+}

@@ -1,0 +1,100 @@
+//! Python objects that a Rust future holds where the garbage collector sees them.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+
+use pyo3::ffi::visitproc;
+use pyo3::prelude::*;
+
+/// An object that is shown to the collector by the future during whose poll it was put here.
+#[derive(Default)]
+pub struct Held(Arc<Entry>);
+
+type Entry = Mutex<Option<Py<PyAny>>>;
+
+/// What the futures within one awaitable hold. The entries belong to those futures.
+#[derive(Default)]
+pub struct Holdings(Mutex<Vec<Weak<Entry>>>);
+
+thread_local! {
+    /// The holdings of the future that this thread polls.
+    static POLLED: Cell<*const Holdings> = const { Cell::new(ptr::null()) };
+}
+
+impl Held {
+    /// Holds `object` from now on.
+    pub fn set(&self, object: Py<PyAny>) {
+        *lock(&self.0) = Some(object);
+        let holdings = POLLED.get();
+        // SAFETY: set for the time of a poll, by which the holdings are borrowed.
+        if let Some(holdings) = unsafe { holdings.as_ref() } {
+            let mut entries = lock(&holdings.0);
+            entries.retain(|entry| entry.strong_count() != 0);
+            entries.push(Arc::downgrade(&self.0));
+        }
+    }
+
+    /// A new reference to the object.
+    pub fn get(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        lock(&self.0).as_ref().map(|object| object.clone_ref(py))
+    }
+
+    /// Lets go of the object.
+    pub fn take(&self) -> Option<Py<PyAny>> {
+        lock(&self.0).take()
+    }
+}
+
+impl Holdings {
+    /// Runs a poll in which objects are put here.
+    #[inline]
+    pub fn during<R>(&self, poll: impl FnOnce() -> R) -> R {
+        /// Puts back what was there, also when the poll panics.
+        struct Before(*const Holdings);
+        impl Drop for Before {
+            fn drop(&mut self) {
+                POLLED.set(self.0);
+            }
+        }
+        let _before = Before(POLLED.replace(self));
+        poll()
+    }
+
+    /// Shows all of them. An object that is being changed counts as held by somebody else.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: visitproc, arg: *mut c_void) -> c_int {
+        let Some(entries) = try_lock(&self.0) else {
+            return 0;
+        };
+        for entry in entries.iter().filter_map(Weak::upgrade) {
+            let Some(object) = try_lock(&entry) else {
+                continue;
+            };
+            if let Some(object) = object.as_ref() {
+                // SAFETY: the caller passes the collector's own function and argument.
+                let stop = unsafe { visit(object.as_ptr(), arg) };
+                if stop != 0 {
+                    return stop;
+                }
+            }
+        }
+        0
+    }
+}
+
+/// No Python code runs while one of these is locked, and nothing panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}

@@ -1,0 +1,58 @@
+//! Finding Greenloop.
+
+use pyo3::exceptions::PyImportError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyCapsule;
+
+use crate::abi::{CAPSULE, Table, VERSION};
+
+static TABLE: PyOnceLock<&'static Table> = PyOnceLock::new();
+
+/// Greenloop's functions, looked for at the first call.
+///
+/// Raises `ImportError` if Greenloop is not installed, or is one that speaks another version.
+#[inline]
+pub fn table(py: Python<'_>) -> PyResult<&'static Table> {
+    TABLE.get_or_try_init(py, || import(py)).copied()
+}
+
+/// The table, where an awaitable was made before, which needed it.
+#[inline]
+pub fn known(py: Python<'_>) -> Option<&'static Table> {
+    TABLE.get(py).copied()
+}
+
+#[cold]
+fn import(py: Python<'_>) -> PyResult<&'static Table> {
+    let refused = |text: String, cause: Option<PyErr>| {
+        let error = PyImportError::new_err(text);
+        error.set_cause(py, cause);
+        error
+    };
+    // The package says more clearly than its extension what it does not run on.
+    if let Err(error) = py.import("greenloop") {
+        return Err(refused(
+            "a Rust future needs the package greenloop, which cannot be imported".to_owned(),
+            Some(error),
+        ));
+    }
+    let pointer = PyCapsule::import_pointer(py, CAPSULE).map_err(|error| {
+        let text = "the installed greenloop is too old for Rust futures: it has no bridge";
+        refused(text.to_owned(), Some(error))
+    })?;
+    // SAFETY: a capsule of this name holds a table that lives for ever. Version and size come first in
+    // every version, and nothing else is read of one that is not ours.
+    let table = unsafe { pointer.cast::<Table>().as_ref() };
+    if table.version != VERSION || (table.size as usize) < size_of::<Table>() {
+        return Err(refused(
+            format!(
+                "this extension speaks version {VERSION} of greenloop's bridge, and the installed \
+                 greenloop version {}: update the older of the two",
+                table.version
+            ),
+            None,
+        ));
+    }
+    Ok(table)
+}

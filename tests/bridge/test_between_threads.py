@@ -1,0 +1,104 @@
+"""Wakers in other threads: none of their wake-ups is lost, and they disturb nobody."""
+
+import asyncio
+import threading
+
+import greenloop_bridge_example as example
+import pytest
+
+
+@pytest.mark.parametrize("threads", [1, 4, 16])
+def test_many_threads_wake_the_same_future(loop, threads):
+    async def main():
+        return await asyncio.wait_for(example.woken_by_threads(threads, 50), 60)
+
+    assert loop.run_until_complete(main()) >= 1
+
+
+def test_many_futures_are_woken_by_their_threads(loop):
+    async def main():
+        await asyncio.wait_for(asyncio.gather(*(example.ping(100) for _ in range(8))), 60)
+
+    loop.run_until_complete(main())
+
+
+def test_a_loop_that_waits_for_the_system_is_woken(loop):
+    async def main():
+        for number in range(20):
+            assert await asyncio.wait_for(example.from_thread(number), 60) == number**2
+
+    loop.run_until_complete(main())
+
+
+def test_a_busy_loop_is_reached(loop):
+    async def main():
+        task = loop.create_task(example_task())
+        while not task.done():
+            await asyncio.sleep(0)
+        return task.result()
+
+    async def example_task():
+        return await example.from_thread(5)
+
+    assert loop.run_until_complete(asyncio.wait_for(main(), 60)) == 25
+
+
+def test_a_disturbance_polls_again_and_ends_nothing(loop):
+    flag = example.Flag()
+
+    async def waits():
+        await flag.wait()
+
+    async def main():
+        task = loop.create_task(waits())
+        await asyncio.sleep(0)
+        for _ in range(10):
+            flag.disturb()
+            await asyncio.sleep(0.001)
+            assert not task.done()
+        flag.set()
+        await task
+
+    loop.run_until_complete(main())
+
+
+def test_cancellations_race_with_wake_ups(loop):
+    async def main():
+        tasks = [loop.create_task(one()) for _ in range(200)]
+        await asyncio.sleep(0)
+        for number, task in enumerate(tasks):
+            if number % 2:
+                task.cancel()
+            if number % 20 == 0:
+                await asyncio.sleep(0)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for number, outcome in enumerate(outcomes):
+            assert outcome == 49 or (number % 2 and isinstance(outcome, asyncio.CancelledError))
+
+    async def one():
+        return await example.from_thread(7)
+
+    loop.run_until_complete(asyncio.wait_for(main(), 60))
+
+
+def test_loops_in_several_threads_do_not_meet(loop_factory):
+    errors = []
+
+    def run():
+        loop = loop_factory()
+        try:
+            loop.run_until_complete(asyncio.wait_for(example_coroutine(), 60))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            loop.close()
+
+    async def example_coroutine():
+        await asyncio.gather(example.ping(50), example.ping(50))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
