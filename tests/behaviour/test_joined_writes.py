@@ -54,13 +54,16 @@ OBSERVERS = {
     "close": lambda transport: transport.close() is None,
     "abort": lambda transport: transport.abort() is None,
     "write_eof": lambda transport: transport.write_eof() is None,
-    "writelines": lambda transport: transport.writelines([b"y", b"z"]) is None,
-    "no lines": lambda transport: transport.writelines([]) is None,
     "a memoryview": lambda transport: transport.write(memoryview(b"y")) is None,
     "much": lambda transport: transport.write(bytes(17 * 1024)) is None,
     "_buffer": lambda transport: len(transport._buffer) == 0,
     "_conn_lost": lambda transport: transport._conn_lost == 0,
 }
+
+if sys.version_info >= (3, 12):
+    # Before, they are joined and written as one piece more.
+    OBSERVERS["writelines"] = lambda transport: transport.writelines([b"y", b"z"]) is None
+    OBSERVERS["no lines"] = lambda transport: transport.writelines([]) is None
 
 
 @pytest.mark.parametrize("observe", OBSERVERS.values(), ids=OBSERVERS.keys())
@@ -273,6 +276,7 @@ def test_a_drain_sends_what_was_written_before_it(loop, streams):
         await writer.drain()
         assert everything(far) == b"a"
         writer.writelines([b"b", b"c"])
+        await writer.drain()
         assert everything(far) == b"bc"
         writer.close()
         await writer.wait_closed()
