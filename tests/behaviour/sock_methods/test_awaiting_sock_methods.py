@@ -43,7 +43,7 @@ def test_it_is_a_coroutine(loop, pair, method):
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("task_class", [asyncio.tasks._PyTask, asyncio.tasks._CTask])
 def test_tasks_of_other_classes_can_wait(loop, pair, debug, task_class):
-    if task_class is asyncio.tasks._PyTask and sys.version_info >= (3, 15):
+    if task_class is asyncio.tasks._PyTask and sys.version_info >= (3, 14):
         pytest.skip("asyncio itself does not know its Python Task as the current one")
     near, far = pair
     loop.set_debug(debug)
