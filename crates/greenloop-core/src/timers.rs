@@ -11,6 +11,9 @@
 //! popped: a pop from a large heap is a cache miss per level, and sorting reads the memory in order
 //! (100 000 timers in random order: 180 ns each popped, 75 sorted).
 //!
+//! What is pushed only joins the heap when somebody asks for its head, at the next turn: many at once cost less
+//! than one after the other, and what has been given up and thrown out by then never was in it.
+//!
 //! Rejected: a timer wheel (O(1), but it rounds deadlines, and asyncio's order by deadline is
 //! visible), and a heap that knows each entry's position (cancels at once, but every sift writes
 //! to every entry it moves).
@@ -39,6 +42,8 @@ const SHARE_WORTH_SORTING: usize = 8;
 #[derive(Debug)]
 pub struct Timers<E> {
     heap: BinaryHeap<Timer<E>>,
+    /// Pushed since somebody last asked for the head.
+    arrivals: Vec<Timer<E>>,
     /// The sequence number of the next entry; at one push per nanosecond it lasts 584 years.
     next_sequence: u64,
     /// How many entries are known to be dead, of the heap and of those that were handed out and
@@ -52,16 +57,25 @@ impl<E> Timers<E> {
     pub const fn new() -> Self {
         Self {
             heap: BinaryHeap::new(),
+            arrivals: Vec::new(),
             next_sequence: 0,
             cancelled: 0,
         }
     }
 
     /// Adds an entry, behind those that have the same deadline.
+    ///
+    /// # Panics
+    /// When there is no memory left.
+    #[inline]
     pub fn push(&mut self, deadline: Instant, entry: E) {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        self.heap.push(Timer {
+        // Room is made before there is anything to be lost by failing at it, so that the timer is put together in
+        // its place, and not on the stack and moved (setting and giving up a sleep: 55 ns against 50).
+        let room = self.arrivals.try_reserve(1);
+        room.expect("there is memory for one more timer");
+        self.arrivals.push(Timer {
             key: deadline.key(),
             sequence,
             entry,
@@ -70,13 +84,20 @@ impl<E> Timers<E> {
 
     /// The earliest deadline, be its entry cancelled or not.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.heap.peek().map(|timer| Instant::from_key(timer.key))
+        let arrivals = self.arrivals.iter();
+        let keys = arrivals.chain(self.heap.peek()).map(|timer| timer.key);
+        keys.min().map(Instant::from_key)
     }
 
     /// Hands out, in order, the entries whose deadlines lie strictly before `horizon`, dead ones
     /// included.
     pub fn take_due(&mut self, horizon: Instant, mut hand_out: impl FnMut(E)) {
         let horizon = horizon.key();
+        if self.arrivals.len() > POPS_BEFORE_COUNT && self.is_worth_sorting(&self.arrivals, horizon)
+        {
+            return self.sort_out(horizon, hand_out);
+        }
+        self.welcome();
         loop {
             for _ in 0..POPS_BEFORE_COUNT.max(self.len() / SHARE_BEFORE_COUNT) {
                 match self.heap.peek() {
@@ -84,16 +105,43 @@ impl<E> Timers<E> {
                     _ => return,
                 };
             }
-            let due = self.heap.iter().filter(|timer| timer.key < horizon);
-            if due.count() > self.len() / SHARE_WORTH_SORTING {
+            if self.is_worth_sorting(&self.heap, horizon) {
                 return self.sort_out(horizon, hand_out);
             }
         }
     }
 
+    /// Whether so many of these are due that sorting costs less than the heap.
+    fn is_worth_sorting<'a>(
+        &self,
+        timers: impl IntoIterator<Item = &'a Timer<E>>,
+        horizon: i64,
+    ) -> bool
+    where
+        E: 'a,
+    {
+        let due = timers.into_iter().filter(|timer| timer.key < horizon);
+        due.count() > self.len() / SHARE_WORTH_SORTING
+    }
+
+    /// Brings what has arrived into the heap.
+    #[inline]
+    fn welcome(&mut self) {
+        if !self.arrivals.is_empty() {
+            self.heap.extend(self.arrivals.drain(..));
+        }
+    }
+
+    /// All there are, in no particular order.
+    fn take_timers(&mut self) -> Vec<Timer<E>> {
+        let mut timers = std::mem::take(&mut self.heap).into_vec();
+        timers.append(&mut self.arrivals);
+        timers
+    }
+
     /// As [`take_due`](Self::take_due), for many at once.
     fn sort_out(&mut self, horizon: i64, hand_out: impl FnMut(E)) {
-        let mut timers = std::mem::take(&mut self.heap).into_vec();
+        let mut timers = self.take_timers();
         let mut due = Vec::new();
         let mut index = 0;
         while let Some(timer) = timers.get(index) {
@@ -129,7 +177,7 @@ impl<E> Timers<E> {
     /// where user code may run.
     #[must_use = "dropping an entry may run user code, so where it is dropped is for the caller"]
     pub fn compact(&mut self, mut is_dead: impl FnMut(&E) -> bool) -> Vec<E> {
-        let mut timers = std::mem::take(&mut self.heap).into_vec();
+        let mut timers = self.take_timers();
         let mut dead = Vec::with_capacity(self.cancelled.min(timers.len()));
         let mut index = 0;
         while let Some(timer) = timers.get(index) {
@@ -148,34 +196,38 @@ impl<E> Timers<E> {
     /// Takes the earliest entry if it is dead.
     pub fn pop_cancelled_head(&mut self, is_dead: impl FnOnce(&E) -> bool) -> Option<E> {
         // With many timers each look at one is a cache miss.
-        if self.cancelled > 0 && is_dead(&self.heap.peek()?.entry) {
-            self.cancelled -= 1;
-            self.pop_head()
-        } else {
-            None
+        if self.cancelled == 0 {
+            return None;
         }
+        self.welcome();
+        if !is_dead(&self.heap.peek()?.entry) {
+            return None;
+        }
+        self.cancelled -= 1;
+        self.pop_head()
     }
 
     /// How many entries there are, the dead ones included.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.arrivals.len()
     }
 
     /// Whether there is no entry at all.
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
     }
 
     /// The entries, the dead ones included, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
-        self.heap.iter().map(|timer| &timer.entry)
+        let timers = self.heap.iter().chain(&self.arrivals);
+        timers.map(|timer| &timer.entry)
     }
 
     /// Takes all entries at once, in no particular order, and leaves an empty heap.
     #[must_use = "dropping the entries inside of a borrow is what this method is there to avoid"]
     pub fn take(&mut self) -> Vec<E> {
         self.cancelled = 0;
-        let timers = std::mem::take(&mut self.heap).into_vec();
+        let timers = self.take_timers();
         timers.into_iter().map(|timer| timer.entry).collect()
     }
 

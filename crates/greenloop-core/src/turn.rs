@@ -107,6 +107,10 @@ pub trait Host {
     /// the queue borrowed.
     fn prefetch(&self, _job: &Self::Job) {}
 
+    /// As [`prefetch`](Self::prefetch), when what was fetched then has arrived: it may be looked at, and what
+    /// it points to be fetched.
+    fn prefetch_further(&self, _job: &Self::Job) {}
+
     /// The jobs of a turn are complete, and none has run: a host that wants another order than first
     /// in, first out puts them into it. Called with the queue borrowed.
     #[inline]
@@ -146,8 +150,11 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
         let job = host.queue(|queue| {
             let job = queue.ready.pop()?;
             if left > LOOK_AHEAD && host.looks_ahead(&job) {
-                if let Some(later) = queue.ready.get(LOOK_AHEAD - 1) {
+                if let Some(later) = queue.ready.get(2 * LOOK_AHEAD - 1) {
                     host.prefetch(later);
+                }
+                if let Some(later) = queue.ready.get(LOOK_AHEAD - 1) {
+                    host.prefetch_further(later);
                 }
             }
             Some(job)

@@ -6,7 +6,7 @@
 /// them is loaded for nothing. On other processors than x86-64, for which stable Rust has no instruction, nothing
 /// happens.
 #[inline]
-pub fn prefetch<T>(value: &T) {
+pub fn prefetch<T: ?Sized>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

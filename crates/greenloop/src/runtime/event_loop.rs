@@ -97,7 +97,9 @@ impl EventLoop {
     }
 
     /// Sets an alarm for `sleeper`.
-    #[inline]
+    // Not inlined: it returns in a register what the sleep then is put together from, which else goes through
+    // memory in pieces and is waited for.
+    #[inline(never)]
     pub fn set_alarm(&self, deadline: Instant, sleeper: Wakee) -> Alarm {
         let alarm = self.alarms.set();
         let task = match sleeper {
@@ -108,8 +110,32 @@ impl EventLoop {
             }
         };
         let job = Job::alarm(alarm, task);
-        self.queue.borrow_mut().timers.push(deadline, job);
+        let dead = {
+            let timers = &mut self.queue.borrow_mut().timers;
+            timers.push(deadline, job);
+            // Not only between turns: one turn may set and give up any number of them.
+            if timers.needs_compaction() {
+                timers.compact(|job| self.is_dead(job))
+            } else {
+                Vec::new()
+            }
+        };
+        self.discard(&dead);
         alarm
+    }
+
+    /// Whether it is the job of an alarm that nobody waits for any more.
+    #[inline]
+    fn is_dead(&self, job: &Job) -> bool {
+        let alarm = job.as_alarm();
+        alarm.is_some_and(|alarm| self.alarms.is_dead(alarm))
+    }
+
+    /// Jobs of dead alarms have left the heap.
+    #[inline]
+    fn discard(&self, dead: &[Job]) {
+        let alarms = dead.iter().filter_map(Job::as_alarm);
+        alarms.for_each(|alarm| self.alarms.forget(alarm));
     }
 
     /// Whether the time of an alarm has come.
@@ -341,8 +367,7 @@ impl Host for Driver<'_, '_> {
 
     #[inline]
     fn is_cancelled(&self, job: &Job) -> bool {
-        let alarm = job.as_alarm();
-        alarm.is_some_and(|alarm| self.event_loop.alarms.is_dead(alarm))
+        self.event_loop.is_dead(job)
     }
 
     #[inline]
@@ -395,10 +420,15 @@ impl Host for Driver<'_, '_> {
         }
     }
 
-    fn discard(&self, cancelled: Vec<Job>) {
-        for job in &cancelled {
-            self.pass_over(job);
+    #[inline]
+    fn prefetch_further(&self, job: &Job) {
+        if let (None, Some(task)) = (job.as_alarm(), job.task()) {
+            task.prefetch_work();
         }
+    }
+
+    fn discard(&self, cancelled: Vec<Job>) {
+        self.event_loop.discard(&cancelled);
     }
 
     fn pass_over(&self, job: &Job) -> bool {

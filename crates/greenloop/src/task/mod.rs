@@ -26,6 +26,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use greenloop_os as os;
+
 pub use error::JoinError;
 pub use join_handle::JoinHandle;
 pub use remote::{Key, Remote};
@@ -149,6 +151,16 @@ impl Task {
             Poll::Ready(()) => Self::finish(&task, work),
         }
         None
+    }
+
+    /// Begins to load what the next step needs.
+    #[inline]
+    pub fn prefetch_work(&self) {
+        let work = self.work.take();
+        if let Some(work) = &work {
+            os::prefetch(&**work);
+        }
+        self.work.set(work);
     }
 
     /// The work holds the outcome now.
