@@ -16,7 +16,7 @@ export CARGO_NET_RETRY ?= 10
 
 # Which interpreter it is decides the names of files, so it is asked at once; but only by commands
 # that need one.
-INDEPENDENT := help clean test-rust
+INDEPENDENT := help clean test-rust loom miri
 ifneq ($(filter-out $(INDEPENDENT),$(MAKECMDGOALS)),)
 INTERPRETER := $(shell .ci/find-python $(PYTHON))
 ifeq ($(INTERPRETER),)
@@ -69,7 +69,23 @@ test: test-rust test-cpython test-python ## Run every test
 
 .PHONY: test-rust
 test-rust: ## Run the tests of the crates that know nothing of Python
-	cargo test --quiet --package greenloop-core --package greenloop-os --package greenloop
+	cargo test --quiet --package greenloop-core --package greenloop-os --package greenloop \
+		--package greenloop-public-api
+
+.PHONY: loom
+loom: ## Have loom try every interleaving of the threads that meet in the Rust face
+	RUSTFLAGS="--cfg greenloop_loom" CARGO_TARGET_DIR=target/loom \
+		cargo test --quiet --package greenloop --test loom --release
+
+# Miri interprets: what a processor does in a second takes it many minutes. So random programs are few, and
+# the test with ten thousand timers is left to `test-rust`. proptest asks for the working directory, which
+# Miri hides unless it is told not to.
+MIRI_CASES ?= 8
+.PHONY: miri
+miri: ## Have Miri watch the core's tests; needs `rustup toolchain install nightly --component miri`
+	PROPTEST_CASES=$(MIRI_CASES) MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=target/miri \
+		cargo +nightly miri test --package greenloop-core -- \
+		--skip entries_leave_in_the_same_order_whether_few_or_many_are_due
 
 .PHONY: test-cpython
 test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio tests on Greenloop

@@ -204,8 +204,18 @@ impl<S: Subject> Run<S> {
     }
 }
 
+/// More cases than by default, unless the environment says how many.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => default.cases,
+        None => 500,
+    };
+    ProptestConfig { cases, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(config())]
 
     #[test]
     fn a_queue_does_what_asyncio_s_does(maxsize in 0..4_usize, steps in program()) {
