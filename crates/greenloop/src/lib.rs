@@ -36,6 +36,7 @@
 //! | `Queue`, `PriorityQueue`, `LifoQueue` | [`queue`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier` | [`sync`] |
 //! | `call_soon_threadsafe`, `run_coroutine_threadsafe` | [`LoopHandle`] |
+//! | `call_soon_threadsafe(queue.put_nowait, item)` | [`RemoteSender`](queue::RemoteSender) |
 //! | `to_thread` | [`spawn_blocking`] |
 //! | `open_connection`, `start_server`, datagrams | [`net`] |
 //! | `add_signal_handler` | [`Signal`], [`ctrl_c`] |

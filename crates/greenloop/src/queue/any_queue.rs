@@ -4,23 +4,26 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::rc::Rc;
 
 use greenloop_core::sync::{self, Admission, NothingUnfinished, Refusal, Refused, Store};
 
-use super::{GetError, Items, Order, PutError, ShutDown, TaskDoneError};
+use super::remote_sender::RemoteSenders;
+use super::{GetError, Items, Order, PutError, RemoteSender, ShutDown, TaskDoneError};
 use crate::sync::WaitForIt;
 use crate::waiting::{Line, Operation, Wait, Waiter, certain};
 
 /// A queue between tasks, in any [`Order`]; mostly used by the names [`Queue`](super::Queue),
 /// [`PriorityQueue`](super::PriorityQueue) and [`LifoQueue`](super::LifoQueue).
 ///
-/// Tasks share one by borrowing it or in an [`Rc`](std::rc::Rc). Between threads there is
-/// [`LoopHandle`](crate::LoopHandle).
+/// Tasks share one by borrowing it or in an [`Rc`]. Other threads put items in by its
+/// [`remote_sender`](Self::remote_sender).
 pub struct AnyQueue<O: Order> {
     logic: sync::Queue<Line>,
     items: Stored<O>,
     /// Set when all items are done.
     finished: sync::Event<Line>,
+    remote_senders: RemoteSenders,
 }
 
 /// The items, as the core's logic sees them.
@@ -67,6 +70,7 @@ impl<O: Order> AnyQueue<O> {
                 items: RefCell::default(),
             },
             finished,
+            remote_senders: RemoteSenders::default(),
         }
     }
 
@@ -206,6 +210,7 @@ impl<O: Order> AnyQueue<O> {
     /// assert!(greenloop::run(queue.get()).is_err());
     /// ```
     pub fn shutdown(&self) {
+        self.remote_senders.close();
         certain(self.logic.shut_down(&self.items, &self.finished, false));
     }
 
@@ -219,7 +224,36 @@ impl<O: Order> AnyQueue<O> {
     /// greenloop::run(queue.join());
     /// ```
     pub fn shutdown_now(&self) {
+        self.remote_senders.close();
         certain(self.logic.shut_down(&self.items, &self.finished, true));
+    }
+
+    /// What other threads put items in with.
+    ///
+    /// Behind it stands a task of the running loop, which ends when the last clone of the sender is gone, the
+    /// queue is shut down or dropped, or the loop ends.
+    ///
+    /// # Panics
+    /// Outside of [`run`](crate::run).
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use greenloop::queue::Queue;
+    ///
+    /// greenloop::run(async {
+    ///     let queue = Rc::new(Queue::unbounded());
+    ///     let sender = queue.remote_sender();
+    ///     std::thread::spawn(move || sender.send("hello"));
+    ///     assert_eq!(queue.get().await, Ok("hello"));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn remote_sender(self: &Rc<Self>) -> RemoteSender<O::Item>
+    where
+        O: 'static,
+        O::Item: Send,
+    {
+        self.remote_senders.add(self)
     }
 
     /// The items as a stream, which takes them one by one and ends when the queue is shut down and empty.
@@ -238,6 +272,11 @@ impl<O: Order> AnyQueue<O> {
     /// ```
     pub const fn stream(&self) -> Items<'_, O> {
         Items::new(self)
+    }
+
+    /// Whether nothing is put in any more.
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.logic.shut_down_flag().get()
     }
 
     /// How many items there are: asyncio's `qsize`.
@@ -319,10 +358,10 @@ impl<O: Order> Store for Stored<O> {
 }
 
 /// Waiting for room.
-struct Put<'a, O: Order> {
-    queue: &'a AnyQueue<O>,
+pub(super) struct Put<'a, O: Order> {
+    pub queue: &'a AnyQueue<O>,
     /// The item, until it is in the queue.
-    item: Option<O::Item>,
+    pub item: Option<O::Item>,
 }
 
 impl<O: Order> Put<'_, O> {

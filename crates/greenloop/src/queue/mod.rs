@@ -3,11 +3,13 @@
 mod any_queue;
 mod error;
 mod order;
+mod remote_sender;
 mod stream;
 
 pub use any_queue::AnyQueue;
 pub use error::{GetError, PutError, ShutDown, TaskDoneError};
 pub use order::{Fifo, Lifo, Order, Sorted};
+pub use remote_sender::RemoteSender;
 pub use stream::Items;
 
 /// A queue whose items come out in the order they went in: `asyncio.Queue`.

@@ -51,10 +51,18 @@ impl<O: Operation> Wait<O> {
     /// A wait that does nothing before it is polled.
     #[inline]
     pub const fn new(operation: O) -> Self {
-        Self {
-            operation,
-            waiter: None,
-        }
+        Self::resumed(operation, None)
+    }
+
+    /// The rest of a wait that was [interrupted](Self::interrupt).
+    #[inline]
+    pub const fn resumed(operation: O, waiter: Option<Waiter>) -> Self {
+        Self { operation, waiter }
+    }
+
+    /// Takes a wait apart that somebody else is to go on with: dropping this gives up nothing.
+    pub const fn interrupt(&mut self) -> (&mut O, Option<Waiter>) {
+        (&mut self.operation, self.waiter.take())
     }
 }
 
