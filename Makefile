@@ -108,9 +108,11 @@ peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, websockets, uvico
 	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
 
 .PHONY: lint
-lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, types, and the stubs against the extension
+lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documentation, types, and the stubs against the extension
 	cargo fmt --check
 	$(CARGO_ENVIRONMENT) cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	$(CARGO_ENVIRONMENT) RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps \
+		--package greenloop-core --package greenloop-os --package greenloop --package greenloop-bridge
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done

@@ -1,8 +1,8 @@
 """Threads that wake futures while the interpreter ends, and after: they do no harm.
 
-The threads are the extension's own, native ones, which nobody waits for. When a program ends, they are
-in the middle of waking: a loop that runs, is being closed, is closed, or is gone together with its
-interpreter.
+The threads are the extension's own, native ones, which nobody waits for. When a program ends, they
+are in the middle of waking: a loop that runs, is being closed, is closed, or is gone together with
+its interpreter.
 """
 
 import os
@@ -17,7 +17,7 @@ PROLOGUES = {
     "asyncio": "import asyncio\nnew_event_loop = asyncio.SelectorEventLoop\n",
 }
 SHARED = """
-import asyncio, itertools, sys, threading
+import asyncio, sys, threading
 import greenloop_bridge_example as example
 
 async def woken(times):
@@ -69,19 +69,6 @@ PROGRAMS = {
             await asyncio.gather(*waiting)
         threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True).start()
         begun.wait()
-        """,
-    "daemon threads make awaitables and drop them": """
-        loop = new_event_loop()
-        begun = threading.Event()
-        def make():
-            for number in itertools.count():
-                awaitable = example.from_thread(number).__await__()
-                if number == 10:
-                    begun.set()
-        for _ in range(3):
-            threading.Thread(target=make, daemon=True).start()
-        begun.wait()
-        loop.run_until_complete(begin(FOR_EVER))
         """,
 }
 
