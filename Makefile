@@ -16,7 +16,7 @@ export CARGO_NET_RETRY ?= 10
 
 # Which interpreter it is decides the names of files, so it is asked at once; but only by commands
 # that need one.
-INDEPENDENT := help clean test-rust loom miri
+INDEPENDENT := help clean test-rust miri
 ifneq ($(filter-out $(INDEPENDENT),$(MAKECMDGOALS)),)
 INTERPRETER := $(shell .ci/find-python $(PYTHON))
 ifeq ($(INTERPRETER),)
@@ -70,12 +70,7 @@ test: test-rust test-cpython test-python ## Run every test
 .PHONY: test-rust
 test-rust: ## Run the tests of the crates that know nothing of Python
 	cargo test --quiet --package greenloop-core --package greenloop-os --package greenloop \
-		--package greenloop-public-api
-
-.PHONY: loom
-loom: ## Have loom try every interleaving of the threads that meet in the Rust face
-	RUSTFLAGS="--cfg greenloop_loom" CARGO_TARGET_DIR=target/loom \
-		cargo test --quiet --package greenloop --test loom --release
+		--package greenloop-loom --package greenloop-public-api
 
 # Miri interprets: what a processor does in a second takes it many minutes. So random programs are few, and
 # the test with ten thousand timers is left to `test-rust`. proptest asks for the working directory, which

@@ -14,7 +14,7 @@
 
 use std::sync::PoisonError;
 
-// The standard library's, or in `tests/loom.rs` those of loom, which tries every interleaving.
+// The standard library's, or in `tests/loom` those of loom, which tries every interleaving.
 use super::primitives::{Mutex, MutexGuard};
 
 /// What gets a loop out of its wait.

@@ -1,19 +1,6 @@
-//! Where threads meet, in every interleaving that the memory model allows:
-//!
-//! ```console
-//! $ RUSTFLAGS="--cfg greenloop_loom" cargo test -p greenloop --test loom --release
-//! ```
+//! The inject queue in every interleaving of its threads.
 
-#![cfg(greenloop_loom)]
-
-mod primitives {
-    pub use loom::sync::{Mutex, MutexGuard};
-}
-
-#[path = "../src/remote/inject.rs"]
-mod inject;
-
-use inject::{Inject, WakeUp};
+use greenloop_loom::inject::{Inject, WakeUp};
 use loom::sync::Arc;
 use loom::sync::Notify;
 use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +20,7 @@ impl Bed {
     }
 }
 
-impl WakeUp for Arc<Bed> {
+impl WakeUp for Bed {
     fn wake_up(&self) {
         self.wake_ups.fetch_add(1, Ordering::SeqCst);
         self.notify.notify();
@@ -41,7 +28,7 @@ impl WakeUp for Arc<Bed> {
 }
 
 /// The loop's side: sleeps until it has that many messages. Loom reports a sleep that nobody ends.
-fn take_all(queue: &Inject<u32, Arc<Bed>>, count: usize) -> Vec<u32> {
+fn take_all(queue: &Inject<u32, Bed>, count: usize) -> Vec<u32> {
     let mut messages = Vec::new();
     while messages.len() < count {
         if queue.fall_asleep() {
@@ -55,7 +42,7 @@ fn take_all(queue: &Inject<u32, Arc<Bed>>, count: usize) -> Vec<u32> {
 #[test]
 fn no_message_and_no_wake_up_is_lost() {
     loom::model(|| {
-        let queue = Arc::new(Inject::new(Arc::new(Bed::new())));
+        let queue = Arc::new(Inject::new(Bed::new()));
         let threads: Vec<_> = (0..2)
             .map(|number| {
                 let queue = Arc::clone(&queue);
@@ -74,7 +61,7 @@ fn no_message_and_no_wake_up_is_lost() {
 #[test]
 fn messages_of_a_thread_keep_their_order_and_wake_once_per_sleep() {
     loom::model(|| {
-        let queue = Arc::new(Inject::new(Arc::new(Bed::new())));
+        let queue = Arc::new(Inject::new(Bed::new()));
         let other = Arc::clone(&queue);
         let thread = loom::thread::spawn(move || {
             other.inject(1).expect("it is open");
@@ -89,7 +76,7 @@ fn messages_of_a_thread_keep_their_order_and_wake_once_per_sleep() {
 #[test]
 fn a_message_is_taken_or_comes_back_when_the_loop_ends() {
     loom::model(|| {
-        let queue = Arc::new(Inject::new(Arc::new(Bed::new())));
+        let queue = Arc::new(Inject::new(Bed::new()));
         let other = Arc::clone(&queue);
         let thread = loom::thread::spawn(move || other.inject(1).is_err());
         let taken = queue.close();
