@@ -7,7 +7,7 @@ use crate::address::Address;
 
 const FLAGS: [&str; 2] = ["tls", "line"];
 
-/// What the process was asked to do.
+/// What is asked for.
 #[derive(Debug)]
 pub struct Arguments {
     command: String,
@@ -15,9 +15,9 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The arguments of this process.
-    pub fn of_process() -> io::Result<Self> {
-        let mut words = std::env::args().skip(1);
+    /// Takes the words of a command line apart.
+    pub fn parse(words: impl IntoIterator<Item = String>) -> io::Result<Self> {
+        let mut words = words.into_iter();
         let command = words.next().ok_or_else(|| refusal("no command"))?;
         let mut values = Vec::new();
         while let Some(word) = words.next() {

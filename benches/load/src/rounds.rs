@@ -20,8 +20,23 @@ pub fn hold(
     Ok(())
 }
 
+/// Announces that a server is ready at `address`, and answers every line of the standard input by `done` and
+/// the CPU nanoseconds since the last one, until it ends. Whoever serves does so in another thread of this
+/// process.
+pub fn account(address: impl Display) -> io::Result<()> {
+    say(format_args!("ready {address}"))?;
+    let mut accounted = cpu_nanoseconds();
+    for line in io::stdin().lock().lines() {
+        line?;
+        let now = cpu_nanoseconds();
+        say(format_args!("done {}", now - accounted))?;
+        accounted = now;
+    }
+    Ok(())
+}
+
 /// How many operations the line asks for.
-pub fn parse(line: &str) -> io::Result<usize> {
+fn parse(line: &str) -> io::Result<usize> {
     line.trim()
         .parse()
         .map_err(|_| io::Error::other(format!("{line:?} is no number of operations")))

@@ -71,7 +71,10 @@ impl Watch {
     fn wait_for(&mut self, limit: Option<&Timespec>, ready: &mut Vec<usize>) -> io::Result<()> {
         ready.clear();
         self.events.clear();
-        epoll::wait(&self.epoll, spare_capacity(&mut self.events), limit)?;
+        // A process that was stopped and goes on is interrupted, and has missed nothing.
+        rustix::io::retry_on_intr(|| {
+            epoll::wait(&self.epoll, spare_capacity(&mut self.events), limit)
+        })?;
         for event in &self.events {
             let number = event.data.u64();
             ready.push(usize::try_from(number).map_err(io::Error::other)?);

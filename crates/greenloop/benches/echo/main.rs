@@ -1,0 +1,66 @@
+//! Echo servers over TCP, against the other runtimes of one thread: what a request costs the server.
+//!
+//! ```console
+//! $ cargo bench -p greenloop --bench echo
+//! $ cargo bench -p greenloop --bench echo -- --rounds 21 greenloop tokio '100 connections'
+//! ```
+//!
+//! Words choose contestants by their names, and rows by a part of theirs.
+//!
+//! Each server has a process of its own, and so has the load, which is that of `benches/load`: every
+//! connection has one request under way, and sends the next when the answer is whole. What is counted is the
+//! CPU time of the server's process, user and system. Most of it is the kernel's, which `limit` has as well:
+//! a server on bare epoll, whose receive and send for each request no runtime can do without. The contestants
+//! take turns round by round, so that a minute in which the machine is slow falls on all of them.
+//!
+//! The faster a server is, the more often it finds nothing to do, and has to be woken for the next request. On
+//! one processor (`taskset -c 0 cargo bench ...`) server and load cannot overlap, and all contestants find as
+//! many requests at a time as there are connections; on two, how many depends on the load as well.
+
+mod measurement;
+mod processes;
+mod servers;
+mod table;
+
+use std::io;
+use std::process::ExitCode;
+
+use measurement::{Plan, ROWS};
+use servers::CONTESTANTS;
+
+/// The roles of this program's processes, besides the one that measures.
+const SERVE: &str = "serve-as";
+const LOAD: &str = "load-by";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match &words[..] {
+        [role, name] if role == SERVE => serve(name),
+        [role, words @ ..] if role == LOAD => greenloop_load::run(words.iter().cloned()),
+        _ => measure(&words),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(name: &str) -> io::Result<()> {
+    let contestant = CONTESTANTS
+        .iter()
+        .find(|contestant| contestant.name == name);
+    let contestant = contestant.ok_or_else(|| io::Error::other("no such contestant"))?;
+    (contestant.serve)()
+}
+
+fn measure(words: &[String]) -> io::Result<()> {
+    let plan = Plan::of(words)?;
+    table::print_head(&plan);
+    for row in ROWS.iter().filter(|row| plan.has_row(row)) {
+        table::print_row(row, &measurement::measure(row, &plan)?);
+    }
+    Ok(())
+}
