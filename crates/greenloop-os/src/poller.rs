@@ -125,7 +125,8 @@ pub enum Told {
     /// In each wait in which it is ready.
     Always,
     /// When more has come, or room, since it was reported or registered (`EPOLLET`). Whoever waits for
-    /// that has tried before, and found that it would block.
+    /// that has tried before, and found that it would block. Who wants to read hears of the end of the
+    /// stream and of urgent data as well; see [`Event::exceptional`].
     OnChange,
     /// Never, whatever the interest, and once at most of an error or a hang-up: it is only not
     /// forgotten.
@@ -147,6 +148,13 @@ pub struct Event {
     pub readable: bool,
     /// Whether a write would not block.
     pub writable: bool,
+    /// Whether there is more to be learned than bytes and room: an error, a hang-up, and of what is told
+    /// [on change](Told::OnChange) also that the peer has ended its side (`EPOLLRDHUP`), or that urgent data
+    /// stand among the others (`EPOLLPRI`).
+    ///
+    /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has taken all
+    /// that there is (`epoll(7)`, question 9), and whatever comes later is reported.
+    pub exceptional: bool,
 }
 
 /// The events of one wait, in a buffer that is used again for the next.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::thread::JoinHandleExt;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use greenloop_os::{Event, Events, Interest, Poller, Registration, Told};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
+use rustix::net::{SendFlags, send};
 use rustix::pipe::pipe;
 
 const NOTHING: Interest = Interest {
@@ -47,12 +48,28 @@ fn ready(poller: &Poller) -> Vec<Event> {
     events.iter().collect()
 }
 
+/// What is ready as soon as anything is: what was sent over TCP may take a moment.
+fn ready_soon(poller: &Poller) -> Vec<Event> {
+    let mut events = Events::with_capacity(16);
+    poller
+        .wait(&mut events, Some(Duration::from_secs(10)))
+        .expect("nobody interrupts");
+    events.iter().collect()
+}
+
+fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let here = TcpStream::connect(listener.local_addr()?)?;
+    Ok((here, listener.accept()?.0))
+}
+
 fn readable(fd: &impl AsRawFd) -> Event {
     Event {
         fd: fd.as_raw_fd(),
         mark: 0,
         readable: true,
         writable: false,
+        exceptional: false,
     }
 }
 
@@ -62,6 +79,7 @@ fn writable(fd: &impl AsRawFd) -> Event {
         mark: 0,
         readable: false,
         writable: true,
+        exceptional: false,
     }
 }
 
@@ -71,6 +89,15 @@ fn both(fd: &impl AsRawFd) -> Event {
         mark: 0,
         readable: true,
         writable: true,
+        exceptional: false,
+    }
+}
+
+/// After an error or a hang-up.
+fn broken(fd: &impl AsRawFd) -> Event {
+    Event {
+        exceptional: true,
+        ..both(fd)
     }
 }
 
@@ -131,7 +158,7 @@ fn errors_and_hang_ups_count_as_both_whatever_the_interest() -> io::Result<()> {
         drop(reader);
         assert_eq!(
             ready(&poller),
-            [both(&writer)],
+            [broken(&writer)],
             "no reader is left, {interest:?}"
         );
         poller.remove(writer.as_raw_fd())?;
@@ -141,7 +168,7 @@ fn errors_and_hang_ups_count_as_both_whatever_the_interest() -> io::Result<()> {
         drop(writer);
         assert_eq!(
             ready(&poller),
-            [both(&reader)],
+            [broken(&reader)],
             "no writer is left, {interest:?}"
         );
     }
@@ -388,6 +415,46 @@ fn a_change_is_reported_once_and_again_when_there_is_more() -> io::Result<()> {
 }
 
 #[test]
+fn the_end_of_a_stream_is_told_from_bytes_on_change() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = tcp_pair()?;
+    poller.add(here.as_raw_fd(), marked(BOTH, Told::OnChange, 1))?;
+    let event = |readable, exceptional| Event {
+        mark: 1,
+        readable,
+        exceptional,
+        ..writable(&here)
+    };
+    assert_eq!(ready_soon(&poller), [event(false, false)]);
+    there.write_all(b"a")?;
+    assert_eq!(ready_soon(&poller), [event(true, false)]);
+    there.shutdown(Shutdown::Write)?;
+    assert_eq!(ready_soon(&poller), [event(true, true)]);
+    assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn urgent_data_are_told_from_bytes_on_change_and_never_else() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = tcp_pair()?;
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
+    send(&there, b"a", SendFlags::OOB)?;
+    let told = Event {
+        mark: 1,
+        exceptional: true,
+        ..readable(&here)
+    };
+    assert_eq!(ready_soon(&poller), [told]);
+    assert_eq!(ready(&poller), []);
+    poller.modify(here.as_raw_fd(), READ)?;
+    assert_eq!(ready(&poller), []);
+    there.write_all(b"b")?;
+    assert_eq!(ready_soon(&poller), [readable(&here)]);
+    Ok(())
+}
+
+#[test]
 fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
     let poller = Poller::new()?;
     let (here, mut there) = UnixStream::pair()?;
@@ -399,7 +466,7 @@ fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
     drop(there);
     let event = Event {
         mark: 1,
-        ..both(&here)
+        ..broken(&here)
     };
     assert_eq!(ready(&poller), [event]);
     assert_eq!(ready(&poller), []);

@@ -79,6 +79,7 @@ fn another_thread_ends_a_wait_that_has_no_end() -> io::Result<()> {
                 mark: 0,
                 readable: true,
                 writable: false,
+                exceptional: false,
             };
             assert_eq!(events.iter().collect::<Vec<_>>(), [expected]);
             waker.drain();

@@ -72,7 +72,8 @@ impl Plan {
             } else if ROWS.iter().any(|row| row.name().contains(word.as_str())) {
                 plan.rows.push(word.clone());
             } else {
-                let complaint = format!("{word:?} is neither a contestant nor part of a row's name");
+                let complaint =
+                    format!("{word:?} is neither a contestant nor part of a row's name");
                 return Err(io::Error::other(complaint));
             }
         }
@@ -117,7 +118,12 @@ pub fn measure(row: &Row, plan: &Plan) -> io::Result<Vec<Cost>> {
     let costs: Vec<Vec<f64>> = pairs.into_iter().map(|(_, costs)| costs).collect();
     let of_contestant = |own: &Vec<f64>| Cost {
         median: median(own.clone()),
-        ratio: median(own.iter().zip(&costs[0]).map(|(own, first)| own / first).collect()),
+        ratio: median(
+            own.iter()
+                .zip(&costs[0])
+                .map(|(own, first)| own / first)
+                .collect(),
+        ),
     };
     Ok(costs.iter().map(of_contestant).collect())
 }

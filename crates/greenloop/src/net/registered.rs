@@ -84,7 +84,10 @@ where
     for<'a> &'a S: Read + Write,
 {
     pub fn poll_read(&self, context: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll_with(Readiness::Reading, context, || (&self.socket).read(buffer))
+        let room = buffer.len();
+        let outcome = self.poll_with(Readiness::Reading, context, || (&self.socket).read(buffer));
+        self.note_read(room, &outcome);
+        outcome
     }
 
     pub fn poll_read_vectored(
@@ -92,9 +95,22 @@ where
         context: &Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(Readiness::Reading, context, || {
+        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        let outcome = self.poll_with(Readiness::Reading, context, || {
             (&self.socket).read_vectored(buffers)
-        })
+        });
+        self.note_read(room, &outcome);
+        outcome
+    }
+
+    /// What a read of `room` bytes at most has returned.
+    #[inline]
+    fn note_read(&self, room: usize, outcome: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(received)) = outcome {
+            if S::SHORT_READS_EMPTY && (1..room).contains(received) {
+                self.registration.watch.note_short_read();
+            }
+        }
     }
 
     pub fn poll_write(&self, context: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -128,16 +144,25 @@ where
 
 /// What the streams of the standard library have in common, and no trait of it says.
 pub trait Stream {
+    /// Whether a read that has returned fewer bytes than it had room for has taken all that there were.
+    const SHORT_READS_EMPTY: bool;
+
     fn shut_down(&self, how: Shutdown) -> io::Result<()>;
 }
 
 impl Stream for std::net::TcpStream {
+    const SHORT_READS_EMPTY: bool = true;
+
     fn shut_down(&self, how: Shutdown) -> io::Result<()> {
         self.shutdown(how)
     }
 }
 
 impl Stream for std::os::unix::net::UnixStream {
+    /// A read ends behind bytes that came with descriptors (`unix(7)`, `SCM_RIGHTS`), whatever stands behind
+    /// them.
+    const SHORT_READS_EMPTY: bool = false;
+
     fn shut_down(&self, how: Shutdown) -> io::Result<()> {
         self.shutdown(how)
     }

@@ -34,6 +34,9 @@ pub struct Reactor {
 pub struct Watch {
     fd: RawFd,
     mark: u32,
+    /// Set when the kernel reports that a read tells more than bytes, and never cleared: the end of the
+    /// stream is for good, and the others are rare.
+    exceptional: Cell<bool>,
     reading: Direction,
     writing: Direction,
 }
@@ -89,6 +92,7 @@ impl Reactor {
         let watch = Rc::new(Watch {
             fd,
             mark,
+            exceptional: Cell::new(false),
             reading: Direction::new(),
             writing: Direction::new(),
         });
@@ -127,6 +131,9 @@ impl Reactor {
     fn dispatch(&self, event: Event) {
         let watch = self.watches.borrow().get(event.mark as usize).cloned();
         if let Some(watch) = watch {
+            if event.exceptional {
+                watch.exceptional.set(true);
+            }
             if event.readable {
                 watch.reading.report();
             }
@@ -164,6 +171,17 @@ impl Watch {
         direction.wait(context);
         Poll::Pending
     }
+
+    /// A read has returned bytes, and fewer than it had room for, from a socket of which that proves that there
+    /// are no more: the next read waits for a change without asking the kernel first.
+    ///
+    /// It proves nothing where the end of the stream, or an error, stands behind the bytes. Those that had come
+    /// before the last poll were reported by it; those that came after are reported by the next one.
+    pub fn note_short_read(&self) {
+        if !self.exceptional.get() {
+            self.reading.may_be_ready.set(false);
+        }
+    }
 }
 
 impl Direction {
@@ -195,5 +213,79 @@ impl Direction {
         if now.is_empty() {
             *now = waiting;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A loop's end of a connection.
+    struct Near {
+        reactor: Reactor,
+        waker: Waker,
+        watch: Rc<Watch>,
+        /// Keeps the descriptor open.
+        _stream: TcpStream,
+    }
+
+    impl Near {
+        fn new() -> (Self, TcpStream) {
+            let waker = Waker::new().expect("a descriptor");
+            let reactor = Reactor::new(&waker).expect("a descriptor");
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("it is bound");
+            let stream = TcpStream::connect(address).expect("it listens");
+            let (far, _) = listener.accept().expect("it was connected to");
+            let watch = reactor.add(stream.as_fd()).expect("a descriptor");
+            let near = Self {
+                reactor,
+                waker,
+                watch,
+                _stream: stream,
+            };
+            near.look();
+            (near, far)
+        }
+
+        fn look(&self) {
+            let patience = Some(Duration::from_secs(10));
+            let looked = self.reactor.poll(patience, &self.waker);
+            looked.expect("it is a poller");
+        }
+
+        /// Whether a read would be tried.
+        fn tries(&self) -> bool {
+            let context = Context::from_waker(std::task::Waker::noop());
+            let polled = self
+                .watch
+                .poll_with(Readiness::Reading, &context, || Ok(()));
+            polled.is_ready()
+        }
+    }
+
+    #[test]
+    fn nobody_tries_to_read_after_a_short_read_before_more_has_come() {
+        let (near, mut far) = Near::new();
+        assert!(near.tries());
+        near.watch.note_short_read();
+        assert!(!near.tries());
+        far.write_all(b"x").expect("there is room");
+        near.look();
+        assert!(near.tries());
+        near.watch.note_short_read();
+        assert!(!near.tries());
+    }
+
+    #[test]
+    fn a_short_read_is_not_the_last_one_once_the_stream_has_ended() {
+        let (near, far) = Near::new();
+        far.shutdown(Shutdown::Write).expect("it is connected");
+        near.look();
+        near.watch.note_short_read();
+        assert!(near.tries());
     }
 }

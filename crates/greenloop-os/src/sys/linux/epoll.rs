@@ -23,6 +23,8 @@ use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
+/// What who reads is told beside bytes, and never without `READABLE` unless it is an urgent byte alone.
+const BESIDE_BYTES: u32 = (libc::EPOLLRDHUP | libc::EPOLLPRI) as u32;
 #[expect(clippy::cast_sign_loss, reason = "the highest bit is one of the flags")]
 const ON_CHANGE: u32 = libc::EPOLLET as u32;
 /// Without any event it is a registration as the kernel leaves it behind once it was reported.
@@ -160,12 +162,13 @@ impl EventBuffer {
                 reason = "the two halves of an event's data are what `control` put there"
             )]
             let (fd, mark) = (data as RawFd, (data >> 32) as u32);
-            // Whatever is neither readable nor writable is an error or a hang-up, and both.
+            // Whatever is none of the others is an error or a hang-up, and both readable and writable.
             Event {
                 fd,
                 mark,
                 readable: bits & !WRITABLE != 0,
-                writable: bits & !READABLE != 0,
+                writable: bits & !(READABLE | BESIDE_BYTES) != 0,
+                exceptional: bits & !(READABLE | WRITABLE) != 0,
             }
         })
     }
@@ -205,7 +208,8 @@ impl Registration {
         let write = if self.interest.write { WRITABLE } else { 0 };
         match self.told {
             Told::Always => read | write,
-            Told::OnChange => read | write | ON_CHANGE,
+            Told::OnChange if self.interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
+            Told::OnChange => write | ON_CHANGE,
             Told::Never => ONCE,
         }
     }
