@@ -48,16 +48,17 @@ impl<S> Registered<S> {
         self.socket
     }
 
-    /// Tries `operation` until it would not block.
+    /// Tries `operation` until it would not block, but not too often in one turn.
     pub fn poll_with<R>(
         &self,
         readiness: Readiness,
         context: &Context<'_>,
         operation: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.registration
-            .watch
-            .poll_with(readiness, context, operation)
+        let Registration { watch, event_loop } = &self.registration;
+        event_loop
+            .reactor()
+            .poll_with(watch, readiness, context, operation)
     }
 
     /// As [`poll_with`](Self::poll_with), as a future.

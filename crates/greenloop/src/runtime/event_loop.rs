@@ -175,6 +175,7 @@ impl EventLoop {
     /// Until the guard is dropped, `task` is the one that runs.
     #[inline]
     pub fn begin_step(&self, task: &Rc<Task>) -> Step<'_> {
+        self.reactor.renew_allowance();
         let before = self.running.replace(Some(Rc::clone(task)));
         Step {
             event_loop: self,

@@ -3,6 +3,10 @@
 //! A descriptor is registered once, for both directions, and reported when it changes. So nothing is told
 //! to the kernel per wait: an operation is tried, and if it would block, its task waits for the next
 //! change. ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
+//!
+//! Nor does a task wait for what is there already, so one whose peer sends faster than it reads would never let
+//! go of the thread. Each step of a task therefore has an allowance of operations, behind which it waits for
+//! the next turn.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -22,9 +26,15 @@ const WAKER: u32 = u32::MAX;
 /// How many events one poll takes from the kernel; what is left is reported by the next.
 const EVENTS: usize = 256;
 
+/// How many operations a step of a task may try. One of 64 KiB takes some 10 µs, so that others wait for a
+/// fraction of a millisecond at most; and a turn costs little beside so many system calls.
+const ALLOWANCE: u32 = 32;
+
 /// See the module's text.
 pub struct Reactor {
     poller: Poller,
+    /// How many operations the present step of a task may still try.
+    allowance: Cell<u32>,
     events: RefCell<Events>,
     /// The registered descriptors; a mark is a place here.
     watches: RefCell<Slab<Rc<Watch>>>,
@@ -45,7 +55,10 @@ pub struct Watch {
 struct Direction {
     /// Cleared when an operation would have blocked, set when the kernel reports a change.
     may_be_ready: Cell<bool>,
-    waiting: RefCell<Vec<Wakee>>,
+    /// The first who waits: nearly always the only one.
+    first: RefCell<Option<Wakee>>,
+    /// The others. Nobody is here while there is no first one.
+    others: RefCell<Vec<Wakee>>,
 }
 
 /// What an operation waits for.
@@ -69,6 +82,7 @@ impl Reactor {
         poller.add(waker.as_fd().as_raw_fd(), registration)?;
         Ok(Self {
             poller,
+            allowance: Cell::new(ALLOWANCE),
             events: RefCell::new(Events::with_capacity(EVENTS)),
             watches: RefCell::default(),
         })
@@ -109,6 +123,32 @@ impl Reactor {
         drop(removed);
     }
 
+    /// A task is about to be stepped.
+    #[inline]
+    pub fn renew_allowance(&self) {
+        self.allowance.set(ALLOWANCE);
+    }
+
+    /// Tries `operation` on what `watch` watches, and if it would block, or the step has tried enough, has
+    /// whoever polls with `context` woken when it is worth another try.
+    pub fn poll_with<R>(
+        &self,
+        watch: &Watch,
+        readiness: Readiness,
+        context: &Context<'_>,
+        operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let direction = watch.direction(readiness);
+        if direction.may_be_ready.get() {
+            let Some(rest) = self.allowance.get().checked_sub(1) else {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            };
+            self.allowance.set(rest);
+        }
+        direction.poll_with(context, operation)
+    }
+
     /// Waits for descriptors no longer than `timeout`, and wakes who waits for those that are ready.
     pub fn poll(&self, timeout: Option<Duration>, waker: &Waker) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
@@ -145,31 +185,11 @@ impl Reactor {
 }
 
 impl Watch {
-    /// Tries `operation`, and if it would block, has whoever polls with `context` woken when that may
-    /// have changed.
-    pub fn poll_with<R>(
-        &self,
-        readiness: Readiness,
-        context: &Context<'_>,
-        mut operation: impl FnMut() -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        let direction = match readiness {
+    const fn direction(&self, readiness: Readiness) -> &Direction {
+        match readiness {
             Readiness::Reading => &self.reading,
             Readiness::Writing => &self.writing,
-        };
-        if direction.may_be_ready.get() {
-            loop {
-                match operation() {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    outcome => return Poll::Ready(outcome),
-                }
-            }
-            // A change since the operation was tried is reported by the next poll.
-            direction.may_be_ready.set(false);
         }
-        direction.wait(context);
-        Poll::Pending
     }
 
     /// A read has returned bytes, and fewer than it had room for, from a socket of which that proves that there
@@ -188,31 +208,67 @@ impl Direction {
     const fn new() -> Self {
         Self {
             may_be_ready: Cell::new(true),
-            waiting: RefCell::new(Vec::new()),
+            first: RefCell::new(None),
+            others: RefCell::new(Vec::new()),
         }
     }
 
-    fn wait(&self, context: &Context<'_>) {
-        let is_known = self
-            .waiting
-            .borrow()
-            .iter()
-            .any(|wakee| wakee.is_of(context));
-        if !is_known {
-            let wakee = Wakee::of(context);
-            self.waiting.borrow_mut().push(wakee);
+    fn poll_with<R>(
+        &self,
+        context: &Context<'_>,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        if self.may_be_ready.get() {
+            loop {
+                match operation() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    outcome => return Poll::Ready(outcome),
+                }
+            }
+            // A change since the operation was tried is reported by the next poll.
+            self.may_be_ready.set(false);
         }
+        self.wait(context);
+        Poll::Pending
+    }
+
+    fn wait(&self, context: &Context<'_>) {
+        if self.knows(context) {
+            return;
+        }
+        // Nothing is borrowed meanwhile: to clone a foreign waker may be to run anything.
+        let wakee = Wakee::of(context);
+        let first = &mut *self.first.borrow_mut();
+        if first.is_none() {
+            *first = Some(wakee);
+        } else {
+            self.others.borrow_mut().push(wakee);
+        }
+    }
+
+    /// Whether whoever polls with `context` waits already.
+    fn knows(&self, context: &Context<'_>) -> bool {
+        let first = self.first.borrow();
+        first.as_ref().is_some_and(|first| {
+            first.is_of(context)
+                || self
+                    .others
+                    .borrow()
+                    .iter()
+                    .any(|other| other.is_of(context))
+        })
     }
 
     fn report(&self) {
         self.may_be_ready.set(true);
-        let mut waiting = std::mem::take(&mut *self.waiting.borrow_mut());
-        waiting.drain(..).for_each(Wakee::wake);
-        // The memory is used again, unless a foreign waker had somebody wait meanwhile.
-        let mut now = self.waiting.borrow_mut();
-        if now.is_empty() {
-            *now = waiting;
-        }
+        // Taken out before anybody is woken: a foreign waker may have somebody wait again.
+        let Some(first) = self.first.take() else {
+            return;
+        };
+        let others = self.others.take();
+        first.wake();
+        others.into_iter().for_each(Wakee::wake);
     }
 }
 
@@ -260,9 +316,7 @@ mod tests {
         /// Whether a read would be tried.
         fn tries(&self) -> bool {
             let context = Context::from_waker(std::task::Waker::noop());
-            let polled = self
-                .watch
-                .poll_with(Readiness::Reading, &context, || Ok(()));
+            let polled = self.watch.reading.poll_with(&context, || Ok(()));
             polled.is_ready()
         }
     }
