@@ -13,9 +13,10 @@
 //! a server on bare epoll, whose receive and send for each request no runtime can do without. The contestants
 //! take turns round by round, so that a minute in which the machine is slow falls on all of them.
 //!
-//! The faster a server is, the more often it finds nothing to do, and has to be woken for the next request. On
-//! one processor (`taskset -c 0 cargo bench ...`) server and load cannot overlap, and all contestants find as
-//! many requests at a time as there are connections; on two, how many depends on the load as well.
+//! All of it runs on one processor, where server and load take turns, and every server finds as many requests at
+//! a time as there are connections. With `--spread` the system places them. Then the same server costs up to
+//! half as much again in one minute as in another, because waking another processor is dear, and the faster it
+//! is the more often it has to be woken.
 
 mod measurement;
 mod processes;
@@ -26,6 +27,7 @@ use std::io;
 use std::process::ExitCode;
 
 use measurement::{Plan, ROWS};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use servers::CONTESTANTS;
 
 /// The roles of this program's processes, besides the one that measures.
@@ -58,9 +60,23 @@ fn serve(name: &str) -> io::Result<()> {
 
 fn measure(words: &[String]) -> io::Result<()> {
     let plan = Plan::of(words)?;
+    if !plan.is_spread {
+        stay_on_one_processor()?;
+    }
     table::print_head(&plan);
     for row in ROWS.iter().filter(|row| plan.has_row(row)) {
         table::print_row(row, &measurement::measure(row, &plan)?);
     }
     Ok(())
+}
+
+/// The last of those that this process may use; the processes that it starts inherit that.
+fn stay_on_one_processor() -> io::Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let last = (0..CpuSet::MAX_CPU)
+        .rev()
+        .find(|&number| allowed.is_set(number));
+    let mut chosen = CpuSet::new();
+    chosen.set(last.ok_or(io::ErrorKind::NotFound)?);
+    Ok(sched_setaffinity(None, &chosen)?)
 }

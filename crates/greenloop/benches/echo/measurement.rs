@@ -44,6 +44,8 @@ impl Row {
 pub struct Plan {
     pub rounds: usize,
     pub contestants: Vec<&'static Contestant>,
+    /// Whether the system chooses the processors.
+    pub is_spread: bool,
     /// Parts of the names of rows; without any, all rows.
     rows: Vec<String>,
     /// How many requests of a round are left out: a test wants to know only whether everything runs.
@@ -57,6 +59,7 @@ impl Plan {
         let mut plan = Self {
             rounds: if is_test { 1 } else { 9 },
             contestants: Vec::new(),
+            is_spread: false,
             rows: Vec::new(),
             divisor: if is_test { 20 } else { 1 },
         };
@@ -67,6 +70,8 @@ impl Plan {
                 plan.rounds = rounds
                     .filter(|&rounds| rounds > 0)
                     .ok_or_else(|| io::Error::other("--rounds needs a number"))?;
+            } else if word == "--spread" {
+                plan.is_spread = true;
             } else if let Some(one) = CONTESTANTS.iter().find(|one| one.name == word) {
                 plan.contestants.push(one);
             } else if ROWS.iter().any(|row| row.name().contains(word.as_str())) {

@@ -1,5 +1,6 @@
 //! Who is measured: each runs a future, and tasks beside it, on the calling thread.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -34,8 +35,15 @@ pub struct Tokio(Rc<(tokio::runtime::Runtime, tokio::task::LocalSet)>);
 #[derive(Clone)]
 pub struct Smol(Rc<smol::LocalExecutor<'static>>);
 
+/// With its driver for epoll. Without its feature `sync`: its wakers may not be used by other threads then,
+/// which is cheaper.
 #[derive(Clone)]
-pub struct Futures(Rc<std::cell::RefCell<LocalPool>>, LocalSpawner);
+pub struct Monoio(Rc<RefCell<MonoioRuntime>>);
+
+type MonoioRuntime = monoio::Runtime<monoio::time::TimeDriver<monoio::LegacyDriver>>;
+
+#[derive(Clone)]
+pub struct Futures(Rc<RefCell<LocalPool>>, LocalSpawner);
 
 /// Drops the outcome of a task, which must not be an error.
 pub struct Joined<H>(H);
@@ -133,13 +141,42 @@ impl Sleeps for Smol {
     }
 }
 
+impl Contestant for Monoio {
+    type Handle = monoio::task::JoinHandle<()>;
+
+    fn new() -> Self {
+        let builder = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new();
+        let runtime = builder.enable_timer().build().expect("descriptors");
+        Self(Rc::new(RefCell::new(runtime)))
+    }
+
+    fn run<F: Future<Output = ()> + 'static>(&self, future: F) {
+        self.0.borrow_mut().block_on(future);
+    }
+
+    fn spawn<F: Future<Output = ()> + 'static>(&self, future: F) -> Self::Handle {
+        monoio::spawn(future)
+    }
+
+    /// It has none of its own.
+    fn yield_now() -> impl Future<Output = ()> {
+        smol::future::yield_now()
+    }
+}
+
+impl Sleeps for Monoio {
+    fn sleep(delay: Duration) -> impl Future<Output = ()> {
+        monoio::time::sleep(delay)
+    }
+}
+
 impl Contestant for Futures {
     type Handle = RemoteHandle<()>;
 
     fn new() -> Self {
         let pool = LocalPool::new();
         let spawner = pool.spawner();
-        Self(Rc::new(std::cell::RefCell::new(pool)), spawner)
+        Self(Rc::new(RefCell::new(pool)), spawner)
     }
 
     fn run<F: Future<Output = ()> + 'static>(&self, future: F) {

@@ -1,11 +1,12 @@
 //! Tasks and what they wait with, against the other executors of one thread:
 //!
 //! ```console
-//! $ cargo bench -p greenloop
+//! $ cargo bench -p greenloop --bench scheduler
 //! ```
 //!
 //! Wall-clock time of a thread that has the machine to itself; `Kitem/s` counts operations. A row that an
-//! executor has nothing for is missing.
+//! executor has nothing for is missing. monoio's channels and its lock, a semaphore of one permit, are those of
+//! `local-sync`, which its authors made for it.
 
 mod contestants;
 
@@ -13,7 +14,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use contestants::{Contestant, Futures, Greenloop, Sleeps, Smol, Tokio};
+use contestants::{Contestant, Futures, Greenloop, Monoio, Sleeps, Smol, Tokio};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -35,7 +36,7 @@ fn measure<C: Contestant, F: Future<Output = ()> + 'static>(
 
 const ROUNDS: usize = 10_000;
 
-#[divan::bench(types = [Greenloop, Tokio, Smol, Futures])]
+#[divan::bench(types = [Greenloop, Tokio, Smol, Monoio, Futures])]
 fn yield_1_task<C: Contestant>(bencher: Bencher<'_, '_>) {
     measure(bencher, ROUNDS, |executor: C| async move {
         let task = executor.spawn(async {
@@ -47,7 +48,7 @@ fn yield_1_task<C: Contestant>(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(types = [Greenloop, Tokio, Smol, Futures])]
+#[divan::bench(types = [Greenloop, Tokio, Smol, Monoio, Futures])]
 fn yield_1000_tasks<C: Contestant>(bencher: Bencher<'_, '_>) {
     measure(bencher, 1000 * 20, |executor: C| async move {
         let tasks: Vec<_> = (0..1000)
@@ -65,7 +66,7 @@ fn yield_1000_tasks<C: Contestant>(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(types = [Greenloop, Tokio, Smol, Futures])]
+#[divan::bench(types = [Greenloop, Tokio, Smol, Monoio, Futures])]
 fn spawn_and_join<C: Contestant>(bencher: Bencher<'_, '_>) {
     measure(bencher, ROUNDS, |executor: C| async move {
         for _ in 0..ROUNDS {
@@ -74,7 +75,7 @@ fn spawn_and_join<C: Contestant>(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(types = [Greenloop, Tokio, Smol, Futures])]
+#[divan::bench(types = [Greenloop, Tokio, Smol, Monoio, Futures])]
 fn spawn_1000_and_join<C: Contestant>(bencher: Bencher<'_, '_>) {
     measure(bencher, 1000, |executor: C| async move {
         let tasks: Vec<_> = (0..1000).map(|_| executor.spawn(async {})).collect();
@@ -88,7 +89,9 @@ fn spawn_1000_and_join<C: Contestant>(bencher: Bencher<'_, '_>) {
 mod channel_unbounded {
     use futures::StreamExt as _;
 
-    use super::{Bencher, Contestant as _, Futures, Greenloop, ROUNDS, Rc, Smol, Tokio, measure};
+    use super::{
+        Bencher, Contestant as _, Futures, Greenloop, Monoio, ROUNDS, Rc, Smol, Tokio, measure,
+    };
 
     #[divan::bench]
     fn greenloop(bencher: Bencher<'_, '_>) {
@@ -140,6 +143,22 @@ mod channel_unbounded {
     }
 
     #[divan::bench]
+    fn monoio(bencher: Bencher<'_, '_>) {
+        measure(bencher, ROUNDS, |executor: Monoio| async move {
+            let (sender, mut receiver) = local_sync::mpsc::unbounded::channel();
+            let task = executor.spawn(async move {
+                for _ in 0..ROUNDS {
+                    receiver.recv().await.expect("it is open");
+                }
+            });
+            for number in 0..ROUNDS {
+                sender.send(number).expect("it is open");
+            }
+            task.await;
+        });
+    }
+
+    #[divan::bench]
     fn futures(bencher: Bencher<'_, '_>) {
         measure(bencher, ROUNDS, |executor: Futures| async move {
             let (sender, mut receiver) = futures::channel::mpsc::unbounded();
@@ -160,7 +179,9 @@ mod channel_unbounded {
 mod channel_of_1 {
     use futures::{SinkExt as _, StreamExt as _};
 
-    use super::{Bencher, Contestant as _, Futures, Greenloop, ROUNDS, Rc, Smol, Tokio, measure};
+    use super::{
+        Bencher, Contestant as _, Futures, Greenloop, Monoio, ROUNDS, Rc, Smol, Tokio, measure,
+    };
 
     #[divan::bench]
     fn greenloop(bencher: Bencher<'_, '_>) {
@@ -199,6 +220,22 @@ mod channel_of_1 {
     fn smol(bencher: Bencher<'_, '_>) {
         measure(bencher, ROUNDS, |executor: Smol| async move {
             let (sender, receiver) = smol::channel::bounded(1);
+            let task = executor.spawn(async move {
+                for _ in 0..ROUNDS {
+                    receiver.recv().await.expect("it is open");
+                }
+            });
+            for number in 0..ROUNDS {
+                sender.send(number).await.expect("it is open");
+            }
+            task.await;
+        });
+    }
+
+    #[divan::bench]
+    fn monoio(bencher: Bencher<'_, '_>) {
+        measure(bencher, ROUNDS, |executor: Monoio| async move {
+            let (sender, mut receiver) = local_sync::mpsc::bounded::channel(1);
             let task = executor.spawn(async move {
                 for _ in 0..ROUNDS {
                     receiver.recv().await.expect("it is open");
@@ -303,7 +340,9 @@ macro_rules! lock_contention {
 }
 
 mod lock_of_100_tasks {
-    use super::{Bencher, Cell, Contestant as _, Futures, Greenloop, Rc, Smol, Tokio, measure};
+    use super::{
+        Bencher, Cell, Contestant as _, Futures, Greenloop, Monoio, Rc, Smol, Tokio, measure,
+    };
 
     lock_contention!(
         greenloop,
@@ -313,6 +352,30 @@ mod lock_of_100_tasks {
     );
     lock_contention!(tokio, Tokio, tokio::sync::Mutex::new(Cell::new(0)), lock);
     lock_contention!(smol, Smol, smol::lock::Mutex::new(Cell::new(0)), lock);
+    #[divan::bench]
+    fn monoio(bencher: Bencher<'_, '_>) {
+        measure(bencher, 1000, |executor: Monoio| async move {
+            let lock = Rc::new((local_sync::semaphore::Semaphore::new(1), Cell::new(0)));
+            let tasks: Vec<_> = (0..100)
+                .map(|_| {
+                    let lock = lock.clone();
+                    executor.spawn(async move {
+                        for _ in 0..10 {
+                            let permit = lock.0.acquire().await.expect("it is open");
+                            Monoio::yield_now().await;
+                            lock.1.set(lock.1.get() + 1);
+                            drop(permit);
+                        }
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await;
+            }
+            assert_eq!(lock.1.get(), 1000);
+        });
+    }
+
     lock_contention!(
         futures,
         Futures,
@@ -322,7 +385,7 @@ mod lock_of_100_tasks {
 }
 
 /// Tasks that sleep up to a millisecond from when they run, in no order.
-#[divan::bench(types = [Greenloop, Tokio, Smol], sample_count = 20)]
+#[divan::bench(types = [Greenloop, Tokio, Smol, Monoio], sample_count = 20)]
 fn timers_100k_firing<C: Sleeps>(bencher: Bencher<'_, '_>) {
     measure(bencher, 100_000, |executor: C| async move {
         let tasks: Vec<_> = (0..100_000_u64)
@@ -338,7 +401,7 @@ fn timers_100k_firing<C: Sleeps>(bencher: Bencher<'_, '_>) {
 }
 
 /// Timeouts as most are: set, and given up long before their time.
-#[divan::bench(types = [Greenloop, Tokio, Smol], sample_count = 20)]
+#[divan::bench(types = [Greenloop, Tokio, Smol, Monoio], sample_count = 20)]
 fn timers_100k_given_up<C: Sleeps>(bencher: Bencher<'_, '_>) {
     measure(bencher, 100_000, |_executor: C| async move {
         for number in 0..100_000_u64 {
