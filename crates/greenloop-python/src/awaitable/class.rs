@@ -192,7 +192,12 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
         if !finished {
             Awaitable::finish(&*(&raw const this).cast::<Object>());
         }
-        SPARE.free(this);
+        let this = &*(&raw const this).cast::<Object>();
+        if RustFuture::behind(this).is_some() {
+            RustFuture::free(this);
+        } else {
+            SPARE.free(this.as_ptr());
+        }
     }
 }
 
@@ -212,10 +217,8 @@ unsafe extern "C" fn traverse(
                 return stop;
             }
         }
-        // The collector does not know of a Rust future itself.
-        let owner = awaitable.owner().as_ptr();
-        if RustFuture::is_one(owner) {
-            let stop = RustFuture::visit(owner, visit, arg);
+        if let Some(future) = RustFuture::behind(&*(&raw const this).cast::<Object>()) {
+            let stop = future.visit(visit, arg);
             if stop != 0 {
                 return stop;
             }
