@@ -26,8 +26,8 @@ use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::EventLoop;
 use crate::future::Future;
 use crate::interop::{
-    Freelist, Object, Raised, Result, call_function, call_method, fetch, globals, noargs,
-    report_unraisable, restore,
+    BoundFunction, Freelist, Object, Raised, Result, call_function, call_method, fetch, globals,
+    noargs, report_unraisable, restore,
 };
 use crate::task;
 
@@ -305,7 +305,7 @@ fn wake_by_call(this: &Object) -> Result<()> {
     if running.is(event_loop.as_ptr()) {
         return Awaitable::wake(this);
     }
-    let function = woken_function(this)?;
+    let function = WOKEN.bind(this)?;
     let arguments = [event_loop.as_ptr(), function.as_ptr()];
     call_method(&globals.names.call_soon_threadsafe, &arguments).map(drop)
 }
@@ -316,31 +316,11 @@ fn woken(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// The definition behind it. The interpreter takes it by a pointer to mutable memory, but does not
-/// change it.
-struct Definition(ffi::PyMethodDef);
-
-// SAFETY: never changed after it is made.
-unsafe impl Send for Definition {}
-// SAFETY: as above.
-unsafe impl Sync for Definition {}
-
-static WOKEN: std::sync::LazyLock<Definition> = std::sync::LazyLock::new(|| {
-    Definition(noargs!(
-        c"rust_future_woken",
-        woken,
-        c"Poll the Rust future again."
-    ))
-});
-
-fn woken_function(this: &Object) -> Result<Object> {
-    let definition = (&raw const WOKEN.0).cast_mut();
-    // SAFETY: the definition lives for ever, and `this` is a valid object.
-    unsafe {
-        let module = ptr::null_mut();
-        Object::from_returned(ffi::PyCFunction_NewEx(definition, this.as_ptr(), module))
-    }
-}
+static WOKEN: BoundFunction = BoundFunction::new(noargs!(
+    c"rust_future_woken",
+    woken,
+    c"Poll the Rust future again."
+));
 
 /// Polls the future, and waits if it is not done.
 fn step(this: &Object) -> Result<Progress> {
