@@ -2,9 +2,9 @@
 //!
 //! pyo3 counts for itself whether a thread is attached. When Greenloop polls, that count may be zero, and a
 //! `Py` that is dropped would be kept for later. `Python::attach` puts it right, but asks CPython for the
-//! GIL as one who may not have it: a tenth of what awaiting a ready future costs. A function that Python calls
-//! has the GIL, and pyo3 counts it without asking. So it is such a function, made by pyo3, that polls. It
-//! has no arguments, and finds in [`Thread`] what it is to do.
+//! GIL as one who may not have it, which made awaiting a ready future 7 % dearer. A function that Python
+//! calls has the GIL, and pyo3 counts it without asking. So it is such a function, made by pyo3, that polls.
+//! It has no arguments, and finds in [`Thread`] what it is to do.
 
 use std::ffi::c_void;
 use std::ptr;
