@@ -43,6 +43,8 @@ SOURCES := Cargo.toml pyproject.toml README.md LICENSE \
 # The extension in examples/bridge, which tests and benchmarks use.
 EXAMPLE_SOURCES := $(shell find examples/bridge crates/greenloop-bridge -name '*.rs' -o -name '*.toml')
 
+TOKIO_BRIDGE_SOURCES := $(shell find benches/tokio_bridge -name '*.rs' -o -name '*.toml' -o -name Cargo.lock)
+
 # The other end of the network benchmarks knows no Python, so all interpreters share it.
 LOAD := target/load/release/greenloop-load
 
@@ -117,8 +119,19 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documenta
 		--allowlist tests/surface/stubtest_allowlist.txt
 
 .PHONY: bench
-bench: $(VENV)/installed $(VENV)/bench-tools $(LOAD) ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
+bench: $(VENV)/installed $(VENV)/example-installed $(VENV)/bench-tools $(LOAD) ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
 	$(RUN) -m benches $(BENCH_ARGS)
+
+# Downloads and builds tokio, and takes a minute the first time.
+.PHONY: bench-bridge
+bench-bridge: $(VENV)/installed example tokio-bridge ## Compare awaiting Rust with awaiting a Future, and with tokio
+	$(RUN) -m benches.bridge $(BENCH_ARGS)
+
+.PHONY: example
+example: $(VENV)/example-installed ## Build and install the example of an extension in Rust
+
+.PHONY: tokio-bridge
+tokio-bridge: $(VENV)/tokio-bridge-installed ## Build and install the extension on tokio that benchmarks compare with
 
 .PHONY: clean
 clean: ## Remove environments, builds and caches
@@ -161,13 +174,22 @@ $(VENV)/installed: $(VENV)/build-tools $(SOURCES)
 	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/wheels/*.whl
 	@touch $@
 
+# An extension is built from its folder and leaves its wheels in a folder of its own.
+define INSTALL_EXTENSION
+@rm -rf $(BUILD)/$(2)
+@$(CARGO_ENVIRONMENT) $(RUN) -m maturin build --quiet --release --interpreter $(RUN) \
+	--manifest-path $(1)/Cargo.toml --out $(BUILD)/$(2)
+@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/$(2)/*.whl
+@touch $@
+endef
+
 $(VENV)/example-installed: $(VENV)/build-tools Cargo.toml $(wildcard Cargo.lock) $(EXAMPLE_SOURCES)
 	@echo 'Building the example of an extension for $(TAG)'
-	@rm -rf $(BUILD)/example-wheels
-	@$(CARGO_ENVIRONMENT) $(RUN) -m maturin build --quiet --release --interpreter $(RUN) \
-		--manifest-path examples/bridge/Cargo.toml --out $(BUILD)/example-wheels
-	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/example-wheels/*.whl
-	@touch $@
+	$(call INSTALL_EXTENSION,examples/bridge,example-wheels)
+
+$(VENV)/tokio-bridge-installed: $(VENV)/build-tools $(TOKIO_BRIDGE_SOURCES)
+	@echo 'Building the extension on tokio for $(TAG)'
+	$(call INSTALL_EXTENSION,benches/tokio_bridge,tokio-bridge-wheels)
 
 $(LOAD): Cargo.toml $(wildcard Cargo.lock) $(shell find benches/load -name '*.rs' -o -name Cargo.toml)
 	@echo 'Building the load generator of the network benchmarks'

@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+# Its assertions are as much worth explaining as those of the tests.
+pytest.register_assert_rewrite("growth")
+
 
 @pytest.fixture
 def loop(loop_factory):

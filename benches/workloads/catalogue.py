@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     callbacks,
+    extensions,
     futures,
     memory,
     queues,
@@ -23,6 +24,7 @@ WORKLOADS: dict[str, Workload] = {
         switching,
         tasks,
         futures,
+        extensions,
         callbacks,
         timers,
         queues,

@@ -2,13 +2,11 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 import greenloop_bridge_example as example
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "stress"))
-from growth import assert_nothing_stays  # noqa: E402
+from growth import assert_nothing_stays
 
 
 async def ready():

@@ -1,7 +1,9 @@
 """Wakers in other threads: none of their wake-ups is lost, and they disturb nobody."""
 
 import asyncio
+import gc
 import threading
+import weakref
 
 import greenloop_bridge_example as example
 import pytest
@@ -78,6 +80,24 @@ def test_cancellations_race_with_wake_ups(loop):
     async def one():
         return await example.from_thread(7)
 
+    loop.run_until_complete(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_the_last_thread_that_drops_a_waker_lets_go_of_the_task(loop, threads):
+    async def waits():
+        await example.abandon(threads)
+
+    async def main():
+        tasks = [loop.create_task(waits()) for _ in range(50)]
+        await asyncio.sleep(0)
+        references = [weakref.ref(task) for task in tasks]
+        del tasks
+        while any(reference() is not None for reference in references):
+            await asyncio.sleep(0.001)
+            gc.collect()
+
+    loop.set_exception_handler(lambda loop, context: None)
     loop.run_until_complete(asyncio.wait_for(main(), 60))
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import greenloop
 
-# Their assertions are as much worth explaining as those of the tests.
-pytest.register_assert_rewrite("differential", "growth")
+# Its assertions are as much worth explaining as those of the tests.
+pytest.register_assert_rewrite("differential")
 
 LOOP_FACTORIES = {
     "asyncio": asyncio.SelectorEventLoop,

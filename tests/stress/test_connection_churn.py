@@ -10,9 +10,9 @@ import itertools
 
 import pytest
 from descriptors import open_descriptors
-from growth import SPARE_BYTES, SPARE_OBJECTS, resident_bytes
 
 import greenloop
+from growth import SPARE_BYTES, SPARE_OBJECTS, resident_bytes
 from tls_contexts import CLIENT, SERVER
 
 pytestmark = pytest.mark.slow

@@ -9,6 +9,7 @@ import threading
 import tracemalloc
 
 import pytest
+
 from growth import ROUNDS, SPARE_BYTES, SPARE_OBJECTS, assert_nothing_stays, resident_bytes
 
 pytestmark = pytest.mark.slow

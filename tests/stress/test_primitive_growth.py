@@ -11,6 +11,7 @@ import weakref
 import pytest
 from blocking import BLOCKINGS
 from differential import ASYNCIO, GREENLOOP, NATIVE_ON_ASYNCIO
+
 from growth import assert_nothing_stays
 
 TIMES = 200

@@ -5,10 +5,10 @@ import gc
 import weakref
 
 import pytest
-from growth import assert_nothing_stays
 
 import greenloop
 from greenloop import _native
+from growth import assert_nothing_stays
 
 pytestmark = pytest.mark.slow
 

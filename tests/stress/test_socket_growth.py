@@ -8,9 +8,9 @@ import socket
 import weakref
 
 import pytest
-from growth import assert_nothing_stays
 
 import greenloop
+from growth import assert_nothing_stays
 
 TIMES = 100
 

@@ -8,8 +8,8 @@ import ssl
 import weakref
 
 import pytest
-from growth import SPARE_BYTES, SPARE_OBJECTS, resident_bytes
 
+from growth import SPARE_BYTES, SPARE_OBJECTS, resident_bytes
 from tls_contexts import CLIENT, SERVER
 
 # How many connections are counted, after as many as it takes for caches to be full.

@@ -19,7 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benches import __main__ as command  # noqa: E402
-from benches import compare, document, latency, latency_probe, measurement, table  # noqa: E402
+from benches import (  # noqa: E402
+    bridge,
+    compare,
+    document,
+    latency,
+    latency_probe,
+    measurement,
+    table,
+)
 from benches.contestants import CONTESTANTS  # noqa: E402
 from benches.fresh_process import Outcome, run_command, run_module  # noqa: E402
 from benches.tournament import Record, hold, turns  # noqa: E402
@@ -93,6 +101,25 @@ def test_the_limit_is_measured_by_what_the_other_process_says() -> None:
     sample = measurement._time_limit(workload, 100, repeats=1)
     assert 0 < sample["cpu_ns"]
     assert 0 < sample["wall_ns"]
+
+
+def test_a_row_whose_extension_is_missing_names_the_command_that_builds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    absence = {name: WORKLOADS[name].absence() for name in ("rust-ready", "tokio-woken")}
+    assert "`make example` builds it" in (absence["rust-ready"] or "")
+    assert "`make tokio-bridge` builds it" in (absence["tokio-woken"] or "")
+
+
+def test_the_ratios_of_the_bridge_say_whether_the_goals_are_met() -> None:
+    medians = {"rust-ready": 120.0, "done-future": 64.0, "finished-future": 50.0}
+    lines = bridge.render(medians, "greenloop", 3).splitlines()
+    ratios = [line.split("|")[3:6] for line in lines[lines.index("") + 6 :] if line]
+    assert [[cell.strip() for cell in cells] for cells in ratios][-2:] == [
+        ["1.88", "at most 2", "yes"],
+        ["2.40", "at most 2", "no"],
+    ]
 
 
 # Processes

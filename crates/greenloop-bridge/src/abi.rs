@@ -49,6 +49,8 @@ pub struct Table {
     pub wake: unsafe extern "C" fn(*const c_void),
     /// Gives a waker back.
     pub drop_waker: unsafe extern "C" fn(*const c_void),
+    /// Both at once, for less.
+    pub wake_and_drop: unsafe extern "C" fn(*const c_void),
 }
 
 /// What Greenloop has to know of a future's type.

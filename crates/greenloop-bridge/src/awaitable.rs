@@ -1,13 +1,11 @@
 //! `into_awaitable`: a Rust future as something that Python awaits.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use pyo3::BoundObject;
@@ -18,8 +16,10 @@ use pyo3::prelude::*;
 
 use crate::abi::{Kind, PENDING, RAISED, READY, Table};
 use crate::aside::with_exception_aside;
+use crate::attached::attached;
 use crate::held::Holdings;
 use crate::import::table;
+use crate::thread::Thread;
 use crate::waker::with_waker;
 
 /// Gives Python an awaitable that is `future`.
@@ -47,7 +47,7 @@ where
     F: Future<Output = PyResult<T>> + 'static,
     T: for<'any> IntoPyObject<'any> + 'static,
 {
-    create(py, future, this_thread())
+    create(py, future, Thread::with(Thread::number))
 }
 
 /// As [`into_awaitable`], for a future that may be awaited and dropped by another thread than the calling one.
@@ -127,14 +127,14 @@ where
         result: *mut *mut PyObject,
     ) -> c_int {
         // SAFETY: the place holds one of these, and nobody moves it before it is dropped.
-        let (this, mut future) = unsafe {
+        let (this, future) = unsafe {
             let this = memory.cast::<Self>();
             let future = Pin::new_unchecked(&mut (*this).future);
             ((&(*this).table, &(*this).thread, &(*this).holdings), future)
         };
-        let (table, thread, holdings) = this;
-        Python::attach(|py| {
-            if !may_touch(*thread) {
+        let (table, owner, holdings) = this;
+        let poll = |py: Python<'_>, thread: &Thread| {
+            if !may_touch(*owner, thread) {
                 PyRuntimeError::new_err(
                     "a Rust future is awaited by another thread than the one that made it",
                 )
@@ -142,15 +142,14 @@ where
                 return RAISED;
             }
             let poll = || {
-                let future = future.as_mut();
                 let step = |waker: &_| future.poll(&mut Context::from_waker(waker));
-                match holdings.during(|| with_waker(table, polled, step)) {
+                match with_waker(table, polled, step) {
                     Poll::Pending => Ok(None),
                     Poll::Ready(Err(error)) => Err(error),
                     Poll::Ready(Ok(value)) => converted(py, value).map(Some),
                 }
             };
-            let polled = catch_unwind(AssertUnwindSafe(poll));
+            let polled = holdings.during(thread, || catch_unwind(AssertUnwindSafe(poll)));
             if !matches!(polled, Ok(Ok(None))) {
                 // SAFETY: it is not polled again, and not dropped again.
                 report(py, unsafe { drop_in_place(memory.cast::<Self>()) });
@@ -171,7 +170,9 @@ where
                     RAISED
                 }
             }
-        })
+        };
+        // SAFETY: the caller holds the GIL, and a panic is caught above.
+        Thread::with(|thread| unsafe { attached(thread, |py| poll(py, thread)) })
     }
 
     unsafe extern "C" fn drop(memory: *mut c_void) {
@@ -180,7 +181,7 @@ where
             with_exception_aside(py, || {
                 // SAFETY: the place holds one of these until now.
                 let dropped = unsafe {
-                    if may_touch((*this).thread) {
+                    if Thread::with(|thread| may_touch((*this).thread, thread)) {
                         drop_in_place(this)
                     } else {
                         Err(PyRuntimeError::new_err(
@@ -248,23 +249,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> PyErr {
 /// In the place of a thread's number: the future is `Send`.
 const ANY_THREAD: u64 = 0;
 
-fn may_touch(thread: u64) -> bool {
-    thread == ANY_THREAD || thread == this_thread()
-}
-
-/// A number that no other thread has or had.
 #[inline]
-fn this_thread() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(ANY_THREAD + 1);
-    thread_local! {
-        static NUMBER: Cell<u64> = const { Cell::new(ANY_THREAD) };
-    }
-    match NUMBER.get() {
-        ANY_THREAD => {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            NUMBER.set(number);
-            number
-        }
-        number => number,
-    }
+fn may_touch(owner: u64, thread: &Thread) -> bool {
+    owner == ANY_THREAD || owner == thread.number()
 }

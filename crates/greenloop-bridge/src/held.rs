@@ -1,12 +1,12 @@
 //! Python objects that a Rust future holds where the garbage collector sees them.
 
-use std::cell::Cell;
 use std::ffi::{c_int, c_void};
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 
 use pyo3::ffi::visitproc;
 use pyo3::prelude::*;
+
+use crate::thread::Thread;
 
 /// An object that is shown to the collector by the future during whose poll it was put here.
 #[derive(Default)]
@@ -18,16 +18,11 @@ type Entry = Mutex<Option<Py<PyAny>>>;
 #[derive(Default)]
 pub struct Holdings(Mutex<Vec<Weak<Entry>>>);
 
-thread_local! {
-    /// The holdings of the future that this thread polls.
-    static POLLED: Cell<*const Holdings> = const { Cell::new(ptr::null()) };
-}
-
 impl Held {
     /// Holds `object` from now on.
     pub fn set(&self, object: Py<PyAny>) {
         *lock(&self.0) = Some(object);
-        let holdings = POLLED.get();
+        let holdings = Thread::with(|thread| thread.holdings.get());
         // SAFETY: set for the time of a poll, by which the holdings are borrowed.
         if let Some(holdings) = unsafe { holdings.as_ref() } {
             let mut entries = lock(&holdings.0);
@@ -48,18 +43,13 @@ impl Held {
 }
 
 impl Holdings {
-    /// Runs a poll in which objects are put here.
+    /// Runs a poll, which must not unwind, in which objects are put here.
     #[inline]
-    pub fn during<R>(&self, poll: impl FnOnce() -> R) -> R {
-        /// Puts back what was there, also when the poll panics.
-        struct Before(*const Holdings);
-        impl Drop for Before {
-            fn drop(&mut self) {
-                POLLED.set(self.0);
-            }
-        }
-        let _before = Before(POLLED.replace(self));
-        poll()
+    pub fn during<R>(&self, thread: &Thread, poll: impl FnOnce() -> R) -> R {
+        let before = thread.holdings.replace(self);
+        let result = poll();
+        thread.holdings.set(before);
+        result
     }
 
     /// Shows all of them. An object that is being changed counts as held by somebody else.

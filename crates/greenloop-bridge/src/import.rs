@@ -6,6 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyCapsule;
 
 use crate::abi::{CAPSULE, Table, VERSION};
+use crate::attached;
 
 static TABLE: PyOnceLock<&'static Table> = PyOnceLock::new();
 
@@ -54,5 +55,6 @@ fn import(py: Python<'_>) -> PyResult<&'static Table> {
             None,
         ));
     }
+    attached::prepare(py)?;
     Ok(table)
 }

@@ -29,10 +29,12 @@
 
 pub mod abi;
 mod aside;
+mod attached;
 mod awaitable;
 mod future;
 mod held;
 mod import;
+mod thread;
 mod waker;
 
 pub use awaitable::{into_awaitable, into_awaitable_send};

@@ -58,10 +58,7 @@ static OWNED: RawWakerVTable = RawWakerVTable::new(
         RawWaker::new(another.cast(), &OWNED)
     },
     // SAFETY: as above, and given away.
-    |waker| unsafe {
-        (table().wake)(waker.cast());
-        (table().drop_waker)(waker.cast());
-    },
+    |waker| unsafe { (table().wake_and_drop)(waker.cast()) },
     // SAFETY: as above.
     |waker| unsafe { (table().wake)(waker.cast()) },
     // SAFETY: as above, and given away.

@@ -143,7 +143,6 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.task, task::make_class())?;
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
-    make(&classes.rust_future, bridge::make_class())?;
     make(&classes.event, sync::make_event_class())?;
     make(&classes.lock, sync::make_lock_class())?;
     make(&classes.queue, queues::make_class())?;

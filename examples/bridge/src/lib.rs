@@ -158,6 +158,22 @@ fn woken_by_threads(py: Python<'_>, threads: usize, times: usize) -> PyResult<Bo
     })
 }
 
+/// Wait for ever. As many threads as are given hold wakers, clone them and drop them all, and wake nobody.
+#[pyfunction]
+fn abandon(py: Python<'_>, threads: usize) -> PyResult<Bound<'_, PyAny>> {
+    into_awaitable(py, async move {
+        for _ in 0..threads {
+            let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+            thread::spawn(move || {
+                for _ in 0..100 {
+                    drop(waker.clone());
+                }
+            });
+        }
+        std::future::pending::<PyResult<()>>().await
+    })
+}
+
 /// Wait for ever, without a waker.
 #[pyfunction]
 fn never(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -311,7 +327,7 @@ fn yield_now() -> impl Future<Output = ()> {
 mod greenloop_bridge_example {
     #[pymodule_export]
     use super::{
-        Flag, call_back, fail, first, from_thread, large, never, panic_at, pass_through, ping,
-        ready, sleep, woken_by_threads, yield_times,
+        Flag, abandon, call_back, fail, first, from_thread, large, never, panic_at, pass_through,
+        ping, ready, sleep, woken_by_threads, yield_times,
     };
 }

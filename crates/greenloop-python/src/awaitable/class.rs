@@ -14,7 +14,7 @@ use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
-    noargs, raise, trap, type_error,
+    noargs, raise, trap, type_error, visit_slots,
 };
 
 impl Awaitable {
@@ -192,7 +192,12 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
         if !finished {
             Awaitable::finish(&*(&raw const this).cast::<Object>());
         }
-        SPARE.free(this);
+        let this = &*(&raw const this).cast::<Object>();
+        if RustFuture::behind(this).is_some() {
+            RustFuture::free(this);
+        } else {
+            SPARE.free(this.as_ptr());
+        }
     }
 }
 
@@ -206,21 +211,13 @@ unsafe extern "C" fn traverse(
         let awaitable = &*this.cast::<Awaitable>();
         // The first is the waiter, which the line visits as long as there is one.
         let first = usize::from(awaitable.place.is_linked());
-        for slot in &awaitable.slots()[first..] {
-            let stop = slot.visit(visit, arg);
+        if let Some(future) = RustFuture::behind(&*(&raw const this).cast::<Object>()) {
+            let stop = future.visit(visit, arg);
             if stop != 0 {
                 return stop;
             }
         }
-        // The collector does not know of a Rust future itself.
-        let owner = awaitable.owner().as_ptr();
-        if RustFuture::is_one(owner) {
-            let stop = RustFuture::visit(owner, visit, arg);
-            if stop != 0 {
-                return stop;
-            }
-        }
-        visit(ffi::Py_TYPE(this).cast(), arg)
+        visit_slots(this, awaitable.slots().into_iter().skip(first), visit, arg)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use pyo3::ffi;
 
 use crate::interop::{
-    ClassBuilder, Iteration, Next, Object, Raised, Result, awaited, globals, restore,
+    ClassBuilder, Iteration, Next, Object, Raised, Result, awaited, globals, restore, visit_slots,
 };
 
 struct Completed;
@@ -57,7 +57,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> std::ffi::c_int {
     // SAFETY: called by the garbage collector on an instance, with its own visitor.
-    unsafe { visit(ffi::Py_TYPE(this).cast(), arg) }
+    unsafe { visit_slots(this, [], visit, arg) }
 }
 
 /// Makes the class.

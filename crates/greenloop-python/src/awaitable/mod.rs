@@ -32,10 +32,12 @@ mod waiting;
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::os::fd::RawFd;
+use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::bridge::RustFuture;
 use crate::interop::{Freelist, Object, Result, Slot, add_to_module, fast, globals, restore};
 
 pub use class::make_class;
@@ -144,13 +146,26 @@ impl Awaitable {
         // SAFETY: `Awaitable` is the struct of that class, and the list serves it alone.
         let object = unsafe { Object::from_owned(SPARE.allocate::<Self>(class)?.cast()) };
         let awaitable = Self::of(&object);
-        awaitable.stage.set(Stage::Fresh);
-        awaitable.operation.set(Some(operation));
+        awaitable.set_operation(operation);
         awaitable.owner.set(owner.clone());
         if let Some(value) = value {
             awaitable.value.set(value.clone());
         }
         Ok(object)
+    }
+
+    /// Makes a zeroed struct an awaitable that will do `operation`.
+    #[inline]
+    pub fn set_operation(&self, operation: &'static Operation) {
+        self.stage.set(Stage::Fresh);
+        self.operation.set(Some(operation));
+    }
+
+    /// Whether it does this and nothing else.
+    #[inline]
+    pub fn does(&self, operation: &'static Operation) -> bool {
+        let own = self.operation.get().map_or(ptr::null(), ptr::from_ref);
+        ptr::eq(own, operation)
     }
 
     /// An awaitable that stands in a line for a future that somebody puts there by hand.
@@ -236,6 +251,9 @@ impl Awaitable {
         let awaitable = Self::of(this);
         awaitable.stage.set(Stage::Finished);
         Place::leave(this);
+        if let Some(future) = RustFuture::behind(this) {
+            future.discard();
+        }
         awaitable.owner.clear();
         awaitable.value.clear();
         // What never had to wait holds nothing else.

@@ -48,6 +48,18 @@ impl Awaitable {
         awaitable.wait_on_future(event_loop)
     }
 
+    /// As [`prepare`](Self::prepare), in a step of this task. Returns false, and has done nothing, where
+    /// its loop's ready queue may not be used.
+    #[inline]
+    pub fn prepare_in(this: &Object, task: &Object) -> bool {
+        let task = Future::of(task);
+        let natively = task.fast_loop().is_some();
+        if natively {
+            Self::of(this).wait_natively(task.event_loop());
+        }
+        natively
+    }
+
     /// As [`prepare`](Self::prepare), for a wait of a task alone, such as `sleep`.
     #[inline]
     pub(super) fn wait_natively(&self, event_loop: &Slot) {

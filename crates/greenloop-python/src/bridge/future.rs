@@ -1,4 +1,4 @@
-//! `RustFuture`: a future of somebody else's in a Python object, and how an awaitable polls it.
+//! `RustFuture`: an awaitable with a place for a future of somebody else's, which its steps poll.
 //!
 //! ```text
 //!               1 poll: pending          2 wake
@@ -8,12 +8,12 @@
 //!     ▼
 //!    Gone
 //! ```
-//! The object is the owner of an awaitable and of nobody else, so the garbage collector is not told of
-//! it: the awaitable shows it what the future holds.
+//! To Python, and to everybody who does not ask, it is an [`Awaitable`] like any other. What tells it from
+//! others is its operation.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -21,12 +21,12 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use greenloop_bridge::abi;
 use pyo3::ffi;
 
-use super::{Inbox, Remote};
+use super::{Holder, Inbox, Remote};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::EventLoop;
 use crate::future::Future;
 use crate::interop::{
-    ClassBuilder, Freelist, Object, Raised, Result, call_function, call_method, fetch, globals,
+    BoundFunction, Freelist, Object, Raised, Result, call_function, call_method, fetch, globals,
     noargs, report_unraisable, restore,
 };
 use crate::task;
@@ -42,19 +42,18 @@ static SPARE: Freelist<256> = Freelist::new();
 /// The C struct. All zeroes is one without a future.
 #[repr(C)]
 pub struct RustFuture {
-    header: ffi::PyObject,
+    awaitable: Awaitable,
     /// Of what kind the future in `place` is, as long as there is one.
     kind: Cell<Option<&'static abi::Kind>>,
-    /// The awaitable that it is the owner of, borrowed: set before each poll.
-    awaitable: Cell<*mut ffi::PyObject>,
     /// The inbox of the loop that it is polled on, borrowed from the loop for the poll; or null.
     inbox: Cell<*const Inbox>,
-    /// What wakers share, made for the first of them. The pointer owns one count.
-    remote: AtomicPtr<Remote>,
     /// Set when it is woken during a poll.
     woken: Cell<bool>,
     /// Set while the awaitable holds itself.
     held: Cell<bool>,
+    /// What wakers share, made for the first of them. The pointer is a [`Holder`]. One that nobody else
+    /// holds stays for the next future in the same memory, which is most likely awaited on the same loop.
+    remote: AtomicPtr<Remote>,
     place: Place,
 }
 
@@ -74,18 +73,44 @@ impl RustFuture {
     /// # Safety
     /// `kind` tells the truth, and the caller fills the place before anybody sees the awaitable.
     pub unsafe fn create(kind: &'static abi::Kind) -> Result<(Object, *mut c_void)> {
-        let class = globals().classes.rust_future.as_ptr();
-        // SAFETY: `RustFuture` is the struct of that class, and the list serves it alone.
-        let owner = unsafe { Object::from_owned(SPARE.allocate::<Self>(class)?.cast()) };
-        let awaitable = Awaitable::create(&POLL, &owner, None)?;
-        let future = Self::of(&owner);
+        let class = globals().classes.awaitable.as_ptr();
+        let fresh = offset_of!(Self, remote);
+        // SAFETY: `Self` begins with the struct of that class, and the list serves it alone. The remote
+        // that was left is a valid one or null, and the place may hold anything.
+        let object =
+            unsafe { Object::from_owned(SPARE.allocate_as_left::<Self>(class, fresh)?.cast()) };
+        let future = Self::of(&object);
+        future.awaitable.set_operation(&POLL);
         future.kind.set(Some(kind));
-        Ok((awaitable, future.place.0.get().cast()))
+        let place = future.place.0.get().cast();
+        Ok((object, place))
     }
 
+    /// Gives the memory of a dead one back.
+    ///
+    /// # Safety
+    /// As for [`Freelist::free`]; it is one of these.
+    #[cold]
+    pub unsafe fn free(this: &Object) {
+        if !SPARE.has_room() {
+            Self::of(this).leave_remote();
+        }
+        // SAFETY: promised by the caller.
+        unsafe { SPARE.free(this.as_ptr()) };
+    }
+
+    #[inline]
     fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass objects of this class.
+        // SAFETY: the callers pass awaitables with the operation `POLL`, which only `create` makes.
         unsafe { &*object.as_ptr().cast::<Self>() }
+    }
+
+    /// What an awaitable is besides, if it is one of these.
+    #[inline]
+    pub fn behind(awaitable: &Object) -> Option<&Self> {
+        Awaitable::of(awaitable)
+            .does(&POLL)
+            .then(|| Self::of(awaitable))
     }
 
     /// The future that `poll` was called for.
@@ -97,23 +122,9 @@ impl RustFuture {
         unsafe { &*polled.cast::<Self>() }
     }
 
-    /// Whether `object` is one.
-    pub fn is_one(object: *mut ffi::PyObject) -> bool {
-        // SAFETY: the caller passes a valid object or null.
-        !object.is_null()
-            && unsafe { ffi::Py_TYPE(object) } == globals().classes.rust_future.as_ptr()
-    }
-
-    /// The future behind an awaitable that is not finished.
-    fn behind(awaitable: &Object) -> Option<Object> {
-        let owner = Awaitable::of(awaitable).owner();
-        Self::is_one(owner.as_ptr()).then(|| owner.get_or_none())
-    }
-
-    /// The awaitable. Exists as long as the future is polled.
-    pub fn awaitable(&self) -> Object {
-        // SAFETY: whoever polls holds it.
-        unsafe { Object::from_borrowed(self.awaitable.get()) }
+    /// The awaitable that it is, borrowed.
+    pub const fn awaitable(&self) -> *mut ffi::PyObject {
+        ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Notes a wake-up that comes during the poll. GIL.
@@ -121,60 +132,90 @@ impl RustFuture {
         self.woken.set(true);
     }
 
-    /// What wakers share. May be called by any thread during a poll.
-    pub fn remote(&self) -> ManuallyDrop<Arc<Remote>> {
+    /// The future's own hold on what wakers share. May be called by any thread during a poll.
+    pub fn holder(&self) -> ManuallyDrop<Holder> {
         let mut remote: *const Remote = self.remote.load(Ordering::Acquire);
         if remote.is_null() {
-            let inbox = self.inbox.get();
-            // SAFETY: the pointer comes from an `Arc` that the loop holds, and the loop lives during
-            // a poll. Nobody writes the cell meanwhile.
-            let inbox = (!inbox.is_null()).then(|| unsafe {
-                Arc::increment_strong_count(inbox);
-                Arc::from_raw(inbox)
-            });
-            let fresh = Arc::into_raw(Arc::new(Remote::new(self.awaitable.get(), inbox)));
-            let exchanged = self.remote.compare_exchange(
-                ptr::null_mut(),
-                fresh.cast_mut(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
-            remote = match exchanged {
-                Ok(_) => fresh,
-                Err(first) => {
-                    // SAFETY: another thread was first, and nobody has seen this one.
-                    drop(unsafe { Arc::from_raw(fresh) });
-                    first
-                }
-            };
+            remote = self.share();
         }
-        // SAFETY: the field owns a count, which is not given away here.
-        ManuallyDrop::new(unsafe { Arc::from_raw(remote) })
+        // SAFETY: the field is a holder, which is not given away here.
+        ManuallyDrop::new(unsafe { Holder::from_raw(remote) })
+    }
+
+    #[cold]
+    fn share(&self) -> *const Remote {
+        let inbox = self.inbox.get();
+        // SAFETY: the pointer comes from an `Arc` that the loop holds, and the loop lives during
+        // a poll. Nobody writes the cell meanwhile.
+        let inbox = (!inbox.is_null()).then(|| unsafe {
+            Arc::increment_strong_count(inbox);
+            Arc::from_raw(inbox)
+        });
+        let fresh = Holder::of_future(self.awaitable(), inbox).into_raw();
+        let exchanged = self.remote.compare_exchange(
+            ptr::null_mut(),
+            fresh.cast_mut(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        match exchanged {
+            Ok(_) => fresh,
+            Err(first) => {
+                // SAFETY: another thread was first, and nobody has seen this one.
+                drop(unsafe { Holder::from_raw(fresh) });
+                first
+            }
+        }
     }
 
     /// Gets ready to be polled on a loop, whose inbox this is.
-    fn face(&self, this: &Object, inbox: *const Inbox) {
-        let remote = self.remote.load(Ordering::Relaxed);
-        // SAFETY: the field owns a count.
-        if !remote.is_null() && !unsafe { &*remote }.leads_to(inbox) {
-            self.forget_remote();
+    #[inline]
+    fn face(&self, inbox: *const Inbox) {
+        if let Some(remote) = self.remote() {
+            if remote.leads_to(inbox) {
+                remote.set_awaitable(self.awaitable());
+            } else {
+                self.leave_remote();
+            }
         }
-        self.awaitable.set(this.as_ptr());
         self.inbox.set(inbox);
         self.woken.set(false);
     }
 
+    /// What wakers share, when no poll runs.
+    #[inline]
+    fn remote(&self) -> Option<&Remote> {
+        // SAFETY: the field is a holder.
+        unsafe { self.remote.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Wakers are without effect from now on.
+    #[inline]
     fn forget_remote(&self) {
-        let remote = self.remote.swap(ptr::null_mut(), Ordering::Relaxed);
-        if !remote.is_null() {
-            // SAFETY: the count that the field owned is ours.
-            unsafe { Arc::from_raw(remote.cast_const()) }.forget();
+        match self.remote() {
+            Some(remote) if remote.is_shared() => self.leave_remote(),
+            Some(remote) => remote.set_awaitable(ptr::null_mut()),
+            None => {}
         }
     }
 
-    /// Drops the future, here and now: whoever wakes it from another thread at this moment may be the
-    /// last to hold the object. An exception that is set stays so.
-    fn discard(&self) {
+    #[cold]
+    fn leave_remote(&self) {
+        let remote = self.remote.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !remote.is_null() {
+            // SAFETY: the field was a holder, which is ours now.
+            let holder = unsafe { Holder::from_raw(remote) };
+            holder.set_awaitable(ptr::null_mut());
+        }
+    }
+
+    /// Drops the future, if it is not gone by itself, here and now: whoever holds the object may keep it
+    /// for long. An exception that is set stays so.
+    ///
+    /// Cold for the sake of all other awaitables, which end where this is called: inlined there it cost an
+    /// event's wait 10 %.
+    #[cold]
+    pub fn discard(&self) {
         self.forget_remote();
         if let Some(kind) = self.kind.take() {
             // SAFETY: the place holds a future of this kind, from now on no more.
@@ -182,20 +223,14 @@ impl RustFuture {
         }
     }
 
-    /// The future is gone by itself.
-    fn forget(&self) {
-        self.forget_remote();
-        self.kind.set(None);
-    }
-
     /// Whether anybody holds a waker.
+    #[inline]
     fn has_wakers(&self) -> bool {
-        let remote = self.remote.load(Ordering::Relaxed);
-        // SAFETY: the field owns a count.
-        !remote.is_null() && unsafe { &*remote }.is_held()
+        self.remote().is_some_and(Remote::is_shared)
     }
 
     /// The awaitable holds itself, because somebody holds a waker.
+    #[inline]
     fn hold(&self, this: &Object) {
         if !self.held.replace(true) {
             // Given back by `let_go`.
@@ -203,6 +238,7 @@ impl RustFuture {
         }
     }
 
+    #[inline]
     fn let_go(&self, this: &Object) {
         if self.held.replace(false) {
             // SAFETY: the reference that `hold` took; the caller has one of its own.
@@ -211,19 +247,17 @@ impl RustFuture {
     }
 
     /// The last waker is gone.
+    #[inline]
     pub fn release(this: &Object) {
-        if let Some(owner) = Self::behind(this) {
-            Self::of(&owner).let_go(this);
-        }
+        Self::of(this).let_go(this);
     }
 
-    /// Has the awaitable's future polled again in the next turn. May be called by any thread that holds
-    /// the GIL.
+    /// Has the awaitable's future polled again in the next turn; without effect on other awaitables. May
+    /// be called by any thread that holds the GIL.
     pub fn wake(this: &Object) {
-        let Some(owner) = Self::behind(this) else {
+        let Some(future) = Self::behind(this) else {
             return;
         };
-        let future = Self::of(&owner);
         if !Awaitable::poses_as_future(this) {
             // It is being polled. Or it was not awaited yet, or is going to be polled anyway.
             future.woken.set(true);
@@ -251,17 +285,11 @@ impl RustFuture {
     /// Shows what the future holds to the garbage collector.
     ///
     /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given, for a valid object of this class.
-    pub unsafe fn visit(
-        object: *mut ffi::PyObject,
-        visit: ffi::visitproc,
-        arg: *mut c_void,
-    ) -> c_int {
-        // SAFETY: promised by the caller.
-        let future = unsafe { &*object.cast::<Self>() };
-        match future.kind.get() {
+    /// Called from a `tp_traverse` with the arguments it was given.
+    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        match self.kind.get() {
             // SAFETY: the place holds a future of this kind.
-            Some(kind) => unsafe { (kind.traverse)(future.place.0.get().cast(), visit, arg) },
+            Some(kind) => unsafe { (kind.traverse)(self.place.0.get().cast(), visit, arg) },
             None => 0,
         }
     }
@@ -281,7 +309,7 @@ fn wake_by_call(this: &Object) -> Result<()> {
     if running.is(event_loop.as_ptr()) {
         return Awaitable::wake(this);
     }
-    let function = woken_function(this)?;
+    let function = WOKEN.bind(this)?;
     let arguments = [event_loop.as_ptr(), function.as_ptr()];
     call_method(&globals.names.call_soon_threadsafe, &arguments).map(drop)
 }
@@ -292,70 +320,59 @@ fn woken(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// The definition behind it. The interpreter takes it by a pointer to mutable memory, but does not
-/// change it.
-struct Definition(ffi::PyMethodDef);
-
-// SAFETY: never changed after it is made.
-unsafe impl Send for Definition {}
-// SAFETY: as above.
-unsafe impl Sync for Definition {}
-
-static WOKEN: std::sync::LazyLock<Definition> = std::sync::LazyLock::new(|| {
-    Definition(noargs!(
-        c"rust_future_woken",
-        woken,
-        c"Poll the Rust future again."
-    ))
-});
-
-fn woken_function(this: &Object) -> Result<Object> {
-    let definition = (&raw const WOKEN.0).cast_mut();
-    // SAFETY: the definition lives for ever, and `this` is a valid object.
-    unsafe {
-        let module = ptr::null_mut();
-        Object::from_returned(ffi::PyCFunction_NewEx(definition, this.as_ptr(), module))
-    }
-}
+static WOKEN: BoundFunction = BoundFunction::new(noargs!(
+    c"rust_future_woken",
+    woken,
+    c"Poll the Rust future again."
+));
 
 /// Polls the future, and waits if it is not done.
 fn step(this: &Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let future = RustFuture::of(&owner);
+    let future = RustFuture::of(this);
     future.let_go(this);
-    let (event_loop, inbox) = running_loop()?;
-    future.face(this, inbox);
     let Some(kind) = future.kind.get() else {
-        return Err(Raised);
+        return Ok(Progress::Returned(Object::none()));
     };
+    let task = task::stepping();
+    let native = task.as_ref().and_then(|task| Future::of(task).fast_loop());
+    let (running, inbox) = match native {
+        Some(native) => (None, native.inbox()),
+        None => running_loop()?,
+    };
+    future.face(inbox);
     let mut result = ptr::null_mut();
     let polled = ptr::from_ref(future).cast();
-    // SAFETY: the place holds a future of this kind, which `owner` keeps. No poll runs within another
-    // one: an awaitable that is running refuses to be advanced.
+    // SAFETY: the place holds a future of this kind, whose object the caller holds. No poll runs within
+    // another one: an awaitable that is running refuses to be advanced.
     match unsafe { (kind.poll)(future.place.0.get().cast(), polled, &raw mut result) } {
         abi::READY => {
-            future.forget();
+            future.kind.set(None);
             // SAFETY: the interface says that it is a new reference.
             return Ok(Progress::Returned(unsafe { Object::from_owned(result) }));
         }
         abi::PENDING => {}
         _ => {
-            future.forget();
+            future.kind.set(None);
             return Err(Raised);
         }
     }
     if future.woken.get() {
         return Ok(Progress::Paused);
     }
-    let Some(event_loop) = event_loop else {
-        // Raises.
-        call_function(&globals().asyncio.get_running_loop, &[])?;
-        return Err(Raised);
-    };
-    Awaitable::prepare_on(this, &event_loop)?;
-    Awaitable::of(this).note_loop(&event_loop);
-    if future.woken.get() {
-        return Ok(Progress::Paused);
+    if !task
+        .as_ref()
+        .is_some_and(|task| Awaitable::prepare_in(this, task))
+    {
+        // Raises where no loop runs.
+        let event_loop = match running {
+            Some(running) => running,
+            None => call_function(&globals().asyncio.get_running_loop, &[])?,
+        };
+        Awaitable::prepare_on(this, &event_loop)?;
+        Awaitable::of(this).note_loop(&event_loop);
+        if future.woken.get() {
+            return Ok(Progress::Paused);
+        }
     }
     if future.has_wakers() {
         future.hold(this);
@@ -363,14 +380,9 @@ fn step(this: &Object) -> Result<Progress> {
     Ok(Progress::Blocked)
 }
 
-/// The loop that the awaitable is awaited on, and its inbox if it is one of ours.
+/// The loop that runs, and its inbox if it is one of ours.
+#[cold]
 fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
-    if let Some(task) = task::stepping() {
-        let task = Future::of(&task);
-        if let Some(native) = task.fast_loop() {
-            return Ok((task.event_loop().get(), native.inbox()));
-        }
-    }
     let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
     let native = EventLoop::of(&running);
     let inbox = native.map_or(ptr::null(), EventLoop::inbox);
@@ -379,39 +391,8 @@ fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
 
 /// Cancelled, closed or thrown into: the future is dropped before the exception goes on.
 fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    if let Some(owner) = awaitable.owner().take() {
-        let future = RustFuture::of(&owner);
-        future.let_go(this);
-        future.discard();
-    }
+    let future = RustFuture::of(this);
+    future.let_go(this);
+    future.discard();
     Err(restore(exception))
-}
-
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead object of the class, which cannot be inherited from.
-    unsafe {
-        let future = &*this.cast::<RustFuture>();
-        future.discard();
-        SPARE.free(this);
-    }
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector, with its own visitor. None of these is tracked.
-    unsafe { visit(ffi::Py_TYPE(this).cast(), arg) }
-}
-
-/// Makes the class.
-pub fn make_class() -> Result<Object> {
-    ClassBuilder::new::<RustFuture>(c"greenloop.RustFuture")
-        .not_callable()
-        .doc(c"A future of an extension that is written in Rust.")
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .build(None)
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use greenloop_os::Waker;
 
-use super::Remote;
+use super::Holder;
 
 /// What a loop is left by other threads.
 ///
@@ -21,7 +21,7 @@ pub struct Inbox {
 }
 
 struct Open {
-    remotes: Vec<Arc<Remote>>,
+    holders: Vec<Holder>,
     waker: Arc<Waker>,
 }
 
@@ -31,25 +31,23 @@ impl Inbox {
         access(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Leaves a message for the loop and wakes it. Returns whether the loop is there to find it.
-    pub fn push(&self, remote: Arc<Remote>) -> bool {
+    /// Leaves a message for the loop and wakes it, or gives it back if the loop is not there to find it.
+    pub fn push(&self, holder: Holder) -> Result<(), Holder> {
         self.with(|open| {
-            let Some(open) = open else { return false };
+            let Some(open) = open else { return Err(holder) };
             // Who finds others there has nobody to wake: the loop takes all of them.
-            if open.remotes.is_empty() {
+            if open.holders.is_empty() {
                 open.waker.wake();
             }
-            open.remotes.push(remote);
-            true
+            open.holders.push(holder);
+            Ok(())
         })
     }
 
     /// Runs what was left. Called by the loop's thread with the GIL held, after the waker was drained.
     pub fn deliver(&self) {
-        let remotes = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.remotes)));
-        for remote in remotes.into_iter().flatten() {
-            remote.receive();
-        }
+        let holders = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.holders)));
+        holders.into_iter().flatten().for_each(Holder::receive);
     }
 }
 
@@ -64,8 +62,8 @@ impl OwnInbox {
     #[inline]
     pub fn open(&self, waker: impl FnOnce() -> Option<Arc<Waker>>) -> &Arc<Inbox> {
         self.inbox.get_or_init(|| {
-            let remotes = Vec::new();
-            let open = waker().map(|waker| Open { remotes, waker });
+            let holders = Vec::new();
+            let open = waker().map(|waker| Open { holders, waker });
             Arc::new(Inbox {
                 open: Mutex::new(open),
             })
@@ -83,10 +81,8 @@ impl OwnInbox {
             .inbox
             .get()
             .and_then(|inbox| inbox.with(Option::take))
-            .map(|open| open.remotes);
-        for remote in left.into_iter().flatten() {
-            remote.receive();
-        }
+            .map(|open| open.holders);
+        left.into_iter().flatten().for_each(Holder::receive);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rust futures of other extensions on our loops: what the crate `greenloop-bridge` calls.
 //!
-//! Such a future lives in a [`RustFuture`], the owner of an ordinary awaitable, and is polled by the
+//! Such a future lives in a [`RustFuture`], an awaitable with a place for it, and is polled by the
 //! awaitable's steps: on the loop's thread, in the task's context, with the GIL held. Who is to wake it
 //! from elsewhere has a [`Remote`]; what comes from a thread without the GIL goes through the loop's
 //! [`Inbox`]. ([0011](../../../../docs/decisions/0011-the-bridge.md))
@@ -10,7 +10,7 @@ mod inbox;
 mod remote;
 mod table;
 
-pub use future::{RustFuture, make_class};
+pub use future::RustFuture;
 pub use inbox::{Inbox, OwnInbox};
-pub use remote::Remote;
+pub use remote::{Holder, Remote};
 pub use table::add_capsule;

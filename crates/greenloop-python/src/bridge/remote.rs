@@ -2,10 +2,15 @@
 //!
 //! Whoever holds a waker holds the one who waits, as the holder of a future does: the last waker may be
 //! all that is left of a task. But a waker is cloned and dropped where no reference may be counted. So
-//! the awaitable holds itself while there are wakers ([`RustFuture::hold`]), and the last of them tells.
+//! the awaitable holds itself while there are wakers, and the last of them tells ([`RustFuture::release`]).
+//!
+//! The count is our own, since an `Arc` does not say to whom it leaves the rest: one atomic operation for a
+//! waker that is made and one for its end.
 
 use std::cell::Cell;
-use std::ptr;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -16,127 +21,222 @@ use crate::interop::{Object, guarded};
 
 /// The thread-safe end of a wait. What is in a `Cell` is touched with the GIL held only.
 pub struct Remote {
+    /// How many hold it: the future as long as it is not finished, each waker, and the inbox.
+    holders: AtomicUsize,
     /// The awaitable, borrowed; null once it is finished, which it says itself.
     awaitable: Cell<*mut ffi::PyObject>,
-    /// How many wakers there are.
-    wakers: AtomicUsize,
-    /// Set while it lies in the inbox.
+    /// Set while a wake-up lies in the inbox.
     queued: AtomicBool,
-    /// Set when it lies there because of a wake-up, and not only because the last waker went.
+    /// Set when something lies there because of a wake-up, and not only because the last waker went.
     woken: AtomicBool,
     /// That of the loop, if it is one of ours.
     inbox: Option<Arc<Inbox>>,
 }
 
-// SAFETY: see above; everything else is thread-safe by itself.
-unsafe impl Send for Remote {}
-// SAFETY: as above.
-unsafe impl Sync for Remote {}
-
 impl Remote {
-    pub const fn new(awaitable: *mut ffi::PyObject, inbox: Option<Arc<Inbox>>) -> Self {
-        Self {
-            awaitable: Cell::new(awaitable),
-            wakers: AtomicUsize::new(0),
-            queued: AtomicBool::new(false),
-            woken: AtomicBool::new(false),
-            inbox,
-        }
-    }
-
     /// Whether this is a way into the loop with that inbox.
+    #[inline]
     pub fn leads_to(&self, inbox: *const Inbox) -> bool {
         ptr::eq(self.inbox.as_ref().map_or(ptr::null(), Arc::as_ptr), inbox)
     }
 
-    /// Whether anybody holds a waker.
-    pub fn is_held(&self) -> bool {
-        self.wakers.load(Ordering::Acquire) != 0
+    /// Whether anybody holds it but the future.
+    #[inline]
+    pub fn is_shared(&self) -> bool {
+        self.holders.load(Ordering::Acquire) > 1
     }
 
-    /// The awaitable is finished, and wakers are without effect. GIL.
-    pub fn forget(&self) {
-        self.awaitable.set(ptr::null_mut());
+    /// Wakers wake this awaitable from now on, or nobody. GIL.
+    #[inline]
+    pub fn set_awaitable(&self, awaitable: *mut ffi::PyObject) {
+        self.awaitable.set(awaitable);
     }
 
-    /// Another waker.
-    pub fn add_waker(self: &Arc<Self>) -> *const Self {
-        self.wakers.fetch_add(1, Ordering::Relaxed);
-        Arc::into_raw(Arc::clone(self))
-    }
-
-    /// Gives back a waker.
-    pub fn drop_waker(self: Arc<Self>) {
-        if self.wakers.fetch_sub(1, Ordering::AcqRel) != 1 {
-            return;
+    fn wake_attached(&self) {
+        if let Some(awaitable) = alive(self.awaitable.get()) {
+            RustFuture::wake(&awaitable);
         }
-        if holds_gil() {
-            self.release();
-        } else {
-            self.tell();
-        }
+    }
+}
+
+/// One of those who hold a [`Remote`], such as a waker.
+pub struct Holder(NonNull<Remote>);
+
+// SAFETY: the count is atomic; what else is in the remote, see there.
+unsafe impl Send for Holder {}
+// SAFETY: as above.
+unsafe impl Sync for Holder {}
+
+impl Holder {
+    /// The first one: the future itself.
+    pub fn of_future(awaitable: *mut ffi::PyObject, inbox: Option<Arc<Inbox>>) -> Self {
+        let remote = Box::new(Remote {
+            holders: AtomicUsize::new(1),
+            awaitable: Cell::new(awaitable),
+            queued: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
+            inbox,
+        });
+        Self(NonNull::from(Box::leak(remote)))
+    }
+
+    /// Gives the holder away, for [`from_raw`](Self::from_raw).
+    pub fn into_raw(self) -> *const Remote {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Takes it back.
+    ///
+    /// # Safety
+    /// `remote` comes from [`into_raw`](Self::into_raw), and is taken back once.
+    pub unsafe fn from_raw(remote: *const Remote) -> Self {
+        // SAFETY: what was given away is not null.
+        Self(unsafe { NonNull::new_unchecked(remote.cast_mut()) })
     }
 
     /// Has the future polled again.
-    pub fn wake(self: &Arc<Self>) {
+    pub fn wake_by_ref(&self) {
         if holds_gil() {
             self.wake_attached();
-        } else {
-            self.woken.store(true, Ordering::Release);
+        } else if self.notes_wake() {
+            self.clone().tell();
+        }
+    }
+
+    /// Has the future polled again, and is gone.
+    pub fn wake(self) {
+        if holds_gil() {
+            self.wake_attached();
+            // SAFETY: the GIL is held, and nobody else leaves in its name.
+            unsafe { Self::leave_attached(ManuallyDrop::new(self).0) };
+        } else if self.notes_wake() {
             self.tell();
         }
+    }
+
+    /// Notes a wake-up. Returns whether the loop is still to be told of it.
+    fn notes_wake(&self) -> bool {
+        self.woken.store(true, Ordering::Release);
+        !self.queued.swap(true, Ordering::AcqRel)
     }
 
     /// Has the loop's thread do what is to be done, as soon as the loop asks the operating system. A loop
     /// of another make has no inbox, and one that is closed takes nothing.
-    fn tell(self: &Arc<Self>) {
-        if let Some(inbox) = &self.inbox {
-            if !self.queued.swap(true, Ordering::AcqRel) && !inbox.push(Arc::clone(self)) {
-                self.attach();
-            }
-        } else {
-            self.attach();
+    fn tell(self) {
+        let inbox = self.inbox.clone();
+        let refused = match inbox {
+            Some(inbox) => inbox.push(self),
+            None => Err(self),
+        };
+        if let Err(holder) = refused {
+            holder.attach();
         }
     }
 
     #[cold]
-    fn attach(self: &Arc<Self>) {
-        // When the interpreter ends there is nobody left to be woken.
-        let _ended = guarded(|| Python::try_attach(|_| self.receive()));
+    fn attach(self) {
+        // When the interpreter ends there is nobody left to be woken, and nobody lets go.
+        let remote = self.into_raw();
+        let _ended = guarded(|| {
+            // SAFETY: given away above.
+            Python::try_attach(|_| unsafe { Self::from_raw(remote) }.receive())
+        });
     }
 
     /// Does what other threads have asked for. GIL.
-    pub fn receive(self: &Arc<Self>) {
+    pub fn receive(self) {
         self.queued.swap(false, Ordering::AcqRel);
         if self.woken.swap(false, Ordering::AcqRel) {
             self.wake_attached();
         }
-        if !self.is_held() {
-            self.release();
+    }
+
+    /// One less, with the GIL held: if none but the future is left, it hears of it.
+    unsafe fn leave_attached(remote: NonNull<Remote>) {
+        // SAFETY: the caller's share in the count is given up here. As long as the remote has an
+        // awaitable the future has a share, and needs the GIL to give it up; without one, whoever is left
+        // may be gone the next moment.
+        unsafe {
+            let awaitable = remote.as_ref().awaitable.get();
+            match remote.as_ref().holders.fetch_sub(1, Ordering::AcqRel) {
+                1 => drop(Box::from_raw(remote.as_ptr())),
+                2 => {
+                    if let Some(awaitable) = alive(awaitable) {
+                        RustFuture::release(&awaitable);
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
-    fn release(&self) {
-        if let Some(awaitable) = self.awaitable() {
-            RustFuture::release(&awaitable);
+    /// One less, without the GIL. Who may be the last but the future leaves through the inbox.
+    unsafe fn leave_detached(remote: NonNull<Remote>) {
+        // SAFETY: the caller's share in the count keeps the remote until it is given up here.
+        let holders = unsafe { &remote.as_ref().holders };
+        let mut count = holders.load(Ordering::Acquire);
+        while count > 2 {
+            let exchanged = holders.compare_exchange_weak(
+                count,
+                count - 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match exchanged {
+                Ok(_) => return,
+                Err(now) => count = now,
+            }
+        }
+        if count == 1 {
+            // SAFETY: there is nobody else, hence nobody who could make another one.
+            drop(unsafe { Box::from_raw(remote.as_ptr()) });
+        } else {
+            Self(remote).tell();
         }
     }
+}
 
-    fn wake_attached(&self) {
-        if let Some(awaitable) = self.awaitable() {
-            RustFuture::wake(&awaitable);
+impl Deref for Holder {
+    type Target = Remote;
+
+    #[inline]
+    fn deref(&self) -> &Remote {
+        // SAFETY: the remote lives as long as it has holders.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for Holder {
+    #[inline]
+    fn clone(&self) -> Self {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // SAFETY: this is the holder's end, which has its share in the count until now.
+        unsafe {
+            if holds_gil() {
+                Self::leave_attached(self.0);
+            } else {
+                Self::leave_detached(self.0);
+            }
         }
     }
+}
 
-    fn awaitable(&self) -> Option<Object> {
-        let awaitable = self.awaitable.get();
-        // SAFETY: the awaitable lives as long as it has not told that it is finished, and the GIL is held.
-        (!awaitable.is_null()).then(|| unsafe { Object::from_borrowed(awaitable) })
-    }
+/// The awaitable in a remote's cell.
+#[inline]
+fn alive(awaitable: *mut ffi::PyObject) -> Option<Object> {
+    // SAFETY: the awaitable lives as long as it has not told that it is finished, and the GIL is held.
+    (!awaitable.is_null()).then(|| unsafe { Object::from_borrowed(awaitable) })
 }
 
 /// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to everybody once there was a
 /// second interpreter.
+#[inline]
 pub fn holds_gil() -> bool {
     // SAFETY: both may be called by any thread at any time.
     unsafe {

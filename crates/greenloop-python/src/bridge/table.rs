@@ -1,7 +1,7 @@
 //! The table of C functions that `greenloop-bridge` imports.
 
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::mem::ManuallyDrop;
 
 use greenloop_bridge::abi;
 use pyo3::ffi;
@@ -10,7 +10,7 @@ use pyo3::types::PyModule;
 
 use super::future::{ALIGNMENT, ROOM};
 use super::remote::holds_gil;
-use super::{Remote, RustFuture};
+use super::{Holder, RustFuture};
 use crate::awaitable::Awaitable;
 use crate::interop::{Object, trap};
 
@@ -28,6 +28,7 @@ static TABLE: abi::Table = abi::Table {
     clone_waker,
     wake,
     drop_waker,
+    wake_and_drop,
 };
 
 /// Adds the capsule with the table to the module.
@@ -51,10 +52,8 @@ unsafe extern "C" fn create(kind: *const abi::Kind, place: *mut *mut c_void) -> 
 }
 
 unsafe extern "C" fn awaitable(polled: *const c_void) -> *mut ffi::PyObject {
-    // SAFETY: it is what `poll` was given, and poll runs.
-    unsafe { RustFuture::of_polled(polled) }
-        .awaitable()
-        .into_ptr()
+    // SAFETY: it is what `poll` was given, and poll runs with the GIL held.
+    unsafe { Object::from_borrowed(RustFuture::of_polled(polled).awaitable()) }.into_ptr()
 }
 
 unsafe extern "C" fn wake_awaitable(awaitable: *mut ffi::PyObject) {
@@ -71,33 +70,39 @@ unsafe extern "C" fn wake_polled(polled: *const c_void) {
     if holds_gil() {
         future.note_wake();
     } else {
-        future.remote().wake();
+        future.holder().wake_by_ref();
     }
 }
 
 unsafe extern "C" fn waker_of_polled(polled: *const c_void) -> *const c_void {
     // SAFETY: it is what `poll` was given, and poll runs.
     let future = unsafe { RustFuture::of_polled(polled) };
-    future.remote().add_waker().cast()
+    Holder::clone(&future.holder()).into_raw().cast()
 }
 
-/// The remote behind a waker, which keeps it.
-unsafe fn remote(waker: *const c_void) -> std::mem::ManuallyDrop<Arc<Remote>> {
-    // SAFETY: a waker is what `Remote::add_waker` returned.
-    std::mem::ManuallyDrop::new(unsafe { Arc::from_raw(waker.cast()) })
+/// The holder that a waker is, which the caller keeps.
+unsafe fn borrowed(waker: *const c_void) -> ManuallyDrop<Holder> {
+    // SAFETY: a waker is a holder that was given away.
+    ManuallyDrop::new(unsafe { Holder::from_raw(waker.cast()) })
 }
 
 unsafe extern "C" fn clone_waker(waker: *const c_void) -> *const c_void {
     // SAFETY: the caller passes a waker that it holds.
-    unsafe { remote(waker) }.add_waker().cast()
+    let waker = unsafe { borrowed(waker) };
+    Holder::clone(&waker).into_raw().cast()
 }
 
 unsafe extern "C" fn wake(waker: *const c_void) {
     // SAFETY: as above.
-    unsafe { remote(waker) }.wake();
+    unsafe { borrowed(waker) }.wake_by_ref();
 }
 
 unsafe extern "C" fn drop_waker(waker: *const c_void) {
     // SAFETY: the caller passes a waker that it holds, and gives it away.
-    unsafe { Arc::<Remote>::from_raw(waker.cast()) }.drop_waker();
+    drop(unsafe { Holder::from_raw(waker.cast()) });
+}
+
+unsafe extern "C" fn wake_and_drop(waker: *const c_void) {
+    // SAFETY: as above.
+    unsafe { Holder::from_raw(waker.cast()) }.wake();
 }

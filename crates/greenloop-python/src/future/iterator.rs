@@ -8,7 +8,7 @@ use pyo3::ffi;
 use super::{Future, PENDING};
 use crate::interop::{
     ClassBuilder, Freelist, Iteration, Next, Object, Result, Slot, awaited, globals, raise,
-    restore, trap,
+    restore, trap, visit_slots,
 };
 
 static SPARE: Freelist<256> = Freelist::new();
@@ -98,12 +98,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on an iterator, with its own visitor.
-    unsafe {
-        match (*this.cast::<FutureIterator>()).future.visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
-    }
+    unsafe { visit_slots(this, [&(*this.cast::<FutureIterator>()).future], visit, arg) }
 }
 
 unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {

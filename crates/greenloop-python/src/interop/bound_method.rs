@@ -16,7 +16,7 @@ use super::error::Result;
 use super::freelist::Freelist;
 use super::globals::globals;
 use super::object::Object;
-use super::slot::Slot;
+use super::slot::{Slot, visit_slots};
 
 /// The methods that `async with` looks up.
 const METHODS: [&CStr; 2] = [c"__aenter__", c"__aexit__"];
@@ -195,12 +195,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on a bound method, with its own visitor.
-    unsafe {
-        match (*this.cast::<BoundMethod>()).receiver.visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
-    }
+    unsafe { visit_slots(this, [&(*this.cast::<BoundMethod>()).receiver], visit, arg) }
 }
 
 unsafe extern "C" fn traverse_descriptor(
@@ -209,12 +204,7 @@ unsafe extern "C" fn traverse_descriptor(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on a descriptor, with its own visitor.
-    unsafe {
-        match (*this.cast::<CheaplyBound>()).method.visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
-    }
+    unsafe { visit_slots(this, [&(*this.cast::<CheaplyBound>()).method], visit, arg) }
 }
 
 unsafe extern "C" fn deallocate_descriptor(this: *mut ffi::PyObject) {

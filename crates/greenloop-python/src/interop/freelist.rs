@@ -32,10 +32,27 @@ impl<const N: usize> Freelist<N> {
     /// # Safety
     /// `class` is a garbage collected heap type without items whose instances have the layout of `T`, and
     /// only blocks of such classes, alike in what stands in front of an object, are given to this list.
+    #[inline]
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
-        // SAFETY: the blocks below `len` are dead objects of such classes; everything behind the header
-        // is zeroed, and the header made anew. In front is room for the collector's words, zeroed too,
-        // which is what an untracked object has there that was never finalised.
+        // SAFETY: passed on from the caller.
+        unsafe { self.allocate_as_left(class, size_of::<T>()) }
+    }
+
+    /// As [`allocate`](Self::allocate), but what is behind the first `zeroed` bytes is as the last object in
+    /// the block has left it. In a new block it is zeroed.
+    ///
+    /// # Safety
+    /// As for [`allocate`](Self::allocate), but `T` may be longer than the instances of the class are, if
+    /// all blocks that are given to this list are.
+    #[inline]
+    pub unsafe fn allocate_as_left<T>(
+        &self,
+        class: *mut ffi::PyTypeObject,
+        zeroed: usize,
+    ) -> Result<*mut T> {
+        // SAFETY: the blocks below `len` are dead objects of such classes; what is behind the header is
+        // zeroed as far as told, and the header made anew. In front is room for the collector's words,
+        // zeroed too, which is what an untracked object has there that was never finalised.
         unsafe {
             let len = self.len.get();
             if len == 0 {
@@ -44,9 +61,11 @@ impl<const N: usize> Freelist<N> {
             self.len.set(len - 1);
             let block = (*self.blocks.get())[len - 1];
             let header = size_of::<ffi::PyObject>();
-            let behind = Layout::new::<T>().size() - header;
             zero_in_front(block, class);
-            block.cast::<u8>().add(header).write_bytes(0, behind);
+            block
+                .cast::<u8>()
+                .add(header)
+                .write_bytes(0, zeroed - header);
             let kept = ffi::Py_TYPE(block);
             if kept == class {
                 revive(block);
@@ -76,6 +95,11 @@ impl<const N: usize> Freelist<N> {
             ffi::PyObject_Init(block, class);
             Ok(block.cast())
         }
+    }
+
+    /// Whether another block would be kept.
+    pub fn has_room(&self) -> bool {
+        self.len.get() < N
     }
 
     /// Takes a dead, untracked, emptied object. One that is kept goes on holding its class.

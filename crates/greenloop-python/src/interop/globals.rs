@@ -130,7 +130,6 @@ pub struct Classes {
     pub stop_iteration: ClassCell,
     pub awaitable: ClassCell,
     pub completed: ClassCell,
-    pub rust_future: ClassCell,
     pub event: ClassCell,
     pub lock: ClassCell,
     pub handle: ClassCell,

@@ -9,6 +9,7 @@
 //! build without the GIL cannot promise and therefore refuses to import.
 
 mod audit;
+mod bound_function;
 #[cfg(not(Py_3_14))]
 mod bound_method;
 mod call;
@@ -35,6 +36,7 @@ mod stop_iteration;
 mod thread_exit;
 
 pub use audit::audit;
+pub use bound_function::BoundFunction;
 #[cfg(not(Py_3_14))]
 pub use bound_method::{
     bind_entering_cheaply, make_bound_class as make_bound_method_class,
@@ -68,6 +70,6 @@ pub use native_function::enter_natively;
 pub use nesting::drop_contents;
 pub use object::Object;
 pub use prefetch::prefetch;
-pub use slot::Slot;
+pub use slot::{Slot, visit_slots};
 pub use stop_iteration::make_class as make_stop_iteration_class;
 pub use thread_exit::{guarded, restore_thread};

@@ -99,3 +99,26 @@ impl Slot {
         }
     }
 }
+
+/// Shows what `slots` hold to the garbage collector, and the class of `object`, which they are fields of: a
+/// `tp_traverse` of a class that is made at run time.
+///
+/// # Safety
+/// Called from a `tp_traverse` with the arguments it was given.
+pub unsafe fn visit_slots<'a>(
+    object: *mut ffi::PyObject,
+    slots: impl IntoIterator<Item = &'a Slot>,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: the caller passes the collector's own function and argument, and a valid object.
+    unsafe {
+        for slot in slots {
+            let stop = slot.visit(visit, arg);
+            if stop != 0 {
+                return stop;
+            }
+        }
+        visit(ffi::Py_TYPE(object).cast(), arg)
+    }
+}

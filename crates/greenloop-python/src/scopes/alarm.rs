@@ -20,7 +20,7 @@ use pyo3::ffi;
 
 use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
-use crate::interop::{ClassBuilder, Freelist, Object, Result, Slot, globals};
+use crate::interop::{ClassBuilder, Freelist, Object, Result, Slot, globals, visit_slots};
 
 /// How many dead alarms are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -188,12 +188,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector, with its own visitor. No alarm is tracked.
-    unsafe {
-        match (*this.cast::<Alarm>()).target.visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
-    }
+    unsafe { visit_slots(this, [&(*this.cast::<Alarm>()).target], visit, arg) }
 }
 
 /// Makes the class.

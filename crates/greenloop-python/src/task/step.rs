@@ -1,7 +1,5 @@
 //! One step of a task: resume the coroutine, and see to what it yields, returns or raises.
 
-use std::sync::LazyLock;
-
 use pyo3::ffi;
 
 use super::current::{self, entered, publish};
@@ -13,7 +11,7 @@ use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
 use crate::interop::{
-    Arguments, Object, Raised, Result, Resumed, call_method, call_method_keywords,
+    Arguments, BoundFunction, Object, Raised, Result, Resumed, call_method, call_method_keywords,
     call_with_context, fast, fetch, globals, matches, one, restore, resume, throw,
 };
 
@@ -371,43 +369,21 @@ fn wakeup_method(this: &Object, future: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// The definitions behind the two functions. The interpreter takes them by a pointer to mutable memory,
-/// but does not change them.
-struct Definitions {
-    step: ffi::PyMethodDef,
-    wakeup: ffi::PyMethodDef,
-}
-
-// SAFETY: never changed after they are made.
-unsafe impl Send for Definitions {}
-// SAFETY: as above.
-unsafe impl Sync for Definitions {}
-
-static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(|| Definitions {
-    step: fast!(c"task_step", step_method, c"Continue the task."),
-    wakeup: one!(
-        c"task_wakeup",
-        wakeup_method,
-        c"Continue the task with a future's outcome."
-    ),
-});
-
-fn bound_function(definition: &'static ffi::PyMethodDef, this: &Object) -> Result<Object> {
-    let definition = std::ptr::from_ref(definition).cast_mut();
-    // SAFETY: the definition lives for ever, and `this` is a valid object.
-    unsafe {
-        let module = std::ptr::null_mut();
-        Object::from_returned(ffi::PyCFunction_NewEx(definition, this.as_ptr(), module))
-    }
-}
+static STEP: BoundFunction =
+    BoundFunction::new(fast!(c"task_step", step_method, c"Continue the task."));
+static WAKEUP: BoundFunction = BoundFunction::new(one!(
+    c"task_wakeup",
+    wakeup_method,
+    c"Continue the task with a future's outcome."
+));
 
 fn step_function(this: &Object) -> Result<Object> {
-    bound_function(&DEFINITIONS.step, this)
+    STEP.bind(this)
 }
 
 /// The function that a future's callback list shows for a waiting task.
 pub fn wakeup_function(this: &Object) -> Result<Object> {
-    bound_function(&DEFINITIONS.wakeup, this)
+    WAKEUP.bind(this)
 }
 
 /// A handle that stands for a step in messages.

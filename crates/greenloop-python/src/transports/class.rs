@@ -14,7 +14,7 @@ use super::{SocketTransport, closing, flow_control, foreign, joining, reading, w
 use crate::event_loop::EventLoop;
 use crate::interop::{
     ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch, globals,
-    noargs, one, report_unraisable, restore,
+    noargs, one, report_unraisable, restore, visit_slots,
 };
 
 /// What asyncio's own class does as well: nothing on a hot path, and all in the words of the running
@@ -166,15 +166,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on a transport, with its own visitor.
-    unsafe {
-        for slot in (*this.cast::<SocketTransport>()).slots() {
-            let stop = slot.visit(visit, arg);
-            if stop != 0 {
-                return stop;
-            }
-        }
-        visit(ffi::Py_TYPE(this).cast(), arg)
-    }
+    unsafe { visit_slots(this, (*this.cast::<SocketTransport>()).slots(), visit, arg) }
 }
 
 unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {

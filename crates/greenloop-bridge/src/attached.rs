@@ -1,0 +1,97 @@
+//! Being attached in pyo3's eyes, where C calls with the GIL held.
+//!
+//! pyo3 counts for itself whether a thread is attached. When Greenloop polls, that count may be zero, and a
+//! `Py` that is dropped would be kept for later. `Python::attach` puts it right, but asks CPython for the
+//! GIL as one who may not have it, which made awaiting a ready future 7 % dearer. A function that Python
+//! calls has the GIL, and pyo3 counts it without asking. So it is such a function, made by pyo3, that polls.
+//! It has no arguments, and finds in [`Thread`] what it is to do.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::OnceLock;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::thread::Thread;
+
+/// A call that waits to be made, by a frame further up the stack.
+#[derive(Clone, Copy)]
+pub struct Errand {
+    run: unsafe fn(*mut c_void, Python<'_>),
+    data: *mut c_void,
+}
+
+/// What pyo3 has made of [`run_errand`].
+static TRAMPOLINE: OnceLock<ffi::PyCFunction> = OnceLock::new();
+
+/// Finds the function. Without effect from the second time on, or if pyo3 should make another kind of
+/// function of it one day.
+pub fn prepare(py: Python<'_>) -> PyResult<()> {
+    let function = wrap_pyfunction!(run_errand, py)?;
+    // SAFETY: an object of the type that these want, which says how its C function is to be called. That
+    // is a part of this library and outlives the object.
+    unsafe {
+        if ffi::PyCFunction_GetFlags(function.as_ptr()) == ffi::METH_NOARGS {
+            if let Some(function) = ffi::PyCFunction_GetFunction(function.as_ptr()) {
+                TRAMPOLINE.get_or_init(|| function);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn run_errand(py: Python<'_>) {
+    if let Some(errand) = Thread::with(|thread| thread.errand.take()) {
+        // SAFETY: whoever left it waits for it to be done.
+        unsafe { (errand.run)(errand.data, py) };
+    }
+}
+
+/// Runs `call`, which must not unwind, attached.
+///
+/// # Safety
+/// The GIL is held.
+#[inline]
+pub unsafe fn attached<R, F: FnOnce(Python<'_>) -> R>(thread: &Thread, call: F) -> R {
+    let mut visit = Visit {
+        call: Some(call),
+        result: None,
+    };
+    if let Some(trampoline) = TRAMPOLINE.get() {
+        thread.errand.set(Some(Errand {
+            run: Visit::<R, F>::run,
+            data: (&raw mut visit).cast(),
+        }));
+        // SAFETY: called as the interpreter calls a function without arguments that belongs to no module.
+        // It returns a new reference.
+        unsafe { ffi::Py_XDECREF(trampoline(ptr::null_mut(), ptr::null_mut())) };
+    }
+    match visit {
+        Visit {
+            result: Some(result),
+            ..
+        } => result,
+        Visit { call, .. } => {
+            let call = call.expect("what has not been called has no result");
+            Python::attach(call)
+        }
+    }
+}
+
+/// A call, and then its result.
+struct Visit<R, F> {
+    call: Option<F>,
+    result: Option<R>,
+}
+
+impl<R, F: FnOnce(Python<'_>) -> R> Visit<R, F> {
+    unsafe fn run(data: *mut c_void, py: Python<'_>) {
+        // SAFETY: `attached` has left it, and touches it again only afterwards.
+        let visit = unsafe { &mut *data.cast::<Self>() };
+        if let Some(call) = visit.call.take() {
+            visit.result = Some(call(py));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What the bridge keeps for each thread, all in one place: in a library that is loaded at run time, to find
+//! such a variable is a call.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::attached::Errand;
+use crate::held::Holdings;
+
+/// Of the thread that runs.
+pub struct Thread {
+    /// Zero as long as nobody has asked.
+    number: Cell<u64>,
+    /// Those of the future that is polled, which borrows them.
+    pub holdings: Cell<*const Holdings>,
+    /// What the function that pyo3 calls is about to do.
+    pub errand: Cell<Option<Errand>>,
+}
+
+thread_local! {
+    static THREAD: Thread = const {
+        Thread {
+            number: Cell::new(0),
+            holdings: Cell::new(ptr::null()),
+            errand: Cell::new(None),
+        }
+    };
+}
+
+impl Thread {
+    /// Gives `access` that of the calling thread.
+    #[inline]
+    pub fn with<R>(access: impl FnOnce(&Self) -> R) -> R {
+        THREAD.with(access)
+    }
+
+    /// A number that no other thread has or had, and that is not zero.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        match self.number.get() {
+            0 => {
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                self.number.set(number);
+                number
+            }
+            number => number,
+        }
+    }
+}
