@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Wall-clock time of a thread that has the machine to itself; `Kitem/s` counts operations. A row that an
-//! executor has nothing for is missing. monoio's channels and its lock, a semaphore of one permit, are those of
-//! `local-sync`, which its authors made for it.
+//! executor has nothing for is missing. monoio's channels are those of `local-sync`, which its authors made for
+//! it, and its lock is tokio's: a semaphore of `local-sync` is taken again by who has just let go of it, before all
+//! who wait, so that nobody ever contends for it.
 
 mod contestants;
 
@@ -266,6 +267,62 @@ mod channel_of_1 {
     }
 }
 
+/// Ten producers, ten consumers and room for a hundred. Of the others none has a channel of its own that many may
+/// take from, so theirs is that of `async-channel`.
+mod channel_of_100_10_by_10 {
+    use super::{Bencher, Contestant, Greenloop, Monoio, ROUNDS, Rc, Smol, Tokio, measure};
+
+    const EACH: usize = ROUNDS / 10;
+
+    #[divan::bench]
+    fn greenloop(bencher: Bencher<'_, '_>) {
+        measure(bencher, ROUNDS, |executor: Greenloop| async move {
+            let queue = Rc::new(greenloop::queue::Queue::bounded(100));
+            let mut tasks = Vec::new();
+            for _ in 0..10 {
+                let [theirs, ours] = [queue.clone(), queue.clone()];
+                tasks.push(executor.spawn(async move {
+                    for number in 0..EACH {
+                        theirs.put(number).await.expect("it is open");
+                    }
+                }));
+                tasks.push(executor.spawn(async move {
+                    for _ in 0..EACH {
+                        ours.get().await.expect("it is open");
+                    }
+                }));
+            }
+            for task in tasks {
+                task.await;
+            }
+        });
+    }
+
+    #[divan::bench(types = [Tokio, Smol, Monoio])]
+    fn others<C: Contestant>(bencher: Bencher<'_, '_>) {
+        measure(bencher, ROUNDS, |executor: C| async move {
+            let (sender, receiver) = smol::channel::bounded(100);
+            let mut tasks = Vec::new();
+            for _ in 0..10 {
+                let (sender, receiver) = (sender.clone(), receiver.clone());
+                tasks.push(executor.spawn(async move {
+                    for number in 0..EACH {
+                        sender.send(number).await.expect("it is open");
+                    }
+                }));
+                tasks.push(executor.spawn(async move {
+                    for _ in 0..EACH {
+                        receiver.recv().await.expect("it is open");
+                    }
+                }));
+            }
+            for task in tasks {
+                task.await;
+            }
+        });
+    }
+}
+
 /// Two tasks that wake each other.
 mod notify_ping_pong {
     use super::{Bencher, Contestant as _, Greenloop, ROUNDS, Rc, Tokio, measure};
@@ -352,30 +409,7 @@ mod lock_of_100_tasks {
     );
     lock_contention!(tokio, Tokio, tokio::sync::Mutex::new(Cell::new(0)), lock);
     lock_contention!(smol, Smol, smol::lock::Mutex::new(Cell::new(0)), lock);
-    #[divan::bench]
-    fn monoio(bencher: Bencher<'_, '_>) {
-        measure(bencher, 1000, |executor: Monoio| async move {
-            let lock = Rc::new((local_sync::semaphore::Semaphore::new(1), Cell::new(0)));
-            let tasks: Vec<_> = (0..100)
-                .map(|_| {
-                    let lock = lock.clone();
-                    executor.spawn(async move {
-                        for _ in 0..10 {
-                            let permit = lock.0.acquire().await.expect("it is open");
-                            Monoio::yield_now().await;
-                            lock.1.set(lock.1.get() + 1);
-                            drop(permit);
-                        }
-                    })
-                })
-                .collect();
-            for task in tasks {
-                task.await;
-            }
-            assert_eq!(lock.1.get(), 1000);
-        });
-    }
-
+    lock_contention!(monoio, Monoio, tokio::sync::Mutex::new(Cell::new(0)), lock);
     lock_contention!(
         futures,
         Futures,
