@@ -22,6 +22,11 @@
 //! ring. On asyncio's or another one it goes through a future of that loop, and from another thread
 //! through `call_soon_threadsafe`, as slow as that is.
 //!
+//! # When Greenloop is imported
+//! With the first awaitable. An extension whose first one may be made by a daemon thread imports `greenloop` when it
+//! is imported itself: up to CPython 3.13 an interpreter that ends unwinds the stacks of its daemon threads, and Rust,
+//! whose frames an import has below it, aborts the process then. Later calls leave no such moment.
+//!
 //! # What Python objects a future holds
 //! Those of [`into_future`] are shown to the garbage collector. A `Py` that the future keeps itself is not:
 //! a cycle through it is never collected. The same goes for a future that keeps its own waker alive and is
