@@ -177,11 +177,11 @@ where
 
     unsafe extern "C" fn drop(memory: *mut c_void) {
         let this = memory.cast::<Self>();
-        Python::attach(|py| {
+        let drop = |py: Python<'_>, thread: &Thread| {
             with_exception_aside(py, || {
                 // SAFETY: the place holds one of these until now.
                 let dropped = unsafe {
-                    if Thread::with(|thread| may_touch((*this).thread, thread)) {
+                    if may_touch((*this).thread, thread) {
                         drop_in_place(this)
                     } else {
                         Err(PyRuntimeError::new_err(
@@ -192,7 +192,10 @@ where
                 };
                 report(py, dropped);
             });
-        });
+        };
+        // Not `Python::attach`: it panics when the interpreter ends, which is when the last futures are dropped.
+        // SAFETY: the caller holds the GIL, and a panic is caught above.
+        Thread::with(|thread| unsafe { attached(thread, |py| drop(py, thread)) });
     }
 
     unsafe extern "C" fn traverse(
