@@ -22,10 +22,11 @@
 //! ring. On asyncio's or another one it goes through a future of that loop, and from another thread
 //! through `call_soon_threadsafe`, as slow as that is.
 //!
-//! # When Greenloop is imported
+//! # When Greenloop is imported, and daemon threads
 //! With the first awaitable. An extension whose first one may be made by a daemon thread imports `greenloop` when it
 //! is imported itself: up to CPython 3.13 an interpreter that ends unwinds the stacks of its daemon threads, and Rust,
-//! whose frames an import has below it, aborts the process then. Later calls leave no such moment.
+//! whose frames an import has below it, aborts the process then. The same can happen to a daemon thread that is in a
+//! call that Rust makes into Python, as [`into_future`] does and as any function of pyo3's may.
 //!
 //! # What Python objects a future holds
 //! Those of [`into_future`] are shown to the garbage collector. A `Py` that the future keeps itself is not:
