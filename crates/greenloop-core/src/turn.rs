@@ -69,8 +69,8 @@ pub trait Host {
     /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a
     /// job, so no user code runs in it. Of the host it calls at most
     /// [`is_cancelled`](Self::is_cancelled), [`looks_ahead`](Self::looks_ahead),
-    /// [`prefetch`](Self::prefetch), [`arrange`](Self::arrange) and [`has_io`](Self::has_io), which
-    /// therefore must not ask for the queue.
+    /// [`prefetch`](Self::prefetch), [`prefetch_further`](Self::prefetch_further),
+    /// [`arrange`](Self::arrange) and [`has_io`](Self::has_io), which therefore must not ask for the queue.
     fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
 
     /// Reads the clock.
@@ -128,8 +128,9 @@ pub trait Host {
     fn pass_over(&self, job: &Self::Job) -> bool;
 }
 
-/// How many jobs ahead of the one that runs memory is asked for: a callback of 100 ns and a cache miss
-/// take about as long, so one is too few and more than some push each other out.
+/// How many jobs ahead of the one that runs what they point to is asked for, and twice as many ahead the jobs' own
+/// memory: a callback of 100 ns and a cache miss take about as long, so one is too few and more than some push
+/// each other out.
 const LOOK_AHEAD: usize = 4;
 
 /// Runs one turn.
