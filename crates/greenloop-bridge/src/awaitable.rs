@@ -19,6 +19,7 @@ use crate::aside::with_exception_aside;
 use crate::attached::attached;
 use crate::held::Holdings;
 use crate::import::table;
+use crate::python::write_unraisable;
 use crate::thread::Thread;
 use crate::waker::with_waker;
 
@@ -217,19 +218,22 @@ where
     Ok(object.into_any().into_bound().unbind())
 }
 
-/// Drops what `place` points to. A panic is an error.
+/// Drops what `place` points to, with the GIL held. A panic is an error.
 ///
 /// # Safety
 /// As for the function of this name in `std::ptr`.
 unsafe fn drop_in_place<T>(place: *mut T) -> PyResult<()> {
-    // SAFETY: passed on from the caller.
-    catch_unwind(AssertUnwindSafe(|| unsafe { place.drop_in_place() })).map_err(panicked)
+    let drop = || {
+        // SAFETY: passed on from the caller.
+        catch_unwind(AssertUnwindSafe(|| unsafe { place.drop_in_place() }))
+    };
+    Thread::with(|thread| thread.during_drop(drop)).map_err(panicked)
 }
 
 /// Tells `sys.unraisablehook` of an error in a destructor.
 fn report(py: Python<'_>, dropped: PyResult<()>) {
     if let Err(error) = dropped {
-        error.write_unraisable(py, None);
+        write_unraisable(py, error);
     }
 }
 

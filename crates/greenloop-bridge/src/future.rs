@@ -10,10 +10,15 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 
 use crate::aside::with_exception_aside;
 use crate::held::Held;
 use crate::import::known;
+use crate::python::{
+    Owned, attribute, call, call_method, import, is_true, release, write_unraisable,
+};
+use crate::thread::Thread;
 use crate::waker::polled_by;
 
 /// Makes a Rust future of what Python can await: a coroutine, a future, a task, any object with
@@ -60,7 +65,7 @@ impl Future for PythonFuture {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Python::attach(|py| {
             let polled = match std::mem::replace(&mut self.stage, Stage::Finished) {
-                Stage::Fresh(awaitable) => begin(awaitable.into_bound(py), context),
+                Stage::Fresh(awaitable) => begin(&Owned::new(awaitable.into_bound(py)), context),
                 Stage::Waiting { future, callback } => go_on(py, future, callback, context),
                 Stage::Finished => Err(PyRuntimeError::new_err(
                     "a future is polled again after it was done",
@@ -86,11 +91,15 @@ impl Drop for PythonFuture {
                 let _ended = Python::try_attach(|py| {
                     with_exception_aside(py, || {
                         if let Err(error) = give_up(py, &future, &callback) {
-                            error.write_unraisable(py, None);
+                            write_unraisable(py, error);
                         }
-                        drop((future.take(), callback.take()));
+                        let_go(py, &future, &callback);
                     });
                 });
+            }
+            // Who does not hold the GIL leaves the object to pyo3, and does not wait for it.
+            Stage::Fresh(awaitable) if Thread::with(Thread::touches_future) => {
+                Python::attach(|py| with_exception_aside(py, || release(py, awaitable)));
             }
             Stage::Fresh(_) | Stage::Finished => {}
         }
@@ -108,19 +117,20 @@ static ENSURE_FUTURE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The first poll.
-fn begin(awaitable: Bound<'_, PyAny>, context: &Context<'_>) -> PyResult<Polled> {
+fn begin(awaitable: &Bound<'_, PyAny>, context: &Context<'_>) -> PyResult<Polled> {
     let py = awaitable.py();
-    let ensure_future = ENSURE_FUTURE.import(py, "asyncio", "ensure_future")?;
-    let future = ensure_future.call1((awaitable,))?;
+    let ensure_future = of_asyncio(&ENSURE_FUTURE, intern!(py, "ensure_future"))?;
+    let future = call(ensure_future, Some(awaitable))?;
     if is_done(&future)? {
         return result(&future).map(Polled::Done);
     }
     let callback = Bound::new(py, DoneCallback::default())?;
     callback.get().wakes(py, context);
-    future.call_method1(intern!(py, "add_done_callback"), (&callback,))?;
+    let callback = Owned::new(callback.into_any());
+    call_method(&future, intern!(py, "add_done_callback"), Some(&callback))?;
     let (held, held_callback) = (Held::default(), Held::default());
-    held.set(future.unbind());
-    held_callback.set(callback.into_any().unbind());
+    held.set(future.into_bound().unbind());
+    held_callback.set(callback.into_bound().unbind());
     Ok(Polled::Waits(Stage::Waiting {
         future: held,
         callback: held_callback,
@@ -128,18 +138,14 @@ fn begin(awaitable: Bound<'_, PyAny>, context: &Context<'_>) -> PyResult<Polled>
 }
 
 fn go_on(py: Python<'_>, held: Held, callback: Held, context: &Context<'_>) -> PyResult<Polled> {
-    let (Some(future), Some(done)) = (held.get(py), callback.get(py)) else {
+    let (Some(future), Some(done)) = (owned(py, &held), owned(py, &callback)) else {
         return Err(PyRuntimeError::new_err("a future has nothing to wait for"));
     };
-    let bound = future.bind(py);
-    if is_done(bound)? {
-        drop((held.take(), callback.take()));
-        return result(bound).map(Polled::Done);
+    if is_done(&future)? {
+        let_go(py, &held, &callback);
+        return result(&future).map(Polled::Done);
     }
-    done.bind(py)
-        .cast::<DoneCallback>()?
-        .get()
-        .wakes(py, context);
+    done.cast::<DoneCallback>()?.get().wakes(py, context);
     Ok(Polled::Waits(Stage::Waiting {
         future: held,
         callback,
@@ -148,44 +154,73 @@ fn go_on(py: Python<'_>, held: Held, callback: Held, context: &Context<'_>) -> P
 
 /// Cancels what is waited for.
 fn give_up(py: Python<'_>, held: &Held, callback: &Held) -> PyResult<()> {
-    let (Some(future), Some(callback)) = (held.get(py), callback.get(py)) else {
+    let (Some(future), Some(callback)) = (owned(py, held), owned(py, callback)) else {
         return Ok(());
     };
-    let future = future.bind(py);
-    if is_done(future)? {
+    if is_done(&future)? {
         return Ok(());
     }
-    let done = callback.bind(py).cast::<DoneCallback>()?;
-    done.get().target.set(Target::Nobody);
-    future.call_method1(intern!(py, "remove_done_callback"), (done,))?;
-    let event_loop = future.call_method0(intern!(py, "get_loop"))?;
-    if event_loop
-        .call_method0(intern!(py, "is_closed"))?
-        .is_truthy()?
-    {
+    let done = callback.cast::<DoneCallback>()?;
+    done.get().target.set(py, Target::Nobody);
+    call_method(
+        &future,
+        intern!(py, "remove_done_callback"),
+        Some(&callback),
+    )?;
+    let event_loop = call_method(&future, intern!(py, "get_loop"), None)?;
+    let is_closed = call_method(&event_loop, intern!(py, "is_closed"), None)?;
+    if is_true(&is_closed)? {
         return Ok(());
     }
-    let cancel = future.getattr(intern!(py, "cancel"))?;
-    let running = RUNNING_LOOP.import(py, "asyncio", "_get_running_loop")?;
-    if running.call0()?.is(&event_loop) {
-        cancel.call0()?;
+    let cancel = attribute(&future, intern!(py, "cancel"))?;
+    let running = of_asyncio(&RUNNING_LOOP, intern!(py, "_get_running_loop"))?;
+    if call(running, None)?.is(&*event_loop) {
+        call(&cancel, None)?;
     } else {
         // Another thread, or none: the loop does it when it can.
-        event_loop.call_method1(intern!(py, "call_soon_threadsafe"), (cancel,))?;
+        call_method(
+            &event_loop,
+            intern!(py, "call_soon_threadsafe"),
+            Some(&cancel),
+        )?;
     }
     Ok(())
 }
 
 fn is_done(future: &Bound<'_, PyAny>) -> PyResult<bool> {
-    future
-        .call_method0(intern!(future.py(), "done"))?
-        .is_truthy()
+    let is_done = call_method(future, intern!(future.py(), "done"), None)?;
+    is_true(&is_done)
 }
 
 fn result(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    future
-        .call_method0(intern!(future.py(), "result"))
-        .map(Bound::unbind)
+    let result = call_method(future, intern!(future.py(), "result"), None)?;
+    Ok(result.into_bound().unbind())
+}
+
+fn owned<'py>(py: Python<'py>, held: &Held) -> Option<Owned<'py>> {
+    held.get(py).map(|object| Owned::new(object.into_bound(py)))
+}
+
+/// Lets go of what was waited for, and of the callback it had.
+fn let_go(py: Python<'_>, future: &Held, callback: &Held) {
+    for object in [future.take(), callback.take()].into_iter().flatten() {
+        release(py, object);
+    }
+}
+
+/// A function of the package `asyncio`.
+fn of_asyncio<'py>(
+    place: &'static PyOnceLock<Py<PyAny>>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<&'py Bound<'py, PyAny>> {
+    let py = name.py();
+    if let Some(function) = place.get(py) {
+        return Ok(function.bind(py));
+    }
+    let asyncio = import(py, c"asyncio")?;
+    let function = attribute(&asyncio, name)?.into_bound().unbind();
+    // Not around the import: a thread that is held in there would have all others wait for it.
+    Ok(place.get_or_init(py, || function).bind(py))
 }
 
 /// What the loop calls when the task or future is done.
@@ -211,8 +246,11 @@ struct TargetCell(Mutex<Target>);
 
 impl TargetCell {
     /// Replaces the target. The old one is dropped when nothing is locked.
-    fn set(&self, target: Target) {
-        drop(self.replace(target));
+    fn set(&self, py: Python<'_>, target: Target) {
+        match self.replace(target) {
+            Target::Awaitable(awaitable) => release(py, awaitable),
+            Target::Nobody | Target::Waker(_) => {}
+        }
     }
 
     fn replace(&self, target: Target) -> Target {
@@ -233,7 +271,7 @@ impl DoneCallback {
             }
             _ => Target::Waker(waker.clone()),
         };
-        self.target.set(target);
+        self.target.set(py, target);
     }
 }
 
@@ -248,6 +286,7 @@ impl DoneCallback {
                     // SAFETY: a valid object, and the GIL is held.
                     unsafe { (table.wake_awaitable)(awaitable.as_ptr()) };
                 }
+                release(py, awaitable);
             }
         }
     }
@@ -264,6 +303,7 @@ impl DoneCallback {
     }
 
     fn __clear__(&self) {
-        self.target.set(Target::Nobody);
+        // Called by the collector, which holds the GIL.
+        Python::attach(|py| self.target.set(py, Target::Nobody));
     }
 }

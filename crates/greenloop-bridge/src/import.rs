@@ -3,10 +3,10 @@
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyCapsule;
 
 use crate::abi::{CAPSULE, Table, VERSION};
 use crate::attached;
+use crate::python;
 
 static TABLE: PyOnceLock<&'static Table> = PyOnceLock::new();
 
@@ -15,7 +15,10 @@ static TABLE: PyOnceLock<&'static Table> = PyOnceLock::new();
 /// Raises `ImportError` if Greenloop is not installed, or is one that speaks another version.
 #[inline]
 pub fn table(py: Python<'_>) -> PyResult<&'static Table> {
-    TABLE.get_or_try_init(py, || import(py)).copied()
+    match TABLE.get(py) {
+        Some(table) => Ok(table),
+        None => import(py),
+    }
 }
 
 /// The table, where an awaitable was made before, which needed it.
@@ -32,13 +35,13 @@ fn import(py: Python<'_>) -> PyResult<&'static Table> {
         error
     };
     // The package says more clearly than its extension what it does not run on.
-    if let Err(error) = py.import("greenloop") {
+    if let Err(error) = python::import(py, c"greenloop") {
         return Err(refused(
             "a Rust future needs the package greenloop, which cannot be imported".to_owned(),
             Some(error),
         ));
     }
-    let pointer = PyCapsule::import_pointer(py, CAPSULE).map_err(|error| {
+    let pointer = python::import_capsule(py, CAPSULE).map_err(|error| {
         let text = "the installed greenloop is too old for Rust futures: it has no bridge";
         refused(text.to_owned(), Some(error))
     })?;
@@ -56,5 +59,6 @@ fn import(py: Python<'_>) -> PyResult<&'static Table> {
         ));
     }
     attached::prepare(py)?;
-    Ok(table)
+    // Not around the import: a thread that is held in there would have all others wait for it.
+    Ok(TABLE.get_or_init(py, || table))
 }

@@ -22,11 +22,15 @@
 //! ring. On asyncio's or another one it goes through a future of that loop, and from another thread
 //! through `call_soon_threadsafe`, as slow as that is.
 //!
-//! # When Greenloop is imported, and daemon threads
-//! With the first awaitable. An extension whose first one may be made by a daemon thread imports `greenloop` when it
-//! is imported itself: up to CPython 3.13 an interpreter that ends unwinds the stacks of its daemon threads, and Rust,
-//! whose frames an import has below it, aborts the process then. The same can happen to a daemon thread that is in a
-//! call that Rust makes into Python, as [`into_future`] does and as any function of pyo3's may.
+//! # When Greenloop is imported
+//! With the first awaitable.
+//!
+//! # At the interpreter's end
+//! Up to CPython 3.13 an interpreter that ends unwinds the stack of a daemon thread that asks for the GIL, and Rust
+//! aborts the process where it has frames in that stack. The calls by which this crate enters Python do not let such
+//! an unwinding pass: they hold the thread for ever, as CPython does from 3.14 on. Those that a future makes itself
+//! by pyo3's methods are as good as pyo3, which lets it pass: an extension function that calls a Python function,
+//! with or without this crate, can abort the process when it does so in a daemon thread.
 //!
 //! # What Python objects a future holds
 //! Those of [`into_future`] are shown to the garbage collector. A `Py` that the future keeps itself is not:
@@ -40,7 +44,10 @@ mod awaitable;
 mod future;
 mod held;
 mod import;
+mod python;
 mod thread;
+#[doc(hidden)]
+pub mod thread_exit;
 mod waker;
 
 pub use awaitable::{into_awaitable, into_awaitable_send};

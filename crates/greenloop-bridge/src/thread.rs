@@ -14,6 +14,8 @@ pub struct Thread {
     number: Cell<u64>,
     /// Those of the future that is polled, which borrows them.
     pub holdings: Cell<*const Holdings>,
+    /// Whether a future is being dropped by whoever held its awaitable.
+    drops: Cell<bool>,
     /// What the function that pyo3 calls is about to do.
     pub errand: Cell<Option<Errand>>,
 }
@@ -23,6 +25,7 @@ thread_local! {
         Thread {
             number: Cell::new(0),
             holdings: Cell::new(ptr::null()),
+            drops: Cell::new(false),
             errand: Cell::new(None),
         }
     };
@@ -33,6 +36,19 @@ impl Thread {
     #[inline]
     pub fn with<R>(access: impl FnOnce(&Self) -> R) -> R {
         THREAD.with(access)
+    }
+
+    /// Runs `drop`, which must not unwind, and which drops a future.
+    pub fn during_drop<R>(&self, drop: impl FnOnce() -> R) -> R {
+        let before = self.drops.replace(true);
+        let result = drop();
+        self.drops.set(before);
+        result
+    }
+
+    /// Whether a future is polled or dropped, for which this thread was given the GIL.
+    pub fn touches_future(&self) -> bool {
+        self.drops.get() || !self.holdings.get().is_null()
     }
 
     /// A number that no other thread has or had, and that is not zero.

@@ -1,15 +1,13 @@
-//! What happens to a daemon thread when the interpreter ends under it.
+//! The calls by which our frames enter the interpreter, with a guard against its end.
 //!
-//! Up to 3.13 CPython ends such a thread, the next time it asks for the GIL, with `pthread_exit`, which
-//! unwinds its stack. The stack holds frames of ours: Rust would run their destructors without the GIL,
-//! and abort the process where it catches panics. From 3.14 on CPython holds the thread for ever
-//! instead, and so do we: the calls by which our frames enter the interpreter are made here, each with
-//! a guard that does not let an unwinding pass. Without one the guard costs nothing.
+//! Up to 3.13 CPython unwinds the stack of a daemon thread that asks for the GIL then; the guard and the reasons
+//! are the bridge's, `greenloop_bridge::thread_exit`. Without an unwinding it costs nothing.
 
 use std::ffi::c_int;
 use std::hint::black_box;
 use std::mem;
 
+pub use greenloop_bridge::thread_exit::guarded;
 use pyo3::ffi;
 
 // The functions of `pyo3::ffi`, by the type of ones that may unwind. For others the compiler leaves no
@@ -27,26 +25,6 @@ type Vectorcall = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
 ) -> *mut ffi::PyObject;
 type RestoreThread = unsafe extern "C-unwind" fn(*mut ffi::PyThreadState);
-
-/// Dropped by an unwinding that is no panic, holds the thread for ever.
-struct Guard;
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        while !std::thread::panicking() {
-            std::thread::park();
-        }
-    }
-}
-
-/// Runs `call`, out of which the interpreter may end the thread.
-#[inline]
-pub fn guarded<R>(call: impl FnOnce() -> R) -> R {
-    let guard = Guard;
-    let result = call();
-    mem::forget(guard);
-    result
-}
 
 /// `PyIter_Send`, without its call where the class has a slot for it, as coroutines have: 1 for a value that was yielded, 0 for one that was returned, -1 for an exception.
 ///
