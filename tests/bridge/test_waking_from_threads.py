@@ -1,7 +1,10 @@
 """Wakers in other threads: none of their wake-ups is lost, and they disturb nobody."""
 
 import asyncio
+import ctypes
 import gc
+import os
+import sys
 import threading
 import weakref
 
@@ -122,3 +125,35 @@ def test_loops_in_several_threads_do_not_meet(loop_factory):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["loop open", "loop closed"])
+def test_who_wakes_a_finished_future_does_not_wait_for_the_gil(loop, closed):
+    # A library of this class is called with the GIL held.
+    usleep = ctypes.PyDLL(None).usleep
+
+    def running():
+        return set(os.listdir("/proc/self/task"))
+
+    async def main():
+        task = asyncio.ensure_future(example.woken_by_threads(3, 3_000))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    before, interval = running(), sys.getswitchinterval()
+    # Nobody takes the GIL from this thread, which lets others have it for a moment at each listing.
+    sys.setswitchinterval(1000)
+    try:
+        loop.run_until_complete(main())
+        if closed:
+            loop.close()
+        started = running() - before
+        for _ in range(500):
+            usleep(10_000)
+            if started.isdisjoint(running()):
+                break
+        else:
+            pytest.fail("the threads are not done with waking")
+    finally:
+        sys.setswitchinterval(interval)

@@ -7,24 +7,24 @@
 //! The count is our own, since an `Arc` does not say to whom it leaves the rest: one atomic operation for a
 //! waker that is made and one for its end.
 
-use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 use pyo3::{Python, ffi};
 
 use super::{Inbox, RustFuture};
 use crate::interop::{Object, guarded};
 
-/// The thread-safe end of a wait. What is in a `Cell` is touched with the GIL held only.
+/// The thread-safe end of a wait.
 pub struct Remote {
     /// How many hold it: the future as long as it is not finished, each waker, and the inbox.
     holders: AtomicUsize,
-    /// The awaitable, borrowed; null once it is finished, which it says itself.
-    awaitable: Cell<*mut ffi::PyObject>,
+    /// The awaitable, borrowed: what it points to is touched with the GIL held only. Null once it is finished,
+    /// which it says itself; for whoever holds a waker that is for good, and can be seen without the GIL.
+    awaitable: AtomicPtr<ffi::PyObject>,
     /// Set while a wake-up lies in the inbox.
     queued: AtomicBool,
     /// Set when something lies there because of a wake-up, and not only because the last waker went.
@@ -49,11 +49,22 @@ impl Remote {
     /// Wakers wake this awaitable from now on, or nobody. GIL.
     #[inline]
     pub fn set_awaitable(&self, awaitable: *mut ffi::PyObject) {
-        self.awaitable.set(awaitable);
+        self.awaitable.store(awaitable, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn awaitable(&self) -> *mut ffi::PyObject {
+        self.awaitable.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nobody left to be woken, or to hear that no waker is left.
+    #[inline]
+    fn is_finished(&self) -> bool {
+        self.awaitable().is_null()
     }
 
     fn wake_attached(&self) {
-        if let Some(awaitable) = alive(self.awaitable.get()) {
+        if let Some(awaitable) = alive(self.awaitable()) {
             RustFuture::wake(&awaitable);
         }
     }
@@ -72,7 +83,7 @@ impl Holder {
     pub fn of_future(awaitable: *mut ffi::PyObject, inbox: Option<Arc<Inbox>>) -> Self {
         let remote = Box::new(Remote {
             holders: AtomicUsize::new(1),
-            awaitable: Cell::new(awaitable),
+            awaitable: AtomicPtr::new(awaitable),
             queued: AtomicBool::new(false),
             woken: AtomicBool::new(false),
             inbox,
@@ -116,6 +127,9 @@ impl Holder {
 
     /// Notes a wake-up. Returns whether the loop is still to be told of it.
     fn notes_wake(&self) -> bool {
+        if self.is_finished() {
+            return false;
+        }
         self.woken.store(true, Ordering::Release);
         !self.queued.swap(true, Ordering::AcqRel)
     }
@@ -151,21 +165,30 @@ impl Holder {
         }
     }
 
+    /// One less. Returns how many are left.
+    unsafe fn leave(remote: NonNull<Remote>) -> usize {
+        // SAFETY: the caller's share in the count is given up here, and nobody is left who could make another
+        // one when it was the last.
+        unsafe {
+            let left = remote.as_ref().holders.fetch_sub(1, Ordering::AcqRel) - 1;
+            if left == 0 {
+                drop(Box::from_raw(remote.as_ptr()));
+            }
+            left
+        }
+    }
+
     /// One less, with the GIL held: if none but the future is left, it hears of it.
     unsafe fn leave_attached(remote: NonNull<Remote>) {
         // SAFETY: the caller's share in the count is given up here. As long as the remote has an
         // awaitable the future has a share, and needs the GIL to give it up; without one, whoever is left
         // may be gone the next moment.
         unsafe {
-            let awaitable = remote.as_ref().awaitable.get();
-            match remote.as_ref().holders.fetch_sub(1, Ordering::AcqRel) {
-                1 => drop(Box::from_raw(remote.as_ptr())),
-                2 => {
-                    if let Some(awaitable) = alive(awaitable) {
-                        RustFuture::release(&awaitable);
-                    }
+            let awaitable = remote.as_ref().awaitable();
+            if Self::leave(remote) == 1 {
+                if let Some(awaitable) = alive(awaitable) {
+                    RustFuture::release(&awaitable);
                 }
-                _ => {}
             }
         }
     }
@@ -173,7 +196,8 @@ impl Holder {
     /// One less, without the GIL. Who may be the last but the future leaves through the inbox.
     unsafe fn leave_detached(remote: NonNull<Remote>) {
         // SAFETY: the caller's share in the count keeps the remote until it is given up here.
-        let holders = unsafe { &remote.as_ref().holders };
+        let (holders, finished) =
+            unsafe { (&remote.as_ref().holders, remote.as_ref().is_finished()) };
         let mut count = holders.load(Ordering::Acquire);
         while count > 2 {
             let exchanged = holders.compare_exchange_weak(
@@ -187,9 +211,9 @@ impl Holder {
                 Err(now) => count = now,
             }
         }
-        if count == 1 {
-            // SAFETY: there is nobody else, hence nobody who could make another one.
-            drop(unsafe { Box::from_raw(remote.as_ptr()) });
+        if finished || count == 1 {
+            // SAFETY: the share is the caller's.
+            unsafe { Self::leave(remote) };
         } else {
             Self(remote).tell();
         }
