@@ -8,11 +8,9 @@ import struct
 
 import pytest
 from connections import BufferedRecorder, Recorder, raising, run, run_until
-from tls_peers import Peer, begin, connect, end, finish
+from tls_peers import SIDES, Peer, begin, connect, end, finish
 
 from tls_contexts import CLIENT, SERVER
-
-SIDES = pytest.mark.parametrize("side", ["client", "server"])
 
 
 def is_over(protocol):

@@ -7,11 +7,9 @@ import sys
 
 import pytest
 from connections import BufferedRecorder, Recorder, run, run_until
-from tls_peers import Peer, end, finish
+from tls_peers import SIDES, Peer, end, finish
 
 from tls_contexts import CLIENT, SERVER
-
-SIDES = pytest.mark.parametrize("side", ["client", "server"])
 
 
 def plain(loop, protocol, side="client"):

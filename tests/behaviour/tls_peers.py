@@ -3,9 +3,13 @@
 import socket
 import ssl
 
+import pytest
 from connections import run, run_until
 
 from tls_contexts import CLIENT, SERVER
+
+# The side that the loop under test takes.
+SIDES = pytest.mark.parametrize("side", ["client", "server"])
 
 
 class Peer:
