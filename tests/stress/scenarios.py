@@ -1,0 +1,32 @@
+"""What scenarios are written with, and how those of a module are found.
+
+A scenario is a function `(loop, one, …)` of a loop and the `Contestant` that made it; see
+`differential.py`, which compares what scenarios come to.
+"""
+
+import types
+from collections.abc import Callable
+
+
+def scenarios_of(*modules: types.ModuleType) -> list[Callable]:
+    """All scenarios that stand in the modules, in their order."""
+    return [
+        value
+        for module in modules
+        for value in list(vars(module).values())
+        if isinstance(value, types.FunctionType)
+        and value.__module__ == module.__name__
+        and value.__code__.co_varnames[:2] == ("loop", "one")
+    ]
+
+
+class Trouble(Exception):
+    """What user code raises here."""
+
+
+def attempt(function, *arguments):
+    """What a call comes to."""
+    try:
+        return repr(function(*arguments))
+    except Exception as error:
+        return type(error), str(error)
