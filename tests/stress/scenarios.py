@@ -4,6 +4,7 @@ A scenario is a function `(loop, one, …)` of a loop and the `Contestant` that 
 `differential.py`, which compares what scenarios come to.
 """
 
+import asyncio
 import types
 from collections.abc import Callable
 
@@ -22,6 +23,26 @@ def scenarios_of(*modules: types.ModuleType) -> list[Callable]:
 
 class Trouble(Exception):
     """What user code raises here."""
+
+
+def raiser(error):
+    """A callable that raises."""
+
+    def user_code(*_, **__):
+        raise error("from user code")
+
+    return user_code
+
+
+def run_turns(loop, turns=1):
+    for _ in range(turns):
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+
+
+async def give(value=None):
+    await asyncio.sleep(0)
+    return value
 
 
 def attempt(function, *arguments):
