@@ -1,0 +1,100 @@
+//! What is told once for each change, with the mark it was registered with, and what is never told.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use greenloop_os::{Event, Poller, Told};
+use rustix::net::{SendFlags, send};
+
+use super::expectations::{BOTH, READ, broken, marked, readable, ready, ready_soon, writable};
+
+fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let here = TcpStream::connect(listener.local_addr()?)?;
+    Ok((here, listener.accept()?.0))
+}
+
+#[test]
+fn a_change_is_reported_once_and_again_when_there_is_more() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = UnixStream::pair()?;
+    let event = |mark| Event {
+        mark,
+        ..readable(&here)
+    };
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 7))?;
+    there.write_all(b"a")?;
+    assert_eq!(ready(&poller), [event(7)]);
+    assert_eq!(ready(&poller), []);
+    there.write_all(b"b")?;
+    assert_eq!(ready(&poller), [event(7)]);
+    // To be registered anew is to be asked what there is.
+    poller.modify(here.as_raw_fd(), marked(READ, Told::OnChange, 8))?;
+    assert_eq!(ready(&poller), [event(8)]);
+    assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn the_end_of_a_stream_is_told_from_bytes_on_change() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = tcp_pair()?;
+    poller.add(here.as_raw_fd(), marked(BOTH, Told::OnChange, 1))?;
+    let event = |readable, exceptional| Event {
+        mark: 1,
+        readable,
+        exceptional,
+        ..writable(&here)
+    };
+    assert_eq!(ready_soon(&poller), [event(false, false)]);
+    there.write_all(b"a")?;
+    assert_eq!(ready_soon(&poller), [event(true, false)]);
+    there.shutdown(Shutdown::Write)?;
+    assert_eq!(ready_soon(&poller), [event(true, true)]);
+    assert_eq!(ready(&poller), []);
+    Ok(())
+}
+
+#[test]
+fn urgent_data_are_told_from_bytes_on_change_and_never_else() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = tcp_pair()?;
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
+    send(&there, b"a", SendFlags::OOB)?;
+    let told = Event {
+        mark: 1,
+        exceptional: true,
+        ..readable(&here)
+    };
+    assert_eq!(ready_soon(&poller), [told]);
+    assert_eq!(ready(&poller), []);
+    poller.modify(here.as_raw_fd(), READ)?;
+    assert_eq!(ready(&poller), []);
+    there.write_all(b"b")?;
+    assert_eq!(ready_soon(&poller), [readable(&here)]);
+    Ok(())
+}
+
+#[test]
+fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, mut there) = UnixStream::pair()?;
+    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
+    poller.modify(here.as_raw_fd(), marked(BOTH, Told::Never, 1))?;
+    there.write_all(b"a")?;
+    assert_eq!(ready(&poller), []);
+    // A hang-up is, once, whatever the interest.
+    drop(there);
+    let event = Event {
+        mark: 1,
+        ..broken(&here)
+    };
+    assert_eq!(ready(&poller), [event]);
+    assert_eq!(ready(&poller), []);
+    poller.modify(here.as_raw_fd(), marked(READ, Told::Always, 1))?;
+    assert_eq!(ready(&poller), [event]);
+    assert_eq!(ready(&poller), [event]);
+    Ok(())
+}
