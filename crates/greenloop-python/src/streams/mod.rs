@@ -10,9 +10,11 @@
 //! - [`reader`] and [`reading`]: the reader, and what waits in it;
 //! - [`flow_control`] and [`protocol`]: what a transport calls;
 //! - [`writer`]: the writer; the class that Python sees stands in a file `class` of each;
+//! - [`attributes`]: what Python reads and sets of the fields of these;
 //! - [`connecting`]: `open_connection`, `start_server` and their kin;
 //! - [`edition`]: in what the running asyncio's streams differ from those of other releases.
 
+mod attributes;
 mod buffer;
 mod connecting;
 mod edition;

@@ -11,8 +11,8 @@ use super::{
 use crate::interop::{
     Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
 };
+use crate::streams::attributes::plain;
 use crate::streams::edition::edition;
-use crate::streams::reader::missing;
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
@@ -69,48 +69,17 @@ fn stream_reader(this: &Object) -> Result<Object> {
     Ok(reader.unwrap_or_else(Object::none))
 }
 
-fn strong_reader(this: &Object) -> Result<Object> {
-    let reader = Protocol::of(this).strong_reader.get();
-    reader.ok_or_else(|| missing(this, "_strong_reader"))
-}
-
-/// Attributes that are a slot, of which an empty one is None, and those that are a flag.
-macro_rules! plain {
-    (slot $get:ident $set:ident $field:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            Ok(Protocol::of(this).$field.get_or_none())
-        }
-        plain!(setter $set $field);
-    };
-    (setter $set:ident $field:ident) => {
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            let value = value.filter(|value| !value.is_none());
-            Protocol::of(this).$field.set_optional(value.cloned());
-            Ok(())
-        }
-    };
-    (flag $get:ident $set:ident $field:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            Ok(Object::boolean(Protocol::of(this).$field.get()))
-        }
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            let value = value.ok_or_else(crate::future::cannot_delete)?;
-            Protocol::of(this).$field.set(value.is_true()?);
-            Ok(())
-        }
-    };
-}
-
-plain!(slot get_reference set_reference reader_reference);
-plain!(slot get_source_traceback set_source_traceback source_traceback);
-plain!(slot get_task set_task task);
-plain!(slot get_transport set_transport transport);
-plain!(slot get_client_connected set_client_connected client_connected);
-plain!(slot get_closed set_closed closed);
-plain!(slot get_writer set_writer writer);
-plain!(setter set_strong_reader strong_reader);
-plain!(flag get_reject set_reject reject_connection);
-plain!(flag get_over_ssl set_over_ssl over_ssl);
+plain!(slot Protocol::reader_reference, get_reference, set_reference);
+plain!(slot Protocol::source_traceback, get_source_traceback, set_source_traceback);
+plain!(slot Protocol::task, get_task, set_task);
+plain!(slot Protocol::transport, get_transport, set_transport);
+plain!(slot Protocol::client_connected, get_client_connected, set_client_connected);
+plain!(slot Protocol::closed, get_closed, set_closed);
+plain!(slot Protocol::writer, get_writer, set_writer);
+plain!(getter Protocol::strong_reader, strong_reader, "_strong_reader");
+plain!(setter Protocol::strong_reader, set_strong_reader);
+plain!(flag Protocol::reject_connection, get_reject, set_reject);
+plain!(flag Protocol::over_ssl, get_over_ssl, set_over_ssl);
 
 /// Makes the class, below `FlowControlMixin`.
 pub fn make_class() -> Result<Object> {

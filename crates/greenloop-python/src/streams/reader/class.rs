@@ -7,14 +7,15 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{
-    DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, missing, replace_transport,
-    set_exception, set_transport, size_of_limit,
+    DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, replace_transport, set_exception,
+    set_transport, size_of_limit,
 };
 use crate::awaitable::Awaitable;
 use crate::interop::{
     Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
     trap, type_error,
 };
+use crate::streams::attributes::plain;
 use crate::streams::edition::edition;
 use crate::streams::reading;
 
@@ -174,44 +175,13 @@ fn set_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-fn event_loop(this: &Object) -> Result<Object> {
-    let event_loop = Reader::of(this).event_loop.get();
-    event_loop.ok_or_else(|| missing(this, "_loop"))
-}
-
-/// Attributes that are a slot, of which an empty one is None, and those that are a flag.
-macro_rules! plain {
-    (slot $get:ident $set:ident $field:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            Ok(Reader::of(this).$field.get_or_none())
-        }
-        plain!(setter $set $field);
-    };
-    (setter $set:ident $field:ident) => {
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            let value = value.filter(|value| !value.is_none());
-            Reader::of(this).$field.set_optional(value.cloned());
-            Ok(())
-        }
-    };
-    (flag $get:ident $set:ident $field:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            Ok(Object::boolean(Reader::of(this).$field.get()))
-        }
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            let value = value.ok_or_else(crate::future::cannot_delete)?;
-            Reader::of(this).$field.set(value.is_true()?);
-            Ok(())
-        }
-    };
-}
-
-plain!(setter set_event_loop event_loop);
-plain!(slot get_exception put_exception exception);
-plain!(slot get_transport put_transport transport);
-plain!(slot get_source_traceback put_source_traceback source_traceback);
-plain!(flag get_eof put_eof eof);
-plain!(flag get_paused put_paused paused);
+plain!(getter Reader::event_loop, event_loop, "_loop");
+plain!(setter Reader::event_loop, set_event_loop);
+plain!(slot Reader::exception, get_exception, put_exception);
+plain!(slot Reader::transport, get_transport, put_transport);
+plain!(slot Reader::source_traceback, get_source_traceback, put_source_traceback);
+plain!(flag Reader::eof, get_eof, put_eof);
+plain!(flag Reader::paused, get_paused, put_paused);
 
 /// Makes the class.
 pub fn make_class() -> Result<Object> {

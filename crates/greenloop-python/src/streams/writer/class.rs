@@ -10,7 +10,7 @@ use crate::interop::{
     Arguments, Object, Result, attribute, call_method, class_of, fast, globals, initialise_with,
     noargs, trap,
 };
-use crate::streams::reader::missing;
+use crate::streams::attributes::plain;
 
 // What is passed on to the transport.
 
@@ -112,24 +112,10 @@ fn transport(this: &Object) -> Result<Object> {
     Writer::of(this).transport(this)
 }
 
-/// Attributes that `__init__` sets.
-macro_rules! plain {
-    ($get:ident $set:ident $field:ident $name:literal) => {
-        fn $get(this: &Object) -> Result<Object> {
-            let value = Writer::of(this).$field.get();
-            value.ok_or_else(|| missing(this, $name))
-        }
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
-            Writer::of(this).$field.set_optional(value.cloned());
-            Ok(())
-        }
-    };
-}
-
-plain!(get_transport set_transport transport "_transport");
-plain!(get_protocol set_protocol protocol "_protocol");
-plain!(get_reader set_reader reader "_reader");
-plain!(get_loop set_loop event_loop "_loop");
+plain!(required Writer::transport, get_transport, set_transport, "_transport");
+plain!(required Writer::protocol, get_protocol, set_protocol, "_protocol");
+plain!(required Writer::reader, get_reader, set_reader, "_reader");
+plain!(required Writer::event_loop, get_loop, set_loop, "_loop");
 
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
