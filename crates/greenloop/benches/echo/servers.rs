@@ -50,17 +50,25 @@ fn announce(address: SocketAddr) {
     });
 }
 
+/// Sends back what a stream receives, until it ends. The methods come from different traits, so no
+/// function does for all.
+macro_rules! send_back {
+    ($stream:ident) => {{
+        let mut buffer = vec![0; ROOM];
+        loop {
+            match $stream.read(&mut buffer).await? {
+                0 => return Ok(()),
+                received => $stream.write_all(&buffer[..received]).await?,
+            }
+        }
+    }};
+}
+
 fn on_greenloop() -> io::Result<()> {
     use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 
     async fn echo(mut stream: greenloop::net::TcpStream) -> io::Result<()> {
-        let mut buffer = vec![0; ROOM];
-        loop {
-            match stream.read(&mut buffer).await? {
-                0 => return Ok(()),
-                received => stream.write_all(&buffer[..received]).await?,
-            }
-        }
+        send_back!(stream)
     }
 
     greenloop::run(async {
@@ -78,13 +86,7 @@ fn on_tokio() -> io::Result<()> {
 
     async fn echo(mut stream: tokio::net::TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let mut buffer = vec![0; ROOM];
-        loop {
-            match stream.read(&mut buffer).await? {
-                0 => return Ok(()),
-                received => stream.write_all(&buffer[..received]).await?,
-            }
-        }
+        send_back!(stream)
     }
 
     let mut builder = tokio::runtime::Builder::new_current_thread();
@@ -135,13 +137,7 @@ fn on_smol() -> io::Result<()> {
 
     async fn echo(mut stream: smol::net::TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let mut buffer = vec![0; ROOM];
-        loop {
-            match stream.read(&mut buffer).await? {
-                0 => return Ok(()),
-                received => stream.write_all(&buffer[..received]).await?,
-            }
-        }
+        send_back!(stream)
     }
 
     let executor = smol::LocalExecutor::new();
