@@ -8,12 +8,6 @@ import warnings
 import pytest
 
 
-def run_turns(loop, turns=3):
-    for _ in range(turns):
-        loop.call_soon(loop.stop)
-        loop.run_forever()
-
-
 async def numbers(order):
     try:
         while True:

@@ -8,6 +8,8 @@ import weakref
 
 import pytest
 
+from loop_turns import run_turns
+
 variable = contextvars.ContextVar("variable", default="default")
 
 
@@ -16,12 +18,6 @@ def in_context(value):
     context = contextvars.copy_context()
     context.run(variable.set, value)
     return context
-
-
-def run_turns(loop, turns=2):
-    for _ in range(turns):
-        loop.call_soon(loop.stop)
-        loop.run_forever()
 
 
 SCHEDULERS = {
@@ -43,7 +39,7 @@ def test_a_callback_runs_in_a_copy_of_the_context_it_was_scheduled_in(loop, sche
     context = in_context("scheduled")
     context.run(schedule, lambda: (seen.append(variable.get()), variable.set("changed")))
     context.run(variable.set, "later")
-    run_turns(loop)
+    run_turns(loop, 2)
     assert seen == ["scheduled"]
     assert context[variable] == "later"
     assert variable.get() == "default"
@@ -53,14 +49,14 @@ def test_a_callback_runs_in_the_context_it_was_given(loop, schedule):
     context = in_context("given")
     schedule(lambda: variable.set(variable.get() + "!"), context=context)
     schedule(lambda: variable.set(variable.get() + "?"), context=context)
-    run_turns(loop)
+    run_turns(loop, 2)
     assert context[variable] == "given!?"
 
 
 def test_no_context_means_the_current_one(loop, schedule):
     seen = []
     in_context("current").run(schedule, lambda: seen.append(variable.get()), context=None)
-    run_turns(loop)
+    run_turns(loop, 2)
     assert seen == ["current"]
 
 

@@ -6,10 +6,7 @@ import re
 
 import pytest
 
-
-def run_turn(loop):
-    loop.call_soon(loop.stop)
-    loop.run_forever()
+from loop_turns import run_turns
 
 
 def fail(*_):
@@ -28,7 +25,7 @@ def test_an_exception_of_a_callback_is_reported_and_the_turn_goes_on(loop, repor
     loop.call_soon(order.append, 1)
     handle = loop.call_soon(fail, 3)
     loop.call_soon(order.append, 2)
-    run_turn(loop)
+    run_turns(loop)
     assert order == [1, 2]
     (report,) = reports
     assert report["handle"] is handle
@@ -52,7 +49,7 @@ def test_an_exception_of_a_done_callback_is_reported(loop, reports):
     future.add_done_callback(fail)
     future.add_done_callback(order.append)
     future.set_result(1)
-    run_turn(loop)
+    run_turns(loop)
     assert order == [future]
     (report,) = reports
     assert re.match(r"Exception in callback fail\(.*\) at", report["message"])
@@ -64,7 +61,7 @@ def test_a_cancelled_error_of_a_callback_is_reported_too(loop, reports):
         raise asyncio.CancelledError("lost")
 
     loop.call_soon(cancel)
-    run_turn(loop)
+    run_turns(loop)
     assert [type(report["exception"]) for report in reports] == [asyncio.CancelledError]
 
 
@@ -74,7 +71,7 @@ def test_any_other_base_exception_of_a_callback_is_reported(loop, reports, error
         raise error("base")
 
     loop.call_soon(leave)
-    run_turn(loop)
+    run_turns(loop)
     assert [type(report["exception"]) for report in reports] == [error]
 
 
@@ -109,8 +106,7 @@ def test_an_exception_that_ends_the_program_leaves_the_loop_usable(loop, error, 
         loop.run_forever()
     assert not loop.is_running()
     assert not loop.is_closed()
-    run_turn(loop)
-    run_turn(loop)
+    run_turns(loop, 2)
     assert order == ["rest of the turn"]
     if kind == "task":
         assert isinstance(task.exception(), error)
@@ -141,7 +137,7 @@ def test_a_handler_is_callable_or_none(loop, wrong):
 
 def test_without_a_handler_a_report_is_logged(loop, logged):
     loop.call_soon(fail)
-    run_turn(loop)
+    run_turns(loop)
     (record,) = logged.records
     assert record.levelno == logging.ERROR
     assert record.name == "asyncio"
@@ -169,7 +165,7 @@ def test_a_handler_that_raises_is_logged_with_what_it_was_called_for(loop, logge
 
     loop.set_exception_handler(handler)
     loop.call_soon(fail)
-    run_turn(loop)
+    run_turns(loop)
     (record,) = logged.records
     lines = record.getMessage().splitlines()
     assert lines[0] == "Unhandled error in exception handler"
@@ -211,7 +207,7 @@ def test_a_subclass_can_override_the_default_handler(loop):
     own = Own()
     try:
         own.call_soon(fail)
-        run_turn(own)
+        run_turns(own)
     finally:
         own.close()
     assert [message.partition(" at")[0] for message in seen] == ["Exception in callback fail()"]
@@ -221,7 +217,7 @@ def test_a_patched_exception_handler_method_gets_the_reports(loop):
     seen = []
     loop.call_exception_handler = seen.append
     loop.call_soon(fail)
-    run_turn(loop)
+    run_turns(loop)
     assert [type(context["exception"]) for context in seen] == [ValueError]
 
 

@@ -12,13 +12,9 @@ import weakref
 
 import pytest
 
+from loop_turns import run_turns
+
 variable = contextvars.ContextVar("variable", default="default")
-
-
-def run_turns(loop, turns=2):
-    for _ in range(turns):
-        loop.call_soon(loop.stop)
-        loop.run_forever()
 
 
 def set_and(function, value, *arguments):
@@ -65,14 +61,14 @@ def test_a_context_that_was_asked_for_early_is_the_one_the_callback_runs_in(loop
     assert context[variable] == "scheduled"
     assert handle._context is context
     context.run(variable.set, "asked")
-    run_turns(loop)
+    run_turns(loop, 2)
     assert context[variable] == "asked!"
     assert handle._context is context
 
 
 def test_a_context_that_is_asked_for_late_has_what_the_callback_set(loop, schedule):
     handle = set_and(schedule, "scheduled", variable.set, "set")
-    run_turns(loop)
+    run_turns(loop, 2)
     assert handle._context[variable] == "set"
     assert handle._context is handle._context
 
@@ -89,13 +85,13 @@ def test_a_context_that_is_asked_for_in_the_callback_is_the_current_one(loop, sc
         contexts.append(context)
 
     handle = schedule(callback)
-    run_turns(loop)
+    run_turns(loop, 2)
     assert contexts == [handle._context]
     assert contexts[0] is handle._context
     assert contexts[0].run(variable.get) == "live"
     # Later callbacks have nothing to do with it.
     schedule(variable.set, "other")
-    run_turns(loop)
+    run_turns(loop, 2)
     assert contexts[0][variable] == "live"
 
 
@@ -107,9 +103,9 @@ def test_a_weakly_referenced_context_lives_as_long_as_its_handle(loop, schedule)
         variable.set("live")
 
     handles.append(schedule(callback))
-    run_turns(loop)
+    run_turns(loop, 2)
     schedule(variable.set, "other")
-    run_turns(loop)
+    run_turns(loop, 2)
     assert references[0]() is handles[0]._context
     assert references[0]()[variable] == "live"
     handles.clear()
@@ -127,14 +123,14 @@ def test_a_copy_made_in_a_callback_stays_as_it_was(loop, schedule):
     set_and(schedule, "one", callback)
     set_and(schedule, "two", callback)
     schedule(variable.set, "other")
-    run_turns(loop)
+    run_turns(loop, 2)
     assert [copy[variable] for copy in copies] == ["one!", "two!"]
 
 
 def test_a_callback_that_is_run_again_sees_what_it_set(loop):
     seen = []
     handle = loop.call_soon(lambda: (seen.append(variable.get()), variable.set(len(seen))))
-    run_turns(loop)
+    run_turns(loop, 2)
     handle._run()
     handle._run()
     assert seen == ["default", 1, 2]
@@ -156,7 +152,7 @@ def test_a_callback_that_runs_another_handle_comes_back_to_its_own_context(loop)
 
     set_and(loop.call_soon, "outer", outer)
     handle = set_and(loop.call_later, "inner", 1000.0, inner)
-    run_turns(loop)
+    run_turns(loop, 2)
     handle.cancel()
     assert seen == ["inner", "set by inner", "outer!"]
 
@@ -164,7 +160,7 @@ def test_a_callback_that_runs_another_handle_comes_back_to_its_own_context(loop)
 def test_a_handle_that_runs_itself_is_told_that_its_context_is_entered(loop, reports, caplog):
     """From 3.12 on the exception handler cannot enter it either, which is logged."""
     handle = loop.call_soon(lambda: handle._run())
-    run_turns(loop)
+    run_turns(loop, 2)
     told = caplog.text + "".join(str(report["exception"]) for report in reports)
     assert "is already entered" in told
 
@@ -197,7 +193,7 @@ def test_a_token_is_of_no_use_in_the_context_of_another_callback(loop, schedule,
     tokens = []
     schedule(lambda: tokens.append(variable.set("set")))
     schedule(lambda: variable.reset(tokens[0]))
-    run_turns(loop)
+    run_turns(loop, 2)
     assert [type(report["exception"]) for report in reports] == [ValueError]
     assert "different Context" in str(reports[0]["exception"])
 
@@ -208,7 +204,7 @@ def test_the_exception_handler_finds_the_context_of_what_failed(loop, schedule, 
         raise ValueError
 
     set_and(schedule, "scheduled", fail)
-    run_turns(loop)
+    run_turns(loop, 2)
     assert reports[0]["handle"]._context[variable] == "failing"
 
 
@@ -227,7 +223,7 @@ def test_values_die_with_the_last_handle_that_has_them(loop, schedule):
     died = weakref.ref(value)
     handle = set_and(schedule, value, int)
     del value
-    run_turns(loop)
+    run_turns(loop, 2)
     gc.collect()
     assert died() is not None
     del handle
@@ -244,7 +240,7 @@ def test_what_a_callback_sets_dies_when_nobody_keeps_its_handle(loop, schedule):
         variable.set(value)
 
     schedule(callback)
-    run_turns(loop)
+    run_turns(loop, 2)
     gc.collect()
     assert died[0]() is None
 
@@ -254,7 +250,7 @@ def test_a_cycle_through_a_context_is_found(loop, schedule):
     died = weakref.ref(value)
     value.handle = set_and(schedule, value, int)
     del value
-    run_turns(loop)
+    run_turns(loop, 2)
     gc.collect()
     assert died() is None
 
@@ -268,7 +264,7 @@ def test_every_context_the_collector_knows_can_be_used(loop, schedule):
 
     schedule(look)
     schedule(look)
-    run_turns(loop)
+    run_turns(loop, 2)
     look()
     assert len(counts) == 3
 
@@ -358,4 +354,4 @@ def test_scheduling_makes_no_context(loop, loop_factory, schedule):
         assert contextvars.Context not in kinds
 
     contextvars.copy_context().run(schedule_many)
-    run_turns(loop)
+    run_turns(loop, 2)

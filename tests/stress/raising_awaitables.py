@@ -5,7 +5,7 @@ import collections.abc
 import gc
 import types
 
-from scenarios import run_turns
+from loop_turns import run_turns
 
 
 def task_at_its_first_step(loop, one, error):

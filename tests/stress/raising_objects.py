@@ -2,7 +2,9 @@
 
 import weakref
 
-from scenarios import Trouble, give, raiser, run_turns
+from scenarios import Trouble, give, raiser
+
+from loop_turns import run_turns
 
 
 def destructor_of_an_argument(loop, one, error):

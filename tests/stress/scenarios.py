@@ -34,12 +34,6 @@ def raiser(error):
     return user_code
 
 
-def run_turns(loop, turns=1):
-    for _ in range(turns):
-        loop.call_soon(loop.stop)
-        loop.run_forever()
-
-
 async def give(value=None):
     await asyncio.sleep(0)
     return value

@@ -12,6 +12,8 @@ import pytest
 from blocking import BLOCKINGS
 from differential import assert_same_primitives
 
+from loop_turns import run_turns
+
 
 class Trouble(Exception):
     """What is thrown into an awaitable."""
@@ -235,9 +237,3 @@ def state_of(primitive):
         if hasattr(primitive, name):
             seen.append(len(getattr(primitive, name)))
     return seen
-
-
-def run_turns(loop, turns):
-    for _ in range(turns):
-        loop.call_soon(loop.stop)
-        loop.run_forever()

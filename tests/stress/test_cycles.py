@@ -8,15 +8,11 @@ import weakref
 
 import pytest
 
+from loop_turns import run_turns
+
 
 class Thing:
     """Something that can be referenced weakly."""
-
-
-def run_turns(loop, turns=2):
-    for _ in range(turns):
-        loop.call_soon(loop.stop)
-        loop.run_forever()
 
 
 async def wait_for(future, *kept):
@@ -28,7 +24,7 @@ def cycle_of_task_and_future(loop, thing):
     task = loop.create_task(wait_for(future, thing))
     task._log_destroy_pending = False
     future.task = task
-    run_turns(loop)
+    run_turns(loop, 2)
 
 
 def cycle_of_a_task_in_its_own_frame(loop, thing):
@@ -39,7 +35,7 @@ def cycle_of_a_task_in_its_own_frame(loop, thing):
 
     task = loop.create_task(body())
     task._log_destroy_pending = False
-    run_turns(loop)
+    run_turns(loop, 2)
 
 
 def cycle_of_two_tasks(loop, thing):
@@ -96,7 +92,7 @@ def cycle_of_a_cancelled_task(loop, thing):
         await loop.create_future()
 
     task = loop.create_task(body())
-    run_turns(loop)
+    run_turns(loop, 2)
     task.cancel((task, thing))
     run_turns(loop, 4)
     assert task.cancelled()
@@ -121,7 +117,7 @@ def cycle_through_a_callback_handle(loop, thing):
     holder = Thing()
     holder.thing = thing
     holder.handle = loop.call_soon(lambda: holder)
-    run_turns(loop)
+    run_turns(loop, 2)
 
 
 def cycle_through_a_cancelled_handle(loop, thing):
@@ -129,7 +125,7 @@ def cycle_through_a_cancelled_handle(loop, thing):
     holder.thing = thing
     holder.handle = loop.call_soon(lambda: holder)
     holder.handle.cancel()
-    run_turns(loop)
+    run_turns(loop, 2)
 
 
 def cycle_through_a_timer(loop, thing):
@@ -169,7 +165,7 @@ def cycle_through_the_name_of_a_task(loop, thing):
     name = Name("name")
     name.task, name.thing = task, thing
     task.set_name(name)
-    run_turns(loop)
+    run_turns(loop, 2)
 
 
 CYCLES = [value for name, value in list(globals().items()) if name.startswith("cycle_")]

@@ -6,7 +6,9 @@ import weakref
 
 import pytest
 from differential import ASYNCIO, GREENLOOP, assert_same
-from scenarios import run_turns, scenarios_of
+from scenarios import scenarios_of
+
+from loop_turns import run_turns
 
 
 def cancelling_the_future_one_waits_for_in_its_callback(loop, one):

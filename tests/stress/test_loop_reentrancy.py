@@ -6,7 +6,9 @@ import sys
 
 import pytest
 from differential import assert_same
-from scenarios import run_turns, scenarios_of
+from scenarios import scenarios_of
+
+from loop_turns import run_turns
 
 
 def running_the_loop_in_a_callback(loop, one):

@@ -6,7 +6,9 @@ import types
 
 import pytest
 from differential import ASYNCIO, GREENLOOP, assert_same
-from scenarios import run_turns, scenarios_of
+from scenarios import scenarios_of
+
+from loop_turns import run_turns
 
 
 async def forever():

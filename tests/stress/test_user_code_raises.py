@@ -14,7 +14,9 @@ import raising_awaitables
 import raising_callbacks
 import raising_objects
 from differential import assert_same
-from scenarios import Trouble, run_turns, scenarios_of
+from scenarios import Trouble, scenarios_of
+
+from loop_turns import run_turns
 
 
 class BaseTrouble(BaseException):

@@ -6,7 +6,8 @@ import sys
 import threading
 
 import pytest
-from turn_of_loop import turn
+
+from loop_turns import run_turns
 
 
 def test_awaiting_gives_the_result(loop, make):
@@ -149,5 +150,5 @@ def test_cancelling_the_wrapping_cancels_the_wrapped(loop):
     outer = concurrent.futures.Future()
     inner = asyncio.wrap_future(outer, loop=loop)
     inner.cancel()
-    turn(loop)
+    run_turns(loop)
     assert outer.cancelled()

@@ -3,7 +3,8 @@
 import contextvars
 
 import pytest
-from turn_of_loop import turn
+
+from loop_turns import run_turns
 
 
 def test_callbacks_are_called_in_order_in_the_next_turn(loop, make):
@@ -12,7 +13,7 @@ def test_callbacks_are_called_in_order_in_the_next_turn(loop, make):
         future.add_done_callback(lambda done, number=number: calls.append((number, done)))
     future.set_result(None)
     assert calls == []
-    turn(loop)
+    run_turns(loop)
     assert calls == [(number, future) for number in range(5)]
 
 
@@ -21,7 +22,7 @@ def test_a_callback_of_a_done_future_is_scheduled_at_once(loop, make):
     future.set_result(None)
     assert future.add_done_callback(calls.append) is None
     assert calls == []
-    turn(loop)
+    run_turns(loop)
     assert calls == [future]
 
 
@@ -33,7 +34,7 @@ def test_the_same_callback_can_be_added_twice_and_is_removed_at_once(loop, make)
     assert future.remove_done_callback(calls.append) == 0
     assert future.remove_done_callback(print) == 1
     future.set_result(None)
-    turn(loop)
+    run_turns(loop)
     assert calls == []
 
 
@@ -46,7 +47,7 @@ def test_removing_keeps_the_order_of_the_others(loop, make, kept):
     for number in set(range(3)) - set(kept):
         assert future.remove_done_callback(callbacks[number]) == 1
     future.set_result(None)
-    turn(loop)
+    run_turns(loop)
     assert calls == list(kept)
 
 
@@ -68,7 +69,7 @@ def test_callbacks_are_compared_by_equality(loop, make):
         future.add_done_callback(Equal(value))
     assert future.remove_done_callback(Equal(1)) == 2
     future.set_result(None)
-    turn(loop)
+    run_turns(loop)
     assert calls == [2]
 
 
@@ -77,9 +78,9 @@ def test_a_callback_added_by_a_callback_runs_a_turn_later(loop, make):
     future.add_done_callback(lambda done: done.add_done_callback(lambda done: calls.append(2)))
     future.add_done_callback(lambda done: calls.append(1))
     future.set_result(None)
-    turn(loop)
+    run_turns(loop)
     assert calls == [1]
-    turn(loop)
+    run_turns(loop)
     assert calls == [1, 2]
 
 
@@ -94,7 +95,7 @@ def test_a_callback_runs_in_the_context_it_was_added_in(loop, make):
     future.add_done_callback(lambda done: seen.append(variable.get()), context=given)
     future.add_done_callback(lambda done: seen.append(variable.get()))
     future.set_result(None)
-    turn(loop)
+    run_turns(loop)
     assert seen == ["inside", "given", "outside"]
 
 
