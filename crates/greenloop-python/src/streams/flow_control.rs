@@ -10,7 +10,8 @@ use greenloop_core::{Standing, WaitList as _};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::reader::{assertion, is_debugging, loop_or_current, missing};
+use super::attributes::missing;
+use super::reader::{assertion, is_debugging, loop_or_current};
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::interop::{
     Arguments, Held, Instance, Object, Result, Slot, attribute, class_of, fast, globals,

@@ -7,7 +7,6 @@ use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::{Limit, Standing, WaitList as _};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::buffer::Buffer;
 use crate::awaitable::{Awaitable, Line};
@@ -367,16 +366,4 @@ fn size_of_limit(limit: &Object) -> Result<usize> {
         }
         Ok(usize::try_from(size).unwrap_or(usize::MAX))
     }
-}
-
-/// What a missing attribute raises.
-pub fn missing(this: &Object, name: &str) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let class = this.bound(py).get_type();
-    let class = class
-        .name()
-        .map_or_else(|_| "object".to_owned(), |name| name.to_string());
-    let text = format!("'{class}' object has no attribute '{name}'");
-    pyo3::exceptions::PyAttributeError::new_err(text).into()
 }

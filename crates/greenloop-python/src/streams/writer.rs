@@ -8,10 +8,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::attributes::missing;
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
-use super::reader::{Reader, assertion, missing, raise_anything};
+use super::reader::{Reader, assertion, raise_anything};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::{
