@@ -6,23 +6,11 @@ comes when the test says.
 
 import asyncio
 
+from recording import Recording
 
-class Recorder(asyncio.Protocol):
-    """A protocol that writes down its calls, and does what the test has put into `reactions`."""
 
-    def __init__(self, **reactions):
-        self.calls = []
-        self.reactions = reactions
-        self.transport = None
-
-    def note(self, name, *arguments):
-        self.calls.append((name, *arguments))
-        reaction = self.reactions.get(name)
-        return reaction(self, *arguments) if reaction else None
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.note("made")
+class Recorder(Recording, asyncio.Protocol):
+    """A protocol that writes down its calls."""
 
     def data_received(self, data):
         assert type(data) is bytes
@@ -30,19 +18,6 @@ class Recorder(asyncio.Protocol):
 
     def eof_received(self):
         return self.note("eof")
-
-    def connection_lost(self, exception):
-        self.note("lost", exception)
-
-    def pause_writing(self):
-        self.note("pause")
-
-    def resume_writing(self):
-        self.note("resume")
-
-    @property
-    def names(self):
-        return [name for name, *_ in self.calls]
 
 
 class BufferedRecorder(Recorder, asyncio.BufferedProtocol):

@@ -3,23 +3,11 @@
 import asyncio
 import contextlib
 
+from recording import Recording
 
-class Recorder(asyncio.DatagramProtocol):
-    """A protocol that writes down its calls, and does what the test has put into `reactions`."""
 
-    def __init__(self, **reactions):
-        self.calls = []
-        self.reactions = reactions
-        self.transport = None
-
-    def note(self, name, *arguments):
-        self.calls.append((name, *arguments))
-        reaction = self.reactions.get(name)
-        return reaction(self, *arguments) if reaction else None
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.note("made")
+class Recorder(Recording, asyncio.DatagramProtocol):
+    """A protocol that writes down its calls."""
 
     def datagram_received(self, data, address):
         assert type(data) is bytes
@@ -27,19 +15,6 @@ class Recorder(asyncio.DatagramProtocol):
 
     def error_received(self, exception):
         self.note("error", exception)
-
-    def connection_lost(self, exception):
-        self.note("lost", exception)
-
-    def pause_writing(self):
-        self.note("pause")
-
-    def resume_writing(self):
-        self.note("resume")
-
-    @property
-    def names(self):
-        return [name for name, *_ in self.calls]
 
     @property
     def datagrams(self):
