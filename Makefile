@@ -92,7 +92,7 @@ test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio 
 
 # Without the suite that test-cpython runs.
 .PHONY: test-python
-test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools $(VENV)/servers-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
 	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
 .PHONY: test-critical
@@ -157,12 +157,14 @@ $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(PIP_INSTALL) --requirement $@.txt
 	@touch $@
 
-# The rivals are optional: not every one has a wheel for every interpreter and system.
-$(VENV)/bench-tools: $(VENV)/created pyproject.toml
-	@$(RUN) -c "$$LIST_REQUIREMENTS" bench > $@.txt
+# The rivals, and the servers that are tested with, are optional: not every one has a wheel for every
+# interpreter and system.
+OPTIONAL_TOOLS := $(VENV)/bench-tools $(VENV)/servers-tools
+$(OPTIONAL_TOOLS): $(VENV)/%-tools: $(VENV)/created pyproject.toml
+	@$(RUN) -c "$$LIST_REQUIREMENTS" $* > $@.txt
 	@while read -r requirement; do \
 		$(PIP_INSTALL) --only-binary :all: "$$requirement" \
-			|| echo "$$requirement cannot be installed here and will not compete"; \
+			|| echo "$$requirement cannot be installed here and is left out"; \
 	done < $@.txt
 	@touch $@
 

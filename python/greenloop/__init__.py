@@ -24,8 +24,12 @@ _refuse_unsupported_interpreter()
 from greenloop._native import Future, Handle, Task, TimerHandle
 from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
+from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
+from greenloop.selector_event_loop import (
+    SelectorEventLoop,  # type: ignore[assignment,unused-ignore]
+)
 from greenloop.subprocesses import SUBPROCESSES as _SUBPROCESSES
 from greenloop.thread_queue import ThreadQueue
 
@@ -43,6 +47,8 @@ __all__ = [
     "uninstall",
 ]
 __all__ += [name for name in _asyncio.__all__ if name not in __all__]
+
+_log_loops_if_asked()
 
 if not _TYPE_CHECKING:
     # Queues, locks, timeouts and so on, in asyncio's place.

@@ -19,22 +19,29 @@ from greenloop import _native
 from greenloop.event_loop import EventLoop
 from greenloop.primitives import PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
+from greenloop.selector_event_loop import SelectorEventLoop
 from greenloop.subprocesses import SUBPROCESSES
+from greenloop.whole_process import leave_whole_process, take_whole_process
 
 # What is replaced wherever asyncio has it.
-_REPLACING: dict[str, Any] = {**PRIMITIVES, **SUBPROCESSES}
+_REPLACING: dict[str, Any] = {
+    **PRIMITIVES,
+    **SUBPROCESSES,
+    "SelectorEventLoop": SelectorEventLoop,
+}
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.create_eager_task_factory(_native.Task)
     # A loop of ours makes what these would make without calling them.
     EAGER_TASK_FACTORIES: list[Any] = [asyncio.eager_task_factory, eager_task_factory]
     _REPLACING["eager_task_factory"] = eager_task_factory
 if sys.version_info >= (3, 13):
-    _REPLACING["EventLoop"] = EventLoop
+    _REPLACING["EventLoop"] = SelectorEventLoop  # The same class in asyncio as well.
 
 # asyncio.run, Runner and new_event_loop are not replaced: all three ask the policy for the loop,
 # and so does everything that was imported from asyncio before.
 _NATIVE: dict[str, Any] = {
     **_REPLACING,
+    **({"EventLoop": EventLoop} if sys.version_info >= (3, 13) else {}),
     "Runner": Runner,
     "new_event_loop": new_event_loop,
     "run": run,
@@ -53,12 +60,18 @@ def native_names() -> frozenset[str]:
     return frozenset(_NATIVE)
 
 
-def install() -> None:
+def install(*, whole_process: bool = False) -> None:
     """Replace asyncio's classes, functions and default event loop by Greenloop's, process-wide.
+
+    With `whole_process`, as the launcher does it, interpreters that multiprocessing starts run on
+    Greenloop as well ("spawn" and "forkserver"), and uvicorn and gunicorn take it where they choose
+    a loop by themselves; a loop that is named stays the one that is named.
 
     Installing twice does the same as installing once. Objects made before stay what they are, and
     so do classes that were derived from asyncio's before.
     """
+    if whole_process:
+        take_whole_process()
     if _installed:
         return
     # Listed first, since replacing changes what is looked for.
@@ -72,6 +85,7 @@ def uninstall() -> None:
 
     A name that somebody else has replaced since then stays theirs.
     """
+    leave_whole_process()
     originals = {name: original for owner, name, original, _ in _installed if owner is asyncio}
     while _installed:
         replaced = _installed.pop()
@@ -106,8 +120,8 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
         asyncios = (_ORIGINALS[name], getattr(asyncio, name))
         for module in _modules_of_asyncio():
             there = vars(module).get(name)
-            # Only under its own name: what is called `_CTask` or `SelectorEventLoop` is asyncio's
-            # and says so, though it is the same object.
+            # Only under its own name: what is called `_CTask` or `_UnixSelectorEventLoop` is
+            # asyncio's and says so, though it is the same object.
             if any(there is one for one in asyncios):
                 yield module, name, ours
     if sys.version_info >= (3, 14):

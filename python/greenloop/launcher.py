@@ -6,8 +6,8 @@ exception travels on to the interpreter, which prints it and chooses the exit co
 undone is what the detour through this module adds, the launcher's frames in a traceback.
 
 The interpreter's own options stand before the launcher: `python -X dev -m greenloop program.py`.
-Fresh interpreters that the program starts, among them those of multiprocessing's "spawn" and
-"forkserver", are plain `python`.
+Interpreters that multiprocessing starts for the program are started by the launcher as well; those
+that the program starts itself are plain `python`.
 """
 
 import builtins
@@ -134,7 +134,7 @@ def _enter_program(argv: list[str], first_path: str | None = None) -> dict[str, 
     `first_path` replaces the entry that the interpreter put in front of `sys.path` for `-m
     greenloop`, the current folder; None keeps it.
     """
-    greenloop.install()
+    greenloop.install(whole_process=True)
     sys.argv[:] = argv
     if first_path is not None and not sys.flags.safe_path:
         sys.path[0] = first_path
