@@ -42,9 +42,8 @@ class _State:
 _state = _State()
 
 
-# Children of multiprocessing. "spawn" and "forkserver" start `python -c "from multiprocessing.…"`;
-# with "fork", nothing is to be done.
-
+# Children of multiprocessing. "spawn" and "forkserver" start `python -c` with one of these in the
+# code, whatever the version of Python; with "fork", nothing is to be done.
 _STARTS = "from multiprocessing.spawn import ", "from multiprocessing.forkserver import "
 
 
@@ -68,8 +67,8 @@ def _under_the_launcher(executable: str | bytes, arguments: Sequence[Any]) -> Se
     if os.fsdecode(executable) != sys.executable or "-c" not in arguments:
         return arguments
     place = arguments.index("-c")
-    code = arguments[place + 1 : place + 2]
-    if not code or not str(code[0]).startswith(_STARTS):
+    code = str(*arguments[place + 1 : place + 2])
+    if not any(start in code for start in _STARTS):
         return arguments
     return [*arguments[:place], "-m", "greenloop", *arguments[place:]]
 
