@@ -72,9 +72,9 @@ def _primitive_names() -> list[str]:
     """The public names of asyncio's that are ours, but for the classes of the scheduler."""
     import greenloop
 
-    scheduler = {"EventLoop", "Future", "Handle", "Task", "TimerHandle", "eager_task_factory"}
-    starters = {"Runner", "new_event_loop", "run"}
-    return sorted(greenloop.native_names() - scheduler - starters)
+    loops = {"EventLoop", "SelectorEventLoop", "new_event_loop", "run", "Runner"}
+    scheduler = {"Future", "Handle", "Task", "TimerHandle", "eager_task_factory"}
+    return sorted(greenloop.native_names() - loops - scheduler)
 
 
 def _standard(name: str, event_loop: type, bare_event_loop: type) -> Implementation:

@@ -14,6 +14,6 @@ if os.environ.get("GREENLOOP_PEERS_LOOP") == "greenloop":
 
     greenloop.install()
     # By this name suites mean "the loop of asyncio's", and uvicorn starts its servers on it. To a
-    # program it stays asyncio's own, since it takes a selector, which our loop has not.
+    # program that derives from it, it stays asyncio's own; here that has to be ours as well.
     for namespace in (asyncio, unix_events):
         namespace.SelectorEventLoop = greenloop.EventLoop
