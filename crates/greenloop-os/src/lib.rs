@@ -1,9 +1,9 @@
 //! What an event loop asks of the operating system.
 //!
-//! Four questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
+//! Five questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
 //! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`], [`datagram`],
-//! [`address`]), and, the other way round, how another thread gets a loop out of a wait ([`Waker`]). The
-//! answers are plain values; what follows from them is decided in `greenloop-core`, which makes no system
+//! [`address`]), how far the thread's stack goes ([`stack`]), and, the other way round, how another thread
+//! gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in `greenloop-core`, which makes no system
 //! call.
 //!
 //! This crate is the home of `unsafe`: what `rustix` offers safely is taken from it, the rest is
@@ -24,6 +24,7 @@ pub mod listener;
 mod poller;
 mod prefetch;
 pub mod socket;
+pub mod stack;
 mod sys;
 mod waker;
 

@@ -1,23 +1,24 @@
 //! The door to the platform: the only place that asks which one it is.
 //!
-//! A platform supplies three types and a call. They are private to the crate, and their methods are those
+//! A platform supplies three types and two calls. They are private to the crate, and their methods are those
 //! the public types forward to, where they are documented.
 //!
 //! * `Selector`: `new`, `add`, `modify`, `remove`, `wait`, `AsFd`; behind [`Poller`](crate::Poller).
 //! * `EventBuffer`: `with_capacity`, `iter`, `len`, `clear`; behind [`Events`](crate::Events).
 //! * `Signal`: `new`, `set`, `clear`, `AsFd`; behind [`Waker`](crate::Waker).
 //! * `accept` and `NON_BLOCKING`, behind [`listener`](crate::listener).
+//! * `stack_bounds`, behind [`stack`](crate::stack).
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use linux::NON_BLOCKING;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use linux::{EventBuffer, Selector, Signal, accept};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use linux::{NON_BLOCKING, stack_bounds};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 compile_error!(
     "greenloop-os has no door for this platform yet: it needs a Selector and an EventBuffer \
-     (kqueue on macOS and the BSDs), a Signal (a non-blocking pipe or EVFILT_USER) and, on macOS, \
-     CLOCK_UPTIME_RAW as the clock, which is what time.monotonic() reads there"
+     (kqueue on macOS and the BSDs), a Signal (a non-blocking pipe or EVFILT_USER), stack_bounds and, on \
+     macOS, CLOCK_UPTIME_RAW as the clock, which is what time.monotonic() reads there"
 );

@@ -13,13 +13,13 @@ use super::{Awaitable, SPARE, Stage, Stands};
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
+    self, Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
     noargs, raise, trap, type_error, visit_slots,
 };
 
 impl Awaitable {
     /// The future of the wait, made if there is none yet.
-    fn as_future(this: &Object) -> Result<Object> {
+    pub(super) fn as_future(this: &Object) -> Result<Object> {
         let awaitable = Self::of(this);
         if awaitable.stage.get() != Stage::Blocked {
             // SAFETY: AttributeError is always valid.
@@ -178,6 +178,17 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing.
+    unsafe {
+        if (*this.cast::<Awaitable>()).stage.get() == Stage::Finished {
+            end(this);
+        } else {
+            interop::deallocate(this, end);
+        }
+    }
+}
+
+unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from. The
     // finaliser may bring it back to life. One that stands in a line leaves it there or here.
     unsafe {

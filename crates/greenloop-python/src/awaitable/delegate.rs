@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use super::{Awaitable, Progress};
 use crate::future::{Future, PENDING};
 use crate::interop::{
-    Iteration as _, Object, Raised, Result, Resumed, globals, raise, restore, resume, throw,
-    type_error,
+    Iteration as _, Object, Raised, Result, Resumed, ensure_room, globals, raise, restore, resume,
+    throw, type_error,
 };
 
 /// What an awaitable that is delegated to came to.
@@ -61,6 +61,7 @@ fn is_exit(exception: &Object) -> bool {
 /// Whoever awaits is to end: what it awaits is closed, as it may be already, and not thrown into.
 #[cold]
 fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
+    ensure_room()?;
     if Awaitable::is_native(inner) {
         Awaitable::close(inner)?;
     } else {

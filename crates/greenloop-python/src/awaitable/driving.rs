@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::waiting::Outcome;
 use super::{Awaitable, Progress, Stage};
 use crate::interop::{
     Iteration, Next, Object, Raised, Result, call_function, fetch, globals, matches, raise,
@@ -50,6 +51,17 @@ impl Awaitable {
         }
     }
 
+    /// Goes on although the wait is not over: see [`wait_again`](Self::wait_again).
+    #[cold]
+    fn drive_while_waiting(this: &Object) -> Result<Next> {
+        let awaitable = Self::of(this);
+        awaitable.stage.set(Stage::Blocked);
+        if let Some(future) = Self::wait_again(this)? {
+            return Ok(Next::Yielded(future));
+        }
+        <Self as Iteration>::throw(this, fetch(not_received()))
+    }
+
     /// Dies, or is about to be collected: a wait that nobody will go on with is given up, and an
     /// awaitable that was never awaited is warned of, as a coroutine is.
     pub(super) fn finalise(this: &Object) {
@@ -82,8 +94,9 @@ impl Iteration for Awaitable {
             Stage::Fresh => (operation.start)(this),
             Stage::Delegating => (operation.resume)(this),
             Stage::Blocked => match Self::outcome(this) {
-                None => (operation.resume)(this),
-                Some(exception) => (operation.interrupt)(this, exception),
+                Outcome::Woken => (operation.resume)(this),
+                Outcome::Failed(exception) => (operation.interrupt)(this, exception),
+                Outcome::Pending => return Self::drive_while_waiting(this),
             },
             Stage::Running => return Err(already_executing()),
             Stage::Finished => {
@@ -159,6 +172,16 @@ fn awaited_already() -> Raised {
     raise(
         unsafe { ffi::PyExc_RuntimeError },
         c"coroutine is being awaited already",
+    )
+}
+
+/// The wait that was yielded before was given to nobody.
+#[cold]
+fn not_received() -> Raised {
+    // SAFETY: RuntimeError is always valid.
+    raise(
+        unsafe { ffi::PyExc_RuntimeError },
+        c"await wasn't used with future",
     )
 }
 

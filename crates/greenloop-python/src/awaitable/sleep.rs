@@ -1,6 +1,6 @@
 //! `sleep`.
 
-use greenloop_core::{Host as _, Instant};
+use greenloop_core::{Host as _, Instant, Standing};
 use pyo3::ffi;
 
 use super::{Awaitable, Operation, Progress, Stands};
@@ -148,9 +148,10 @@ fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
 
 fn resume(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
-    if awaitable.foreign.get() {
+    if awaitable.foreign.get() && awaitable.step.get() != OVER {
+        // Not by its own timer: the future has the result.
         let future = awaitable.future();
-        cancel_handle(awaitable)?;
+        stop_timer(awaitable)?;
         let result = call_method(&globals().names.result, &[future.as_ptr()])?;
         return Ok(Progress::Returned(result));
     }
@@ -160,29 +161,41 @@ fn resume(this: &Object) -> Result<Progress> {
 fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     if awaitable.foreign.get() {
-        cancel_handle(awaitable)?;
+        stop_timer(awaitable)?;
     } else if awaitable.step.get() == ASLEEP && awaitable.standing.get() != Stands::Woken {
-        // The timer stays in the heap until it is due or the heap is swept.
         awaitable.standing.set(Stands::Cancelled);
-        awaitable.step.set(OVER);
-        if let Some(native) = EventLoop::of(&awaitable.event_loop.get_or_none()) {
-            native.note_cancelled_timer();
-        }
+        leave_heap(awaitable);
     }
     Err(restore(exception))
 }
 
-fn cancel_handle(awaitable: &Awaitable) -> Result<()> {
-    match awaitable.owner().take() {
-        Some(handle) => call_method(&globals().names.cancel, &[handle.as_ptr()]).map(drop),
-        None => Ok(()),
+/// The timer of a foreign wait wakes nobody from now on: a handle, or, of a wait that became one, the
+/// sleeper itself.
+fn stop_timer(awaitable: &Awaitable) -> Result<()> {
+    match awaitable.step.get() {
+        ASLEEP => leave_heap(awaitable),
+        OVER => {}
+        _ => {
+            if let Some(handle) = awaitable.owner().take() {
+                call_method(&globals().names.cancel, &[handle.as_ptr()])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The timer stays in the heap until it is due or the heap is swept.
+fn leave_heap(awaitable: &Awaitable) {
+    awaitable.step.set(OVER);
+    if let Some(native) = EventLoop::of(&awaitable.event_loop.get_or_none()) {
+        native.note_cancelled_timer();
     }
 }
 
 /// A sleeper's timer is due.
 pub fn run_sleeper(this: &Object) -> Result<()> {
     let awaitable = Awaitable::of(this);
-    if awaitable.step.replace(OVER) == ASLEEP && awaitable.standing.get() == Stands::Waiting {
+    if awaitable.step.replace(OVER) == ASLEEP && Awaitable::standing(this)? == Standing::Waiting {
         return Awaitable::wake(this);
     }
     Ok(())

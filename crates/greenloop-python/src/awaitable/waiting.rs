@@ -4,13 +4,12 @@
 //! that is. Every question is answered for both.
 
 use greenloop_core::Standing;
-use pyo3::ffi;
 
 use super::{Awaitable, LoopBound, Stage, Stands};
 use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, PENDING};
 use crate::interop::{
-    Object, Raised, Result, Slot, call_function, call_method, fetch, globals, raise, raise_object,
+    Object, Result, Slot, call_function, call_method, fetch, globals, raise_object,
 };
 use crate::task;
 
@@ -164,10 +163,19 @@ impl Awaitable {
 
     /// Cancels the wait, if it is not over: the task is stepped with a `CancelledError`.
     pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
+        task::cancel_waiter(this, message)
+    }
+
+    /// The future of a foreign wait, by which it is cancelled.
+    #[inline]
+    pub fn future_of_wait(this: &Object) -> Option<Object> {
         let awaitable = Self::of(this);
-        if awaitable.foreign.get() {
-            return task::cancel_waiter(&awaitable.future(), message);
-        }
+        awaitable.waiter.get().filter(|_| awaitable.foreign.get())
+    }
+
+    /// As [`cancel`](Self::cancel), for a wait that is not foreign.
+    pub fn cancel_natively(this: &Object, message: Option<&Object>) -> Result<bool> {
+        let awaitable = Self::of(this);
         if awaitable.stage.get() != Stage::Blocked || awaitable.standing.get() != Stands::Waiting {
             return Ok(false);
         }
@@ -228,26 +236,60 @@ impl Awaitable {
         }
     }
 
-    /// What `this` resumes with: nothing, or the exception of its wait.
+    /// What `this` resumes with.
     #[inline]
-    pub(super) fn outcome(this: &Object) -> Option<Object> {
+    pub(super) fn outcome(this: &Object) -> Outcome {
         let awaitable = Self::of(this);
-        let ask = || -> Result<()> {
-            if awaitable.foreign.get() {
-                let future = awaitable.future();
-                if standing_of_future(&future)? == Standing::Waiting {
-                    return Err(not_woken());
-                }
-                return call_method(&globals().names.result, &[future.as_ptr()]).map(drop);
+        let raised = if awaitable.foreign.get() {
+            let future = awaitable.future();
+            match standing_of_future(&future) {
+                Ok(Standing::Waiting) => return Outcome::Pending,
+                Ok(_) => match call_method(&globals().names.result, &[future.as_ptr()]) {
+                    Ok(_) => return Outcome::Woken,
+                    Err(raised) => raised,
+                },
+                Err(raised) => raised,
             }
+        } else {
             match awaitable.standing.get() {
-                Stands::Woken => Ok(()),
-                Stands::Waiting => Err(not_woken()),
-                Stands::Cancelled => Err(raise_object(&awaitable.cancelled_error()?)),
+                Stands::Woken => return Outcome::Woken,
+                Stands::Waiting => return Outcome::Pending,
+                Stands::Cancelled => match awaitable.cancelled_error() {
+                    Ok(error) => raise_object(&error),
+                    Err(raised) => raised,
+                },
             }
         };
-        ask().err().map(fetch)
+        Outcome::Failed(fetch(raised))
     }
+
+    /// Somebody drives the awaitable although it still waits. A second task that was made of it waits as
+    /// well, through a future that both are given; that the first one then has used it up, the second one
+    /// finds out. Returns nothing, as a future's iterator does, where nobody has received the first wait.
+    #[cold]
+    pub(super) fn wait_again(this: &Object) -> Result<Option<Object>> {
+        let names = &globals().names;
+        let awaitable = Self::of(this);
+        if !awaitable.foreign.get() && awaitable.blocking.get() {
+            return Ok(None);
+        }
+        let future = Self::as_future(this)?;
+        if future.attribute(&names.blocking)?.is_true()? {
+            return Ok(None);
+        }
+        future.set_attribute(&names.blocking, &Object::boolean(true))?;
+        Ok(Some(future))
+    }
+}
+
+/// How a wait stands that is gone on with.
+pub(super) enum Outcome {
+    /// It is over.
+    Woken,
+    /// It has ended with this exception.
+    Failed(Object),
+    /// It is not over.
+    Pending,
 }
 
 /// How a future of any class stands.
@@ -276,13 +318,4 @@ fn finish_future(future: &Object, value: Object) -> Result<()> {
     }
     let arguments = [future.as_ptr(), value.as_ptr()];
     call_method(&globals().names.set_result, &arguments).map(drop)
-}
-
-#[cold]
-fn not_woken() -> Raised {
-    // SAFETY: RuntimeError is always valid.
-    raise(
-        unsafe { ffi::PyExc_RuntimeError },
-        c"await wasn't used with future",
-    )
 }

@@ -92,23 +92,9 @@ impl GatheringFuture {
         self.cancel_requested.get()
     }
 
-    /// `this.cancel(message)`.
-    pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
-        let gathering = Self::of(this);
-        if gathering.future.state() != PENDING {
-            return Ok(false);
-        }
-        let children = gathering.children.get_or_none();
-        let mut reached = false;
-        let mut index = 0;
-        while let Some(child) = child_at(&children, index) {
-            reached |= task::cancel_waiter(&child, message)?;
-            index += 1;
-        }
-        if reached {
-            gathering.cancel_requested.set(true);
-        }
-        Ok(reached)
+    /// A cancellation has reached a child.
+    pub fn note_cancel_request(&self) {
+        self.cancel_requested.set(true);
     }
 }
 
@@ -143,7 +129,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
-    Ok(Object::boolean(GatheringFuture::cancel(this, message)?))
+    Ok(Object::boolean(task::cancel_gathering(this, message)?))
 }
 
 fn attribute_children(this: &Object) -> Result<Object> {

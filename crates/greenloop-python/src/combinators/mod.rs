@@ -25,7 +25,7 @@ pub use as_completed::make_class as make_as_completed_class;
 #[cfg(not(Py_3_12))]
 pub use ensure_future::Home;
 pub use ensure_future::as_future;
-pub use gathering_future::{GatheringFuture, make_class as make_gathering_future_class};
+pub use gathering_future::{GatheringFuture, child_at, make_class as make_gathering_future_class};
 pub use wait::make_class as make_wait_state_class;
 
 /// Adds the functions to the module.

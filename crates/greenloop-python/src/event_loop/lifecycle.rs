@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
 use crate::handle::Handle;
-use crate::interop::{Object, Result};
+use crate::interop::{Object, Result, ensure_room};
 use crate::task;
 
 unsafe extern "C" {
@@ -89,6 +89,7 @@ impl EventLoop {
 impl EventLoop {
     /// Run turns until `stop()` was called; at least one.
     fn _run_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
+        ensure_room()?;
         let this = slf.get();
         this.this.set(Object::from(slf.clone().into_any()));
         this.expect_input();

@@ -10,7 +10,7 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 
 use super::BASE_SIZE;
-use crate::interop::{ClassBuilder, Freelist, Object, attributes_are_untouched};
+use crate::interop::{self, ClassBuilder, Freelist, Object, attributes_are_untouched};
 
 /// A struct of ours behind one of `_asyncio`'s: a future, a task.
 pub trait Derived: Sized + 'static {
@@ -50,6 +50,11 @@ unsafe extern "C" fn finalise<T: Derived>(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn deallocate<T: Derived>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead object.
+    unsafe { interop::deallocate(this, end::<T>) }
+}
+
+unsafe fn end<T: Derived>(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead object. The finaliser may bring it back to life. The
     // base's deallocation clears the base, frees the block and lets go of a heap class.
     unsafe {

@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use super::{Future, PENDING};
 use crate::interop::{
-    ClassBuilder, Freelist, Iteration, Next, Object, Result, Slot, awaited, globals, raise,
+    self, ClassBuilder, Freelist, Iteration, Next, Object, Result, Slot, awaited, globals, raise,
     restore, trap, visit_slots,
 };
 
@@ -81,6 +81,17 @@ pub unsafe extern "C" fn iterate(future: *mut ffi::PyObject) -> *mut ffi::PyObje
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead iterator. One that has come to its end holds nothing.
+    unsafe {
+        if (*this.cast::<FutureIterator>()).future.is_empty() {
+            end(this);
+        } else {
+            interop::deallocate(this, end);
+        }
+    }
+}
+
+unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead iterator; the class cannot be inherited from.
     unsafe {
         let iterator = &*this.cast::<FutureIterator>();

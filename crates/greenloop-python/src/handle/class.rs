@@ -9,7 +9,7 @@ use pyo3::types::{PyList, PyString};
 use super::{Handle, SPARE, format_callback};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, attribute, call_function, call_method, globals,
+    self, Arguments, ClassBuilder, Object, Result, attribute, call_function, call_method, globals,
     initialise_with, noargs, trap,
 };
 
@@ -205,6 +205,11 @@ unsafe extern "C" fn new_slot(
 }
 
 pub(super) unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead handle.
+    unsafe { interop::deallocate(this, end) }
+}
+
+unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead handle. Only exact instances have the size that
     // the freelist's blocks have; others are freed as their class says.
     unsafe {

@@ -15,12 +15,17 @@ use pyo3::types::PyModule;
 
 use super::error::{Raised, Result};
 use super::object::Object;
+use super::stack::ensure_room;
 use super::thread_exit::guarded;
 
 /// Runs a function's body for C: an error leaves the exception set and gives NULL, and a panic, which
-/// is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort.
+/// is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort. Without room on
+/// the stack it does not run at all, and `RecursionError` is raised.
 #[inline]
 pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
+    if ensure_room().is_err() {
+        return ptr::null_mut();
+    }
     match catch_unwind(AssertUnwindSafe(|| guarded(body))) {
         Ok(Ok(object)) => object.into_ptr(),
         Ok(Err(Raised)) => ptr::null_mut(),
@@ -34,6 +39,9 @@ pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
 /// As [`trap`], for slots that answer 0 or -1.
 #[inline]
 pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
+    if ensure_room().is_err() {
+        return -1;
+    }
     match catch_unwind(AssertUnwindSafe(|| guarded(body))) {
         Ok(Ok(())) => 0,
         Ok(Err(Raised)) => -1,

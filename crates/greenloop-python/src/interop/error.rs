@@ -147,18 +147,28 @@ pub fn raise_while_handling(exception: Object, handled: &Object) -> Raised {
 }
 
 /// Ends the chain of contexts that begins at `first` before it comes to `exception`, which is about to
-/// stand in front of it. A chain that is a circle already is walked once, as the interpreter does it.
+/// stand in front of it.
 fn cut_context_chain(first: &Object, exception: &Object) {
-    let (mut place, mut slow, mut advance) = (first.clone(), first.clone(), false);
-    while let Some(context) = context_of(&place) {
+    for (place, context) in contexts(first) {
         if context.is(exception.as_ptr()) {
             // SAFETY: `place` is an exception.
             unsafe { ffi::PyException_SetContext(place.as_ptr(), std::ptr::null_mut()) };
             return;
         }
-        place = context;
-        if place.is(slow.as_ptr()) {
-            return;
+    }
+}
+
+/// The chain of contexts that begins at an exception: each with the exception whose context it is.
+///
+/// A chain that is a circle, as somebody may have made one by hand, is walked about once, in the way of
+/// the interpreter: a second walker goes half as fast, and the first one stops when they meet.
+pub fn contexts(first: &Object) -> impl Iterator<Item = (Object, Object)> + use<> {
+    let (mut place, mut slow, mut advance) = (Some(first.clone()), first.clone(), false);
+    std::iter::from_fn(move || {
+        let exception = place.take()?;
+        let context = context_of(&exception)?;
+        if !context.is(slow.as_ptr()) {
+            place = Some(context.clone());
         }
         if advance {
             if let Some(next) = context_of(&slow) {
@@ -166,11 +176,12 @@ fn cut_context_chain(first: &Object, exception: &Object) {
             }
         }
         advance = !advance;
-    }
+        Some((exception, context))
+    })
 }
 
 /// `exception.__context__`.
-pub fn context_of(exception: &Object) -> Option<Object> {
+fn context_of(exception: &Object) -> Option<Object> {
     // SAFETY: the callers pass exceptions; the result is a new reference or null.
     unsafe {
         let context = ffi::PyException_GetContext(exception.as_ptr());

@@ -13,6 +13,7 @@ use pyo3::{PyErr, Python, ffi};
 use super::class::{ClassBuilder, trap_int};
 use super::error::{Raised, Result, report_unraisable};
 use super::freelist::Freelist;
+use super::nesting;
 use super::object::Object;
 use super::slot::Slot;
 
@@ -189,6 +190,11 @@ unsafe extern "C" fn make<T: Held>(
 }
 
 unsafe extern "C" fn deallocate<T: Held>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead instance.
+    unsafe { nesting::deallocate(this, end::<T>) }
+}
+
+unsafe fn end<T: Held>(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead instance, of this class or of a subclass whose own
     // deallocation ends here. The value is dropped once, last of all.
     unsafe {

@@ -32,6 +32,7 @@ mod nesting;
 mod object;
 mod prefetch;
 mod slot;
+mod stack;
 mod stop_iteration;
 mod thread_exit;
 
@@ -57,7 +58,7 @@ pub use coroutine::{Resumed, is_coroutine, resume, throw};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{
-    Raised, Result, context_of, fetch, is_cancellation, matches, raise, raise_object,
+    Raised, Result, contexts, fetch, is_cancellation, matches, raise, raise_object,
     raise_while_handling, report_unraisable, restore,
 };
 pub use freelist::{Freelist, attributes_are_untouched};
@@ -67,9 +68,10 @@ pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, awaited};
 #[cfg(Py_3_12)]
 pub use native_function::enter_natively;
-pub use nesting::drop_contents;
+pub use nesting::deallocate;
 pub use object::Object;
 pub use prefetch::prefetch;
 pub use slot::{Slot, visit_slots};
+pub use stack::{ensure_room, recursion_error};
 pub use stop_iteration::make_class as make_stop_iteration_class;
 pub use thread_exit::{guarded, restore_thread};

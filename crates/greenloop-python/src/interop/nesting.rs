@@ -1,39 +1,131 @@
-//! Dropping what a container held, however deep containers are nested.
+//! Bringing objects to their end, however deep they are nested.
 //!
-//! A queue in a queue in a queue, a hundred thousand times, would be dropped by as many calls inside of
-//! each other, which no stack has room for. CPython keeps its own containers from that by its trashcan,
-//! which is private; this is ours. Beyond a depth the contents are put aside, and dropped when the
-//! calls have come back.
+//! A task whose result is a task whose result is a task, a million times, would end in as many calls
+//! inside of each other, which no stack has room for. From 3.14 on the interpreter looks after that for
+//! every class. Up to 3.13 each class does so itself, by a trashcan that is private and counts calls; this
+//! is ours, and it looks at the stack. Where that is used up, an object is put aside, dead and unknown to
+//! the garbage collector, and goes on to its end when the calls have come back.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use pyo3::ffi;
 
-use super::object::Object;
+/// The end of an object: what its class's `tp_dealloc` does.
+pub type End = unsafe fn(*mut ffi::PyObject);
 
-/// What CPython's trashcan allows itself.
-const DEEPEST: usize = 50;
-
-thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static PUT_ASIDE: RefCell<Vec<VecDeque<Object>>> = const { RefCell::new(Vec::new()) };
+/// Brings a dead object to its end, now or, deep inside of the end of others, when those are through.
+///
+/// # Safety
+/// Called as a `tp_dealloc` is, with what that does to an object of the class.
+#[cfg(Py_3_14)]
+#[inline]
+pub unsafe fn deallocate(object: *mut ffi::PyObject, end: End) {
+    // SAFETY: passed on from the caller.
+    unsafe { end(object) }
 }
 
-/// Drops the contents of a container that dies.
-pub fn drop_contents(contents: VecDeque<Object>) {
-    if contents.is_empty() {
-        return;
+#[cfg(not(Py_3_14))]
+pub use put_aside::deallocate;
+
+#[cfg(not(Py_3_14))]
+mod put_aside {
+    use std::cell::{Cell, RefCell};
+    use std::mem::ManuallyDrop;
+
+    use pyo3::ffi;
+
+    use super::End;
+    use crate::interop::stack::has_room_to_drop;
+
+    /// A dead object.
+    struct Dead {
+        object: *mut ffi::PyObject,
+        end: End,
+        /// Whether the garbage collector knew of it, which its end counts on.
+        tracked: bool,
     }
-    let depth = DEPTH.get();
-    if depth == DEEPEST {
-        PUT_ASIDE.with_borrow_mut(|put_aside| put_aside.push(contents));
-        return;
+
+    /// How many are put aside, by all threads.
+    struct Count(Cell<usize>);
+
+    // SAFETY: used with the GIL held only.
+    unsafe impl Sync for Count {}
+
+    static WAITING: Count = Count(Cell::new(0));
+
+    thread_local! {
+        /// Those of this thread: what ends may be bound to it. Objects end as long as the thread lives, so
+        /// this must not be gone before; it holds no memory while it is empty.
+        static DEAD: RefCell<ManuallyDrop<Vec<Dead>>> =
+            const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     }
-    DEPTH.set(depth + 1);
-    drop(contents);
-    if depth == 0 {
-        while let Some(contents) = PUT_ASIDE.with_borrow_mut(Vec::pop) {
-            drop(contents);
+
+    /// Brings a dead object to its end, now or, deep inside of the end of others, when those are through.
+    ///
+    /// # Safety
+    /// Called as a `tp_dealloc` is, with what that does to an object of the class.
+    #[inline]
+    pub unsafe fn deallocate(object: *mut ffi::PyObject, end: End) {
+        if !has_room_to_drop() {
+            // SAFETY: passed on from the caller.
+            unsafe { put_aside(object, end) };
+            return;
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { end(object) };
+        if WAITING.0.get() != 0 {
+            // SAFETY: what was put aside is dead.
+            unsafe { end_those_put_aside() };
         }
     }
-    DEPTH.set(depth);
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn put_aside(object: *mut ffi::PyObject, end: End) {
+        if DEAD.with_borrow_mut(|dead| dead.try_reserve(1)).is_err() {
+            // Without memory for it, there is room on the stack still: the reserve.
+            // SAFETY: passed on from the caller.
+            unsafe { end(object) };
+            return;
+        }
+        // SAFETY: a dead object of a garbage collected class. The collector would take it for garbage.
+        let tracked = unsafe {
+            let tracked = ffi::PyObject_GC_IsTracked(object) != 0;
+            if tracked {
+                ffi::PyObject_GC_UnTrack(object.cast());
+            }
+            tracked
+        };
+        DEAD.with_borrow_mut(|dead| {
+            dead.push(Dead {
+                object,
+                end,
+                tracked,
+            });
+        });
+        WAITING.0.set(WAITING.0.get() + 1);
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn end_those_put_aside() {
+        while has_room_to_drop() {
+            let next = DEAD.with_borrow_mut(|dead| {
+                let next = dead.pop();
+                if dead.is_empty() {
+                    dead.shrink_to_fit();
+                }
+                next
+            });
+            let Some(dead) = next else {
+                return;
+            };
+            WAITING.0.set(WAITING.0.get() - 1);
+            // SAFETY: nobody has touched the object since it died.
+            unsafe {
+                if dead.tracked {
+                    ffi::PyObject_GC_Track(dead.object.cast());
+                }
+                (dead.end)(dead.object);
+            }
+        }
+    }
 }

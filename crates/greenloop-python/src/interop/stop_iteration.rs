@@ -12,6 +12,7 @@ use super::class::{ClassBuilder, attribute};
 use super::error::{Raised, Result};
 use super::freelist::revive;
 use super::globals::globals;
+use super::nesting;
 use super::object::Object;
 
 type Exception = ffi::PyStopIterationObject;
@@ -84,6 +85,11 @@ fn args(this: &Object) -> Result<Object> {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead instance.
+    unsafe { nesting::deallocate(this, end) }
+}
+
+unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead instance, which nobody has tracked. Every field is
     // emptied before its value is dropped, and the block is kept, with its hold on the class, or freed
     // last.

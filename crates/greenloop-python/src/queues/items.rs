@@ -14,8 +14,7 @@ use pyo3::ffi;
 
 use super::overrides::Discipline;
 use crate::interop::{
-    GilCell, Object, Raised, Result, Slot, call_function, call_method, drop_contents, globals,
-    raise,
+    GilCell, Object, Raised, Result, Slot, call_function, call_method, globals, raise,
 };
 
 /// Where the items are.
@@ -231,7 +230,7 @@ impl Items {
 
     pub fn clear(&self) {
         self.object.clear();
-        drop_contents(self.native.with(std::mem::take));
+        drop(self.native.with(std::mem::take));
     }
 }
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use super::running_rules::rules;
 use crate::interop::{
-    Object, Raised, Result, call_function, context_of, globals, is_cancellation, raise_object,
+    Object, Raised, Result, call_function, contexts, globals, is_cancellation, raise_object,
     type_error,
 };
 
@@ -76,8 +76,7 @@ pub fn timeout_error(cause: &Object) -> Result<Object> {
 /// Puts a `TimeoutError` before the first cancellation in the chain of contexts: whoever handles the
 /// exception finds out why its cause was cancelled.
 pub fn insert_timeout_error(exception: &Object) -> Result<()> {
-    let mut exception = exception.clone();
-    while let Some(context) = context_of(&exception) {
+    for (exception, context) in contexts(exception) {
         if is_cancellation(&context) {
             let error = timeout_error(&context)?;
             // SAFETY: all are exceptions; the references to the second ones are given away.
@@ -87,7 +86,6 @@ pub fn insert_timeout_error(exception: &Object) -> Result<()> {
             }
             break;
         }
-        exception = context;
     }
     Ok(())
 }

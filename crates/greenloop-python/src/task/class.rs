@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
+use super::cancellation::cancel_task;
 use super::{Start, Task, as_string, context_of};
 use crate::future::{
     cannot_delete, derived, ensure_base_fits, future_attributes, future_methods, iterate,
@@ -52,7 +53,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
-    Ok(Object::boolean(Task::of(this).cancel(message)?))
+    Ok(Object::boolean(cancel_task(this, message)?))
 }
 
 fn cancelling(this: &Object) -> Result<Object> {

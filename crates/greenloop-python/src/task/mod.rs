@@ -15,6 +15,7 @@
 
 #[cfg(Py_3_14)]
 mod base_fields;
+mod cancellation;
 mod class;
 mod current;
 mod graph;
@@ -41,13 +42,14 @@ use crate::interop::{
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
+pub use cancellation::{cancel_gathering, cancel_waiter};
 pub use class::make_class;
 pub use current::{Published, away, clear_published, current_task, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
 pub use registry::registered_tasks;
 pub use requests::{cancel, cancelling, is_done, uncancel};
-pub use step::{cancel_waiter, run_step, step_handle, wake, wakeup_function};
+pub use step::{run_step, step_handle, wake, wakeup_function};
 #[cfg(Py_3_14)]
 pub use thread_state::find_places as find_thread_state_places;
 
@@ -221,23 +223,10 @@ impl Task {
         self.future.initialise(event_loop)
     }
 
-    /// `Task.cancel(message)`: has `CancelledError` thrown into the coroutine, by way of the future it
-    /// waits for if that can be cancelled.
-    fn cancel(&self, message: Option<&Object>) -> Result<bool> {
-        self.future.log_traceback().set(false);
-        if self.future.state() != PENDING {
-            return Ok(false);
-        }
-        self.cancel_requests
-            .set(self.cancel_requests.get().saturating_add(1));
-        if let Some(waiter) = self.waiter.get() {
-            if step::cancel_waiter(&waiter, message)? {
-                return Ok(true);
-            }
-        }
+    /// Has `CancelledError` thrown into the coroutine at the next step, since there is nothing to cancel.
+    fn cancel_at_next_step(&self, message: Option<&Object>) {
         self.must_cancel.set(true);
         self.future.cancel_message().set_optional(message.cloned());
-        Ok(true)
     }
 
     /// The task's place in the roster of its task group.

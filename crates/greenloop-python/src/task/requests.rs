@@ -3,13 +3,14 @@
 use pyo3::ffi;
 
 use super::Task;
+use super::cancellation::cancel_task;
 use crate::future::{Future, PENDING};
 use crate::interop::{Object, Raised, Result, call_method, globals};
 
 /// `task.cancel()`.
 pub fn cancel(task: &Object) -> Result<()> {
     if is_native(task) {
-        return Task::of(task).cancel(None).map(drop);
+        return cancel_task(task, None).map(drop);
     }
     call_method(&globals().names.cancel, &[task.as_ptr()]).map(drop)
 }

@@ -2,11 +2,11 @@
 
 use pyo3::ffi;
 
+use super::cancellation::cancel_waiter;
 use super::current::{self, entered, publish};
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
 use crate::awaitable::Awaitable;
-use crate::combinators::GatheringFuture;
 use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
 use crate::handle::{self, Handle};
@@ -323,28 +323,6 @@ fn cancel_awaited(task: &Task) -> Result<()> {
         task.must_cancel.set(false);
     }
     Ok(())
-}
-
-/// `waiter.cancel(msg=message)`.
-pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> {
-    let globals = globals();
-    let none = Object::none();
-    if Awaitable::is_native(waiter) {
-        return Awaitable::cancel(waiter, message);
-    }
-    let message = message.unwrap_or(&none);
-    if waiter.is_exactly(globals.classes.future.as_ptr()) {
-        return Future::cancel(waiter, Some(message));
-    }
-    if waiter.is_exactly(globals.classes.task.as_ptr()) {
-        return Task::of(waiter).cancel(Some(message));
-    }
-    if waiter.is_exactly(globals.classes.gathering_future.as_ptr()) {
-        return GatheringFuture::cancel(waiter, Some(message));
-    }
-    let arguments = [waiter.as_ptr(), message.as_ptr()];
-    let keywords = Some(&globals.keywords.msg);
-    call_method_keywords(&globals.names.cancel, &arguments, 1, keywords)?.is_true()
 }
 
 // The two functions by which a loop that is not ours, or a future that is not, continues a task.

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::transport::{self, SslTransport};
 use crate::interop::{
-    ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, noargs, one,
+    self, ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, noargs, one,
     report_unraisable, restore,
 };
 
@@ -33,6 +33,11 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead transport.
+    unsafe { interop::deallocate(this, end) }
+}
+
+unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to life.
     unsafe {
         if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {

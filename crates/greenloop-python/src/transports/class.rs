@@ -13,8 +13,8 @@ use pyo3::prelude::*;
 use super::{SocketTransport, closing, flow_control, foreign, joining, reading, writing};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch, globals,
-    noargs, one, report_unraisable, restore, visit_slots,
+    self, ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch,
+    globals, noargs, one, report_unraisable, restore, visit_slots,
 };
 
 /// What asyncio's own class does as well: nothing on a hot path, and all in the words of the running
@@ -111,6 +111,11 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead transport.
+    unsafe { interop::deallocate(this, end) }
+}
+
+unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to life.
     // What the fields hold is dropped by hand, since the struct is freed as a block.
     unsafe {

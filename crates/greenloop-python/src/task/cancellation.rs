@@ -1,0 +1,252 @@
+//! How a cancellation gets from a task to what can be cancelled: along tasks that await tasks.
+//!
+//! ```text
+//!   task ──► task ──► gather ──► task ──► awaitable: cancelled on the spot
+//!                        └─────► future: cancelled on the spot
+//! ```
+//! asyncio's `cancel` methods call each other. Here one loop walks the path and keeps it in memory, so
+//! that its length is not limited by the stack. A path that comes back to itself (tasks that await each
+//! other in a circle, a task that gathers itself) would never end. It raises `RecursionError`, as asyncio
+//! does when the calls have used up the interpreter's limit.
+
+use std::collections::HashSet;
+
+use pyo3::ffi;
+
+use super::Task;
+use crate::awaitable::Awaitable;
+use crate::combinators::{GatheringFuture, child_at};
+use crate::future::{Future, PENDING};
+use crate::interop::{Object, Result, call_method_keywords, globals, recursion_error};
+
+/// A path is searched for circles only once it is longer than nearly all are.
+const LONG: usize = 64;
+
+/// One place of the path that has not been answered yet.
+enum Link {
+    /// A task, which notes a cancellation for its next step if what it waits for refuses.
+    Task(Object),
+    /// What `gather` returned, with its children and how many of them were asked.
+    Gathering {
+        future: Object,
+        children: Object,
+        asked: usize,
+        reached: bool,
+    },
+    /// An awaitable that waits through a future, and answers as that does.
+    Awaitable(Object),
+}
+
+/// What asking one object came to.
+enum Answer {
+    /// Whether it was cancelled.
+    Given(bool),
+    /// That is for another object to say.
+    Beyond(Link, Object),
+}
+
+/// `task.cancel(message)`, of a task of ours or of a subclass that calls its base.
+pub fn cancel_task(task: &Object, message: Option<&Object>) -> Result<bool> {
+    walk(ask_task(task, message)?, message)
+}
+
+/// `future.cancel(message)`, of what `gather` returned.
+pub fn cancel_gathering(future: &Object, message: Option<&Object>) -> Result<bool> {
+    walk(ask_gathering(future), message)
+}
+
+/// `waiter.cancel(msg=message)`, of whatever a task waits for.
+pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> {
+    walk(ask(waiter, message)?, message)
+}
+
+#[inline]
+fn walk(first: Answer, message: Option<&Object>) -> Result<bool> {
+    match first {
+        Answer::Given(answer) => Ok(answer),
+        Answer::Beyond(link, next) => walk_on(link, next, message),
+    }
+}
+
+#[inline(never)]
+fn walk_on(first: Link, mut next: Object, message: Option<&Object>) -> Result<bool> {
+    let mut path = Path::default();
+    path.push(first)?;
+    loop {
+        let mut answer = match ask(&next, message)? {
+            Answer::Given(answer) => answer,
+            Answer::Beyond(link, further) => {
+                path.push(link)?;
+                next = further;
+                continue;
+            }
+        };
+        next = loop {
+            let Some(link) = path.last() else {
+                return Ok(answer);
+            };
+            match link.hear(answer, message) {
+                Ok(own) => answer = own,
+                Err(child) => break child,
+            }
+            path.pop();
+        };
+    }
+}
+
+fn ask(object: &Object, message: Option<&Object>) -> Result<Answer> {
+    let globals = globals();
+    if Awaitable::is_native(object) {
+        return match Awaitable::future_of_wait(object) {
+            Some(future) => Ok(Answer::Beyond(Link::Awaitable(object.clone()), future)),
+            None => Awaitable::cancel_natively(object, message).map(Answer::Given),
+        };
+    }
+    if object.is_exactly(globals.classes.task.as_ptr()) {
+        return ask_task(object, message);
+    }
+    let none = Object::none();
+    let message = message.unwrap_or(&none);
+    if object.is_exactly(globals.classes.future.as_ptr()) {
+        return Future::cancel(object, Some(message)).map(Answer::Given);
+    }
+    if object.is_exactly(globals.classes.gathering_future.as_ptr()) {
+        return Ok(ask_gathering(object));
+    }
+    let arguments = [object.as_ptr(), message.as_ptr()];
+    let keywords = Some(&globals.keywords.msg);
+    let answer = call_method_keywords(&globals.names.cancel, &arguments, 1, keywords)?;
+    answer.is_true().map(Answer::Given)
+}
+
+fn ask_task(object: &Object, message: Option<&Object>) -> Result<Answer> {
+    let task = Task::of(object);
+    task.future.log_traceback().set(false);
+    if task.future.state() != PENDING {
+        return Ok(Answer::Given(false));
+    }
+    let requests = task.cancel_requests.get().saturating_add(1);
+    task.cancel_requests.set(requests);
+    let Some(waiter) = task.waiter.get() else {
+        task.cancel_at_next_step(message);
+        return Ok(Answer::Given(true));
+    };
+    if is_walked_through(&waiter) {
+        return Ok(Answer::Beyond(Link::Task(object.clone()), waiter));
+    }
+    // Nearly always: the path ends here, and need not be kept.
+    if let Answer::Given(false) = ask(&waiter, message)? {
+        task.cancel_at_next_step(message);
+    }
+    Ok(Answer::Given(true))
+}
+
+/// Whether cancelling `object` may be cancelling others.
+#[inline]
+fn is_walked_through(object: &Object) -> bool {
+    let classes = &globals().classes;
+    object.is_exactly(classes.task.as_ptr())
+        || object.is_exactly(classes.gathering_future.as_ptr())
+        || (Awaitable::is_native(object) && Awaitable::future_of_wait(object).is_some())
+}
+
+fn ask_gathering(object: &Object) -> Answer {
+    let gathering = GatheringFuture::of(object);
+    if Future::of(object).state() != PENDING {
+        return Answer::Given(false);
+    }
+    let children = gathering.children().get_or_none();
+    match child_at(&children, 0) {
+        None => Answer::Given(false),
+        Some(child) => Answer::Beyond(
+            Link::Gathering {
+                future: object.clone(),
+                children,
+                asked: 1,
+                reached: false,
+            },
+            child,
+        ),
+    }
+}
+
+impl Link {
+    /// What it was about has answered. Returns the link's own answer, or whom it asks next.
+    fn hear(
+        &mut self,
+        answer: bool,
+        message: Option<&Object>,
+    ) -> std::result::Result<bool, Object> {
+        match self {
+            Self::Awaitable(_) => Ok(answer),
+            Self::Task(task) => {
+                if !answer {
+                    Task::of(task).cancel_at_next_step(message);
+                }
+                Ok(true)
+            }
+            Self::Gathering {
+                future,
+                children,
+                asked,
+                reached,
+            } => {
+                *reached |= answer;
+                if let Some(child) = child_at(children, *asked) {
+                    *asked += 1;
+                    return Err(child);
+                }
+                if *reached {
+                    GatheringFuture::of(future).note_cancel_request();
+                }
+                Ok(*reached)
+            }
+        }
+    }
+
+    fn address(&self) -> *mut ffi::PyObject {
+        match self {
+            Self::Task(object)
+            | Self::Awaitable(object)
+            | Self::Gathering { future: object, .. } => object.as_ptr(),
+        }
+    }
+}
+
+/// The links between the first object and the one that is asked.
+#[derive(Default)]
+struct Path {
+    links: Vec<Link>,
+    /// The addresses of all links of a long path.
+    seen: Option<HashSet<*mut ffi::PyObject>>,
+}
+
+impl Path {
+    /// Raises `RecursionError` if the path comes back to itself.
+    fn push(&mut self, link: Link) -> Result<()> {
+        self.links.push(link);
+        if self.links.len() < LONG {
+            return Ok(());
+        }
+        let seen = self.seen.get_or_insert_default();
+        let missing = &self.links[seen.len()..];
+        for link in missing {
+            if !seen.insert(link.address()) {
+                return Err(recursion_error(
+                    c"maximum recursion depth exceeded while calling a Python object",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn last(&mut self) -> Option<&mut Link> {
+        self.links.last_mut()
+    }
+
+    fn pop(&mut self) {
+        if let (Some(link), Some(seen)) = (self.links.pop(), &mut self.seen) {
+            seen.remove(&link.address());
+        }
+    }
+}
