@@ -11,33 +11,30 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
 use greenloop_os::{Events, Interest, Poller, Waker};
-use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyTuple};
 
 use super::EventLoop;
 use super::watches::{Listener, NativeListener, Side, Watch};
 use crate::handle::Handle;
-use crate::interop::{Object, Result, globals};
+use crate::interop::making::{self, ByName as _};
+use crate::interop::{Object, Raised, Result, globals};
 
 /// An operating system error as the `OSError` subclass that its number stands for.
-pub fn os_error(error: &std::io::Error) -> PyErr {
-    match error.raw_os_error() {
-        Some(number) => Python::attach(|py| {
-            let text = py.import("os").and_then(|os| {
-                os.getattr("strerror")?
-                    .call1((number,))?
-                    .extract::<String>()
-            });
-            match text {
-                Ok(text) => PyOSError::new_err((number, text)),
-                Err(failure) => failure,
-            }
-        }),
-        None => PyOSError::new_err(error.to_string()),
-    }
+pub fn os_error(error: &std::io::Error) -> Raised {
+    // SAFETY: OSError is always valid, and the GIL is held.
+    let (class, py) = unsafe { (ffi::PyExc_OSError, Python::assume_attached()) };
+    let raise = || match error.raw_os_error() {
+        Some(number) => {
+            let strerror = making::import(py, c"os")?.look_up(c"strerror")?;
+            let text = strerror.invoke((number,))?;
+            making::raise_with(class, (number, text))
+        }
+        None => making::raise_with(class, (error.to_string(),)),
+    };
+    raise().unwrap_or_else(|raised| raised)
 }
 
 /// What an open loop waits with.
@@ -49,7 +46,7 @@ pub struct Polling {
 
 impl Polling {
     /// Fails if there are not two descriptors left.
-    pub fn open() -> PyResult<Self> {
+    pub fn open() -> Result<Self> {
         let interest = Interest {
             read: true,
             write: false,
@@ -163,7 +160,7 @@ impl EventLoop {
         fd: RawFd,
         side: Side,
         listener: Option<Listener>,
-    ) -> PyResult<Option<Listener>> {
+    ) -> Result<Option<Listener>> {
         let change = self.polling.borrow().as_ref().map(|polling| {
             self.watches
                 .with(|watches| watches.replace(&polling.poller, fd, side, listener))
@@ -252,9 +249,9 @@ fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
         }
     }
     let py = fd.py();
-    py.import(intern!(py, "selectors"))?
-        .getattr("_fileobj_to_fd")?
-        .call1((fd,))?
+    making::import(py, c"selectors")?
+        .look_up(c"_fileobj_to_fd")?
+        .invoke((fd,))?
         .extract()
 }
 

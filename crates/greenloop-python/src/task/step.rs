@@ -18,7 +18,11 @@ use crate::interop::{
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
 #[inline]
 pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>) -> Result<()> {
-    publish(event_loop, this)?;
+    if let Err(raised) = publish(event_loop, this) {
+        // Nothing of the step has been done: it is taken when the loop runs again.
+        schedule(this, exception)?;
+        return Err(raised);
+    }
     let task = Task::of(this);
     let exception = match task.waiter.take() {
         Some(waiter) if exception.is_none() => failure_of(&waiter),
@@ -157,7 +161,7 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
     }
     let exception = if task.must_cancel.get() {
         task.must_cancel.set(false);
-        Some(cancellation(task, exception)?)
+        Some(cancellation(task, exception).unwrap_or_else(fetch))
     } else {
         exception
     };
@@ -172,10 +176,24 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
         Some(exception) => throw(&coroutine, &exception),
     });
     match resumed {
-        Resumed::Yielded(awaited) => wait_for(this, awaited),
+        Resumed::Yielded(awaited) => {
+            wait_for(this, awaited).or_else(|raised| raise_at_await(this, raised))
+        }
         Resumed::Returned(value) => finish(this, value),
         Resumed::Failed(raised) => fail(this, raised),
     }
+}
+
+/// Without memory a task cannot begin to wait: then that is what its `await` raises, since nobody would ever
+/// wake it.
+#[cold]
+fn raise_at_await(this: &Object, raised: Raised) -> Result<()> {
+    // SAFETY: MemoryError is always valid.
+    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
+    if !no_memory || !Task::of(this).waiter.is_empty() {
+        return Err(raised);
+    }
+    schedule(this, Some(fetch(raised)))
 }
 
 /// The `CancelledError` that a pending `cancel` throws: the waiter's own if it has one.
@@ -195,13 +213,15 @@ fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
 /// The coroutine returned.
 fn finish(this: &Object, value: Object) -> Result<()> {
     let task = Task::of(this);
-    registry::unregister(this)?;
+    let unregistered = registry::unregister(this).map_err(fetch);
     if task.must_cancel.replace(false) {
         // Cancelled during its last step: the result is lost, as in asyncio.
         let message = task.future.cancel_message().get();
-        return Future::cancel(this, message.as_ref()).map(drop);
+        Future::cancel(this, message.as_ref())?;
+    } else {
+        Future::finish(this, value)?;
     }
-    Future::finish(this, value)
+    unregistered.map_err(restore)
 }
 
 /// The coroutine raised.
@@ -210,12 +230,14 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
     let cancelled = matches(globals().asyncio.cancelled_error.as_ptr());
     let leaves = handle::leaves_the_loop();
     let exception = fetch(raised);
-    registry::unregister(this)?;
+    let unregistered = registry::unregister(this).map_err(fetch);
     if cancelled {
         task.future.set_cancelled_error(exception);
-        return Future::cancel(this, None).map(drop);
+        Future::cancel(this, None)?;
+        return unregistered.map_err(restore);
     }
     Future::fail(this, exception.clone())?;
+    unregistered.map_err(restore)?;
     if leaves {
         Err(restore(exception))
     } else {
