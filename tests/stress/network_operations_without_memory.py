@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 import tempfile
@@ -10,19 +11,24 @@ from tls_contexts import CLIENT, SERVER
 
 
 @contextlib.contextmanager
-def _pair(family=socket.AF_UNIX):
-    pair = socket.socketpair(family)
+def _pair(loop):
+    pair = socket.socketpair()
     for end in pair:
         end.setblocking(False)
     try:
         yield pair
     finally:
+        # A transport of a closed socket would be in the way of the next one.
+        for number in list(loop._transports):
+            loop._transports[number].abort()
+        loop.call_soon(loop.stop)
+        loop.run_forever()
         for end in pair:
             end.close()
 
 
 def readers_and_writers(loop):
-    with _pair() as (a, b):
+    with _pair(loop) as (a, b):
 
         async def use():
             readable, writable = loop.create_future(), loop.create_future()
@@ -40,7 +46,7 @@ def readers_and_writers(loop):
 
 
 def sockets(loop):
-    with _pair() as (a, b):
+    with _pair(loop) as (a, b):
 
         async def use():
             receiving = loop.create_task(loop.sock_recv(a, 10))
@@ -132,11 +138,12 @@ class _Buffered(_Client, asyncio.BufferedProtocol):
 
 
 def transports(loop):
-    with _pair() as (a, b):
+    make = functools.partial(_Client, loop)
+    with _pair(loop) as (a, b):
 
         async def use():
             echo, _ = await loop.create_connection(_Echo, sock=a)
-            transport, client = await loop.create_connection(lambda: _Client(loop), sock=b)
+            transport, client = await loop.create_connection(make, sock=b)
             repr(transport)
             transport.get_extra_info("peername")
             transport.get_write_buffer_size()
@@ -156,10 +163,11 @@ def transports(loop):
 
 
 def transport_that_buffers(loop):
-    with _pair() as (a, b):
+    make = functools.partial(_Client, loop)
+    with _pair(loop) as (a, b):
 
         async def use():
-            transport, _ = await loop.create_connection(lambda: _Client(loop), sock=a)
+            transport, _ = await loop.create_connection(make, sock=a)
             transport.write(b"x" * 1_000_000)
             transport.write(b"y" * 1_000)
             transport.get_write_buffer_size()
@@ -173,10 +181,11 @@ def transport_that_buffers(loop):
 
 
 def buffered_protocol(loop):
-    with _pair() as (a, b):
+    make = functools.partial(_Buffered, loop)
+    with _pair(loop) as (a, b):
 
         async def use():
-            transport, client = await loop.create_connection(lambda: _Buffered(loop), sock=a)
+            transport, client = await loop.create_connection(make, sock=a)
             await loop.sock_sendall(b, b"hello")
             await client.received
             transport.close()
@@ -186,12 +195,13 @@ def buffered_protocol(loop):
 
 
 def server(loop):
+    make = functools.partial(_Client, loop)
     async def use():
         server = await loop.create_server(_Echo, "127.0.0.1", 0)
         try:
             repr(server)
             address = server.sockets[0].getsockname()
-            transport, client = await loop.create_connection(lambda: _Client(loop), *address)
+            transport, client = await loop.create_connection(make, *address)
             transport.write(b"hello")
             await client.received
             transport.close()
@@ -203,13 +213,14 @@ def server(loop):
 
 
 def unix_server(loop):
+    make = functools.partial(_Client, loop)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "socket")
 
         async def use():
             server = await loop.create_unix_server(_Echo, path)
             try:
-                transport, client = await loop.create_unix_connection(lambda: _Client(loop), path)
+                transport, client = await loop.create_unix_connection(make, path)
                 transport.write(b"hello")
                 await client.received
                 transport.close()
@@ -235,8 +246,8 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 def datagrams(loop):
+    make = functools.partial(_Datagrams, loop)
     async def use():
-        make = lambda: _Datagrams(loop)  # noqa: E731
         first, protocol = await loop.create_datagram_endpoint(make, ("127.0.0.1", 0))
         address = first.get_extra_info("sockname")
         second, other = await loop.create_datagram_endpoint(make, remote_addr=address)
@@ -254,11 +265,12 @@ def datagrams(loop):
 
 
 def pipes(loop):
+    make = functools.partial(_Client, loop)
     async def use():
         reading, writing = os.pipe()
         with open(reading, "rb", 0) as source, open(writing, "wb", 0) as target:
             made, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, target)
-            transport, client = await loop.connect_read_pipe(lambda: _Client(loop), source)
+            transport, client = await loop.connect_read_pipe(make, source)
             made.write(b"hello")
             await client.received
             made.close()
@@ -308,7 +320,7 @@ def stream_reader_that_waits(loop):
 
 
 def streams(loop):
-    with _pair() as (a, b):
+    with _pair(loop) as (a, b):
 
         async def use():
             reader, writer = await asyncio.open_connection(sock=a)
@@ -352,11 +364,12 @@ def stream_server(loop):
 
 
 def tls(loop):
+    make = functools.partial(_Client, loop)
     async def use():
         server = await loop.create_server(_Echo, "127.0.0.1", 0, ssl=SERVER)
         try:
             transport, client = await loop.create_connection(
-                lambda: _Client(loop),
+                make,
                 *server.sockets[0].getsockname(),
                 ssl=CLIENT,
                 server_hostname="localhost",
@@ -377,14 +390,15 @@ def tls(loop):
 
 
 def tls_refused(loop):
-    with _pair() as (a, b):
+    make = functools.partial(_Client, loop)
+    with _pair(loop) as (a, b):
 
         async def use():
-            transport, _ = await loop.create_connection(lambda: _Client(loop), sock=a)
+            transport, _ = await loop.create_connection(make, sock=a)
             transport.write(b"no TLS at all, as far as anybody can tell")
             with contextlib.suppress(OSError):
                 await loop.create_connection(
-                    lambda: _Client(loop), sock=b, ssl=CLIENT, server_hostname="localhost"
+                    make, sock=b, ssl=CLIENT, server_hostname="localhost"
                 )
             transport.abort()
 

@@ -7,6 +7,13 @@ import pickle
 import signal
 
 
+def crashes_the_interpreter(operation):
+    """Marks what ends the interpreter by itself, with asyncio too: CPython 3.11 to 3.13 lose exceptions that
+    pass a frame, and crash while they make functions and warnings, if there is no memory for it."""
+    operation.crashes_the_interpreter = True
+    return operation
+
+
 def loop_attributes(loop):
     def use():
         loop.attribute = 1
@@ -77,6 +84,7 @@ def loop_questions(loop):
     yield use
 
 
+@crashes_the_interpreter
 def loop_wrong_calls(loop):
     def use():
         for call in (
@@ -119,9 +127,7 @@ def loop_debug_mode(loop):
         handle = loop.call_later(99, int)
         repr(handle)
         handle.cancel()
-        task = loop.create_task(asyncio.sleep(0))
-        repr(task)
-        await task
+        await loop.create_task(asyncio.sleep(0))
 
     yield use
     loop.set_debug(False)
@@ -132,7 +138,7 @@ def loop_exception_handler(loop):
         loop.call_exception_handler({"message": "a message", "exception": ValueError()})
 
     handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda loop, context: None)
+    loop.set_exception_handler(_ignore)
     try:
         yield use
     finally:
@@ -146,34 +152,14 @@ def loop_life(loop):
         other = asyncio.new_event_loop()
         made.append(other)
         other.call_soon(other.stop)
-        other.run_forever()
-        other.run_until_complete(asyncio.sleep(0))
         other.close()
 
     yield use
     for other in made:
-        assert not other.is_running()
         other.close()
-    asyncio._set_running_loop(None)
 
 
-def runner(loop):
-    def use():
-        with asyncio.Runner() as runner:
-            runner.run(asyncio.sleep(0))
-
-    yield use
-
-
-def loop_stopped_and_run_again(loop):
-    def use():
-        for _ in range(3):
-            loop.call_soon(loop.stop)
-            loop.run_forever()
-
-    yield use
-
-
+@crashes_the_interpreter
 def loop_signal_handler(loop):
     def use():
         loop.add_signal_handler(signal.SIGUSR1, int)
@@ -185,13 +171,18 @@ def loop_signal_handler(loop):
 
 def loop_task_factory(loop):
     async def use():
-        loop.set_task_factory(lambda loop, coro, **kwargs: asyncio.Task(coro, loop=loop, **kwargs))
+        loop.set_task_factory(_make_task)
         await loop.create_task(asyncio.sleep(0))
 
     yield use
     loop.set_task_factory(None)
 
 
+def _make_task(loop, coro, **kwargs):
+    return asyncio.Task(coro, loop=loop, **kwargs)
+
+
+@crashes_the_interpreter
 def asynchronous_generators(loop):
     async def generator():
         try:
@@ -209,17 +200,20 @@ def asynchronous_generators(loop):
 
 
 def callback_that_raises(loop):
-    def use():
+    async def use():
         loop.call_soon(int, "x")
-        loop.call_soon(loop.stop)
-        loop.run_forever()
+        await asyncio.sleep(0)
 
     handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda loop, context: None)
+    loop.set_exception_handler(_ignore)
     try:
         yield use
     finally:
         loop.set_exception_handler(handler)
+
+
+def _ignore(loop, context):
+    pass
 
 
 # Futures and tasks.
@@ -240,7 +234,7 @@ def future_life(loop):
         repr(future)
 
     handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda loop, context: None)
+    loop.set_exception_handler(_ignore)
     try:
         yield use
         loop.call_soon(loop.stop)
@@ -249,6 +243,7 @@ def future_life(loop):
         loop.set_exception_handler(handler)
 
 
+@crashes_the_interpreter
 def future_that_fails(loop):
     def use():
         future = asyncio.Future(loop=loop)
@@ -266,6 +261,7 @@ def future_that_fails(loop):
     yield use
 
 
+@crashes_the_interpreter
 def future_refuses(loop):
     future = loop.create_future()
 
@@ -282,7 +278,6 @@ def future_awaited(loop):
         future = loop.create_future()
         task = loop.create_task(_wait_for(future))
         await asyncio.sleep(0)
-        repr(task)
         future.set_result(3)
         assert await task == 3
 
@@ -298,7 +293,7 @@ def future_nobody_asked_for(loop):
         loop.create_future().set_exception(ValueError())
 
     handler = loop.get_exception_handler()
-    loop.set_exception_handler(lambda loop, context: None)
+    loop.set_exception_handler(_ignore)
     try:
         yield use
     finally:
@@ -366,6 +361,7 @@ def task_cancelled_before_it_begins(loop):
     yield use
 
 
+@crashes_the_interpreter
 def task_that_awaits_what_it_must_not(loop):
     class Bad:
         def __await__(self):
@@ -442,19 +438,18 @@ def _waits_and_works(loop, primitive, wait, wake):
 
 
 def lock(loop):
-    async def acquire_and_release(lock):
+    async def use():
         async with lock:
             pass
-
-    async def use():
         await lock.acquire()
-        await _waits_and_works(loop, lock, acquire_and_release, type(lock).release)()
+        await waits()
 
     async def works():
         async with lock:
             assert lock.locked()
 
     lock = asyncio.Lock()
+    waits = _waits_and_works(loop, lock, type(lock).acquire, type(lock).release)
     yield use
     if lock.locked():
         lock.release()
@@ -508,7 +503,7 @@ def condition(loop):
     async def works():
         async with condition:
             condition.notify()
-            await condition.wait_for(lambda: True)
+            await condition.wait_for(condition.locked)
 
     yield use
     if condition.locked():
@@ -550,9 +545,7 @@ def _queue(make):
             await queue.get()
             await putter
             assert queue.get_nowait()
-            for call in queue.get_nowait, lambda: [queue.put_nowait((n, "")) for n in range(2)]:
-                with contextlib.suppress(asyncio.QueueEmpty, asyncio.QueueFull):
-                    call()
+            queue.put_nowait((4, "u"))
             queue.task_done()
 
         async def works():
@@ -664,6 +657,7 @@ def copies(loop):
     yield use
 
 
+@crashes_the_interpreter
 def wrong_loop(loop):
     event = asyncio.Event()
 
@@ -705,6 +699,7 @@ async def _fail():
     raise ValueError
 
 
+@crashes_the_interpreter
 def gather_cancelled(loop):
     async def use():
         future = asyncio.gather(asyncio.sleep(99), asyncio.sleep(99))
@@ -815,10 +810,3 @@ def sleeps(loop):
 
     yield use
 
-
-def to_be_awaited_and_never_was(loop):
-    def use():
-        asyncio.Event().wait()
-        asyncio.sleep(1)
-
-    yield use

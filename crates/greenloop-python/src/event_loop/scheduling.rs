@@ -290,6 +290,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             c"Return a new Task for a coroutine."
         ),
     ];
+    methods.extend(super::readiness::methods());
     methods.extend(crate::sockets::methods());
     for method in methods.leak() {
         // SAFETY: the definition lives for ever, and the class is a class.

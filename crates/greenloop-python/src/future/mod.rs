@@ -38,7 +38,7 @@ use crate::interop::{
 
 pub use attributes::{cannot_delete, future_attributes};
 pub use base::{Derived, derived};
-pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
+pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon, push_without_memory};
 pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;

@@ -8,7 +8,7 @@ use super::{Task, context_of, registry};
 use crate::awaitable::Awaitable;
 use crate::combinators::GatheringFuture;
 use crate::event_loop::{EventLoop, Job};
-use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
+use crate::future::{Callback, Future, PENDING, add_callback, call_soon, push_without_memory};
 use crate::handle::{self, Handle};
 use crate::interop::{
     Arguments, BoundFunction, Object, Raised, Result, Resumed, call_method, call_method_keywords,
@@ -38,11 +38,27 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
         Ok(()) => Ok(()),
         Err(raised) if handle::leaves_the_loop() => Err(raised),
         Err(raised) => {
-            let exception = fetch(raised);
+            let exception = match go_on_without_memory(this, raised) {
+                Ok(()) => return Ok(()),
+                Err(raised) => fetch(raised),
+            };
             current::clear_published(event_loop)?;
             Handle::report(&step_handle(this, None)?, &exception)
         }
     }
+}
+
+/// Where memory has run out before the coroutine was resumed, or before the task stands where it will be
+/// woken: then that is what its `await` raises, in the next turn, since nobody else would ever continue it.
+#[cold]
+fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
+    let task = Task::of(this);
+    // SAFETY: MemoryError is always valid.
+    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
+    if !no_memory || task.future.state() != PENDING || !task.waiter.is_empty() {
+        return Err(raised);
+    }
+    schedule(this, Some(fetch(raised)))
 }
 
 /// A step in an object that is no `contextvars.Context` but has a method `run`.
@@ -91,7 +107,7 @@ fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
         let awaitable = woken_by.filter(Awaitable::is_native)?;
         failure_of(&awaitable)
     });
-    entered(this, || advance(this, exception))
+    entered(this, || advance(this, exception)).or_else(|raised| go_on_without_memory(this, raised))
 }
 
 /// The first step of an eager task, taken inside of whoever created it.
@@ -135,21 +151,22 @@ pub fn wake(task: Object) -> Result<()> {
 
 /// Queues a step, or the throwing of an exception.
 pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
-    let future = Future::of(this);
-    if let Some(event_loop) = future.fast_loop() {
-        event_loop.push(match exception {
-            None => Job::Step(this.clone()),
-            Some(exception) => Job::Throw(this.clone(), exception),
-        });
+    let job = |exception: Option<Object>| match exception {
+        None => Job::Step(this.clone()),
+        Some(exception) => Job::Throw(this.clone(), exception),
+    };
+    if let Some(event_loop) = Future::of(this).fast_loop() {
+        event_loop.push(job(exception));
         return Ok(());
     }
-    let event_loop = future.event_loop().get_or_none();
-    call_soon(
-        &event_loop,
-        &step_function(this)?,
-        exception.as_ref(),
-        &context_of(this)?,
-    )
+    schedule_by_name(this, exception.as_ref())
+        .or_else(|raised| push_without_memory(this, job(exception), raised))
+}
+
+fn schedule_by_name(this: &Object, exception: Option<&Object>) -> Result<()> {
+    let event_loop = Future::of(this).event_loop().get_or_none();
+    let (step, context) = (step_function(this)?, context_of(this)?);
+    call_soon(&event_loop, &step, exception, &context)
 }
 
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
@@ -176,24 +193,10 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
         Some(exception) => throw(&coroutine, &exception),
     });
     match resumed {
-        Resumed::Yielded(awaited) => {
-            wait_for(this, awaited).or_else(|raised| raise_at_await(this, raised))
-        }
+        Resumed::Yielded(awaited) => wait_for(this, awaited),
         Resumed::Returned(value) => finish(this, value),
         Resumed::Failed(raised) => fail(this, raised),
     }
-}
-
-/// Without memory a task cannot begin to wait: then that is what its `await` raises, since nobody would ever
-/// wake it.
-#[cold]
-fn raise_at_await(this: &Object, raised: Raised) -> Result<()> {
-    // SAFETY: MemoryError is always valid.
-    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
-    if !no_memory || !Task::of(this).waiter.is_empty() {
-        return Err(raised);
-    }
-    schedule(this, Some(fetch(raised)))
 }
 
 /// The `CancelledError` that a pending `cancel` throws: the waiter's own if it has one.
