@@ -55,10 +55,11 @@ use interop::{ClassCell, Globals, Object};
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     if cfg!(Py_GIL_DISABLED) {
-        return Err(pyo3::exceptions::PyImportError::new_err(
+        return Err(interop::making::import_error(
             "greenloop needs the GIL and does not support free-threaded builds of Python yet; \
              use a regular build, such as python3.14 instead of python3.14t",
-        ));
+        )
+        .into());
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
@@ -201,9 +202,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.
 #[pyfunction]
-fn registered_tasks(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-    Ok(task::registered_tasks()?
-        .into_iter()
-        .map(|task| task.bound(py).unbind())
-        .collect())
+fn registered_tasks(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let tasks = task::registered_tasks()?.into_iter().collect();
+    Ok(interop::making::list(tasks)?.bound(py).unbind())
 }

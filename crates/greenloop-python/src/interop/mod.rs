@@ -25,6 +25,7 @@ mod gil_cell;
 mod globals;
 mod instance;
 mod iteration;
+pub mod making;
 mod names;
 #[cfg(Py_3_12)]
 mod native_function;

@@ -5,9 +5,9 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::{SocketTransport, joining, logger, report};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Arguments, Object, Result, call_method, fetch, globals, raise, restore};
 
 /// `close()`: reading ends at once, the connection when everything is written.
@@ -63,10 +63,12 @@ pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<(
     } else if transport.debug()? {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let keywords = PyDict::new(py);
-        keywords.set_item("exc_info", exception.bound(py))?;
-        let arguments = ("%r: %s", this.bound(py), message);
-        logger(py)?.call_method("debug", arguments, Some(&keywords))?;
+        let keywords = making::dict(py)?;
+        keywords.enter("exc_info", exception.bound(py))?;
+        let arguments = ("%r: %s", this, message);
+        logger(py)?
+            .look_up(c"debug")?
+            .invoke_with(arguments, &keywords)?;
     }
     force_close(this, exception).map(drop)
 }
@@ -76,10 +78,8 @@ pub fn fatal_error_method(this: &Object, arguments: Arguments<'_>) -> Result<Obj
     let names = &globals().names;
     let [exception, message] =
         arguments.bind(c"_fatal_error", [&names.exc, &names.message], 2, 1)?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     let message = match message {
-        Some(message) => message.bound(py).to_string(),
+        Some(message) => making::shown(message)?,
         None => "Fatal error on transport".to_owned(),
     };
     let exception = exception.cloned().unwrap_or_else(Object::none);

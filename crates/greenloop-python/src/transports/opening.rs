@@ -8,10 +8,10 @@ use greenloop_core::WriteQueue;
 use greenloop_os::socket::{is_tcp, set_no_delay};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::{SocketObject, SocketTransport, TransportTable, reading};
 use crate::event_loop::{EventLoop, os_error};
+use crate::interop::making;
 use crate::interop::{
     GilCell, Object, Raised, Result, call_function, call_method, globals, matches,
 };
@@ -45,7 +45,7 @@ impl EventLoop {
             waiter: waiter.map(Object::from),
             extra: match extra {
                 Some(extra) => extra.into(),
-                None => PyDict::new(py).into_any().into(),
+                None => making::dict(py)?.into_any().into(),
             },
             server: server.map(Object::from),
             context: context.map(Object::from),
