@@ -26,8 +26,11 @@ impl Awaitable {
                 Self::track(this);
                 if awaitable.foreign.get() {
                     let future = awaitable.future();
-                    future.set_attribute(&globals().names.blocking, &Object::boolean(true))?;
-                    return Ok(Next::Yielded(future));
+                    let blocking = &globals().names.blocking;
+                    return match future.set_attribute(blocking, &Object::boolean(true)) {
+                        Ok(()) => Ok(Next::Yielded(future)),
+                        Err(raised) => Err(Self::fail_for_good(this, raised)),
+                    };
                 }
                 awaitable.blocking.set(true);
                 Ok(Next::Yielded(this.clone()))
@@ -42,12 +45,15 @@ impl Awaitable {
                 Self::track(this);
                 Ok(Next::Yielded(object))
             }
-            Err(raised) => {
-                let exception = fetch(raised);
-                Self::finish(this);
-                Err(restore(exception))
-            }
+            Err(raised) => Err(Self::fail_for_good(this, raised)),
         }
+    }
+
+    /// It raised, and will not go on.
+    fn fail_for_good(this: &Object, raised: Raised) -> Raised {
+        let exception = fetch(raised);
+        Self::finish(this);
+        restore(exception)
     }
 
     /// Dies, or is about to be collected: a wait that nobody will go on with is given up, and an

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use super::awaited_by;
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
-use super::gathering_future::{GatheringFuture, child_at};
+use super::gathering_future::{GatheringFuture, child_at, count};
 use crate::future::{name_notification, notify_when_done, protocol};
 use crate::interop::{
     Arguments, Object, Result, call_function, call_method, globals, same_string, type_error,
@@ -160,7 +160,7 @@ fn failure_of(child: &Object) -> Result<Option<Object>> {
 fn collect(outer: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     let children = this.children().get_or_none();
-    let mut results = Vec::with_capacity(len(&children));
+    let mut results = Vec::with_capacity(count(&children));
     let mut last = None;
     while let Some(child) = child_at(&children, results.len()) {
         results.push(match protocol::plain_result(&child) {
@@ -208,11 +208,6 @@ fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
 fn empty_text() -> Result<Object> {
     // SAFETY: returns a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(c"".as_ptr())) }
-}
-
-fn len(list: &Object) -> usize {
-    // SAFETY: `list` is a list.
-    unsafe { ffi::PyList_GET_SIZE(list.as_ptr()) as usize }
 }
 
 /// A list that takes the objects over. It is filled before any code can see it.

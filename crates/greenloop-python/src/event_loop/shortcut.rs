@@ -13,7 +13,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::EventLoop;
-use crate::interop::Object;
 
 /// The methods that a short cut stands for.
 const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"];
@@ -146,29 +145,34 @@ impl EventLoop {
         Ok(())
     }
 
-    fn __setattr__(slf: &Bound<'_, Self>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.get().note_attribute(name);
-        let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
-        // SAFETY: all three are valid objects.
-        let code =
-            unsafe { ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value.as_ptr()) };
-        if code == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(slf.py()))
+    fn __setattr__(
+        slf: &Bound<'_, Self>,
+        name: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        // A name that is no UTF-8 is none of those which matter here.
+        if let Ok(name) = name.extract() {
+            slf.get().note_attribute(name);
         }
+        set_attribute(slf, name, value.as_ptr())
     }
 
-    fn __delattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<()> {
-        let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
-        // SAFETY: both are valid objects; a null value deletes.
-        let code = unsafe {
-            ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), std::ptr::null_mut())
-        };
-        if code == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(slf.py()))
-        }
+    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        set_attribute(slf, name, std::ptr::null_mut())
+    }
+}
+
+/// What `object` does for `self.name = value`, or for `del self.name` if the value is null.
+fn set_attribute(
+    slf: &Bound<'_, EventLoop>,
+    name: &Bound<'_, PyAny>,
+    value: *mut ffi::PyObject,
+) -> PyResult<()> {
+    // SAFETY: both objects are valid, and the value is or is null.
+    let code = unsafe { ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value) };
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(PyErr::fetch(slf.py()))
     }
 }
