@@ -95,6 +95,11 @@ test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio 
 test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools $(VENV)/servers-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
 	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/installed $(VENV)/test-tools ## Do random things to every class with garbage and evil objects; FUZZ_SEEDS, FUZZ_FIRST
+	GREENLOOP_FUZZ_SEEDS=$(or $(FUZZ_SEEDS),50000) GREENLOOP_FUZZ_FIRST=$(or $(FUZZ_FIRST),0) \
+		$(RUN) -m pytest tests/stress/test_fuzz.py
+
 .PHONY: test-critical
 test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the scheduler's correctness hangs on
 	$(RUN) -m tests.cpython $(CRITICAL_CPYTHON)

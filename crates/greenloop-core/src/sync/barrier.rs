@@ -108,8 +108,10 @@ impl Barrier {
     /// Somebody who is admitted comes in, and gets the next number. The last one has all notified.
     pub fn arrive(&self) -> (i64, Notify) {
         let index = self.count.get();
-        self.count.set(index + 1);
-        let last = index + 1 == self.parties.get();
+        // Python code can set the count to anything.
+        let count = index.wrapping_add(1);
+        self.count.set(count);
+        let last = count == self.parties.get();
         if last {
             self.state.set(BarrierState::Draining);
         }
@@ -127,7 +129,7 @@ impl Barrier {
 
     /// Somebody inside leaves, whatever for. The last one opens the barrier to those outside.
     pub fn depart(&self) -> Notify {
-        self.count.set(self.count.get() - 1);
+        self.count.set(self.count.get().wrapping_sub(1));
         let last = self.count.get() == 0;
         if last && self.state.get() != BarrierState::Broken {
             self.state.set(BarrierState::Filling);

@@ -36,6 +36,10 @@ impl Awaitable {
         if !Future::is_native(&future) {
             return Err(type_error("the loop's create_future was replaced"));
         }
+        if awaitable.stage.get() != Stage::Blocked || awaitable.foreign.get() {
+            // The call has run code that has come here as well.
+            return Self::as_future(this);
+        }
         let standing = awaitable.standing.get();
         if let Some(task) = awaitable.waiter.take() {
             add_callback(&future, Callback::Wake(task))?;

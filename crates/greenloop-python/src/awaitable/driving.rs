@@ -27,8 +27,11 @@ impl Awaitable {
                 Self::track(this);
                 if awaitable.foreign.get() {
                     let future = awaitable.future();
-                    future.set_attribute(&globals().names.blocking, &Object::boolean(true))?;
-                    return Ok(Next::Yielded(future));
+                    let blocking = &globals().names.blocking;
+                    return match future.set_attribute(blocking, &Object::boolean(true)) {
+                        Ok(()) => Ok(Next::Yielded(future)),
+                        Err(raised) => Err(Self::fail_for_good(this, raised)),
+                    };
                 }
                 awaitable.blocking.set(true);
                 Ok(Next::Yielded(this.clone()))
@@ -43,11 +46,7 @@ impl Awaitable {
                 Self::track(this);
                 Ok(Next::Yielded(object))
             }
-            Err(raised) => {
-                let exception = fetch(raised);
-                Self::finish(this);
-                Err(restore(exception))
-            }
+            Err(raised) => Err(Self::fail_for_good(this, raised)),
         }
     }
 
@@ -60,6 +59,13 @@ impl Awaitable {
             return Ok(Next::Yielded(future));
         }
         <Self as Iteration>::throw(this, fetch(not_received()))
+    }
+
+    /// It raised, and will not go on.
+    fn fail_for_good(this: &Object, raised: Raised) -> Raised {
+        let exception = fetch(raised);
+        Self::finish(this);
+        restore(exception)
     }
 
     /// Dies, or is about to be collected: a wait that nobody will go on with is given up, and an

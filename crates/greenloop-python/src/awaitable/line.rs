@@ -138,7 +138,11 @@ impl WaitList for Line {
     #[inline]
     fn push(&self, waiter: &Object) {
         let place = &Awaitable::of(waiter).place;
-        debug_assert!(!place.is_linked(), "an awaitable waits in one line only");
+        if place.is_linked() {
+            // Somebody has ended the wait by hand, as `set_result` does, and it begins anew: asyncio leaves
+            // such a waiter where it is, and passes it over.
+            Place::leave(waiter);
+        }
         let last = self.last.replace(waiter.as_ptr());
         place.previous.set(last);
         place.next.set(ptr::null_mut());

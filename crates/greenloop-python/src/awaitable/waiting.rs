@@ -103,9 +103,10 @@ impl Awaitable {
         }
     }
 
-    /// Whether it stands in a line.
-    pub fn is_in_line(this: &Object) -> bool {
-        Self::of(this).place.is_linked()
+    /// Whether it stands in a line for a future, see [`guest`](Self::guest).
+    pub fn is_guest(this: &Object) -> bool {
+        let awaitable = Self::of(this);
+        awaitable.foreign.get() && awaitable.stage.get() == Stage::Finished
     }
 
     /// Whether the wait was cancelled, in distinction from one that was woken and then interrupted.

@@ -19,7 +19,7 @@ use crate::future::{name_notification, notify_when_done, protocol, stop_notifyin
 use crate::interop::making;
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
-    class_of, globals, initialise_with, noargs, one, trap, type_error,
+    class_of, fast, globals, initialise_with, noargs, one, restore, thrown, trap, type_error,
 };
 use crate::queues;
 
@@ -59,10 +59,9 @@ impl AsCompleted {
     fn begin(this: &Object, given: &Object, timeout: Option<&Object>) -> Result<()> {
         let state = Self::of(this);
         let globals = globals();
-        state.done.set(queues::create()?);
+        let done = queues::create()?;
         let home = Home::new(current_loop()?);
         let task = awaited_by::current_task(None)?;
-        state.task.set_optional(task.clone());
         // SAFETY: `given` is a valid object.
         let distinct = unsafe { Object::from_returned(ffi::PySet_New(given.as_ptr()))? };
         // SAFETY: returns a new reference or NULL with an exception set.
@@ -75,6 +74,9 @@ impl AsCompleted {
             }
         }
         let futures = items(&todo)?;
+        // Nothing of the iterator is changed before all of that has been found to be right.
+        state.task.set_optional(task.clone());
+        state.done.set(done);
         for future in &futures {
             notify_when_done(future, future_is_done, this)?;
             awaited_by::add(future, task.as_ref())?;
@@ -358,14 +360,10 @@ fn send(this: &Object, _value: &Object) -> Result<Object> {
     }
 }
 
-fn throw(this: &Object, exception: &Object) -> Result<Object> {
+fn throw(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let exception = thrown(arguments.positional())?;
     close(this)?;
-    // SAFETY: the argument is a valid object.
-    let raises = unsafe { ffi::PyExceptionInstance_Check(exception.as_ptr()) != 0 };
-    if raises {
-        return Err(crate::interop::restore(exception.clone()));
-    }
-    call_function(exception, &[]).and_then(|exception| throw(this, &exception))
+    Err(restore(exception))
 }
 
 fn close(this: &Object) -> Result<Object> {
@@ -430,7 +428,7 @@ pub fn make_class() -> Result<Object> {
     let methods = vec![
         timeout,
         one!(c"send", send, c"Return the next awaitable."),
-        one!(
+        fast!(
             c"throw",
             throw,
             c"Raise an exception and end the iteration."

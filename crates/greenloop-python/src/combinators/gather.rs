@@ -8,7 +8,7 @@ use pyo3::ffi;
 
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
-use super::gathering_future::{GatheringFuture, child_at};
+use super::gathering_future::{GatheringFuture, child_at, count};
 use super::{awaited_by, fail_without_memory};
 use crate::future::{name_notification, notify_when_done, protocol};
 use crate::interop::{
@@ -164,7 +164,7 @@ fn failure_of(child: &Object) -> Result<Option<Object>> {
 fn collect(outer: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     let children = this.children().get_or_none();
-    let mut results = Vec::with_capacity(len(&children));
+    let mut results = Vec::with_capacity(count(&children));
     let mut last = None;
     while let Some(child) = child_at(&children, results.len()) {
         results.push(match protocol::plain_result(&child) {
@@ -212,11 +212,6 @@ fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
 fn empty_text() -> Result<Object> {
     // SAFETY: returns a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(c"".as_ptr())) }
-}
-
-fn len(list: &Object) -> usize {
-    // SAFETY: `list` is a list.
-    unsafe { ffi::PyList_GET_SIZE(list.as_ptr()) as usize }
 }
 
 /// A list that takes the objects over. It is filled before any code can see it.

@@ -98,14 +98,26 @@ impl GatheringFuture {
     }
 }
 
+/// How many children there are: none where nobody has called `__init__`, and `_children` is None.
+pub fn count(children: &Object) -> usize {
+    // SAFETY: `children` is valid, and asked for its length if it is a list.
+    unsafe {
+        if ffi::PyList_Check(children.as_ptr()) == 0 {
+            return 0;
+        }
+        ffi::PyList_GET_SIZE(children.as_ptr()) as usize
+    }
+}
+
 /// The child at a place of the list, which somebody may have made shorter.
 pub fn child_at(children: &Object, index: usize) -> Option<Object> {
-    // SAFETY: `_children` is always a list; the item is borrowed from it.
-    unsafe {
-        let index = index as ffi::Py_ssize_t;
-        (index < ffi::PyList_GET_SIZE(children.as_ptr()))
-            .then(|| Object::from_borrowed(ffi::PyList_GET_ITEM(children.as_ptr(), index)))
-    }
+    (index < count(children)).then(|| {
+        // SAFETY: what has items is a list; the item is borrowed from it.
+        unsafe {
+            let index = index as ffi::Py_ssize_t;
+            Object::from_borrowed(ffi::PyList_GET_ITEM(children.as_ptr(), index))
+        }
+    })
 }
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -122,9 +134,10 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let list = unsafe { ffi::PySequence_List(children.unwrap_or(&none).as_ptr()) };
     // SAFETY: a new reference or NULL with an exception set.
     let list = unsafe { Object::from_returned(list)? };
+    gathering.future.initialise(Some(event_loop))?;
     gathering.cancel_requested.set(false);
     gathering.children.set(list);
-    gathering.future.initialise(Some(event_loop))
+    Ok(())
 }
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {

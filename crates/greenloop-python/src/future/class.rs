@@ -86,7 +86,10 @@ fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Resul
     // SAFETY: both are valid objects.
     let stops = unsafe {
         if wraps {
-            ffi::PyObject_IsInstance(exception.as_ptr(), class) == 1
+            match ffi::PyObject_IsInstance(exception.as_ptr(), class) {
+                -1 => return Err(Raised),
+                answer => answer == 1,
+            }
         } else {
             exception.is_exactly(class.cast())
         }

@@ -97,6 +97,25 @@ pub struct Future {
     blocking: Cell<bool>,
 }
 
+/// What `__init__` has to find out before anything of a future is changed.
+pub struct Beginning {
+    event_loop: Object,
+    source: Option<Object>,
+}
+
+impl Beginning {
+    /// On `event_loop`, or on the current one.
+    pub fn on(event_loop: Option<&Object>) -> Result<Self> {
+        let event_loop = match event_loop {
+            Some(event_loop) if !event_loop.is_none() => event_loop.clone(),
+            _ => call_function(&globals().asyncio.get_event_loop, &[])?,
+        };
+        let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()?;
+        let source = if debug { source()? } else { None };
+        Ok(Self { event_loop, source })
+    }
+}
+
 impl Future {
     /// The struct behind a `Future` or `Task` of ours.
     #[inline]
@@ -140,33 +159,28 @@ impl Future {
 
     /// `Future.__init__`: binds the future to `event_loop`, or to the current one.
     pub fn initialise(&self, event_loop: Option<&Object>) -> Result<()> {
-        for slot in self.slots() {
-            slot.clear();
-        }
-        drop(self.callbacks.take());
+        self.begin(Beginning::on(event_loop)?);
+        Ok(())
+    }
+
+    /// Begins, or begins anew. What a future that lives already had is dropped when the new state is complete, for
+    /// dropping it may run code that comes back here.
+    pub fn begin(&self, beginning: Beginning) {
+        let Beginning { event_loop, source } = beginning;
+        let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
+        let before = (self.slots().map(Slot::take), self.callbacks.take());
+        self.event_loop.set(event_loop);
+        self.native_loop.set(native);
+        self.source_traceback.set_optional(source);
         self.state.set(PENDING);
         self.log_traceback.set(false);
         self.blocking.set(false);
-        let event_loop = match event_loop {
-            Some(event_loop) if !event_loop.is_none() => event_loop.clone(),
-            _ => call_function(&globals().asyncio.get_event_loop, &[])?,
-        };
-        let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
-        self.event_loop.set(event_loop.clone());
-        self.native_loop.set(native);
-        if call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()? {
-            self.remember_source()?;
-        }
-        Ok(())
+        drop(before);
     }
 
     /// Keeps where the future was created, for debug mode's messages.
     pub fn remember_source(&self) -> Result<()> {
-        // SAFETY: may be asked at any time.
-        if unsafe { ffi::Py_IsInitialized() } != 0 {
-            self.source_traceback
-                .set(call_function(&globals().asyncio.extract_stack, &[])?);
-        }
+        self.source_traceback.set_optional(source()?);
         Ok(())
     }
 
@@ -423,6 +437,15 @@ impl Derived for Future {
         }
         drop(self.callbacks.take());
     }
+}
+
+/// The stack of who creates a future now, unless the interpreter has ended.
+fn source() -> Result<Option<Object>> {
+    // SAFETY: may be asked at any time.
+    if unsafe { ffi::Py_IsInitialized() } == 0 {
+        return Ok(None);
+    }
+    call_function(&globals().asyncio.extract_stack, &[]).map(Some)
 }
 
 /// The loop of a future of any class of ours, subclasses included.

@@ -33,19 +33,22 @@ pub(super) fn fill(
     event_loop: Option<&Object>,
     context: Option<&Object>,
 ) -> Result<()> {
-    handle.context.set(context)?;
-    handle.callback.set_optional(callback.cloned());
-    handle.single.set(false);
-    let args = args.cloned().unwrap_or_else(Object::none);
-    // SAFETY: returns a new reference or NULL with an exception set.
-    let args = unsafe { Object::from_returned(ffi::PySequence_Tuple(args.as_ptr()))? };
-    handle.arguments.set(args);
     let event_loop = event_loop.cloned().unwrap_or_else(Object::none);
-    handle.event_loop.set(event_loop.clone());
-    if call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()? {
-        let traceback = call_function(&globals().asyncio.extract_stack, &[])?;
-        handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
-    }
+    let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()?;
+    let traceback = if debug {
+        Some(call_function(&globals().asyncio.extract_stack, &[])?)
+    } else {
+        None
+    };
+    handle.context.set(context)?;
+    handle.cancelled.set(false);
+    handle.set_rare(|rare| &rare.repr, None);
+    handle.set_rare(|rare| &rare.source_traceback, traceback);
+    handle.event_loop.set(event_loop);
+    handle.callback.set_optional(callback.cloned());
+    // Together: what the slot holds is an argument or all of them.
+    handle.single.set(false);
+    handle.arguments.set_optional(args.cloned());
     Ok(())
 }
 
@@ -213,7 +216,8 @@ unsafe fn end(this: *mut ffi::PyObject) {
     // the freelist's blocks have; others are freed as their class says.
     unsafe {
         let handle = &*this.cast::<Handle>();
-        if handle.tracked.get() {
+        // An instance of a subclass is tracked by the interpreter, whatever it was when it was made.
+        if handle.tracked.get() || !globals().classes.is_handle(ffi::Py_TYPE(this)) {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
         if !handle.weak_references.get().is_null() {

@@ -31,7 +31,7 @@ use crate::event_loop::EventLoop;
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, fetch, globals,
-    matches,
+    matches, type_error,
 };
 
 pub use class::{cancel, make_class};
@@ -50,10 +50,11 @@ static SPARE: Freelist<32768> = Freelist::new();
 pub struct Handle {
     header: ffi::PyObject,
     callback: Slot,
-    /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple.
+    /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple, or what `__init__` was
+    /// given for it, which may be anything.
     arguments: Slot,
     context: ContextSlot,
-    /// Set by `cancel`, never cleared.
+    /// Set by `cancel`; cleared by `__init__` only.
     cancelled: Cell<bool>,
     single: Cell<bool>,
     /// Set while a timer is in its loop's heap, and until it is run.
@@ -228,7 +229,12 @@ impl Handle {
                     let places = [std::ptr::null_mut(), single.as_ptr()];
                     self.context.call(&callback, places.as_ptr().add(1), 1)?;
                 }
-                Some(tuple) => {
+                Some(arguments) => {
+                    let tuple = if ffi::PyTuple_CheckExact(arguments.as_ptr()) != 0 {
+                        arguments
+                    } else {
+                        unpacked(&arguments)?
+                    };
                     let count = ffi::PyTuple_GET_SIZE(tuple.as_ptr()) as usize;
                     let mut places = vec![std::ptr::null_mut(); count + 1];
                     for (index, place) in places[1..].iter_mut().enumerate() {
@@ -307,6 +313,7 @@ impl Handle {
         }
     }
 
+    /// The arguments as they were given, usually a tuple.
     fn arguments_tuple(&self) -> Result<Object> {
         match self.arguments.get() {
             None => Ok(globals().no_arguments.clone()),
@@ -314,6 +321,25 @@ impl Handle {
             Some(tuple) => Ok(tuple),
         }
     }
+}
+
+/// `(*arguments,)`, with the words of a call that has no iterable there.
+#[cold]
+fn unpacked(arguments: &Object) -> Result<Object> {
+    // SAFETY: `arguments` and its class are valid.
+    let iterates = unsafe {
+        (*arguments.class()).tp_iter.is_some() || ffi::PySequence_Check(arguments.as_ptr()) != 0
+    };
+    if !iterates {
+        // SAFETY: the GIL is held.
+        let class = arguments
+            .bound(unsafe { Python::assume_attached() })
+            .get_type();
+        let text = format!("Value after * must be an iterable, not {}", class.name()?);
+        return Err(type_error(&text));
+    }
+    // SAFETY: `arguments` is valid; a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PySequence_Tuple(arguments.as_ptr())) }
 }
 
 /// Whether the exception that is set ends `run_forever` instead of going to the exception handler.

@@ -62,8 +62,10 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         4,
     )?;
     let handle = Handle::of(this);
+    fill(handle, callback, args, event_loop, context)?;
     handle.set_rare(|rare| &rare.when, when.cloned());
-    fill(handle, callback, args, event_loop, context)
+    handle.set_scheduled(false);
+    Ok(())
 }
 
 unsafe extern "C" fn initialise_slot(

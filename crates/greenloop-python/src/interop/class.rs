@@ -27,7 +27,7 @@ pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
     if ensure_room().is_err() {
         return ptr::null_mut();
     }
-    match catch_unwind(AssertUnwindSafe(|| guarded(body))) {
+    match catch_unwind(AssertUnwindSafe(|| checked(|| guarded(body)))) {
         Ok(Ok(object)) => object.into_ptr(),
         Ok(Err(Raised)) => ptr::null_mut(),
         Err(panic) => {
@@ -43,7 +43,7 @@ pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
     if ensure_room().is_err() {
         return -1;
     }
-    match catch_unwind(AssertUnwindSafe(|| guarded(body))) {
+    match catch_unwind(AssertUnwindSafe(|| checked(|| guarded(body)))) {
         Ok(Ok(())) => 0,
         Ok(Err(Raised)) => -1,
         Err(panic) => {
@@ -51,6 +51,24 @@ pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
             -1
         }
     }
+}
+
+/// Runs `body`. Builds with debug assertions check that what succeeds leaves no exception set: it would be
+/// raised later by somebody else.
+#[inline]
+fn checked<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !cfg!(debug_assertions) {
+        return body();
+    }
+    // SAFETY: may be asked at any time while the GIL is held.
+    let pending = || unsafe { !ffi::PyErr_Occurred().is_null() };
+    let before = pending();
+    let outcome = body();
+    assert!(
+        outcome.is_err() || before || !pending(),
+        "an exception is set that nobody returned"
+    );
+    outcome
 }
 
 fn report_panic(panic: &(dyn Any + Send)) {

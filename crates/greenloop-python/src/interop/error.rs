@@ -89,6 +89,24 @@ pub fn raise_object(exception: &Object) -> Raised {
     Raised
 }
 
+/// `raise anything`: an exception, or a class of exceptions.
+pub fn raise_anything(anything: &Object) -> Raised {
+    // SAFETY: `anything` is a valid object, and the classes are classes of exceptions.
+    unsafe {
+        if ffi::PyExceptionClass_Check(anything.as_ptr()) != 0 {
+            ffi::PyErr_SetNone(anything.as_ptr());
+            return Raised;
+        }
+        if ffi::PyExceptionInstance_Check(anything.as_ptr()) != 0 {
+            return raise_object(anything);
+        }
+        raise(
+            ffi::PyExc_TypeError,
+            c"exceptions must derive from BaseException",
+        )
+    }
+}
+
 /// Takes the exception that is set, with its traceback attached.
 #[cfg(Py_3_12)]
 pub fn fetch(_: Raised) -> Object {
@@ -157,6 +175,12 @@ pub fn matches(class: *mut ffi::PyObject) -> bool {
 pub fn report_unraisable(_: Raised, source: *mut ffi::PyObject) {
     // SAFETY: an exception is set; `source` is a valid object or null.
     unsafe { ffi::PyErr_WriteUnraisable(source) }
+}
+
+/// Whether `object` is an instance of an exception class.
+pub fn is_exception(object: &Object) -> bool {
+    // SAFETY: `object` is valid.
+    unsafe { ffi::PyExceptionInstance_Check(object.as_ptr()) != 0 }
 }
 
 /// Whether `exception` is a `CancelledError`.

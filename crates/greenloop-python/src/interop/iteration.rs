@@ -5,6 +5,7 @@
 //! `throw` is also how a cancellation arrives.
 
 use std::ffi::c_void;
+use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -166,7 +167,7 @@ unsafe extern "C" fn close<T: Iteration>(
 }
 
 /// The exception that `throw(exception)` or the older `throw(type[, value[, traceback]])` means.
-fn thrown(arguments: &[Object]) -> Result<Object> {
+pub fn thrown(arguments: &[Object]) -> Result<Object> {
     let [first, rest @ ..] = arguments else {
         return Err(type_error("throw expected at least 1 argument, got 0"));
     };
@@ -188,32 +189,52 @@ fn thrown(arguments: &[Object]) -> Result<Object> {
     // SAFETY: all are valid objects.
     unsafe {
         if traceback.is_some_and(|traceback| ffi::PyTraceBack_Check(traceback.as_ptr()) == 0) {
-            return Err(type_error("throw() third argument must be a traceback"));
+            return Err(type_error(
+                "throw() third argument must be a traceback object",
+            ));
         }
-        let exception = if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
+        if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
             if value.is_some() {
                 return Err(type_error(
                     "instance exception may not have a separate value",
                 ));
             }
-            first.clone()
-        } else if ffi::PyExceptionClass_Check(first.as_ptr()) != 0 {
-            match value {
-                Some(value) if ffi::PyObject_IsInstance(value.as_ptr(), first.as_ptr()) == 1 => {
-                    value.clone()
-                }
-                Some(value) => call_function(first, &[value.as_ptr()])?,
-                None => call_function(first, &[])?,
+            if let Some(traceback) = traceback {
+                ffi::PyException_SetTraceback(first.as_ptr(), traceback.as_ptr());
             }
-        } else {
-            let class = making::class_name(first)?;
-            return Err(type_error(&format!(
-                "exceptions must be classes deriving BaseException or instances of such a class, not {class}"
-            )));
-        };
-        if let Some(traceback) = traceback {
-            ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr());
+            return Ok(first.clone());
         }
-        Ok(exception)
+    }
+    // SAFETY: as above.
+    if unsafe { ffi::PyExceptionClass_Check(first.as_ptr()) } != 0 {
+        return Ok(exception_of(first, value, traceback));
+    }
+    let class = making::class_name(first)?;
+    Err(type_error(&format!(
+        "exceptions must be classes or instances deriving from BaseException, not {class}"
+    )))
+}
+
+/// The exception that a class, a value and a traceback are, as the interpreter makes it for generators: where the
+/// class refuses, or makes something else than an exception, the error that says so is the exception.
+#[allow(
+    deprecated,
+    reason = "what generators call, and nothing else does the same"
+)]
+fn exception_of(class: &Object, value: Option<&Object>, traceback: Option<&Object>) -> Object {
+    let pointer = |object: Option<&Object>| {
+        object.map_or(ptr::null_mut(), |object| object.clone().into_ptr())
+    };
+    let mut class = pointer(Some(class));
+    let (mut value, mut traceback) = (pointer(value), pointer(traceback));
+    // SAFETY: the class is one of exceptions; afterwards `value` is an instance, and all three are ours.
+    unsafe {
+        ffi::PyErr_NormalizeException(&raw mut class, &raw mut value, &raw mut traceback);
+        if !traceback.is_null() {
+            ffi::PyException_SetTraceback(value, traceback);
+            ffi::Py_DECREF(traceback);
+        }
+        ffi::Py_XDECREF(class);
+        Object::from_owned(value)
     }
 }

@@ -59,14 +59,14 @@ pub use coroutine::{Resumed, is_coroutine, resume, throw};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{
-    Raised, Result, contexts, fetch, is_cancellation, matches, raise, raise_object,
-    raise_while_handling, report_unraisable, restore,
+    Raised, Result, fetch, is_cancellation, is_exception, matches, raise, raise_anything,
+    raise_object, raise_while_handling, report_unraisable, restore,
 };
 pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
 pub use instance::{Held, Instance, class_of};
-pub use iteration::{Iteration, Next, awaited};
+pub use iteration::{Iteration, Next, awaited, thrown};
 #[cfg(Py_3_12)]
 pub use native_function::enter_natively;
 pub use nesting::deallocate;

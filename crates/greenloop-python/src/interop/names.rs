@@ -66,6 +66,7 @@ names! {
     connection_lost = "connection_lost",
     connection_made = "connection_made",
     context = "context",
+    context_of_exception = "__context__",
     coro = "coro",
     coro_or_future = "coro_or_future",
     cr_await = "cr_await",

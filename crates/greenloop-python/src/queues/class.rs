@@ -190,10 +190,11 @@ fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         None => unsafe { Object::from_returned(ffi::PyLong_FromLong(0))? },
     };
     let face = Face::of(this)?;
+    let finished = create_set_event()?;
     let queue = face.queue;
-    queue.maxsize.set(maxsize.clone());
     queue.logic.reset();
-    queue.finished.set(create_set_event()?);
+    queue.finished.set(finished);
+    queue.maxsize.set(maxsize.clone());
     if face.overrides.has(Method::Init) {
         return face.call_with(Method::Init, &maxsize).map(drop);
     }

@@ -158,13 +158,12 @@ impl Items {
         if self.place.get() == Place::Object {
             return self.existing(queue);
         }
-        let items = self.native.with(std::mem::take);
-        self.place.set(Place::Object);
-        self.object.set(object.clone());
+        let items: Vec<Object> = self.native.with(|items| items.iter().cloned().collect());
         for item in items {
             let arguments = [object.as_ptr(), item.as_ptr()];
             call_method(&globals().names.append, &arguments)?;
         }
+        self.replace(Place::Object, Some(object.clone()));
         Ok(object)
     }
 

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::running_rules::rules;
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
-    Object, Raised, Result, call_function, contexts, globals, is_cancellation, raise_object,
+    Object, Raised, Result, call_function, globals, is_cancellation, is_exception, raise_object,
     type_error,
 };
 
@@ -64,29 +64,49 @@ pub fn timeout_error(cause: &Object) -> Result<Object> {
         return Ok(error);
     }
     // SAFETY: `cause` is a valid object.
-    if unsafe { ffi::PyExceptionInstance_Check(cause.as_ptr()) } == 0 {
+    let cause = if unsafe { ffi::PyExceptionClass_Check(cause.as_ptr()) } == 0 {
+        cause.clone()
+    } else {
+        call_function(cause, &[])?
+    };
+    if !is_exception(&cause) {
         return Err(type_error(
             "exception causes must derive from BaseException",
         ));
     }
     // SAFETY: both are exceptions; the reference to the second is given away.
-    unsafe { ffi::PyException_SetCause(error.as_ptr(), cause.clone().into_ptr()) };
+    unsafe { ffi::PyException_SetCause(error.as_ptr(), cause.into_ptr()) };
     Ok(error)
 }
 
 /// Puts a `TimeoutError` before the first cancellation in the chain of contexts: whoever handles the
 /// exception finds out why its cause was cancelled.
+///
+/// Python code passes anything here, by `Timeout.__aexit__`. As in asyncio, anything with a `__context__` will do.
 pub fn insert_timeout_error(exception: &Object) -> Result<()> {
-    for (exception, context) in contexts(exception) {
-        if is_cancellation(&context) {
-            let error = timeout_error(&context)?;
-            // SAFETY: all are exceptions; the references to the second ones are given away.
-            unsafe {
-                ffi::PyException_SetContext(error.as_ptr(), context.into_ptr());
-                ffi::PyException_SetContext(exception.as_ptr(), error.into_ptr());
-            }
-            break;
+    let name = &globals().names.context_of_exception;
+    let mut exception = exception.clone();
+    loop {
+        let context = exception.attribute(name)?;
+        if context.is_none() {
+            return Ok(());
         }
+        if is_exception(&context) && is_cancellation(&context) {
+            let error = timeout_error(&context)?;
+            // SAFETY: both are exceptions; the reference to the second is given away.
+            unsafe { ffi::PyException_SetContext(error.as_ptr(), context.into_ptr()) };
+            return exception.set_attribute(name, &error);
+        }
+        exception = context;
+        // A chain may be a circle, which Python code can only end by an interrupt.
+        check_signals()?;
+    }
+}
+
+fn check_signals() -> Result<()> {
+    // SAFETY: the GIL is held.
+    if unsafe { ffi::PyErr_CheckSignals() } < 0 {
+        return Err(Raised);
     }
     Ok(())
 }

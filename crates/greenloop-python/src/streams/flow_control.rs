@@ -71,11 +71,11 @@ impl FlowControl {
     }
 
     /// `__init__`.
-    pub fn initialise(&self, event_loop: Option<&Object>) -> Result<()> {
-        self.event_loop.set(loop_or_current(event_loop)?);
+    pub fn initialise(&self, event_loop: Object) {
         self.paused.set(false);
         self.connection_lost.set(false);
-        Ok(())
+        while self.waiters.pop().is_some() {}
+        self.event_loop.set(event_loop);
     }
 
     /// Goes on at once, or waits until the transport has room. An awaitable that waits leaves its line
@@ -177,7 +177,8 @@ fn close_waiter(_this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = [&globals().names.loop_];
     let [event_loop] = arguments.bind(c"FlowControlMixin.__init__", names, 1, 0)?;
-    FlowControl::of(this).initialise(event_loop)
+    FlowControl::of(this).initialise(loop_or_current(event_loop)?);
+    Ok(())
 }
 
 unsafe extern "C" fn initialise_slot(

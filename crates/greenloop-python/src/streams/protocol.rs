@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::edition::edition;
 use super::flow_control::FlowControl;
-use super::reader::{self, Reader};
+use super::reader::{self, Reader, loop_or_current};
 use super::writer::Writer;
 use crate::future::{Future, PENDING, notifier};
 use crate::interop::making::{self, Enter as _};
@@ -105,58 +105,62 @@ impl Protocol {
         client_connected: Option<&Object>,
         event_loop: Option<&Object>,
     ) -> Result<()> {
-        self.flow.initialise(event_loop)?;
-        if let Some(reader) = reader.filter(|reader| !reader.is_none()) {
+        let event_loop = loop_or_current(event_loop)?;
+        let reader = reader.filter(|reader| !reader.is_none());
+        let function = client_connected.filter(|function| !function.is_none());
+        let mut reference = None;
+        let mut traceback = None;
+        if let Some(reader) = reader {
             // SAFETY: `reader` is a valid object; a function is not asked for.
-            let reference = unsafe {
+            reference = Some(unsafe {
                 Object::from_returned(ffi::PyWeakref_NewRef(reader.as_ptr(), std::ptr::null_mut()))?
-            };
-            self.reader_reference.set(reference);
-            let name = &globals().names.source_traceback_attribute;
-            if !Reader::is_plain(reader) || self.is_watched()? {
-                self.source_traceback.set(reader.attribute(name)?);
+            });
+            if !Reader::is_plain(reader) || reader::is_debugging(&event_loop)? {
+                let name = &globals().names.source_traceback_attribute;
+                traceback = Some(reader.attribute(name)?);
             }
         }
-        if let Some(function) = client_connected.filter(|function| !function.is_none()) {
-            self.strong_reader
-                .set(reader.cloned().unwrap_or_else(Object::none));
-            self.client_connected.set(function.clone());
-        }
-        let event_loop = self.flow.event_loop().get_or_none();
         let name = &globals().names.create_future;
-        self.closed.set(call_method(name, &[event_loop.as_ptr()])?);
+        let closed = call_method(name, &[event_loop.as_ptr()])?;
+        // From here on nothing fails.
+        self.flow.initialise(event_loop);
+        self.reject_connection.set(false);
+        self.over_ssl.set(false);
+        self.reader_reference.set_optional(reference);
+        self.source_traceback.set_optional(traceback);
+        let strong = function.map(|_| reader.cloned().unwrap_or_else(Object::none));
+        self.strong_reader.set_optional(strong);
+        self.client_connected.set_optional(function.cloned());
+        for slot in [&self.task, &self.transport, &self.writer] {
+            slot.clear();
+        }
+        self.closed.set(closed);
         Ok(())
-    }
-
-    fn is_watched(&self) -> Result<bool> {
-        reader::is_debugging(&self.flow.event_loop().get_or_none())
     }
 
     /// What the weak reference refers to.
     #[inline]
-    fn referenced_reader(&self) -> Option<Object> {
+    fn referenced_reader(&self) -> Result<Option<Object>> {
         let reference = self.reader_reference.as_ptr();
         if reference.is_null() {
-            return None;
+            return Ok(None);
         }
-        // SAFETY: the slot holds a weak reference, or what a program has put there and can call.
+        // SAFETY: the slot holds a weak reference, or what a program has put there, which is called.
         unsafe {
             if ffi::PyWeakref_CheckRef(reference) == 0 {
-                let reference = Object::from_borrowed(reference);
-                return call_function(&reference, &[])
-                    .ok()
-                    .filter(|reader| !reader.is_none());
+                let reader = call_function(&Object::from_borrowed(reference), &[])?;
+                return Ok(Some(reader).filter(|reader| !reader.is_none()));
             }
             #[cfg(Py_3_13)]
             {
                 let mut reader = std::ptr::null_mut();
-                (ffi::PyWeakref_GetRef(reference, &raw mut reader) > 0)
-                    .then(|| Object::from_owned(reader))
+                let found = ffi::PyWeakref_GetRef(reference, &raw mut reader) > 0;
+                Ok(found.then(|| Object::from_owned(reader)))
             }
             #[cfg(not(Py_3_13))]
             {
                 let reader = ffi::PyWeakref_GetObject(reference);
-                (reader != ffi::Py_None()).then(|| Object::from_borrowed(reader))
+                Ok((reader != ffi::Py_None()).then(|| Object::from_borrowed(reader)))
             }
         }
     }
@@ -186,7 +190,7 @@ pub fn is_native(object: &Object) -> bool {
 #[inline]
 fn reader_of(this: &Object) -> Result<Option<Object>> {
     if is_native(this) {
-        return Ok(Protocol::of(this).referenced_reader());
+        return Protocol::of(this).referenced_reader();
     }
     let reader = this.attribute(&globals().names.stream_reader_attribute)?;
     Ok((!reader.is_none()).then_some(reader))

@@ -13,7 +13,7 @@ use crate::awaitable::{Awaitable, Line};
 use crate::event_loop::EventLoop;
 use crate::interop::{
     Held, Instance, Object, Raised, Result, Slot, call_function, call_method, fetch, globals,
-    matches, raise, raise_object, type_error,
+    matches, raise, raise_anything,
 };
 
 pub use class::make_class;
@@ -107,15 +107,26 @@ impl Reader {
     }
 
     fn initialise(&self, limit: Option<&Object>, event_loop: Object) -> Result<()> {
-        if let Some(limit) = limit {
-            self.set_limit(limit)?;
-        }
+        let size = limit.map_or(Ok(DEFAULT_LIMIT), size_of_limit)?;
         let debug = is_debugging(&event_loop)?;
-        self.event_loop.set(event_loop);
-        if debug {
-            let stack = call_function(&globals().asyncio.extract_stack, &[])?;
-            self.source_traceback.set(stack);
+        let stack = if debug {
+            Some(call_function(&globals().asyncio.extract_stack, &[])?)
+        } else {
+            None
+        };
+        // From here on nothing fails. What a reader that lives already had is gone, and nobody wakes who waits.
+        self.limit.set(size);
+        self.searched.set(0);
+        self.eof.set(false);
+        self.paused.set(false);
+        while self.waiter.pop().is_some() {}
+        self.buffer.clear();
+        self.given_limit.set_optional(limit.cloned());
+        self.source_traceback.set_optional(stack);
+        for slot in [&self.exception, &self.transport, &self.foreign_waiter] {
+            slot.clear();
         }
+        self.event_loop.set(event_loop);
         Ok(())
     }
 
@@ -312,21 +323,6 @@ pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
         Some(event_loop) => Ok(event_loop.clone()),
         None => call_function(&globals().asyncio.get_event_loop, &[]),
     }
-}
-
-/// `raise anything`: an exception, or a class of exceptions.
-pub fn raise_anything(anything: &Object) -> Raised {
-    // SAFETY: `anything` is a valid object.
-    unsafe {
-        if ffi::PyExceptionClass_Check(anything.as_ptr()) != 0 {
-            ffi::PyErr_SetNone(anything.as_ptr());
-            return Raised;
-        }
-        if ffi::PyExceptionInstance_Check(anything.as_ptr()) != 0 {
-            return raise_object(anything);
-        }
-    }
-    type_error("exceptions must derive from BaseException")
 }
 
 /// What a failed `assert` raises.

@@ -11,12 +11,13 @@ use super::attributes::missing;
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
-use super::reader::{Reader, assertion, raise_anything};
+use super::reader::{Reader, assertion};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, restore,
+    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, raise_anything,
+    restore,
 };
 
 pub use class::make_class;
@@ -93,13 +94,14 @@ impl Writer {
         reader: &Object,
         event_loop: &Object,
     ) -> Result<()> {
-        self.transport.set(transport.clone());
-        self.protocol.set(protocol.clone());
         if !reader.is_none() && !is_reader(reader)? {
             return Err(assertion(c""));
         }
+        self.transport.set(transport.clone());
+        self.protocol.set(protocol.clone());
         self.reader.set(reader.clone());
         self.event_loop.set(event_loop.clone());
+        self.complete.clear();
         Ok(())
     }
 

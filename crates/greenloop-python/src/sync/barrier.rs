@@ -372,11 +372,12 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         call_function(&globals.asyncio.barrier, &[parties])?;
         return number.map_err(restore).map(drop);
     }
+    let (number, condition) = (number?, condition::create()?);
     let barrier = of(this);
-    barrier.logic.set_parties(number?);
+    barrier.logic.set_parties(number);
     barrier.logic.set_count(0);
     barrier.logic.set_state(BarrierState::Filling);
-    barrier.condition.set(condition::create()?);
+    barrier.condition.set(condition);
     Ok(())
 }
 

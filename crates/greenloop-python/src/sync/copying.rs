@@ -2,7 +2,7 @@
 //! attributes that asyncio's instances have.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use super::primitive::{Primitive, State};
 use crate::interop::making::{self, ByName as _, Enter as _};
@@ -15,7 +15,11 @@ pub trait Copied: State {
     const ATTRIBUTES: &'static [&'static str];
 
     /// Sets one of them in the copy where that is more than setting an attribute. Returns whether it is.
-    fn restore(_this: &Object, _name: &str, _value: &Object) -> Result<bool> {
+    fn restore(
+        _this: &Object,
+        _name: &Bound<'_, PyString>,
+        _value: &Bound<'_, PyAny>,
+    ) -> Result<bool> {
         Ok(false)
     }
 }
@@ -57,10 +61,11 @@ pub fn setstate<S: Copied>(this: &Object, state: &Object) -> Result<Object> {
     let state = state
         .cast::<PyDict>()
         .map_err(|_| type_error("the state of a primitive has to be a dict"))?;
-    for (name, value) in state {
-        let restored = S::restore(this, &name.extract::<String>()?, &value.clone().into())?;
-        if !restored {
-            this.set_attribute(&name.into(), &value.into())?;
+    // Taken out first: what setting an attribute runs may change the dictionary.
+    let items: Vec<(Bound<'_, PyString>, Bound<'_, PyAny>)> = state.items().extract()?;
+    for (name, value) in items {
+        if !S::restore(this, &name, &value)? {
+            this.bound(py).setattr(name, value)?;
         }
     }
     Ok(Object::none())

@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
-    Lined, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
+    Lined, Plain, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
     set_bound_loop, set_line,
 };
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
@@ -31,6 +31,12 @@ impl State for Event {
 
     fn clear(&self) {
         self.waiters.clear();
+    }
+}
+
+impl Plain for Event {
+    fn begin_anew(&self) {
+        self.set_value(false);
     }
 }
 

@@ -8,7 +8,7 @@ use pyo3::ffi;
 use super::acquire::{Acquire, acquire, enter, exit};
 use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
-    Lined, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
+    Lined, Plain, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
     set_bound_loop, set_line,
 };
 use crate::awaitable::Line;
@@ -33,6 +33,12 @@ impl State for Lock {
 
     fn clear(&self) {
         self.waiters.clear();
+    }
+}
+
+impl Plain for Lock {
+    fn begin_anew(&self) {
+        self.set_locked(false);
     }
 }
 

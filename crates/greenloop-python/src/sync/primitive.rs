@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
+use greenloop_core::WaitList as _;
 use pyo3::ffi;
 
 use super::waiters::{self, Waiters};
@@ -26,6 +27,12 @@ pub trait State: Sized + 'static {
 
     /// Lets go of everything, and stays valid.
     fn clear(&self);
+}
+
+/// A state that `__init__` makes without arguments.
+pub trait Plain: Lined {
+    /// As a new one, but for those who wait.
+    fn begin_anew(&self);
 }
 
 /// A state with a line of those who wait.
@@ -59,6 +66,12 @@ impl<S: Lined> Primitive<S> {
     pub fn prepare(&self, awaitable: &Object, owner: &Object) -> Result<()> {
         self.waited.set(true);
         Awaitable::prepare(awaitable, &self.bound, owner)
+    }
+
+    /// What a second `__init__` does: who waits is woken by nobody any more, as in asyncio.
+    pub fn forget_waiters(&self) {
+        self.waited.set(false);
+        while self.state.line().pop().is_some() {}
     }
 }
 
@@ -147,16 +160,24 @@ pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
 }
 
 /// `__init__` of a class that takes no arguments.
-pub unsafe extern "C" fn initialise_without_arguments<S: State>(
+pub unsafe extern "C" fn initialise_without_arguments<S: Plain>(
     this: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
 ) -> c_int {
     // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, refuse_arguments::<S>) }
+    unsafe { initialise_with(this, args, kwargs, initialise::<S>) }
 }
 
-fn refuse_arguments<S: State>(_this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise<S: Plain>(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+    refuse_arguments::<S>(&arguments)?;
+    let primitive = Primitive::<S>::of(this);
+    primitive.state.begin_anew();
+    primitive.forget_waiters();
+    Ok(())
+}
+
+fn refuse_arguments<S: State>(arguments: &Arguments<'_>) -> Result<()> {
     let class = S::NAME.to_string_lossy();
     if let Some((name, _)) = arguments.keywords().next() {
         let name = making::shown(name)?;

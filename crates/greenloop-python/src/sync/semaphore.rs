@@ -218,9 +218,10 @@ fn set_up(this: &Object, function: &CStr, arguments: Arguments<'_>) -> Result<()
             }
         },
     };
-    let semaphore = of(this);
-    semaphore.bound.set(permits);
-    semaphore.logic.set_value(permits);
+    let primitive = Primitive::<Semaphore>::of(this);
+    primitive.state.bound.set(permits);
+    primitive.state.logic.set_value(permits);
+    primitive.forget_waiters();
     Ok(())
 }
 

@@ -87,15 +87,24 @@ pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
             .map(|item| item.map(Object::from))
             .collect::<PyResult<_>>()?,
     };
-    let before: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
+    // Made before anybody is sent away. One that is given twice stands there itself only once.
+    let mut before = line.to_vec();
+    let mut after = Vec::with_capacity(given.len());
     for future in given {
-        // One that is given twice stands there itself only once.
-        let stood_here = before.iter().find(|waiter| {
-            Awaitable::shown(waiter).is(future.as_ptr()) && !Awaitable::is_in_line(waiter)
+        let stood_here = before
+            .iter()
+            .position(|waiter| Awaitable::shown(waiter).is(future.as_ptr()));
+        after.push(match stood_here {
+            Some(place) if !Awaitable::is_guest(&before[place]) => (before.remove(place), false),
+            _ => (Awaitable::guest(&future)?, true),
         });
-        match stood_here {
-            Some(waiter) => line.push(waiter),
-            None => line.push_guest(Awaitable::guest(&future)?),
+    }
+    while line.pop().is_some() {}
+    for (waiter, guest) in after {
+        if guest {
+            line.push_guest(waiter);
+        } else {
+            line.push(&waiter);
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use pyo3::ffi;
 use super::cancellation::cancel_task;
 use super::{Start, Task, as_string, context_of};
 use crate::future::{
-    cannot_delete, derived, ensure_base_fits, future_attributes, future_methods, iterate,
-    parse_message,
+    Beginning, cannot_delete, derived, ensure_base_fits, future_attributes, future_methods,
+    iterate, parse_message,
 };
 use crate::interop::making;
 use crate::interop::{
@@ -37,19 +37,21 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     }
     let task = Task::of(this);
     task.future.ensure_fresh()?;
-    task.bind_loop(event_loop)?;
     let none = Object::none();
     let coroutine = coroutine.unwrap_or(&none);
     let eager = eager.map_or(Ok(false), Object::is_true)?;
-    Task::begin(
-        this,
-        &Start {
-            coroutine,
-            name,
-            context,
-            eager,
-        },
-    )
+    let start = Start {
+        coroutine,
+        name,
+        context,
+        eager,
+    };
+    // A task that lives already begins anew, once nothing can fail any more.
+    let beginning = Beginning::on(event_loop)?;
+    let name = task.check(&start)?;
+    task.future.begin(beginning);
+    task.name.clear();
+    Task::begin(this, &start, name)
 }
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {

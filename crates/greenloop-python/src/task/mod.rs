@@ -127,15 +127,14 @@ impl Task {
             ));
         }
         let eager = eager.map_or(Ok(eager_by_default), Object::is_true)?;
-        Task::begin(
-            &task,
-            &Start {
-                coroutine,
-                name,
-                context,
-                eager,
-            },
-        )?;
+        let start = Start {
+            coroutine,
+            name,
+            context,
+            eager,
+        };
+        let name = Task::of(&task).check(&start)?;
+        Task::begin(&task, &start, name)?;
         Ok(task)
     }
 
@@ -149,7 +148,8 @@ impl Task {
             context: None,
             eager: native.starts_eagerly(),
         };
-        Task::begin(&task, &start)?;
+        let name = Task::of(&task).check(&start)?;
+        Task::begin(&task, &start, name)?;
         Ok(task)
     }
 
@@ -179,26 +179,33 @@ impl Task {
         task.set_attribute(&globals.names.log_destroy_pending, &Object::boolean(false))
     }
 
-    /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The future
-    /// half is bound to its loop already.
-    fn begin(this: &Object, start: &Start<'_>) -> Result<()> {
-        let task = Task::of(this);
+    /// Refuses what a task cannot begin with, and returns the text of its name, if it is given one.
+    #[inline]
+    fn check(&self, start: &Start<'_>) -> Result<Option<Object>> {
         if !is_coroutine(start.coroutine)? {
-            task.log_destroy_pending.set(false);
+            self.log_destroy_pending.set(false);
             let text = making::represented(start.coroutine)?;
             return Err(type_error(&format!("a coroutine was expected, got {text}")));
         }
         if let Some(context) = start.context.filter(|context| !context.is_none()) {
             check_context(context)?;
         }
+        let name = start.name.filter(|name| !name.is_none());
+        name.map(as_string).transpose()
+    }
+
+    /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The future
+    /// half is bound to its loop already, and what it begins with is [checked](Self::check).
+    fn begin(this: &Object, start: &Start<'_>, name: Option<Object>) -> Result<()> {
+        let task = Task::of(this);
         task.context.set(start.context)?;
         task.waiter.clear();
         task.must_cancel.set(false);
         task.cancel_requests.set(0);
         task.log_destroy_pending.set(true);
-        match start.name.filter(|name| !name.is_none()) {
+        match name {
             None => task.number.set(next_number()),
-            Some(name) => task.name.set(as_string(name)?),
+            Some(name) => task.name.set(name),
         }
         task.coroutine.set(start.coroutine.clone());
         if start.eager && task.loop_is_running()? {
@@ -214,11 +221,6 @@ impl Task {
             return Ok(native.runs());
         }
         call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
-    }
-
-    /// Binds the task to a loop that was passed to `Task(...)`, as `Future.__init__` does.
-    fn bind_loop(&self, event_loop: Option<&Object>) -> Result<()> {
-        self.future.initialise(event_loop)
     }
 
     /// Has `CancelledError` thrown into the coroutine at the next step, since there is nothing to cancel.

@@ -67,8 +67,6 @@ impl Engine {
         let memory_bio: Object = making::import(py, c"ssl")?.look_up(c"MemoryBIO")?.into();
         let incoming = call_function(&memory_bio, &[])?;
         let outgoing = call_function(&memory_bio, &[])?;
-        self.incoming.set(incoming.clone());
-        self.outgoing.set(outgoing.clone());
         let keywords = making::dict(py)?;
         keywords.enter(&names.server_side, server_side.bound(py))?;
         keywords.enter(&names.server_hostname, server_hostname.bound(py))?;
@@ -78,7 +76,7 @@ impl Engine {
             .look_up(c"wrap_bio")?
             .invoke_with(bios, &keywords)?;
         let object = Object::from(object);
-        let mut worker = object.clone();
+        let (mut worker, mut direct) = (object.clone(), false);
         let of_class = |object: &Object, class: &Object| object.is_exactly(class.as_ptr().cast());
         if of_class(&object, &library.ssl_object)
             && of_class(&incoming, &library.memory_bio)
@@ -87,12 +85,18 @@ impl Engine {
         {
             let native = object.attribute(&names.sslobj)?;
             if of_class(&native, &library.native_object) {
-                worker = native;
-                self.direct.set(true);
+                (worker, direct) = (native, true);
             }
         }
+        // Never true beside anything that is not native: dropping what was there may run other code.
+        self.direct.set(false);
+        self.drained.set(false);
+        self.fed.set(None);
+        self.incoming.set(incoming);
+        self.outgoing.set(outgoing);
         self.worker.set(worker);
         self.object.set(object);
+        self.direct.set(direct);
         Ok(())
     }
 

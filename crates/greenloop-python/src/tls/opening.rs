@@ -11,7 +11,7 @@ use super::protocol::{SslProtocol, default_context, set_app_protocol};
 use super::state::ApplicationState;
 use super::transport::SslTransport;
 use crate::interop::making::{self, Enter as _};
-use crate::interop::{Arguments, Object, Result, Slot, globals, initialise_with, raise};
+use crate::interop::{Arguments, Object, Result, globals, initialise_with, raise};
 
 /// What `SSLProtocol(…)` is given.
 struct Given<'a> {
@@ -65,18 +65,15 @@ fn open(this: &Object, given: &Given<'_>) -> Result<()> {
     let protocol = SslProtocol::of(this);
     let names = &globals().names;
     let (timeout, name) = (given.handshake_timeout, "ssl_handshake_timeout");
-    let default = "SSL_HANDSHAKE_TIMEOUT";
-    set_timeout(&protocol.handshake_timeout, timeout, name, default)?;
+    let handshake_timeout = timeout_of(timeout, name, "SSL_HANDSHAKE_TIMEOUT")?;
     let (timeout, name) = (given.shutdown_timeout, "ssl_shutdown_timeout");
-    let default = "SSL_SHUTDOWN_TIMEOUT";
-    set_timeout(&protocol.shutdown_timeout, timeout, name, default)?;
+    let shutdown_timeout = timeout_of(timeout, name, "SSL_SHUTDOWN_TIMEOUT")?;
     let context = if given.context.is_true()? {
         given.context.clone()
     } else {
         default_context(given.server_side, given.server_hostname)?
     };
     let server_side = given.server_side.is_true()?;
-    protocol.server_side.set(server_side);
     let hostname = given.server_hostname;
     let is_client = !server_side && hostname.is_true()?;
     let hostname = if is_client {
@@ -84,31 +81,36 @@ fn open(this: &Object, given: &Given<'_>) -> Result<()> {
     } else {
         Object::none()
     };
-    protocol.server_hostname.set(hostname.clone());
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let extra = making::dict(py)?;
     extra.enter(&names.sslcontext, context.bound(py))?;
+    let connected = !given.call_connection_made.is_true()?;
+    // The last that user code has a say in; each of the two changes all that it is about, or nothing.
+    set_app_protocol(this, given.app_protocol)?;
+    protocol
+        .engine
+        .open(&context, given.server_side, &hostname)?;
+    protocol.handshake_timeout.set(handshake_timeout);
+    protocol.shutdown_timeout.set(shutdown_timeout);
+    protocol.server_side.set(server_side);
+    protocol.server_hostname.set(hostname);
     protocol.extra.set(extra.into_any().into());
-    protocol.context.set(context.clone());
+    protocol.context.set(context);
     let waiter = Some(given.waiter).filter(|waiter| !waiter.is_none());
     protocol.waiter.set_optional(waiter.cloned());
     protocol.event_loop.set(given.event_loop.clone());
-    set_app_protocol(this, given.app_protocol)?;
-    if !given.call_connection_made.is_true()? {
+    if connected {
         protocol.app_state.set(ApplicationState::Connected);
     }
-    let server_side = given.server_side;
-    protocol.engine.open(&context, server_side, &hostname)?;
     flow_control::set_defaults(protocol)?;
     app_transport(this).map(drop)
 }
 
-/// Keeps a timeout in seconds, which must be positive, or the default.
-fn set_timeout(place: &Slot, timeout: &Object, name: &str, default: &str) -> Result<()> {
+/// A timeout in seconds, which must be positive, or the default.
+fn timeout_of(timeout: &Object, name: &str, default: &str) -> Result<Object> {
     if timeout.is_none() {
-        place.set(constant(default)?);
-        return Ok(());
+        return constant(default);
     }
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
@@ -119,8 +121,7 @@ fn set_timeout(place: &Slot, timeout: &Object, name: &str, default: &str) -> Res
         );
         return Err(making::value_error(&text));
     }
-    place.set(timeout.clone());
-    Ok(())
+    Ok(timeout.clone())
 }
 
 /// `_get_app_transport()`: what the application writes to, made once.

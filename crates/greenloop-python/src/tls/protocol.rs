@@ -320,7 +320,6 @@ pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
 /// `_set_app_protocol(protocol)`: which kind it is is looked at here, once.
 pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
-    protocol.app_protocol.set(app_protocol.clone());
     let names = &globals().names;
     let class = &globals().asyncio.buffered_protocol;
     let mut buffered = app_protocol.optional_attribute(&names.get_buffer)?;
@@ -330,12 +329,15 @@ pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
         0 => buffered = None,
         _ => {}
     }
+    let updated = if buffered.is_some() {
+        Some(app_protocol.attribute(&names.buffer_updated)?)
+    } else {
+        None
+    };
     protocol.buffered.set(buffered.is_some());
-    if let Some(get_buffer) = buffered {
-        protocol.get_buffer.set(get_buffer);
-        let updated = app_protocol.attribute(&names.buffer_updated)?;
-        protocol.buffer_updated.set(updated);
-    }
+    protocol.get_buffer.set_optional(buffered);
+    protocol.buffer_updated.set_optional(updated);
+    protocol.app_protocol.set(app_protocol.clone());
     Ok(())
 }
 

@@ -83,7 +83,7 @@ fn abort(this: &Object) -> Result<Object> {
 }
 
 fn is_base_error(_this: &Object, exception: &Object) -> Result<Object> {
-    Ok(Object::boolean(ends_the_program(exception)))
+    ends_the_program(exception).map(Object::boolean)
 }
 
 /// An attribute that is true or false.
@@ -126,7 +126,7 @@ fn tasks(this: &Object) -> Result<Object> {
 
 fn set_tasks(this: &Object, value: Option<&Object>) -> Result<()> {
     // SAFETY: `value` is a valid object.
-    let set = value.filter(|value| unsafe { ffi::PyAnySet_Check(value.as_ptr()) } != 0);
+    let set = value.filter(|value| unsafe { ffi::PySet_Check(value.as_ptr()) } != 0);
     let set = set.ok_or_else(|| type_error("a group's tasks must be a set"))?;
     of(this).tasks.replace(set.clone());
     Ok(())

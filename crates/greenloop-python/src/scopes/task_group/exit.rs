@@ -7,7 +7,7 @@ use super::{abort, cancel_parent, is_base_error, of, refusal};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::{
     Arguments, Object, Raised, Result, call_function, fetch, globals, is_cancellation,
-    raise_object, restore,
+    raise_anything, raise_object, restore,
 };
 use crate::scopes::expiry::is_cancelled;
 use crate::scopes::running_rules::rules;
@@ -190,7 +190,7 @@ fn finish(owner: &Object) -> Result<Progress> {
     let group = of(owner);
     let rules = &rules().group;
     if let Some(exception) = group.base_error.get() {
-        return Err(raise_object(&exception));
+        return Err(raise_anything(&exception));
     }
     if rules.settles_last {
         settle(owner)?;
@@ -198,7 +198,7 @@ fn finish(owner: &Object) -> Result<Progress> {
     // Errors come before a cancellation.
     if !group.has_errors()? {
         if let Some(cancellation) = group.propagated.take() {
-            return Err(raise_object(&cancellation));
+            return Err(raise_anything(&cancellation));
         }
     }
     let body_class = group.body_class.get();
@@ -232,8 +232,11 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
         let errors = group.errors()?;
         // SAFETY: what the slot holds is a list, unless a subclass has put something else there.
         let count = unsafe { ffi::PyObject_Size(errors.as_ptr()) };
+        if count < 0 {
+            return Err(Raised);
+        }
         if rules().group.lets_generator_exit && count == 1 && is_generator_exit(body_class)? {
-            return Ok(raise_object(&group.body_exception.get_or_none()));
+            return Ok(raise_anything(&group.body_exception.get_or_none()));
         }
         let group_error = exception_group(&errors)?;
         // SAFETY: `group_error` is an exception. Without a cause its context is not shown either.

@@ -26,7 +26,9 @@ use pyo3::ffi;
 
 use crate::awaitable::Line;
 use crate::interop::making;
-use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, globals};
+use crate::interop::{
+    Held, Instance, Object, Raised, Result, Slot, call_method, globals, is_exception,
+};
 use crate::task;
 
 pub use class::make_class;
@@ -195,19 +197,23 @@ fn cancel_parent(this: &Object) -> Result<()> {
 /// Whether an exception ends the program rather than a task: it is raised as it is.
 fn is_base_error(this: &Object, exception: &Object) -> Result<bool> {
     if is_exact(this) {
-        return Ok(ends_the_program(exception));
+        return ends_the_program(exception);
     }
     let arguments = [this.as_ptr(), exception.as_ptr()];
     call_method(&globals().names.is_base_error, &arguments)?.is_true()
 }
 
-fn ends_the_program(exception: &Object) -> bool {
+/// The same for a group whose methods are our own. asyncio's group asserts that it is asked of an exception.
+fn ends_the_program(exception: &Object) -> Result<bool> {
+    if !is_exception(exception) {
+        return Err(pyo3::exceptions::PyAssertionError::new_err(()).into());
+    }
     // SAFETY: all are valid objects.
-    unsafe {
+    Ok(unsafe {
         let exception = exception.as_ptr();
         ffi::PyErr_GivenExceptionMatches(exception, ffi::PyExc_SystemExit) != 0
             || ffi::PyErr_GivenExceptionMatches(exception, ffi::PyExc_KeyboardInterrupt) != 0
-    }
+    })
 }
 
 /// `RuntimeError(f"TaskGroup {self!r} {text}")`.

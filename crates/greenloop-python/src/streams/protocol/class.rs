@@ -65,7 +65,7 @@ fn close_waiter_method(this: &Object, _arguments: Arguments<'_>) -> Result<Objec
 }
 
 fn stream_reader(this: &Object) -> Result<Object> {
-    let reader = Protocol::of(this).referenced_reader();
+    let reader = Protocol::of(this).referenced_reader()?;
     Ok(reader.unwrap_or_else(Object::none))
 }
 

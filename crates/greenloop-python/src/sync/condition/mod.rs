@@ -13,6 +13,8 @@ use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::sync;
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::acquire::{Acquire as _, enter_by_name, exit_by_name};
 use super::copying::{Copied, getstate, setstate};
@@ -90,10 +92,14 @@ impl State for Condition {
 impl Copied for Condition {
     const ATTRIBUTES: &'static [&'static str] = &["_lock", "_waiters"];
 
-    fn restore(this: &Object, name: &str, value: &Object) -> Result<bool> {
-        let is_lock = name == "_lock";
+    fn restore(
+        this: &Object,
+        name: &Bound<'_, PyString>,
+        value: &Bound<'_, PyAny>,
+    ) -> Result<bool> {
+        let is_lock = name.as_any().eq("_lock")?;
         if is_lock {
-            set_up(this, value)?;
+            set_up(this, &value.clone().into())?;
         }
         Ok(is_lock)
     }
@@ -242,7 +248,9 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         Some(lock) => lock.clone(),
         None => Instance::<Primitive<Lock>>::create(globals.classes.lock.as_ptr())?,
     };
-    set_up(this, &lock)
+    set_up(this, &lock)?;
+    Primitive::<Condition>::of(this).forget_waiters();
+    Ok(())
 }
 
 /// A condition with a lock of its own.
@@ -258,6 +266,17 @@ fn set_up(this: &Object, lock: &Object) -> Result<()> {
     let globals = globals();
     let condition = of(this);
     let native = Lock::is_plain(lock);
+    let names = &globals.names;
+    let names = [&names.locked, &names.acquire, &names.release];
+    // The methods of a lock that has not all of them are asked for before anything is changed.
+    let exports = !native || !this.is_exactly(globals.classes.condition.as_ptr());
+    let methods = if exports {
+        let methods = names.map(|name| lock.attribute(name));
+        Some(methods.into_iter().collect::<Result<Vec<_>>>()?)
+    } else {
+        None
+    };
+    condition.by_name.set(!native);
     condition
         .native_lock
         .set_optional(native.then(|| lock.clone()));
@@ -265,12 +284,8 @@ fn set_up(this: &Object, lock: &Object) -> Result<()> {
         slot.clear();
     }
     condition.lock.set(lock.clone());
-    condition.by_name.set(!native);
-    if !native || !this.is_exactly(globals.classes.condition.as_ptr()) {
-        let names = &globals.names;
-        for name in [&names.locked, &names.acquire, &names.release] {
-            this.set_attribute(name, &lock.attribute(name)?)?;
-        }
+    for (name, method) in names.into_iter().zip(methods.iter().flatten()) {
+        this.set_attribute(name, method)?;
     }
     Ok(())
 }
