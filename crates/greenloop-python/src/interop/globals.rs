@@ -28,6 +28,8 @@ macro_rules! imports {
 
 imports! {
     // Modules whose functions may be replaced.
+    constants = "asyncio"."constants",
+    events = "asyncio"."events",
     tasks = "asyncio"."tasks",
     #[cfg(Py_3_14)]
     futures = "asyncio"."futures",
@@ -53,7 +55,9 @@ imports! {
     format_callback_source = "asyncio.format_helpers"."_format_callback_source",
     future = "_asyncio"."Future",
     future_repr = "asyncio.base_futures"."_future_repr",
+    get_asyncgen_hooks = "sys"."get_asyncgen_hooks",
     get_event_loop = "asyncio.events"."get_event_loop",
+    get_origin_depth = "sys"."get_coroutine_origin_tracking_depth",
     get_running_loop = "asyncio.events"."get_running_loop",
     get_running_loop_or_none = "asyncio.events"."_get_running_loop",
     handle = "asyncio.events"."Handle",
@@ -74,8 +78,11 @@ imports! {
     #[cfg(Py_3_14)]
     register_task = "_asyncio"."_register_task",
     release_waiter = "asyncio.tasks"."_release_waiter",
+    run_until_complete_cb = "asyncio.base_events"."_run_until_complete_cb",
     selector_event_loop = "asyncio.selector_events"."BaseSelectorEventLoop",
     semaphore = "asyncio.locks"."Semaphore",
+    set_asyncgen_hooks = "sys"."set_asyncgen_hooks",
+    set_origin_depth = "sys"."set_coroutine_origin_tracking_depth",
     set_result_unless_cancelled = "asyncio.futures"."_set_result_unless_cancelled",
     shut_wr = "socket"."SHUT_WR",
     socket = "socket"."socket",
@@ -102,6 +109,8 @@ imports! {
 pub struct KeywordNames {
     /// `("context",)`
     pub context: Object,
+    /// `("loop",)`
+    pub loop_: Object,
     /// `("msg",)`
     pub msg: Object,
 }
@@ -288,6 +297,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         names: Names::new(py),
         keywords: KeywordNames {
             context: keyword(intern!(py, "context"))?,
+            loop_: keyword(intern!(py, "loop"))?,
             msg: keyword(intern!(py, "msg"))?,
         },
         asyncio: Asyncio::new(py)?,

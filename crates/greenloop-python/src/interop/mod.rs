@@ -44,7 +44,7 @@ pub use bound_method::{
 };
 pub use call::{
     Arguments, call_function, call_method, call_method_keywords, call_with_context,
-    initialise_with, same_string, type_error,
+    call_with_tuple, initialise_with, same_string, type_error,
 };
 pub use class::{
     ClassBuilder, Getter, Setter, add_to_module, method_fast, method_noargs, method_o, trap,
