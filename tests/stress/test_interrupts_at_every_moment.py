@@ -274,6 +274,9 @@ class Counted:
             while len(self.ran) < self.asked:
                 await asyncio.sleep(0.001)
 
+        # First the calls of stop() that are left over.
+        self.loop.call_soon(self.loop.stop)
+        self.loop.run_forever()
         self.loop.run_until_complete(asyncio.wait_for(main(), 10))
 
     def close(self):
