@@ -62,6 +62,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
+    interop::find_sent_exceptions(py)?;
+    interop::watch_names(py)?;
     #[cfg(not(Py_3_14))]
     interop::verify_dict_layout(py)?;
     make_classes(globals)?;

@@ -56,10 +56,9 @@ imports! {
     future = "_asyncio"."Future",
     future_repr = "asyncio.base_futures"."_future_repr",
     get_asyncgen_hooks = "sys"."get_asyncgen_hooks",
-    get_event_loop = "asyncio.events"."get_event_loop",
+    get_event_loop = "_asyncio"."get_event_loop",
     get_origin_depth = "sys"."get_coroutine_origin_tracking_depth",
-    get_running_loop = "asyncio.events"."get_running_loop",
-    get_running_loop_or_none = "asyncio.events"."_get_running_loop",
+    get_running_loop_or_none = "_asyncio"."_get_running_loop",
     handle = "asyncio.events"."Handle",
     heappop = "heapq"."heappop",
     heappush = "heapq"."heappush",
@@ -101,6 +100,7 @@ imports! {
     timeout_error = "asyncio.exceptions"."TimeoutError",
     timer_handle = "asyncio.events"."TimerHandle",
     transport_socket = "asyncio.trsock"."TransportSocket",
+    unix_event_loop = "asyncio.unix_events"."_UnixSelectorEventLoop",
     #[cfg(Py_3_14)]
     unregister_task = "_asyncio"."_unregister_task",
 }
