@@ -419,6 +419,12 @@ def finish_datagram_transport(class_: type, /) -> None:
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
 
+def _set_task_set(task_set: type) -> None:
+    """Hand in the class that asyncio's set of tasks becomes, up to 3.13."""
+
+def _show_native_tasks() -> None:
+    """Have that set show the tasks that asyncio does not know."""
+
 # Queues.
 
 @disjoint_base

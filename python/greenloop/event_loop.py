@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 from greenloop import _native
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
-from greenloop.task_registry import show_native_tasks
+from greenloop.task_registry import TaskSet
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -57,7 +57,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     )
 
     def __init__(self) -> None:
-        show_native_tasks()
+        _native._show_native_tasks()
         self._selector = Watched(self)
         self._transports = Transports()
         self._unix_server_sockets = {}
@@ -243,4 +243,5 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         return self._wakeup_pair
 
 
+_native._set_task_set(TaskSet)
 _native.EventLoop._set_public_class(EventLoop)

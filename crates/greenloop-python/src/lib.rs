@@ -111,6 +111,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interop::add_to_module(module, streams::functions())?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(task::set_task_set, module)?)?;
+    module.add_function(wrap_pyfunction!(task::show_native_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(
         datagrams::finish_datagram_transport,
         module

@@ -212,6 +212,10 @@ names! {
     run_forever_cleanup = "_run_forever_cleanup",
     run_forever_setup = "_run_forever_setup",
     run_in_context = "run",
+    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    scheduled_tasks = "_scheduled_tasks",
+    #[cfg(not(Py_3_12))]
+    scheduled_tasks = "_all_tasks",
     send = "send",
     sendmsg = "sendmsg",
     sendto = "sendto",
