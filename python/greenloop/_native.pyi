@@ -161,8 +161,27 @@ class EventLoop:
     def _open(self) -> None:
         """Make the loop usable. Called at the end of the `__init__` of `greenloop.EventLoop`."""
 
-    def _run_turns(self) -> None:
-        """Run turns until `stop()` was called; at least one."""
+    def run_forever(self) -> None:
+        """Run until `stop()` is called."""
+
+    def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
+        """Run until the future, or the task made of a coroutine, is done; return its result."""
+
+    def _run_forever_setup(self) -> None:
+        """Begin to run, as `run_forever` does before its first turn."""
+
+    def _run_forever_cleanup(self) -> None:
+        """End to run, as `run_forever` does after its last turn."""
+
+    def _set_coroutine_origin_tracking(self, enabled: bool) -> None:
+        """Have the origins of coroutines tracked, or no more."""
+
+    @property
+    def _coroutine_origin_tracking_enabled(self) -> bool: ...
+    @property
+    def _coroutine_origin_tracking_saved_depth(self) -> int | None: ...
+    @property
+    def _old_agen_hooks(self) -> Any: ...
 
     def stop(self) -> None:
         """Stop after the current turn, or after one turn if the loop does not run."""
@@ -399,6 +418,12 @@ def finish_datagram_transport(class_: type, /) -> None:
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
+
+def _set_task_set(task_set: type) -> None:
+    """Hand in the class that asyncio's set of tasks becomes, up to 3.13."""
+
+def _show_native_tasks() -> None:
+    """Have that set show the tasks that asyncio does not know."""
 
 # Queues.
 

@@ -9,7 +9,6 @@ used as it is, function by function, so that it stays to the letter what the run
 import asyncio
 import socket
 import sys
-import threading
 import warnings
 import weakref
 from asyncio import base_events, coroutines, events, selector_events, unix_events
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 from greenloop import _native
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
-from greenloop.task_registry import show_native_tasks
+from greenloop.task_registry import TaskSet
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -45,12 +44,9 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     __slots__ = (
         "_asyncgens",
         "_asyncgens_shutdown_called",
-        "_coroutine_origin_tracking_enabled",
-        "_coroutine_origin_tracking_saved_depth",
         "_default_executor",
         "_exception_handler",
         "_executor_shutdown_called",
-        "_old_agen_hooks",
         "_selector",
         "_signal_handlers",
         "_transports",
@@ -61,7 +57,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     )
 
     def __init__(self) -> None:
-        show_native_tasks()
+        _native._show_native_tasks()
         self._selector = Watched(self)
         self._transports = Transports()
         self._unix_server_sockets = {}
@@ -71,9 +67,6 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         self._exception_handler: Callable[..., Any] | None = None
         self._asyncgens: weakref.WeakSet[Any] = weakref.WeakSet()
         self._asyncgens_shutdown_called = False
-        self._old_agen_hooks: Any = None
-        self._coroutine_origin_tracking_enabled = False
-        self._coroutine_origin_tracking_saved_depth: int | None = None
         # Debug mode logs callbacks that take longer than this, in seconds.
         self.slow_callback_duration = 0.1
         self._signal_handlers: dict[int, Any] = {}
@@ -86,64 +79,35 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
 
     # Running and closing.
 
-    def _run_forever_setup(self) -> None:
-        self._check_closed()
-        self._check_running()
-        self._set_coroutine_origin_tracking(self._debug)
-        self._old_agen_hooks = sys.get_asyncgen_hooks()
-        self._thread_id = threading.get_ident()
-        sys.set_asyncgen_hooks(
-            firstiter=self._asyncgen_firstiter_hook,
-            finalizer=self._asyncgen_finalizer_hook,
-        )
-        events._set_running_loop(self)
-
-    def _run_forever_cleanup(self) -> None:
-        self._stopping = False
-        self._thread_id = None
-        events._set_running_loop(None)
-        self._set_coroutine_origin_tracking(False)
-        if self._old_agen_hooks is not None:
-            sys.set_asyncgen_hooks(*self._old_agen_hooks)
-            self._old_agen_hooks = None
-
-    def run_forever(self) -> None:
-        """Run until `stop()` is called."""
-        self._run_forever_setup()
-        try:
-            self._run_turns()
-        finally:
-            self._run_forever_cleanup()
-
     def close(self) -> None:
         """Close the loop: forget all that waits and let go of the executor. It must not run."""
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
-        if self.is_closed():
-            return
-        if self._debug:
-            base_events.logger.debug(  # type: ignore[attr-defined]
-                "Close %r", self
-            )
-        wakeup_pair, self._wakeup_pair = self._wakeup_pair, None
-        if wakeup_pair is not None:
-            self._remove_reader(wakeup_pair[0].fileno())
-        self._discard()
+        if not self.is_closed():
+            if self._debug:
+                base_events.logger.debug(  # type: ignore[attr-defined]
+                    "Close %r", self
+                )
+            self._executor_shutdown_called = True
+            self._discard()
+        # An exception may come in between, from a signal handler for instance. Each of the following
+        # is done once and can be done again, so who closes the loop again has the rest done.
         self._selector = None
-        self._executor_shutdown_called = True
-        executor, self._default_executor = self._default_executor, None
-        if executor is not None:
-            executor.shutdown(wait=False)
-        self._forget_signal_handlers()
-        if wakeup_pair is not None:
-            for wakeup_socket in wakeup_pair:
+        if self._default_executor is not None:
+            self._default_executor.shutdown(wait=False)
+            self._default_executor = None
+        if self._signal_handlers:
+            self._forget_signal_handlers()
+        if self._wakeup_pair is not None:
+            for wakeup_socket in self._wakeup_pair:
                 wakeup_socket.close()
+            self._wakeup_pair = None
 
     def _forget_signal_handlers(self) -> None:
         if not sys.is_finalizing():
             for number in list(self._signal_handlers):
                 self.remove_signal_handler(number)
-        elif self._signal_handlers:
+        else:
             warnings.warn(
                 f"Closing the loop {self!r} on interpreter shutdown stage, "
                 "skipping signal handlers removal",
@@ -153,10 +117,8 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
             )
             self._signal_handlers.clear()
 
-    run_until_complete = _Base.run_until_complete
     _check_running = _Base._check_running
     _check_callback = _Base._check_callback
-    _set_coroutine_origin_tracking = _Base._set_coroutine_origin_tracking
 
     # Tasks.
 
@@ -281,4 +243,5 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         return self._wakeup_pair
 
 
+_native._set_task_set(TaskSet)
 _native.EventLoop._set_public_class(EventLoop)

@@ -87,6 +87,19 @@ PROGRAMS = {
         loop.create_future().set_exception(ValueError("lost"))
         loop.close()
         """,
+    "the first task is made while the interpreter ends": """
+        import sys
+        async def work():
+            return "worked"
+        class Last:
+            def __init__(self):
+                self.loop, self.work, self.print = new_event_loop(), work, print
+            def __del__(self):
+                task = self.loop.create_task(self.work())
+                self.print(self.loop.run_until_complete(task))
+                self.loop.close()
+        sys.modules["kept for the end"] = Last()
+        """,
     "an exception leaves main": """
         async def main():
             raise ValueError("main failed")

@@ -4,10 +4,15 @@
 //! only read the same clock but convert it in the same way. Two conversions that each are right
 //! to a nanosecond would let a timer fire at a `time.monotonic()` before its deadline.
 
+//!
+//! The calls are the C library's. `rustix` finds the kernel's page of such functions (the vDSO) by itself,
+//! which valgrind has taken out of the process: no program would run under it.
+
+use std::mem::MaybeUninit;
 use std::sync::LazyLock;
 
 use greenloop_core::Instant;
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+use libc::{CLOCK_MONOTONIC, c_int, clockid_t, timespec};
 
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -17,7 +22,7 @@ const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 /// is suspended (`clock_gettime(2)`).
 #[inline]
 pub fn monotonic() -> Instant {
-    Instant::new(seconds(clock_gettime(ClockId::Monotonic)))
+    Instant::new(seconds(ask(libc::clock_gettime)))
 }
 
 /// The resolution of that clock in seconds: `time.get_clock_info("monotonic").resolution`.
@@ -26,8 +31,21 @@ pub fn monotonic() -> Instant {
 /// whenever it looks for timers that are due.
 #[inline]
 pub fn resolution() -> f64 {
-    static RESOLUTION: LazyLock<f64> = LazyLock::new(|| seconds(clock_getres(ClockId::Monotonic)));
+    static RESOLUTION: LazyLock<f64> = LazyLock::new(|| seconds(ask(libc::clock_getres)));
     *RESOLUTION
+}
+
+/// What `question` says of the clock.
+#[inline]
+fn ask(question: unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int) -> timespec {
+    let mut answer = MaybeUninit::uninit();
+    // SAFETY: both questions write a `timespec` where they are told to. They fail for clocks that do not
+    // exist, which this one does on every system (`clock_gettime(2)`).
+    unsafe {
+        let outcome = question(CLOCK_MONOTONIC, answer.as_mut_ptr());
+        debug_assert_eq!(outcome, 0);
+        answer.assume_init()
+    }
 }
 
 /// The seconds in `time`, rounded as CPython's `PyTime_AsSecondsDouble` rounds them.
@@ -38,7 +56,7 @@ pub fn resolution() -> f64 {
     clippy::cast_precision_loss,
     reason = "this is the rounding that is to be reproduced"
 )]
-fn seconds(time: Timespec) -> f64 {
+fn seconds(time: timespec) -> f64 {
     let whole = time.tv_sec;
     #[allow(
         clippy::useless_conversion,
@@ -72,7 +90,7 @@ mod tests {
     #[test]
     fn seconds_are_rounded_as_cpython_rounds_them() {
         let check = |tv_sec: i64, tv_nsec: i64, expected: f64| {
-            let actual = seconds(Timespec { tv_sec, tv_nsec });
+            let actual = seconds(timespec { tv_sec, tv_nsec });
             assert_eq!(
                 actual.to_bits(),
                 expected.to_bits(),

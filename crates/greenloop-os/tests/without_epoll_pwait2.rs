@@ -1,20 +1,24 @@
 //! Where a sandbox forbids `epoll_pwait2`, waits are longer and still never early.
 //!
 //! A file of its own, because the poller remembers for the life of the process that the call is
-//! not to be had.
+//! not to be had. So each error with which it may be forbidden is tried in a process of its own.
 
 #![cfg(target_os = "linux")]
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::ptr;
 use std::time::{Duration, Instant};
 
 use greenloop_os::{Events, Interest, Poller};
 
-/// Makes `epoll_pwait2` fail with `EPERM` in this thread, as a sandbox does (`seccomp(2)`).
-fn forbid_epoll_pwait2() -> io::Result<()> {
+/// Says to this program, when it has started itself again, with which error the call is to be forbidden.
+const ERROR: &str = "GREENLOOP_TEST_EPOLL_PWAIT2_ERROR";
+
+/// Makes `epoll_pwait2` fail with `error` in this thread, as a sandbox does (`seccomp(2)`).
+fn forbid_epoll_pwait2(error: u32) -> io::Result<()> {
     let instruction = |code: u32, jump_if_equal: u8, jump_else: u8, k: u32| libc::sock_filter {
         code: code
             .try_into()
@@ -34,7 +38,7 @@ fn forbid_epoll_pwait2() -> io::Result<()> {
             libc::BPF_RET | libc::BPF_K,
             0,
             0,
-            libc::SECCOMP_RET_ERRNO | libc::EPERM as u32,
+            libc::SECCOMP_RET_ERRNO | error,
         ),
         instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
@@ -80,9 +84,31 @@ fn error_of_epoll_pwait2() -> Option<i32> {
 }
 
 #[test]
-fn waits_are_rounded_up_to_milliseconds() -> io::Result<()> {
-    forbid_epoll_pwait2()?;
-    assert_eq!(error_of_epoll_pwait2(), Some(libc::EPERM));
+fn waits_are_rounded_up_to_milliseconds() -> Result<(), Box<dyn std::error::Error>> {
+    if let Ok(error) = std::env::var(ERROR) {
+        return Ok(wait_without_epoll_pwait2(error.parse()?)?);
+    }
+    for error in [
+        libc::ENOSYS,
+        libc::EPERM,
+        libc::EACCES,
+        libc::EOPNOTSUPP,
+        libc::EINVAL,
+        libc::EBADF,
+        libc::ENOENT,
+    ] {
+        let output = Command::new(std::env::current_exe()?)
+            .env(ERROR, error.to_string())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "error {error}: {said}");
+    }
+    Ok(())
+}
+
+fn wait_without_epoll_pwait2(error: u16) -> io::Result<()> {
+    forbid_epoll_pwait2(error.into())?;
+    assert_eq!(error_of_epoll_pwait2(), Some(error.into()));
 
     let poller = Poller::new()?;
     let (here, mut there) = UnixStream::pair()?;

@@ -63,6 +63,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
+    interop::find_sent_exceptions(py)?;
+    interop::watch_names(py)?;
     #[cfg(not(Py_3_14))]
     interop::verify_dict_layout(py)?;
     make_classes(globals)?;
@@ -110,6 +112,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interop::add_to_module(module, streams::functions())?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(task::set_task_set, module)?)?;
+    module.add_function(wrap_pyfunction!(task::show_native_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(
         datagrams::finish_datagram_transport,
         module

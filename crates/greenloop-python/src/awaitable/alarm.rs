@@ -6,7 +6,7 @@ use super::sleep::{ASLEEP, OVER, exact_seconds};
 use super::{Awaitable, Stands};
 use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
-use crate::interop::{Object, Result, call_function, call_method, globals};
+use crate::interop::{Object, Result, call_function, call_method, globals, running_loop};
 use crate::task;
 
 impl Awaitable {
@@ -33,7 +33,7 @@ impl Awaitable {
             }
         }
         let globals = globals();
-        let event_loop = call_function(&globals.asyncio.get_running_loop, &[])?;
+        let event_loop = running_loop()?;
         awaitable.wait_on_future(&event_loop)?;
         let Some(delay) = delay else {
             return Ok(None);

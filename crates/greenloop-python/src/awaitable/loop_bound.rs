@@ -1,7 +1,7 @@
 //! The loop that a primitive belongs to, by the rules of asyncio's `mixins._LoopBoundMixin`.
 
 use crate::interop::making;
-use crate::interop::{Object, Raised, Result, Slot, call_function, globals};
+use crate::interop::{Object, Raised, Result, Slot, running_loop_or_none};
 
 /// The loop that a primitive belongs to: the one it first waited on. All zeroes is none yet.
 pub struct LoopBound {
@@ -33,7 +33,7 @@ impl LoopBound {
 
     /// The running loop, bound to. Without one it is None, which nobody can wait on.
     pub fn running_loop(&self, owner: &Object) -> Result<Object> {
-        let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+        let running = running_loop_or_none()?;
         if self.event_loop.is_empty() && !running.is_none() {
             self.event_loop.set(running.clone());
         }

@@ -8,7 +8,7 @@ use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
 use crate::handle::Handle;
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_function, call_method, globals, restore, type_error,
+    Arguments, Object, Raised, Result, call_method, globals, restore, running_loop, type_error,
 };
 use crate::task;
 
@@ -128,7 +128,7 @@ fn by_comparison(delay: &Object) -> Result<f64> {
 fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let globals = globals();
-    let event_loop = call_function(&globals.asyncio.get_running_loop, &[])?;
+    let event_loop = running_loop()?;
     awaitable.wait_on_future(&event_loop)?;
     let (future, result) = (awaitable.future(), awaitable.value().get_or_none());
     let handle = call_method(

@@ -26,8 +26,8 @@ use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::EventLoop;
 use crate::future::Future;
 use crate::interop::{
-    BoundFunction, Freelist, Object, Raised, Result, call_function, call_method, fetch, globals,
-    noargs, report_unraisable, restore,
+    BoundFunction, Freelist, Object, Raised, Result, call_method, fetch, globals, noargs,
+    report_unraisable, restore,
 };
 use crate::task;
 
@@ -305,7 +305,7 @@ fn wake_by_call(this: &Object) -> Result<()> {
     if call_method(&globals.names.is_closed, &[event_loop.as_ptr()])?.is_true()? {
         return Ok(());
     }
-    let running = call_function(&globals.asyncio.get_running_loop_or_none, &[])?;
+    let running = crate::interop::running_loop_or_none()?;
     if running.is(event_loop.as_ptr()) {
         return Awaitable::wake(this);
     }
@@ -366,7 +366,7 @@ fn step(this: &Object) -> Result<Progress> {
         // Raises where no loop runs.
         let event_loop = match running {
             Some(running) => running,
-            None => call_function(&globals().asyncio.get_running_loop, &[])?,
+            None => crate::interop::running_loop()?,
         };
         Awaitable::prepare_on(this, &event_loop)?;
         Awaitable::of(this).note_loop(&event_loop);
@@ -383,7 +383,7 @@ fn step(this: &Object) -> Result<Progress> {
 /// The loop that runs, and its inbox if it is one of ours.
 #[cold]
 fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
-    let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+    let running = crate::interop::running_loop_or_none()?;
     let native = EventLoop::of(&running);
     let inbox = native.map_or(ptr::null(), EventLoop::inbox);
     Ok((Some(running).filter(|running| !running.is_none()), inbox))

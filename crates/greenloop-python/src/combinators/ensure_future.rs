@@ -108,7 +108,7 @@ pub fn running_loop() -> Result<Option<Object>> {
     if let Some(task) = task::stepping() {
         return Ok(Future::of(&task).event_loop().get());
     }
-    let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+    let running = crate::interop::running_loop_or_none()?;
     Ok(Some(running).filter(|running| !running.is_none()))
 }
 
@@ -118,7 +118,7 @@ pub fn current_loop() -> Result<Object> {
     if let Some(task) = task::stepping() {
         return Ok(Future::of(&task).event_loop().get_or_none());
     }
-    call_function(&globals().asyncio.get_event_loop, &[])
+    crate::interop::current_loop()
 }
 
 /// Closes a coroutine that no task was made of, so that nobody is warned of it.

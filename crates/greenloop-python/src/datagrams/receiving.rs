@@ -12,7 +12,7 @@ use super::state::State;
 use crate::event_loop::{EventLoop, Job, NativeListener, Reaction, Side, os_error};
 use crate::handle::Handle;
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_function, call_method, fetch, globals,
+    Arguments, Object, Raised, Result, call_method, fetch, globals, running_loop_or_none,
 };
 use crate::sockets::address::small_number;
 use crate::sockets::{bytes_of, plain, unless_none_yet};
@@ -64,7 +64,7 @@ fn handle(this: &Object) -> Result<Object> {
     let event_loop = match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => event_loop,
         // It is closed: what is reported is reported to the loop that runs.
-        None => call_function(&globals().asyncio.get_running_loop_or_none, &[])?,
+        None => running_loop_or_none()?,
     };
     let method = this.attribute(&globals().names.read_ready)?;
     let class = globals().classes.handle.as_ptr();

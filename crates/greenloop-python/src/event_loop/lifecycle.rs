@@ -1,22 +1,11 @@
-//! Running, stopping and closing.
-//!
-//! ```text
-//!        1 _begin            2 _run_turns           3 _end
-//!  idle ─────────► running ───────────────► running ───────► idle ──► closed
-//!                           until `stop()`                    4 close
-//!                           or an interrupt
-//! ```
-//!
-//! `run_forever` itself is Python: it sets hooks of the interpreter around these three.
+//! What a loop is: open, running, stopping, closed. How it comes to run is in `running`.
 
-use greenloop_core::turn;
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making::{self, IntoObject as _};
-use crate::interop::{Object, Result, ensure_room};
-use crate::task;
+use crate::interop::{Object, Result};
 
 unsafe extern "C" {
     /// `threading.get_ident()`.
@@ -73,7 +62,7 @@ impl EventLoop {
     }
 
     /// Shows the handles that wait to the garbage collector, now that the loop may be dropped.
-    fn track_handles(&self) {
+    pub(super) fn track_handles(&self) {
         self.queue.with(|queue| {
             for job in queue.ready.iter().chain(queue.timers.iter()) {
                 if let Job::Handle(handle) = job {
@@ -86,40 +75,6 @@ impl EventLoop {
 
 #[pymethods]
 impl EventLoop {
-    /// Run turns until `stop()` was called; at least one.
-    fn _run_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
-        ensure_room()?;
-        let this = slf.get();
-        this.this.set(Object::from(slf.clone().into_any()));
-        this.expect_input();
-        // A task of another loop may be running this one: its step is none of ours.
-        let outcome = task::away(|| {
-            loop {
-                if let Err(raised) = turn(this) {
-                    break Err(raised);
-                }
-                if this.queue.with(|queue| queue.stopping) {
-                    break Ok(());
-                }
-            }
-        });
-        // The exception that ends the loop stays set while asyncio is told that no task runs.
-        let kept = outcome.map_err(crate::interop::fetch);
-        let cleared = task::clear_published(this);
-        this.silence_ended_waits();
-        this.this.clear();
-        this.track_handles();
-        match kept {
-            Ok(()) => Ok(cleared?),
-            Err(exception) => {
-                if let Err(raised) = cleared {
-                    crate::interop::report_unraisable(raised, slf.as_ptr());
-                }
-                Err(crate::interop::restore(exception).into())
-            }
-        }
-    }
-
     /// Open the loop, from `__init__`.
     fn _open(&self) {
         self.initialised.set(true);
@@ -127,7 +82,7 @@ impl EventLoop {
     }
 
     /// Stop after the current turn, or after one turn if the loop does not run.
-    fn stop(&self) {
+    pub fn stop(&self) {
         self.queue.with(|queue| queue.stopping = true);
     }
 

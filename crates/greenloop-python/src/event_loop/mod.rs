@@ -10,6 +10,7 @@
 mod diagnostics;
 mod lifecycle;
 mod readiness;
+mod running;
 mod scheduling;
 mod shortcut;
 mod timers;
@@ -39,6 +40,7 @@ pub use turn::Job;
 pub use watches::{NativeListener, Reaction, Side};
 
 use readiness::Polling;
+use running::ThreadSettings;
 use watches::Watches;
 
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
@@ -86,6 +88,8 @@ pub struct EventLoop {
     fast: Cell<bool>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
     thread: Cell<u64>,
+    /// What is to be put back when the loop has run.
+    settings: ThreadSettings,
     /// What asyncio has been told about the current task; see `task/current.rs`.
     pub(crate) published: Published,
     /// What `set_task_factory` was given, or empty or None.
@@ -136,6 +140,7 @@ impl EventLoop {
             own_tasks: Cell::new(false),
             fast: Cell::new(false),
             thread: Cell::new(0),
+            settings: ThreadSettings::unchanged(),
             published: Published::nothing(),
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
@@ -161,7 +166,11 @@ impl EventLoop {
             Ok(())
         })?;
         self.watches.with(|watches| watches.visit(&visit))?;
-        for slot in [&self.current_handle, &self.task_factory] {
+        for slot in [
+            &self.current_handle,
+            &self.task_factory,
+            &self.settings.hooks,
+        ] {
             if let Some(object) = slot.get() {
                 visit.call(object.as_py())?;
             }

@@ -13,8 +13,8 @@ use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making;
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, globals, report_unraisable, same_string,
-    type_error,
+    Arguments, MONOTONIC, Object, Raised, Result, call_function, call_method, globals,
+    report_unraisable, same_string, type_error,
 };
 
 impl EventLoop {
@@ -43,10 +43,11 @@ impl EventLoop {
         self.queue.with(|queue| queue.timers.push(deadline, job));
     }
 
-    /// Whether `time` was overridden, so that only Python can tell when a timer is due.
+    /// Whether `time` was overridden, or `time.monotonic` replaced, so that only Python can tell when a timer
+    /// is due.
     #[inline]
     pub fn has_own_time(&self) -> bool {
-        self.own_time.get()
+        self.own_time.get() || !MONOTONIC.is_original()
     }
 
     /// Sets a timer for `when`, a number of any kind.
@@ -103,8 +104,17 @@ fn exact_float(number: &Object) -> Option<f64> {
     }
 }
 
-pub(super) fn time(_this: &Object) -> Result<Object> {
-    Object::float(os::monotonic().as_secs())
+pub(super) fn time(this: &Object) -> Result<Object> {
+    if MONOTONIC.is_original() {
+        return Object::float(os::monotonic().as_secs());
+    }
+    // asyncio's own method, since what replaces the clock may give asyncio's loops the real one, as freezegun
+    // does with `real_asyncio=True`.
+    let method = globals()
+        .asyncio
+        .unix_event_loop
+        .attribute(&globals().names.time)?;
+    call_function(&method, &[this.as_ptr()])
 }
 
 pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -120,7 +130,7 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
         // asyncio's call_later goes through call_at, whose name its message bears.
         check_callback(this, call.callback, "call_at")?;
     }
-    let now = if event_loop.own_time.get() {
+    let now = if event_loop.has_own_time() {
         call_method(&globals().names.time, &[this.as_ptr()])?
     } else {
         let now = event_loop.now().as_secs();

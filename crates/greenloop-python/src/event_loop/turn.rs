@@ -18,7 +18,7 @@ use crate::future::Notify;
 use crate::handle::{self, Handle};
 use crate::interop::{
     Object, Raised, Result, call_method, call_with_context, fetch, globals, prefetch,
-    restore_thread,
+    raise_sent_exception, restore_thread,
 };
 use crate::scopes::Alarm;
 use crate::task;
@@ -100,7 +100,7 @@ impl Host for EventLoop {
 
     #[inline]
     fn now(&self) -> Instant {
-        if self.own_time.get() {
+        if self.has_own_time() {
             self.overridden_time()
         } else {
             os::monotonic()
@@ -120,7 +120,8 @@ impl Host for EventLoop {
         if let Some(inbox) = self.inbox.get() {
             inbox.deliver();
         }
-        outcome
+        // What has become ready stays so for the next run.
+        outcome.and_then(|()| raise_sent_exception())
     }
 
     #[inline]

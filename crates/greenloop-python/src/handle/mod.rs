@@ -251,6 +251,14 @@ impl Handle {
     /// Tells the loop's exception handler what the callback raised.
     pub fn report(this: &Object, exception: &Object) -> Result<()> {
         let handle = Handle::of(this);
+        let event_loop = handle.event_loop.get_or_none();
+        let ends_the_run = globals().asyncio.run_until_complete_cb.as_ptr();
+        if handle.callback.as_ptr() == ends_the_run {
+            // The run would go on for ever, with nobody left to stop it.
+            if let Some(native) = EventLoop::of(&event_loop) {
+                native.stop();
+            }
+        }
         let text = format_callback(handle)?;
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
@@ -263,7 +271,6 @@ impl Handle {
         if let Some(traceback) = handle.source_traceback() {
             context.enter(&names.source_traceback, traceback.bound(py))?;
         }
-        let event_loop = handle.event_loop.get_or_none();
         call_method(
             &names.call_exception_handler,
             &[event_loop.as_ptr(), context.as_ptr()],

@@ -8,7 +8,7 @@ use pyo3::ffi;
 use super::class::trap_int;
 use super::error::{Raised, Result, raise};
 use super::object::Object;
-use super::thread_exit::{vectorcall, vectorcall_method};
+use super::thread_exit::{call, vectorcall, vectorcall_method};
 
 /// `function(*arguments)`.
 pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
@@ -21,6 +21,13 @@ pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Res
             std::ptr::null_mut(),
         ))
     }
+}
+
+/// `function(*arguments)` with a tuple that exists: a function that takes one is called without memory.
+pub fn call_with_tuple(function: &Object, arguments: &Object) -> Result<Object> {
+    let nothing = std::ptr::null_mut();
+    // SAFETY: both are valid, and by the callers' duty the arguments are a tuple.
+    unsafe { Object::from_returned(call(function.as_ptr(), arguments.as_ptr(), nothing)) }
 }
 
 /// `receiver.name(*arguments)`, where the receiver is the first of `arguments`.

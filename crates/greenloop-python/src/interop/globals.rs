@@ -28,6 +28,8 @@ macro_rules! imports {
 
 imports! {
     // Modules whose functions may be replaced.
+    constants = c"asyncio".c"constants",
+    events = c"asyncio".c"events",
     tasks = c"asyncio".c"tasks",
     #[cfg(Py_3_14)]
     futures = c"asyncio".c"futures",
@@ -53,9 +55,10 @@ imports! {
     format_callback_source = c"asyncio.format_helpers".c"_format_callback_source",
     future = c"_asyncio".c"Future",
     future_repr = c"asyncio.base_futures".c"_future_repr",
-    get_event_loop = c"asyncio.events".c"get_event_loop",
-    get_running_loop = c"asyncio.events".c"get_running_loop",
-    get_running_loop_or_none = c"asyncio.events".c"_get_running_loop",
+    get_asyncgen_hooks = c"sys".c"get_asyncgen_hooks",
+    get_event_loop = c"_asyncio".c"get_event_loop",
+    get_origin_depth = c"sys".c"get_coroutine_origin_tracking_depth",
+    get_running_loop_or_none = c"_asyncio".c"_get_running_loop",
     handle = c"asyncio.events".c"Handle",
     heappop = c"heapq".c"heappop",
     heappush = c"heapq".c"heappush",
@@ -74,8 +77,11 @@ imports! {
     #[cfg(Py_3_14)]
     register_task = c"_asyncio".c"_register_task",
     release_waiter = c"asyncio.tasks".c"_release_waiter",
+    run_until_complete_cb = c"asyncio.base_events".c"_run_until_complete_cb",
     selector_event_loop = c"asyncio.selector_events".c"BaseSelectorEventLoop",
     semaphore = c"asyncio.locks".c"Semaphore",
+    set_asyncgen_hooks = c"sys".c"set_asyncgen_hooks",
+    set_origin_depth = c"sys".c"set_coroutine_origin_tracking_depth",
     set_result_unless_cancelled = c"asyncio.futures".c"_set_result_unless_cancelled",
     shut_wr = c"socket".c"SHUT_WR",
     socket = c"socket".c"socket",
@@ -94,6 +100,7 @@ imports! {
     timeout_error = c"asyncio.exceptions".c"TimeoutError",
     timer_handle = c"asyncio.events".c"TimerHandle",
     transport_socket = c"asyncio.trsock".c"TransportSocket",
+    unix_event_loop = c"asyncio.unix_events".c"_UnixSelectorEventLoop",
     #[cfg(Py_3_14)]
     unregister_task = c"_asyncio".c"_unregister_task",
 }
@@ -102,6 +109,8 @@ imports! {
 pub struct KeywordNames {
     /// `("context",)`
     pub context: Object,
+    /// `("loop",)`
+    pub loop_: Object,
     /// `("msg",)`
     pub msg: Object,
 }
@@ -282,6 +291,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         names: Names::new()?,
         keywords: KeywordNames {
             context: keyword(c"context")?,
+            loop_: keyword(c"loop")?,
             msg: keyword(c"msg")?,
         },
         asyncio: Asyncio::new(py)?,

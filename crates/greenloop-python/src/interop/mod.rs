@@ -32,6 +32,9 @@ mod native_function;
 mod nesting;
 mod object;
 mod prefetch;
+mod replaceable;
+mod running_loop;
+mod sent_exception;
 mod slot;
 mod stack;
 mod stop_iteration;
@@ -46,7 +49,7 @@ pub use bound_method::{
 };
 pub use call::{
     Arguments, call_function, call_method, call_method_keywords, call_with_context,
-    initialise_with, same_string, type_error,
+    call_with_tuple, initialise_with, same_string, type_error,
 };
 pub use class::{
     ClassBuilder, Getter, Setter, add_to_module, method_fast, method_noargs, method_o, trap,
@@ -72,6 +75,9 @@ pub use native_function::enter_natively;
 pub use nesting::deallocate;
 pub use object::Object;
 pub use prefetch::prefetch;
+pub use replaceable::{MONOTONIC, watch_names};
+pub use running_loop::{current_loop, running_loop, running_loop_or_none};
+pub use sent_exception::{find_sent_exceptions, raise_sent_exception};
 pub use slot::{Slot, visit_slots};
 pub use stack::{ensure_room, recursion_error};
 pub use stop_iteration::make_class as make_stop_iteration_class;

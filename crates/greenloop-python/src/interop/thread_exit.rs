@@ -24,6 +24,11 @@ type Vectorcall = unsafe extern "C-unwind" fn(
     usize,
     *mut ffi::PyObject,
 ) -> *mut ffi::PyObject;
+type Call = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
 type RestoreThread = unsafe extern "C-unwind" fn(*mut ffi::PyThreadState);
 
 /// `PyIter_Send`, without its call where the class has a slot for it, as coroutines have: 1 for a value that was yielded, 0 for one that was returned, -1 for an exception.
@@ -85,6 +90,22 @@ pub unsafe fn vectorcall_method(
     let function = unsafe { mem::transmute::<*const (), Vectorcall>(function) };
     // SAFETY: passed on from the caller.
     guarded(|| unsafe { function(name, arguments, count, names) })
+}
+
+/// `PyObject_Call`.
+///
+/// # Safety
+/// As for the function of this name.
+pub unsafe fn call(
+    callable: *mut ffi::PyObject,
+    arguments: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let function = black_box(ffi::PyObject_Call as *const ());
+    // SAFETY: the type is the function's own but for the unwinding.
+    let function = unsafe { mem::transmute::<*const (), Call>(function) };
+    // SAFETY: passed on from the caller.
+    guarded(|| unsafe { function(callable, arguments, keywords) })
 }
 
 /// `PyEval_RestoreThread`: takes the GIL back.

@@ -6,11 +6,11 @@
 use greenloop_core::WaitList as _;
 
 use super::gate::Gate;
-use super::timeout::running_loop;
 use crate::awaitable::{Awaitable, Progress};
 use crate::future::{Future, notify_when_done, stop_notifying};
 use crate::interop::{
     Object, Result, call_method, fetch, globals, matches, raise_while_handling, restore,
+    running_loop,
 };
 use crate::task;
 

@@ -14,7 +14,9 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::as_future;
 use crate::future::{Future, event_loop_of};
-use crate::interop::{Arguments, Object, Result, fetch, globals, raise_while_handling, restore};
+use crate::interop::{
+    Arguments, Object, Result, fetch, globals, raise_while_handling, restore, running_loop,
+};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first stands in `owner`, the second in `value` until it begins.
@@ -51,7 +53,7 @@ fn start(this: &Object) -> Result<Progress> {
     let future = awaitable.owner().get_or_none();
     let delay = awaitable.value().get_or_none();
     if delay.is_none() {
-        timeout::running_loop()?;
+        running_loop()?;
         let task = task::current_task(None)?.ok_or_else(timeout::outside_of_a_task)?;
         task::cancelling(&task)?;
         awaitable.step().set(UNLIMITED);

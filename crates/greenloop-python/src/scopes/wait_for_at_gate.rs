@@ -13,7 +13,7 @@ use pyo3::ffi;
 use super::alarm::{Alarm, Bell};
 use super::cancel_and_wait;
 use super::gate::Gate;
-use super::timeout::{native_clock, running_loop};
+use super::timeout::native_clock;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::{Home, as_future};
@@ -21,7 +21,7 @@ use crate::event_loop::EventLoop;
 use crate::future::{notifier, notify_when_done, stop_notifying};
 use crate::interop::{
     Arguments, Object, Result, call_method, fetch, globals, is_cancellation, raise_while_handling,
-    restore,
+    restore, running_loop,
 };
 use crate::task;
 

@@ -24,6 +24,7 @@ use crate::handle::{Handle, leaves_the_loop};
 use crate::interop::making;
 use crate::interop::{
     Arguments, Object, Result, call_function, call_method, fetch, globals, matches, restore,
+    running_loop_or_none,
 };
 use crate::transports::native_table;
 
@@ -409,7 +410,7 @@ fn handle<T: Exchange>(this: &Object) -> Result<Object> {
     let mut arguments = arguments_of::<T>(Awaitable::of(this))?;
     if arguments[0].is_none() {
         // It is over already, and holds nothing any more.
-        arguments[0] = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+        arguments[0] = running_loop_or_none()?;
     }
     let event_loop = arguments[0].clone();
     arguments.insert(1, this.clone());

@@ -16,7 +16,7 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    Arguments, Held, Instance, Object, Result, Slot, call_function, class_of, fast, globals,
+    Arguments, Held, Instance, Object, Result, Slot, class_of, fast, globals, running_loop,
     same_string, trap, type_error,
 };
 
@@ -230,7 +230,7 @@ fn ask_loop(this: &Object, method: &Object) -> Result<Delegated> {
 fn start_client(this: &Object, method: &Object) -> Result<Progress> {
     let object = Awaitable::of(this).owner().get_or_none();
     let factory = Factory::of(&object);
-    let event_loop = call_function(&globals().asyncio.get_running_loop, &[])?;
+    let event_loop = running_loop()?;
     factory.event_loop.set(event_loop.clone());
     let reader = Reader::create(factory.limit.get().as_ref(), &event_loop)?;
     factory
@@ -260,7 +260,7 @@ fn finish_client(this: &Object, delegated: Delegated) -> Result<Progress> {
 /// The first step of a server.
 fn start_listening(this: &Object, method: &Object) -> Result<Progress> {
     let object = Awaitable::of(this).owner().get_or_none();
-    let event_loop = call_function(&globals().asyncio.get_running_loop, &[])?;
+    let event_loop = running_loop()?;
     Factory::of(&object).event_loop.set(event_loop);
     Ok(finish_server(ask_loop(this, method)?))
 }

@@ -12,8 +12,8 @@ use super::buffer::Buffer;
 use crate::awaitable::{Awaitable, Line};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, fetch, globals,
-    matches, raise, raise_anything,
+    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, current_loop, fetch,
+    globals, matches, raise, raise_anything,
 };
 
 pub use class::make_class;
@@ -321,7 +321,7 @@ pub fn is_debugging(event_loop: &Object) -> Result<bool> {
 pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
     match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => Ok(event_loop.clone()),
-        None => call_function(&globals().asyncio.get_event_loop, &[]),
+        None => current_loop(),
     }
 }
 

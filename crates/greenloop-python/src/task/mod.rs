@@ -47,7 +47,7 @@ pub use class::make_class;
 pub use current::{Published, away, clear_published, current_task, stepping};
 #[cfg(Py_3_14)]
 pub use graph::awaited_by;
-pub use registry::registered_tasks;
+pub use registry::{registered_tasks, set_task_set, show_native_tasks};
 pub use requests::{cancel, cancelling, is_done, uncancel};
 pub use step::{run_step, step_handle, wake, wakeup_function};
 #[cfg(Py_3_14)]

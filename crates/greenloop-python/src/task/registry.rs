@@ -1,21 +1,24 @@
 //! `asyncio.all_tasks()`: which tasks there are.
 //!
 //! Up to 3.13 asyncio keeps tasks in a `WeakSet`, at 314 ns a task. Ours stand in a vector instead,
-//! which the Python side shows to asyncio through that very set (`greenloop.task_registry`). From 3.14
+//! which asyncio is shown through that very set (`greenloop.task_registry`). From 3.14
 //! on asyncio's own list is as cheap, and knows our tasks because they derive from its class.
+
+use pyo3::prelude::*;
 
 use crate::interop::{Object, Result};
 
 #[cfg(not(Py_3_14))]
 mod list {
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use pyo3::ffi;
     use pyo3::prelude::*;
 
     use super::super::Task;
-    use crate::interop::making::{self, ByName as _};
-    use crate::interop::{GilCell, Object, Result};
+    use crate::interop::making::ByName as _;
+    use crate::interop::{GilCell, Object, Result, globals};
 
     /// The pending tasks, borrowed: a task leaves the list before it dies.
     struct Pending(Vec<*mut ffi::PyObject>);
@@ -28,17 +31,36 @@ mod list {
     /// Set once asyncio's set shows this list.
     static SHOWN: AtomicBool = AtomicBool::new(false);
 
+    /// The class that asyncio's set becomes to show it, handed in at import: while the interpreter ends,
+    /// which may be when the first task is made, nothing can be imported any more.
+    static TASK_SET: OnceLock<Py<PyAny>> = OnceLock::new();
+
+    pub fn set_task_set(class: Py<PyAny>) {
+        let _ = TASK_SET.set(class);
+    }
+
+    /// Has asyncio see our tasks, unless somebody has put a set of another class there.
+    pub fn show() -> Result<()> {
+        let Some(class) = TASK_SET
+            .get()
+            .filter(|_| !SHOWN.swap(true, Ordering::Relaxed))
+        else {
+            return Ok(());
+        };
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let (class, names) = (class.bind(py), &globals().names);
+        let tasks = globals().asyncio.tasks.attribute(&names.scheduled_tasks)?;
+        let tasks = tasks.bound(py);
+        if tasks.get_type().is(&class.look_up(c"__base__")?) {
+            tasks.put(c"__class__", class)?;
+        }
+        Ok(())
+    }
+
     pub fn register(this: &Object) -> Result<()> {
         if !SHOWN.load(Ordering::Relaxed) {
-            SHOWN.store(true, Ordering::Relaxed);
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
-            let shown = making::import(py, c"greenloop.task_registry")
-                .and_then(|registry| registry.invoke_method(c"show_native_tasks", ()));
-            if shown.is_err() {
-                SHOWN.store(false, Ordering::Relaxed);
-            }
-            shown?;
+            show()?;
         }
         let task = Task::of(this);
         if task.place.get() == 0 {
@@ -95,6 +117,25 @@ mod list {
     pub fn all() -> Result<Vec<Object>> {
         Ok(Vec::new())
     }
+}
+
+/// Hands in the class that shows our tasks to asyncio. Called once, by the package's import, up to 3.13.
+#[pyfunction]
+#[pyo3(name = "_set_task_set")]
+pub fn set_task_set(class: Py<PyAny>) {
+    #[cfg(not(Py_3_14))]
+    list::set_task_set(class);
+    #[cfg(Py_3_14)]
+    drop(class);
+}
+
+/// Has asyncio see the tasks of ours that it does not know by itself.
+#[pyfunction]
+#[pyo3(name = "_show_native_tasks")]
+pub fn show_native_tasks() -> PyResult<()> {
+    #[cfg(not(Py_3_14))]
+    list::show()?;
+    Ok(())
 }
 
 /// Has `all_tasks()` report the task.

@@ -40,8 +40,8 @@ use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    GilCell, Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
-    globals,
+    GilCell, Object, Raised, Result, Slot, call_method, call_method_keywords, globals,
+    running_loop_or_none,
 };
 
 pub use class::make_class;
@@ -255,7 +255,7 @@ fn handle_for(this: &Object, name: &Object, context: &Slot) -> Result<Object> {
     let event_loop = match transport.event_loop.get() {
         Some(event_loop) => event_loop,
         // The connection is closed: what is reported is reported to the loop that runs.
-        None => call_function(&globals().asyncio.get_running_loop_or_none, &[])?,
+        None => running_loop_or_none()?,
     };
     let method = this.attribute(name)?;
     let class = globals().classes.handle.as_ptr();

@@ -7,11 +7,11 @@ use super::{abort, cancel_parent, is_base_error, of, refusal};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::{
     Arguments, Object, Raised, Result, call_function, fetch, globals, is_cancellation,
-    raise_anything, raise_object, restore,
+    raise_anything, raise_object, restore, running_loop,
 };
 use crate::scopes::expiry::is_cancelled;
 use crate::scopes::running_rules::rules;
-use crate::scopes::timeout::{pair, running_loop};
+use crate::scopes::timeout::pair;
 use crate::task;
 
 /// `group.__aenter__()`.

@@ -7,13 +7,12 @@ use pyo3::prelude::*;
 
 use super::{
     Alarm, SPARE, State, Timeout, create, create_after, enter, expire, leave, of, reschedule,
-    running_loop,
 };
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
-    restore, trap,
+    restore, running_loop, trap,
 };
 use crate::scopes::expiry;
 use crate::scopes::running_rules::rules;

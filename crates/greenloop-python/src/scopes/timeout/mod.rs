@@ -26,8 +26,8 @@ use crate::event_loop::EventLoop;
 use crate::future::Future;
 use crate::interop::making;
 use crate::interop::{
-    Freelist, Held, Instance, Object, Raised, Result, Slot, call_function, call_method, globals,
-    raise,
+    Freelist, Held, Instance, Object, Raised, Result, Slot, call_method, globals, raise,
+    running_loop,
 };
 use crate::task;
 
@@ -146,11 +146,6 @@ pub fn native_clock(task: &Object) -> Option<&EventLoop> {
     }
     let native = Future::of(task).fast_loop()?;
     (!native.has_own_time()).then_some(native)
-}
-
-/// `events.get_running_loop()`.
-pub fn running_loop() -> Result<Object> {
-    call_function(&globals().asyncio.get_running_loop, &[])
 }
 
 /// Begins the scope in the current task.

@@ -1,0 +1,298 @@
+//! `run_forever` and `run_until_complete`.
+//!
+//! ```text
+//!          1 enter               2 run_turns              3 leave
+//!  idle ───────────► running ───────────────► running ───────────► idle
+//!                              until `stop()`
+//!                              or an interrupt
+//! ```
+//!
+//! Steps 1 and 3 change several things, and none may be left half done: a loop that stays marked as running can
+//! be neither run nor closed. A signal handler, a trace function or an exception sent by another thread may
+//! raise between any two instructions of Python code, those of a `finally` block included. So all three steps,
+//! and what holds them together, are native: an exception comes before them, after them, or out of the Python
+//! code that they call.
+
+use std::cell::Cell;
+
+use greenloop_core::turn;
+use pyo3::prelude::*;
+
+use super::EventLoop;
+use super::lifecycle::current_thread;
+use crate::future::protocol;
+use crate::interop::{
+    Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
+    call_with_tuple, ensure_room, fetch, globals, making, raise_while_handling, report_unraisable,
+    restore,
+};
+use crate::task::{self, Task};
+
+/// What a run changes in its thread, as it was before.
+pub(super) struct ThreadSettings {
+    /// The hooks for asynchronous generators, as `sys.get_asyncgen_hooks()` returns them, during a run.
+    pub hooks: Slot,
+    /// How deep the origins of coroutines were tracked, while debug mode has them tracked.
+    pub origin_depth: Slot,
+    /// Whether debug mode has them tracked.
+    tracks_origins: Cell<bool>,
+}
+
+impl ThreadSettings {
+    pub const fn unchanged() -> Self {
+        Self {
+            hooks: Slot::empty(),
+            origin_depth: Slot::empty(),
+            tracks_origins: Cell::new(false),
+        }
+    }
+}
+
+impl EventLoop {
+    /// Marks the loop as running in this thread, whose running loop it becomes; or raises and changes nothing.
+    fn enter(&self, this: &Object) -> Result<()> {
+        let names = &globals().names;
+        call_method(&names.check_closed, &[this.as_ptr()])?;
+        call_method(&names.check_running, &[this.as_ptr()])?;
+        self.enter_idle(this)
+            .map_err(|raised| self.leave_for(fetch(raised)))
+    }
+
+    fn enter_idle(&self, this: &Object) -> Result<()> {
+        let (names, asyncio) = (&globals().names, &globals().asyncio);
+        let first = this.attribute(&names.asyncgen_firstiter_hook)?;
+        let last = this.attribute(&names.asyncgen_finalizer_hook)?;
+        self.settings
+            .hooks
+            .set(call_function(&asyncio.get_asyncgen_hooks, &[])?);
+        self.track_origins(self.debug())?;
+        self.thread.set(current_thread());
+        call_function(
+            &asyncio.set_asyncgen_hooks,
+            &[first.as_ptr(), last.as_ptr()],
+        )?;
+        set_running_loop(this)
+    }
+
+    /// Takes back what [`enter`](Self::enter) did. All of it is tried; the last failure is raised, and the one
+    /// before it is its context.
+    fn leave(&self) -> Result<()> {
+        self.queue.with(|queue| queue.stopping = false);
+        self.thread.set(0);
+        let outcome = set_running_loop(&Object::none());
+        let outcome = and_then(outcome, || self.track_origins(false));
+        and_then(outcome, || self.restore_hooks())
+    }
+
+    /// As [`leave`](Self::leave), because of an exception, which is raised again.
+    fn leave_for(&self, exception: Object) -> Raised {
+        match self.leave() {
+            Ok(()) => restore(exception),
+            Err(raised) => raise_while_handling(fetch(raised), &exception),
+        }
+    }
+
+    /// Whether the loop is marked as running, here or in its thread.
+    fn is_entered(&self, this: &Object) -> Result<bool> {
+        let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+        Ok(self.runs() || running.is(this.as_ptr()))
+    }
+
+    /// `sys.set_asyncgen_hooks(*hooks)`, with those from before the run.
+    fn restore_hooks(&self) -> Result<()> {
+        let Some(hooks) = self.settings.hooks.take() else {
+            return Ok(());
+        };
+        let function = &globals().asyncio.set_asyncgen_hooks;
+        // The hooks are a tuple, which needs no memory to be passed on.
+        call_with_tuple(function, &hooks).map(drop)
+    }
+
+    /// Has the origins of coroutines tracked, or tracked as deep as before.
+    fn track_origins(&self, enabled: bool) -> Result<()> {
+        let settings = &self.settings;
+        if enabled == settings.tracks_origins.get() {
+            return Ok(());
+        }
+        let asyncio = &globals().asyncio;
+        let depth = if enabled {
+            let before = call_function(&asyncio.get_origin_depth, &[])?;
+            settings.origin_depth.set(before);
+            asyncio
+                .constants
+                .attribute(&globals().names.debug_stack_depth)?
+        } else {
+            settings.origin_depth.get_or_none()
+        };
+        call_function(&asyncio.set_origin_depth, &[depth.as_ptr()])?;
+        settings.tracks_origins.set(enabled);
+        Ok(())
+    }
+
+    /// Runs turns until `stop()` was called; at least one.
+    fn run_turns(&self, this: &Object) -> Result<()> {
+        ensure_room()?;
+        self.this.set(this.clone());
+        self.expect_input();
+        // A task of another loop may be running this one: its step is none of ours.
+        let outcome = task::away(|| {
+            loop {
+                if let Err(raised) = turn(self) {
+                    break Err(raised);
+                }
+                if self.queue.with(|queue| queue.stopping) {
+                    break Ok(());
+                }
+            }
+        });
+        // The exception that ends the loop stays set while asyncio is told that no task runs.
+        let kept = outcome.map_err(fetch);
+        let cleared = task::clear_published(self);
+        self.silence_ended_waits();
+        self.this.clear();
+        self.track_handles();
+        match kept {
+            Ok(()) => cleared,
+            Err(exception) => {
+                if let Err(raised) = cleared {
+                    report_unraisable(raised, this.as_ptr());
+                }
+                Err(restore(exception))
+            }
+        }
+    }
+
+    fn run(&self, this: &Object) -> Result<()> {
+        let names = &globals().names;
+        let may_enter = !self.is_entered(this)?;
+        // By name, since both may be overridden, and be interrupted in what they do beside ours.
+        if let Err(raised) = call_method(&names.run_forever_setup, &[this.as_ptr()]) {
+            let exception = fetch(raised);
+            return Err(if may_enter && self.is_entered(this)? {
+                self.leave_for(exception)
+            } else {
+                restore(exception)
+            });
+        }
+        let outcome = self.run_turns(this);
+        let outcome = and_then(outcome, || {
+            call_method(&names.run_forever_cleanup, &[this.as_ptr()]).map(drop)
+        });
+        let still_entered = self.runs();
+        and_then(
+            outcome,
+            || if still_entered { self.leave() } else { Ok(()) },
+        )
+    }
+
+    fn run_until_done(&self, this: &Object, awaitable: &Object) -> Result<Object> {
+        let (names, asyncio) = (&globals().names, &globals().asyncio);
+        call_method(&names.check_closed, &[this.as_ptr()])?;
+        call_method(&names.check_running, &[this.as_ptr()])?;
+        let is_own_task = !protocol::is_future(awaitable)?;
+        let arguments = [asyncio.tasks.as_ptr(), awaitable.as_ptr(), this.as_ptr()];
+        let keyword = Some(&globals().keywords.loop_);
+        let future = call_method_keywords(&names.ensure_future, &arguments, 1, keyword)?;
+        if is_own_task {
+            // The caller hears of a task that does not end.
+            Task::stay_silent(&future)?;
+        }
+        let arguments = [future.as_ptr(), asyncio.run_until_complete_cb.as_ptr()];
+        let outcome = call_method(&names.add_done_callback, &arguments)
+            .and_then(|_| call_method(&names.run_forever, &[this.as_ptr()]))
+            .map(drop)
+            .map_err(|raised| {
+                let exception = fetch(raised);
+                // The caller cannot ask the task what it was that has ended it, and is told here.
+                match is_own_task.then(|| consume_exception(&future)) {
+                    Some(Err(raised)) => raise_while_handling(fetch(raised), &exception),
+                    _ => restore(exception),
+                }
+            });
+        and_then(outcome, || {
+            call_method(&names.remove_done_callback, &arguments).map(drop)
+        })?;
+        if !protocol::is_done(&future)? {
+            let text = "Event loop stopped before Future completed.";
+            return Err(making::runtime_error(text));
+        }
+        protocol::result_of(&future)
+    }
+}
+
+/// Does `step` also after a failure, as a `finally` block is: if both fail, the second is raised, with the first
+/// as its context.
+fn and_then(outcome: Result<()>, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    let Err(raised) = outcome else {
+        return step();
+    };
+    let exception = fetch(raised);
+    Err(match step() {
+        Ok(()) => restore(exception),
+        Err(raised) => raise_while_handling(fetch(raised), &exception),
+    })
+}
+
+/// `asyncio.events._set_running_loop(event_loop)`
+fn set_running_loop(event_loop: &Object) -> Result<()> {
+    let arguments = [globals().asyncio.events.as_ptr(), event_loop.as_ptr()];
+    call_method(&globals().names.set_running_loop, &arguments).map(drop)
+}
+
+/// Counts the exception of a future that is done as seen.
+fn consume_exception(future: &Object) -> Result<()> {
+    if protocol::is_done(future)? && !protocol::is_cancelled(future)? {
+        protocol::exception_of(future)?;
+    }
+    Ok(())
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Run until stop() is called.
+    fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = Object::from(slf.clone().into_any());
+        Ok(slf.get().run(&this)?)
+    }
+
+    /// Run until the future, or the task made of a coroutine, is done; return its result.
+    fn run_until_complete(slf: &Bound<'_, Self>, future: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let this = Object::from(slf.clone().into_any());
+        let result = slf.get().run_until_done(&this, &Object::from(future))?;
+        Ok(result.bound(slf.py()).unbind())
+    }
+
+    /// Begin to run, as `run_forever` does before its first turn.
+    fn _run_forever_setup(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = Object::from(slf.clone().into_any());
+        Ok(slf.get().enter(&this)?)
+    }
+
+    /// End to run, as `run_forever` does after its last turn.
+    fn _run_forever_cleanup(&self) -> PyResult<()> {
+        Ok(self.leave()?)
+    }
+
+    /// Have the origins of coroutines tracked, or no more.
+    fn _set_coroutine_origin_tracking(&self, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(self.track_origins(enabled.is_truthy()?)?)
+    }
+
+    /// Whether debug mode has the origins of coroutines tracked.
+    #[getter]
+    fn _coroutine_origin_tracking_enabled(&self) -> bool {
+        self.settings.tracks_origins.get()
+    }
+
+    /// How deep they were tracked before.
+    #[getter]
+    fn _coroutine_origin_tracking_saved_depth(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings.origin_depth.get_or_none().bound(py).unbind()
+    }
+
+    /// During a run, the thread's hooks for asynchronous generators from before.
+    #[getter]
+    fn _old_agen_hooks(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings.hooks.get_or_none().bound(py).unbind()
+    }
+}
