@@ -33,6 +33,13 @@ _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
 
 
+def _signal_came(_signal: int, _frame: object) -> None:
+    """Have a busy loop look in its next turn for what the interpreter has told it of a signal."""
+    running: Any = events._get_running_loop()
+    if isinstance(running, EventLoop):
+        running._write_to_self()
+
+
 class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     """An asyncio event loop whose scheduler is native.
 
@@ -251,7 +258,14 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
 
     # Signals. The interpreter writes the numbers of signals into a socket that the loop reads.
 
-    add_signal_handler = _Unix.add_signal_handler
+    def add_signal_handler(self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
+        """Call `callback(*args)` in the loop when the process gets the signal `sig`."""
+        _Unix.add_signal_handler(self, sig, callback, *args)
+        # asyncio's handler for the interpreter does nothing, since its loop asks at every turn.
+        module: Any = unix_events
+        module.signal.signal(sig, _signal_came)
+        module.signal.siginterrupt(sig, False)
+
     remove_signal_handler = _Unix.remove_signal_handler
     _handle_signal = _Unix._handle_signal
     _check_signal = _Unix._check_signal

@@ -91,7 +91,7 @@ impl EventLoop {
     fn _run_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.this.set(Object::from(slf.clone().into_any()));
-        this.expect_input();
+        this.queue.with(|queue| queue.budget.begin());
         // A task of another loop may be running this one: its step is none of ours.
         let outcome = task::away(|| {
             loop {
