@@ -7,6 +7,7 @@ used as it is, function by function, so that it stays to the letter what the run
 """
 
 import asyncio
+import os
 import socket
 import sys
 import threading
@@ -83,6 +84,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         self._coroutine_origin_tracking_saved_depth: int | None = None
         # Debug mode logs callbacks that take longer than this, in seconds.
         self.slow_callback_duration = 0.1
+        self.join_writes = os.environ.get("GREENLOOP_JOIN_WRITES") != "0"
         self._signal_handlers: dict[int, Any] = {}
         self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]

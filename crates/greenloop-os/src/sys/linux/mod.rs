@@ -4,6 +4,14 @@ mod accept;
 mod epoll;
 mod eventfd;
 
+use libc::c_int;
+
 pub use accept::{NON_BLOCKING, accept};
 pub(crate) use epoll::{EventBuffer, Selector};
 pub(crate) use eventfd::Signal;
+
+/// What `send(2)` takes to wait for more to follow.
+pub(crate) const MORE_FOLLOWS: c_int = libc::MSG_MORE;
+
+/// The option of TCP which, when it is cleared, has everything sent.
+pub(crate) const CORK: c_int = libc::TCP_CORK;
