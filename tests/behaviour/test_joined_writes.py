@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -22,6 +23,7 @@ from connections import Recorder, everything, run
 
 import greenloop
 from greenloop._native import SocketTransport
+from tls_contexts import CLIENT, SERVER
 
 WELL_ESTABLISHED = 6
 """Of how many jobs a habit is made, and some more."""
@@ -447,6 +449,114 @@ def test_whatever_the_pieces_every_byte_arrives_in_order(loop, peer_of, seed):
         run(loop, 1)
     got.extend(received(far, len(written) - len(got)))
     assert got == written
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_whatever_jobs_do_besides_every_byte_arrives_in_order(loop, peer_of, tmp_path, seed):
+    """Each job writes in pieces, does something else, and writes on."""
+    protocol = Recorder()
+    far = peer_of(protocol, "tcp")
+    transport = protocol.transport
+    number = transport.get_extra_info("socket").fileno()
+    chance = random.Random(seed)
+    written, got = bytearray(), bytearray()
+    loop.set_exception_handler(lambda *_: None)
+
+    def write(kind=bytes):
+        data = kind(chance.randbytes(chance.choice([1, 100, 3000])))
+        written.extend(data)
+        transport.write(data)
+
+    def write_past_it():
+        if transport.get_write_buffer_size() == 0:
+            written.extend(b"past")
+            os.write(number, b"past")
+
+    def raise_an_error():
+        write()
+        raise ZeroDivisionError
+
+    def write_lines():
+        lines = [b"line", bytearray(b"and"), memoryview(b"another")]
+        written.extend(b"".join(lines))
+        transport.writelines(lines)
+
+    def toggle_reading():
+        transport.pause_reading()
+        write()
+        transport.resume_reading()
+
+    besides = [
+        write,
+        write_past_it,
+        raise_an_error,
+        write_lines,
+        toggle_reading,
+        loop.stop,
+        lambda: write(bytearray),
+        lambda: write(memoryview),
+        lambda: transport.set_write_buffer_limits(chance.choice([0, 100, 65536])),
+    ]
+
+    def job():
+        for _ in range(2):
+            write()
+        if chance.random() < 0.5:
+            chance.choice(besides)()
+        write()
+
+    for _ in range(100):
+        loop.call_soon(job)
+        run(loop, 1)
+        if chance.random() < 0.5:
+            got.extend(everything(far))
+    if chance.random() < 0.3:
+        (tmp_path / "file").write_bytes(b"of a file" * 100)
+        written.extend(b"of a file" * 100)
+        with open(tmp_path / "file", "rb") as file:
+            loop.run_until_complete(loop.sendfile(transport, file))
+
+    def end():
+        write()
+        write()
+        if chance.random() < 0.5:
+            transport.write_eof()
+        transport.close()
+
+    loop.call_soon(end)
+    while "lost" not in protocol.names:
+        got.extend(everything(far))
+        run(loop, 1)
+    got.extend(received(far, len(written) - len(got)))
+    assert got == written
+
+
+def test_what_a_job_wrote_before_it_begins_tls_is_sent_before_it(loop):
+    near, far = tcp_pair()
+    far.setblocking(True)
+    seen = []
+
+    def peer():
+        far.settimeout(20)
+        seen.append(far.recv(2 * WELL_ESTABLISHED + 2, socket.MSG_WAITALL))
+        with SERVER.wrap_socket(far, server_side=True) as wrapped:
+            seen.append(wrapped.recv(100))
+
+    async def main():
+        transport, protocol = await loop.create_connection(asyncio.Protocol, sock=near)
+        await write_in_pieces(transport)
+        transport.write(b"a")
+        transport.write(b"b")
+        transport = await loop.start_tls(transport, protocol, CLIENT, server_hostname="localhost")
+        transport.write(b"c")
+        transport.close()
+
+    thread = threading.Thread(target=peer)
+    thread.start()
+    loop.run_until_complete(main())
+    run(loop)
+    thread.join()
+    assert seen == [b"<>" * WELL_ESTABLISHED + b"ab", b"c"]
 
 
 @pytest.mark.parametrize("streams", [asyncio, greenloop], ids=["asyncio's", "ours"])

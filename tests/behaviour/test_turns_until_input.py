@@ -46,9 +46,9 @@ class Recorder(asyncio.Protocol):
         self.got.append(type(exception))
 
 
-async def turns_until(got):
+async def turns_until(got, count=1):
     for turns in range(MOST_TURNS):
-        if got:
+        if len(got) >= count:
             return turns
         await asyncio.sleep(0)
     return None
@@ -148,6 +148,37 @@ async def add_writer_beside_a_reader(loop):
         await asyncio.sleep(0)
         loop.add_writer(near, got.append, 1)
         return await turns_until(got)
+
+
+@kind
+async def a_reader_that_leaves_something(loop):
+    got = []
+    with connected() as (near, far):
+        far.send(b"abcd")
+        loop.add_reader(near, lambda: got.append(near.recv(1)))
+        turns = await turns_until(got, 4)
+        loop.remove_reader(near)
+        return turns
+
+
+@kind
+async def a_writer_that_stays(loop):
+    got = []
+    with connected() as (near, _):
+        loop.add_writer(near, got.append, 1)
+        turns = await turns_until(got, 5)
+        loop.remove_writer(near)
+        return turns
+
+
+@kind
+async def a_connection_with_more_than_is_received_at_once(_):
+    with connected() as (near, far):
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        size = far.send(bytes(1 << 19))
+        async with transport_over(near) as (transport, got):
+            transport.max_size = size // 4
+            return await turns_until(got, 4)
 
 
 @kind

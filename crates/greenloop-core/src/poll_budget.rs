@@ -6,7 +6,8 @@
 //! asked
 //!
 //! * at the next turn after whatever is known to bring input ([`PollBudget::expect_input`]): something was
-//!   sent, closed or registered, or another thread has called;
+//!   sent, closed or registered, or another thread has called; and after a poll that has brought some, since
+//!   there may be more ([`PollBudget::input_came`]);
 //! * at each of the first [`EAGER_POLLS`] turns after the loop has begun to run or has waited. A program that
 //!   talks to others seldom has more turns between two waits, so for it this is asyncio's rhythm;
 //! * then after a number of turns that adapts to how long they take. It starts at one, doubles while polls
@@ -49,6 +50,8 @@ pub struct PollBudget {
     /// Set at the start, by [`expect_input`](Self::expect_input), and when
     /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next poll.
     overdue: bool,
+    /// Set by [`input_came`](Self::input_came) during a poll, and cleared at its end.
+    came: bool,
 }
 
 impl PollBudget {
@@ -61,6 +64,7 @@ impl PollBudget {
             jobs: 0,
             last_poll: None,
             overdue: true,
+            came: false,
         }
     }
 
@@ -101,6 +105,13 @@ impl PollBudget {
         self.overdue = true;
     }
 
+    /// The poll that is under way has brought input. There may be more of it: readiness lasts until everything
+    /// is read, and asyncio tells of it at each turn.
+    #[inline]
+    pub fn input_came(&mut self) {
+        self.came = true;
+    }
+
     /// The operating system was asked while work was ready; `now` is the time of its answer.
     ///
     /// Adapts the allowance to the time since the last poll: halves it for every time that span
@@ -110,7 +121,7 @@ impl PollBudget {
         if self.eager > 0 {
             self.eager -= 1;
             self.restart(now);
-            self.overdue = self.eager > 0;
+            self.overdue |= self.eager > 0;
             return;
         }
         if let Some(mut elapsed) = self.since_last_poll(now) {
@@ -142,7 +153,7 @@ impl PollBudget {
         self.turns = 0;
         self.jobs = 0;
         self.last_poll = Some(now);
-        self.overdue = false;
+        self.overdue = std::mem::take(&mut self.came);
     }
 }
 
@@ -243,6 +254,16 @@ mod tests {
         budget.expect_input();
         assert!(budget.is_spent());
         budget.polled(Instant::new(1e-6));
+        assert_eq!(turns_left(&mut budget), 16);
+    }
+
+    #[test]
+    fn a_poll_that_brings_input_is_followed_by_another() {
+        let mut budget = budget(16);
+        budget.input_came();
+        budget.polled(Instant::new(1e-6));
+        assert!(budget.is_spent());
+        budget.polled(Instant::new(2e-6));
         assert_eq!(turns_left(&mut budget), 16);
     }
 

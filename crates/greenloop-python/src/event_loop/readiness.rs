@@ -147,6 +147,7 @@ impl EventLoop {
         }
         let awake = waker.as_fd().as_raw_fd();
         self.queue.with(|queue| {
+            queue.budget.input_came();
             self.watches.with(|watches| {
                 for event in events.iter() {
                     if event.fd == awake {
