@@ -98,6 +98,9 @@ class EventLoop:
     def _ready(self) -> list[asyncio.Handle]:
         """What is ready to run, as handles: a copy, for diagnostics."""
 
+    join_writes: bool
+    """Whether what a job writes in several pieces to a TCP connection is joined, where that is a habit."""
+
     _task_factory: Any
     """What `set_task_factory` was given, or None."""
 

@@ -7,6 +7,7 @@ used as it is, function by function, so that it stays to the letter what the run
 """
 
 import asyncio
+import os
 import socket
 import sys
 import warnings
@@ -30,6 +31,13 @@ _Ts = TypeVarTuple("_Ts")
 _Base: Any = base_events.BaseEventLoop
 _Selector: Any = selector_events.BaseSelectorEventLoop
 _Unix: Any = unix_events._UnixSelectorEventLoop
+
+
+def _signal_came(_signal: int, _frame: object) -> None:
+    """Have a busy loop look in its next turn for what the interpreter has told it of a signal."""
+    running: Any = events._get_running_loop()
+    if isinstance(running, EventLoop):
+        running._write_to_self()
 
 
 class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
@@ -69,6 +77,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         self._asyncgens_shutdown_called = False
         # Debug mode logs callbacks that take longer than this, in seconds.
         self.slow_callback_duration = 0.1
+        self.join_writes = os.environ.get("GREENLOOP_JOIN_WRITES") != "0"
         self._signal_handlers: dict[int, Any] = {}
         self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
@@ -213,7 +222,14 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
 
     # Signals. The interpreter writes the numbers of signals into a socket that the loop reads.
 
-    add_signal_handler = _Unix.add_signal_handler
+    def add_signal_handler(self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
+        """Call `callback(*args)` in the loop when the process gets the signal `sig`."""
+        _Unix.add_signal_handler(self, sig, callback, *args)
+        # asyncio's handler for the interpreter does nothing, since its loop asks at every turn.
+        module: Any = unix_events
+        module.signal.signal(sig, _signal_came)
+        module.signal.siginterrupt(sig, False)
+
     remove_signal_handler = _Unix.remove_signal_handler
     _handle_signal = _Unix._handle_signal
     _check_signal = _Unix._check_signal

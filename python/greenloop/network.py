@@ -20,6 +20,7 @@ from typing import Any
 
 from greenloop import _native
 from greenloop.datagrams import DatagramTransport
+from greenloop.pipes import ReadPipeTransport, WritePipeTransport
 
 # asyncio's classes, as bags of functions: their private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
@@ -299,9 +300,13 @@ class Network(_StopsServing):
     subprocess_shell = _Base.subprocess_shell
     _child_watcher_callback = _Unix._child_watcher_callback
     _log_subprocess = _Base._log_subprocess
-    _make_read_pipe_transport = _Unix._make_read_pipe_transport
     _make_subprocess_transport = _Unix._make_subprocess_transport
-    _make_write_pipe_transport = _Unix._make_write_pipe_transport
+
+    def _make_read_pipe_transport(self, *arguments: Any, **keywords: Any) -> Any:
+        return ReadPipeTransport(self, *arguments, **keywords)
+
+    def _make_write_pipe_transport(self, *arguments: Any, **keywords: Any) -> Any:
+        return WritePipeTransport(self, *arguments, **keywords)
 
 
 if "_stop_serving" in vars(_Unix):

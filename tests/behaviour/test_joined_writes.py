@@ -1,24 +1,65 @@
-"""What a job writes in several pieces: by habit they are joined, and nobody can tell by asking.
+"""What a job writes in several pieces: by habit the kernel sends them as one, and nothing else differs.
 
-On asyncio each piece is sent at once. On our loop these tests say the same of all that can be
-asked, and one says what is joined.
+On asyncio each piece is sent at once. On our loop these tests say the same of all that can be asked and of
+all that arrives, and one says what is joined.
 """
 
 import asyncio
 import contextvars
+import fcntl
+import os
 import random
+import select
 import signal
 import socket
+import struct
+import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from connections import Recorder, everything, run
 
 import greenloop
 from greenloop._native import SocketTransport
+from tls_contexts import CLIENT, SERVER
 
 WELL_ESTABLISHED = 6
 """Of how many jobs a habit is made, and some more."""
+
+SIOCOUTQNSD = 0x894B
+"""Asks Linux how many bytes of a TCP connection it has taken and not sent yet."""
+
+
+def unsent(transport):
+    """How many bytes the kernel waits with."""
+    number = transport.get_extra_info("socket").fileno()
+    return waits_with(number)
+
+
+def waits_with(number):
+    return struct.unpack("i", fcntl.ioctl(number, SIOCOUTQNSD, bytes(4)))[0]
+
+
+def tcp_pair():
+    """Two ends of a TCP connection that do not wait."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.setblocking(False)
+    far.setblocking(False)
+    return near, far
+
+
+def received(far, size):
+    """What the other end gets, once that many bytes have come."""
+    data = bytearray()
+    deadline = time.monotonic() + 10
+    while len(data) < size and time.monotonic() < deadline:
+        select.select([far], [], [], 0.1)
+        data += everything(far)
+    return bytes(data)
 
 
 async def write_in_pieces(transport, times=WELL_ESTABLISHED):
@@ -32,9 +73,9 @@ async def write_in_pieces(transport, times=WELL_ESTABLISHED):
 def habitual(loop, peer_of):
     """A transport to which jobs have written in pieces, its protocol and its peer."""
     protocol = Recorder()
-    far = peer_of(protocol)
+    far = peer_of(protocol, "tcp")
     loop.run_until_complete(write_in_pieces(protocol.transport))
-    assert everything(far) == b"<>" * WELL_ESTABLISHED
+    assert received(far, 2 * WELL_ESTABLISHED) == b"<>" * WELL_ESTABLISHED
     return protocol, far
 
 
@@ -46,54 +87,206 @@ def in_a_job(loop, function, *arguments):
     return outcome[0]
 
 
-OBSERVERS = {
+LOOKING = {
     "get_write_buffer_size": lambda transport: transport.get_write_buffer_size() == 0,
     "is_closing": lambda transport: transport.is_closing() is False,
     "get_extra_info": lambda transport: transport.get_extra_info("socket") is not None,
-    "set_write_buffer_limits": lambda transport: transport.set_write_buffer_limits(99) is None,
-    "close": lambda transport: transport.close() is None,
-    "abort": lambda transport: transport.abort() is None,
     "write_eof": lambda transport: transport.write_eof() is None,
-    "a memoryview": lambda transport: transport.write(memoryview(b"y")) is None,
-    "much": lambda transport: transport.write(bytes(17 * 1024)) is None,
-    "_buffer": lambda transport: len(transport._buffer) == 0,
-    "_conn_lost": lambda transport: transport._conn_lost == 0,
 }
 
-if sys.version_info >= (3, 12):
-    # Before, they are joined and written as one piece more.
-    OBSERVERS["writelines"] = lambda transport: transport.writelines([b"y", b"z"]) is None
-    OBSERVERS["no lines"] = lambda transport: transport.writelines([]) is None
+WRITING_ON = {
+    "set_write_buffer_limits": lambda transport: transport.set_write_buffer_limits(99),
+    "close": lambda transport: transport.close(),
+    "abort": lambda transport: transport.abort(),
+    "memoryview": lambda transport: transport.write(memoryview(b"y")),
+    "much": lambda transport: transport.write(bytes(17 * 1024)),
+    "writelines": lambda transport: transport.writelines([b"y", b"z"]),
+    "no lines": lambda transport: transport.writelines([]),
+    "pause_reading": lambda transport: transport.pause_reading(),
+    "_buffer": lambda transport: transport._buffer,
+}
 
 
-@pytest.mark.parametrize("observe", OBSERVERS.values(), ids=OBSERVERS.keys())
-def test_whoever_could_tell_has_everything_sent_first(loop, habitual, observe):
+@pytest.mark.parametrize("look", LOOKING.values(), ids=LOOKING.keys())
+def test_whoever_looks_has_everything_sent_first(loop, habitual, look):
     protocol, far = habitual
+    number = protocol.transport.get_extra_info("socket").fileno()
 
     def job():
         protocol.transport.write(b"a")
         protocol.transport.write(bytearray(b"b"))
-        assert observe(protocol.transport)
-        return everything(far)
+        assert look(protocol.transport)
+        return waits_with(number)
 
-    assert in_a_job(loop, job).startswith(b"ab")
+    assert in_a_job(loop, job) == 0
+    assert received(far, 2) == b"ab"
+
+
+@pytest.mark.parametrize("go_on", WRITING_ON.values(), ids=WRITING_ON.keys())
+def test_however_a_job_goes_on_what_it_wrote_arrives_first(loop, habitual, go_on):
+    protocol, far = habitual
+
+    def job():
+        protocol.transport.write(b"a")
+        protocol.transport.write(b"b")
+        go_on(protocol.transport)
+
+    in_a_job(loop, job)
+    assert received(far, 2)[:2] == b"ab"
+
+
+def shut_down(sock, _):
+    sock.shutdown(socket.SHUT_WR)
+
+
+def shut_down_a_duplicate(_, number):
+    with socket.socket(fileno=os.dup(number)) as other:
+        other.shutdown(socket.SHUT_WR)
+
+
+def write_to_the_descriptor(_, number):
+    os.write(number, b"raw")
+
+
+def send_by_a_duplicate(_, number):
+    with socket.socket(fileno=os.dup(number)) as other:
+        other.send(b"raw")
+
+
+def write_in_a_child(_, number):
+    subprocess.run(["/usr/bin/printf", "raw"], stdout=number, check=True)
+
+
+def fork_a_child_that_ends(_, number):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.write(number, b"raw")
+
+
+PAST_THE_TRANSPORT = [
+    (shut_down, b""),
+    (shut_down_a_duplicate, b""),
+    (write_to_the_descriptor, b"raw"),
+    (send_by_a_duplicate, b"raw"),
+    (write_in_a_child, b"raw"),
+    (fork_a_child_that_ends, b"raw"),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "then"), PAST_THE_TRANSPORT, ids=[act.__name__ for act, _ in PAST_THE_TRANSPORT]
+)
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_is_done_past_the_transport_comes_after_what_was_written(loop, habitual, act, then):
+    protocol, far = habitual
+    sock = protocol.transport.get_extra_info("socket")
+    number = sock.fileno()
+
+    def job():
+        protocol.transport.write(b"a")
+        protocol.transport.write(b"b")
+        act(sock, number)
+        return received(far, 2 + len(then))
+
+    # During the job: the peer need not wait until it is done.
+    assert in_a_job(loop, job) == b"ab" + then
+
+
+LAST_WORDS = """
+import asyncio, os, signal, sys
+import greenloop
+
+async def main(way, number):
+    import socket
+    sock = socket.socket(fileno=number)
+    sock.setblocking(False)
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=sock)
+    for _ in range(6):
+        transport.write(b"<")
+        transport.write(b">")
+        await asyncio.sleep(0)
+    transport.write(b"a")
+    transport.write(b"b")
+    if way == "_exit":
+        os._exit(0)
+    elif way == "execv":
+        os.execv("/bin/true", ["true"])
+    elif way == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif way == "abort":
+        os.abort()
+
+factory = {"asyncio": asyncio.SelectorEventLoop, "greenloop": greenloop.new_event_loop}[sys.argv[1]]
+asyncio.Runner(loop_factory=factory).run(main(sys.argv[2], int(sys.argv[3])))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["asyncio", "greenloop"])
+@pytest.mark.parametrize("way", ["_exit", "execv", "kill", "abort"])
+def test_the_last_words_of_a_process_arrive_however_it_ends(kind, way):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with far:
+        number = near.fileno()
+        command = [sys.executable, "-X", "faulthandler=0", "-c", LAST_WORDS, kind, way, str(number)]
+        process = subprocess.Popen(command, pass_fds=(number,), stderr=subprocess.DEVNULL)
+        near.close()
+        far.settimeout(20)
+        data = bytearray()
+        while part := far.recv(100):
+            data += part
+        process.wait()
+    assert data == b"<>" * 6 + b"ab"
 
 
 def test_a_habit_joins_what_a_job_writes_and_a_job_that_writes_once_ends_it(loop, habitual):
     protocol, far = habitual
     is_ours = type(protocol.transport) is SocketTransport
+    number = protocol.transport.get_extra_info("socket").fileno()
 
     def job():
         protocol.transport.write(b"a")
-        before = everything(far)
+        first = waits_with(number)
         protocol.transport.write(b"b")
-        return before + everything(far)
+        return first, waits_with(number)
 
-    assert in_a_job(loop, job) == (b"" if is_ours else b"ab")
-    assert everything(far) == (b"ab" if is_ours else b"")
+    assert in_a_job(loop, job) == ((1, 2) if is_ours else (0, 0))
+    assert received(far, 2) == b"ab"
     in_a_job(loop, protocol.transport.write, b"c")
-    assert everything(far) == b"c"
-    assert in_a_job(loop, job) == b"ab"
+    assert received(far, 1) == b"c"
+    assert in_a_job(loop, job) == (0, 0)
+
+
+@pytest.mark.slow
+def test_who_waits_for_the_first_piece_gets_it_although_the_job_goes_on(loop, habitual):
+    """The kernel waits for 200 ms with what more is to follow."""
+    protocol, far = habitual
+
+    def job():
+        protocol.transport.write(b"a")
+        return received(far, 1)
+
+    assert in_a_job(loop, job) == b"a"
+
+
+def test_a_program_can_turn_joining_off(loop, habitual, monkeypatch):
+    protocol, _ = habitual
+    loop.join_writes = False
+
+    def job():
+        protocol.transport.write(b"a")
+        return unsent(protocol.transport)
+
+    assert in_a_job(loop, job) == 0
+    for value, expected in [("0", False), ("1", True), ("", True)]:
+        monkeypatch.setenv("GREENLOOP_JOIN_WRITES", value)
+        other = greenloop.new_event_loop()
+        assert other.join_writes is expected
+        other.close()
 
 
 def test_a_bytearray_can_be_changed_as_soon_as_it_is_written(loop, habitual):
@@ -107,22 +300,22 @@ def test_a_bytearray_can_be_changed_as_soon_as_it_is_written(loop, habitual):
         data.clear()
 
     in_a_job(loop, job)
-    assert everything(far) == b"abcxyzzy"
+    assert received(far, 8) == b"abcxyzzy"
 
 
 def test_what_is_written_outside_of_a_job_is_sent_at_once(loop, habitual):
-    protocol, far = habitual
+    protocol, _ = habitual
     protocol.transport.write(b"a")
-    assert everything(far) == b"a"
+    assert unsent(protocol.transport) == 0
 
 
 def test_a_signals_handler_sends_at_once(loop, habitual):
-    protocol, far = habitual
+    protocol, _ = habitual
     seen = []
 
     def handler(*_):
         protocol.transport.write(b"a")
-        seen.append(everything(far))
+        seen.append(unsent(protocol.transport))
         loop.call_soon_threadsafe(loop.stop)
 
     before = signal.signal(signal.SIGALRM, handler)
@@ -131,7 +324,7 @@ def test_a_signals_handler_sends_at_once(loop, habitual):
         loop.run_forever()
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert seen == [b"a"]
+    assert seen == [0]
 
 
 @pytest.mark.parametrize("exception", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
@@ -153,7 +346,7 @@ def test_what_a_job_that_raises_has_written_is_sent(loop, habitual, exception):
         with pytest.raises(exception):
             run(loop)
         assert reported == []
-    assert everything(far) == b"ab"
+    assert received(far, 2) == b"ab"
 
 
 def test_a_low_mark_asks_for_a_pause_as_soon_as_ever(loop, habitual):
@@ -177,16 +370,16 @@ def test_what_there_is_no_room_for_waits_and_goes_on_in_the_context_of_the_write
     def job():
         place.set("in the job")
         for _ in range(200):
-            protocol.transport.write(bytes(5000))
+            protocol.transport.write(bytes(100_000))
 
     contextvars.copy_context().run(loop.call_soon, job)
     run(loop)
     assert "pause" in protocol.names
     received = bytearray()
-    while len(received) < 1_000_000:
+    while len(received) < 20_000_000:
         received += everything(far)
         run(loop, 1)
-    assert received == bytes(1_000_000)
+    assert received == bytes(20_000_000)
     # From 3.15 on a connection has a context of its own.
     assert seen == ["in the job" if sys.version_info < (3, 15) else "nowhere"]
 
@@ -199,18 +392,16 @@ def test_a_peer_that_is_gone_ends_the_connection_with_the_same_error(loop, habit
     def job():
         protocol.transport.write(b"a")
         protocol.transport.write(b"b")
-        return protocol.transport.is_closing()
 
-    assert in_a_job(loop, job) is True
+    for _ in range(2):
+        in_a_job(loop, job)
     name, exception = protocol.calls[-1]
     assert (name, type(exception)) == ("lost", BrokenPipeError)
     assert protocol.names.count("lost") == 1
 
 
 def test_a_transport_that_is_dropped_by_its_job_has_sent_what_it_wrote(loop):
-    near, far = socket.socketpair()
-    near.setblocking(False)
-    far.setblocking(False)
+    near, far = tcp_pair()
 
     async def lead_a_life():
         transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
@@ -222,16 +413,18 @@ def test_a_transport_that_is_dropped_by_its_job_has_sent_what_it_wrote(loop):
     loop.run_until_complete(lead_a_life())
     run(loop)
     with far:
-        assert everything(far) == b"<>" * WELL_ESTABLISHED + b"ab"
+        expected = b"<>" * WELL_ESTABLISHED + b"ab"
+        assert received(far, len(expected)) == expected
+        select.select([far], [], [], 10)
         assert far.recv(1) == b""
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_the_pieces_every_byte_arrives_in_order(loop, peer_of, seed):
     protocol = Recorder()
-    far = peer_of(protocol)
+    far = peer_of(protocol, "tcp")
     chance = random.Random(seed)
-    written, received = bytearray(), bytearray()
+    written, got = bytearray(), bytearray()
     # Of one kind mostly, so that habits are made.
     pieces = chance.choice([1, 2, 2, 3])
 
@@ -248,21 +441,127 @@ def test_whatever_the_pieces_every_byte_arrives_in_order(loop, peer_of, seed):
                 protocol.transport.writelines(lines)
             await asyncio.sleep(0)
             if chance.random() < 0.7:
-                received.extend(everything(far))
+                got.extend(everything(far))
 
     loop.run_until_complete(write())
     while protocol.transport.get_write_buffer_size():
-        received.extend(everything(far))
+        got.extend(everything(far))
         run(loop, 1)
-    received.extend(everything(far))
-    assert received == written
+    got.extend(received(far, len(written) - len(got)))
+    assert got == written
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_whatever_jobs_do_besides_every_byte_arrives_in_order(loop, peer_of, tmp_path, seed):
+    """Each job writes in pieces, does something else, and writes on."""
+    protocol = Recorder()
+    far = peer_of(protocol, "tcp")
+    transport = protocol.transport
+    number = transport.get_extra_info("socket").fileno()
+    chance = random.Random(seed)
+    written, got = bytearray(), bytearray()
+    loop.set_exception_handler(lambda *_: None)
+
+    def write(kind=bytes):
+        data = kind(chance.randbytes(chance.choice([1, 100, 3000])))
+        written.extend(data)
+        transport.write(data)
+
+    def write_past_it():
+        if transport.get_write_buffer_size() == 0:
+            written.extend(b"past")
+            os.write(number, b"past")
+
+    def raise_an_error():
+        write()
+        raise ZeroDivisionError
+
+    def write_lines():
+        lines = [b"line", bytearray(b"and"), memoryview(b"another")]
+        written.extend(b"".join(lines))
+        transport.writelines(lines)
+
+    def toggle_reading():
+        transport.pause_reading()
+        write()
+        transport.resume_reading()
+
+    besides = [
+        write,
+        write_past_it,
+        raise_an_error,
+        write_lines,
+        toggle_reading,
+        loop.stop,
+        lambda: write(bytearray),
+        lambda: write(memoryview),
+        lambda: transport.set_write_buffer_limits(chance.choice([0, 100, 65536])),
+    ]
+
+    def job():
+        for _ in range(2):
+            write()
+        if chance.random() < 0.5:
+            chance.choice(besides)()
+        write()
+
+    for _ in range(100):
+        loop.call_soon(job)
+        run(loop, 1)
+        if chance.random() < 0.5:
+            got.extend(everything(far))
+    if chance.random() < 0.3:
+        (tmp_path / "file").write_bytes(b"of a file" * 100)
+        written.extend(b"of a file" * 100)
+        with open(tmp_path / "file", "rb") as file:
+            loop.run_until_complete(loop.sendfile(transport, file))
+
+    def end():
+        write()
+        write()
+        if chance.random() < 0.5:
+            transport.write_eof()
+        transport.close()
+
+    loop.call_soon(end)
+    while "lost" not in protocol.names:
+        got.extend(everything(far))
+        run(loop, 1)
+    got.extend(received(far, len(written) - len(got)))
+    assert got == written
+
+
+def test_what_a_job_wrote_before_it_begins_tls_is_sent_before_it(loop):
+    near, far = tcp_pair()
+    far.setblocking(True)
+    seen = []
+
+    def peer():
+        far.settimeout(20)
+        seen.append(far.recv(2 * WELL_ESTABLISHED + 2, socket.MSG_WAITALL))
+        with SERVER.wrap_socket(far, server_side=True) as wrapped:
+            seen.append(wrapped.recv(100))
+
+    async def main():
+        transport, protocol = await loop.create_connection(asyncio.Protocol, sock=near)
+        await write_in_pieces(transport)
+        transport.write(b"a")
+        transport.write(b"b")
+        transport = await loop.start_tls(transport, protocol, CLIENT, server_hostname="localhost")
+        transport.write(b"c")
+        transport.close()
+
+    thread = threading.Thread(target=peer)
+    thread.start()
+    loop.run_until_complete(main())
+    run(loop)
+    thread.join()
+    assert seen == [b"<>" * WELL_ESTABLISHED + b"ab", b"c"]
 
 
 @pytest.mark.parametrize("streams", [asyncio, greenloop], ids=["asyncio's", "ours"])
 def test_a_drain_sends_what_was_written_before_it(loop, streams):
-    near, far = socket.socketpair()
-    near.setblocking(False)
-    far.setblocking(False)
+    near, far = tcp_pair()
 
     async def write():
         _, writer = await streams.open_connection(sock=near)
@@ -270,14 +569,15 @@ def test_a_drain_sends_what_was_written_before_it(loop, streams):
             writer.write(b"<")
             writer.write(b">")
             await writer.drain()
-            assert everything(far) == b"<>"
+            assert waits_with(near.fileno()) == 0
             await asyncio.sleep(0)
+        assert received(far, 2 * WELL_ESTABLISHED) == b"<>" * WELL_ESTABLISHED
         writer.write(b"a")
         await writer.drain()
-        assert everything(far) == b"a"
+        assert received(far, 1) == b"a"
         writer.writelines([b"b", b"c"])
         await writer.drain()
-        assert everything(far) == b"bc"
+        assert received(far, 2) == b"bc"
         writer.close()
         await writer.wait_closed()
 

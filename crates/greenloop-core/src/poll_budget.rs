@@ -1,15 +1,21 @@
 //! When to ask the operating system although work is ready.
 //!
 //! asyncio asks on every turn. With a native scheduler that question costs more than the turn
-//! itself (120 ns against 90), so a loop with work at hand asks only now and then. "Now and
-//! then" has to hold for turns of 100 ns and of 100 ms alike: input that has arrived should be
-//! seen within about a millisecond, or at the next turn where a single turn takes longer.
+//! itself (120 ns against 90), so a loop that is busy for long asks only now and then. Programs count
+//! turns, though: what they have just sent, or begun to watch, is there after two. So the question is
+//! asked
 //!
-//! A clock read per turn would decide that exactly, for 16 ns. Instead the number of turns
-//! between two polls adapts to how long they took. It starts at one, asyncio's own rhythm,
-//! doubles while polls follow each other fast, and halves once they come too late. Where the
-//! clock is read anyway, because timers are set, it bounds the wait directly
-//! ([`PollBudget::observe`]).
+//! * at the next turn after whatever is known to bring input ([`PollBudget::expect_input`]): something was
+//!   sent, closed or registered, or another thread has called; and after a poll that has brought some, since
+//!   there may be more ([`PollBudget::input_came`]);
+//! * at each of the first [`EAGER_POLLS`] turns after the loop has begun to run or has waited. A program that
+//!   talks to others seldom has more turns between two waits, so for it this is asyncio's rhythm;
+//! * then after a number of turns that adapts to how long they take. It starts at one, doubles while polls
+//!   follow each other so fast that they would cost more than a hundredth, and halves once they come too
+//!   late. Turns of more than [`TOO_LATE`] poll each time.
+//!
+//! A clock read per turn would decide the last exactly, for 16 ns. Where the clock is read anyway, because
+//! timers are set, it bounds the wait directly ([`PollBudget::observe`]).
 
 use crate::Instant;
 
@@ -19,17 +25,22 @@ const MOST_TURNS: u32 = 61;
 /// The most jobs between two polls: one turn may hold many.
 const MOST_JOBS: usize = 512;
 
+/// How many turns poll, each of them, after the loop has begun to run or has waited.
+const EAGER_POLLS: u32 = 8;
+
 /// Seconds between two polls from which on they come too late.
-const TOO_LATE: f64 = 500e-6;
+const TOO_LATE: f64 = 100e-6;
 
 /// Seconds between two polls up to which they come too often.
-const TOO_SOON: f64 = 100e-6;
+const TOO_SOON: f64 = 25e-6;
 
 /// How much may still run before the operating system is to be asked.
 #[derive(Debug)]
 pub struct PollBudget {
     /// How many turns may pass between two polls, from 1 to [`MOST_TURNS`].
     allowance: u32,
+    /// How many polls are left before the allowance counts.
+    eager: u32,
     /// Turns since the last poll.
     turns: u32,
     /// Jobs since the last poll.
@@ -39,6 +50,8 @@ pub struct PollBudget {
     /// Set at the start, by [`expect_input`](Self::expect_input), and when
     /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next poll.
     overdue: bool,
+    /// Set by [`input_came`](Self::input_came) during a poll, and cleared at its end.
+    came: bool,
 }
 
 impl PollBudget {
@@ -46,11 +59,20 @@ impl PollBudget {
     pub const fn new() -> Self {
         Self {
             allowance: 1,
+            eager: EAGER_POLLS,
             turns: 0,
             jobs: 0,
             last_poll: None,
             overdue: true,
+            came: false,
         }
+    }
+
+    /// The loop begins to run, or has waited: the next turns ask, each of them, as asyncio's do. A program that
+    /// runs the loop for one thing after another gives it no other turn in which to see what has come.
+    pub fn begin(&mut self) {
+        self.eager = EAGER_POLLS;
+        self.overdue = true;
     }
 
     /// Accounts for one turn that runs `jobs` jobs.
@@ -74,15 +96,20 @@ impl PollBudget {
             .is_some_and(|elapsed| elapsed > TOO_LATE);
     }
 
-    /// The program has just sent something. If it is for a connection of the same loop, as both
-    /// ends are in many a test, then it has arrived: the next turn asks, as asyncio's does, and the
-    /// program can count turns.
-    ///
-    /// So does a loop that begins to run: who runs it for one thing after another gives it no other turn
-    /// in which to see what has come.
+    /// The program has just sent something, or begun to watch a descriptor, or another thread has called. If
+    /// what was sent is for a connection of the same loop, as both ends are in many a test, then it has arrived;
+    /// what is watched from now on may be ready; and the thread may have sent something before it called. The
+    /// next turn asks, as asyncio's does, and the program can count turns.
     #[inline]
     pub fn expect_input(&mut self) {
         self.overdue = true;
+    }
+
+    /// The poll that is under way has brought input. There may be more of it: readiness lasts until everything
+    /// is read, and asyncio tells of it at each turn.
+    #[inline]
+    pub fn input_came(&mut self) {
+        self.came = true;
     }
 
     /// The operating system was asked while work was ready; `now` is the time of its answer.
@@ -91,6 +118,12 @@ impl PollBudget {
     /// is to be halved to be short enough, or doubles it. A poll before its time says nothing of
     /// how long the turns of a whole allowance take, so it doubles nothing.
     pub fn polled(&mut self, now: Instant) {
+        if self.eager > 0 {
+            self.eager -= 1;
+            self.restart(now);
+            self.overdue |= self.eager > 0;
+            return;
+        }
         if let Some(mut elapsed) = self.since_last_poll(now) {
             if elapsed < TOO_SOON && self.turns >= self.allowance {
                 self.allowance = (self.allowance * 2).min(MOST_TURNS);
@@ -109,6 +142,7 @@ impl PollBudget {
     /// The allowance stays: the time passed in sleep says nothing about how long turns take.
     pub fn waited(&mut self, now: Instant) {
         self.restart(now);
+        self.begin();
     }
 
     fn since_last_poll(&self, now: Instant) -> Option<f64> {
@@ -119,7 +153,7 @@ impl PollBudget {
         self.turns = 0;
         self.jobs = 0;
         self.last_poll = Some(now);
-        self.overdue = false;
+        self.overdue = std::mem::take(&mut self.came);
     }
 }
 
@@ -133,10 +167,11 @@ impl Default for PollBudget {
 mod tests {
     use super::*;
 
-    /// A budget after a poll at time zero, with the given allowance.
+    /// A budget after a poll at time zero, of a loop that is busy for long, with the given allowance.
     fn budget(allowance: u32) -> PollBudget {
         let mut budget = PollBudget {
             allowance,
+            eager: 0,
             ..PollBudget::new()
         };
         budget.polled(Instant::new(0.0));
@@ -156,8 +191,10 @@ mod tests {
     #[test]
     fn a_new_budget_is_spent_and_then_polls_every_turn() {
         let mut budget = PollBudget::new();
-        assert!(budget.is_spent());
-        budget.polled(Instant::new(0.0));
+        for _ in 0..EAGER_POLLS {
+            assert!(budget.is_spent());
+            budget.polled(Instant::new(0.0));
+        }
         assert_eq!(turns_left(&mut budget), 1);
     }
 
@@ -176,14 +213,14 @@ mod tests {
         // Fast turns: fewer polls, up to a limit.
         check(1, 10e-6, 2);
         check(32, 10e-6, 61);
-        check(61, 99e-6, 61);
+        check(61, 24e-6, 61);
         // In between: as it was.
+        check(8, 25e-6, 8);
         check(8, 100e-6, 8);
-        check(8, 500e-6, 8);
         // Slow turns: more polls, down to one on every turn, and at once when very slow.
-        check(8, 501e-6, 4);
-        check(61, 900e-6, 30);
-        check(8, 1900e-6, 2);
+        check(8, 101e-6, 4);
+        check(61, 180e-6, 30);
+        check(8, 380e-6, 2);
         check(61, 0.5, 1);
         check(1, 0.5, 1);
     }
@@ -202,11 +239,11 @@ mod tests {
     #[test]
     fn an_observed_delay_spends_the_budget_before_its_turns_have_passed() {
         let mut budget = budget(61);
-        budget.observe(Instant::new(400e-6));
+        budget.observe(Instant::new(90e-6));
         assert!(!budget.is_spent());
-        budget.observe(Instant::new(600e-6));
+        budget.observe(Instant::new(110e-6));
         assert!(budget.is_spent());
-        budget.polled(Instant::new(700e-6));
+        budget.polled(Instant::new(120e-6));
         assert!(!budget.is_spent());
     }
 
@@ -221,11 +258,27 @@ mod tests {
     }
 
     #[test]
-    fn sleeping_does_not_change_the_allowance() {
+    fn a_poll_that_brings_input_is_followed_by_another() {
         let mut budget = budget(16);
-        budget.waited(Instant::new(10.0));
+        budget.input_came();
+        budget.polled(Instant::new(1e-6));
+        assert!(budget.is_spent());
+        budget.polled(Instant::new(2e-6));
         assert_eq!(turns_left(&mut budget), 16);
-        budget.waited(Instant::new(10.0));
-        assert_eq!(turns_left(&mut budget), 16);
+    }
+
+    #[test]
+    fn every_turn_after_a_wait_polls_and_then_the_allowance_counts_as_before() {
+        let mut budget = budget(16);
+        for waited_until in [10.0, 20.0] {
+            budget.waited(Instant::new(waited_until));
+            for _ in 0..EAGER_POLLS {
+                assert!(budget.is_spent());
+                budget.polled(Instant::new(waited_until));
+            }
+            assert_eq!(turns_left(&mut budget), 16);
+        }
+        budget.begin();
+        assert!(budget.is_spent());
     }
 }

@@ -13,6 +13,8 @@ use std::os::fd::RawFd;
 
 use libc::{c_int, c_void, ssize_t};
 
+use crate::sys;
+
 /// How many slices one call of [`send_vectored`] takes: `IOV_MAX` of Linux, the BSDs and macOS.
 pub const MOST_SLICES: usize = 1024;
 
@@ -32,13 +34,30 @@ pub fn receive(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
 
 /// Sends the beginning of `bytes` and returns how many were taken. `WouldBlock` if none (`send(2)`).
 pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    send_with(fd, bytes, 0)
+}
+
+/// As [`send`], through a connection over TCP, to which more will be written at once: the kernel may wait with
+/// the last packet until then, or until [`push`], for 200 ms at most (`tcp(7)`, `MSG_MORE` in `send(2)`). Where
+/// a platform cannot, it is sent.
+pub fn send_more(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    send_with(fd, bytes, sys::MORE_FOLLOWS)
+}
+
+/// Has the kernel wait no longer with what [`send_more`] has given to it. Fails for other sockets than TCP's.
+pub fn push(fd: RawFd) -> io::Result<()> {
+    set_option(fd, sys::CORK, 0)
+}
+
+#[inline]
+fn send_with(fd: RawFd, bytes: &[u8], flags: c_int) -> io::Result<usize> {
     // SAFETY: the slice is valid for reads of its length during the call.
     transferred(unsafe {
         libc::send(
             fd,
             bytes.as_ptr().cast::<c_void>(),
             bytes.len(),
-            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | flags,
         )
     })
 }
@@ -70,14 +89,18 @@ const _: () = assert!(size_of::<c_int>() == SIZE_OF_INT as usize);
 /// Has small packets sent at once instead of after the last one was acknowledged (`tcp(7)`,
 /// `TCP_NODELAY`).
 pub fn set_no_delay(fd: RawFd) -> io::Result<()> {
-    let on: c_int = 1;
+    set_option(fd, libc::TCP_NODELAY, 1)
+}
+
+/// Sets an option of TCP.
+fn set_option(fd: RawFd, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the value is valid for reads of the size that is given.
     let outcome = unsafe {
         libc::setsockopt(
             fd,
             libc::IPPROTO_TCP,
-            libc::TCP_NODELAY,
-            (&raw const on).cast::<c_void>(),
+            option,
+            (&raw const value).cast::<c_void>(),
             SIZE_OF_INT,
         )
     };
@@ -245,6 +268,39 @@ mod tests {
         assert!(stream.nodelay().expect("an option of TCP"));
         let (unix, _far) = UnixStream::pair().expect("a pair of sockets");
         set_no_delay(unix.as_raw_fd()).expect_err("no option of Unix sockets");
+    }
+
+    #[test]
+    fn what_more_follows_waits_for_it_or_for_a_push_or_for_the_end() {
+        let check = |go_on: fn(&TcpStream), expected: &[u8]| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("it is bound");
+            let near = TcpStream::connect(address).expect("it listens");
+            let (mut far, _) = listener.accept().expect("it was connected to");
+            let first = send_more(near.as_raw_fd(), b"ab").expect("there is room");
+            assert_eq!(first, 2);
+            go_on(&near);
+            let mut got = vec![0; expected.len()];
+            far.read_exact(&mut got).expect("it has arrived");
+            assert_eq!(got, expected);
+        };
+        check(
+            |near| drop(send(near.as_raw_fd(), b"cd").expect("there is room")),
+            b"abcd",
+        );
+        check(
+            |near| push(near.as_raw_fd()).expect("an option of TCP"),
+            b"ab",
+        );
+        check(
+            |near| {
+                near.shutdown(std::net::Shutdown::Write)
+                    .expect("it is connected")
+            },
+            b"ab",
+        );
+        // The kernel's own patience is short.
+        check(|_| (), b"ab");
     }
 
     #[test]

@@ -8,11 +8,12 @@
 //! * `Signal`: `new`, `set`, `clear`, `AsFd`; behind [`Waker`](crate::Waker).
 //! * `accept` and `NON_BLOCKING`, behind [`listener`](crate::listener).
 //! * `stack_bounds`, behind [`stack`](crate::stack).
+//! * `MORE_FOLLOWS` and `CORK`, behind [`socket`](crate::socket): a flag of `send` and an option of TCP.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use linux::{EventBuffer, Selector, Signal, accept};
+pub(crate) use linux::{CORK, EventBuffer, MORE_FOLLOWS, Selector, Signal, accept};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use linux::{NON_BLOCKING, stack_bounds};
 

@@ -93,6 +93,7 @@ impl EventLoop {
         let again = self
             .watches
             .with(|watches| watches.wait_again(fd, &weak, listener));
+        self.expect_input();
         match again {
             Ok(Some(old)) => old.retire(),
             Ok(None) => Ok(()),
@@ -129,8 +130,9 @@ impl EventLoop {
         }
     }
 
-    /// Has the next turn ask the operating system, because native code has just sent something or the loop
-    /// begins to run.
+    /// Has the next turn ask the operating system, as asyncio's next turn does: something was sent or closed,
+    /// a descriptor is listened to from now on, or another thread has called. It may be ready already, and
+    /// programs count the turns until it is seen.
     #[inline]
     pub fn expect_input(&self) {
         self.queue.with(|queue| queue.budget.expect_input());
@@ -143,6 +145,7 @@ impl EventLoop {
         }
         let awake = waker.as_fd().as_raw_fd();
         self.queue.with(|queue| {
+            queue.budget.input_came();
             self.watches.with(|watches| {
                 for event in events.iter() {
                     if event.fd == awake {
@@ -162,6 +165,9 @@ impl EventLoop {
         side: Side,
         listener: Option<Listener>,
     ) -> Result<Option<Listener>> {
+        if listener.is_some() {
+            self.expect_input();
+        }
         let change = self.polling.borrow().as_ref().map(|polling| {
             self.watches
                 .with(|watches| watches.replace(&polling.poller, fd, side, listener))

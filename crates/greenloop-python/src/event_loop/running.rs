@@ -133,7 +133,7 @@ impl EventLoop {
     fn run_turns(&self, this: &Object) -> Result<()> {
         ensure_room()?;
         self.this.set(this.clone());
-        self.expect_input();
+        self.queue.with(|queue| queue.budget.begin());
         // A task of another loop may be running this one: its step is none of ours.
         let outcome = task::away(|| {
             loop {

@@ -133,8 +133,12 @@ impl EventLoop {
 
     /// Wakes the loop if its thread waits. Called with the GIL held, which the loop's thread lets go
     /// of only after it has said that it is asleep, so no wake-up is missed.
+    ///
+    /// A loop that is awake asks the operating system in its next turn: the thread may have sent something
+    /// before it called.
     #[inline]
     pub fn wake(&self) {
+        self.expect_input();
         if self.asleep.replace(false) {
             if let Some(polling) = self.polling.borrow().as_ref() {
                 polling.waker.wake();

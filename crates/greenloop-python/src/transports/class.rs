@@ -48,8 +48,9 @@ slot_getters! {
 
 /// `_extra`: by it somebody may be about to write past the transport.
 fn extra(this: &Object) -> Result<Object> {
-    joining::release(this)?;
-    Ok(SocketTransport::of(this).extra.get_or_none())
+    let transport = SocketTransport::of(this);
+    joining::push(transport);
+    Ok(transport.extra.get_or_none())
 }
 
 fn set_extra(this: &Object, value: Option<&Object>) -> Result<()> {
@@ -79,7 +80,6 @@ fn paused(this: &Object) -> Result<Object> {
 }
 
 fn lost(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     let count = SocketTransport::of(this).lost.get();
     // SAFETY: returns a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(count)) }

@@ -12,7 +12,6 @@ use crate::interop::{Arguments, Object, Result, call_method, fetch, globals, rai
 
 /// `close()`: reading ends at once, the connection when everything is written.
 pub fn close(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     let transport = SocketTransport::of(this);
     if transport.closing.replace(true) {
         return Ok(Object::none());
@@ -33,7 +32,6 @@ pub fn abort(this: &Object) -> Result<Object> {
 
 /// `_force_close(exc)`
 pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
-    joining::release(this)?;
     let transport = SocketTransport::of(this);
     if transport.lost.get() > 0 {
         return Ok(Object::none());
@@ -101,6 +99,8 @@ impl SocketTransport {
         let names = &globals().names;
         let socket = self.socket.get_or_none();
         self.expect_input();
+        // A socket that is closed with bytes which nobody has read drops what the kernel waits with.
+        joining::push(self);
         if self.is_foreign() {
             call_method(&names.close, &[socket.as_ptr()])?;
         } else {
@@ -159,6 +159,8 @@ pub fn call_connection_lost(this: &Object, exception: &Object) -> Result<Object>
 }
 
 pub fn is_closing(this: &Object) -> Result<Object> {
-    joining::release(this)?;
-    Ok(Object::boolean(SocketTransport::of(this).closing.get()))
+    let transport = SocketTransport::of(this);
+    // A drain asks.
+    joining::push(transport);
+    Ok(Object::boolean(transport.closing.get()))
 }

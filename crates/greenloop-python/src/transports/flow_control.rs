@@ -7,7 +7,7 @@ use greenloop_core::FlowControl;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{SocketTransport, joining, report};
+use super::{SocketTransport, report};
 use crate::handle::leaves_the_loop;
 use crate::interop::{Object, Result, Slot, call_method, fetch, globals, type_error};
 
@@ -58,7 +58,6 @@ fn tell(this: &Object, name: &Object, failure: &str) -> Result<()> {
 
 /// The methods `_maybe_pause_protocol` and `_maybe_resume_protocol`, which asyncio's functions call.
 pub fn maybe_pause_method(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     maybe_pause(this)?;
     Ok(Object::none())
 }

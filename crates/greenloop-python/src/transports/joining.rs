@@ -1,41 +1,49 @@
-//! Joining: what a job writes in several pieces is sent in one, where that has become a habit.
+//! Joining: what a job writes in several pieces reaches the peer as one, where that has become a habit.
 //!
-//! A server that writes the head of a response and then its body pays for two sends, each of which costs
-//! more than all else that is done for the request. So a connection on which one job after another has
-//! written more than once holds what the next job writes until that job is done, or somebody looks.
+//! A server that writes the head of a response and then its body pays for two packets, each of which costs
+//! more than all else that is done for the request. So on a TCP connection on which one job after another
+//! has written more than once, the kernel is told with each piece that more will follow (`MSG_MORE`), and
+//! when the job is done, that this was all.
 //!
 //! ```text
 //!             1 a habit           2 more of the same job        3 the job is done, or somebody looks
-//!   nothing ───────────► held ───┐                      ┌──── held ─────────────────────► nothing
-//!                         ▲      └──────────────────────┘
+//!   nothing ───────────► corked ──┐                      ┌── corked ────────────────────► nothing
+//!                         ▲       └──────────────────────┘
 //! ```
-//! Whatever could tell that something is held (`close`, `get_write_buffer_size`, `is_closing` and so on)
-//! has it [released](release) first, so nothing is seen but that the peer gets it when the job is done
-//! and not during it. Why, and what it costs, is told in the decision 0009.
+//! All that is written is the kernel's at once, in order: it arrives whatever becomes of the process, and
+//! stands before whatever is written past the transport. All that can be seen is that the peer gets it when
+//! the job is done and not during it; if the job takes long, after 200 ms. Why, and what it costs, is told in
+//! the decision 0009.
 
 use std::cell::Cell;
 
-use pyo3::ffi;
+use greenloop_os::socket;
+use pyo3::prelude::*;
 
-use super::{SocketTransport, writing};
+use super::SocketTransport;
 use crate::event_loop::EventLoop;
 use crate::interop::{GilCell, Object, Result, fetch, restore};
 
-/// How many jobs in a row have to write more than once before anything is held.
+/// How many jobs in a row have to write more than once before anything is joined.
 const HABIT: u8 = 4;
-
-/// The most bytes that are held: more than that is sent at once, since a copy of it into one send saves
-/// little beside the sending.
-const MOST_HELD: usize = 16 * 1024;
 
 /// What a transport knows of how it is written to.
 pub struct Joining {
+    /// Set if the kernel can be told that more will follow: for TCP.
+    possible: Cell<bool>,
     /// How many pieces the present job has written. Not zero means that the loop's [`Writers`] list it.
     pieces: Cell<u8>,
     /// How many jobs in a row have written several; up to [`HABIT`].
     habit: Cell<u8>,
-    /// Set while all that waits is held, and the poller has not been asked for room.
-    held: Cell<bool>,
+    /// Set while the kernel expects more: by [`wait_for_more`], cleared by [`push`].
+    corked: Cell<bool>,
+}
+
+impl Joining {
+    /// Says whether the connection is one of TCP.
+    pub fn set_possible(&self, possible: bool) {
+        self.possible.set(possible);
+    }
 }
 
 /// The transports that the present job has written to.
@@ -43,6 +51,8 @@ pub struct Writers {
     transports: GilCell<Vec<Object>>,
     /// Whether there are none, which is asked after each job.
     none: Cell<bool>,
+    /// Cleared by a program that does not want joining.
+    join: Cell<bool>,
 }
 
 impl Writers {
@@ -50,6 +60,7 @@ impl Writers {
         Self {
             transports: GilCell::new(Vec::new()),
             none: Cell::new(true),
+            join: Cell::new(true),
         }
     }
 
@@ -65,17 +76,15 @@ impl Writers {
             .with(|transports| transports.push(transport.clone()));
     }
 
-    /// The job is done, with an outcome that is given back: what it has written is sent.
+    /// The job is done, with an outcome that is given back: what it has written is all.
     #[cold]
     pub fn end_job(&self, outcome: Result<()>) -> Result<()> {
-        let mut failure = outcome.map_err(fetch).err();
-        // An exception handler that is told of an error may write as well.
+        // A transport that dies may run user code, for which no exception may be set, and which may write.
+        let outcome = outcome.map_err(fetch);
         while !self.none.replace(true) {
             let mut transports = self.transports.with(std::mem::take);
             for transport in transports.drain(..) {
-                if let Err(raised) = end_job_of(&transport) {
-                    failure.get_or_insert(fetch(raised));
-                }
+                end_job_of(SocketTransport::of(&transport));
             }
             // The memory is kept for the next job, unless another list was begun.
             self.transports.with(|list| {
@@ -84,101 +93,50 @@ impl Writers {
                 }
             });
         }
-        match failure {
-            None => Ok(()),
-            Some(exception) => Err(restore(exception)),
-        }
+        outcome.map_err(restore)
     }
 }
 
-fn end_job_of(this: &Object) -> Result<()> {
-    let joining = &SocketTransport::of(this).joining;
+fn end_job_of(transport: &SocketTransport) {
+    let joining = &transport.joining;
     let several = joining.pieces.replace(0) > 1;
     let habit = joining.habit.get();
     joining
         .habit
         .set(if several { (habit + 1).min(HABIT) } else { 0 });
-    release(this)
+    push(transport);
 }
 
-/// Takes note of a write. Returns whether `data` is held, so that there is nothing more to do.
+/// Takes note of a write. Returns whether the kernel is to be told that more will follow.
 #[inline]
-pub fn hold(this: &Object, data: &Object) -> Result<bool> {
+pub fn expect_more(this: &Object) -> bool {
     let transport = SocketTransport::of(this);
     let joining = &transport.joining;
+    if !joining.possible.get() {
+        return false;
+    }
     let Some(native) = transport.native().filter(|native| native.runs_a_job()) else {
-        release(this)?;
-        return Ok(false);
+        return false;
     };
     if joining.pieces.get() == 0 {
         native.writers.list(this);
     }
     joining.pieces.set(joining.pieces.get().saturating_add(1));
-    if joining.habit.get() < HABIT {
-        return Ok(false);
-    }
-    hold_by_habit(this, data)
+    joining.habit.get() == HABIT && native.writers.join.get()
 }
 
-fn hold_by_habit(this: &Object, data: &Object) -> Result<bool> {
-    let transport = SocketTransport::of(this);
-    let joining = &transport.joining;
-    let waiting = transport.pending.with(|pending| pending.len());
-    if waiting > 0 && !joining.held.get() {
-        // There was no room for something: this waits behind it.
-        return Ok(false);
-    }
-    // More than the high mark would have the protocol pause.
-    let most = MOST_HELD.min(transport.flow.get().high());
-    let fits = length_of(data).is_some_and(|length| waiting + length <= most);
-    if !fits || transport.is_foreign() {
-        release(this)?;
-        return Ok(false);
-    }
-    if !joining.held.get() {
-        // Should there be no room later, what follows happens in the context of this write.
-        transport.writing_context.set(transport.context_now()?);
-        joining.held.set(true);
-    }
-    transport.keep(data, 0)?;
-    Ok(true)
-}
-
-/// The length of what can be held: a memoryview cannot, since its owner may write something else to the
-/// memory as soon as it is sent, as he thinks.
-fn length_of(data: &Object) -> Option<usize> {
-    let object = data.as_ptr();
-    // SAFETY: the object is valid, and the functions are for the classes that were tested.
-    let length = unsafe {
-        if ffi::PyBytes_Check(object) != 0 {
-            ffi::PyBytes_Size(object)
-        } else if ffi::PyByteArray_Check(object) != 0 {
-            ffi::PyByteArray_Size(object)
-        } else {
-            return None;
-        }
-    };
-    usize::try_from(length).ok()
-}
-
-/// Sends what is held, if anything is.
+/// A piece was sent as one that more will follow.
 #[inline]
-pub fn release(this: &Object) -> Result<()> {
-    if SocketTransport::of(this).joining.held.get() {
-        send_held(this)
-    } else {
-        Ok(())
-    }
+pub fn wait_for_more(transport: &SocketTransport) {
+    transport.joining.corked.set(true);
 }
 
-fn send_held(this: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
-    transport.joining.held.set(false);
-    writing::write_ready(this)?;
-    if transport.pending.with(|pending| pending.is_empty()) {
-        Ok(())
-    } else {
-        transport.wait_for_room(this)
+/// What was written is all, as far as anybody knows.
+#[inline]
+pub fn push(transport: &SocketTransport) {
+    if transport.joining.corked.replace(false) {
+        // It fails if the socket is closed, by which the kernel has sent everything.
+        let _closed = socket::push(transport.descriptor());
     }
 }
 
@@ -187,5 +145,19 @@ impl EventLoop {
     #[inline]
     fn runs_a_job(&self) -> bool {
         self.is_fast() && self.is_turning() && !self.is_polling()
+    }
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Whether what a job writes in several pieces is joined, where that is a habit.
+    #[getter]
+    fn join_writes(&self) -> bool {
+        self.writers.join.get()
+    }
+
+    #[setter]
+    fn set_join_writes(&self, join: bool) {
+        self.writers.join.set(join);
     }
 }

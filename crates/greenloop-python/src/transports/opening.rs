@@ -163,6 +163,7 @@ impl SocketTransport {
             let [family, kind, protocol] = socket_numbers(&self.socket.get_or_none())?;
             is_tcp(family, kind, protocol)
         };
+        self.joining.set_possible(tcp);
         if tcp {
             set_no_delay(self.descriptor()).map_err(|error| os_error(&error))?;
         }

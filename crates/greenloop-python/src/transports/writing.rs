@@ -1,6 +1,6 @@
 //! Writing: at once as much as there is room for, the rest when there is room again.
 //!
-//! Where a program writes in pieces as a habit, [`joining`] holds them until its job is done.
+//! Where a program writes in pieces as a habit, [`joining`] has the kernel send them as one.
 
 use std::io::IoSlice;
 #[cfg(Py_3_12)]
@@ -58,13 +58,10 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     if transport.lost.get() > 0 {
         return transport.count_lost_write();
     }
-    let held = joining::hold(this, data);
-    if unless_fatal(this, held)? != Some(false) {
-        return Ok(Object::none());
-    }
+    let more = joining::expect_more(this);
     let mut sent = 0;
     if transport.pending.with(|pending| pending.is_empty()) {
-        let outcome = transport.send_now(data);
+        let outcome = transport.send_now(data, more);
         match unless_fatal(this, outcome)? {
             None => return Ok(Object::none()),
             Some((count, length)) if count == length => return Ok(Object::none()),
@@ -88,7 +85,6 @@ pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
         c"Cannot call writelines() after write_eof()",
         c"unable to writelines; sendfile is in progress",
     )?;
-    joining::release(this)?;
     if !lines.is_true()? {
         return Ok(Object::none());
     }
@@ -139,16 +135,23 @@ fn writelines_pauses() -> Result<bool> {
 }
 
 impl SocketTransport {
-    /// How many bytes of `data` there was room for, and how many there are.
+    /// How many bytes of `data` there was room for, and how many there are. With `more` to follow, the kernel
+    /// is told so.
     #[inline]
-    fn send_now(&self, data: &Object) -> Result<(usize, usize)> {
+    fn send_now(&self, data: &Object, more: bool) -> Result<(usize, usize)> {
         if self.is_foreign() {
             let count = self.send_by_name(data)?.unwrap_or(0);
             let length = View::of(data)?.bytes.len();
             return Ok((count.min(length), length));
         }
         let view = View::of(data)?;
-        match socket::send(self.descriptor(), view.bytes) {
+        let outcome = if more {
+            joining::wait_for_more(self);
+            socket::send_more(self.descriptor(), view.bytes)
+        } else {
+            socket::send(self.descriptor(), view.bytes)
+        };
+        match outcome {
             Ok(count) => {
                 self.expect_input();
                 Ok((count, view.bytes.len()))
@@ -185,7 +188,7 @@ impl SocketTransport {
     }
 
     /// Keeps what follows the first `sent` bytes of `data`.
-    pub(super) fn keep(&self, data: &Object, sent: usize) -> Result<()> {
+    fn keep(&self, data: &Object, sent: usize) -> Result<()> {
         let (chunk, length) = rest_of(data, sent)?;
         drop(self.pending.with(|pending| pending.push(chunk, length)));
         Ok(())
@@ -193,11 +196,6 @@ impl SocketTransport {
 
     fn start_writing(&self, this: &Object) -> Result<()> {
         self.writing_context.set(self.context_now()?);
-        self.wait_for_room(this)
-    }
-
-    /// As `start_writing`, in the context that is kept already.
-    pub(super) fn wait_for_room(&self, this: &Object) -> Result<()> {
         let Some(native) = self.native() else {
             return Ok(());
         };
@@ -329,14 +327,12 @@ fn unless_fatal<T>(this: &Object, outcome: Result<T>) -> Result<Option<T>> {
 
 /// The method `_write_ready`, for those who run it by hand.
 pub fn write_ready_method(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     write_ready(this)?;
     Ok(Object::none())
 }
 
 /// `write_eof()`: the peer is told when everything is written.
 pub fn write_eof(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     let transport = SocketTransport::of(this);
     if !transport.closing.get() && !transport.eof.get() {
         transport.eof.set(true);
@@ -363,8 +359,8 @@ pub fn can_write_eof(_: &Object) -> Result<Object> {
 }
 
 pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     let transport = SocketTransport::of(this);
+    joining::push(transport);
     let size = transport.pending.with(|pending| pending.len());
     // SAFETY: returns a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
@@ -373,7 +369,6 @@ pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
 /// `_buffer`: a copy of what waits, as the running asyncio keeps it: a bytearray up to 3.11, then a
 /// deque.
 pub fn buffer(this: &Object) -> Result<Object> {
-    joining::release(this)?;
     let transport = SocketTransport::of(this);
     let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {
         pending

@@ -203,7 +203,7 @@ impl EventLoop {
             let mut queue = self.queue.borrow_mut();
             // An earlier run may have ended with a panic, between the two turns that end it.
             queue.stopping = false;
-            queue.budget.expect_input();
+            queue.budget.begin();
         }
         loop {
             let Ok(()) = turn(&driver);
