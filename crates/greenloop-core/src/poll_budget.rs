@@ -29,10 +29,10 @@ const MOST_JOBS: usize = 512;
 const EAGER_POLLS: u32 = 8;
 
 /// Seconds between two polls from which on they come too late.
-const TOO_LATE: f64 = 50e-6;
+const TOO_LATE: f64 = 100e-6;
 
 /// Seconds between two polls up to which they come too often.
-const TOO_SOON: f64 = 12e-6;
+const TOO_SOON: f64 = 25e-6;
 
 /// How much may still run before the operating system is to be asked.
 #[derive(Debug)]
@@ -213,14 +213,14 @@ mod tests {
         // Fast turns: fewer polls, up to a limit.
         check(1, 10e-6, 2);
         check(32, 10e-6, 61);
-        check(61, 11e-6, 61);
+        check(61, 24e-6, 61);
         // In between: as it was.
-        check(8, 12e-6, 8);
-        check(8, 50e-6, 8);
+        check(8, 25e-6, 8);
+        check(8, 100e-6, 8);
         // Slow turns: more polls, down to one on every turn, and at once when very slow.
-        check(8, 51e-6, 4);
-        check(61, 90e-6, 30);
-        check(8, 190e-6, 2);
+        check(8, 101e-6, 4);
+        check(61, 180e-6, 30);
+        check(8, 380e-6, 2);
         check(61, 0.5, 1);
         check(1, 0.5, 1);
     }
@@ -232,18 +232,18 @@ mod tests {
         assert!(!budget.is_spent());
         budget.charge_turn(1);
         assert!(budget.is_spent());
-        budget.polled(Instant::new(20e-6));
+        budget.polled(Instant::new(50e-6));
         assert!(!budget.is_spent());
     }
 
     #[test]
     fn an_observed_delay_spends_the_budget_before_its_turns_have_passed() {
         let mut budget = budget(61);
-        budget.observe(Instant::new(40e-6));
+        budget.observe(Instant::new(90e-6));
         assert!(!budget.is_spent());
-        budget.observe(Instant::new(60e-6));
+        budget.observe(Instant::new(110e-6));
         assert!(budget.is_spent());
-        budget.polled(Instant::new(70e-6));
+        budget.polled(Instant::new(120e-6));
         assert!(!budget.is_spent());
     }
 
