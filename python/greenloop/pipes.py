@@ -35,6 +35,7 @@ class WritePipeTransport(_ExpectingInput, _WritePipe):  # type: ignore[misc]
     """The writing end of a pipe on one of our loops; see asyncio.WriteTransport."""
 
     def write(self, data: Any) -> None:
+        """Write `data`, which whoever reads the pipe on this loop sees in the next turn."""
         loop = self._loop
         super().write(data)
         # A transport has no loop any more when its connection is lost.
