@@ -2,7 +2,7 @@
 
 Programs count them ("after two `sleep(0)` the answer is there"), and the order of callbacks follows
 from it. Each kind of input is made ready in the program itself, so that no other process has a say
-in when, and seen by a loop that has just begun, one that was busy for long, and one that has waited.
+in when, and seen by a loop that has just begun, by one that was busy, and by one that has waited.
 """
 
 import asyncio
