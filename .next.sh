@@ -1,2 +1,0 @@
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_INCREMENTAL=true
-for v in 14 15; do make build PYTHON=python3.$v; make .venv/cpython-3$v/test-tools PYTHON=python3.$v; .venv/cpython-3$v/bin/python -m pytest tests/behaviour/test_turns_until_input.py tests/behaviour/test_joined_writes.py tests/behaviour/test_pipes.py tests/behaviour/test_signals.py tests/property/test_turns_of_input.py -q 2>&1 | tail -15; done
