@@ -99,7 +99,7 @@ class EventLoop:
         """What is ready to run, as handles: a copy, for diagnostics."""
 
     join_writes: bool
-    """Whether what a job writes in several pieces to a TCP connection is joined, where that is a habit."""
+    """Whether what a job writes in several pieces over TCP is joined, where that is a habit."""
 
     _task_factory: Any
     """What `set_task_factory` was given, or None."""

@@ -1,7 +1,7 @@
 """`ReadPipeTransport` and `WritePipeTransport`: asyncio's, whose other end may be on the same loop.
 
-A busy loop does not ask the operating system at every turn. So what is written to a pipe, or that one of
-its ends is closed, is told to the loop, whose next turn asks. All else is inherited.
+A busy loop does not ask the operating system at every turn. So the loop is told when something is
+written to a pipe or one of its ends is closed, and its next turn asks. All else is inherited.
 """
 
 from asyncio import unix_events
@@ -35,6 +35,7 @@ class WritePipeTransport(_ExpectingInput, _WritePipe):  # type: ignore[misc]
     """The writing end of a pipe on one of our loops; see asyncio.WriteTransport."""
 
     def write(self, data: Any) -> None:
+        """Write `data`, which whoever reads the pipe on this loop sees in the next turn."""
         loop = self._loop
         super().write(data)
         # A transport has no loop any more when its connection is lost.

@@ -1,7 +1,7 @@
 """Random programs that register, send, pause and close on a loop that is never idle, turn by turn.
 
-What each of them sees, and in which turn, is the same on both loops: input is not late, and nothing that
-hangs on its order is otherwise.
+What each of them sees, and in which turn, is the same on both loops: input is not late, and nothing
+that hangs on its order is otherwise.
 """
 
 import asyncio
@@ -85,7 +85,9 @@ class Program:
             transports.append(transport)
         reading, writing = socket.socketpair()
         pipe = Connection(self, "pipe")
-        pipes.append((await self.loop.connect_read_pipe(lambda: pipe, reading.makefile("rb", 0)))[0])
+        pipes.append(
+            (await self.loop.connect_read_pipe(lambda: pipe, reading.makefile("rb", 0)))[0]
+        )
         writer = writing.makefile("wb", 0)
         pipes.append((await self.loop.connect_write_pipe(asyncio.Protocol, writer))[0])
         for _ in range(busy):

@@ -285,7 +285,10 @@ mod tests {
             assert_eq!(got, expected);
         };
         check(
-            |near| drop(send(near.as_raw_fd(), b"cd").expect("there is room")),
+            |near| {
+                let sent = send(near.as_raw_fd(), b"cd").expect("there is room");
+                assert_eq!(sent, 2);
+            },
             b"abcd",
         );
         check(
@@ -295,7 +298,7 @@ mod tests {
         check(
             |near| {
                 near.shutdown(std::net::Shutdown::Write)
-                    .expect("it is connected")
+                    .expect("it is connected");
             },
             b"ab",
         );

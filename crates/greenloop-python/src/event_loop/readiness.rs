@@ -4,7 +4,7 @@
 //! without a Python object per event, and so does a wait such as `sock_recv`'s.
 //!
 //! A descriptor with nothing but waits is reported when something has come, and stays registered when
-//! they are over: until the next poll, after which it is silent until a wait renews it. Whoever else
+//! they are over: until the loop waits, from when on it is silent until a wait renews it. Whoever else
 //! listens is told as long as that lasts ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -105,8 +105,8 @@ impl EventLoop {
         }
     }
 
-    /// Has the poller say nothing of what nobody waits for any more: before each poll, and when the loop
-    /// stops. Until then the waits that ended may begin again at no cost.
+    /// Has the poller say nothing of what nobody waits for any more: before the loop waits, if they are many,
+    /// and when it stops. Until then the waits that ended may begin again at no cost.
     pub(super) fn silence_ended_waits(&self) {
         let ended = self.polling.borrow().as_ref().map(|polling| {
             self.watches

@@ -174,7 +174,10 @@ impl Host for EventLoop {
 impl EventLoop {
     fn poll_with_signals(&self, wait: Wait) -> Result<()> {
         task::clear_published(self)?;
-        self.silence_ended_waits();
+        // Who waits for one socket after the other seldom has more than a turn in between.
+        if wait != Wait::Now || self.watches.with(|watches| watches.many_ended()) {
+            self.silence_ended_waits();
+        }
         // Between two polls nothing else may have looked at signals: a loop of native code only.
         // SAFETY: the GIL is held; handlers run as they would in the interpreter's own loop.
         if wait != Wait::Now && unsafe { ffi::PyErr_CheckSignals() } < 0 {

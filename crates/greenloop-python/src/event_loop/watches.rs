@@ -204,13 +204,16 @@ pub enum Side {
     Writer,
 }
 
+/// How many waits may have ended that the poller still tells of in vain while the loop is busy.
+const MOST_ENDED: usize = 128;
+
 /// All watched descriptors. A map and not a vector: the number comes from the caller and may be huge.
 #[derive(Default)]
 pub struct Watches {
     by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
     /// The mark of the last registration. The waker's is 0.
     last_mark: u32,
-    /// Descriptors whose waits have ended since the last poll. Somebody may wait for them again.
+    /// Descriptors whose waits have ended since the last were silenced. Somebody may wait for them again.
     ended: Vec<RawFd>,
 }
 
@@ -304,6 +307,11 @@ impl Watches {
     pub fn remember(&mut self, fd: RawFd, socket: Object) -> Option<Object> {
         let watch = self.by_number.get_mut(&fd)?;
         watch.socket.replace(socket)
+    }
+
+    /// Whether so many waits have ended that they are worth silencing although the loop is busy.
+    pub fn many_ended(&self) -> bool {
+        self.ended.len() > MOST_ENDED
     }
 
     /// Has the poller say nothing of what nobody waits for any more. Returns what is to be dropped.
