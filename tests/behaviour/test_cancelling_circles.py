@@ -58,7 +58,10 @@ def test_a_circle_ends_in_a_recursion_error(loop, combinators, awaits):
 
 @pytest.mark.parametrize(
     "awaits",
-    [lambda functions, task: functions.shield(task), lambda functions, task: functions.wait([task])],
+    [
+        lambda functions, task: functions.shield(task),
+        lambda functions, task: functions.wait([task]),
+    ],
     ids=["shield", "wait"],
 )
 def test_a_circle_through_what_stops_a_cancellation_is_none(loop, combinators, awaits):

@@ -460,7 +460,9 @@ def a_circle_through_a_subclass(loop, length):
         def cancel(self, msg=None):
             return super().cancel(msg)
 
-    loop.set_task_factory(lambda loop, coroutine, **keywords: Other(coroutine, loop=loop, **keywords))
+    loop.set_task_factory(
+        lambda loop, coroutine, **keywords: Other(coroutine, loop=loop, **keywords)
+    )
     return cancel_circle(loop, length, lambda task: task)
 
 
