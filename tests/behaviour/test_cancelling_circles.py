@@ -1,7 +1,7 @@
-"""Tasks that await each other in a circle: cancelling one raises RecursionError and does no other harm.
+"""Tasks that await each other in a circle: cancelling one raises RecursionError, no more.
 
-Nobody makes them on purpose, but `await gather(*all_tasks())` does. That long chains without a circle are cancelled
-is tested among the recursions of the stress tests.
+Nobody makes them on purpose, but `await gather(*all_tasks())` does. That long chains without a
+circle are cancelled is tested among the recursions of the stress tests.
 """
 
 import asyncio

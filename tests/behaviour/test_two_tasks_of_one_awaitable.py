@@ -1,4 +1,4 @@
-"""Two tasks that are made of the same coroutine: the first gets its result, and the second finds it used up."""
+"""Two tasks of one coroutine: the first gets its result, and the second finds it used up."""
 
 import asyncio
 

@@ -1,9 +1,10 @@
-"""Chains as long as asked for, of everything that holds, awaits, cancels or calls another of its kind.
+"""Chains of everything that holds, awaits, cancels or calls another of its kind.
 
-A program of its own, which the tests start: `python chains.py LENGTH NAME ...`. It builds each chain, does what would
-be a call inside of a call for each link, and prints what came of it. That happens in threads with small stacks,
-which a recursion without a bound does not survive. Where the interpreter itself needs more (up to 3.13 it calls itself
-ten thousand times to end a chain of exceptions) the stack is that of an ordinary main thread, and the chain longer.
+A program of its own, which the tests start: `python chains.py LENGTH NAME ...`. It builds each
+chain, does what would be a call inside of a call for each link, and prints what came of it. That
+happens in threads with small stacks, which a recursion without a bound does not survive. Where the
+interpreter itself needs more (up to 3.13 it calls itself ten thousand times to end a chain of
+exceptions) the stack is that of an ordinary main thread, and the chain longer.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import greenloop
 
 SMALL = 256 * 1024
 ORDINARY = 8 * 1024 * 1024
+# A call takes more than 16 bytes, so that a recursion as deep as this does not fit into it.
+LONG_ENOUGH = ORDINARY // 16
 
 CHAINS = {}
 EXPECTED = {}
@@ -335,7 +338,7 @@ def cancelling_tasks_that_await_each_other(loop, length):
 @chain("True, cancelled")
 @on_ordinary_stack
 def cancelling_a_chain_whose_end_is_done(loop, length):
-    """What awaits a task that is done, and was not told of it yet, is cancelled in its next step."""
+    """A task that awaits one that is done, and does not know yet, is cancelled at its step."""
 
     async def follow(inner):
         await inner
@@ -763,9 +766,10 @@ def main(length, names):
     sys.unraisablehook = lambda report: None
     # The stack is to end first, and not the interpreter's count of Python's frames.
     sys.setrecursionlimit(20_000)
+    long = max(length, min(4 * length, LONG_ENOUGH))
     for name in names:
         print(name, flush=True)
-        print(run(name, length * (4 if name in ON_ORDINARY_STACK else 1)), flush=True)
+        print(run(name, long if name in ON_ORDINARY_STACK else length), flush=True)
 
 
 if __name__ == "__main__":
