@@ -1,8 +1,8 @@
 """No chain of anything ends the process, however long it is and however small the stack.
 
-Each of the `chains` runs in a child process, where a stack that overflows is a signal and no end of
-pytest. They run on Greenloop only: asyncio does not survive most of them, and those that it survives
-end as they do here.
+Each of the `chains` runs in a child process, where an overflowing stack is a signal and no end of
+pytest. They run on Greenloop only: asyncio does not survive most of them, and those that it does
+survive end as they do here.
 
 `GREENLOOP_RECURSION_LENGTH=1000000` makes the chains as long as that, which takes minutes.
 """
