@@ -48,7 +48,7 @@ def test_a_circle_ends_in_a_recursion_error(loop, combinators, awaits):
     async def main():
         tasks = await circle(loop, lambda task: awaits(combinators, task))
         for task in tasks:
-            with pytest.raises(RecursionError, match="maximum recursion depth exceeded"):
+            with pytest.raises(RecursionError):
                 task.cancel()
             assert task.cancelling() > 0
             assert not task.done()
