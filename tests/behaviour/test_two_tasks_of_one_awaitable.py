@@ -1,6 +1,7 @@
 """Two tasks of one coroutine: the first gets its result, and the second finds it used up."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -59,6 +60,11 @@ WAITS = [
     wait_for_time,
 ]
 
+# In 3.11, `wait_for` waits for what it has cancelled, and the second task resumes that wait.
+ENDED_BY_CANCELLING = [
+    begin for begin in WAITS if sys.version_info >= (3, 12) or begin is not wait_for_one
+]
+
 USED_UP = "cannot reuse already awaited coroutine"
 
 
@@ -84,7 +90,7 @@ def test_the_first_goes_on_and_the_second_is_refused(scopes, begin):
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["the first", "the second"])
-@pytest.mark.parametrize("begin", WAITS)
+@pytest.mark.parametrize("begin", ENDED_BY_CANCELLING)
 def test_cancelling_either_ends_the_one_wait_of_both(scopes, begin, which):
     async def main():
         first, second, _ = await two_tasks(scopes, begin)
