@@ -48,6 +48,7 @@ mod transports;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
+use interop::making::ByName as _;
 use interop::{ClassCell, Globals, Object};
 
 /// The native part of Greenloop. Use the package `greenloop` instead.
@@ -55,10 +56,11 @@ use interop::{ClassCell, Globals, Object};
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     if cfg!(Py_GIL_DISABLED) {
-        return Err(pyo3::exceptions::PyImportError::new_err(
+        return Err(interop::making::import_error(
             "greenloop needs the GIL and does not support free-threaded builds of Python yet; \
              use a regular build, such as python3.14 instead of python3.14t",
-        ));
+        )
+        .into());
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
@@ -116,7 +118,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
-    module.delattr("__all__")
+    Ok(module.remove(c"__all__")?)
 }
 
 fn make_classes(globals: &Globals) -> interop::Result<()> {
@@ -127,6 +129,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.stop_iteration,
         interop::make_stop_iteration_class(),
     )?;
+    interop::make_spare_stop_iteration();
     make(&classes.handle, handle::make_class())?;
     make(
         &classes.timer_handle,
@@ -201,9 +204,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.
 #[pyfunction]
-fn registered_tasks(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
-    Ok(task::registered_tasks()?
-        .into_iter()
-        .map(|task| task.bound(py).unbind())
-        .collect())
+fn registered_tasks(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let tasks = task::registered_tasks()?.into_iter().collect();
+    Ok(interop::making::list(tasks)?.bound(py).unbind())
 }

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::{Awaitable, SPARE, Stage, Stands};
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
+use crate::interop::making;
 use crate::interop::{
     Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
     noargs, raise, trap, type_error, visit_slots,
@@ -124,9 +125,7 @@ fn qualified_name(this: &Object) -> Result<Object> {
 fn name(this: &Object) -> Result<Object> {
     let name = Awaitable::of(this).operation().name.to_string_lossy();
     let name = name.rsplit('.').next().unwrap_or_default();
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(pyo3::types::PyString::new(py, name).into_any().into())
+    making::text(name)
 }
 
 fn running(this: &Object) -> Result<Object> {
@@ -158,9 +157,7 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
             name.to_string_lossy(),
             this.as_ptr()
         );
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        making::text(&text)
     })
 }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::{Awaitable, Progress};
 use crate::future::{Future, PENDING};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Iteration as _, Object, Raised, Result, Resumed, globals, raise, restore, resume, throw,
     type_error,
@@ -66,7 +67,7 @@ fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
     } else {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let close = inner.bound(py).getattr_opt("close")?;
+        let close = inner.bound(py).look_up_optional(c"close")?;
         if let Some(close) = close {
             close.call0()?;
         }
@@ -112,7 +113,7 @@ fn iterator_of(object: &Object) -> Result<Object> {
     if is_generator_based(object)? {
         return Ok(object.clone());
     }
-    let name = class_name(object)?;
+    let name = making::class_name(object)?;
     Err(type_error(&if cfg!(Py_3_14) {
         format!("'{name}' object can't be awaited")
     } else {
@@ -143,7 +144,7 @@ fn checked_iterator(object: &Object, iterator: Object) -> Result<Object> {
     if is_iterator && !is_coroutine {
         return Ok(iterator);
     }
-    let (name, given) = (class_name(object)?, class_name(&iterator)?);
+    let (name, given) = (making::class_name(object)?, making::class_name(&iterator)?);
     Err(type_error(&match (cfg!(Py_3_15), is_coroutine) {
         (false, true) => "__await__() returned a coroutine".to_owned(),
         (false, false) => format!("__await__() returned non-iterator of type '{given}'"),
@@ -161,12 +162,6 @@ fn is_generator_based(object: &Object) -> Result<bool> {
     }
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let flags = object.bound(py).getattr("gi_code")?.getattr("co_flags")?;
+    let flags = object.bound(py).look_up(c"gi_code")?.look_up(c"co_flags")?;
     Ok(flags.extract::<u32>()? & CO_ITERABLE_COROUTINE != 0)
-}
-
-fn class_name(object: &Object) -> Result<String> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(object.bound(py).get_type().name()?.to_string())
 }

@@ -1,7 +1,6 @@
 //! The loop that a primitive belongs to, by the rules of asyncio's `mixins._LoopBoundMixin`.
 
-use pyo3::prelude::*;
-
+use crate::interop::making;
 use crate::interop::{Object, Raised, Result, Slot, call_function, globals};
 
 /// The loop that a primitive belongs to: the one it first waited on. All zeroes is none yet.
@@ -49,13 +48,8 @@ impl LoopBound {
 
 #[cold]
 fn other_loop(owner: &Object) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    match owner.bound(py).repr() {
-        Ok(text) => pyo3::exceptions::PyRuntimeError::new_err(format!(
-            "{text} is bound to a different event loop"
-        ))
-        .into(),
-        Err(error) => error.into(),
+    match making::represented(owner) {
+        Ok(text) => making::runtime_error(&format!("{text} is bound to a different event loop")),
+        Err(raised) => raised,
     }
 }

@@ -16,6 +16,7 @@ use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, is_collection};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
+use crate::interop::making;
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
     class_of, globals, initialise_with, noargs, one, trap, type_error,
@@ -176,7 +177,7 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
         return Ok(());
     }
     if call_function(&globals().asyncio.isawaitable, &[given.as_ptr()])?.is_true()? {
-        let class = class_name(given)?;
+        let class = making::class_name(given)?;
         let text = format!("expects an iterable of awaitables, not {class}");
         return Err(type_error(&text));
     }
@@ -189,7 +190,7 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
     if !is_collection(given)
         && (protocol::is_future(given)? || crate::interop::is_coroutine(given)?)
     {
-        let class = class_name(given)?;
+        let class = making::class_name(given)?;
         let text = format!("expect an iterable of futures, not {class}");
         return Err(type_error(&text));
     }
@@ -391,12 +392,6 @@ fn key_error(key: &Object) -> Raised {
     // SAFETY: both are valid objects.
     unsafe { ffi::PyErr_SetObject(ffi::PyExc_KeyError, key.as_ptr()) };
     Raised
-}
-
-fn class_name(object: &Object) -> Result<String> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(object.bound(py).get_type().name()?.to_string())
 }
 
 fn attribute_todo(this: &Object) -> Result<Object> {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::event_loop::EventLoop;
 use crate::future::{Future, protocol};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Object, Raised, Result, call_function, call_method, fetch, globals, is_coroutine,
     matches, raise, restore, type_error,
@@ -155,8 +156,8 @@ fn wrap(object: &Object) -> Result<Object> {
     let wrapper = if let Some(wrapper) = WRAPPER.get() {
         wrapper.bind(py).clone()
     } else {
-        let found = py.import("greenloop.wrapping")?.getattr("wrap_awaitable")?;
+        let found = making::import(py, c"greenloop.wrapping")?.look_up(c"wrap_awaitable")?;
         WRAPPER.get_or_init(|| found.unbind()).bind(py).clone()
     };
-    Ok(wrapper.call1((object.bound(py),))?.into())
+    Ok(wrapper.invoke((object.bound(py),))?.into())
 }

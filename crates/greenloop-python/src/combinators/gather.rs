@@ -6,10 +6,10 @@
 use greenloop_core::sync::Verdict;
 use pyo3::ffi;
 
-use super::awaited_by;
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
 use super::gathering_future::{GatheringFuture, child_at};
+use super::{awaited_by, fail_without_memory};
 use crate::future::{name_notification, notify_when_done, protocol};
 use crate::interop::{
     Arguments, Object, Result, call_function, call_method, globals, same_string, type_error,
@@ -112,6 +112,10 @@ fn of_nothing() -> Result<Object> {
 
 /// A child is done.
 fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
+    count_child(outer, child).or_else(|raised| fail_without_memory(outer, raised))
+}
+
+fn count_child(outer: &Object, child: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     if cfg!(Py_3_14) {
         awaited_by::discard(child, this.awaiting().get().as_ref())?;

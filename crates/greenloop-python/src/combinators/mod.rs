@@ -19,7 +19,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-use crate::interop::{Object, add_to_module, fast};
+use crate::future::protocol;
+use crate::interop::{Object, Raised, Result, add_to_module, fast, fetch, matches, restore};
 
 pub use as_completed::make_class as make_as_completed_class;
 #[cfg(not(Py_3_12))]
@@ -83,4 +84,19 @@ fn is_collection(object: &Object) -> bool {
             || ffi::PyTuple_CheckExact(object.as_ptr()) != 0
             || ffi::PyDict_CheckExact(object.as_ptr()) != 0
     }
+}
+
+/// Without memory an outer future cannot be given its outcome: then that is its outcome, since nobody else
+/// would end it. Other errors are left to be reported, as asyncio does it.
+#[cold]
+fn fail_without_memory(outer: &Object, raised: Raised) -> Result<()> {
+    // SAFETY: MemoryError is always valid.
+    if !matches(unsafe { ffi::PyExc_MemoryError }) {
+        return Err(raised);
+    }
+    let exception = fetch(raised);
+    if protocol::is_done(outer)? {
+        return Err(restore(exception));
+    }
+    protocol::set_exception(outer, &exception)
 }

@@ -7,8 +7,8 @@
 
 use pyo3::ffi;
 
-use super::awaited_by;
 use super::ensure_future::as_future;
+use super::{awaited_by, fail_without_memory};
 use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
 use crate::interop::{Arguments, Object, Result, call_method, globals, type_error};
 
@@ -54,6 +54,10 @@ pub fn name_notifications() {
 
 /// The outer future gets the inner one's outcome.
 fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
+    follow(outer, inner).or_else(|raised| fail_without_memory(outer, raised))
+}
+
+fn follow(outer: &Object, inner: &Object) -> Result<()> {
     if protocol::is_cancelled(outer)? {
         // Where asyncio reports what a shielded future raises that nobody waits for any more, it is left
         // to that report; before, it counts as seen.

@@ -6,13 +6,13 @@
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::{Countdown, ReturnWhen};
-use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{awaited_by, is_collection};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{Future, name_notification, notify_when_done, protocol, stop_notifying};
+use crate::interop::making;
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, class_of, globals,
     is_coroutine, restore, type_error,
@@ -134,13 +134,13 @@ fn start(this: &Object) -> Result<Progress> {
     let state = State::of(&owner);
     let given = state.futures.get_or_none();
     if !is_collection(&given) && (protocol::is_future(&given)? || is_coroutine(&given)?) {
-        let class = class_name(&given)?;
+        let class = making::class_name(&given)?;
         return Err(type_error(&format!(
             "expect a list of futures, not {class}"
         )));
     }
     if !given.is_true()? {
-        return Err(error::<PyValueError>("Set of Tasks/Futures is empty."));
+        return Err(making::value_error("Set of Tasks/Futures is empty."));
     }
     let return_when = parse_return_when(&state.return_when)?;
     // SAFETY: `given` is a valid object; both return a new reference or NULL with an exception set.
@@ -161,7 +161,7 @@ fn start(this: &Object) -> Result<Progress> {
     state.countdown.begin(count, return_when);
     if count == 0 {
         // An iterator, which counts as true even if there is nothing in it.
-        return Err(error::<PyAssertionError>("Set of Futures is empty."));
+        return Err(assertion_error("Set of Futures is empty."));
     }
     let handle = Awaitable::prepare_alone(this, state.timeout.get().as_ref())?;
     state.handle.set_optional(handle);
@@ -256,30 +256,23 @@ fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
     };
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let given = given.bound(py);
     for (name, return_when) in [
         ("FIRST_COMPLETED", ReturnWhen::FirstCompleted),
         ("FIRST_EXCEPTION", ReturnWhen::FirstException),
         ("ALL_COMPLETED", ReturnWhen::AllCompleted),
     ] {
-        if given.eq(name)? {
+        if given.bound(py).eq(making::text(name)?.bound(py))? {
             return Ok(return_when);
         }
     }
-    let text = given.str()?;
-    Err(error::<PyValueError>(&format!(
-        "Invalid return_when value: {text}"
-    )))
+    let text = making::shown(&given)?;
+    let text = format!("Invalid return_when value: {text}");
+    Err(making::value_error(&text))
 }
 
-fn class_name(object: &Object) -> Result<String> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(object.bound(py).get_type().name()?.to_string())
-}
-
-fn error<T: pyo3::PyTypeInfo>(text: &str) -> Raised {
-    PyErr::new::<T, _>(text.to_owned()).into()
+fn assertion_error(text: &str) -> Raised {
+    // SAFETY: AssertionError is always valid.
+    making::raise_text(unsafe { ffi::PyExc_AssertionError }, text)
 }
 
 /// Makes the class.

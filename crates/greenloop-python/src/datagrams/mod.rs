@@ -20,7 +20,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::event_loop::EventLoop;
-use crate::interop::{Object, Result, call_function, fast, globals, noargs};
+use crate::interop::making::{self, ByName as _};
+use crate::interop::{Object, Result, call_function, fast, globals, noargs, type_error};
 use crate::sockets::plain;
 
 pub use state::make_class as make_state_class;
@@ -102,7 +103,7 @@ struct MemberDescriptor {
 
 /// Where a slot of `class`, or of a class it derives from, stands in an instance.
 fn place(class: &Bound<'_, PyType>, name: &str) -> PyResult<ffi::Py_ssize_t> {
-    let descriptor = class.getattr(name)?;
+    let descriptor = class.look_up(name)?;
     // SAFETY: the class of the object is compared before its struct is looked into.
     let member = unsafe {
         let is_member = ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyMemberDescr_Type;
@@ -110,9 +111,7 @@ fn place(class: &Bound<'_, PyType>, name: &str) -> PyResult<ffi::Py_ssize_t> {
     };
     match member {
         Some(member) if member.type_code == OBJECT => Ok(member.offset),
-        _ => Err(pyo3::exceptions::PyTypeError::new_err(format!(
-            "{name} is no slot"
-        ))),
+        _ => Err(type_error(&format!("{name} is no slot")).into()),
     }
 }
 
@@ -136,9 +135,8 @@ pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
     };
     // A second class would have other places.
     if PLACES.set(places).is_err() {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err(
-            "there is a class of datagram transports already",
-        ));
+        let text = "there is a class of datagram transports already";
+        return Err(making::runtime_error(text).into());
     }
     let methods = vec![
         fast!(
@@ -164,10 +162,7 @@ pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
             unsafe { Object::from_returned(ffi::PyDescr_NewMethod(class.as_type_ptr(), method))? };
         // SAFETY: the name ends with a NUL and lives for ever.
         let name = unsafe { std::ffi::CStr::from_ptr(method.ml_name) };
-        class.setattr(
-            name.to_string_lossy().as_ref(),
-            descriptor.bound(class.py()),
-        )?;
+        class.put(name, descriptor)?;
     }
     Ok(())
 }

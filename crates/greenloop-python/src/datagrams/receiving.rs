@@ -187,7 +187,9 @@ pub fn listen(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         event_loop.as_ref().and_then(EventLoop::of),
         state.as_ref().and_then(State::of),
     ) else {
-        return Err(os_error(&std::io::Error::from(std::io::ErrorKind::NotConnected)).into());
+        return Err(os_error(&std::io::Error::from(
+            std::io::ErrorKind::NotConnected,
+        )));
     };
     // SAFETY: returns a new reference or NULL with an exception set.
     let context = unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? };

@@ -3,10 +3,10 @@
 //! Outside of debug mode none of this runs; the scheduler itself logs nothing.
 
 use greenloop_core::Host as _;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
+use crate::interop::making::ByName as _;
 use crate::interop::{Object, Result};
 
 impl EventLoop {
@@ -27,12 +27,9 @@ impl EventLoop {
         if event_loop.is_none() {
             return Ok(());
         }
-        let limit: f64 = event_loop
-            .getattr(intern!(py, "slow_callback_duration"))?
-            .extract()?;
+        let limit: f64 = event_loop.look_up(c"slow_callback_duration")?.extract()?;
         if duration >= limit {
-            let log = intern!(py, "_log_slow_callback");
-            event_loop.call_method1(log, (handle.bound(py), duration))?;
+            event_loop.invoke_method(c"_log_slow_callback", (handle, duration))?;
         }
         Ok(())
     }

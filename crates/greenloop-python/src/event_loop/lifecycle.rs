@@ -10,11 +10,11 @@
 //! `run_forever` itself is Python: it sets hooks of the interpreter around these three.
 
 use greenloop_core::turn;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
 use crate::handle::Handle;
+use crate::interop::making::{self, IntoObject as _};
 use crate::interop::{Object, Result};
 use crate::task;
 
@@ -34,7 +34,7 @@ impl EventLoop {
     #[inline]
     pub(super) fn check_closed(&self) -> Result<()> {
         if self.closed.get() {
-            return Err(PyRuntimeError::new_err("Event loop is closed").into());
+            return Err(making::runtime_error("Event loop is closed"));
         }
         self.check_initialised()
     }
@@ -46,17 +46,16 @@ impl EventLoop {
             return Ok(());
         }
         let text = "the loop is not initialised: a subclass has not called super().__init__()";
-        Err(PyRuntimeError::new_err(text).into())
+        Err(making::runtime_error(text))
     }
 
     /// Refuses, in debug mode, calls from a thread other than the running loop's.
     pub(super) fn check_thread(&self) -> Result<()> {
         let thread = self.thread.get();
         if thread != 0 && thread != current_thread() {
-            return Err(PyRuntimeError::new_err(
+            return Err(making::runtime_error(
                 "Non-thread-safe operation invoked on an event loop other than the current one",
-            )
-            .into());
+            ));
         }
         Ok(())
     }
@@ -184,8 +183,12 @@ impl EventLoop {
 
     /// The thread that runs the loop, as `threading.get_ident()` names it, or None.
     #[getter]
-    fn _thread_id(&self) -> Option<u64> {
-        Some(self.thread.get()).filter(|&thread| thread != 0)
+    fn _thread_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let thread = match self.thread.get() {
+            0 => Object::none(),
+            thread => thread.into_object()?,
+        };
+        Ok(thread.bound(py).unbind())
     }
 
     #[setter(_thread_id)]

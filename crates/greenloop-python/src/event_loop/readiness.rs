@@ -11,33 +11,31 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
 use greenloop_os::{Events, Interest, Poller, Waker};
-use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyTuple};
+use pyo3::types::PyInt;
 
 use super::EventLoop;
+use super::scheduling::Call;
 use super::watches::{Listener, NativeListener, Side, Watch};
 use crate::handle::Handle;
-use crate::interop::{Object, Result, globals};
+use crate::interop::making::{self, ByName as _};
+use crate::interop::{Arguments, Object, Raised, Result, fast, globals, type_error};
 
 /// An operating system error as the `OSError` subclass that its number stands for.
-pub fn os_error(error: &std::io::Error) -> PyErr {
-    match error.raw_os_error() {
-        Some(number) => Python::attach(|py| {
-            let text = py.import("os").and_then(|os| {
-                os.getattr("strerror")?
-                    .call1((number,))?
-                    .extract::<String>()
-            });
-            match text {
-                Ok(text) => PyOSError::new_err((number, text)),
-                Err(failure) => failure,
-            }
-        }),
-        None => PyOSError::new_err(error.to_string()),
-    }
+pub fn os_error(error: &std::io::Error) -> Raised {
+    // SAFETY: OSError is always valid, and the GIL is held.
+    let (class, py) = unsafe { (ffi::PyExc_OSError, Python::assume_attached()) };
+    let raise = || match error.raw_os_error() {
+        Some(number) => {
+            let strerror = making::import(py, c"os")?.look_up(c"strerror")?;
+            let text = strerror.invoke((number,))?;
+            making::raise_with(class, (number, text))
+        }
+        None => making::raise_with(class, (error.to_string(),)),
+    };
+    raise().unwrap_or_else(|raised| raised)
 }
 
 /// What an open loop waits with.
@@ -49,7 +47,7 @@ pub struct Polling {
 
 impl Polling {
     /// Fails if there are not two descriptors left.
-    pub fn open() -> PyResult<Self> {
+    pub fn open() -> Result<Self> {
         let interest = Interest {
             read: true,
             write: false,
@@ -163,7 +161,7 @@ impl EventLoop {
         fd: RawFd,
         side: Side,
         listener: Option<Listener>,
-    ) -> PyResult<Option<Listener>> {
+    ) -> Result<Option<Listener>> {
         let change = self.polling.borrow().as_ref().map(|polling| {
             self.watches
                 .with(|watches| watches.replace(&polling.poller, fd, side, listener))
@@ -178,36 +176,30 @@ impl EventLoop {
         }
     }
 
-    fn add(
-        slf: &Bound<'_, Self>,
-        fd: &Bound<'_, PyAny>,
-        side: Side,
-        callback: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        context: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let this = slf.get();
-        this.check_closed()?;
-        let file = fd;
-        let fd = this.watched_descriptor(file)?;
-        let callback = Object::from(callback.clone());
-        let arguments: Vec<Object> = args.iter().map(Object::from).collect();
-        let event_loop = Object::from(slf.clone().into_any());
+    fn add(this: &Object, arguments: Arguments<'_>, side: Side) -> Result<Object> {
+        let call = Call::parse(c"_add_reader", &arguments, 1)?;
+        let Some(file) = arguments.positional().first() else {
+            return Err(type_error("a descriptor is needed"));
+        };
+        let native = Self::of_receiver(this);
+        native.check_closed()?;
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let file = file.bound(py);
+        let fd = native.watched_descriptor(&file)?;
         let class = globals().classes.handle.as_ptr();
-        // asyncio's own transports give one from 3.15 on.
-        let context = context.map(Object::from);
-        let context = context.as_ref();
-        let native = Some(this);
-        let handle = Handle::create(class, &callback, &arguments, context, &event_loop, native)?;
+        // asyncio's own transports give a context from 3.15 on.
+        let (callback, arguments, context) = (call.callback, call.arguments, call.context);
+        let handle = Handle::create(class, callback, arguments, context, this, Some(native))?;
         Handle::track(&handle);
-        if let Some(old) = this.change(fd, side, Some(Listener::Handle(handle.clone())))? {
+        if let Some(old) = native.change(fd, side, Some(Listener::Handle(handle.clone())))? {
             old.retire()?;
         }
         if !file.is_instance_of::<PyInt>() {
-            let file = Object::from(file.clone());
-            this.watches.with(|watches| watches.keep_file(fd, &file));
+            let file = Object::from(file);
+            native.watches.with(|watches| watches.keep_file(fd, &file));
         }
-        Ok(handle.bound(slf.py()).unbind())
+        Ok(handle)
     }
 
     fn remove(&self, fd: &Bound<'_, PyAny>, side: Side) -> PyResult<bool> {
@@ -241,6 +233,29 @@ impl EventLoop {
     }
 }
 
+/// What `add_reader` and `add_writer` do. Unlike PyO3's `*args` they need no tuple, whose making panics
+/// without memory.
+pub(super) fn methods() -> Vec<ffi::PyMethodDef> {
+    fn add_reader(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+        EventLoop::add(this, arguments, Side::Reader)
+    }
+    fn add_writer(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+        EventLoop::add(this, arguments, Side::Writer)
+    }
+    vec![
+        fast!(
+            c"_add_reader",
+            add_reader,
+            c"Call callback(*args) whenever fd is readable, instead of what was called before."
+        ),
+        fast!(
+            c"_add_writer",
+            add_writer,
+            c"Call callback(*args) whenever fd is writable, instead of what was called before."
+        ),
+    ]
+}
+
 /// The number of a descriptor given as an int or as an object with `fileno()`, refused as the
 /// `selectors` module refuses it.
 fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
@@ -252,39 +267,14 @@ fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
         }
     }
     let py = fd.py();
-    py.import(intern!(py, "selectors"))?
-        .getattr("_fileobj_to_fd")?
-        .call1((fd,))?
+    making::import(py, c"selectors")?
+        .look_up(c"_fileobj_to_fd")?
+        .invoke((fd,))?
         .extract()
 }
 
 #[pymethods]
 impl EventLoop {
-    /// Call `callback(*args)` whenever `fd` is readable, instead of what was called before.
-    /// `context` is what asyncio's own transports give from 3.15 on.
-    #[pyo3(signature = (fd, callback, *args, context=None))]
-    fn _add_reader(
-        slf: &Bound<'_, Self>,
-        fd: &Bound<'_, PyAny>,
-        callback: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        context: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        Self::add(slf, fd, Side::Reader, callback, args, context)
-    }
-
-    /// Call `callback(*args)` whenever `fd` is writable, instead of what was called before.
-    #[pyo3(signature = (fd, callback, *args, context=None))]
-    fn _add_writer(
-        slf: &Bound<'_, Self>,
-        fd: &Bound<'_, PyAny>,
-        callback: &Bound<'_, PyAny>,
-        args: &Bound<'_, PyTuple>,
-        context: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        Self::add(slf, fd, Side::Writer, callback, args, context)
-    }
-
     /// Which events of `fd` are watched: the sum of `selectors.EVENT_READ` and `EVENT_WRITE`.
     fn _watched_events(&self, fd: RawFd) -> u8 {
         let interest = self

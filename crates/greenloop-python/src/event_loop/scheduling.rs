@@ -13,6 +13,7 @@ use super::{EventLoop, Job};
 use crate::bridge::Inbox;
 use crate::future::Future;
 use crate::handle::Handle;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Object, Raised, Result, call_method, fast, globals, noargs, same_string, type_error,
 };
@@ -167,9 +168,7 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
 
 /// Refuses, in debug mode, what cannot be a callback, as the running asyncio does.
 pub(super) fn check_callback(this: &Object, callback: &Object, function: &str) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let function = pyo3::types::PyString::new(py, function);
+    let function = making::text(function)?;
     let arguments = [this.as_ptr(), callback.as_ptr(), function.as_ptr()];
     call_method(&globals().names.check_callback, &arguments)?;
     Ok(())
@@ -226,14 +225,13 @@ impl EventLoop {
 
     /// What is ready to run, as handles: a copy, for diagnostics.
     #[getter]
-    fn _ready(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+    fn _ready(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         // Handles are made outside of the queue: making one may run the garbage collector.
         let jobs = self
             .queue
             .with(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
-        jobs.iter()
-            .map(|job| Ok(Self::handle_of(job)?.bound(py).unbind()))
-            .collect()
+        let handles = jobs.iter().map(Self::handle_of).collect::<Result<_>>()?;
+        Ok(making::list(handles)?.bound(py).unbind())
     }
 }
 
@@ -243,9 +241,7 @@ fn is_eager_factory(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(false);
     }
     let py = factory.py();
-    let known = py
-        .import("greenloop.adoption")?
-        .getattr("EAGER_TASK_FACTORIES")?;
+    let known = making::import(py, c"greenloop.adoption")?.look_up(c"EAGER_TASK_FACTORIES")?;
     for known in known.try_iter()? {
         if factory.is(&known?) {
             return Ok(true);
@@ -294,6 +290,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             c"Return a new Task for a coroutine."
         ),
     ];
+    methods.extend(super::readiness::methods());
     methods.extend(crate::sockets::methods());
     for method in methods.leak() {
         // SAFETY: the definition lives for ever, and the class is a class.
@@ -301,10 +298,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             unsafe { Object::from_returned(ffi::PyDescr_NewMethod(class.as_type_ptr(), method))? };
         // SAFETY: the name ends with a NUL and lives for ever.
         let name = unsafe { CStr::from_ptr(method.ml_name) };
-        class.setattr(
-            name.to_string_lossy().as_ref(),
-            descriptor.bound(class.py()),
-        )?;
+        class.put(name, descriptor)?;
     }
     Ok(())
 }

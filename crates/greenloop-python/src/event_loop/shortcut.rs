@@ -10,10 +10,11 @@ use std::sync::OnceLock;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyString, PyType};
 
 use super::EventLoop;
-use crate::interop::Object;
+use crate::interop::making::ByName as _;
+use crate::interop::{Raised, Result};
 
 /// The methods that a short cut stands for.
 const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"];
@@ -98,7 +99,7 @@ impl EventLoop {
             return Ok(());
         }
         let differs =
-            |name: &str| -> PyResult<bool> { Ok(!class.getattr(name)?.is(&public.getattr(name)?)) };
+            |name: &str| -> PyResult<bool> { Ok(!class.look_up(name)?.is(&public.look_up(name)?)) };
         for name in SHORT_CUT {
             if differs(name)? {
                 self.overridden.set(true);
@@ -146,29 +147,35 @@ impl EventLoop {
         Ok(())
     }
 
-    fn __setattr__(slf: &Bound<'_, Self>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.get().note_attribute(name);
-        let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
-        // SAFETY: all three are valid objects.
-        let code =
-            unsafe { ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value.as_ptr()) };
-        if code == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(slf.py()))
+    fn __setattr__(
+        slf: &Bound<'_, Self>,
+        name: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        set_attribute(slf, name, value.as_ptr())?;
+        // What is no text that Rust could read is none of the names.
+        if let Some(name) = name
+            .cast::<PyString>()
+            .ok()
+            .and_then(|name| name.to_str().ok())
+        {
+            slf.get().note_attribute(name);
         }
+        Ok(())
     }
 
-    fn __delattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<()> {
-        let name: Object = pyo3::types::PyString::new(slf.py(), name).into_any().into();
-        // SAFETY: both are valid objects; a null value deletes.
-        let code = unsafe {
-            ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), std::ptr::null_mut())
-        };
-        if code == 0 {
-            Ok(())
-        } else {
-            Err(PyErr::fetch(slf.py()))
-        }
+    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        Ok(set_attribute(slf, name, std::ptr::null_mut())?)
     }
+}
+
+/// `object.__setattr__(this, name, value)`, or `object.__delattr__(this, name)` for null.
+fn set_attribute(
+    this: &Bound<'_, EventLoop>,
+    name: &Bound<'_, PyAny>,
+    value: *mut ffi::PyObject,
+) -> Result<()> {
+    // SAFETY: all are valid objects, or null for the value. A name that is no string is refused.
+    let code = unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) };
+    if code < 0 { Err(Raised) } else { Ok(()) }
 }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use super::scheduling::{Call, check_callback};
 use super::{EventLoop, Job};
 use crate::handle::Handle;
+use crate::interop::making;
 use crate::interop::{
     Arguments, Object, Raised, Result, call_method, globals, report_unraisable, same_string,
     type_error,
@@ -175,12 +176,11 @@ impl EventLoop {
     /// The timers that are set, cancelled ones included, in no particular order: a copy, for
     /// diagnostics.
     #[getter]
-    fn _scheduled(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+    fn _scheduled(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let jobs = self
             .queue
             .with(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());
-        jobs.iter()
-            .map(|job| Ok(Self::handle_of(job)?.bound(py).unbind()))
-            .collect()
+        let handles = jobs.iter().map(Self::handle_of).collect::<Result<_>>()?;
+        Ok(making::list(handles)?.bound(py).unbind())
     }
 }

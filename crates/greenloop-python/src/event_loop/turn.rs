@@ -223,7 +223,7 @@ impl EventLoop {
                     Ok(())
                 }
             },
-            Err(error) => Err(os_error(&error).into()),
+            Err(error) => Err(os_error(&error)),
         }
     }
 

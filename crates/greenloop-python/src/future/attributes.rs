@@ -4,10 +4,9 @@
 use std::ffi::CStr;
 
 use pyo3::ffi;
-use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
 
 use super::{CANCELLED, Future, PENDING};
+use crate::interop::making;
 use crate::interop::{Getter, Object, Raised, Result, Setter, attribute, raise};
 
 /// The attributes that `Future` and `Task` share.
@@ -95,14 +94,12 @@ fn attribute_callbacks(this: &Object) -> Result<Object> {
     if future.callbacks.is_empty() {
         return Ok(Object::none());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let list = PyList::empty(py);
+    let mut pairs = Vec::new();
     for callback in future.callbacks.to_vec() {
         let (function, context) = callback.as_pair()?;
-        list.append(PyTuple::new(py, [function.bound(py), context.bound(py)])?)?;
+        pairs.push(making::tuple(vec![function, context])?);
     }
-    Ok(list.into_any().into())
+    making::list(pairs)
 }
 
 fn attribute_result(this: &Object) -> Result<Object> {

@@ -10,8 +10,8 @@ use pyo3::ffi;
 
 use super::notifier::{Notify, notifier};
 use super::{Future, PENDING};
-use crate::event_loop::Job;
-use crate::interop::{Object, Result, Slot, call_method_keywords, globals};
+use crate::event_loop::{EventLoop, Job};
+use crate::interop::{Object, Raised, Result, Slot, call_method_keywords, fetch, globals, matches};
 use crate::task;
 
 /// One callback.
@@ -36,6 +36,24 @@ pub enum Callback {
 }
 
 impl Callback {
+    /// The job that does it, now that `future` is done.
+    #[inline]
+    fn into_job(self, future: &Object) -> Job {
+        match self {
+            Self::Wake(task) => Job::Step(task),
+            Self::Call { function, context } => Job::Callback {
+                callback: function,
+                future: future.clone(),
+                context,
+            },
+            Self::Notify { function, owner } => Job::Notify {
+                function,
+                owner,
+                future: future.clone(),
+            },
+        }
+    }
+
     /// The function and its context, as `_callbacks` shows them.
     pub fn as_pair(&self) -> Result<(Object, Object)> {
         match self {
@@ -188,30 +206,35 @@ pub fn schedule_all(this: &Object) -> Result<()> {
 
 #[inline]
 fn schedule(this: &Object, callback: Callback) -> Result<()> {
-    let future = Future::of(this);
-    if let Some(event_loop) = future.fast_loop() {
-        event_loop.push(match callback {
-            Callback::Wake(task) => Job::Step(task),
-            Callback::Call { function, context } => Job::Callback {
-                callback: function,
-                future: this.clone(),
-                context,
-            },
-            Callback::Notify { function, owner } => Job::Notify {
-                function,
-                owner,
-                future: this.clone(),
-            },
-        });
+    if let Some(event_loop) = Future::of(this).fast_loop() {
+        event_loop.push(callback.into_job(this));
         return Ok(());
     }
+    schedule_by_name(this, &callback)
+        .or_else(|raised| push_without_memory(this, callback.into_job(this), raised))
+}
+
+fn schedule_by_name(this: &Object, callback: &Callback) -> Result<()> {
     let (function, context) = callback.as_pair()?;
-    call_soon(
-        &future.event_loop().get_or_none(),
-        &function,
-        Some(this),
-        &context,
-    )
+    let event_loop = Future::of(this).event_loop().get_or_none();
+    call_soon(&event_loop, &function, Some(this), &context)
+}
+
+/// Hands a job to the loop of `future` by itself where there is no memory for a handle: nobody would do it
+/// later. Other errors, such as that of a closed loop, are the caller's.
+#[cold]
+pub fn push_without_memory(future: &Object, job: Job, raised: Raised) -> Result<()> {
+    // SAFETY: MemoryError is always valid.
+    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
+    let event_loop = Future::of(future).event_loop().get_or_none();
+    match EventLoop::of(&event_loop).filter(|_| no_memory) {
+        Some(native) => {
+            drop(fetch(raised));
+            native.push(job);
+            Ok(())
+        }
+        None => Err(raised),
+    }
 }
 
 /// `event_loop.call_soon(function[, argument], context=context)`, by name.

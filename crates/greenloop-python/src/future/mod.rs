@@ -28,17 +28,17 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
+use crate::interop::making::{self, Enter as _};
 use crate::interop::{
-    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals, raise,
+    Freelist, Object, Raised, Result, Slot, call_function, call_method, fetch, globals, raise,
     raise_object, report_unraisable,
 };
 
 pub use attributes::{cannot_delete, future_attributes};
 pub use base::{Derived, derived};
-pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
+pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon, push_without_memory};
 pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
@@ -61,7 +61,7 @@ pub fn ensure_base_fits(base: &Object) -> Result<()> {
         return Ok(());
     }
     let text = "greenloop does not fit this version of Python: asyncio's tasks are too large";
-    Err(pyo3::exceptions::PyImportError::new_err(text).into())
+    Err(making::import_error(text))
 }
 
 /// Neither set nor cancelled yet.
@@ -390,12 +390,10 @@ impl Derived for Future {
         let Some(exception) = future.exception.get() else {
             return;
         };
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let name = this.bound(py).get_type();
-        let name = name
-            .name()
-            .map_or_else(|_| "Future".into(), |name| name.to_string());
+        let name = making::class_name(this).unwrap_or_else(|raised| {
+            drop(fetch(raised));
+            "Future".to_owned()
+        });
         report(
             this,
             &format!("{name} exception was never retrieved"),
@@ -445,13 +443,13 @@ pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
     let pending = PyErr::take(py);
     let names = &globals().names;
     let tell = || -> Result<()> {
-        let context = PyDict::new(py);
-        context.set_item(names.message.bound(py), message)?;
-        for (name, value) in details {
-            context.set_item(name.bound(py), value.bound(py))?;
+        let context = making::dict(py)?;
+        context.enter(&names.message, message)?;
+        for &(name, value) in details {
+            context.enter(name, value)?;
         }
         if let Some(traceback) = Future::of(this).source_traceback.get() {
-            context.set_item(names.source_traceback.bound(py), traceback.bound(py))?;
+            context.enter(&names.source_traceback, traceback.bound(py))?;
         }
         let event_loop = event_loop_of(this);
         call_method(

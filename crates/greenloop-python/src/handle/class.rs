@@ -4,10 +4,10 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
 
 use super::{Handle, SPARE, format_callback};
 use crate::event_loop::EventLoop;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Result, attribute, call_function, call_method, globals,
     initialise_with, noargs, trap,
@@ -92,27 +92,27 @@ pub(super) fn repr_info(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let info = PyList::empty(py);
-    info.append(this.bound(py).get_type().name()?)?;
+    let mut info = vec![making::text(&making::class_name(this)?)?];
     if handle.cancelled.get() {
-        info.append("cancelled")?;
+        info.push(making::text("cancelled")?);
     }
     if handle
         .callback
         .get()
         .is_some_and(|callback| !callback.is_none())
     {
-        info.append(format_callback(handle)?.bound(py))?;
+        info.push(format_callback(handle)?);
     }
     if let Some(traceback) = handle.source_traceback() {
         if traceback.is_true()? {
             let frame = traceback.bound(py).get_item(-1)?;
             // By name: by number the line of source is looked up too, which fails at exit.
-            let (file, line) = (frame.getattr("filename")?, frame.getattr("lineno")?);
-            info.append(format!("created at {file}:{line}"))?;
+            let (file, line) = (frame.look_up(c"filename")?, frame.look_up(c"lineno")?);
+            let (file, line) = (making::shown(&file.into())?, making::shown(&line.into())?);
+            info.push(making::text(&format!("created at {file}:{line}"))?);
         }
     }
-    Ok(info.into_any().into())
+    making::list(info)
 }
 
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -124,9 +124,8 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
         }
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let info: Vec<String> = this.bound(py).call_method0("_repr_info")?.extract()?;
-        let text = PyString::new(py, &format!("<{}>", info.join(" ")));
-        Ok(text.into_any().into())
+        let info: Vec<String> = this.bound(py).invoke_method(c"_repr_info", ())?.extract()?;
+        making::text(&format!("<{}>", info.join(" ")))
     })
 }
 

@@ -26,9 +26,9 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, fetch, globals,
     matches,
@@ -249,13 +249,13 @@ impl Handle {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let message = format!("Exception in callback {}", text.bound(py));
-        let context = PyDict::new(py);
+        let context = making::dict(py)?;
         let names = &globals().names;
-        context.set_item(names.message.bound(py), message)?;
-        context.set_item(names.exception.bound(py), exception.bound(py))?;
-        context.set_item(names.handle.bound(py), this.bound(py))?;
+        context.enter(&names.message, message)?;
+        context.enter(&names.exception, exception.bound(py))?;
+        context.enter(&names.handle, this.bound(py))?;
         if let Some(traceback) = handle.source_traceback() {
-            context.set_item(names.source_traceback.bound(py), traceback.bound(py))?;
+            context.enter(&names.source_traceback, traceback.bound(py))?;
         }
         let event_loop = handle.event_loop.get_or_none();
         call_method(
@@ -345,14 +345,14 @@ fn format_callback(handle: &Handle) -> Result<Object> {
     let function = globals().asyncio.format_callback_source.bound(py);
     let callback = handle.callback.get_or_none();
     let arguments = handle.arguments_or_none()?;
-    let keywords = PyDict::new(py);
-    let defaults = function.getattr("__kwdefaults__")?;
+    let keywords = making::dict(py)?;
+    let defaults = function.look_up(c"__kwdefaults__")?;
     if !defaults.is_none() {
         let event_loop = handle.event_loop.get_or_none();
         let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?;
-        keywords.set_item("debug", debug.bound(py))?;
+        keywords.enter("debug", debug.bound(py))?;
     }
     Ok(function
-        .call((callback.bound(py), arguments.bound(py)), Some(&keywords))?
+        .invoke_with((callback, arguments), &keywords)?
         .into())
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::class::{clear_slot, deallocate, fill, repr_info, traverse};
 use super::{Handle, cancel};
 use crate::event_loop::EventLoop;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, attribute, call_method, globals,
     initialise_with, noargs, trap,
@@ -114,8 +115,8 @@ fn timer_repr_info(this: &Object) -> Result<Object> {
     let py = unsafe { Python::assume_attached() };
     let info = repr_info(this)?;
     let place = if handle.is_cancelled() { 2 } else { 1 };
-    let text = format!("when={}", when(this)?.bound(py));
-    info.bound(py).call_method1("insert", (place, text))?;
+    let text = format!("when={}", making::shown(&when(this)?)?);
+    info.bound(py).invoke_method(c"insert", (place, text))?;
     Ok(info)
 }
 

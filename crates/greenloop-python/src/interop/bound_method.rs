@@ -15,6 +15,7 @@ use super::class::{ClassBuilder, trap};
 use super::error::Result;
 use super::freelist::Freelist;
 use super::globals::globals;
+use super::making::ByName as _;
 use super::object::Object;
 use super::slot::{Slot, visit_slots};
 
@@ -27,9 +28,9 @@ pub fn bind_entering_cheaply(class: &Object) -> Result<()> {
     let py = unsafe { Python::assume_attached() };
     for name in METHODS {
         let name = name.to_string_lossy();
-        let method: Object = class.bound(py).getattr(&*name)?.into();
+        let method: Object = class.bound(py).look_up(&*name)?.into();
         let descriptor = CheaplyBound::create(method)?;
-        class.bound(py).setattr(&*name, descriptor.bound(py))?;
+        class.bound(py).put(&*name, descriptor)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
 use super::error::{Raised, Result};
+use super::making::ByName as _;
 use super::object::Object;
 use super::thread_exit::guarded;
 
@@ -368,7 +369,7 @@ impl ClassBuilder {
             // SAFETY: the GIL is held.
             let class = class.bound(unsafe { pyo3::Python::assume_attached() });
             // It is its name already, but setting it shortens the one that messages use.
-            class.setattr("__name__", class.getattr("__name__")?)?;
+            class.put(c"__name__", class.look_up(c"__name__")?)?;
         }
         Ok(class)
     }

@@ -7,9 +7,12 @@
 
 use std::sync::OnceLock;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use pyo3::{ffi, intern};
+
+use super::error::Raised;
+use super::making::{self, ByName as _};
 
 /// How many words of a thread's state are searched: all of CPython 3.12's, which has the smallest of
 /// the supported versions (288 bytes; 360 in 3.11, more from 3.13 on).
@@ -106,16 +109,16 @@ fn search(py: Python<'_>) -> PyResult<Option<Layout>> {
     let variable = new_variable(py)?;
     let (one, other) = (new_context(py)?, new_context(py)?);
     for context in [&one, &other] {
-        context.call_method1(intern!(py, "run"), (variable.getattr("set")?, "a value"))?;
+        context.invoke_method(c"run", (variable.look_up(c"set")?, "a value"))?;
     }
     let (Some(values), Some(other_values)) = (values_by_name(&one)?, values_by_name(&other)?)
     else {
         return Ok(None);
     };
-    let reference = py.import("weakref")?.call_method1("ref", (&one,))?;
+    let reference = making::import(py, c"weakref")?.invoke_method(c"ref", (&one,))?;
     let words = one
         .get_type()
-        .getattr("__basicsize__")?
+        .look_up(c"__basicsize__")?
         .extract::<usize>()?
         / size_of::<usize>();
     // SAFETY: a context has at least `words` words.
@@ -143,10 +146,10 @@ fn search(py: Python<'_>) -> PyResult<Option<Layout>> {
 /// Does with the places what [`super::ContextSlot`] does, and looks at the outcome with public means.
 fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
     let variable = new_variable(py)?;
-    let (get, set) = (variable.getattr("get")?, variable.getattr("set")?);
-    let run = intern!(py, "run");
+    let (get, set) = (variable.look_up(c"get")?, variable.look_up(c"set")?);
+    let run = c"run";
     let (source, target) = (new_context(py)?, new_context(py)?);
-    source.call_method1(run, (&set, "before"))?;
+    source.invoke_method(run, (&set, "before"))?;
     // SAFETY: both are contexts, of which none is entered; the reference that is overwritten is
     // dropped, and the one that is written is new.
     unsafe {
@@ -155,9 +158,10 @@ fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
         let old = layout.values_of(target.as_ptr()).replace(values);
         ffi::Py_DECREF(old);
     }
-    let read = |context: &Bound<'_, PyAny>| context.call_method1(run, (&get,))?.extract::<String>();
+    let read =
+        |context: &Bound<'_, PyAny>| context.invoke_method(run, (&get,))?.extract::<String>();
     let copied = read(&target)? == "before";
-    target.call_method1(run, (&set, "after"))?;
+    target.invoke_method(run, (&set, "after"))?;
     // SAFETY: both are contexts.
     let parted = unsafe {
         layout.values_of(source.as_ptr()).read() != layout.values_of(target.as_ptr()).read()
@@ -166,17 +170,17 @@ fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
     // SAFETY: `target` is a context; Enter and Exit pair, and nothing is run in between.
     let current = unsafe {
         if ffi::PyContext_Enter(target.as_ptr()) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         let current = layout.current_values() == layout.values_of(target.as_ptr()).read();
         if ffi::PyContext_Exit(target.as_ptr()) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         current
     };
     // SAFETY: both are contexts.
     let unreferenced = unsafe {
-        let reference = py.import("weakref")?.call_method1("ref", (&source,))?;
+        let reference = making::import(py, c"weakref")?.invoke_method(c"ref", (&source,))?;
         let seen = layout.is_weakly_referenced(source.as_ptr());
         drop(reference);
         seen && !layout.is_weakly_referenced(target.as_ptr())
@@ -185,19 +189,19 @@ fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
 }
 
 fn new_variable(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let class = py.import("contextvars")?.getattr("ContextVar")?;
-    class.call1(("greenloop's look at contexts",))
+    let class = making::import(py, c"contextvars")?.look_up(c"ContextVar")?;
+    Ok(class.invoke(("greenloop's look at contexts",))?)
 }
 
 fn new_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("contextvars")?.call_method0("Context")
+    Ok(making::import(py, c"contextvars")?.invoke_method(c"Context", ())?)
 }
 
 /// A context's values as the garbage collector names them: the only thing a context refers to while it
 /// is not entered.
 fn values_by_name<'py>(context: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = context.py();
-    let referents = py.import("gc")?.call_method1("get_referents", (context,))?;
+    let referents = making::import(py, c"gc")?.invoke_method(c"get_referents", (context,))?;
     let referents = referents.cast_into::<PyList>()?;
     if referents.len() != 1 {
         return Ok(None);
@@ -215,11 +219,11 @@ fn find_current(context: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
         let state = ffi::PyThreadState_Get().cast::<usize>();
         let before = find(state, THREAD_STATE_WORDS, context);
         if ffi::PyContext_Enter(context.as_ptr()) < 0 {
-            return Err(PyErr::fetch(context.py()));
+            return Err(Raised.into());
         }
         let entered = find(state, THREAD_STATE_WORDS, context);
         if ffi::PyContext_Exit(context.as_ptr()) < 0 {
-            return Err(PyErr::fetch(context.py()));
+            return Err(Raised.into());
         }
         Ok(entered.filter(|_| before.is_none()))
     }

@@ -5,7 +5,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use super::call::{call_function, call_method};
-use super::error::{Raised, Result, fetch, matches};
+use super::error::{Raised, Result, ensure_raised, fetch, matches};
 use super::globals::globals;
 use super::object::Object;
 use super::thread_exit::iter_send;
@@ -29,7 +29,7 @@ pub fn resume(coroutine: &Object) -> Resumed {
         match iter_send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) {
             1 => Resumed::Yielded(Object::from_owned(result)),
             0 => Resumed::Returned(Object::from_owned(result)),
-            _ => Resumed::Failed(Raised),
+            _ => Resumed::Failed(ensure_raised()),
         }
     }
 }

@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
+use super::making::{self, ByName as _};
 use super::object::Object;
 
 /// CPython's `PyDictKeysObject` of 3.11 to 3.13, without the indices and entries that follow it.
@@ -167,9 +167,9 @@ pub fn verify_dict_layout(py: Python<'_>) -> PyResult<()> {
 }
 
 fn works(py: Python<'_>) -> PyResult<bool> {
-    let class = py.import("builtins")?.getattr("object")?;
+    let class = making::import(py, c"builtins")?.look_up(c"object")?;
     let new = || class.call0();
-    let (dictionary, keys) = (PyDict::new(py), [new()?, new()?, new()?]);
+    let (dictionary, keys) = (making::dict(py)?, [new()?, new()?, new()?]);
     for key in &keys {
         dictionary.set_item(key, py.None())?;
     }

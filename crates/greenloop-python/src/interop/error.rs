@@ -1,6 +1,7 @@
 //! Python exceptions on the hot path: the interpreter's own error indicator, and a token for "it is set".
 
 use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::{PyErr, Python, ffi};
 
@@ -18,7 +19,12 @@ pub type Result<T> = std::result::Result<T, Raised>;
 impl From<PyErr> for Raised {
     fn from(error: PyErr) -> Self {
         // SAFETY: the GIL is held in this crate's functions.
-        error.restore(unsafe { Python::assume_attached() });
+        let py = unsafe { Python::assume_attached() };
+        // An error that PyO3 has made, such as of a conversion, gets its exception only now, which panics
+        // without memory.
+        if catch_unwind(AssertUnwindSafe(|| error.restore(py))).is_err() {
+            return no_memory();
+        }
         // PyO3's references are given away before anything else is done with the exception: a `Py`
         // that is dropped in a slot is let go of only when somebody comes through PyO3.
         let exception = fetch(Raised);
@@ -44,10 +50,29 @@ fn was_raised(exception: &Object) -> bool {
 }
 
 impl From<Raised> for PyErr {
-    fn from(_: Raised) -> Self {
+    fn from(raised: Raised) -> Self {
         // SAFETY: the GIL is held in this crate's functions.
-        PyErr::fetch(unsafe { Python::assume_attached() })
+        PyErr::from_value(fetch(raised).bound(unsafe { Python::assume_attached() }))
     }
+}
+
+/// Sets a `MemoryError`, which is always possible: the interpreter keeps some for this.
+#[cold]
+pub fn no_memory() -> Raised {
+    // SAFETY: may be called at any time while the GIL is held.
+    unsafe { ffi::PyErr_NoMemory() };
+    Raised
+}
+
+/// Makes sure that an exception is set where the interpreter reported one: without memory it loses some
+/// (CPython 3.11 to 3.13 while it keeps the frame of a coroutine that raises), as it does `MemoryError`s.
+#[cold]
+pub fn ensure_raised() -> Raised {
+    // SAFETY: may be asked at any time while the GIL is held.
+    if unsafe { ffi::PyErr_Occurred() }.is_null() {
+        return no_memory();
+    }
+    Raised
 }
 
 /// Sets an exception of the given class with a plain text.
@@ -67,8 +92,14 @@ pub fn raise_object(exception: &Object) -> Raised {
 /// Takes the exception that is set, with its traceback attached.
 #[cfg(Py_3_12)]
 pub fn fetch(_: Raised) -> Object {
-    // SAFETY: `Raised` says that an exception is set, so the result is a new reference.
-    unsafe { Object::from_owned(ffi::PyErr_GetRaisedException()) }
+    // SAFETY: the result is a new reference, or null if none is set after all.
+    unsafe {
+        let exception = ffi::PyErr_GetRaisedException();
+        if exception.is_null() {
+            return fetch(no_memory());
+        }
+        Object::from_owned(exception)
+    }
 }
 
 /// Takes the exception that is set, with its traceback attached.
@@ -79,9 +110,12 @@ pub fn fetch(_: Raised) -> Object {
         std::ptr::null_mut(),
         std::ptr::null_mut(),
     );
-    // SAFETY: an exception is set; after normalising, `value` is an instance that we own.
+    // SAFETY: after normalising, `value` is an instance that we own, or null if no exception was set.
     unsafe {
         ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
+        if class.is_null() {
+            return fetch(no_memory());
+        }
         ffi::PyErr_NormalizeException(&raw mut class, &raw mut value, &raw mut traceback);
         if !traceback.is_null() {
             ffi::PyException_SetTraceback(value, traceback);

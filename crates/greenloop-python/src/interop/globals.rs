@@ -5,10 +5,10 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-use pyo3::{ffi, intern};
 
+use super::making::{self, ByName as _, IntoObject as _};
 use super::names::Names;
 use super::object::Object;
 use crate::transports::PlainSockets;
@@ -20,7 +20,7 @@ macro_rules! imports {
 
         impl Asyncio {
             fn new(py: Python<'_>) -> PyResult<Self> {
-                Ok(Self { $($(#[$meta])* $field: py.import($module)?.getattr($name)?.into(),)* })
+                Ok(Self { $($(#[$meta])* $field: making::import(py, $module)?.look_up($name)?.into(),)* })
             }
         }
     };
@@ -28,74 +28,74 @@ macro_rules! imports {
 
 imports! {
     // Modules whose functions may be replaced.
-    tasks = "asyncio"."tasks",
+    tasks = c"asyncio".c"tasks",
     #[cfg(Py_3_14)]
-    futures = "asyncio"."futures",
+    futures = c"asyncio".c"futures",
     #[cfg(Py_3_14)]
-    add_to_awaited_by = "_asyncio"."future_add_to_awaited_by",
-    barrier = "asyncio.locks"."Barrier",
-    barrier_state = "asyncio.locks"."_BarrierState",
-    broken_barrier_error = "asyncio.exceptions"."BrokenBarrierError",
-    buffered_protocol = "asyncio.protocols"."BufferedProtocol",
-    cancelled_error = "asyncio.exceptions"."CancelledError",
-    create_task = "asyncio.tasks"."create_task",
+    add_to_awaited_by = c"_asyncio".c"future_add_to_awaited_by",
+    barrier = c"asyncio.locks".c"Barrier",
+    barrier_state = c"asyncio.locks".c"_BarrierState",
+    broken_barrier_error = c"asyncio.exceptions".c"BrokenBarrierError",
+    buffered_protocol = c"asyncio.protocols".c"BufferedProtocol",
+    cancelled_error = c"asyncio.exceptions".c"CancelledError",
+    create_task = c"asyncio.tasks".c"create_task",
     #[cfg(Py_3_14)]
-    current_task = "_asyncio"."current_task",
+    current_task = c"_asyncio".c"current_task",
     #[cfg(not(Py_3_14))]
-    current_tasks = "_asyncio"."_current_tasks",
-    datagram_transport = "asyncio.selector_events"."_SelectorDatagramTransport",
-    deque = "collections"."deque",
+    current_tasks = c"_asyncio".c"_current_tasks",
+    datagram_transport = c"asyncio.selector_events".c"_SelectorDatagramTransport",
+    deque = c"collections".c"deque",
     #[cfg(Py_3_14)]
-    discard_from_awaited_by = "_asyncio"."future_discard_from_awaited_by",
-    enter_task = "_asyncio"."_enter_task",
-    extract_stack = "asyncio.format_helpers"."extract_stack",
-    flow_control = "asyncio.transports"."_FlowControlMixin",
-    format_callback_source = "asyncio.format_helpers"."_format_callback_source",
-    future = "_asyncio"."Future",
-    future_repr = "asyncio.base_futures"."_future_repr",
-    get_event_loop = "asyncio.events"."get_event_loop",
-    get_running_loop = "asyncio.events"."get_running_loop",
-    get_running_loop_or_none = "asyncio.events"."_get_running_loop",
-    handle = "asyncio.events"."Handle",
-    heappop = "heapq"."heappop",
-    heappush = "heapq"."heappush",
-    incomplete_read_error = "asyncio.exceptions"."IncompleteReadError",
-    invalid_state_error = "asyncio.exceptions"."InvalidStateError",
-    isawaitable = "inspect"."isawaitable",
-    iscoroutine = "asyncio.coroutines"."iscoroutine",
-    isfuture = "asyncio.base_futures"."isfuture",
-    leave_task = "_asyncio"."_leave_task",
-    limit_overrun_error = "asyncio.exceptions"."LimitOverrunError",
-    protocol = "asyncio.protocols"."Protocol",
-    queue_empty = "asyncio.queues"."QueueEmpty",
-    queue_full = "asyncio.queues"."QueueFull",
+    discard_from_awaited_by = c"_asyncio".c"future_discard_from_awaited_by",
+    enter_task = c"_asyncio".c"_enter_task",
+    extract_stack = c"asyncio.format_helpers".c"extract_stack",
+    flow_control = c"asyncio.transports".c"_FlowControlMixin",
+    format_callback_source = c"asyncio.format_helpers".c"_format_callback_source",
+    future = c"_asyncio".c"Future",
+    future_repr = c"asyncio.base_futures".c"_future_repr",
+    get_event_loop = c"asyncio.events".c"get_event_loop",
+    get_running_loop = c"asyncio.events".c"get_running_loop",
+    get_running_loop_or_none = c"asyncio.events".c"_get_running_loop",
+    handle = c"asyncio.events".c"Handle",
+    heappop = c"heapq".c"heappop",
+    heappush = c"heapq".c"heappush",
+    incomplete_read_error = c"asyncio.exceptions".c"IncompleteReadError",
+    invalid_state_error = c"asyncio.exceptions".c"InvalidStateError",
+    isawaitable = c"inspect".c"isawaitable",
+    iscoroutine = c"asyncio.coroutines".c"iscoroutine",
+    isfuture = c"asyncio.base_futures".c"isfuture",
+    leave_task = c"_asyncio".c"_leave_task",
+    limit_overrun_error = c"asyncio.exceptions".c"LimitOverrunError",
+    protocol = c"asyncio.protocols".c"Protocol",
+    queue_empty = c"asyncio.queues".c"QueueEmpty",
+    queue_full = c"asyncio.queues".c"QueueFull",
     #[cfg(Py_3_13)]
-    queue_shut_down = "asyncio.queues"."QueueShutDown",
+    queue_shut_down = c"asyncio.queues".c"QueueShutDown",
     #[cfg(Py_3_14)]
-    register_task = "_asyncio"."_register_task",
-    release_waiter = "asyncio.tasks"."_release_waiter",
-    selector_event_loop = "asyncio.selector_events"."BaseSelectorEventLoop",
-    semaphore = "asyncio.locks"."Semaphore",
-    set_result_unless_cancelled = "asyncio.futures"."_set_result_unless_cancelled",
-    shut_wr = "socket"."SHUT_WR",
-    socket = "socket"."socket",
-    socket_transport = "asyncio.selector_events"."_SelectorSocketTransport",
-    stream_reader = "asyncio.streams"."StreamReader",
-    stream_reader_protocol = "asyncio.streams"."StreamReaderProtocol",
-    stream_writer = "asyncio.streams"."StreamWriter",
+    register_task = c"_asyncio".c"_register_task",
+    release_waiter = c"asyncio.tasks".c"_release_waiter",
+    selector_event_loop = c"asyncio.selector_events".c"BaseSelectorEventLoop",
+    semaphore = c"asyncio.locks".c"Semaphore",
+    set_result_unless_cancelled = c"asyncio.futures".c"_set_result_unless_cancelled",
+    shut_wr = c"socket".c"SHUT_WR",
+    socket = c"socket".c"socket",
+    socket_transport = c"asyncio.selector_events".c"_SelectorSocketTransport",
+    stream_reader = c"asyncio.streams".c"StreamReader",
+    stream_reader_protocol = c"asyncio.streams".c"StreamReaderProtocol",
+    stream_writer = c"asyncio.streams".c"StreamWriter",
     #[cfg(Py_3_12)]
-    swap_current_task = "_asyncio"."_swap_current_task",
-    task = "_asyncio"."Task",
-    task_get_stack = "asyncio.base_tasks"."_task_get_stack",
-    task_print_stack = "asyncio.base_tasks"."_task_print_stack",
-    task_repr = "asyncio.base_tasks"."_task_repr",
+    swap_current_task = c"_asyncio".c"_swap_current_task",
+    task = c"_asyncio".c"Task",
+    task_get_stack = c"asyncio.base_tasks".c"_task_get_stack",
+    task_print_stack = c"asyncio.base_tasks".c"_task_print_stack",
+    task_repr = c"asyncio.base_tasks".c"_task_repr",
     #[cfg(Py_3_14)]
-    thread_safe_handle = "asyncio.events"."_ThreadSafeHandle",
-    timeout_error = "asyncio.exceptions"."TimeoutError",
-    timer_handle = "asyncio.events"."TimerHandle",
-    transport_socket = "asyncio.trsock"."TransportSocket",
+    thread_safe_handle = c"asyncio.events".c"_ThreadSafeHandle",
+    timeout_error = c"asyncio.exceptions".c"TimeoutError",
+    timer_handle = c"asyncio.events".c"TimerHandle",
+    transport_socket = c"asyncio.trsock".c"TransportSocket",
     #[cfg(Py_3_14)]
-    unregister_task = "_asyncio"."_unregister_task",
+    unregister_task = c"_asyncio".c"_unregister_task",
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
@@ -115,11 +115,11 @@ pub struct SocketNumbers {
 
 impl SocketNumbers {
     fn new(py: Python<'_>) -> PyResult<Self> {
-        let class = py.import("_socket")?.getattr("socket")?;
+        let class = making::import(py, c"_socket")?.look_up(c"socket")?;
         Ok(Self {
-            family: class.getattr("family")?.into(),
-            kind: class.getattr("type")?.into(),
-            protocol: class.getattr("proto")?.into(),
+            family: class.look_up(c"family")?.into(),
+            kind: class.look_up(c"type")?.into(),
+            protocol: class.look_up(c"proto")?.into(),
         })
     }
 }
@@ -277,18 +277,12 @@ pub fn globals() -> &'static Globals {
 
 /// Looks everything up. Called once, by the module's import.
 pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
-    let keyword = |name: &Bound<'_, PyString>| -> PyResult<Object> {
-        Ok(pyo3::types::PyTuple::new(py, [name])?.into_any().into())
-    };
-    let number = |number: i32| -> PyResult<Object> {
-        let number = number.into_pyobject(py).map_err(PyErr::from)?;
-        Ok(number.into_any().into())
-    };
+    let keyword = |name| making::tuple(vec![making::interned(name)?]);
     let globals = Globals {
-        names: Names::new(py),
+        names: Names::new()?,
         keywords: KeywordNames {
-            context: keyword(intern!(py, "context"))?,
-            msg: keyword(intern!(py, "msg"))?,
+            context: keyword(c"context")?,
+            msg: keyword(c"msg")?,
         },
         asyncio: Asyncio::new(py)?,
         socket_numbers: SocketNumbers::new(py)?,
@@ -299,32 +293,34 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         wraps_stop_iteration: wraps_stop_iteration(py)?,
         log_shielded: private_function(py, "_log_on_exception")?,
         stop_awaiting: private_function(py, "_discard_awaited_by")?,
-        no_arguments: pyo3::types::PyTuple::empty(py).into_any().into(),
-        minus_one: number(-1)?,
-        zero: number(0)?,
+        no_arguments: making::tuple(Vec::new())?,
+        minus_one: (-1_i32).into_object()?,
+        zero: 0_i32.into_object()?,
     };
     Ok(GLOBALS.get_or_init(|| globals))
 }
 
 /// A function of `asyncio.tasks` that some of the supported versions have.
 fn private_function(py: Python<'_>, name: &str) -> PyResult<Option<Object>> {
-    let function = py.import("asyncio.tasks")?.getattr_opt(name)?;
+    let function = making::import(py, c"asyncio.tasks")?.look_up_optional(name)?;
     Ok(function.map(Object::from))
 }
 
 /// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).
 fn wraps_stop_iteration(py: Python<'_>) -> PyResult<bool> {
-    let version: u32 = py.import("sys")?.getattr("hexversion")?.extract()?;
+    let version: u32 = making::import(py, c"sys")?
+        .look_up(c"hexversion")?
+        .extract()?;
     Ok((0x030B_0800..0x030C_0000).contains(&version) || version >= 0x030C_0200)
 }
 
 /// Whether `create_task(coro, **kwargs)` takes any keyword, as it does from 3.13.3 on.
 fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
     const CO_VARKEYWORDS: u32 = 8;
-    let class = py.import("asyncio.base_events")?.getattr("BaseEventLoop")?;
+    let class = making::import(py, c"asyncio.base_events")?.look_up(c"BaseEventLoop")?;
     let flags = class
-        .getattr("create_task")?
-        .getattr("__code__")?
-        .getattr("co_flags")?;
+        .look_up(c"create_task")?
+        .look_up(c"__code__")?
+        .look_up(c"co_flags")?;
     Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
 }

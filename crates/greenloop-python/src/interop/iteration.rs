@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::call::{Arguments, call_function, type_error};
 use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap};
 use super::error::{Raised, Result, raise_object};
+use super::making;
 use super::object::Object;
 use super::stop_iteration::set_stop_iteration;
 
@@ -205,10 +206,9 @@ fn thrown(arguments: &[Object]) -> Result<Object> {
                 None => call_function(first, &[])?,
             }
         } else {
-            let class = first.bound(py).get_type();
+            let class = making::class_name(first)?;
             return Err(type_error(&format!(
-                "exceptions must be classes deriving BaseException or instances of such a class, not {}",
-                class.name()?
+                "exceptions must be classes deriving BaseException or instances of such a class, not {class}"
             )));
         };
         if let Some(traceback) = traceback {

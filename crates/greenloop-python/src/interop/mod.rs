@@ -25,6 +25,7 @@ mod gil_cell;
 mod globals;
 mod instance;
 mod iteration;
+pub mod making;
 mod names;
 #[cfg(Py_3_12)]
 mod native_function;
@@ -71,5 +72,7 @@ pub use nesting::drop_contents;
 pub use object::Object;
 pub use prefetch::prefetch;
 pub use slot::{Slot, visit_slots};
-pub use stop_iteration::make_class as make_stop_iteration_class;
+pub use stop_iteration::{
+    make_class as make_stop_iteration_class, make_spare as make_spare_stop_iteration,
+};
 pub use thread_exit::{guarded, restore_thread};

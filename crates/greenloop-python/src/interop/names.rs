@@ -1,8 +1,7 @@
 //! The names that native code looks up in Python objects, as strings that are interned once.
 
-use pyo3::prelude::*;
-use pyo3::types::PyString;
-
+use super::error::Result;
+use super::making;
 use super::object::Object;
 
 macro_rules! names {
@@ -11,8 +10,8 @@ macro_rules! names {
         pub struct Names { $($(#[$doc])* pub $field: Object,)* }
 
         impl Names {
-            pub fn new(py: Python<'_>) -> Self {
-                Self { $($(#[$doc])* $field: PyString::intern(py, $text).into_any().into(),)* }
+            pub fn new() -> Result<Self> {
+                Ok(Self { $($(#[$doc])* $field: making::interned_text($text)?,)* })
             }
         }
     };

@@ -9,11 +9,12 @@
 use std::ffi::c_int;
 use std::mem;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::call::type_error;
 use super::gil_cell::GilCell;
+use super::making;
 
 /// Where the calls of one function go. The built-in function is held for ever.
 #[derive(Clone, Copy)]
@@ -56,12 +57,10 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
             || ffi::PyFunction_Check(function.as_ptr()) == 0
             || ffi::PyCFunction_GetFlags(builtin.as_ptr()) != CONVENTION
         {
-            return Err(PyTypeError::new_err(
-                "a function and a fast built-in one are needed",
-            ));
+            return Err(type_error("a function and a fast built-in one are needed").into());
         }
         let Some(call) = ffi::PyCFunction_GetFunction(builtin.as_ptr()) else {
-            return Err(PyTypeError::new_err("a built-in function without an entry"));
+            return Err(type_error("a built-in function without an entry").into());
         };
         Destination {
             // The flags tell the convention; C has one type for all of them.
@@ -73,7 +72,7 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
         .iter()
         .position(|place| place.with(|destination| destination.is_none()));
     let Some(place) = free else {
-        return Err(PyRuntimeError::new_err("too many native functions"));
+        return Err(making::runtime_error("too many native functions").into());
     };
     DESTINATIONS[place].with(|there| *there = Some(destination));
     mem::forget(builtin);

@@ -1,10 +1,10 @@
 //! A queue in words.
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::no_attribute;
 use super::queue::Queue;
+use crate::interop::making;
 use crate::interop::{Object, Result, call_method, globals, trap};
 
 pub unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -24,25 +24,24 @@ pub unsafe extern "C" fn str_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObjec
 }
 
 fn described(this: &Object, place: &str) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let class = this.bound(py).get_type();
     let format = call_method(&globals().names.format, &[this.as_ptr()])?;
-    let text = format!("<{}{place} {}>", class.name()?, format.bound(py).str()?);
-    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    let text = format!(
+        "<{}{place} {}>",
+        making::class_name(this)?,
+        making::shown(&format)?
+    );
+    making::text(&text)
 }
 
 /// `_format`: the state.
 pub fn format(this: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     let queue = Queue::of(this);
     let maxsize = queue.maxsize.slot().get();
     let maxsize = maxsize.ok_or_else(|| no_attribute(this, "_maxsize"))?;
-    let mut words = vec![format!("maxsize={}", maxsize.bound(py).repr()?)];
+    let mut words = vec![format!("maxsize={}", making::represented(&maxsize)?)];
     if queue.items.has_any()? {
         let items = queue.items.to_list()?;
-        words.push(format!("_queue={}", items.bound(py).repr()?));
+        words.push(format!("_queue={}", making::represented(&items)?));
     }
     let logic = &queue.logic;
     for (name, count) in [
@@ -61,5 +60,5 @@ pub fn format(this: &Object) -> Result<Object> {
         words.push("shutdown".to_owned());
     }
     let text = words.join(" ");
-    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    making::text(&text)
 }

@@ -13,8 +13,7 @@ mod overrides;
 mod queue;
 mod waiting;
 
-use pyo3::prelude::*;
-
+use crate::interop::making;
 use crate::interop::{Object, Raised, Result, call_function, globals};
 
 use queue::Face;
@@ -35,13 +34,10 @@ pub fn put_nowait(queue: &Object, item: Object) -> Result<()> {
 /// The `AttributeError` of an instance whose `__init__` has not run, or that lost an attribute.
 #[cold]
 fn no_attribute(queue: &Object, name: &str) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    match queue.bound(py).get_type().name() {
-        Ok(class) => pyo3::exceptions::PyAttributeError::new_err(format!(
-            "'{class}' object has no attribute '{name}'"
-        ))
-        .into(),
-        Err(error) => error.into(),
+    match making::class_name(queue) {
+        Ok(class) => {
+            making::attribute_error(&format!("'{class}' object has no attribute '{name}'"))
+        }
+        Err(raised) => raised,
     }
 }

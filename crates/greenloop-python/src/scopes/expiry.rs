@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::running_rules::rules;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Object, Raised, Result, call_function, context_of, globals, is_cancellation, raise_object,
     type_error,
@@ -95,6 +96,6 @@ pub fn insert_timeout_error(exception: &Object) -> Result<()> {
 fn is_exception_group(exception: &Object) -> Result<bool> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let class = py.import("builtins")?.getattr("ExceptionGroup")?;
+    let class = making::import(py, c"builtins")?.look_up(c"ExceptionGroup")?;
     Ok(exception.bound(py).is_instance(&class)?)
 }

@@ -4,9 +4,12 @@
 //! names that a function uses tell whether it has one, and need no list of version numbers. Where the
 //! code cannot be read, the first release of the minor version decides.
 
+use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
+
+use crate::interop::making::{self, ByName as _};
 
 /// One flag for each difference.
 pub struct Rules {
@@ -63,12 +66,15 @@ pub fn rules() -> &'static Rules {
     RULES.get_or_init(|| {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let part = |module: &str, name: &str| py.import(module).and_then(|m| m.getattr(name)).ok();
+        let part = |module: &CStr, name: &CStr| {
+            let found = making::import(py, module).and_then(|module| module.look_up(name));
+            found.map_err(PyErr::from).ok()
+        };
         Rules {
-            timeout: timeout_rules(part("asyncio.timeouts", "Timeout").as_ref()),
-            group: group_rules(part("asyncio.taskgroups", "TaskGroup").as_ref()),
+            timeout: timeout_rules(part(c"asyncio.timeouts", c"Timeout").as_ref()),
+            group: group_rules(part(c"asyncio.taskgroups", c"TaskGroup").as_ref()),
             #[cfg(Py_3_14)]
-            cancelling_is_shown: part("asyncio.tasks", "_cancel_and_wait")
+            cancelling_is_shown: part(c"asyncio.tasks", c"_cancel_and_wait")
                 .is_some_and(|function| uses(&function, "future_add_to_awaited_by", false)),
         }
     })
@@ -103,22 +109,21 @@ fn group_rules(class: Option<&Bound<'_, PyAny>>) -> GroupRules {
 
 fn has(class: Option<&Bound<'_, PyAny>>, name: &str, default: bool) -> bool {
     class
-        .and_then(|class| class.hasattr(name).ok())
-        .unwrap_or(default)
+        .and_then(|class| class.look_up_optional(name).map_err(PyErr::from).ok())
+        .map_or(default, |found| found.is_some())
 }
 
 fn method_uses(class: Option<&Bound<'_, PyAny>>, method: &str, name: &str, default: bool) -> bool {
     class
-        .and_then(|class| class.getattr(method).ok())
+        .and_then(|class| class.look_up(method).map_err(PyErr::from).ok())
         .map_or(default, |method| uses(&method, name, default))
 }
 
 /// Whether a function's own code mentions `name`, as a global, an attribute or a variable.
 fn uses(function: &Bound<'_, PyAny>, name: &str, default: bool) -> bool {
     let mentions = || -> PyResult<bool> {
-        let code = function.getattr("__code__")?;
-        Ok(code.getattr("co_names")?.contains(name)?
-            || code.getattr("co_varnames")?.contains(name)?)
+        let code = function.look_up(c"__code__")?;
+        Ok(code.look_up(c"co_names")?.has(name)? || code.look_up(c"co_varnames")?.has(name)?)
     };
     mentions().unwrap_or(default)
 }
@@ -126,11 +131,10 @@ fn uses(function: &Bound<'_, PyAny>, name: &str, default: bool) -> bool {
 /// Whether `create_task` has a `**kwargs`.
 fn takes_keywords(class: Option<&Bound<'_, PyAny>>) -> Option<bool> {
     const CO_VARKEYWORDS: u32 = 8;
-    let function = class?.getattr("create_task").ok()?;
-    let flags = function
-        .getattr("__code__")
-        .ok()?
-        .getattr("co_flags")
-        .ok()?;
-    Some(flags.extract::<u32>().ok()? & CO_VARKEYWORDS != 0)
+    let function = class?.look_up(c"create_task").map_err(PyErr::from).ok()?;
+    let flags = || -> PyResult<u32> {
+        let code = function.look_up(c"__code__")?;
+        code.look_up(c"co_flags")?.extract()
+    };
+    Some(flags().ok()? & CO_VARKEYWORDS != 0)
 }

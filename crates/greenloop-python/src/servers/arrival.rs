@@ -6,11 +6,11 @@ use greenloop_os::address::Address;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::acceptor::Acceptor;
 use crate::event_loop::{EventLoop, Job, NativeListener, Reaction};
 use crate::handle::{Handle, leaves_the_loop};
+use crate::interop::making::{self, Enter as _};
 use crate::interop::{Object, Raised, Result, Slot, call_function, call_method, fetch, globals};
 use crate::sockets::address::to_python;
 use crate::transports::Connection;
@@ -152,9 +152,9 @@ impl Arrival {
         let protocol = protocol.insert(call_function(&acceptor.factory, &[])?);
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let extra = PyDict::new(py);
+        let extra = making::dict(py)?;
         let peername = &globals().names.peername;
-        extra.set_item(peername.bound(py), self.peer.bound(py))?;
+        extra.enter(peername, &self.peer)?;
         let connection = Connection {
             event_loop: acceptor.event_loop.clone(),
             socket,
@@ -176,12 +176,12 @@ impl Arrival {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let names = &globals().names;
-        let context = PyDict::new(py);
+        let context = making::dict(py)?;
         let message = "Error on transport creation for incoming connection";
-        context.set_item(names.message.bound(py), message)?;
-        context.set_item(names.exception.bound(py), exception.bound(py))?;
+        context.enter(&names.message, message)?;
+        context.enter(&names.exception, exception.bound(py))?;
         if let Some(protocol) = protocol {
-            context.set_item(names.protocol.bound(py), protocol.bound(py))?;
+            context.enter(&names.protocol, protocol.bound(py))?;
         }
         let arguments = [self.acceptor().event_loop.as_ptr(), context.as_ptr()];
         call_method(&names.call_exception_handler, &arguments).map(drop)

@@ -5,9 +5,8 @@
 //! `_ensure_resolved`; native is the waiting.
 
 use greenloop_os::socket::{Family, has_ports, take_error};
-use pyo3::exceptions::PyOSError;
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::address::from_python;
 use super::exchange::{
@@ -17,6 +16,7 @@ use super::exchange::{
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{Side, os_error};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Arguments, Object, Result, call_method, globals};
 
 /// The step of a connect whose name is being looked up.
@@ -41,10 +41,10 @@ impl Exchange for Connect {
             return Ok(Some(Object::none()));
         };
         let address = request.given();
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let text = format!("Connect call failed {}", address.bound(py).str()?);
-        Err(PyOSError::new_err((error, text)).into())
+        let text = format!("Connect call failed {}", making::shown(&address)?);
+        // SAFETY: OSError is always valid.
+        let class = unsafe { ffi::PyExc_OSError };
+        Err(making::raise_with(class, (error, text))?)
     }
 
     const OPERATION: &'static Operation = &Operation {
@@ -83,15 +83,13 @@ fn resolve(this: &Object, request: &Request<'_>, address: &Object) -> Result<Pro
     let names = &globals().names;
     let awaitable = Awaitable::of(this);
     let event_loop = awaitable.owner().get_or_none();
-    let keywords = PyDict::new(py);
+    let keywords = making::dict(py)?;
     for name in [&names.family, &names.type_, &names.proto] {
-        keywords.set_item(name.bound(py), request.socket.attribute(name)?.bound(py))?;
+        keywords.enter(name, request.socket.attribute(name)?)?;
     }
-    keywords.set_item(names.loop_.bound(py), event_loop.bound(py))?;
+    keywords.enter(&names.loop_, event_loop.bound(py))?;
     let method = event_loop.attribute(&names.ensure_resolved)?;
-    let coroutine = method
-        .bound(py)
-        .call((address.bound(py),), Some(&keywords))?;
+    let coroutine = method.bound(py).invoke_with((address,), &keywords)?;
     // What is awaited takes the socket's place.
     awaitable.kept().set(pair(&request.socket, address)?);
     awaitable.step().set(RESOLVING);

@@ -21,6 +21,7 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
 use crate::handle::{Handle, leaves_the_loop};
+use crate::interop::making;
 use crate::interop::{
     Arguments, Object, Result, call_function, call_method, fetch, globals, matches, restore,
 };
@@ -190,9 +191,7 @@ pub fn refuse<T: Exchange>(this: &Object, arguments: Arguments<'_>) -> Result<Ob
 
 /// A function of asyncio's loop class.
 fn asyncios<T: Exchange>(name: &str) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { pyo3::Python::assume_attached() };
-    let name = pyo3::types::PyString::intern(py, name).into_any().into();
+    let name = making::interned_text(name)?;
     globals().asyncio.selector_event_loop.attribute(&name)
 }
 

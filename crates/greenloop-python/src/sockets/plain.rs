@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, fetch, globals};
 
 /// The beginning of the C struct of `_socket.socket`.
@@ -114,17 +115,17 @@ fn fits(py: Python<'_>) -> PyResult<bool> {
         return Ok(false);
     }
     let numbers = &globals().socket_numbers;
-    let module = py.import("socket")?;
+    let module = making::import(py, c"socket")?;
     for kind in [("AF_INET", "SOCK_STREAM"), ("AF_UNIX", "SOCK_DGRAM")] {
-        let socket = class.call1((module.getattr(kind.0)?, module.getattr(kind.1)?))?;
+        let socket = class.invoke((module.look_up(kind.0)?, module.look_up(kind.1)?))?;
         let number = |getter: &Object| -> PyResult<c_int> {
             getter
                 .bound(py)
-                .call_method1("__get__", (&socket,))?
+                .invoke_method(c"__get__", (&socket,))?
                 .extract()
         };
         let expected = [
-            socket.call_method0("fileno")?.extract()?,
+            socket.invoke_method(c"fileno", ())?.extract()?,
             number(&numbers.family)?,
             number(&numbers.kind)?,
             number(&numbers.protocol)?,
@@ -134,7 +135,8 @@ fn fits(py: Python<'_>) -> PyResult<bool> {
             (None, i64::MIN..=-1),
             (Some(0.0), 0..=0),
         ] {
-            socket.call_method1("settimeout", (timeout,))?;
+            let timeout = timeout.map_or_else(|| Ok(Object::none()), Object::float)?;
+            socket.invoke_method(c"settimeout", (timeout,))?;
             // SAFETY: the object is large enough, and any bytes make valid numbers.
             let fields = unsafe { &*socket.as_ptr().cast::<SocketObject>() };
             let found = [
@@ -147,7 +149,7 @@ fn fits(py: Python<'_>) -> PyResult<bool> {
                 return Ok(false);
             }
         }
-        socket.call_method0("close")?;
+        socket.invoke_method(c"close", ())?;
         // SAFETY: as above.
         if unsafe { (*socket.as_ptr().cast::<SocketObject>()).descriptor } != -1 {
             return Ok(false);

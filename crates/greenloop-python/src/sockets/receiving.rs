@@ -35,7 +35,7 @@ pub fn unless_none_yet<T>(outcome: io::Result<T>) -> Result<Option<T>> {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
             Ok(None)
         }
-        Err(error) => Err(os_error(&error).into()),
+        Err(error) => Err(os_error(&error)),
     }
 }
 

@@ -1,19 +1,15 @@
 //! The attributes of the streams' classes that are a field, as Python reads, sets and deletes them.
 
-use pyo3::prelude::*;
-
-use crate::interop::{Object, Raised};
+use crate::interop::{Object, Raised, making};
 
 /// What a missing attribute raises.
 pub fn missing(this: &Object, name: &str) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let class = this.bound(py).get_type();
-    let class = class
-        .name()
-        .map_or_else(|_| "object".to_owned(), |name| name.to_string());
-    let text = format!("'{class}' object has no attribute '{name}'");
-    pyo3::exceptions::PyAttributeError::new_err(text).into()
+    match making::class_name(this) {
+        Ok(class) => {
+            making::attribute_error(&format!("'{class}' object has no attribute '{name}'"))
+        }
+        Err(raised) => raised,
+    }
 }
 
 /// `plain!(kind Class::field, getter, setter)`: the functions that `attribute!` takes.

@@ -7,13 +7,14 @@ use std::ffi::{CStr, c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::PyDict;
 
 use super::protocol::Protocol;
 use super::reader::Reader;
 use super::writer::Writer;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     Arguments, Held, Instance, Object, Result, Slot, call_function, class_of, fast, globals,
     same_string, trap, type_error,
@@ -119,7 +120,7 @@ pub fn make_factory_class() -> Result<Object> {
 /// A call of one of the four functions, between the call and the first step: what is passed on to the
 /// loop, and what is for the streams.
 struct Request<'py> {
-    positional: Vec<Bound<'py, PyAny>>,
+    positional: Vec<Object>,
     keywords: Bound<'py, PyDict>,
     client_connected: Option<Object>,
     limit: Option<Object>,
@@ -152,7 +153,7 @@ impl<'py> Request<'py> {
         for (place, value) in values.iter_mut().zip(arguments.positional()) {
             *place = Some(value.clone());
         }
-        let (keywords, mut limit) = (PyDict::new(py), None);
+        let (keywords, mut limit) = (making::dict(py)?, None);
         for (name, value) in arguments.keywords() {
             if same_string(&names.limit, name) {
                 limit = Some(value.clone());
@@ -164,7 +165,7 @@ impl<'py> Request<'py> {
                     )));
                 }
             } else {
-                keywords.set_item(name.bound(py), value.bound(py))?;
+                keywords.enter(name, value)?;
             }
         }
         let mut values = values.into_iter();
@@ -179,7 +180,7 @@ impl<'py> Request<'py> {
             )));
         }
         let positional = values
-            .map(|value| value.unwrap_or_else(Object::none).bound(py))
+            .map(|value| value.unwrap_or_else(Object::none))
             .collect();
         Ok(Self {
             positional,
@@ -192,14 +193,13 @@ impl<'py> Request<'py> {
     /// The coroutine that does it: the factory holds what is for the streams, and the tuple in `value`
     /// what is for the loop.
     fn into_awaitable(self, operation: &'static Operation) -> Result<Object> {
-        let py = self.keywords.py();
         let object = Factory::create()?;
         let factory = Factory::of(&object);
         factory.client_connected.set_optional(self.client_connected);
         factory.limit.set_optional(self.limit);
-        let positional = PyTuple::new(py, self.positional)?;
-        let passed = (positional, self.keywords).into_pyobject(py)?;
-        Awaitable::create(operation, &object, Some(&passed.into_any().into()))
+        let positional = making::tuple(self.positional)?;
+        let passed = making::tuple(vec![positional, self.keywords.into_any().into()])?;
+        Awaitable::create(operation, &object, Some(&passed))
     }
 }
 
@@ -212,23 +212,17 @@ fn ask_loop(this: &Object, method: &Object) -> Result<Delegated> {
     let passed = awaitable.value().get_or_none();
     let passed = passed.bound(py);
     let positional = passed.get_item(0)?;
-    let mut all = vec![factory.bound(py)];
+    let mut all = vec![factory.clone()];
     for argument in positional.try_iter()? {
-        all.push(argument?);
+        all.push(argument?.into());
     }
     let keywords = passed
         .get_item(1)?
         .cast_into::<PyDict>()
         .map_err(PyErr::from)?;
-    let method = method
-        .bound(py)
-        .cast_into::<PyString>()
-        .map_err(PyErr::from)?;
     let event_loop = Factory::of(&factory).event_loop.get_or_none();
-    let all = PyTuple::new(py, all)?;
-    let coroutine = event_loop
-        .bound(py)
-        .call_method(method, all, Some(&keywords))?;
+    let method = event_loop.bound(py).look_up(method)?;
+    let coroutine = method.invoke_with(all, &keywords)?;
     delegate::begin(this, &coroutine.into())
 }
 
@@ -260,8 +254,7 @@ fn finish_client(this: &Object, delegated: Delegated) -> Result<Progress> {
     let (protocol, reader) = (factory.protocol.get_or_none(), factory.limit.get_or_none());
     let event_loop = factory.event_loop.get_or_none();
     let writer = Writer::create(&transport.into(), &protocol, &reader, &event_loop)?;
-    let pair = PyTuple::new(py, [reader.bound(py), writer.bound(py)])?;
-    ready(pair.into_any().into())
+    ready(making::tuple(vec![reader, writer])?)
 }
 
 /// The first step of a server.

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyTuple};
 
 use crate::interop::globals;
+use crate::interop::making::ByName as _;
 
 /// The differences.
 #[derive(Clone, Copy)]
@@ -55,24 +56,24 @@ fn read(py: Python<'_>) -> PyResult<Edition> {
     let reader = asyncio.stream_reader.bound(py);
     let protocol = asyncio.stream_reader_protocol.bound(py);
     let writer = asyncio.stream_writer.bound(py);
-    let connection_made = protocol.getattr("connection_made")?.getattr("__code__")?;
+    let connection_made = protocol.look_up(c"connection_made")?.look_up(c"__code__")?;
     let constants = connection_made
-        .getattr("co_consts")?
+        .look_up(c"co_consts")?
         .cast_into::<PyTuple>()?;
     let callback = constants
         .iter()
         .find(PyAnyMethods::is_instance_of::<PyCode>);
-    let readuntil = reader.getattr("readuntil")?.getattr("__code__")?;
+    let readuntil = reader.look_up(c"readuntil")?.look_up(c"__code__")?;
     let expects_cancellation = match callback {
-        Some(callback) => callback.getattr("co_names")?.contains("cancelled")?,
+        Some(callback) => callback.look_up(c"co_names")?.has("cancelled")?,
         None => true,
     };
     Ok(Edition {
-        guards_callback: constants.contains("Unhandled exception in client_connected_cb")?,
+        guards_callback: constants.has("Unhandled exception in client_connected_cb")?,
         expects_cancellation,
-        keeps_writer: protocol.hasattr("_replace_writer")?,
-        replaces_reader_transport: reader.hasattr("_replace_transport")?,
-        writer_warns: writer.hasattr("__del__")?,
-        several_separators: readuntil.getattr("co_names")?.contains("tuple")?,
+        keeps_writer: protocol.look_up_optional("_replace_writer")?.is_some(),
+        replaces_reader_transport: reader.look_up_optional("_replace_transport")?.is_some(),
+        writer_warns: writer.look_up_optional("__del__")?.is_some(),
+        several_separators: readuntil.look_up(c"co_names")?.has("tuple")?,
     })
 }

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use super::attributes::missing;
 use super::reader::{assertion, is_debugging, loop_or_current};
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Held, Instance, Object, Result, Slot, attribute, class_of, fast, globals,
     initialise_with, noargs, raise, restore,
@@ -116,8 +117,8 @@ fn log(this: &Object, text: &str) -> Result<()> {
     if is_debugging(&FlowControl::of(this).event_loop.get_or_none())? {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let logger = py.import("asyncio.log")?.getattr("logger")?;
-        logger.call_method1("debug", (text, this.bound(py)))?;
+        let logger = making::import(py, c"asyncio.log")?.look_up(c"logger")?;
+        logger.invoke_method(c"debug", (text, this.bound(py)))?;
     }
     Ok(())
 }

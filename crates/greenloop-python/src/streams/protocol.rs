@@ -7,13 +7,13 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::reader::{self, Reader};
 use super::writer::Writer;
 use crate::future::{Future, PENDING, notifier};
+use crate::interop::making::{self, Enter as _};
 use crate::interop::{
     Held, Instance, Object, Result, Slot, call_function, call_method, fetch, globals, is_coroutine,
     matches,
@@ -297,10 +297,8 @@ pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
     if is_coroutine(&result)? {
         let task = call_method(&names.create_task, &[event_loop.as_ptr(), result.as_ptr()])?;
         protocol.task.set(task.clone());
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let owner = PyTuple::new(py, [this.bound(py), transport.bound(py)])?;
-        let callback = notifier(callback_done, &owner.into_any().into())?;
+        let owner = making::tuple(vec![this.clone(), transport.clone()])?;
+        let callback = notifier(callback_done, &owner)?;
         call_method(
             &names.add_done_callback,
             &[task.as_ptr(), callback.as_ptr()],
@@ -338,10 +336,10 @@ fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) 
     let names = &globals().names;
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let context = PyDict::new(py);
-    context.set_item("message", "Unhandled exception in client_connected_cb")?;
-    context.set_item("exception", exception.bound(py))?;
-    context.set_item("transport", transport.bound(py))?;
+    let context = making::dict(py)?;
+    context.enter("message", "Unhandled exception in client_connected_cb")?;
+    context.enter("exception", exception.bound(py))?;
+    context.enter("transport", transport.bound(py))?;
     let arguments = [event_loop.as_ptr(), context.as_ptr()];
     call_method(&names.call_exception_handler, &arguments)?;
     call_method(&names.close, &[transport.as_ptr()]).map(drop)
@@ -352,15 +350,15 @@ fn reject(this: &Object, transport: &Object) -> Result<()> {
     let names = &globals().names;
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let context = PyDict::new(py);
-    context.set_item(
+    let context = making::dict(py)?;
+    context.enter(
         "message",
         "An open stream was garbage collected prior to establishing network connection; \
          call \"stream.close()\" explicitly.",
     )?;
     if let Some(traceback) = protocol.source_traceback.get() {
         if traceback.is_true()? {
-            context.set_item("source_traceback", traceback.bound(py))?;
+            context.enter("source_traceback", traceback.bound(py))?;
         }
     }
     let event_loop = protocol.flow.event_loop().get_or_none();

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 
 use super::reader::{Reader, assertion};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Instance, Object, Raised, Result, call_function, fast, globals, noargs,
     raise_object, restore,
@@ -98,10 +99,8 @@ fn wait_for_data(this: &Object, name: &Object) -> Result<Object> {
 static WAIT_FOR_DATA: Operation = Operation {
     name: c"StreamReader._wait_for_data",
     start: |this| {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
         let name = Awaitable::of(this).value().get_or_none();
-        let name = name.bound(py).str()?.to_string();
+        let name = making::shown(&name)?;
         wait(this, &name)
     },
     resume: |this| {
@@ -117,10 +116,9 @@ fn wait(this: &Object, name: &str) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let reader = Reader::of(&owner);
     if reader.is_awaited() {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
+        return Err(making::runtime_error(&format!(
             "{name}() called while another coroutine is already waiting for incoming data"
-        ))
-        .into());
+        )));
     }
     if reader.is_eof() {
         return Err(assertion(c"_wait_for_data after EOF"));
@@ -195,7 +193,7 @@ fn overrun(text: &str, consumed: usize) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let class = globals().asyncio.limit_overrun_error.bound(py);
-    Ok(class.call1((text, consumed))?.into())
+    Ok(class.invoke((text, consumed))?.into())
 }
 
 /// The methods that wait.

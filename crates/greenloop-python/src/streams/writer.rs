@@ -6,7 +6,6 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use super::attributes::missing;
 use super::edition::edition;
@@ -15,6 +14,7 @@ use super::protocol;
 use super::reader::{Reader, assertion, raise_anything};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, restore,
 };
@@ -261,12 +261,10 @@ fn start_tls(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         &names.ssl_handshake_timeout,
     ];
     let bound = arguments.bind(c"StreamWriter.start_tls", parameters, 1, 1)?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     let none = Object::none();
     let all = std::iter::once(this).chain(bound.iter().map(|value| value.unwrap_or(&none)));
-    let all = PyTuple::new(py, all.map(|value| value.bound(py)).collect::<Vec<_>>())?;
-    Awaitable::create(&START_TLS, &all.into_any().into(), None)
+    let all = making::tuple(all.cloned().collect())?;
+    Awaitable::create(&START_TLS, &all, None)
 }
 
 static START_TLS: Operation = Operation {
@@ -330,30 +328,17 @@ fn after_drain(this: &Object, delegated: Delegated) -> Result<Progress> {
     let protocol = writer.protocol.get_or_none();
     let callback = protocol.attribute(&names.client_connected_cb_attribute)?;
     let arguments = arguments.bound(py);
-    let keywords = PyDict::new(py);
-    keywords.set_item(names.server_side.bound(py), !callback.is_none())?;
-    keywords.set_item(names.server_hostname.bound(py), arguments.get_item(1)?)?;
-    keywords.set_item(
-        names.ssl_handshake_timeout.bound(py),
-        arguments.get_item(2)?,
-    )?;
+    let keywords = making::dict(py)?;
+    keywords.enter(&names.server_side, !callback.is_none())?;
+    keywords.enter(&names.server_hostname, arguments.get_item(1)?)?;
+    keywords.enter(&names.ssl_handshake_timeout, arguments.get_item(2)?)?;
     #[cfg(Py_3_12)]
-    keywords.set_item(names.ssl_shutdown_timeout.bound(py), arguments.get_item(3)?)?;
+    keywords.enter(&names.ssl_shutdown_timeout, arguments.get_item(3)?)?;
     let event_loop = writer.event_loop.get_or_none();
     let transport = writer.transport(&object)?;
-    let name = names
-        .start_tls
-        .bound(py)
-        .cast_into::<pyo3::types::PyString>();
-    let name = name.map_err(PyErr::from)?;
-    let positional = (
-        transport.bound(py),
-        protocol.bound(py),
-        arguments.get_item(0)?,
-    );
-    let upgrade = event_loop
-        .bound(py)
-        .call_method(name, positional, Some(&keywords))?;
+    let positional = (transport, protocol, arguments.get_item(0)?);
+    let start_tls = event_loop.bound(py).look_up(&names.start_tls)?;
+    let upgrade = start_tls.invoke_with(positional, &keywords)?;
     let delegated = delegate::begin(this, &upgrade.into())?;
     after_tls(this, delegated)
 }
@@ -394,7 +379,7 @@ fn finalise(this: &Object) -> Result<()> {
         "loop is closed".to_owned()
     } else {
         call_method(&names.close, &[this.as_ptr()])?;
-        format!("unclosed {}", this.bound(py).repr()?)
+        format!("unclosed {}", making::represented(&this)?)
     };
     let text = std::ffi::CString::new(text.replace('\0', "\\0")).unwrap_or_default();
     let category = py.get_type::<pyo3::exceptions::PyResourceWarning>();

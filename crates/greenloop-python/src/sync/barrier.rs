@@ -14,6 +14,7 @@ use super::copying::{Copied, getstate, setstate};
 use super::primitive::{Primitive, State, bound_loop, get_loop, repr_with, set_bound_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
     class_of, fast, fetch, globals, initialise_with, noargs, one, raise, restore, trap, type_error,
@@ -265,13 +266,8 @@ fn abort(this: &Object) -> Result<Object> {
 
 #[cold]
 fn broken(text: &str) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let class = globals().asyncio.broken_barrier_error.bound(py);
-    match class.call1((text,)) {
-        Ok(error) => PyErr::from_value(error).into(),
-        Err(error) => error.into(),
-    }
+    let class = globals().asyncio.broken_barrier_error.as_ptr();
+    making::raise_with(class, (text,)).unwrap_or_else(|raised| raised)
 }
 
 // Attributes.
@@ -337,14 +333,14 @@ fn state(this: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let class = globals().asyncio.barrier_state.bound(py);
-    Ok(class.call1((state_name(of(this).logic.state()),))?.into())
+    Ok(class.invoke((state_name(of(this).logic.state()),))?.into())
 }
 
 fn set_state(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     // SAFETY: the GIL is held.
     let value = value.bound(unsafe { Python::assume_attached() });
-    let name: String = value.getattr("value")?.extract()?;
+    let name: String = value.look_up(c"value")?.extract()?;
     let Some((state, _)) = STATES.iter().find(|(_, other)| *other == name) else {
         return Err(type_error("a barrier has no such state"));
     };

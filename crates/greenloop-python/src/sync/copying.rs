@@ -2,9 +2,10 @@
 //! attributes that asyncio's instances have.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::PyDict;
 
 use super::primitive::{Primitive, State};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Object, Result, type_error};
 
 /// A state that can be copied.
@@ -24,20 +25,21 @@ pub fn getstate<S: Copied>(this: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let primitive = this.bound(py);
-    let state = PyDict::new(py);
+    let state = making::dict(py)?;
     for name in S::ATTRIBUTES {
-        let Some(mut value) = primitive.getattr_opt(name)? else {
+        let Some(mut value) = primitive.look_up_optional(*name)? else {
             continue;
         };
         if *name == "_waiters" && !value.is_none() {
-            value = PyList::new(py, value.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any();
+            let all = value.try_iter()?.map(|item| Ok(item?.into()));
+            value = making::list(all.collect::<Result<_>>()?)?.bound(py);
         }
-        state.set_item(name, value)?;
+        state.enter(*name, value)?;
     }
     if !Primitive::<S>::of(this).bound.slot().is_empty() {
-        state.set_item("_loop", primitive.getattr("_loop")?)?;
+        state.enter("_loop", primitive.look_up(c"_loop")?)?;
     }
-    let attributes = primitive.getattr("__dict__")?;
+    let attributes = primitive.look_up(c"__dict__")?;
     state.update(
         attributes
             .cast::<PyDict>()
@@ -58,8 +60,7 @@ pub fn setstate<S: Copied>(this: &Object, state: &Object) -> Result<Object> {
     for (name, value) in state {
         let restored = S::restore(this, &name.extract::<String>()?, &value.clone().into())?;
         if !restored {
-            this.bound(py)
-                .setattr(name.cast::<PyString>().map_err(PyErr::from)?, value)?;
+            this.set_attribute(&name.into(), &value.into())?;
         }
     }
     Ok(Object::none())

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::waiters::{self, Waiters};
 use crate::awaitable::{Awaitable, Line, LoopBound};
+use crate::interop::making;
 use crate::interop::{Arguments, Held, Instance, Object, Result, initialise_with, type_error};
 
 /// The state of one primitive.
@@ -133,19 +133,17 @@ pub fn repr<S: Lined>(this: &Object, state: &str) -> Result<Object> {
 
 /// `object.__repr__()` with something in brackets.
 pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     // SAFETY: `this` is valid; `object`'s own repr is always there.
     let plain = unsafe {
         let repr = ffi::PyBaseObject_Type.tp_repr;
         repr.map(|repr| Object::from_returned(repr(this.as_ptr())))
     };
     let plain = plain.transpose()?.unwrap_or_else(Object::none);
-    let plain = plain.bound(py).to_string();
+    let plain = making::shown(&plain)?;
     let plain = plain.strip_prefix('<').unwrap_or(&plain);
     let plain = plain.strip_suffix('>').unwrap_or(plain);
     let text = format!("<{plain} [{brackets}]>");
-    Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+    making::text(&text)
 }
 
 /// `__init__` of a class that takes no arguments.
@@ -161,8 +159,7 @@ pub unsafe extern "C" fn initialise_without_arguments<S: State>(
 fn refuse_arguments<S: State>(_this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let class = S::NAME.to_string_lossy();
     if let Some((name, _)) = arguments.keywords().next() {
-        // SAFETY: the GIL is held.
-        let name = name.bound(unsafe { Python::assume_attached() }).to_string();
+        let name = making::shown(name)?;
         return Err(type_error(&format!(
             "{class}.__init__() got an unexpected keyword argument '{name}'"
         )));

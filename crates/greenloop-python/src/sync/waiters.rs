@@ -9,9 +9,9 @@ use std::ffi::{c_int, c_void};
 use greenloop_core::WaitList as _;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 use crate::awaitable::{Awaitable, Line};
+use crate::interop::making;
 use crate::interop::{
     Held, Instance, Object, Raised, Result, Slot, class_of, globals, noargs, one, raise, trap,
 };
@@ -103,15 +103,8 @@ pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
 
 /// Everybody in the line: futures, or awaitables that answer as such.
 fn to_list(this: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     let waiters = Waiters::with(this, Line::to_vec);
-    let waiters = waiters
-        .iter()
-        .map(|waiter| Awaitable::shown(waiter).bound(py));
-    Ok(PyList::new(py, waiters.collect::<Vec<_>>())?
-        .into_any()
-        .into())
+    making::list(waiters.iter().map(Awaitable::shown).collect())
 }
 
 fn append(this: &Object, future: &Object) -> Result<Object> {
@@ -181,13 +174,10 @@ unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
-        // SAFETY: the slot is called on a view, with the GIL held.
-        let (this, py) = unsafe {
-            let this = &*(&raw const this).cast::<Object>();
-            (this, Python::assume_attached())
-        };
-        let text = format!("Waiters({})", to_list(this)?.bound(py).repr()?);
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        // SAFETY: the slot is called on a view, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        let text = format!("Waiters({})", making::represented(&to_list(this)?)?);
+        making::text(&text)
     })
 }
 

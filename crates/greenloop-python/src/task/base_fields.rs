@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Object, Result, Slot, globals};
 
 /// The part of `_asyncio.Task` of a GIL build that is written here.
@@ -47,32 +48,32 @@ async def nothing(): pass
 coroutine = nothing()
 loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
 ";
-    let names = PyDict::new(py);
+    let names = making::dict(py)?;
     py.run(code, Some(&names), None)?;
     let item = |name: &str| -> PyResult<Bound<'_, PyAny>> { names.as_any().get_item(name) };
     let (coroutine, event_loop) = (item("coroutine")?, item("loop")?);
-    let keywords = PyDict::new(py);
-    keywords.set_item("loop", &event_loop)?;
+    let keywords = making::dict(py)?;
+    keywords.enter("loop", &event_loop)?;
     let class = globals().asyncio.task.bound(py);
     let future = Object::from(
         globals()
             .asyncio
             .future
             .bound(py)
-            .call((), Some(&keywords))?,
+            .invoke_with((), &keywords)?,
     );
-    let name = pyo3::types::PyString::new(py, "greenloop's look at a task");
-    keywords.set_item("name", &name)?;
-    let task = Object::from(class.call((&coroutine,), Some(&keywords))?);
-    let size: usize = class.getattr("__basicsize__")?.extract()?;
+    let name = making::text("greenloop's look at a task")?;
+    keywords.enter("name", &name)?;
+    let task = Object::from(class.invoke_with((&coroutine,), &keywords)?);
+    let size: usize = class.look_up(c"__basicsize__")?.extract()?;
     let known = size >= size_of::<BaseTask>()
         && base(&task).coroutine.as_ptr() == coroutine.as_ptr()
         && base(&task).name.as_ptr() == name.as_ptr()
         && byte_at(&task, 108) == 1
         && byte_at(&future, 108) == 0;
     KNOWN.store(known, Ordering::Relaxed);
-    task.bound(py).setattr("_log_destroy_pending", false)?;
-    coroutine.call_method0("close")?;
+    task.bound(py).put(c"_log_destroy_pending", false)?;
+    coroutine.invoke_method(c"close", ())?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::future::{
     cannot_delete, derived, ensure_base_fits, future_attributes, future_methods, iterate,
     parse_message,
 };
+use crate::interop::making;
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, attribute, call_function, fast, globals,
     initialise_with, noargs, one, raise, trap,
@@ -69,10 +70,7 @@ fn number(number: u32) -> Result<Object> {
 }
 
 fn refuse(operation: &str) -> Raised {
-    pyo3::exceptions::PyRuntimeError::new_err(format!(
-        "Task does not support {operation} operation"
-    ))
-    .into()
+    making::runtime_error(&format!("Task does not support {operation} operation"))
 }
 
 fn set_result(_this: &Object, _result: &Object) -> Result<Object> {

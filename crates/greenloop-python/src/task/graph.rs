@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PySet;
 
 use crate::future::{Callback, Future};
+use crate::interop::making::ByName as _;
 use crate::interop::{Object, Result, globals};
 use crate::scopes::parent_of;
 
@@ -19,12 +20,22 @@ pub fn awaited_by(this: &Object) -> Result<Object> {
     let py = unsafe { Python::assume_attached() };
     let base = globals().asyncio.future.bound(py);
     let written = base
-        .getattr("_asyncio_awaited_by")?
-        .call_method1("__get__", (this.bound(py),))?;
-    let all = PySet::empty(py)?;
+        .look_up(c"_asyncio_awaited_by")?
+        .invoke_method(c"__get__", (this.bound(py),))?;
+    // SAFETY: returns a new set or NULL with an exception set.
+    let all = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+    let mut found = false;
+    let mut add = |waiter: &Object| -> Result<()> {
+        found = true;
+        // SAFETY: a set of our own and a valid object.
+        match unsafe { ffi::PySet_Add(all.as_ptr(), waiter.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised),
+        }
+    };
     if !written.is_none() {
         for waiter in written.try_iter()? {
-            all.add(waiter?)?;
+            add(&waiter?.into())?;
         }
     }
     for callback in Future::of(this).callbacks().to_vec() {
@@ -34,13 +45,12 @@ pub fn awaited_by(this: &Object) -> Result<Object> {
             Callback::Call { .. } => None,
         };
         if let Some(task) = waiter {
-            all.add(task.bound(py))?;
+            add(&task)?;
         }
     }
-    if all.is_empty() {
+    if !found {
         return Ok(Object::none());
     }
-    Ok(pyo3::types::PyFrozenSet::new(py, all.iter())?
-        .into_any()
-        .into())
+    // SAFETY: `all` is a set; returns a new reference or NULL with an exception set.
+    unsafe { Object::from_returned(ffi::PyFrozenSet_New(all.as_ptr())) }
 }

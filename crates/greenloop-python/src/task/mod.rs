@@ -30,10 +30,10 @@ use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use crate::event_loop::EventLoop;
 use crate::future::{Derived, Future, PENDING, report};
+use crate::interop::making;
 use crate::interop::{
     Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, globals, is_coroutine,
     type_error,
@@ -183,9 +183,7 @@ impl Task {
         let task = Task::of(this);
         if !is_coroutine(start.coroutine)? {
             task.log_destroy_pending.set(false);
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
-            let text = start.coroutine.bound(py).repr()?;
+            let text = making::represented(start.coroutine)?;
             return Err(type_error(&format!("a coroutine was expected, got {text}")));
         }
         if let Some(context) = start.context.filter(|context| !context.is_none()) {
@@ -259,11 +257,8 @@ impl Task {
     /// The name, made at the first request if the task was not given one.
     fn name(&self) -> Result<Object> {
         if self.name.is_empty() {
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
             let text = format!("Task-{}", self.number.get());
-            self.name
-                .set(pyo3::types::PyString::new(py, &text).into_any().into());
+            self.name.set(making::text(&text)?);
         }
         Ok(self.name.get_or_none())
     }
@@ -347,9 +342,7 @@ pub fn context_of(task: &Object) -> Result<Object> {
 fn check_context(context: &Object) -> Result<()> {
     // SAFETY: `context` is a valid object.
     if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let text = context.bound(py).repr()?;
+        let text = making::represented(&context)?;
         return Err(type_error(&format!(
             "expected contextvars.Context, got {text}"
         )));

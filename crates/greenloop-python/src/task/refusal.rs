@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::step::schedule;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, Raised, Result, globals};
 
 /// Has a `RuntimeError` thrown into the coroutine, in the next turn.
@@ -12,7 +13,7 @@ fn refuse(this: &Object, text: &str) -> Result<()> {
     let py = unsafe { Python::assume_attached() };
     // Made by its class and not raised, so that it gets no context from an exception being handled.
     let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
-    let error: Object = class.call1((text,))?.into();
+    let error: Object = class.invoke((text,))?.into();
     schedule(this, Some(error))
 }
 
@@ -58,9 +59,7 @@ pub fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
 }
 
 fn repr(object: &Object) -> Result<String> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    Ok(object.bound(py).repr()?.to_string())
+    making::represented(object)
 }
 
 /// A step of a task that is done: somebody drives it by hand.
@@ -68,11 +67,9 @@ pub fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
     let none = Object::none();
     let raise = || -> Result<Raised> {
         let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let class = globals().asyncio.invalid_state_error.bound(py);
-        let error = class.call1((format!("__step(): already done: {task} {exception}"),))?;
-        Ok(PyErr::from_value(error).into())
+        let class = globals().asyncio.invalid_state_error.as_ptr();
+        let text = format!("__step(): already done: {task} {exception}");
+        making::raise_with(class, (text,))
     };
     raise().unwrap_or_else(|raised| raised)
 }

@@ -14,6 +14,7 @@ mod list {
     use pyo3::prelude::*;
 
     use super::super::Task;
+    use crate::interop::making::{self, ByName as _};
     use crate::interop::{GilCell, Object, Result};
 
     /// The pending tasks, borrowed: a task leaves the list before it dies.
@@ -32,8 +33,12 @@ mod list {
             SHOWN.store(true, Ordering::Relaxed);
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
-            py.import("greenloop.task_registry")?
-                .call_method0("show_native_tasks")?;
+            let shown = making::import(py, c"greenloop.task_registry")
+                .and_then(|registry| registry.invoke_method(c"show_native_tasks", ()));
+            if shown.is_err() {
+                SHOWN.store(false, Ordering::Relaxed);
+            }
+            shown?;
         }
         let task = Task::of(this);
         if task.place.get() == 0 {

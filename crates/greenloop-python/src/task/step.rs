@@ -8,7 +8,7 @@ use super::{Task, context_of, registry};
 use crate::awaitable::Awaitable;
 use crate::combinators::GatheringFuture;
 use crate::event_loop::{EventLoop, Job};
-use crate::future::{Callback, Future, PENDING, add_callback, call_soon};
+use crate::future::{Callback, Future, PENDING, add_callback, call_soon, push_without_memory};
 use crate::handle::{self, Handle};
 use crate::interop::{
     Arguments, BoundFunction, Object, Raised, Result, Resumed, call_method, call_method_keywords,
@@ -18,7 +18,11 @@ use crate::interop::{
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
 #[inline]
 pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>) -> Result<()> {
-    publish(event_loop, this)?;
+    if let Err(raised) = publish(event_loop, this) {
+        // Nothing of the step has been done: it is taken when the loop runs again.
+        schedule(this, exception)?;
+        return Err(raised);
+    }
     let task = Task::of(this);
     let exception = match task.waiter.take() {
         Some(waiter) if exception.is_none() => failure_of(&waiter),
@@ -34,11 +38,27 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
         Ok(()) => Ok(()),
         Err(raised) if handle::leaves_the_loop() => Err(raised),
         Err(raised) => {
-            let exception = fetch(raised);
+            let exception = match go_on_without_memory(this, raised) {
+                Ok(()) => return Ok(()),
+                Err(raised) => fetch(raised),
+            };
             current::clear_published(event_loop)?;
             Handle::report(&step_handle(this, None)?, &exception)
         }
     }
+}
+
+/// Where memory has run out before the coroutine was resumed, or before the task stands where it will be
+/// woken: then that is what its `await` raises, in the next turn, since nobody else would ever continue it.
+#[cold]
+fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
+    let task = Task::of(this);
+    // SAFETY: MemoryError is always valid.
+    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
+    if !no_memory || task.future.state() != PENDING || !task.waiter.is_empty() {
+        return Err(raised);
+    }
+    schedule(this, Some(fetch(raised)))
 }
 
 /// A step in an object that is no `contextvars.Context` but has a method `run`.
@@ -87,7 +107,7 @@ fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
         let awaitable = woken_by.filter(Awaitable::is_native)?;
         failure_of(&awaitable)
     });
-    entered(this, || advance(this, exception))
+    entered(this, || advance(this, exception)).or_else(|raised| go_on_without_memory(this, raised))
 }
 
 /// The first step of an eager task, taken inside of whoever created it.
@@ -131,21 +151,22 @@ pub fn wake(task: Object) -> Result<()> {
 
 /// Queues a step, or the throwing of an exception.
 pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
-    let future = Future::of(this);
-    if let Some(event_loop) = future.fast_loop() {
-        event_loop.push(match exception {
-            None => Job::Step(this.clone()),
-            Some(exception) => Job::Throw(this.clone(), exception),
-        });
+    let job = |exception: Option<Object>| match exception {
+        None => Job::Step(this.clone()),
+        Some(exception) => Job::Throw(this.clone(), exception),
+    };
+    if let Some(event_loop) = Future::of(this).fast_loop() {
+        event_loop.push(job(exception));
         return Ok(());
     }
-    let event_loop = future.event_loop().get_or_none();
-    call_soon(
-        &event_loop,
-        &step_function(this)?,
-        exception.as_ref(),
-        &context_of(this)?,
-    )
+    schedule_by_name(this, exception.as_ref())
+        .or_else(|raised| push_without_memory(this, job(exception), raised))
+}
+
+fn schedule_by_name(this: &Object, exception: Option<&Object>) -> Result<()> {
+    let event_loop = Future::of(this).event_loop().get_or_none();
+    let (step, context) = (step_function(this)?, context_of(this)?);
+    call_soon(&event_loop, &step, exception, &context)
 }
 
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
@@ -157,7 +178,7 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
     }
     let exception = if task.must_cancel.get() {
         task.must_cancel.set(false);
-        Some(cancellation(task, exception)?)
+        Some(cancellation(task, exception).unwrap_or_else(fetch))
     } else {
         exception
     };
@@ -195,13 +216,15 @@ fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
 /// The coroutine returned.
 fn finish(this: &Object, value: Object) -> Result<()> {
     let task = Task::of(this);
-    registry::unregister(this)?;
+    let unregistered = registry::unregister(this).map_err(fetch);
     if task.must_cancel.replace(false) {
         // Cancelled during its last step: the result is lost, as in asyncio.
         let message = task.future.cancel_message().get();
-        return Future::cancel(this, message.as_ref()).map(drop);
+        Future::cancel(this, message.as_ref())?;
+    } else {
+        Future::finish(this, value)?;
     }
-    Future::finish(this, value)
+    unregistered.map_err(restore)
 }
 
 /// The coroutine raised.
@@ -210,12 +233,14 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
     let cancelled = matches(globals().asyncio.cancelled_error.as_ptr());
     let leaves = handle::leaves_the_loop();
     let exception = fetch(raised);
-    registry::unregister(this)?;
+    let unregistered = registry::unregister(this).map_err(fetch);
     if cancelled {
         task.future.set_cancelled_error(exception);
-        return Future::cancel(this, None).map(drop);
+        Future::cancel(this, None)?;
+        return unregistered.map_err(restore);
     }
     Future::fail(this, exception.clone())?;
+    unregistered.map_err(restore)?;
     if leaves {
         Err(restore(exception))
     } else {

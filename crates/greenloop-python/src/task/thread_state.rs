@@ -11,6 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::interop::Object;
+use crate::interop::making::{self, ByName as _};
 
 /// How many words of a thread's state are searched: up to where the current task is in the versions
 /// that are known (872 bytes in 3.14, 1032 in 3.15), which all of their states are larger than.
@@ -27,24 +28,24 @@ static PLACES: OnceLock<Places> = OnceLock::new();
 /// Searches for the places. Called once, by the module's import. While a loop runs on the thread
 /// nothing is touched, and nothing found.
 pub fn find_places(py: Python<'_>) -> PyResult<()> {
-    let asyncio = py.import("_asyncio")?;
+    let asyncio = making::import(py, c"_asyncio")?;
     let (set_loop, swap) = (
-        asyncio.getattr("_set_running_loop")?,
-        asyncio.getattr("_swap_current_task")?,
+        asyncio.look_up(c"_set_running_loop")?,
+        asyncio.look_up(c"_swap_current_task")?,
     );
-    if !asyncio.call_method0("_get_running_loop")?.is_none() {
+    if !asyncio.invoke_method(c"_get_running_loop", ())?.is_none() {
         return Ok(());
     }
     let object = || py.get_type::<PyAny>().call0();
     let (event_loop, one, other) = (object()?, object()?, object()?);
-    set_loop.call1((&event_loop,))?;
+    set_loop.invoke((&event_loop,))?;
     let search = || -> PyResult<Option<Places>> {
         let running_loop = word_of(&event_loop);
-        swap.call1((&event_loop, &one))?;
+        swap.invoke((&event_loop, &one))?;
         let first = word_of(&one);
-        swap.call1((&event_loop, &other))?;
+        swap.invoke((&event_loop, &other))?;
         let second = word_of(&other).filter(|_| word_of(&one).is_none());
-        swap.call1((&event_loop, py.None()))?;
+        swap.invoke((&event_loop, py.None()))?;
         let gone = word_of(&other).is_none();
         Ok(match (running_loop, first) {
             (Some(running_loop), Some(current_task)) if first == second && gone => Some(Places {
@@ -55,7 +56,7 @@ pub fn find_places(py: Python<'_>) -> PyResult<()> {
         })
     };
     let found = search();
-    set_loop.call1((py.None(),))?;
+    set_loop.invoke((py.None(),))?;
     if let Some(places) = found? {
         let _ = PLACES.set(places);
     }

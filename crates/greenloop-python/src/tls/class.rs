@@ -5,15 +5,15 @@ use std::ffi::c_void;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyList, PyMemoryView};
 
 use super::engine::{count_of, size_object};
 use super::opening::{app_transport, initialise_slot};
 use super::protocol::{self, SslProtocol};
 use super::{flow_control, handshake, reading, shutdown, writing};
+use crate::interop::making;
 use crate::interop::{
-    Arguments, Object, Result, attribute, call_function, class_of, fast, globals, noargs, one,
-    type_error,
+    Arguments, Object, Raised, Result, attribute, call_function, class_of, fast, globals, noargs,
+    one, type_error,
 };
 
 // What a transport calls.
@@ -55,9 +55,15 @@ fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
             return Ok(buffer);
         }
     }
-    let memory = PyByteArray::new(py, &[]);
-    memory.resize(wanted)?;
-    let view: Object = PyMemoryView::from(memory.as_any())?.into_any().into();
+    let memory = making::bytearray(&[])?;
+    // SAFETY: the bytearray is new and nobody looks at its memory yet; the second function returns a new
+    // reference or NULL with an exception set.
+    let view = unsafe {
+        if ffi::PyByteArray_Resize(memory.as_ptr(), wanted as ffi::Py_ssize_t) < 0 {
+            return Err(Raised);
+        }
+        Object::from_returned(ffi::PyMemoryView_FromObject(memory.as_ptr()))?
+    };
     protocol.own_buffer.set(view.clone());
     Ok(view)
 }
@@ -135,10 +141,8 @@ fn fatal_error(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc, &names.message];
     let [exception, message] = arguments.bind(c"_fatal_error", parameters, 2, 1)?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     let message = match message {
-        Some(message) => message.bound(py).to_string(),
+        Some(message) => making::shown(message)?,
         None => "Fatal error on transport".to_owned(),
     };
     protocol::fatal_error(this, exception.unwrap_or(&Object::none()), &message)?;
@@ -246,10 +250,7 @@ fn lost(this: &Object) -> Result<Object> {
 /// `_write_backlog`: a copy of what waits.
 fn write_backlog(this: &Object) -> Result<Object> {
     let waiting = SslProtocol::of(this).backlog.objects();
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let waiting = PyList::new(py, waiting.iter().map(|data| data.bound(py)))?;
-    let waiting: Object = waiting.into_any().into();
+    let waiting = making::list(waiting)?;
     call_function(&globals().asyncio.deque, &[waiting.as_ptr()])
 }
 

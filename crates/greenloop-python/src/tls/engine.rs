@@ -15,10 +15,10 @@ use std::mem::MaybeUninit;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::library::library;
 use super::window::{show_bytes, show_room};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     Object, Raised, Result, Slot, call_function, call_method, fetch, globals, matches,
 };
@@ -64,18 +64,19 @@ impl Engine {
         let (library, names) = (library()?, &globals().names);
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let memory_bio: Object = py.import("ssl")?.getattr("MemoryBIO")?.into();
+        let memory_bio: Object = making::import(py, c"ssl")?.look_up(c"MemoryBIO")?.into();
         let incoming = call_function(&memory_bio, &[])?;
         let outgoing = call_function(&memory_bio, &[])?;
         self.incoming.set(incoming.clone());
         self.outgoing.set(outgoing.clone());
-        let keywords = PyDict::new(py);
-        keywords.set_item(names.server_side.bound(py), server_side.bound(py))?;
-        keywords.set_item(names.server_hostname.bound(py), server_hostname.bound(py))?;
+        let keywords = making::dict(py)?;
+        keywords.enter(&names.server_side, server_side.bound(py))?;
+        keywords.enter(&names.server_hostname, server_hostname.bound(py))?;
         let bios = (incoming.bound(py), outgoing.bound(py));
         let object = context
             .bound(py)
-            .call_method("wrap_bio", bios, Some(&keywords))?;
+            .look_up(c"wrap_bio")?
+            .invoke_with(bios, &keywords)?;
         let object = Object::from(object);
         let mut worker = object.clone();
         let of_class = |object: &Object, class: &Object| object.is_exactly(class.as_ptr().cast());

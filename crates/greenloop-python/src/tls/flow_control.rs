@@ -13,6 +13,7 @@ use super::protocol::{SslProtocol, report};
 use super::state::State;
 use super::{reading, shutdown};
 use crate::handle::leaves_the_loop;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, Result, Slot, call_function, call_method, fetch, globals};
 
 /// Two water marks in bytes: any numbers, given back as they were given.
@@ -45,9 +46,8 @@ impl Marks {
     fn set(&self, high: &Object, low: &Object, kilobytes: &Object) -> Result<()> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let complete = py
-            .import("asyncio.sslproto")?
-            .getattr("add_flowcontrol_defaults")?;
+        let complete =
+            making::import(py, c"asyncio.sslproto")?.look_up(c"add_flowcontrol_defaults")?;
         let arguments = [high.as_ptr(), low.as_ptr(), kilobytes.as_ptr()];
         let marks = call_function(&complete.into(), &arguments)?;
         let (high, low) = marks

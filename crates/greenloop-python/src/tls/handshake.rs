@@ -7,7 +7,10 @@ use super::library::library;
 use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, reading, writing};
-use crate::interop::{Object, Raised, Result, call_method, fetch, globals, matches, restore};
+use crate::interop::making::{self, ByName as _};
+use crate::interop::{
+    Object, Raised, Result, call_function, call_method, fetch, globals, matches, restore,
+};
 
 /// `connection_made(transport)`: there is a connection, and the handshake begins.
 pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
@@ -23,7 +26,7 @@ fn start(this: &Object) -> Result<()> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let arguments = ("%r starts SSL handshake", this.bound(py));
-        logger(py)?.call_method1("debug", arguments)?;
+        logger(py)?.invoke_method(c"debug", arguments)?;
         let event_loop = protocol.event_loop.get_or_none();
         let now = call_method(&names.time, &[event_loop.as_ptr()])?;
         protocol.handshake_start.set(now);
@@ -41,15 +44,13 @@ pub fn check_timeout(this: &Object) -> Result<()> {
     if protocol.state.get() != State::Handshaking {
         return Ok(());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let timeout = protocol.handshake_timeout.get_or_none();
-    let text = format!(
-        "SSL handshake is taking longer than {} seconds: aborting the connection",
-        timeout.bound(py)
-    );
-    let raised = pyo3::exceptions::PyConnectionAbortedError::new_err(text);
-    let exception: Object = raised.into_value(py).into_bound(py).into_any().into();
+    let timeout = making::shown(&protocol.handshake_timeout.get_or_none())?;
+    let text = making::text(&format!(
+        "SSL handshake is taking longer than {timeout} seconds: aborting the connection"
+    ))?;
+    // SAFETY: ConnectionAbortedError is always valid.
+    let class = unsafe { Object::from_borrowed(ffi::PyExc_ConnectionAbortedError) };
+    let exception = call_function(&class, &[text.as_ptr()])?;
     fatal_error(this, &exception, "Fatal error on transport")
 }
 
@@ -143,9 +144,12 @@ fn log_duration(this: &Object, start: &Object) -> Result<()> {
     let py = unsafe { Python::assume_attached() };
     let event_loop = protocol.event_loop.get_or_none();
     let now = call_method(&globals().names.time, &[event_loop.as_ptr()])?;
-    let milliseconds = now.bound(py).sub(start.bound(py))?.mul(1000.0)?;
+    let milliseconds = now
+        .bound(py)
+        .sub(start.bound(py))?
+        .mul(Object::float(1000.0)?.bound(py))?;
     let text = "%r: SSL handshake took %.1f ms";
-    logger(py)?.call_method1("debug", (text, this.bound(py), milliseconds))?;
+    logger(py)?.invoke_method(c"debug", (text, this.bound(py), milliseconds))?;
     Ok(())
 }
 

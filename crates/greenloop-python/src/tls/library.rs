@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, Result, globals, matches};
 
 /// Classes and functions of the standard library.
@@ -58,29 +59,29 @@ fn look_up() -> Result<&'static Library> {
 
 impl Library {
     fn new(py: Python<'_>) -> PyResult<Self> {
-        let (native, ssl) = (py.import("_ssl")?, py.import("ssl")?);
-        let sslproto = py.import("asyncio.sslproto")?;
-        let ssl_object = ssl.getattr("SSLObject")?;
-        let transport = sslproto.getattr("_SSLProtocolTransport")?;
+        let (native, ssl) = (making::import(py, c"_ssl")?, making::import(py, c"ssl")?);
+        let sslproto = making::import(py, c"asyncio.sslproto")?;
+        let ssl_object = ssl.look_up(c"SSLObject")?;
+        let transport = sslproto.look_up(c"_SSLProtocolTransport")?;
         // The names that one of its methods uses.
-        let names_in = |method: &str| {
-            let method = transport.getattr(method)?;
-            method.getattr("__code__")?.getattr("co_names")
+        let names_in = |method: &str| -> Result<_> {
+            let method = transport.look_up(method)?;
+            method.look_up(c"__code__")?.look_up(c"co_names")
         };
         Ok(Self {
-            memory_bio: native.getattr("MemoryBIO")?.into(),
-            native_object: native.getattr("_SSLSocket")?.into(),
-            read: ssl_object.getattr("read")?.into(),
-            write: ssl_object.getattr("write")?.into(),
+            memory_bio: native.look_up(c"MemoryBIO")?.into(),
+            native_object: native.look_up(c"_SSLSocket")?.into(),
+            read: ssl_object.look_up(c"read")?.into(),
+            write: ssl_object.look_up(c"write")?.into(),
             ssl_object: ssl_object.into(),
-            ssl_error: ssl.getattr("SSLError")?.into(),
-            want_read: ssl.getattr("SSLWantReadError")?.into(),
-            syscall_error: ssl.getattr("SSLSyscallError")?.into(),
-            certificate_error: ssl.getattr("CertificateError")?.into(),
-            states: sslproto.getattr("SSLProtocolState")?.into(),
-            application_states: sslproto.getattr("AppProtocolState")?.into(),
-            aborts_with_exception: names_in("abort")?.contains("_force_close")?,
-            closes_with_transport: names_in("is_closing")?.contains("_is_transport_closing")?,
+            ssl_error: ssl.look_up(c"SSLError")?.into(),
+            want_read: ssl.look_up(c"SSLWantReadError")?.into(),
+            syscall_error: ssl.look_up(c"SSLSyscallError")?.into(),
+            certificate_error: ssl.look_up(c"CertificateError")?.into(),
+            states: sslproto.look_up(c"SSLProtocolState")?.into(),
+            application_states: sslproto.look_up(c"AppProtocolState")?.into(),
+            aborts_with_exception: names_in("abort")?.has("_force_close")?,
+            closes_with_transport: names_in("is_closing")?.has("_is_transport_closing")?,
         })
     }
 
@@ -103,5 +104,7 @@ impl Library {
 pub fn constant(name: &str) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    Ok(py.import("asyncio.constants")?.getattr(name)?.into())
+    Ok(making::import(py, c"asyncio.constants")?
+        .look_up(name)?
+        .into())
 }

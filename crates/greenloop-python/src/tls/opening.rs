@@ -4,13 +4,13 @@ use std::ffi::c_int;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::flow_control;
 use super::library::constant;
 use super::protocol::{SslProtocol, default_context, set_app_protocol};
 use super::state::ApplicationState;
 use super::transport::SslTransport;
+use crate::interop::making::{self, Enter as _};
 use crate::interop::{Arguments, Object, Result, Slot, globals, initialise_with, raise};
 
 /// What `SSLProtocol(…)` is given.
@@ -87,8 +87,8 @@ fn open(this: &Object, given: &Given<'_>) -> Result<()> {
     protocol.server_hostname.set(hostname.clone());
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let extra = PyDict::new(py);
-    extra.set_item(names.sslcontext.bound(py), context.bound(py))?;
+    let extra = making::dict(py)?;
+    extra.enter(&names.sslcontext, context.bound(py))?;
     protocol.extra.set(extra.into_any().into());
     protocol.context.set(context.clone());
     let waiter = Some(given.waiter).filter(|waiter| !waiter.is_none());
@@ -117,7 +117,7 @@ fn set_timeout(place: &Slot, timeout: &Object, name: &str, default: &str) -> Res
             "{name} should be a positive number, got {}",
             timeout.bound(py)
         );
-        return Err(pyo3::exceptions::PyValueError::new_err(text).into());
+        return Err(making::value_error(&text));
     }
     place.set(timeout.clone());
     Ok(())

@@ -5,7 +5,6 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::backlog::Backlog;
 use super::engine::{self, Engine};
@@ -13,6 +12,7 @@ use super::flow_control::Marks;
 use super::library::library;
 use super::state::{ApplicationState, State};
 use super::transport::SslTransport;
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     Held, Instance, Object, Raised, Result, Slot, call_function, call_method, globals,
     is_cancellation,
@@ -282,10 +282,12 @@ pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<(
         if protocol.debug()? {
             // SAFETY: the GIL is held.
             let py = unsafe { Python::assume_attached() };
-            let keywords = PyDict::new(py);
-            keywords.set_item("exc_info", exception.bound(py))?;
+            let keywords = making::dict(py)?;
+            keywords.enter("exc_info", exception.bound(py))?;
             let arguments = ("%r: %s", this.bound(py), message);
-            logger(py)?.call_method("debug", arguments, Some(&keywords))?;
+            logger(py)?
+                .look_up(c"debug")?
+                .invoke_with(arguments, &keywords)?;
         }
         return Ok(());
     }
@@ -300,19 +302,19 @@ pub fn report(this: &Object, message: &str, exception: &Object, transport: &Obje
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let names = &globals().names;
-    let context = PyDict::new(py);
-    context.set_item(names.message.bound(py), message)?;
-    context.set_item(names.exception.bound(py), exception.bound(py))?;
-    context.set_item(names.transport.bound(py), transport.bound(py))?;
-    context.set_item(names.protocol.bound(py), this.bound(py))?;
+    let context = making::dict(py)?;
+    context.enter(&names.message, message)?;
+    context.enter(&names.exception, exception.bound(py))?;
+    context.enter(&names.transport, transport.bound(py))?;
+    context.enter(&names.protocol, this.bound(py))?;
     let event_loop = SslProtocol::of(this).event_loop.get_or_none();
     let arguments = [event_loop.as_ptr(), context.as_ptr()];
     call_method(&names.call_exception_handler, &arguments).map(drop)
 }
 
 /// Where asyncio's TLS logs. Looked up at each call: tests replace it there.
-pub fn logger(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("asyncio.sslproto")?.getattr("logger")
+pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
+    making::import(py, c"asyncio.sslproto")?.look_up(c"logger")
 }
 
 /// `_set_app_protocol(protocol)`: which kind it is is looked at here, once.
@@ -365,9 +367,7 @@ pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<
 pub fn default_context(server_side: &Object, server_hostname: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let make = py
-        .import("asyncio.sslproto")?
-        .getattr("_create_transport_context")?;
+    let make = making::import(py, c"asyncio.sslproto")?.look_up(c"_create_transport_context")?;
     let arguments = [server_side.as_ptr(), server_hostname.as_ptr()];
     call_function(&make.into(), &arguments)
 }

@@ -1,6 +1,7 @@
 //! The end of a connection: what waits is flushed, the peers take leave of each other, and the transport
 //! below is closed. Or it is lost.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::library::library;
@@ -8,7 +9,10 @@ use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waite
 use super::state::{ApplicationState, State};
 use super::{engine, handshake, reading, writing};
 use crate::handle::leaves_the_loop;
-use crate::interop::{Object, Result, call_method, fetch, globals, matches, restore};
+use crate::interop::making::{self, ByName as _};
+use crate::interop::{
+    Object, Result, call_function, call_method, fetch, globals, matches, restore,
+};
 
 /// `_start_shutdown()`: the application closes, or the peer has taken leave.
 pub fn start(this: &Object) -> Result<()> {
@@ -34,10 +38,10 @@ pub fn check_timeout(this: &Object) -> Result<()> {
     if !matches!(protocol.state.get(), State::Flushing | State::Shutdown) {
         return Ok(());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let raised = pyo3::exceptions::PyTimeoutError::new_err("SSL shutdown timed out");
-    let exception: Object = raised.into_value(py).into_bound(py).into_any().into();
+    let text = making::text("SSL shutdown timed out")?;
+    // SAFETY: TimeoutError is always valid.
+    let class = unsafe { Object::from_borrowed(ffi::PyExc_TimeoutError) };
+    let exception = call_function(&class, &[text.as_ptr()])?;
     protocol.tell_below(&globals().names.force_close, &[&exception])
 }
 
@@ -120,7 +124,7 @@ fn warn_of_half_close() -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let text = "returning true from eof_received() has no effect when using ssl";
-    logger(py)?.call_method1("warning", (text,))?;
+    logger(py)?.invoke_method(c"warning", (text,))?;
     Ok(())
 }
 
@@ -145,7 +149,7 @@ fn end_of_stream(this: &Object) -> Result<bool> {
     if protocol.debug()? {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        logger(py)?.call_method1("debug", ("%r received EOF", this.bound(py)))?;
+        logger(py)?.invoke_method(c"debug", ("%r received EOF", this.bound(py)))?;
     }
     match protocol.state.get() {
         State::Handshaking => handshake::cut_off(this)?,

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use super::library::library;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, Result};
 
 /// Towards the peer; see the diagram in [`super`].
@@ -43,7 +44,7 @@ impl State {
         let (from, to) = (self.name(), next.name());
         let text =
             format!("cannot switch state from SSLProtocolState.{from} to SSLProtocolState.{to}");
-        Err(pyo3::exceptions::PyRuntimeError::new_err(text).into())
+        Err(making::runtime_error(&text))
     }
 
     /// The member of asyncio's enumeration.
@@ -85,5 +86,5 @@ impl ApplicationState {
 fn member(enumeration: &Object, name: &str) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    Ok(enumeration.bound(py).getattr(name)?.into())
+    Ok(enumeration.bound(py).look_up(name)?.into())
 }

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::transport::{self, SslTransport};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, noargs, one,
     report_unraisable, restore,
@@ -234,11 +235,10 @@ fn mark(class: &Object) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let class = class.bound(py);
-    let fallback = py
-        .import("asyncio.constants")?
-        .getattr("_SendfileMode")?
-        .getattr("FALLBACK")?;
-    class.setattr("_sendfile_compatible", fallback)?;
-    class.setattr("_start_tls_compatible", true)?;
+    let fallback = making::import(py, c"asyncio.constants")?
+        .look_up(c"_SendfileMode")?
+        .look_up(c"FALLBACK")?;
+    class.put(c"_sendfile_compatible", fallback)?;
+    class.put(c"_start_tls_compatible", true)?;
     Ok(())
 }

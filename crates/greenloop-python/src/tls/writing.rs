@@ -10,6 +10,7 @@ use super::library::constant;
 use super::protocol::{SslProtocol, fatal_error, logger};
 use super::state::State;
 use super::view::View;
+use crate::interop::making::ByName as _;
 use crate::interop::{Object, Raised, Result, fetch, globals};
 
 /// `write(data)` of the application: encrypted in place, unless something waits.
@@ -57,7 +58,7 @@ fn takes_data(protocol: &SslProtocol) -> Result<bool> {
     let threshold = constant("LOG_THRESHOLD_FOR_CONNLOST_WRITES")?;
     let threshold: u64 = threshold.bound(py).extract()?;
     if protocol.lost.get() >= threshold {
-        logger(py)?.call_method1("warning", ("SSL connection is closed",))?;
+        logger(py)?.invoke_method(c"warning", ("SSL connection is closed",))?;
     }
     protocol.lost.set(protocol.lost.get() + 1);
     Ok(false)

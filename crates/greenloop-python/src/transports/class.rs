@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use super::{SocketTransport, closing, flow_control, foreign, joining, reading, writing};
 use crate::event_loop::EventLoop;
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch, globals,
     noargs, one, report_unraisable, restore, visit_slots,
@@ -359,7 +360,7 @@ fn adopt(class: &Object) -> Result<()> {
     let class = class.bound(py);
     let theirs = globals().asyncio.socket_transport.bound(py);
     for name in ASYNCIOS_OWN.into_iter().chain(MARKS) {
-        class.setattr(name, theirs.getattr(name)?)?;
+        class.put(name, theirs.look_up(name)?)?;
     }
     Ok(())
 }
@@ -374,5 +375,5 @@ fn ensure_base_fits(base: &Object) -> Result<()> {
     }
     let text =
         "greenloop does not fit this version of Python: asyncio's transports are of another size";
-    Err(pyo3::exceptions::PyImportError::new_err(text).into())
+    Err(making::import_error(text))
 }

@@ -5,9 +5,9 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::{SocketTransport, joining, logger, report};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Arguments, Object, Result, call_method, fetch, globals, raise, restore};
 
 /// `close()`: reading ends at once, the connection when everything is written.
@@ -21,7 +21,12 @@ pub fn close(this: &Object) -> Result<Object> {
     if transport.pending.with(|pending| pending.is_empty()) {
         transport.lost.set(transport.lost.get() + 1);
         transport.stop_writing(this);
-        transport.lose_soon(this, Object::none())?;
+        if let Err(raised) = transport.lose_soon(this, Object::none()) {
+            // Without memory for it the connection is not ended: `close` may be called again.
+            transport.lost.set(transport.lost.get() - 1);
+            transport.closing.set(false);
+            return Err(raised);
+        }
     }
     Ok(Object::none())
 }
@@ -47,7 +52,12 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
     if !was_closing {
         transport.stop_reading(this);
     }
-    transport.lose_soon(this, exception.clone())?;
+    if let Err(raised) = transport.lose_soon(this, exception.clone()) {
+        // As in `close`.
+        transport.lost.set(0);
+        transport.closing.set(was_closing);
+        return Err(raised);
+    }
     Ok(Object::none())
 }
 
@@ -63,10 +73,12 @@ pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<(
     } else if transport.debug()? {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let keywords = PyDict::new(py);
-        keywords.set_item("exc_info", exception.bound(py))?;
-        let arguments = ("%r: %s", this.bound(py), message);
-        logger(py)?.call_method("debug", arguments, Some(&keywords))?;
+        let keywords = making::dict(py)?;
+        keywords.enter("exc_info", exception.bound(py))?;
+        let arguments = ("%r: %s", this, message);
+        logger(py)?
+            .look_up(c"debug")?
+            .invoke_with(arguments, &keywords)?;
     }
     force_close(this, exception).map(drop)
 }
@@ -76,10 +88,8 @@ pub fn fatal_error_method(this: &Object, arguments: Arguments<'_>) -> Result<Obj
     let names = &globals().names;
     let [exception, message] =
         arguments.bind(c"_fatal_error", [&names.exc, &names.message], 2, 1)?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
     let message = match message {
-        Some(message) => message.bound(py).to_string(),
+        Some(message) => making::shown(message)?,
         None => "Fatal error on transport".to_owned(),
     };
     let exception = exception.cloned().unwrap_or_else(Object::none);

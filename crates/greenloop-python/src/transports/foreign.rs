@@ -5,10 +5,10 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
 
 use super::SocketTransport;
 use super::opening::is_plain;
+use crate::interop::making;
 use crate::interop::{Object, Raised, Result, call_method, fetch, globals, matches};
 
 impl SocketTransport {
@@ -41,13 +41,11 @@ impl SocketTransport {
     /// The same for several chunks: `sock.sendmsg(chunks)`, or up to 3.11 `sock.send(data)`.
     #[cold]
     pub fn send_all_by_name(&self, chunks: &[Vec<u8>]) -> Result<Option<usize>> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
         if cfg!(not(Py_3_12)) {
-            return self.send_by_name(&PyBytes::new(py, &chunks.concat()).into_any().into());
+            return self.send_by_name(&making::bytes(&chunks.concat())?);
         }
-        let chunks = chunks.iter().map(|chunk| PyBytes::new(py, chunk));
-        let chunks = PyList::new(py, chunks)?.into_any().into();
+        let chunks = chunks.iter().map(|chunk| making::bytes(chunk));
+        let chunks = making::list(chunks.collect::<Result<_>>()?)?;
         count_of(self.ask(&globals().names.sendmsg, &chunks)?)
     }
 

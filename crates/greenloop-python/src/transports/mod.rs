@@ -35,10 +35,10 @@ use std::os::fd::RawFd;
 use greenloop_core::{FlowControl, WriteQueue};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     GilCell, Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
     globals,
@@ -268,14 +268,14 @@ fn log_in_debug_mode(this: &Object, text: &str) -> Result<()> {
     if SocketTransport::of(this).debug()? {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        logger(py)?.call_method1("debug", (text, this.bound(py)))?;
+        logger(py)?.invoke_method(c"debug", (text, this.bound(py)))?;
     }
     Ok(())
 }
 
 /// Where asyncio's transports log. Looked up at each call: tests replace it there.
-fn logger(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("asyncio.selector_events")?.getattr("logger")
+fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
+    making::import(py, c"asyncio.selector_events")?.look_up(c"logger")
 }
 
 /// Tells the loop's exception handler that something of the connection's has raised.
@@ -284,12 +284,12 @@ fn report(this: &Object, message: &str, exception: &Object) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let names = &globals().names;
-    let context = PyDict::new(py);
-    context.set_item(names.message.bound(py), message)?;
-    context.set_item(names.exception.bound(py), exception.bound(py))?;
-    context.set_item(names.transport.bound(py), this.bound(py))?;
+    let context = making::dict(py)?;
+    context.enter(&names.message, message)?;
+    context.enter(&names.exception, exception.bound(py))?;
+    context.enter(&names.transport, this.bound(py))?;
     let protocol = transport.protocol.get_or_none();
-    context.set_item(names.protocol.bound(py), protocol.bound(py))?;
+    context.enter(&names.protocol, protocol.bound(py))?;
     let event_loop = transport.event_loop.get_or_none();
     let arguments = [event_loop.as_ptr(), context.as_ptr()];
     call_method(&names.call_exception_handler, &arguments).map(drop)

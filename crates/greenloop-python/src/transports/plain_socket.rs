@@ -9,8 +9,8 @@ use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 use greenloop_os::listener::NON_BLOCKING;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
+use crate::interop::making::{self, ByName as _, IntoObject as _};
 use crate::interop::{Object, Raised, Result, call_function, globals, raise};
 
 /// What of the two classes is needed, looked up once.
@@ -27,18 +27,13 @@ pub struct PlainSockets {
 impl PlainSockets {
     /// Looks up what is needed.
     pub fn new(py: Python<'_>) -> PyResult<Self> {
-        let base = py.import("_socket")?.getattr("socket")?;
-        let intern = |text| PyString::intern(py, text).into_any().into();
+        let base = making::import(py, c"_socket")?.look_up(c"socket")?;
         Ok(Self {
-            close: base.getattr("close")?.into(),
+            close: base.look_up(c"close")?.into(),
             base: base.into(),
-            io_refs: intern("_io_refs"),
-            closed: intern("_closed"),
-            zero: 0_i32
-                .into_pyobject(py)
-                .map_err(PyErr::from)?
-                .into_any()
-                .into(),
+            io_refs: making::interned(c"_io_refs")?,
+            closed: making::interned(c"_closed")?,
+            zero: 0_i32.into_object()?,
         })
     }
 

@@ -65,7 +65,7 @@ fn receive_bytes(this: &Object) -> Result<()> {
         match transport.habit.receive(native, descriptor, most) {
             Ok(data) => data.map(Some),
             Err(error) if is_none_yet(&error) => Ok(None),
-            Err(error) => Err(os_error(&error).into()),
+            Err(error) => Err(os_error(&error)),
         }
     };
     let message = "Fatal read error on socket transport";
@@ -111,7 +111,7 @@ fn receive_for_tls(this: &Object, protocol: &Object) -> Result<()> {
     let received = match received {
         Ok(count) => Ok(Some(count)),
         Err(error) if is_none_yet(&error) => Ok(None),
-        Err(error) => Err(os_error(&error).into()),
+        Err(error) => Err(os_error(&error)),
     };
     let message = "Fatal read error on socket transport";
     let Some(Some(count)) = unless_fatal(this, received, message)? else {
@@ -200,7 +200,7 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
     match outcome {
         Ok(count) => Ok(Some(count)),
         Err(error) if is_none_yet(&error) => Ok(None),
-        Err(error) => Err(os_error(&error).into()),
+        Err(error) => Err(os_error(&error)),
     }
 }
 

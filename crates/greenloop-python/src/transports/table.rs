@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::PyKeyError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::interop::{GilCell, Object, Result};
+use crate::interop::making::{self, IntoObject};
+use crate::interop::{GilCell, Object, Raised, Result};
 
 /// A weak mapping from descriptors to transports.
 #[pyclass(
@@ -61,7 +61,7 @@ impl TransportTable {
     fn __getitem__(&self, number: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         match self.find_any(number) {
             Some(transport) => Ok(transport.bound(number.py()).unbind()),
-            None => Err(PyKeyError::new_err(number.clone().unbind())),
+            None => Err(key_error(number)?.into()),
         }
     }
 
@@ -73,7 +73,7 @@ impl TransportTable {
         let removed = self.references.with(|all| all.remove(&number));
         match removed.as_ref().and_then(referent) {
             Some(_) => Ok(()),
-            None => Err(PyKeyError::new_err(number)),
+            None => Err(key_error(number)?.into()),
         }
     }
 
@@ -82,8 +82,9 @@ impl TransportTable {
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let numbers = self.numbers().into_pyobject(py)?;
-        Ok(numbers.try_iter()?.into_any().unbind())
+        let numbers = self.numbers().into_iter().map(IntoObject::into_object);
+        let numbers = making::list(numbers.collect::<Result<_>>()?)?;
+        Ok(numbers.bound(py).try_iter()?.into_any().unbind())
     }
 
     /// Return the transport that has the descriptor `number`, or `default`.
@@ -94,6 +95,11 @@ impl TransportTable {
             Some(transport.bound(number.py()).unbind())
         })
     }
+}
+
+fn key_error(key: impl IntoObject) -> Result<Raised> {
+    // SAFETY: KeyError is always valid.
+    making::raise_with(unsafe { ffi::PyExc_KeyError }, (key,))
 }
 
 impl TransportTable {

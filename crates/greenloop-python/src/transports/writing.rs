@@ -11,13 +11,14 @@ use greenloop_os::socket::{self, MOST_SLICES};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-#[cfg(Py_3_12)]
 use super::chunk::chunk_of;
 use super::chunk::{View, may_be_written, rest_of};
 use super::reading::is_none_yet;
 use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
+#[cfg(Py_3_12)]
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, Result, call_method, fetch, globals, raise};
 
 static REACTION: Reaction = Reaction {
@@ -132,10 +133,8 @@ fn writelines_pauses() -> Result<bool> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let theirs = globals().asyncio.socket_transport.bound(py);
-    let code = theirs.getattr("writelines")?.getattr("__code__")?;
-    let answer = code
-        .getattr("co_names")?
-        .contains("_maybe_pause_protocol")?;
+    let code = theirs.look_up(c"writelines")?.look_up(c"__code__")?;
+    let answer = code.look_up(c"co_names")?.has("_maybe_pause_protocol")?;
     Ok(*ANSWER.get_or_init(|| answer))
 }
 
@@ -155,7 +154,7 @@ impl SocketTransport {
                 Ok((count, view.bytes.len()))
             }
             Err(error) if is_none_yet(&error) => Ok((0, view.bytes.len())),
-            Err(error) => Err(os_error(&error).into()),
+            Err(error) => Err(os_error(&error)),
         }
     }
 
@@ -175,12 +174,11 @@ impl SocketTransport {
     fn count_lost_write(&self) -> Result<Object> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let threshold: u64 = py
-            .import("asyncio.constants")?
-            .getattr("LOG_THRESHOLD_FOR_CONNLOST_WRITES")?
+        let threshold: u64 = making::import(py, c"asyncio.constants")?
+            .look_up(c"LOG_THRESHOLD_FOR_CONNLOST_WRITES")?
             .extract()?;
         if self.lost.get() >= threshold {
-            logger(py)?.call_method1("warning", ("socket.send() raised exception.",))?;
+            logger(py)?.invoke_method(c"warning", ("socket.send() raised exception.",))?;
         }
         self.lost.set(self.lost.get() + 1);
         Ok(Object::none())
@@ -243,7 +241,7 @@ impl SocketTransport {
                 Ok(Some(count))
             }
             Err(error) if is_none_yet(&error) => Ok(None),
-            Err(error) => Err(os_error(&error).into()),
+            Err(error) => Err(os_error(&error)),
         }
     }
 
@@ -386,17 +384,12 @@ pub fn buffer(this: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     if cfg!(not(Py_3_12)) {
-        return Ok(pyo3::types::PyByteArray::new(py, &waiting.concat())
-            .into_any()
-            .into());
+        return making::bytearray(&waiting.concat());
     }
-    let chunks = waiting
-        .iter()
-        .map(|chunk| pyo3::types::PyBytes::new(py, chunk));
-    let chunks = pyo3::types::PyList::new(py, chunks)?;
-    Ok(py
-        .import("collections")?
-        .getattr("deque")?
-        .call1((chunks,))?
+    let chunks = waiting.iter().map(|chunk| making::bytes(chunk));
+    let chunks = making::list(chunks.collect::<Result<_>>()?)?;
+    Ok(making::import(py, c"collections")?
+        .look_up(c"deque")?
+        .invoke((chunks,))?
         .into())
 }

@@ -2,11 +2,11 @@
 
 use greenloop_core::{Standing, WaitList as _};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use super::{TaskGroup, abort, cancel_parent, is_base_error, is_exact, of, refusal};
 use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, notify_when_done};
+use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
     Arguments, Object, Raised, Result, call_method, globals, same_string, type_error,
 };
@@ -93,8 +93,7 @@ fn ensure_known(arguments: &Arguments<'_>) -> Result<()> {
     for (keyword, _) in arguments.keywords() {
         let known = [&names.coro, &names.name, &names.context];
         if !known.iter().any(|name| same_string(name, keyword)) {
-            // SAFETY: the GIL is held.
-            let keyword = keyword.bound(unsafe { Python::assume_attached() });
+            let keyword = making::shown(keyword)?;
             return Err(type_error(&format!(
                 "TaskGroup.create_task() got an unexpected keyword argument '{keyword}'"
             )));
@@ -132,20 +131,19 @@ fn make_task_by_name(
     let [coroutine, name, context] = arguments.bind(c"create_task", parameters, 1, 1)?;
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let (none, keywords) = (Object::none(), PyDict::new(py));
+    let (none, keywords) = (Object::none(), making::dict(py)?);
     let coroutine = coroutine.unwrap_or(&none).bound(py);
     let name = name.unwrap_or(&none).bound(py);
     if !rules.names_afterwards {
-        keywords.set_item(names.name.bound(py), &name)?;
+        keywords.enter(&names.name, &name)?;
     }
     if let Some(context) = context.filter(|context| !context.is_none()) {
-        keywords.set_item(names.context.bound(py), context.bound(py))?;
+        keywords.enter(&names.context, context.bound(py))?;
     }
     let create = event_loop.attribute(&names.create_task)?;
-    let task = create.bound(py).call((coroutine,), Some(&keywords))?;
+    let task = create.bound(py).invoke_with((coroutine,), &keywords)?;
     if rules.names_afterwards {
-        py.import("asyncio.tasks")?
-            .call_method1("_set_task_name", (&task, name))?;
+        making::import(py, c"asyncio.tasks")?.invoke_method(c"_set_task_name", (&task, name))?;
     }
     Ok(task.into())
 }
@@ -252,13 +250,13 @@ fn report_orphan(group: &TaskGroup, task: &Object, exception: &Object) -> Result
     let parent = group.parent_task.get_or_none();
     let message = format!(
         "Task {} has errored out but its parent task {} is already completed",
-        task.bound(py).repr()?,
-        parent.bound(py).str()?
+        making::represented(&task)?,
+        making::shown(&parent)?
     );
-    let context = PyDict::new(py);
-    context.set_item(names.message.bound(py), message)?;
-    context.set_item(names.exception.bound(py), exception.bound(py))?;
-    context.set_item(names.task.bound(py), task.bound(py))?;
+    let context = making::dict(py)?;
+    context.enter(&names.message, message)?;
+    context.enter(&names.exception, exception.bound(py))?;
+    context.enter(&names.task, task.bound(py))?;
     let event_loop = group.event_loop.get_or_none();
     let arguments = [event_loop.as_ptr(), context.as_ptr()];
     call_method(&names.call_exception_handler, &arguments).map(drop)

@@ -12,6 +12,7 @@ use super::children::{create_task, on_child_done};
 use super::exit::{cancel, enter, exit};
 use super::{TaskGroup, abort_children, ends_the_program, of};
 use crate::awaitable::Awaitable;
+use crate::interop::making;
 use crate::interop::{
     Arguments, Held as _, Object, Result, Slot, attribute, class_of, fast, initialise_with, noargs,
     one, trap, type_error,
@@ -45,10 +46,10 @@ unsafe extern "C" fn initialise_slot(
 
 unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
-        // SAFETY: the slot is called on a valid group; the GIL is held.
-        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
+        // SAFETY: the slot is called on a valid group.
+        let this = unsafe { Object::from_borrowed(this) };
         let text = describe(of(&this))?;
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        making::text(&text)
     })
 }
 

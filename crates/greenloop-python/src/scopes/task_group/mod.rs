@@ -23,9 +23,9 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use crate::awaitable::Line;
+use crate::interop::making;
 use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, globals};
 use crate::task;
 
@@ -213,12 +213,8 @@ fn ends_the_program(exception: &Object) -> bool {
 /// `RuntimeError(f"TaskGroup {self!r} {text}")`.
 #[cold]
 fn refusal(this: &Object, text: &str) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    match this.bound(py).repr() {
-        Ok(group) => {
-            pyo3::exceptions::PyRuntimeError::new_err(format!("TaskGroup {group} {text}")).into()
-        }
-        Err(error) => error.into(),
+    match making::represented(this) {
+        Ok(group) => making::runtime_error(&format!("TaskGroup {group} {text}")),
+        Err(raised) => raised,
     }
 }

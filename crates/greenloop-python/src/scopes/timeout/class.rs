@@ -10,6 +10,7 @@ use super::{
     running_loop,
 };
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
     restore, trap,
@@ -134,11 +135,11 @@ unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
         if state == State::Entered {
             let mut when = timeout.when()?.bound(py).clone();
             if !when.is_none() {
-                when = py.import("builtins")?.call_method1("round", (when, 3))?;
+                when = making::import(py, c"builtins")?.invoke_method(c"round", (when, 3))?;
             }
             text = format!("<Timeout [{}] when={when}>", state.as_str());
         }
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        making::text(&text)
     })
 }
 
@@ -146,8 +147,8 @@ unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 fn state_attribute(this: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let states = py.import("asyncio.timeouts")?.getattr("_State")?;
-    Ok(states.call1((of(this).state.get().as_str(),))?.into())
+    let states = making::import(py, c"asyncio.timeouts")?.look_up(c"_State")?;
+    Ok(states.invoke((of(this).state.get().as_str(),))?.into())
 }
 
 fn task_attribute(this: &Object) -> Result<Object> {
@@ -241,7 +242,7 @@ pub fn make_class() -> Result<Object> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         // What `typing.final` does.
-        class.bound(py).setattr("__final__", true)?;
+        class.bound(py).put(c"__final__", true)?;
     }
     Ok(class)
 }

@@ -17,7 +17,6 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Host as _, Instant};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 
 use super::alarm::{Alarm, Bell};
@@ -25,6 +24,7 @@ use super::expiry;
 use crate::awaitable::exact_seconds;
 use crate::event_loop::EventLoop;
 use crate::future::Future;
+use crate::interop::making;
 use crate::interop::{
     Freelist, Held, Instance, Object, Raised, Result, Slot, call_function, call_method, globals,
     raise,
@@ -192,7 +192,7 @@ fn reschedule(this: &Object, when: &Object) -> Result<()> {
         State::Created => return Err(runtime_error(c"Timeout has not been entered")),
         state => {
             let text = format!("Cannot change state of {} Timeout", state.as_str());
-            return Err(PyRuntimeError::new_err(text).into());
+            return Err(making::runtime_error(&text));
         }
     }
     timeout.set_when(Some(when));
@@ -278,7 +278,9 @@ fn expire(this: &Object) -> Result<()> {
 
 #[cold]
 fn assertion_failed() -> Raised {
-    pyo3::exceptions::PyAssertionError::new_err(()).into()
+    // SAFETY: AssertionError is always valid.
+    unsafe { ffi::PyErr_SetNone(ffi::PyExc_AssertionError) };
+    Raised
 }
 
 impl Timeout {

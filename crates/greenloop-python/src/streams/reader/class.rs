@@ -4,13 +4,13 @@ use std::ffi::{c_int, c_void};
 
 use greenloop_core::WaitList as _;
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::{
     DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, replace_transport, set_exception,
     set_transport, size_of_limit,
 };
 use crate::awaitable::Awaitable;
+use crate::interop::making;
 use crate::interop::{
     Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
     trap, type_error,
@@ -41,8 +41,8 @@ unsafe extern "C" fn initialise_slot(
 
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
-        // SAFETY: the slot is called on a valid reader, and the GIL is held.
-        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
+        // SAFETY: the slot is called on a valid reader.
+        let this = unsafe { Object::from_borrowed(this) };
         let reader = Reader::of(&this);
         let mut parts = vec!["StreamReader".to_owned()];
         if !reader.buffer.is_empty() {
@@ -52,7 +52,7 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
             parts.push("eof".to_owned());
         }
         if reader.limit.get() != DEFAULT_LIMIT {
-            parts.push(format!("limit={}", limit(&this)?.bound(py).str()?));
+            parts.push(format!("limit={}", making::shown(&limit(&this)?)?));
         }
         for (name, value) in [
             ("waiter", waiter(&this)?),
@@ -60,14 +60,14 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
             ("transport", reader.transport.get_or_none()),
         ] {
             if value.is_true()? {
-                parts.push(format!("{name}={}", value.bound(py).repr()?));
+                parts.push(format!("{name}={}", making::represented(&value)?));
             }
         }
         if reader.paused.get() {
             parts.push("paused".to_owned());
         }
         let text = format!("<{}>", parts.join(" "));
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        making::text(&text)
     })
 }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::{empty_bytes, incomplete, interrupt, resumed, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::making::ByName as _;
 use crate::interop::{Object, Raised, Result, raise};
 use crate::streams::reader::Reader;
 
@@ -103,7 +104,9 @@ fn join_blocks(this: &Object) -> Result<Progress> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     let empty = empty_bytes()?;
-    let joined = empty.bound(py).call_method1("join", (blocks.bound(py),))?;
+    let joined = empty
+        .bound(py)
+        .invoke_method(c"join", (blocks.bound(py),))?;
     ready(joined.into())
 }
 

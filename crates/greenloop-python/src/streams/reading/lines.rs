@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, resumed, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::making::ByName as _;
 use crate::interop::{
     Instance, Object, Raised, Result, fetch, globals, raise_object, restore, trap,
 };
@@ -64,7 +65,7 @@ fn line_too_long(overrun: &Object) -> Result<Raised> {
     let text = text.bound(py).get_item(0)?;
     let error = py
         .get_type::<pyo3::exceptions::PyValueError>()
-        .call1((text,))?;
+        .invoke((text,))?;
     let error: Object = error.into();
     let raised = raise_object(&error);
     drop(fetch(raised));
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn next_line(this: *mut ffi::PyObject) -> *mut ffi::PyObje
             let py = unsafe { Python::assume_attached() };
             let original = globals().asyncio.stream_reader.bound(py);
             return Ok(original
-                .call_method1("__anext__", (this.bound(py),))?
+                .invoke_method(c"__anext__", (this.bound(py),))?
                 .into());
         }
         Awaitable::create(&NEXT_LINE, &this, None)

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::{FOUND, NOT_FOUND, incomplete, interrupt, new_bytes, overrun, resumed, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::interop::making;
 use crate::interop::{Object, Raised, Result, raise, raise_object, type_error};
 use crate::streams::buffer::{View, content_of_bytes};
 use crate::streams::edition::edition;
@@ -103,11 +104,7 @@ fn parse_separators(given: &Object) -> Result<Object> {
         Some(shortest) if !shortest.is_true()? => Err(no_separator(
             c"Separator should be at least one-byte string",
         )),
-        Some(_) => {
-            let all = all.iter().map(|separator| separator.bound(py));
-            let tuple = pyo3::types::PyTuple::new(py, all.collect::<Vec<_>>())?;
-            Ok(tuple.into_any().into())
-        }
+        Some(_) => making::tuple(all),
     }
 }
 
@@ -123,11 +120,9 @@ fn parse_separator(given: &Object) -> Result<Object> {
             return Err(Raised);
         }
         if ffi::PyObject_CheckBuffer(given.as_ptr()) == 0 {
-            let py = Python::assume_attached();
-            let class = given.bound(py).get_type();
+            let class = making::class_name(given)?;
             return Err(type_error(&format!(
-                "argument should be integer or bytes-like object, not '{}'",
-                class.name()?
+                "argument should be integer or bytes-like object, not '{class}'"
             )));
         }
     }

@@ -3,9 +3,9 @@
 use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::{Writer, drain, start_tls, wait_closed};
+use crate::interop::making;
 use crate::interop::{
     Arguments, Object, Result, attribute, call_method, class_of, fast, globals, initialise_with,
     noargs, trap,
@@ -79,18 +79,20 @@ unsafe extern "C" fn initialise_slot(
 
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
-        // SAFETY: the slot is called on a valid writer, and the GIL is held.
-        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
+        // SAFETY: the slot is called on a valid writer.
+        let this = unsafe { Object::from_borrowed(this) };
         let writer = Writer::of(&this);
-        let class = this.bound(py).get_type();
         let transport = writer.transport(&this)?;
-        let transport = transport.bound(py).repr()?;
+        let transport = making::represented(&transport)?;
         let reader = match writer.reader.get().filter(|reader| !reader.is_none()) {
-            Some(reader) => format!(" reader={}", reader.bound(py).repr()?),
+            Some(reader) => format!(" reader={}", making::represented(&reader)?),
             None => String::new(),
         };
-        let text = format!("<{} transport={transport}{reader}>", class.name()?);
-        Ok(pyo3::types::PyString::new(py, &text).into_any().into())
+        let text = format!(
+            "<{} transport={transport}{reader}>",
+            making::class_name(&this)?
+        );
+        making::text(&text)
     })
 }
 
