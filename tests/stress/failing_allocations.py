@@ -2,8 +2,8 @@
 
 `python failing_allocations.py LOOP POINTS FILE...` takes the operations of the files and runs each
 as often as it allocates: at one time its first allocation fails, then its second and so on, that
-one alone or several in a row. Each operation has a process of its own, since what goes wrong here may
-end it. Afterwards the loop has to run a small program, and what was operated on has to work.
+one alone or several in a row. Each operation has a process of its own, since what goes wrong here
+may end it. Afterwards the loop has to run a small program, and what was operated on has to work.
 
 An operation is a generator function: it prepares, yields what is done without memory (a function,
 or a coroutine function that the loop runs), and then looks whether all is well.

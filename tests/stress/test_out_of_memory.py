@@ -5,7 +5,8 @@ and again, each time with another of its allocations failing (`failing_allocatio
 crash, no error of the interpreter's own kind, no lost wake-up, and afterwards all works.
 
 A few places of each operation are tried here; `GREENLOOP_ALLOCATIONS=all` tries all, and looks
-whether what is excused because the interpreter itself breaks does so with asyncio. It takes some minutes.
+whether what is excused because the interpreter itself breaks does so with asyncio. It takes some
+minutes.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Python objects are made where MemoryError is raised, and nowhere by what panics without memory.
 
-`clippy.toml` forbids PyO3's constructors by their names. What clippy cannot see, since it is hidden
-in a conversion, is looked for here: names and arguments of calls that are no objects yet, and
-exceptions that are made only when they are raised.
+The crate's `clippy.toml` forbids PyO3's constructors by their names. What clippy cannot see, since
+it is hidden in a conversion, is looked for here: names and arguments of calls that are no objects
+yet, and exceptions that are made only when they are raised.
 """
 
 import functools

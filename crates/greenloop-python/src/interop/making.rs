@@ -1,9 +1,10 @@
-//! New Python objects, and calls with Rust values, that raise MemoryError where PyO3's own panic.
+//! New Python objects, and calls with Rust values, that raise `MemoryError` where PyO3's own panic.
 //!
-//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an attribute's name
-//! or an argument of, and every `PyTypeError::new_err` take it for a mistake of the program if the interpreter
-//! has no memory left. So this file is the only one that makes objects of Rust values: `clippy.toml` forbids
-//! those constructors, and `tests/surface/test_memory_rules.py` what clippy cannot see.
+//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an attribute's
+//! name or an argument of, and every `PyTypeError::new_err` take it for a mistake of the program if the
+//! interpreter has no memory left. So this file is the only one that makes objects of Rust values: the
+//! crate's `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py` what
+//! clippy cannot see.
 
 use std::ffi::CStr;
 use std::ptr;
