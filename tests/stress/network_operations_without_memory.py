@@ -7,6 +7,8 @@ import os
 import socket
 import tempfile
 
+from operations_without_memory import crashes_the_interpreter
+
 from tls_contexts import CLIENT, SERVER
 
 
@@ -194,12 +196,13 @@ def buffered_protocol(loop):
         yield use
 
 
+@crashes_the_interpreter
 def server(loop):
     make = functools.partial(_Client, loop)
+
     async def use():
         server = await loop.create_server(_Echo, "127.0.0.1", 0)
         try:
-            repr(server)
             address = server.sockets[0].getsockname()
             transport, client = await loop.create_connection(make, *address)
             transport.write(b"hello")
@@ -247,6 +250,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 def datagrams(loop):
     make = functools.partial(_Datagrams, loop)
+
     async def use():
         first, protocol = await loop.create_datagram_endpoint(make, ("127.0.0.1", 0))
         address = first.get_extra_info("sockname")
@@ -266,6 +270,7 @@ def datagrams(loop):
 
 def pipes(loop):
     make = functools.partial(_Client, loop)
+
     async def use():
         reading, writing = os.pipe()
         with open(reading, "rb", 0) as source, open(writing, "wb", 0) as target:
@@ -342,6 +347,7 @@ def streams(loop):
         yield use
 
 
+@crashes_the_interpreter
 def stream_server(loop):
     async def serve(reader, writer):
         writer.write(await reader.readline())
@@ -363,8 +369,10 @@ def stream_server(loop):
 # TLS.
 
 
+@crashes_the_interpreter
 def tls(loop):
     make = functools.partial(_Client, loop)
+
     async def use():
         server = await loop.create_server(_Echo, "127.0.0.1", 0, ssl=SERVER)
         try:
@@ -389,6 +397,7 @@ def tls(loop):
     yield use
 
 
+@crashes_the_interpreter
 def tls_refused(loop):
     make = functools.partial(_Client, loop)
     with _pair(loop) as (a, b):
@@ -397,14 +406,13 @@ def tls_refused(loop):
             transport, _ = await loop.create_connection(make, sock=a)
             transport.write(b"no TLS at all, as far as anybody can tell")
             with contextlib.suppress(OSError):
-                await loop.create_connection(
-                    make, sock=b, ssl=CLIENT, server_hostname="localhost"
-                )
+                await loop.create_connection(make, sock=b, ssl=CLIENT, server_hostname="localhost")
             transport.abort()
 
         yield use
 
 
+@crashes_the_interpreter
 def tls_begun_later(loop):
     async def serve(reader, writer):
         await reader.readline()

@@ -8,8 +8,11 @@ import signal
 
 
 def crashes_the_interpreter(operation):
-    """Marks what ends the interpreter by itself, with asyncio too: CPython 3.11 to 3.13 lose exceptions that
-    pass a frame, and crash while they make functions and warnings, if there is no memory for it."""
+    """Marks what ends the interpreter by itself, with asyncio too.
+
+    CPython 3.11 to 3.13 lose exceptions that pass a frame for which there is no memory, free that
+    frame twice (`take_ownership`), and crash while they make functions, warnings and tuples.
+    """
     operation.crashes_the_interpreter = True
     return operation
 
@@ -119,6 +122,7 @@ def loop_wrong_calls(loop):
     yield use
 
 
+@crashes_the_interpreter
 def loop_debug_mode(loop):
     async def use():
         loop.set_debug(True)
@@ -145,6 +149,7 @@ def loop_exception_handler(loop):
         loop.set_exception_handler(handler)
 
 
+@crashes_the_interpreter
 def loop_life(loop):
     made = []
 
@@ -222,16 +227,13 @@ def _ignore(loop, context):
 def future_life(loop):
     def use():
         future = loop.create_future()
-        repr(future)
         future.add_done_callback(int)
         future.add_done_callback(abs)
         future._callbacks
         future.remove_done_callback(abs)
-        repr(future)
         future.set_result(1)
         future.result()
         future.exception()
-        repr(future)
 
     handler = loop.get_exception_handler()
     loop.set_exception_handler(_ignore)
@@ -303,16 +305,28 @@ def future_nobody_asked_for(loop):
 def task_life(loop):
     async def use():
         task = loop.create_task(asyncio.sleep(0, 5), name="a name")
-        repr(task)
         task.get_name()
         task.set_name("other")
         task.get_coro()
-        task.get_context()
-        task.get_stack()
         asyncio.current_task()
         asyncio.all_tasks()
         task.cancelling()
         assert await task == 5
+
+    yield use
+
+
+@crashes_the_interpreter
+def descriptions(loop):
+    future = loop.create_future()
+    future.add_done_callback(int)
+
+    async def use():
+        task = loop.create_task(asyncio.sleep(0), name="a name")
+        for described in task, future, loop:
+            repr(described)
+        task.get_stack()
+        await task
         repr(task)
 
     yield use
@@ -645,6 +659,7 @@ def primitives_by_hand(loop):
     yield use
 
 
+@crashes_the_interpreter
 def copies(loop):
     originals = [asyncio.Lock(), asyncio.Event(), asyncio.Semaphore(2)]
 
@@ -809,4 +824,3 @@ def sleeps(loop):
         assert await asyncio.sleep(0.0001, 5) == 5
 
     yield use
-

@@ -48,6 +48,7 @@ mod transports;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
+use interop::making::ByName as _;
 use interop::{ClassCell, Globals, Object};
 
 /// The native part of Greenloop. Use the package `greenloop` instead.
@@ -121,7 +122,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
-    module.delattr("__all__")
+    Ok(module.remove(c"__all__")?)
 }
 
 fn make_classes(globals: &Globals) -> interop::Result<()> {
@@ -132,6 +133,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.stop_iteration,
         interop::make_stop_iteration_class(),
     )?;
+    interop::make_spare_stop_iteration();
     make(&classes.handle, handle::make_class())?;
     make(
         &classes.timer_handle,

@@ -11,6 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use super::error::Raised;
 use super::making::{self, ByName as _};
 
 /// How many words of a thread's state are searched: all of CPython 3.12's, which has the smallest of
@@ -169,11 +170,11 @@ fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
     // SAFETY: `target` is a context; Enter and Exit pair, and nothing is run in between.
     let current = unsafe {
         if ffi::PyContext_Enter(target.as_ptr()) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         let current = layout.current_values() == layout.values_of(target.as_ptr()).read();
         if ffi::PyContext_Exit(target.as_ptr()) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         current
     };
@@ -218,11 +219,11 @@ fn find_current(context: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
         let state = ffi::PyThreadState_Get().cast::<usize>();
         let before = find(state, THREAD_STATE_WORDS, context);
         if ffi::PyContext_Enter(context.as_ptr()) < 0 {
-            return Err(PyErr::fetch(context.py()));
+            return Err(Raised.into());
         }
         let entered = find(state, THREAD_STATE_WORDS, context);
         if ffi::PyContext_Exit(context.as_ptr()) < 0 {
-            return Err(PyErr::fetch(context.py()));
+            return Err(Raised.into());
         }
         Ok(entered.filter(|_| before.is_none()))
     }

@@ -1,9 +1,10 @@
-//! New Python objects, and calls with Rust values, that raise MemoryError where PyO3's own panic.
+//! New Python objects, and calls with Rust values, that raise `MemoryError` where PyO3's own panic.
 //!
-//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an attribute's name
-//! or an argument of, and every `PyTypeError::new_err` take it for a mistake of the program if the interpreter
-//! has no memory left. So this file is the only one that makes objects of Rust values: `clippy.toml` forbids
-//! those constructors, and `tests/surface/test_memory_rules.py` what clippy cannot see.
+//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an attribute's
+//! name or an argument of, and every `PyTypeError::new_err` take it for a mistake of the program if the
+//! interpreter has no memory left. So this file is the only one that makes objects of Rust values: the
+//! crate's `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py` what
+//! clippy cannot see.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -334,6 +335,9 @@ pub trait ByName<'py> {
     /// `self.name = value`
     fn put(&self, name: impl IntoObject, value: impl IntoObject) -> Result<()>;
 
+    /// `del self.name`
+    fn remove(&self, name: impl IntoObject) -> Result<()>;
+
     /// `item in self`
     fn has(&self, item: impl IntoObject) -> Result<bool>;
 
@@ -372,6 +376,13 @@ impl<'py, T> ByName<'py> for Bound<'py, T> {
     fn put(&self, name: impl IntoObject, value: impl IntoObject) -> Result<()> {
         let this = Object::from(self.clone().into_any());
         this.set_attribute(&name.into_object()?, &value.into_object()?)
+    }
+
+    fn remove(&self, name: impl IntoObject) -> Result<()> {
+        let name = name.into_object()?;
+        // SAFETY: both are valid objects; a null value deletes.
+        let code = unsafe { ffi::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), ptr::null_mut()) };
+        if code < 0 { Err(Raised) } else { Ok(()) }
     }
 
     fn has(&self, item: impl IntoObject) -> Result<bool> {

@@ -9,7 +9,7 @@
 use pyo3::ffi;
 
 use super::class::{ClassBuilder, attribute};
-use super::error::{Raised, Result};
+use super::error::{Raised, Result, fetch};
 use super::freelist::revive;
 use super::globals::globals;
 use super::nesting;
@@ -57,6 +57,12 @@ pub fn set_stop_iteration(value: Object) -> Raised {
         }
     }
     Raised
+}
+
+/// Makes the block that is kept, so that not even the first value needs memory: one that cannot be returned
+/// would be lost, with the item of a queue that it is.
+pub fn make_spare() {
+    drop(fetch(set_stop_iteration(Object::none())));
 }
 
 /// Makes the class. It answers to its base's name, and `args` is what it would be there.

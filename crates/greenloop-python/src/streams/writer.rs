@@ -381,7 +381,7 @@ fn finalise(this: &Object) -> Result<()> {
         "loop is closed".to_owned()
     } else {
         call_method(&names.close, &[this.as_ptr()])?;
-        format!("unclosed {}", making::represented(&this)?)
+        format!("unclosed {}", making::represented(this)?)
     };
     let text = std::ffi::CString::new(text.replace('\0', "\\0")).unwrap_or_default();
     let category = py.get_type::<pyo3::exceptions::PyResourceWarning>();

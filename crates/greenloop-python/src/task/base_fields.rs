@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Object, Result, Slot, globals};

@@ -5,12 +5,12 @@
 
 #![cfg(Py_3_14)]
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PySet;
 
 use crate::future::{Callback, Future};
 use crate::interop::making::ByName as _;
-use crate::interop::{Object, Result, globals};
+use crate::interop::{Object, Raised, Result, globals};
 use crate::scopes::parent_of;
 
 /// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C tasks)

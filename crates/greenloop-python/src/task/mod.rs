@@ -333,7 +333,7 @@ pub fn context_of(task: &Object) -> Result<Object> {
 fn check_context(context: &Object) -> Result<()> {
     // SAFETY: `context` is a valid object.
     if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
-        let text = making::represented(&context)?;
+        let text = making::represented(context)?;
         return Err(type_error(&format!(
             "expected contextvars.Context, got {text}"
         )));

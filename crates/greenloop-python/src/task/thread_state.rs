@@ -45,7 +45,7 @@ pub fn find_places(py: Python<'_>) -> PyResult<()> {
         let first = word_of(&one);
         swap.invoke((&event_loop, &other))?;
         let second = word_of(&other).filter(|_| word_of(&one).is_none());
-        swap.invoke((&event_loop, py.None()))?;
+        swap.invoke((&event_loop, Object::none()))?;
         let gone = word_of(&other).is_none();
         Ok(match (running_loop, first) {
             (Some(running_loop), Some(current_task)) if first == second && gone => Some(Places {
@@ -56,7 +56,7 @@ pub fn find_places(py: Python<'_>) -> PyResult<()> {
         })
     };
     let found = search();
-    set_loop.invoke((py.None(),))?;
+    set_loop.invoke((Object::none(),))?;
     if let Some(places) = found? {
         let _ = PLACES.set(places);
     }

@@ -20,7 +20,12 @@ pub fn close(this: &Object) -> Result<Object> {
     if transport.pending.with(|pending| pending.is_empty()) {
         transport.lost.set(transport.lost.get() + 1);
         transport.stop_writing(this);
-        transport.lose_soon(this, Object::none())?;
+        if let Err(raised) = transport.lose_soon(this, Object::none()) {
+            // Without memory for it the connection is not ended: `close` may be called again.
+            transport.lost.set(transport.lost.get() - 1);
+            transport.closing.set(false);
+            return Err(raised);
+        }
     }
     Ok(Object::none())
 }
@@ -45,7 +50,12 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
     if !was_closing {
         transport.stop_reading(this);
     }
-    transport.lose_soon(this, exception.clone())?;
+    if let Err(raised) = transport.lose_soon(this, exception.clone()) {
+        // As in `close`.
+        transport.lost.set(0);
+        transport.closing.set(was_closing);
+        return Err(raised);
+    }
     Ok(Object::none())
 }
 

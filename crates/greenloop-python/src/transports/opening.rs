@@ -9,11 +9,12 @@ use greenloop_os::socket::{is_tcp, set_no_delay};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::closing::force_close;
 use super::{SocketObject, SocketTransport, TransportTable, reading};
 use crate::event_loop::{EventLoop, os_error};
 use crate::interop::making;
 use crate::interop::{
-    GilCell, Object, Raised, Result, call_function, call_method, globals, matches,
+    GilCell, Object, Raised, Result, call_function, call_method, fetch, globals, matches, restore,
 };
 
 /// What asyncio's transports receive at once.
@@ -111,17 +112,27 @@ impl Connection {
         transport.send_small_packets_at_once(self.tcp)?;
         let made = self.protocol.attribute(&names.connection_made)?;
         transport.call_soon(&made, std::slice::from_ref(&this))?;
-        // Only once `connection_made` was called is there somebody to read for.
-        transport.call_soon(&this.attribute(&names.add_reader)?, &[])?;
-        if let Some(waiter) = self.waiter {
-            let wake = &globals().asyncio.set_result_unless_cancelled;
-            transport.call_soon(wake, &[waiter, Object::none()])?;
+        if let Err(raised) = transport.begin(&this, self.waiter) {
+            // The protocol is going to learn of a connection that nobody would ever read from.
+            let exception = fetch(raised);
+            if let Err(raised) = force_close(&this, &exception) {
+                drop(fetch(raised));
+            }
+            return Err(restore(exception));
         }
         Ok(this)
     }
 }
 
 impl SocketTransport {
+    /// Once `connection_made` was called there is somebody to read for.
+    fn begin(&self, this: &Object, waiter: Option<Object>) -> Result<()> {
+        self.call_soon(&this.attribute(&globals().names.add_reader)?, &[])?;
+        let Some(waiter) = waiter else { return Ok(()) };
+        let wake = &globals().asyncio.set_result_unless_cancelled;
+        self.call_soon(wake, &[waiter, Object::none()])
+    }
+
     fn create() -> Result<Object> {
         let class = globals().classes.socket_transport.as_ptr();
         // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception

@@ -11,13 +11,13 @@ use greenloop_os::socket::{self, MOST_SLICES};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+#[cfg(Py_3_12)]
 use super::chunk::chunk_of;
 use super::chunk::{View, may_be_written, rest_of};
 use super::reading::is_none_yet;
 use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
-#[cfg(Py_3_12)]
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{Object, Result, call_method, fetch, globals, raise};
 

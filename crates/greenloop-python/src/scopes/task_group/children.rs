@@ -250,7 +250,7 @@ fn report_orphan(group: &TaskGroup, task: &Object, exception: &Object) -> Result
     let parent = group.parent_task.get_or_none();
     let message = format!(
         "Task {} has errored out but its parent task {} is already completed",
-        making::represented(&task)?,
+        making::represented(task)?,
         making::shown(&parent)?
     );
     let context = making::dict(py)?;

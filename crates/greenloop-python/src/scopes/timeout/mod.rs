@@ -273,7 +273,9 @@ fn expire(this: &Object) -> Result<()> {
 
 #[cold]
 fn assertion_failed() -> Raised {
-    pyo3::exceptions::PyAssertionError::new_err(()).into()
+    // SAFETY: AssertionError is always valid.
+    unsafe { ffi::PyErr_SetNone(ffi::PyExc_AssertionError) };
+    Raised
 }
 
 impl Timeout {
