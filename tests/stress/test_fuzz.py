@@ -62,6 +62,7 @@ def describe(failures):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(max(600, SEEDS // 5))
 def test_no_world_crashes_panics_or_hangs():
     batches = range(FIRST, FIRST + SEEDS, BATCH)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:

@@ -216,17 +216,17 @@ unsafe fn end(this: *mut ffi::PyObject) {
     // the freelist's blocks have; others are freed as their class says.
     unsafe {
         let handle = &*this.cast::<Handle>();
+        let class = ffi::Py_TYPE(this);
+        let exact = globals().classes.is_handle(class);
         // An instance of a subclass is tracked by the interpreter, whatever it was when it was made.
-        if handle.tracked.get() || !globals().classes.is_handle(ffi::Py_TYPE(this)) {
+        if handle.tracked.get() || !exact {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
         if !handle.weak_references.get().is_null() {
             ffi::PyObject_ClearWeakRefs(this);
         }
         handle.clear();
-        let class = ffi::Py_TYPE(this);
-        let classes = &globals().classes;
-        if classes.is_handle(class) {
+        if exact {
             SPARE.free(this);
         } else {
             if let Some(free) = (*class).tp_free {

@@ -79,12 +79,8 @@ pub use replaceable::{MONOTONIC, watch_names};
 pub use running_loop::{current_loop, running_loop, running_loop_or_none};
 pub use sent_exception::{find_sent_exceptions, raise_sent_exception};
 pub use slot::{Slot, visit_slots};
-<<<<<<< ours
 pub use stack::{ensure_room, recursion_error};
-pub use stop_iteration::make_class as make_stop_iteration_class;
-=======
 pub use stop_iteration::{
     make_class as make_stop_iteration_class, make_spare as make_spare_stop_iteration,
 };
->>>>>>> theirs
 pub use thread_exit::{guarded, restore_thread};

@@ -67,6 +67,7 @@ pub unsafe fn vectorcall(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    debug_assert!(nothing_is_raised(), "called while an exception is set");
     let function = black_box(ffi::PyObject_Vectorcall as *const ());
     // SAFETY: the type is the function's own but for the unwinding.
     let function = unsafe { mem::transmute::<*const (), Vectorcall>(function) };
@@ -85,6 +86,7 @@ pub unsafe fn vectorcall_method(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    debug_assert!(nothing_is_raised(), "called while an exception is set");
     let function = black_box(ffi::PyObject_VectorcallMethod as *const ());
     // SAFETY: the type is the function's own but for the unwinding.
     let function = unsafe { mem::transmute::<*const (), Vectorcall>(function) };
@@ -106,6 +108,12 @@ pub unsafe fn call(
     let function = unsafe { mem::transmute::<*const (), Call>(function) };
     // SAFETY: passed on from the caller.
     guarded(|| unsafe { function(callable, arguments, keywords) })
+}
+
+/// Whether no exception is set, without which nothing may be called: it would be taken for the callee's.
+fn nothing_is_raised() -> bool {
+    // SAFETY: may be asked at any time while the GIL is held.
+    unsafe { ffi::PyErr_Occurred().is_null() }
 }
 
 /// `PyEval_RestoreThread`: takes the GIL back.

@@ -230,13 +230,13 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
             }
         }
         let errors = group.errors()?;
-        // SAFETY: what the slot holds is a list, unless a subclass has put something else there.
-        let count = unsafe { ffi::PyObject_Size(errors.as_ptr()) };
-        if count < 0 {
-            return Err(Raised);
-        }
-        if rules().group.lets_generator_exit && count == 1 && is_generator_exit(body_class)? {
-            return Ok(raise_anything(&group.body_exception.get_or_none()));
+        if rules().group.lets_generator_exit && is_generator_exit(body_class)? {
+            // SAFETY: what the slot holds is valid, and a list unless a program has put something else there.
+            match unsafe { ffi::PyObject_Size(errors.as_ptr()) } {
+                -1 => return Err(Raised),
+                1 => return Ok(raise_anything(&group.body_exception.get_or_none())),
+                _ => {}
+            }
         }
         let group_error = exception_group(&errors)?;
         // SAFETY: `group_error` is an exception. Without a cause its context is not shown either.

@@ -271,8 +271,8 @@ fn set_up(this: &Object, lock: &Object) -> Result<()> {
     // The methods of a lock that has not all of them are asked for before anything is changed.
     let exports = !native || !this.is_exactly(globals.classes.condition.as_ptr());
     let methods = if exports {
-        let methods = names.map(|name| lock.attribute(name));
-        Some(methods.into_iter().collect::<Result<Vec<_>>>()?)
+        let methods = names.iter().map(|name| lock.attribute(name));
+        Some(methods.collect::<Result<Vec<_>>>()?)
     } else {
         None
     };
