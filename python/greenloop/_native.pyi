@@ -183,6 +183,12 @@ class EventLoop:
     @property
     def _old_agen_hooks(self) -> Any: ...
 
+    def _wait_by(self, select: Callable[[float | None], object]) -> None:
+        """Wait by `select(timeout)`, which returns when `_poller_fileno()` is readable."""
+
+    def _poller_fileno(self) -> int:
+        """Return the poller's descriptor."""
+
     def stop(self) -> None:
         """Stop after the current turn, or after one turn if the loop does not run."""
 
