@@ -11,7 +11,7 @@ import socket
 import sys
 import warnings
 import weakref
-from asyncio import base_events, coroutines, events, selector_events, unix_events
+from asyncio import base_events, coroutines, selector_events, unix_events
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
@@ -100,7 +100,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
             self._executor_shutdown_called = True
             self._discard()
         # An exception may come in between, from a signal handler for instance. Each of the following
-        # is done once and can be done again, so who closes the loop again has the rest done.
+        # can be done again, so another call of close() does the rest.
         self._selector = None
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)

@@ -1,8 +1,9 @@
 """Where the loop waits if the process has replaced the selector in which asyncio's loop would wait.
 
-gevent puts a selector of its own in the place of `selectors.DefaultSelector`, so that other greenlets of
-the thread go on while a loop waits. Our poller is native and would stop them. But it has a descriptor,
-which is readable when anything has become ready, and this is waited for in the replaced selector.
+gevent puts a selector of its own in the place of `selectors.DefaultSelector`, so that other
+greenlets of the thread go on while a loop waits. Our poller is native and would stop them. But it
+has a descriptor, which is readable when anything has become ready, and this is waited for in the
+replaced selector.
 """
 
 import selectors

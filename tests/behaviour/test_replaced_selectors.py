@@ -1,6 +1,6 @@
-"""A loop waits in what the process has put in the place of `selectors.DefaultSelector`, as gevent does.
+"""A loop waits in what stands in the place of `selectors.DefaultSelector`, where gevent puts its own.
 
-There others of the same thread go on meanwhile, so a loop that waited anywhere else would stop them.
+There others of the same thread go on meanwhile. A loop that waited elsewhere would stop them.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A program that uses all of the extension once or twice, for valgrind to watch: `make valgrind`.
 
-It is a test only by its ending: each part checks what it has done, and valgrind what was done to memory.
+Each part checks what it has done, and valgrind what was done to memory.
 """
 
 import asyncio
@@ -15,9 +15,8 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-import tls_contexts  # noqa: E402 - from the folder above
-
 import greenloop  # noqa: E402
+import tls_contexts  # noqa: E402 - from the folder above
 
 
 async def tasks_and_futures():
