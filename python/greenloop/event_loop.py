@@ -99,8 +99,8 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
                 )
             self._executor_shutdown_called = True
             self._discard()
-        # An exception may come in between, from a signal handler for instance. Each of the following
-        # can be done again, so another call of close() does the rest.
+        # An exception may come in between, from a signal handler for instance. What follows can be
+        # done again, so another call of close() does the rest.
         self._selector = None
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)

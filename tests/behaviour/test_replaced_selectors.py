@@ -1,4 +1,4 @@
-"""A loop waits in what stands in the place of `selectors.DefaultSelector`, where gevent puts its own.
+"""A loop waits in what stands in the place of `selectors.DefaultSelector`, as gevent's does.
 
 There others of the same thread go on meanwhile. A loop that waited elsewhere would stop them.
 """
