@@ -146,6 +146,10 @@ class Wrapping(greenloop.EventLoop):
         super()._run_forever_cleanup()
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 12),
+    reason="a run that is traced like this does not end on 3.11, nor does it with asyncio's loop",
+)
 @pytest.mark.parametrize("loop_class", [greenloop.EventLoop, Wrapping])
 @pytest.mark.parametrize(
     "operation",
