@@ -106,6 +106,12 @@ test-critical: $(VENV)/installed $(VENV)/test-tools ## Run the tests that the sc
 	$(RUN) -m pytest tests/behaviour
 	GREENLOOP_PROPERTY_PROFILE=quick $(RUN) -m pytest tests/property
 
+# Python's own allocator would hide from valgrind where an object begins and ends.
+.PHONY: valgrind
+valgrind: $(VENV)/installed ## Have valgrind watch a program that uses all of the extension; half a minute
+	PYTHONMALLOC=malloc valgrind --quiet --error-exitcode=9 --num-callers=30 \
+		$(RUN) tests/valgrind/everything.py
+
 # The suites are downloaded, and take a quarter of an hour: not a part of `test`.
 .PHONY: peers
 peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, websockets, uvicorn and AnyIO on both loops

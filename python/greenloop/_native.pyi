@@ -31,7 +31,7 @@ from asyncio import timeout as timeout
 from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
 from asyncio import wait_for as wait_for
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
 from types import BuiltinFunctionType, FunctionType
@@ -185,6 +185,11 @@ class EventLoop:
     def _coroutine_origin_tracking_saved_depth(self) -> int | None: ...
     @property
     def _old_agen_hooks(self) -> Any: ...
+    def _wait_by(self, select: Callable[[float | None], object]) -> None:
+        """Wait by `select(timeout)`, which returns when `_poller_fileno()` is readable."""
+
+    def _poller_fileno(self) -> int:
+        """Return the poller's descriptor."""
 
     def stop(self) -> None:
         """Stop after the current turn, or after one turn if the loop does not run."""

@@ -12,7 +12,7 @@ import socket
 import sys
 import warnings
 import weakref
-from asyncio import base_events, coroutines, events, selector_events, unix_events
+from asyncio import base_events, coroutines, selector_events, unix_events
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 from greenloop import _native
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
+from greenloop.outer_selector import outer_selector
 from greenloop.task_registry import TaskSet
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         "_default_executor",
         "_exception_handler",
         "_executor_shutdown_called",
+        "_outer_selector",
         "_selector",
         "_signal_handlers",
         "_transports",
@@ -82,6 +84,9 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         self._open()
+        self._outer_selector = outer_selector(self._poller_fileno())
+        if self._outer_selector is not None:
+            self._wait_by(self._outer_selector.select)
 
     __repr__ = _Base.__repr__
     __del__ = _Base.__del__
@@ -92,6 +97,10 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         """Close the loop: forget all that waits and let go of the executor. It must not run."""
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
+        if self._outer_selector is not None:
+            # While it still watches an open descriptor.
+            self._outer_selector.close()
+            self._outer_selector = None
         if not self.is_closed():
             if self._debug:
                 base_events.logger.debug(  # type: ignore[attr-defined]
@@ -99,8 +108,8 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
                 )
             self._executor_shutdown_called = True
             self._discard()
-        # An exception may come in between, from a signal handler for instance. Each of the following
-        # is done once and can be done again, so who closes the loop again has the rest done.
+        # An exception may come in between, from a signal handler for instance. What follows can be
+        # done again, so another call of close() does the rest.
         self._selector = None
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)

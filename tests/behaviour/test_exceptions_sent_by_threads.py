@@ -1,4 +1,4 @@
-"""An exception that is sent into a loop's thread by another one, as func_timeout and stopit do it."""
+"""An exception that another thread sends into a loop's thread, as func_timeout and stopit do."""
 
 import asyncio
 import ctypes

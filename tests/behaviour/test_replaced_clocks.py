@@ -1,4 +1,4 @@
-"""Tests replace `time.monotonic`, as freezegun and mock.patch do: the loop's clock is whatever it is now."""
+"""The loop's clock is what `time.monotonic` is now: freezegun and `mock.patch` replace it."""
 
 import asyncio
 import time

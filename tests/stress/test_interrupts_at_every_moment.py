@@ -1,8 +1,8 @@
-"""An exception that comes at any moment leaves a loop that can be run or closed, and no callback is lost.
+"""An exception at any moment leaves a loop that can be run or closed, and no callback is lost.
 
-Signal handlers (Ctrl-C), trace functions and audit hooks raise between any two instructions of Python
-code, and memory runs out at any allocation. asyncio's own loop, which is Python code, can be left running
-for ever by that; so these tests are about ours.
+Signal handlers (Ctrl-C), trace functions and audit hooks raise between any two instructions of
+Python code, and memory runs out at any allocation. asyncio's own loop, which is Python code, can be
+left running for ever by that; so these tests are about ours.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import pytest
 import greenloop
 
 pytestmark = [
-    # Of coroutines that an interrupt has kept from being handed to the loop, and of handlers' frames.
+    # Of coroutines that an interrupt has kept from being handed to the loop.
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.slow,
 ]
@@ -47,7 +47,7 @@ async def answer():
 
 
 def check_usable(loop):
-    """Whatever has happened: the loop does not run, and runs, unless it is closed; then it is closed."""
+    """The loop does not run, and can be run unless it is closed; then it is closed for good."""
     assert not loop.is_running()
     assert asyncio._get_running_loop() is None
     assert loop._thread_id is None
@@ -146,6 +146,10 @@ class Wrapping(greenloop.EventLoop):
         super()._run_forever_cleanup()
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 12),
+    reason="a run that is traced like this does not end on 3.11, nor does it with asyncio's loop",
+)
 @pytest.mark.parametrize("loop_class", [greenloop.EventLoop, Wrapping])
 @pytest.mark.parametrize(
     "operation",
@@ -253,7 +257,7 @@ class Counted:
     def ask(self):
         """Ask for one of each kind."""
         loop = self.loop
-        # Half of them are C functions, so that turns have no Python code in which a signal is handled.
+        # Half of them are C functions: turns without Python code, in which a signal is handled.
         for function in (self.callback, self.ran.append):
             loop.call_soon(function, self.number())
             loop.call_soon_threadsafe(function, self.number())

@@ -8,6 +8,7 @@
 //! Each capability has a file of its own with its methods.
 
 mod diagnostics;
+mod elsewhere;
 mod lifecycle;
 mod readiness;
 mod running;
@@ -55,6 +56,8 @@ pub struct EventLoop {
     polling: RefCell<Option<Polling>>,
     /// What threads without the GIL have left for the loop.
     inbox: OwnInbox,
+    /// What the loop waits by, where the process has replaced asyncio's selector.
+    select_elsewhere: Slot,
     /// The poller's answers, kept for the next poll. Borrowed during one poll only.
     events: RefCell<Events>,
     /// Where transports receive into before they know how much it is.
@@ -123,6 +126,7 @@ impl EventLoop {
             watches: GilCell::new(Watches::default()),
             polling: RefCell::new(Some(Polling::open()?)),
             inbox: OwnInbox::default(),
+            select_elsewhere: Slot::empty(),
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
             spare: Spare::new(),
@@ -170,6 +174,7 @@ impl EventLoop {
             &self.current_handle,
             &self.task_factory,
             &self.settings.hooks,
+            &self.select_elsewhere,
         ] {
             if let Some(object) = slot.get() {
                 visit.call(object.as_py())?;
@@ -281,5 +286,6 @@ impl EventLoop {
         let watches = self.watches.with(std::mem::take);
         drop((ready, timers, watches, self.current_handle.take()));
         drop(self.task_factory.take());
+        drop(self.select_elsewhere.take());
     }
 }

@@ -190,6 +190,7 @@ impl EventLoop {
         } else {
             Some(Duration::ZERO)
         };
+        let timeout = self.wait_elsewhere(timeout)?;
         let Ok(mut events) = self.events.try_borrow_mut() else {
             // The loop polls already: user code in a signal handler runs it again, which
             // `run_forever` refuses, so this is not reached.

@@ -35,7 +35,9 @@ static KNOWN: OnceLock<Known> = OnceLock::new();
 
 /// Searches for the place. Called once, by the module's import.
 pub fn find_sent_exceptions(py: Python<'_>) -> PyResult<()> {
-    let nothing = py.eval(c"lambda: None", None, None)?.into();
+    // Without a dictionary of its own it would hold the program's for ever.
+    let globals = pyo3::types::PyDict::new(py);
+    let nothing = py.eval(c"lambda: None", Some(&globals), None)?.into();
     let marker = py.get_type::<PyAny>().call0()?;
     // SAFETY: the GIL is held; what is sent is taken back before an instruction of Python code could raise it.
     let place = unsafe {

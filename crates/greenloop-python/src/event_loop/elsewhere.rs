@@ -1,0 +1,57 @@
+//! Waiting in a selector of the process's own, where gevent or the like has replaced asyncio's.
+//!
+//! Then a thread is shared by others than the loop, and to wait in the poller would stop them all. The
+//! poller's own descriptor is readable when it has something to say, so it is waited for in that selector, and
+//! the poller is asked without waiting.
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::EventLoop;
+use crate::interop::{Object, Result, call_function};
+
+impl EventLoop {
+    /// Waits in the other selector, if there is one. Returns how long to wait in the poller.
+    #[inline]
+    pub(super) fn wait_elsewhere(&self, timeout: Option<Duration>) -> Result<Option<Duration>> {
+        match self.select_elsewhere.get() {
+            None => Ok(timeout),
+            Some(select) => {
+                self.select(&select, timeout)?;
+                Ok(Some(Duration::ZERO))
+            }
+        }
+    }
+
+    #[cold]
+    fn select(&self, select: &Object, timeout: Option<Duration>) -> Result<()> {
+        let timeout = match timeout {
+            Some(timeout) => Object::float(timeout.as_secs_f64())?,
+            None => Object::none(),
+        };
+        // Whoever runs meanwhile, in this thread too, may have something for the loop.
+        self.asleep.set(true);
+        let outcome = call_function(select, &[timeout.as_ptr()]);
+        self.asleep.set(false);
+        outcome.map(drop)
+    }
+}
+
+#[pymethods]
+impl EventLoop {
+    /// Wait by `select(timeout)` from now on, which returns when `_poller_fileno()` is readable.
+    fn _wait_by(&self, select: Bound<'_, PyAny>) {
+        self.select_elsewhere.set(Object::from(select));
+    }
+
+    /// Return the poller's descriptor.
+    fn _poller_fileno(&self) -> PyResult<RawFd> {
+        self.check_closed()?;
+        let polling = self.polling.borrow();
+        Ok(polling
+            .as_ref()
+            .map_or(-1, |polling| polling.poller.as_fd().as_raw_fd()))
+    }
+}
