@@ -62,6 +62,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     let globals = interop::initialise(py)?;
     interop::find_context_layout(py)?;
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
+    interop::find_await_site(py)?;
     #[cfg(not(Py_3_14))]
     interop::verify_dict_layout(py)?;
     make_classes(globals)?;
@@ -123,6 +125,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     let make =
         |cell: &ClassCell, class: interop::Result<Object>| class.map(|class| cell.set(class));
     let classes = &globals.classes;
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
     make(
         &classes.stop_iteration,
         interop::make_stop_iteration_class(),

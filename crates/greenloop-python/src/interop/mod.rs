@@ -9,6 +9,8 @@
 //! build without the GIL cannot promise and therefore refuses to import.
 
 mod audit;
+#[cfg(all(Py_3_12, not(Py_3_15)))]
+mod await_site;
 mod bound_function;
 #[cfg(not(Py_3_14))]
 mod bound_method;
@@ -36,6 +38,8 @@ mod stop_iteration;
 mod thread_exit;
 
 pub use audit::audit;
+#[cfg(all(Py_3_12, not(Py_3_15)))]
+pub use await_site::find_await_site;
 pub use bound_function::BoundFunction;
 #[cfg(not(Py_3_14))]
 pub use bound_method::{
@@ -71,5 +75,6 @@ pub use nesting::drop_contents;
 pub use object::Object;
 pub use prefetch::prefetch;
 pub use slot::{Slot, visit_slots};
+#[cfg(all(Py_3_12, not(Py_3_15)))]
 pub use stop_iteration::make_class as make_stop_iteration_class;
 pub use thread_exit::{guarded, restore_thread};
