@@ -156,6 +156,8 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.gathering_future,
         combinators::make_gathering_future_class(),
     )?;
+    let futures = [classes.future.object(), classes.gathering_future.object()];
+    future::adopt_metaclass(&futures)?;
     make(&classes.wait_state, combinators::make_wait_state_class())?;
     make(
         &classes.as_completed_iterator,

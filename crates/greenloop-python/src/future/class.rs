@@ -335,6 +335,5 @@ pub fn make_class() -> Result<Object> {
         .attributes(future_attributes())
         .build(Some(&globals().asyncio.future))?;
     install_setters(&class)?;
-    super::metaclass::adopt(&class)?;
     Ok(class)
 }

@@ -32,8 +32,8 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals, raise,
-    raise_object, report_unraisable,
+    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals,
+    raise, raise_object, report_unraisable,
 };
 
 pub use attributes::{cannot_delete, future_attributes};
@@ -42,6 +42,7 @@ pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon};
 pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
+pub use metaclass::adopt as adopt_metaclass;
 pub use notifier::{
     Notify, make_class as make_notifier_class, name_notification, notifier, notify_when_done,
     stop_notifying,
@@ -164,8 +165,7 @@ impl Future {
     pub fn remember_source(&self) -> Result<()> {
         // SAFETY: may be asked at any time.
         if unsafe { ffi::Py_IsInitialized() } != 0 {
-            self.source_traceback
-                .set(call_function(&globals().asyncio.extract_stack, &[])?);
+            self.source_traceback.set(call_function(&globals().asyncio.extract_stack, &[])?);
         }
         Ok(())
     }
