@@ -21,6 +21,12 @@ impl LoopBound {
         &self.event_loop
     }
 
+    /// The names of the attributes that asyncio's instance has: `names`, and `_loop` once it is bound.
+    pub fn with_loop(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let bound = (!self.event_loop.is_empty()).then_some("_loop");
+        names.iter().copied().chain(bound).collect()
+    }
+
     /// Binds to the running loop, or checks that it is the one bound to.
     #[inline]
     pub(super) fn bind_to(&self, running: &Slot, owner: &Object) -> Result<()> {
@@ -52,10 +58,16 @@ fn other_loop(owner: &Object) -> Raised {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     match owner.bound(py).repr() {
-        Ok(text) => pyo3::exceptions::PyRuntimeError::new_err(format!(
-            "{text} is bound to a different event loop"
-        ))
-        .into(),
+        Ok(text) => {
+            let text = text.to_string();
+            // Programs know the object by the name that asyncio's has, and look for that.
+            let text = match text.strip_prefix("<greenloop.") {
+                Some(rest) => format!("<asyncio.locks.{rest}"),
+                None => text,
+            };
+            let text = format!("{text} is bound to a different event loop");
+            pyo3::exceptions::PyRuntimeError::new_err(text).into()
+        }
         Err(error) => error.into(),
     }
 }

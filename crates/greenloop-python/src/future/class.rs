@@ -10,7 +10,7 @@ use super::callbacks::{Callback, add};
 use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, call_function, fast, globals, initialise_with,
-    noargs, one, raise, raise_object, trap,
+    noargs, one, raise, raise_object, reducing, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -259,6 +259,7 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
             make_cancelled_error,
             c"Return the CancelledError to raise for a cancelled future."
         ),
+        reducing(),
     ]
 }
 

@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use pyo3::{PyErr, Python, ffi};
+use pyo3::ffi;
+use pyo3::prelude::*;
 
 use super::object::Object;
 
@@ -176,4 +177,24 @@ pub fn context_of(exception: &Object) -> Option<Object> {
         let context = ffi::PyException_GetContext(exception.as_ptr());
         (!context.is_null()).then(|| Object::from_owned(context))
     }
+}
+
+/// The `AttributeError` of an object that lacks an attribute: its `__init__` has not run, or it was
+/// deleted. It names both, as the interpreter's own does, so that a similar name can be suggested.
+#[cold]
+pub fn no_attribute(object: &Object, name: &str) -> Raised {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let object = object.bound(py);
+    let make = || -> PyResult<PyErr> {
+        let class = object.get_type().name()?;
+        let error = pyo3::exceptions::PyAttributeError::new_err(format!(
+            "'{class}' object has no attribute '{name}'"
+        ));
+        let value = error.value(py);
+        value.setattr("name", name)?;
+        value.setattr("obj", object)?;
+        Ok(error)
+    };
+    make().unwrap_or_else(|error| error).into()
 }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use super::call::{Arguments, call_function, type_error};
 use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap};
+use super::copying::reducing;
 use super::error::{Raised, Result};
 use super::object::Object;
 use super::stop_iteration::{end_with, raise_stop_iteration};
@@ -50,6 +51,7 @@ pub fn awaited<T: Iteration>(
             c"Raise an exception where the object is awaited.",
         ),
         method_noargs(c"close", close::<T>, c"Give up."),
+        reducing(),
     ]);
     builder
         .slot(ffi::Py_tp_iter, itself as *mut c_void)

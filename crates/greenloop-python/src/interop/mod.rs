@@ -18,6 +18,7 @@ mod call;
 mod class;
 mod context;
 mod context_layout;
+mod copying;
 mod coroutine;
 #[cfg(not(Py_3_14))]
 mod dict_entry;
@@ -57,11 +58,13 @@ pub use class::{
 pub(crate) use class::{attribute, fast, noargs, one};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
+pub(crate) use copying::copied;
+pub use copying::{reducing, set_state, state_of};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{
-    Raised, Result, context_of, fetch, is_cancellation, matches, raise, raise_object,
+    Raised, Result, context_of, fetch, is_cancellation, matches, no_attribute, raise, raise_object,
     raise_while_handling, report_unraisable, restore,
 };
 pub use freelist::{Freelist, attributes_are_untouched};

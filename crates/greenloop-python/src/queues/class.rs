@@ -6,13 +6,14 @@ use greenloop_core::sync::NothingUnfinished;
 use pyo3::ffi;
 
 use super::attributes::attributes;
+use super::copying::{getstate, setstate};
 use super::description::{format, repr_slot, str_slot};
 use super::overrides::{Discipline, Method};
 use super::queue::{Face, Queue};
 use super::waiting::{get, item_of, join, put};
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, call_method, class_of, fast, globals, initialise_with,
-    method_o, noargs, one, raise,
+    Arguments, ClassBuilder, Object, Result, call_method, class_of, copied, fast, globals,
+    initialise_with, method_o, noargs, one, raise,
 };
 use crate::sync::{Waiters, create_set_event, event_of};
 
@@ -55,6 +56,7 @@ macro_rules! discipline {
 pub fn make_class() -> Result<Object> {
     let mut methods = methods();
     methods.extend(discipline!(Discipline::Fifo));
+    methods.extend(copied!(getstate, setstate));
     common(c"greenloop.Queue", methods)
         .doc(c"Queue(maxsize=0)\n--\n\nA queue between tasks, first in, first out; see asyncio.Queue.")
         .attributes(attributes())

@@ -15,7 +15,7 @@ use pyo3::ffi;
 use super::overrides::Discipline;
 use crate::interop::{
     GilCell, Object, Raised, Result, Slot, call_function, call_method, drop_contents, globals,
-    raise,
+    no_attribute, raise,
 };
 
 /// Where the items are.
@@ -205,7 +205,7 @@ impl Items {
     fn existing(&self, queue: &Object) -> Result<Object> {
         match self.object.get() {
             Some(object) => Ok(object),
-            None => Err(super::no_attribute(queue, "_queue")),
+            None => Err(no_attribute(queue, "_queue")),
         }
     }
 

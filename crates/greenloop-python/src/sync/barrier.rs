@@ -16,7 +16,7 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
 use crate::interop::{
     Arguments, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, restore, trap, type_error,
+    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, reducing, restore, trap, type_error,
 };
 
 /// A barrier's state.
@@ -453,6 +453,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Barrier>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Barrier>,

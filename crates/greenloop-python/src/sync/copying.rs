@@ -1,11 +1,8 @@
 //! Copying and pickling a primitive, as objects that have a lock among their attributes are: by the
 //! attributes that asyncio's instances have.
 
-use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
-
 use super::primitive::{Primitive, State};
-use crate::interop::{Object, Result, type_error};
+use crate::interop::{Object, Result, set_state, state_of};
 
 /// A state that can be copied.
 pub trait Copied: State {
@@ -21,46 +18,12 @@ pub trait Copied: State {
 
 /// `__getstate__()`
 pub fn getstate<S: Copied>(this: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let primitive = this.bound(py);
-    let state = PyDict::new(py);
-    for name in S::ATTRIBUTES {
-        let Some(mut value) = primitive.getattr_opt(name)? else {
-            continue;
-        };
-        if *name == "_waiters" && !value.is_none() {
-            value = PyList::new(py, value.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any();
-        }
-        state.set_item(name, value)?;
-    }
-    if !Primitive::<S>::of(this).bound.slot().is_empty() {
-        state.set_item("_loop", primitive.getattr("_loop")?)?;
-    }
-    let attributes = primitive.getattr("__dict__")?;
-    state.update(
-        attributes
-            .cast::<PyDict>()
-            .map_err(PyErr::from)?
-            .as_mapping(),
-    )?;
-    Ok(state.into_any().into())
+    let bound = &Primitive::<S>::of(this).bound;
+    state_of(this, &bound.with_loop(S::ATTRIBUTES))
 }
 
 /// `__setstate__(state)`
 pub fn setstate<S: Copied>(this: &Object, state: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let state = state.bound(py);
-    let state = state
-        .cast::<PyDict>()
-        .map_err(|_| type_error("the state of a primitive has to be a dict"))?;
-    for (name, value) in state {
-        let restored = S::restore(this, &name.extract::<String>()?, &value.clone().into())?;
-        if !restored {
-            this.bound(py)
-                .setattr(name.cast::<PyString>().map_err(PyErr::from)?, value)?;
-        }
-    }
+    set_state(this, state, S::restore)?;
     Ok(Object::none())
 }

@@ -23,7 +23,7 @@ use super::primitive::{
 use crate::awaitable::{Awaitable, Line, completed};
 use crate::interop::{
     Arguments, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of, fast,
-    globals, initialise_with, noargs, one, raise, trap,
+    globals, initialise_with, noargs, one, raise, reducing, trap,
 };
 
 pub use notify::notify_all;
@@ -361,6 +361,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Condition>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Condition>,
