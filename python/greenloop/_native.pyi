@@ -398,6 +398,9 @@ _BRIDGE: object
 def finish_datagram_transport(class_: type, /) -> None:
     """Put the native methods into the class of datagram transports, whose attributes are slots."""
 
+def track_origins(enabled: bool) -> None:
+    """Tell whether the interpreter tracks the origins of coroutines from now on."""
+
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
 

@@ -156,7 +156,10 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     run_until_complete = _Base.run_until_complete
     _check_running = _Base._check_running
     _check_callback = _Base._check_callback
-    _set_coroutine_origin_tracking = _Base._set_coroutine_origin_tracking
+
+    def _set_coroutine_origin_tracking(self, enabled: bool) -> None:
+        _Base._set_coroutine_origin_tracking(self, enabled)
+        _native.track_origins(sys.get_coroutine_origin_tracking_depth() > 0)
 
     # Tasks.
 

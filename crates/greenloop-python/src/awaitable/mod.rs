@@ -26,6 +26,7 @@ pub mod delegate;
 mod driving;
 mod line;
 mod loop_bound;
+mod origin;
 mod sleep;
 mod waiting;
 
@@ -150,6 +151,9 @@ impl Awaitable {
         awaitable.owner.set(owner.clone());
         if let Some(value) = value {
             awaitable.value.set(value.clone());
+        }
+        if origin::is_tracking() {
+            origin::note(&object)?;
         }
         Ok(object)
     }
@@ -303,6 +307,7 @@ pub fn ready(value: Object) -> Result<Progress> {
 
 /// Adds the functions that make awaitables to the module.
 pub fn add_functions(module: &Bound<'_, pyo3::types::PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(origin::track_origins, module)?)?;
     add_to_module(
         module,
         vec![fast!(

@@ -14,7 +14,7 @@ use crate::interop::{
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [event_loop] = arguments.bind(c"Future", [&globals().names.loop_], 0, 0)?;
+    let [event_loop] = arguments.bind_natively(c"Future", [&globals().names.loop_], 0, 0)?;
     let future = Future::of(this);
     future.ensure_fresh()?;
     future.initialise(event_loop)
@@ -111,7 +111,7 @@ fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Resul
 fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let name = c"add_done_callback";
     let globals = globals();
-    let [function, context] = arguments.bind(
+    let [function, context] = arguments.bind_natively(
         name,
         [&globals.names.callback, &globals.names.context],
         1,
@@ -180,7 +180,7 @@ fn same(one: &Callback, other: &Callback) -> bool {
 
 /// The `msg` of a `cancel` call.
 pub fn parse_message<'a>(arguments: &Arguments<'a>) -> Result<Option<&'a Object>> {
-    let [message] = arguments.bind(c"cancel", [&globals().names.msg], 1, 0)?;
+    let [message] = arguments.bind_natively(c"cancel", [&globals().names.msg], 1, 0)?;
     Ok(message)
 }
 

@@ -32,7 +32,7 @@ use pyo3::types::PyDict;
 
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Freelist, Object, Raised, Result, Slot, call_function, call_method, globals,
+    Freelist, Object, Raised, Result, Slot, call_function, call_method, creation_stack, globals,
     raise, raise_object, report_unraisable,
 };
 
@@ -165,7 +165,7 @@ impl Future {
     pub fn remember_source(&self) -> Result<()> {
         // SAFETY: may be asked at any time.
         if unsafe { ffi::Py_IsInitialized() } != 0 {
-            self.source_traceback.set(call_function(&globals().asyncio.extract_stack, &[])?);
+            self.source_traceback.set(creation_stack()?);
         }
         Ok(())
     }

@@ -9,14 +9,14 @@ use pyo3::types::{PyList, PyString};
 use super::{Handle, SPARE, format_callback};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, attribute, call_function, call_method, globals,
+    Arguments, ClassBuilder, Object, Result, attribute, call_method, creation_stack, globals,
     initialise_with, noargs, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [callback, args, event_loop, context] = arguments.bind(
-        c"Handle",
+        c"Handle.__init__",
         [&names.callback, &names.args, &names.loop_, &names.context],
         4,
         3,
@@ -43,7 +43,7 @@ pub(super) fn fill(
     let event_loop = event_loop.cloned().unwrap_or_else(Object::none);
     handle.event_loop.set(event_loop.clone());
     if call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()? {
-        let traceback = call_function(&globals().asyncio.extract_stack, &[])?;
+        let traceback = creation_stack()?;
         handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
     }
     Ok(())

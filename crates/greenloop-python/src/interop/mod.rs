@@ -20,6 +20,7 @@ mod context;
 mod context_layout;
 mod copying;
 mod coroutine;
+mod creation_stack;
 #[cfg(not(Py_3_14))]
 mod dict_entry;
 mod error;
@@ -37,6 +38,7 @@ mod prefetch;
 mod slot;
 mod stop_iteration;
 mod thread_exit;
+mod wrong_arguments;
 
 pub use audit::audit;
 #[cfg(all(Py_3_12, not(Py_3_15)))]
@@ -61,6 +63,7 @@ pub use context_layout::find_context_layout;
 pub(crate) use copying::copied;
 pub use copying::{reducing, set_state, state_of};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
+pub use creation_stack::{creation_stack, launcher_file};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{
@@ -81,3 +84,4 @@ pub use slot::{Slot, visit_slots};
 #[cfg(all(Py_3_12, not(Py_3_15)))]
 pub use stop_iteration::make_class as make_stop_iteration_class;
 pub use thread_exit::{guarded, restore_thread};
+pub use wrong_arguments::Signature;

@@ -185,7 +185,7 @@ unsafe extern "C" fn initialise(
 }
 
 fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [maxsize] = arguments.bind(c"Queue", [&globals().names.maxsize], 1, 0)?;
+    let [maxsize] = arguments.bind(c"Queue.__init__", [&globals().names.maxsize], 1, 0)?;
     let maxsize = match maxsize {
         Some(maxsize) => maxsize.clone(),
         // SAFETY: zero always becomes an int.
@@ -217,7 +217,7 @@ fn full(this: &Object) -> Result<Object> {
 }
 
 fn put_nowait(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let item = item_of(arguments, c"put_nowait")?;
+    let item = item_of(arguments, c"Queue.put_nowait")?;
     Face::of(this)?.put_nowait(item.clone())?;
     Ok(Object::none())
 }
@@ -241,7 +241,7 @@ fn task_done(this: &Object) -> Result<Object> {
 
 #[cfg(Py_3_13)]
 fn shutdown(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [immediate] = arguments.bind(c"shutdown", [&globals().names.immediate], 1, 0)?;
+    let [immediate] = arguments.bind(c"Queue.shutdown", [&globals().names.immediate], 1, 0)?;
     let immediate = immediate.map_or(Ok(false), Object::is_true)?;
     let face = Face::of(this)?;
     let finished = face.finished()?;

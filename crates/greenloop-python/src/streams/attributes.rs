@@ -1,21 +1,5 @@
 //! The attributes of the streams' classes that are a field, as Python reads, sets and deletes them.
 
-use pyo3::prelude::*;
-
-use crate::interop::{Object, Raised};
-
-/// What a missing attribute raises.
-pub fn missing(this: &Object, name: &str) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let class = this.bound(py).get_type();
-    let class = class
-        .name()
-        .map_or_else(|_| "object".to_owned(), |name| name.to_string());
-    let text = format!("'{class}' object has no attribute '{name}'");
-    pyo3::exceptions::PyAttributeError::new_err(text).into()
-}
-
 /// `plain!(kind Class::field, getter, setter)`: the functions that `attribute!` takes.
 ///
 /// - `slot`: None stands for an empty one, both ways, and a deleted attribute is None;
@@ -53,7 +37,7 @@ macro_rules! plain {
     (getter $class:ident :: $field:ident, $get:ident, $name:literal) => {
         fn $get(this: &$crate::interop::Object) -> $crate::interop::Result<$crate::interop::Object> {
             let value = $class::of(this).$field.get();
-            value.ok_or_else(|| $crate::streams::attributes::missing(this, $name))
+            value.ok_or_else(|| $crate::interop::no_attribute(this, $name))
         }
     };
     (flag $class:ident :: $field:ident, $get:ident, $set:ident) => {

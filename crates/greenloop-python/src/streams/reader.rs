@@ -12,8 +12,8 @@ use super::buffer::Buffer;
 use crate::awaitable::{Awaitable, Line};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, fetch, globals,
-    matches, raise, raise_object, type_error,
+    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, creation_stack,
+    fetch, globals, matches, raise, raise_object, type_error,
 };
 
 pub use class::make_class;
@@ -113,7 +113,7 @@ impl Reader {
         let debug = is_debugging(&event_loop)?;
         self.event_loop.set(event_loop);
         if debug {
-            let stack = call_function(&globals().asyncio.extract_stack, &[])?;
+            let stack = creation_stack()?;
             self.source_traceback.set(stack);
         }
         Ok(())

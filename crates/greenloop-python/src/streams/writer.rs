@@ -8,7 +8,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::attributes::missing;
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
@@ -16,7 +15,8 @@ use super::reader::{Reader, assertion, raise_anything};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, restore,
+    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, no_attribute,
+    restore,
 };
 
 pub use class::make_class;
@@ -108,7 +108,7 @@ impl Writer {
     fn transport(&self, this: &Object) -> Result<Object> {
         self.transport
             .get()
-            .ok_or_else(|| missing(this, "_transport"))
+            .ok_or_else(|| no_attribute(this, "_transport"))
     }
 
     const fn slots(&self) -> [&Slot; 5] {

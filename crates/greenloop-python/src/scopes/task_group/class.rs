@@ -19,7 +19,7 @@ use crate::interop::{
 use crate::scopes::running_rules::rules;
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [] = arguments.bind(c"TaskGroup", [], 0, 0)?;
+    let [] = arguments.bind(c"TaskGroup.__init__", [], 0, 0)?;
     let group = of(this);
     for flag in [
         &group.entered,

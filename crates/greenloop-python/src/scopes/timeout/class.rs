@@ -35,7 +35,7 @@ static ENTER: Operation = Operation {
 fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc_type, &names.exc_val, &names.exc_tb];
-    let [class, exception, _] = arguments.bind(c"__aexit__", parameters, 3, 3)?;
+    let [class, exception, _] = arguments.bind(c"Timeout.__aexit__", parameters, 3, 3)?;
     let none = Object::none();
     let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
     if class.is_none() {
@@ -77,7 +77,7 @@ fn never_waits(_this: &Object) -> Result<Progress> {
 }
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [when] = arguments.bind(c"Timeout", [&globals().names.when], 1, 1)?;
+    let [when] = arguments.bind(c"Timeout.__init__", [&globals().names.when], 1, 1)?;
     let timeout = of(this);
     timeout.state.set(State::Created);
     timeout.timer.clear();
@@ -100,7 +100,7 @@ fn when_method(this: &Object) -> Result<Object> {
 }
 
 fn reschedule_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [when] = arguments.bind(c"reschedule", [&globals().names.when], 1, 1)?;
+    let [when] = arguments.bind(c"Timeout.reschedule", [&globals().names.when], 1, 1)?;
     let none = Object::none();
     reschedule(this, when.unwrap_or(&none))?;
     Ok(Object::none())
