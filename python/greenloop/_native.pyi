@@ -11,6 +11,7 @@ and the primitives have all of the methods and attributes, and for handles `isin
 because their `__class__` says so.
 """
 
+import abc
 import asyncio
 import asyncio.transports
 import socket
@@ -314,7 +315,7 @@ if sys.version_info >= (3, 14):
         """
 
 @type_check_only
-class _FutureType(type):
+class _FutureType(abc.ABCMeta):
     """The class of `Future`, to which everything of `asyncio.Future` is an instance of it."""
 
 @disjoint_base

@@ -253,3 +253,50 @@ def test_the_interpreter_can_be_told_to_debug(loop_factory, options, environment
         timeout=60,
     )
     assert (result.stderr, result.stdout, result.returncode) == ("", f"{debug}\n", 0)
+
+
+@pytest.mark.parametrize("kind", ["asyncio.Queue", "greenloop.Queue"])
+def test_what_is_never_awaited_is_warned_of_with_its_origin(kind):
+    program = """
+import asyncio, greenloop
+async def inner():
+    queue = KIND()
+    queue.get()
+async def main():
+    await inner()
+    again = KIND().get()
+    print(again.cr_origin[0][1:])
+    await asyncio.wait([asyncio.ensure_future(again)], timeout=0)
+greenloop.run(main(), debug=True)
+print(asyncio.Queue().get().cr_origin)
+"""
+    program = program.replace("KIND", kind)
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["(8, 'main')", "None"]
+    words = result.stderr
+    assert "RuntimeWarning: coroutine 'Queue.get' was never awaited" in words
+    assert "Coroutine created at (most recent call last)" in words
+    assert "line 7, in main" in words
+    assert "line 5, in inner" in words
+    # Outside of debug mode nobody keeps it.
+    assert words.count("Coroutine created at") == 1
+
+
+def test_an_origin_goes_with_its_coroutine():
+    async def main():
+        coroutine = greenloop.Queue().get()
+        number, name = coroutine.cr_origin[0][1:]
+        assert (number, name) == (main.__code__.co_firstlineno + 1, "main")
+        coroutine.close()
+        del coroutine
+        return [greenloop.Lock().acquire() for _ in range(3)]
+
+    for coroutine in greenloop.run(main(), debug=True):
+        assert coroutine.cr_origin
+        coroutine.close()
+    made = [greenloop.Lock().acquire() for _ in range(300)]
+    del coroutine
+    assert {one.cr_origin for one in made} == {None}
+    for one in made:
+        one.close()

@@ -66,6 +66,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interop::find_context_layout(py)?;
     interop::find_sent_exceptions(py)?;
     interop::watch_names(py)?;
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
+    interop::find_await_site(py)?;
     #[cfg(not(Py_3_14))]
     interop::verify_dict_layout(py)?;
     make_classes(globals)?;
@@ -129,6 +131,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     let make =
         |cell: &ClassCell, class: interop::Result<Object>| class.map(|class| cell.set(class));
     let classes = &globals.classes;
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
     make(
         &classes.stop_iteration,
         interop::make_stop_iteration_class(),
@@ -160,6 +163,8 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.gathering_future,
         combinators::make_gathering_future_class(),
     )?;
+    let futures = [classes.future.object(), classes.gathering_future.object()];
+    future::adopt_metaclass(&futures)?;
     make(&classes.wait_state, combinators::make_wait_state_class())?;
     make(
         &classes.as_completed_iterator,

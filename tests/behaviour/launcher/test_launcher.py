@@ -41,6 +41,18 @@ def hook(kind, value, traceback):
 sys.excepthook = hook
 raise LookupError("seen by the hook")
 """
+SHOW_STACKS = """\
+import asyncio, warnings
+async def main():
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    made = loop.call_soon(int), loop.create_future(), asyncio.current_task(), reader
+    for one in made:
+        print([(frame.filename, frame.lineno) for frame in one._source_traceback][0])
+    print(asyncio.Queue().get().cr_origin[-1])
+warnings.simplefilter("ignore")
+asyncio.run(main(), debug=True)
+"""
 INTERRUPTED = """\
 import asyncio, atexit, os, signal
 atexit.register(print, "the exit handlers run")
@@ -188,6 +200,11 @@ def test_a_traceback_out_of_a_task_begins_in_the_program(folder):
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[1].endswith('fail_in_task.py", line 5, in <module>')
     assert lines[-1] == "ValueError: from a task"
+
+
+def test_the_stacks_of_debug_mode_begin_in_the_program(folder):
+    (folder / "stacks.py").write_text(SHOW_STACKS)
+    same_as_python(folder, ["stacks.py"], exit_code=0)
 
 
 def test_interactive_mode_continues_after_the_program(folder):

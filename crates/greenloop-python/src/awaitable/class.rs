@@ -9,6 +9,7 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::origin::{forget, origin};
 use super::{Awaitable, SPARE, Stage, Stands};
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
@@ -76,7 +77,7 @@ fn cancelled(this: &Object) -> Result<Object> {
 }
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [message] = arguments.bind(c"cancel", [&globals().names.msg], 1, 0)?;
+    let [message] = arguments.bind_natively(c"cancel", [&globals().names.msg], 1, 0)?;
     Ok(Object::boolean(Awaitable::cancel(this, message)?))
 }
 
@@ -205,6 +206,7 @@ unsafe fn end(this: *mut ffi::PyObject) {
             Awaitable::finish(&*(&raw const this).cast::<Object>());
         }
         let this = &*(&raw const this).cast::<Object>();
+        forget(this);
         if RustFuture::behind(this).is_some() {
             RustFuture::free(this);
         } else {
@@ -259,6 +261,7 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"cr_code", nothing),
             attribute!(c"cr_frame", nothing),
             attribute!(c"cr_await", awaited_object),
+            attribute!(c"cr_origin", origin),
         ]);
     let methods = vec![
         noargs!(c"done", done, c"Return whether the wait is over."),

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::origin::in_words;
 use super::waiting::Outcome;
 use super::{Awaitable, Progress, Stage};
 use crate::interop::{
@@ -73,7 +74,7 @@ impl Awaitable {
     pub(super) fn finalise(this: &Object) {
         let awaitable = Self::of(this);
         let outcome = match awaitable.stage.get() {
-            Stage::Fresh => warn_never_awaited(awaitable.operation().name),
+            Stage::Fresh => warn_never_awaited(this, awaitable.operation().name),
             Stage::Blocked | Stage::Delegating => Self::close(this),
             Stage::Running | Stage::Finished => Ok(()),
         };
@@ -161,10 +162,12 @@ impl Iteration for Awaitable {
 }
 
 #[cold]
-fn warn_never_awaited(name: &CStr) -> Result<()> {
+fn warn_never_awaited(this: &Object, name: &CStr) -> Result<()> {
     // SAFETY: the GIL is held, and RuntimeWarning is always valid.
     let py = unsafe { Python::assume_attached() };
-    let text = format!("coroutine '{}' was never awaited\0", name.to_string_lossy());
+    let name_text = name.to_string_lossy();
+    let origin = in_words(this)?;
+    let text = format!("coroutine '{name_text}' was never awaited{origin}\0");
     let text = CStr::from_bytes_until_nul(text.as_bytes()).unwrap_or(name);
     let category = py.get_type::<pyo3::exceptions::PyRuntimeWarning>();
     PyErr::warn(py, &category, text, 1)?;

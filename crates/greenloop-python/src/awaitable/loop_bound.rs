@@ -20,6 +20,12 @@ impl LoopBound {
         &self.event_loop
     }
 
+    /// The names of the attributes that asyncio's instance has: `names`, and `_loop` once it is bound.
+    pub fn with_loop(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let bound = (!self.event_loop.is_empty()).then_some("_loop");
+        names.iter().copied().chain(bound).collect()
+    }
+
     /// Binds to the running loop, or checks that it is the one bound to.
     #[inline]
     pub(super) fn bind_to(&self, running: &Slot, owner: &Object) -> Result<()> {
@@ -49,7 +55,14 @@ impl LoopBound {
 #[cold]
 fn other_loop(owner: &Object) -> Raised {
     match making::represented(owner) {
-        Ok(text) => making::runtime_error(&format!("{text} is bound to a different event loop")),
+        Ok(text) => {
+            // Programs know the object by the name that asyncio's has, and look for that.
+            let text = match text.strip_prefix("<greenloop.") {
+                Some(rest) => format!("<asyncio.locks.{rest}"),
+                None => text,
+            };
+            making::runtime_error(&format!("{text} is bound to a different event loop"))
+        }
         Err(raised) => raised,
     }
 }

@@ -26,6 +26,7 @@ pub mod delegate;
 mod driving;
 mod line;
 mod loop_bound;
+mod origin;
 mod sleep;
 mod waiting;
 
@@ -44,6 +45,7 @@ pub use class::make_class;
 pub use completed::{completed, make_class as make_completed_class};
 pub use line::Line;
 pub use loop_bound::LoopBound;
+pub use origin::track_origins;
 pub use sleep::{exact_seconds, is_cancelled, run_sleeper, sleeper_handle};
 
 use sleep::sleep;
@@ -150,6 +152,9 @@ impl Awaitable {
         awaitable.owner.set(owner.clone());
         if let Some(value) = value {
             awaitable.value.set(value.clone());
+        }
+        if origin::is_tracking() {
+            origin::note(&object)?;
         }
         Ok(object)
     }

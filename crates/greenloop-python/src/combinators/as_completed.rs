@@ -330,7 +330,7 @@ unsafe extern "C" fn next_asynchronously(this: *mut ffi::PyObject) -> *mut ffi::
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [&names.aws, &names.timeout];
-    let [given, timeout] = arguments.bind(c"_AsCompletedIterator", parameters, 2, 2)?;
+    let [given, timeout] = arguments.bind(c"_AsCompletedIterator.__init__", parameters, 2, 2)?;
     let none = Object::none();
     let timeout = timeout.filter(|timeout| !timeout.is_none());
     AsCompleted::begin(this, given.unwrap_or(&none), timeout)

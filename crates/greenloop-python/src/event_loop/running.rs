@@ -20,6 +20,7 @@ use pyo3::prelude::*;
 
 use super::EventLoop;
 use super::lifecycle::current_thread;
+use crate::awaitable;
 use crate::future::protocol;
 use crate::interop::{
     Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
@@ -125,6 +126,7 @@ impl EventLoop {
             settings.origin_depth.get_or_none()
         };
         call_function(&asyncio.set_origin_depth, &[depth.as_ptr()])?;
+        awaitable::track_origins(depth.is_true()?);
         settings.tracks_origins.set(enabled);
         Ok(())
     }

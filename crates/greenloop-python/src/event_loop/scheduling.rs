@@ -15,7 +15,7 @@ use crate::future::Future;
 use crate::handle::Handle;
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, fast, globals, noargs, same_string, type_error,
+    Arguments, Object, Raised, Result, Signature, call_method, fast, globals, noargs, same_string,
 };
 use crate::task::Task;
 
@@ -51,15 +51,10 @@ impl<'a> Call<'a> {
             } else if callback.is_none() && same_string(&names.callback, name) {
                 callback = Some(value);
             } else if !(leading == 1 && is_leading_keyword(name)) {
-                return Err(unexpected_keyword(function, name));
+                return Err(refuse_call(function, arguments, None));
             }
         }
-        let Some(callback) = callback else {
-            let name = function.to_string_lossy();
-            return Err(type_error(&format!(
-                "{name}() missing 1 required positional argument: 'callback'"
-            )));
-        };
+        let callback = callback.ok_or_else(|| refuse_call(function, arguments, None))?;
         let arguments = arguments
             .positional()
             .get(leading + 1..)
@@ -78,14 +73,40 @@ fn is_leading_keyword(name: &Object) -> bool {
     same_string(&names.delay, name) || same_string(&names.when, name)
 }
 
-fn unexpected_keyword(function: &CStr, name: &Object) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    type_error(&format!(
-        "{}() got an unexpected keyword argument '{}'",
-        function.to_string_lossy(),
-        name.bound(py)
-    ))
+/// Says what is wrong with the arguments of `call_soon` and its like, of which some have a parameter
+/// before the callback.
+#[cold]
+pub(super) fn refuse_call(
+    function: &CStr,
+    arguments: &Arguments<'_>,
+    leading: Option<&Object>,
+) -> Raised {
+    let names = &globals().names;
+    let parameters: Vec<&Object> = leading
+        .into_iter()
+        .chain([&names.callback, &names.context])
+        .collect();
+    let required = parameters.len() - 1;
+    let signature = Signature {
+        name: function,
+        parameters: &parameters,
+        positional: required,
+        required,
+    };
+    let is_known = |name: &Object| {
+        parameters.iter().any(|known| same_string(known, name)) || is_leading_keyword(name)
+    };
+    if let Some((name, _)) = arguments.keywords().find(|(name, _)| !is_known(name)) {
+        return signature.unexpected(name);
+    }
+    let is_named = |index: usize| {
+        arguments
+            .keywords()
+            .any(|(name, _)| same_string(parameters[index], name))
+    };
+    let given = arguments.positional().len();
+    let missing: Vec<_> = (given..required).filter(|&i| !is_named(i)).collect();
+    signature.missing(&missing)
 }
 
 impl EventLoop {
@@ -149,7 +170,7 @@ impl EventLoop {
 
 fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    let call = Call::parse(c"call_soon", &arguments, 0)?;
+    let call = Call::parse(c"BaseEventLoop.call_soon", &arguments, 0)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
         event_loop.check_thread()?;
@@ -160,7 +181,7 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 
 fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    let call = Call::parse(c"call_soon_threadsafe", &arguments, 0)?;
+    let call = Call::parse(c"BaseEventLoop.call_soon_threadsafe", &arguments, 0)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
         check_callback(this, call.callback, "call_soon_threadsafe")?;

@@ -3,6 +3,9 @@
 //! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that arithmetic
 //! with `loop.time()` gives the same deadlines and the same order on both.
 
+use std::ffi::CStr;
+
+use super::scheduling::refuse_call;
 use greenloop_core::{Host as _, Instant};
 use greenloop_os as os;
 use pyo3::ffi;
@@ -119,8 +122,12 @@ pub(super) fn time(this: &Object) -> Result<Object> {
 
 pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    let delay = leading(&arguments, "call_later", &globals().names.delay)?;
-    let call = Call::parse(c"call_later", &arguments, 1)?;
+    let delay = leading(
+        &arguments,
+        c"BaseEventLoop.call_later",
+        &globals().names.delay,
+    )?;
+    let call = Call::parse(c"BaseEventLoop.call_later", &arguments, 1)?;
     if delay.is_none() {
         return Err(type_error("delay must not be None"));
     }
@@ -147,8 +154,8 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
 
 pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    let when = leading(&arguments, "call_at", &globals().names.when)?;
-    let call = Call::parse(c"call_at", &arguments, 1)?;
+    let when = leading(&arguments, c"BaseEventLoop.call_at", &globals().names.when)?;
+    let call = Call::parse(c"BaseEventLoop.call_at", &arguments, 1)?;
     if when.is_none() {
         return Err(type_error("when cannot be None"));
     }
@@ -163,7 +170,7 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
 /// The first parameter, by place or by name.
 fn leading<'a>(
     arguments: &Arguments<'a>,
-    function: &str,
+    function: &CStr,
     parameter: &Object,
 ) -> Result<&'a Object> {
     if let Some(first) = arguments.positional().first() {
@@ -172,13 +179,9 @@ fn leading<'a>(
     let named = arguments
         .keywords()
         .find(|(name, _)| same_string(parameter, name));
-    named.map(|(_, value)| value).ok_or_else(|| {
-        // SAFETY: the GIL is held.
-        let parameter = parameter.bound(unsafe { Python::assume_attached() });
-        type_error(&format!(
-            "{function}() missing 1 required positional argument: '{parameter}'"
-        ))
-    })
+    named
+        .map(|(_, value)| value)
+        .ok_or_else(|| refuse_call(function, arguments, Some(parameter)))
 }
 
 #[pymethods]

@@ -10,11 +10,11 @@ use super::callbacks::{Callback, add};
 use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
 use crate::interop::{
     Arguments, ClassBuilder, Object, Raised, Result, call_function, fast, globals, initialise_with,
-    noargs, one, raise, raise_object, trap,
+    noargs, one, raise, raise_object, reducing, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [event_loop] = arguments.bind(c"Future", [&globals().names.loop_], 0, 0)?;
+    let [event_loop] = arguments.bind_natively(c"Future", [&globals().names.loop_], 0, 0)?;
     let future = Future::of(this);
     future.ensure_fresh()?;
     future.initialise(event_loop)
@@ -114,7 +114,7 @@ fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Resul
 fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let name = c"add_done_callback";
     let globals = globals();
-    let [function, context] = arguments.bind(
+    let [function, context] = arguments.bind_natively(
         name,
         [&globals.names.callback, &globals.names.context],
         1,
@@ -183,7 +183,7 @@ fn same(one: &Callback, other: &Callback) -> bool {
 
 /// The `msg` of a `cancel` call.
 pub fn parse_message<'a>(arguments: &Arguments<'a>) -> Result<Option<&'a Object>> {
-    let [message] = arguments.bind(c"cancel", [&globals().names.msg], 1, 0)?;
+    let [message] = arguments.bind_natively(c"cancel", [&globals().names.msg], 1, 0)?;
     Ok(message)
 }
 
@@ -262,6 +262,7 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
             make_cancelled_error,
             c"Return the CancelledError to raise for a cancelled future."
         ),
+        reducing(),
     ]
 }
 
@@ -338,6 +339,5 @@ pub fn make_class() -> Result<Object> {
         .attributes(future_attributes())
         .build(Some(&globals().asyncio.future))?;
     install_setters(&class)?;
-    super::metaclass::adopt(&class)?;
     Ok(class)
 }

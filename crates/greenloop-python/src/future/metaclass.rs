@@ -3,20 +3,25 @@
 //! Our `Task` derives from `_asyncio.Task`, whose layout rules out that it derives from our `Future` as
 //! well; and code under a stdlib loop still makes asyncio's own futures. Both are futures to a program
 //! that asks `isinstance(x, asyncio.Future)` after `install()`. So the class `Future`, itself only and
-//! not its subclasses, answers for everything of `_asyncio.Future`. The price: a subclass of ours
-//! cannot have another metaclass as well, such as `ABCMeta`.
+//! not its subclasses, answers for everything of `_asyncio.Future`. The metaclass derives from `ABCMeta`,
+//! so that a subclass of ours can be an abstract class as well. The price: it cannot have yet another
+//! metaclass.
 
 use std::ffi::c_void;
 
-use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::{ffi, intern};
 
 use crate::interop::{ClassBuilder, Object, Result, globals, one};
 
-/// Gives `class` the metaclass. Classes made from a spec have `type` at first; setting another one
-/// with the same layout is what `PyType_FromMetaclass` does, which 3.11 does not have.
-pub fn adopt(class: &Object) -> Result<()> {
-    // SAFETY: `type` is always valid.
-    let base = unsafe { Object::from_borrowed((&raw mut ffi::PyType_Type).cast()) };
+/// Gives the metaclass to `classes`. Classes made from a spec have `type` at first; setting another one
+/// with the same layout is what `PyType_FromMetaclass` does, which 3.11 does not have, and which refuses
+/// a metaclass that is written in Python.
+pub fn adopt(classes: &[Object]) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let base = py.import("abc")?.getattr("ABCMeta")?;
+    let initialise = py.import("_abc")?.getattr("_abc_init")?;
     let metaclass = ClassBuilder::new::<()>(c"greenloop.FutureType")
         .collected_as_base()
         .subclassable()
@@ -36,9 +41,14 @@ pub fn adopt(class: &Object) -> Result<()> {
                 c"Return whether a class is one of futures."
             ),
         ])
-        .build(Some(&base))?;
-    // SAFETY: the metaclass has the layout of `type`; the class takes over the reference.
-    unsafe { (*class.as_ptr()).ob_type = metaclass.into_ptr().cast() };
+        .build(Some(&base.into()))?;
+    for class in classes {
+        // SAFETY: the metaclass has the layout of `type`, as `ABCMeta` has, which adds methods only; the
+        // class takes over the reference.
+        unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };
+        // What `ABCMeta.__new__` does.
+        initialise.call1((class.bound(py),))?;
+    }
     Ok(())
 }
 
@@ -48,7 +58,7 @@ fn instance_check(class: &Object, instance: &Object) -> Result<Object> {
     if is_subtype(instance_class, widened(class)) {
         return Ok(Object::boolean(true));
     }
-    default_check(c"__instancecheck__", class, instance)
+    default_check("__instancecheck__", class, instance)
 }
 
 fn subclass_check(class: &Object, other: &Object) -> Result<Object> {
@@ -57,7 +67,7 @@ fn subclass_check(class: &Object, other: &Object) -> Result<Object> {
     if is_class && is_subtype(other.as_ptr().cast(), widened(class)) {
         return Ok(Object::boolean(true));
     }
-    default_check(c"__subclasscheck__", class, other)
+    default_check("__subclasscheck__", class, other)
 }
 
 /// For `Future` itself its base class, for a subclass that class.
@@ -75,12 +85,11 @@ fn is_subtype(class: *mut ffi::PyTypeObject, of: *mut ffi::PyTypeObject) -> bool
     unsafe { ffi::PyType_IsSubtype(class, of) != 0 }
 }
 
-/// `type`'s own answer, which also honours `__class__` and `__bases__`.
-fn default_check(method: &std::ffi::CStr, class: &Object, argument: &Object) -> Result<Object> {
-    // SAFETY: all objects are valid, and the name ends with a NUL.
-    unsafe {
-        let base: *mut ffi::PyObject = (&raw mut ffi::PyType_Type).cast();
-        let function = Object::from_returned(ffi::PyObject_GetAttrString(base, method.as_ptr()))?;
-        crate::interop::call_function(&function, &[class.as_ptr(), argument.as_ptr()])
-    }
+/// `ABCMeta`'s own answer, which also honours `__class__`, `__bases__` and classes that were registered.
+fn default_check(method: &str, class: &Object, argument: &Object) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let base = py.import("abc")?.getattr(intern!(py, "ABCMeta"))?;
+    let answer = base.call_method1(method, (class.bound(py), argument.bound(py)))?;
+    Ok(answer.into())
 }

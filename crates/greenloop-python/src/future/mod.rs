@@ -32,8 +32,8 @@ use pyo3::prelude::*;
 use crate::event_loop::EventLoop;
 use crate::interop::making::{self, Enter as _};
 use crate::interop::{
-    Freelist, Object, Raised, Result, Slot, call_function, call_method, fetch, globals, raise,
-    raise_object, report_unraisable,
+    Freelist, Object, Raised, Result, Slot, call_function, call_method, creation_stack, fetch,
+    globals, raise, raise_object, report_unraisable,
 };
 
 pub use attributes::{cannot_delete, future_attributes};
@@ -42,6 +42,7 @@ pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon, push_wi
 pub use class::{future_methods, make_class, parse_message};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
+pub use metaclass::adopt as adopt_metaclass;
 pub use notifier::{
     Notify, make_class as make_notifier_class, name_notification, notifier, notify_when_done,
     stop_notifying,
@@ -445,7 +446,7 @@ fn source() -> Result<Option<Object>> {
     if unsafe { ffi::Py_IsInitialized() } == 0 {
         return Ok(None);
     }
-    call_function(&globals().asyncio.extract_stack, &[]).map(Some)
+    creation_stack().map(Some)
 }
 
 /// The loop of a future of any class of ours, subclasses included.

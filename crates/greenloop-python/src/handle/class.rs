@@ -9,14 +9,14 @@ use super::{Handle, SPARE, format_callback};
 use crate::event_loop::EventLoop;
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
-    self, Arguments, ClassBuilder, Object, Result, attribute, call_function, call_method, globals,
+    self, Arguments, ClassBuilder, Object, Result, attribute, call_method, creation_stack, globals,
     initialise_with, noargs, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [callback, args, event_loop, context] = arguments.bind(
-        c"Handle",
+        c"Handle.__init__",
         [&names.callback, &names.args, &names.loop_, &names.context],
         4,
         3,
@@ -35,11 +35,7 @@ pub(super) fn fill(
 ) -> Result<()> {
     let event_loop = event_loop.cloned().unwrap_or_else(Object::none);
     let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()?;
-    let traceback = if debug {
-        Some(call_function(&globals().asyncio.extract_stack, &[])?)
-    } else {
-        None
-    };
+    let traceback = if debug { Some(creation_stack()?) } else { None };
     handle.context.set(context)?;
     handle.cancelled.set(false);
     handle.set_rare(|rare| &rare.repr, None);

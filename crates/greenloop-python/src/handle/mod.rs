@@ -30,7 +30,7 @@ use pyo3::prelude::*;
 use crate::event_loop::EventLoop;
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, fetch, globals,
+    ContextSlot, Freelist, Object, Result, Slot, call_method, creation_stack, fetch, globals,
     matches, type_error,
 };
 
@@ -121,7 +121,7 @@ impl Handle {
         handle.context.set(context)?;
         handle.event_loop.set(event_loop.clone());
         if native.is_some_and(EventLoop::debug) {
-            let traceback = call_function(&globals().asyncio.extract_stack, &[])?;
+            let traceback = creation_stack()?;
             handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
         }
         if !native.is_some_and(EventLoop::is_turning) {

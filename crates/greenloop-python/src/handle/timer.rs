@@ -50,7 +50,7 @@ impl Handle {
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [when, callback, args, event_loop, context] = arguments.bind(
-        c"TimerHandle",
+        c"TimerHandle.__init__",
         [
             &names.when,
             &names.callback,

@@ -9,6 +9,7 @@ use super::class::trap_int;
 use super::error::{Raised, Result, raise};
 use super::object::Object;
 use super::thread_exit::{call, vectorcall, vectorcall_method};
+use super::wrong_arguments::Signature;
 
 /// `function(*arguments)`.
 pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
@@ -233,7 +234,8 @@ impl<'a> Arguments<'a> {
     }
 
     /// Distributes the arguments over named parameters, of which the first `positional` may be given
-    /// by place and the first `required` must be given.
+    /// by place and the first `required` must be given. `function` is its name in asyncio, with the class
+    /// before a method's. What is wrong is said as of a function that is written in Python.
     #[inline]
     pub fn bind<const N: usize>(
         &self,
@@ -242,9 +244,9 @@ impl<'a> Arguments<'a> {
         positional: usize,
         required: usize,
     ) -> Result<[Option<&'a Object>; N]> {
-        let mut bound = [None; N];
         // Most calls: nothing but what is required, by place.
         if self.keywords.is_empty() && self.positional.len() == required && required <= positional {
+            let mut bound = [None; N];
             for (place, value) in bound.iter_mut().zip(self.positional) {
                 *place = Some(value);
             }
@@ -260,53 +262,122 @@ impl<'a> Arguments<'a> {
         positional: usize,
         required: usize,
     ) -> Result<[Option<&'a Object>; N]> {
+        let signature = Signature {
+            name: function,
+            parameters: &parameters,
+            positional,
+            required,
+        };
         let mut bound = [None; N];
-        if self.positional.len() > positional {
-            return Err(type_error(&format!(
-                "{}() takes at most {positional} positional argument{} ({} given)",
-                function.to_string_lossy(),
-                if positional == 1 { "" } else { "s" },
-                self.positional.len()
-            )));
-        }
-        for (place, value) in bound.iter_mut().zip(self.positional) {
+        let by_place = self.positional.iter().take(positional);
+        for (place, value) in bound.iter_mut().zip(by_place) {
             *place = Some(value);
         }
         for (name, value) in self.keywords() {
-            let by_identity = parameters
-                .iter()
-                .position(|parameter| parameter.is(name.as_ptr()));
-            let by_text = || {
-                parameters
-                    .iter()
-                    .position(|parameter| same_string(parameter, name))
+            let Some(index) = index_of(name, &parameters) else {
+                return Err(signature.unexpected(name));
             };
-            let Some(index) = by_identity.or_else(by_text) else {
+            if bound[index].replace(value).is_some() {
+                return Err(signature.twice(name));
+            }
+        }
+        if self.positional.len() > positional {
+            let by_name = bound.iter().skip(positional).flatten().count();
+            return Err(signature.too_many(self.positional.len(), by_name));
+        }
+        let missing: Vec<_> = (0..required).filter(|&i| bound[i].is_none()).collect();
+        if missing.is_empty() {
+            Ok(bound)
+        } else {
+            Err(signature.missing(&missing))
+        }
+    }
+
+    /// As [`bind`](Self::bind), with the words of a function that asyncio has in C.
+    #[inline]
+    pub fn bind_natively<const N: usize>(
+        &self,
+        function: &CStr,
+        parameters: [&Object; N],
+        positional: usize,
+        required: usize,
+    ) -> Result<[Option<&'a Object>; N]> {
+        if self.keywords.is_empty() && self.positional.len() == required && required <= positional {
+            let mut bound = [None; N];
+            for (place, value) in bound.iter_mut().zip(self.positional) {
+                *place = Some(value);
+            }
+            return Ok(bound);
+        }
+        self.bind_all_natively(function, parameters, positional, required)
+    }
+
+    fn bind_all_natively<const N: usize>(
+        &self,
+        function: &CStr,
+        parameters: [&Object; N],
+        positional: usize,
+        required: usize,
+    ) -> Result<[Option<&'a Object>; N]> {
+        let name = function.to_string_lossy();
+        let plural = |number: usize| if number == 1 { "" } else { "s" };
+        let given = self.positional.len() + self.keywords.len();
+        if given > N {
+            return Err(type_error(&format!(
+                "{name}() takes at most {N} argument{} ({given} given)",
+                plural(N)
+            )));
+        }
+        if self.positional.len() > positional {
+            let given = self.positional.len();
+            return Err(type_error(&match positional {
+                0 => format!("{name}() takes no positional arguments"),
+                _ => format!(
+                    "{name}() takes at most {positional} positional argument{} ({given} given)",
+                    plural(positional)
+                ),
+            }));
+        }
+        let mut bound = [None; N];
+        for (place, value) in bound.iter_mut().zip(self.positional) {
+            *place = Some(value);
+        }
+        for (name_given, value) in self.keywords() {
+            let Some(index) = index_of(name_given, &parameters) else {
                 return Err(type_error(&format!(
-                    "{}() got an unexpected keyword argument {}",
-                    function.to_string_lossy(),
-                    quoted(name)
+                    "{name}() got an unexpected keyword argument {}",
+                    quoted(name_given)
                 )));
             };
             if bound[index].replace(value).is_some() {
                 return Err(type_error(&format!(
-                    "argument for {}() given by name ({}) and position ({})",
-                    function.to_string_lossy(),
-                    quoted(name),
+                    "argument for {name}() given by name ({}) and position ({})",
+                    quoted(name_given),
                     index + 1
                 )));
             }
         }
         if let Some(missing) = bound[..required].iter().position(Option::is_none) {
             return Err(type_error(&format!(
-                "{}() missing required argument {} (pos {})",
-                function.to_string_lossy(),
+                "{name}() missing required argument {} (pos {})",
                 quoted(parameters[missing]),
                 missing + 1
             )));
         }
         Ok(bound)
     }
+}
+
+/// The place of a keyword among the parameters.
+fn index_of(name: &Object, parameters: &[&Object]) -> Option<usize> {
+    let by_identity = parameters
+        .iter()
+        .position(|parameter| parameter.is(name.as_ptr()));
+    by_identity.or_else(|| {
+        parameters
+            .iter()
+            .position(|parameter| same_string(parameter, name))
+    })
 }
 
 /// Runs an `__init__` that is written for the vectorcall convention from the slot that is not.

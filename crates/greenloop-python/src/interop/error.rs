@@ -3,8 +3,11 @@
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::{PyErr, Python, ffi};
+use pyo3::ffi;
+use pyo3::prelude::*;
 
+use super::call::call_function;
+use super::making;
 use super::object::Object;
 
 /// The interpreter's error indicator is set. Whoever gets this returns it or takes the exception
@@ -245,4 +248,21 @@ fn context_of(exception: &Object) -> Option<Object> {
         let context = ffi::PyException_GetContext(exception.as_ptr());
         (!context.is_null()).then(|| Object::from_owned(context))
     }
+}
+
+/// The `AttributeError` of an object that lacks an attribute: its `__init__` has not run, or it was
+/// deleted. It names both, as the interpreter's own does, so that a similar name can be suggested.
+#[cold]
+pub fn no_attribute(object: &Object, name: &str) -> Raised {
+    let make = || -> Result<Object> {
+        let class = making::class_name(object)?;
+        let text = making::text(&format!("'{class}' object has no attribute '{name}'"))?;
+        // SAFETY: AttributeError is always valid.
+        let error = unsafe { Object::from_borrowed(ffi::PyExc_AttributeError) };
+        let error = call_function(&error, &[text.as_ptr()])?;
+        error.set_attribute(&making::interned(c"name")?, &making::text(name)?)?;
+        error.set_attribute(&making::interned(c"obj")?, object)?;
+        Ok(error)
+    };
+    make().map_or_else(|raised| raised, |error| raise_object(&error))
 }

@@ -136,6 +136,7 @@ impl SocketNumbers {
 /// The classes this crate makes.
 #[derive(Default)]
 pub struct Classes {
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
     pub stop_iteration: ClassCell,
     pub awaitable: ClassCell,
     pub completed: ClassCell,

@@ -180,12 +180,28 @@ unsafe extern "C" fn make<T: Held>(
     // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
     // set; the value is written into it before anybody sees it.
     unsafe {
+        if (*class).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0 {
+            return refuse_abstract(class);
+        }
         let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
         let object = allocate(class, 0);
         if !object.is_null() {
             (&raw mut (*object.cast::<Instance<T>>()).held).write(T::new());
         }
         object
+    }
+}
+
+/// Has `object` refuse to make an instance of a class with abstract methods, and name these.
+#[cold]
+unsafe fn refuse_abstract(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+    let arguments = super::globals().no_arguments.as_ptr();
+    // SAFETY: the class's flag is what `object` looks at first; it is a class, with no arguments.
+    unsafe {
+        match ffi::PyBaseObject_Type.tp_new {
+            Some(new) => new(class, arguments, ptr::null_mut()),
+            None => ptr::null_mut(),
+        }
     }
 }
 

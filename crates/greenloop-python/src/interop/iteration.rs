@@ -10,12 +10,13 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::call::{Arguments, call_function, type_error};
+use super::call::{Arguments, type_error};
 use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap};
-use super::error::{Raised, Result, raise_object};
+use super::copying::reducing;
+use super::error::{Raised, Result};
 use super::making;
 use super::object::Object;
-use super::stop_iteration::set_stop_iteration;
+use super::stop_iteration::{end_with, raise_stop_iteration};
 
 /// What one step of an awaitable gave.
 pub enum Next {
@@ -52,6 +53,7 @@ pub fn awaited<T: Iteration>(
             c"Raise an exception where the object is awaited.",
         ),
         method_noargs(c"close", close::<T>, c"Give up."),
+        reducing(),
     ]);
     builder
         .slot(ffi::Py_tp_iter, itself as *mut c_void)
@@ -82,7 +84,7 @@ unsafe extern "C" fn next<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::P
             Next::Yielded(object) => Ok(object),
             // NULL without an exception says that the iterator ended, which returns None.
             Next::Returned(value) if value.is_none() => Err(Raised),
-            Next::Returned(value) => Err(set_stop_iteration(value)),
+            Next::Returned(value) => Err(end_with(value)),
         }
     })
 }
@@ -113,17 +115,11 @@ unsafe extern "C" fn am_send<T: Iteration>(
     }
 }
 
-/// By hand, a return is a plain `StopIteration`.
+/// By hand, a return is a `StopIteration` that anybody may see.
 fn by_hand(next: Next) -> Result<Object> {
     match next {
         Next::Yielded(object) => Ok(object),
-        Next::Returned(value) => {
-            // SAFETY: StopIteration is always valid.
-            let class = unsafe { Object::from_borrowed(ffi::PyExc_StopIteration) };
-            let arguments = [value.as_ptr()];
-            let arguments: &[_] = if value.is_none() { &[] } else { &arguments };
-            Err(raise_object(&call_function(&class, arguments)?))
-        }
+        Next::Returned(value) => Err(raise_stop_iteration(&value)),
     }
 }
 

@@ -9,6 +9,8 @@
 //! build without the GIL cannot promise and therefore refuses to import.
 
 mod audit;
+#[cfg(all(Py_3_12, not(Py_3_15)))]
+mod await_site;
 mod bound_function;
 #[cfg(not(Py_3_14))]
 mod bound_method;
@@ -16,7 +18,9 @@ mod call;
 mod class;
 mod context;
 mod context_layout;
+mod copying;
 mod coroutine;
+mod creation_stack;
 #[cfg(not(Py_3_14))]
 mod dict_entry;
 mod error;
@@ -39,8 +43,11 @@ mod slot;
 mod stack;
 mod stop_iteration;
 mod thread_exit;
+mod wrong_arguments;
 
 pub use audit::audit;
+#[cfg(all(Py_3_12, not(Py_3_15)))]
+pub use await_site::find_await_site;
 pub use bound_function::BoundFunction;
 #[cfg(not(Py_3_14))]
 pub use bound_method::{
@@ -58,12 +65,15 @@ pub use class::{
 pub(crate) use class::{attribute, fast, noargs, one};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
+pub(crate) use copying::copied;
+pub use copying::{reducing, set_state, state_of};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
+pub use creation_stack::{creation_stack, launcher_file};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{
-    Raised, Result, fetch, is_cancellation, is_exception, matches, raise, raise_anything,
-    raise_object, raise_while_handling, report_unraisable, restore,
+    Raised, Result, fetch, is_cancellation, is_exception, matches, no_attribute, raise,
+    raise_anything, raise_object, raise_while_handling, report_unraisable, restore,
 };
 pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;
@@ -80,7 +90,9 @@ pub use running_loop::{current_loop, running_loop, running_loop_or_none};
 pub use sent_exception::{find_sent_exceptions, raise_sent_exception};
 pub use slot::{Slot, visit_slots};
 pub use stack::{ensure_room, recursion_error};
+#[cfg(all(Py_3_12, not(Py_3_15)))]
 pub use stop_iteration::{
     make_class as make_stop_iteration_class, make_spare as make_spare_stop_iteration,
 };
 pub use thread_exit::{guarded, restore_thread};
+pub use wrong_arguments::Signature;

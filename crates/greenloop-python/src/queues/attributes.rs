@@ -1,11 +1,11 @@
 //! The attributes of a queue, most of them private to asyncio but read all the same.
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 
-use super::no_attribute;
 use super::queue::Queue;
-use crate::interop::{Getter, Object, Raised, Result, Setter, attribute};
-use crate::sync::{Waiters, replace_waiters};
+use crate::interop::{Getter, Object, Raised, Result, Setter, attribute, globals, no_attribute};
+use crate::sync::{Waiters, create_set_event, event_of, replace_waiters};
 
 /// The table of all of them.
 pub fn attributes() -> Vec<(&'static std::ffi::CStr, Getter, Option<Setter>)> {
@@ -82,6 +82,27 @@ fn set_unfinished(this: &Object, value: Option<&Object>) -> Result<()> {
 fn finished(this: &Object) -> Result<Object> {
     let finished = Queue::of(this).finished.get();
     finished.ok_or_else(|| no_attribute(this, "_finished"))
+}
+
+/// Gives a copy its event. One of another class, as in the state of a queue of asyncio's, becomes ours.
+pub fn set_finished(this: &Object, event: &Object) -> Result<()> {
+    let class = globals().classes.event.as_ptr();
+    // SAFETY: both are valid.
+    let is_ours = unsafe { ffi::PyObject_TypeCheck(event.as_ptr(), class) != 0 };
+    let event = if is_ours {
+        event.clone()
+    } else {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let is_set = event.bound(py).call_method0("is_set")?.is_truthy()?;
+        let ours = create_set_event()?;
+        if !is_set {
+            event_of(&ours).state.clear();
+        }
+        ours
+    };
+    Queue::of(this).finished.set(event);
+    Ok(())
 }
 
 #[cfg(Py_3_13)]

@@ -6,13 +6,14 @@ use greenloop_core::sync::NothingUnfinished;
 use pyo3::ffi;
 
 use super::attributes::attributes;
+use super::copying::{getstate, setstate};
 use super::description::{format, repr_slot, str_slot};
 use super::overrides::{Discipline, Method};
 use super::queue::{Face, Queue};
 use super::waiting::{get, item_of, join, put};
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, call_method, class_of, fast, globals, initialise_with,
-    method_o, noargs, one, raise,
+    Arguments, ClassBuilder, Object, Result, call_method, class_of, copied, fast, globals,
+    initialise_with, method_o, noargs, one, raise,
 };
 use crate::sync::{Waiters, create_set_event, event_of};
 
@@ -55,6 +56,7 @@ macro_rules! discipline {
 pub fn make_class() -> Result<Object> {
     let mut methods = methods();
     methods.extend(discipline!(Discipline::Fifo));
+    methods.extend(copied!(getstate, setstate));
     common(c"greenloop.Queue", methods)
         .doc(c"Queue(maxsize=0)\n--\n\nA queue between tasks, first in, first out; see asyncio.Queue.")
         .attributes(attributes())
@@ -183,7 +185,7 @@ unsafe extern "C" fn initialise(
 }
 
 fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [maxsize] = arguments.bind(c"Queue", [&globals().names.maxsize], 1, 0)?;
+    let [maxsize] = arguments.bind(c"Queue.__init__", [&globals().names.maxsize], 1, 0)?;
     let maxsize = match maxsize {
         Some(maxsize) => maxsize.clone(),
         // SAFETY: zero always becomes an int.
@@ -216,7 +218,7 @@ fn full(this: &Object) -> Result<Object> {
 }
 
 fn put_nowait(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let item = item_of(arguments, c"put_nowait")?;
+    let item = item_of(arguments, c"Queue.put_nowait")?;
     Face::of(this)?.put_nowait(item.clone())?;
     Ok(Object::none())
 }
@@ -240,7 +242,7 @@ fn task_done(this: &Object) -> Result<Object> {
 
 #[cfg(Py_3_13)]
 fn shutdown(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [immediate] = arguments.bind(c"shutdown", [&globals().names.immediate], 1, 0)?;
+    let [immediate] = arguments.bind(c"Queue.shutdown", [&globals().names.immediate], 1, 0)?;
     let immediate = immediate.map_or(Ok(false), Object::is_true)?;
     let face = Face::of(this)?;
     let finished = face.finished()?;

@@ -2,10 +2,9 @@
 
 use pyo3::ffi;
 
-use super::no_attribute;
 use super::queue::Queue;
 use crate::interop::making;
-use crate::interop::{Object, Result, call_method, globals, trap};
+use crate::interop::{Object, Result, call_method, globals, no_attribute, trap};
 
 pub unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {

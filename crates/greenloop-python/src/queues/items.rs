@@ -14,7 +14,7 @@ use pyo3::ffi;
 
 use super::overrides::Discipline;
 use crate::interop::{
-    GilCell, Object, Raised, Result, Slot, call_function, call_method, globals, raise,
+    GilCell, Object, Raised, Result, Slot, call_function, call_method, globals, no_attribute, raise,
 };
 
 /// Where the items are.
@@ -203,7 +203,7 @@ impl Items {
     fn existing(&self, queue: &Object) -> Result<Object> {
         match self.object.get() {
             Some(object) => Ok(object),
-            None => Err(super::no_attribute(queue, "_queue")),
+            None => Err(no_attribute(queue, "_queue")),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod class;
+mod copying;
 mod description;
 mod items;
 mod maxsize;
@@ -13,8 +14,7 @@ mod overrides;
 mod queue;
 mod waiting;
 
-use crate::interop::making;
-use crate::interop::{Object, Raised, Result, call_function, globals};
+use crate::interop::{Object, Result, call_function, globals};
 
 use queue::Face;
 
@@ -29,15 +29,4 @@ pub fn create() -> Result<Object> {
 /// `queue.put_nowait(item)`, of a queue that [`create`] has made.
 pub fn put_nowait(queue: &Object, item: Object) -> Result<()> {
     Face::of(queue)?.put_nowait(item)
-}
-
-/// The `AttributeError` of an instance whose `__init__` has not run, or that lost an attribute.
-#[cold]
-fn no_attribute(queue: &Object, name: &str) -> Raised {
-    match making::class_name(queue) {
-        Ok(class) => {
-            making::attribute_error(&format!("'{class}' object has no attribute '{name}'"))
-        }
-        Err(raised) => raised,
-    }
 }

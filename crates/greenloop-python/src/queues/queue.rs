@@ -10,10 +10,11 @@ use pyo3::ffi;
 
 use super::items::Items;
 use super::maxsize::Maxsize;
-use super::no_attribute;
 use super::overrides::{Known, Method, Overrides};
 use crate::awaitable::{Line, LoopBound};
-use crate::interop::{Held, Instance, Object, Raised, Result, Slot, call_method, globals};
+use crate::interop::{
+    Held, Instance, Object, Raised, Result, Slot, call_method, globals, no_attribute,
+};
 use crate::sync::event_of;
 
 pub struct Queue {

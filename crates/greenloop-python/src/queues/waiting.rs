@@ -14,7 +14,7 @@ use crate::sync::event_of;
 use greenloop_core::sync::Refusal;
 
 pub fn put(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    Awaitable::create(&PUT, this, Some(item_of(arguments, c"put")?))
+    Awaitable::create(&PUT, this, Some(item_of(arguments, c"Queue.put")?))
 }
 
 /// The argument of `put` and `put_nowait`.

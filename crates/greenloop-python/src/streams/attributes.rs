@@ -1,17 +1,5 @@
 //! The attributes of the streams' classes that are a field, as Python reads, sets and deletes them.
 
-use crate::interop::{Object, Raised, making};
-
-/// What a missing attribute raises.
-pub fn missing(this: &Object, name: &str) -> Raised {
-    match making::class_name(this) {
-        Ok(class) => {
-            making::attribute_error(&format!("'{class}' object has no attribute '{name}'"))
-        }
-        Err(raised) => raised,
-    }
-}
-
 /// `plain!(kind Class::field, getter, setter)`: the functions that `attribute!` takes.
 ///
 /// - `slot`: None stands for an empty one, both ways, and a deleted attribute is None;
@@ -49,7 +37,7 @@ macro_rules! plain {
     (getter $class:ident :: $field:ident, $get:ident, $name:literal) => {
         fn $get(this: &$crate::interop::Object) -> $crate::interop::Result<$crate::interop::Object> {
             let value = $class::of(this).$field.get();
-            value.ok_or_else(|| $crate::streams::attributes::missing(this, $name))
+            value.ok_or_else(|| $crate::interop::no_attribute(this, $name))
         }
     };
     (flag $class:ident :: $field:ident, $get:ident, $set:ident) => {

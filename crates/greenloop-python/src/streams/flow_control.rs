@@ -10,13 +10,12 @@ use greenloop_core::{Standing, WaitList as _};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::attributes::missing;
 use super::reader::{assertion, is_debugging, loop_or_current};
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     Arguments, Held, Instance, Object, Result, Slot, attribute, class_of, fast, globals,
-    initialise_with, noargs, raise, restore,
+    initialise_with, no_attribute, noargs, raise, restore,
 };
 use crate::sync::Waiters;
 
@@ -192,7 +191,7 @@ unsafe extern "C" fn initialise_slot(
 
 fn event_loop(this: &Object) -> Result<Object> {
     let event_loop = FlowControl::of(this).event_loop.get();
-    event_loop.ok_or_else(|| missing(this, "_loop"))
+    event_loop.ok_or_else(|| no_attribute(this, "_loop"))
 }
 
 fn set_event_loop(this: &Object, value: Option<&Object>) -> Result<()> {

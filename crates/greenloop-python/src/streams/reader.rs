@@ -12,7 +12,7 @@ use super::buffer::Buffer;
 use crate::awaitable::{Awaitable, Line};
 use crate::event_loop::EventLoop;
 use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, current_loop, fetch,
+    Held, Instance, Object, Raised, Result, Slot, call_method, creation_stack, current_loop, fetch,
     globals, matches, raise, raise_anything,
 };
 
@@ -109,11 +109,7 @@ impl Reader {
     fn initialise(&self, limit: Option<&Object>, event_loop: Object) -> Result<()> {
         let size = limit.map_or(Ok(DEFAULT_LIMIT), size_of_limit)?;
         let debug = is_debugging(&event_loop)?;
-        let stack = if debug {
-            Some(call_function(&globals().asyncio.extract_stack, &[])?)
-        } else {
-            None
-        };
+        let stack = if debug { Some(creation_stack()?) } else { None };
         // From here on nothing fails. What a reader that lives already had is gone, and nobody wakes who waits.
         self.limit.set(size);
         self.searched.set(0);

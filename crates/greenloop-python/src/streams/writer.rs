@@ -7,7 +7,6 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::attributes::missing;
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
@@ -16,8 +15,8 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, raise_anything,
-    restore,
+    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, no_attribute,
+    raise_anything, restore,
 };
 
 pub use class::make_class;
@@ -110,7 +109,7 @@ impl Writer {
     fn transport(&self, this: &Object) -> Result<Object> {
         self.transport
             .get()
-            .ok_or_else(|| missing(this, "_transport"))
+            .ok_or_else(|| no_attribute(this, "_transport"))
     }
 
     const fn slots(&self) -> [&Slot; 5] {

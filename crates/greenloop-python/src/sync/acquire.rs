@@ -125,13 +125,26 @@ pub fn enter<S: Acquire>(this: &Object) -> Result<Object> {
 }
 
 /// The method `__aexit__`.
-pub fn exit<S: Acquire>(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+pub fn exit<S: Acquire>(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    check_exit(&arguments)?;
     if S::is_plain(this) {
         S::release(this)?;
         completed()
     } else {
         exit_by_name(this)
     }
+}
+
+/// Refuses arguments of `__aexit__` that are not three.
+#[inline]
+pub fn check_exit(arguments: &Arguments<'_>) -> Result<()> {
+    if arguments.positional().len() == 3 && arguments.has_no_keywords() {
+        return Ok(());
+    }
+    let names = &globals().names;
+    let parameters = [&names.exc_type, &names.exc, &names.tb];
+    let bound = arguments.bind(c"_ContextManagerMixin.__aexit__", parameters, 3, 3);
+    bound.map(drop)
 }
 
 /// `await this.acquire()`, and None.

@@ -16,8 +16,9 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
-    Arguments, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, restore, trap, type_error,
+    Arguments, Instance, Object, Raised, Result, Signature, Slot, attribute, call_function,
+    call_method, class_of, fast, fetch, globals, initialise_with, no_attribute, noargs, one,
+    reducing, restore, trap, type_error,
 };
 
 /// A barrier's state.
@@ -57,11 +58,8 @@ fn of(this: &Object) -> &Barrier {
 }
 
 fn condition_of(this: &Object) -> Result<Object> {
-    of(this).condition.get().ok_or_else(|| {
-        // SAFETY: AttributeError is always valid.
-        let class = unsafe { ffi::PyExc_AttributeError };
-        raise(class, c"'Barrier' object has no attribute '_cond'")
-    })
+    let condition = of(this).condition.get();
+    condition.ok_or_else(|| no_attribute(this, "_cond"))
 }
 
 fn notify(condition: &Object, notify: Notify) -> Result<()> {
@@ -192,7 +190,16 @@ fn enter(this: &Object) -> Result<Object> {
     Awaitable::create(if plain { &ENTER } else { &ENTER_BY_NAME }, this, None)
 }
 
-fn exit(_this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+fn exit(_this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    if let Some((name, _)) = arguments.keywords().next() {
+        let signature = Signature {
+            name: c"Barrier.__aexit__",
+            parameters: &[],
+            positional: 0,
+            required: 0,
+        };
+        return Err(signature.unexpected(name));
+    }
     completed()
 }
 
@@ -450,6 +457,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Barrier>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Barrier>,

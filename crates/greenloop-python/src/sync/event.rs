@@ -12,7 +12,7 @@ use super::primitive::{
 };
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::interop::{
-    Instance, Object, Result, attribute, class_of, globals, noargs, one, restore, trap,
+    Instance, Object, Result, attribute, class_of, globals, noargs, one, reducing, restore, trap,
 };
 
 type Event = sync::Event<Line>;
@@ -166,6 +166,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Event>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Event>,

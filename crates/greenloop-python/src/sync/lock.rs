@@ -13,7 +13,8 @@ use super::primitive::{
 };
 use crate::awaitable::Line;
 use crate::interop::{
-    Instance, Object, Raised, Result, attribute, class_of, fast, globals, noargs, one, raise, trap,
+    Instance, Object, Raised, Result, attribute, class_of, fast, globals, noargs, one, raise,
+    reducing, trap,
 };
 
 /// A lock's state.
@@ -184,6 +185,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Lock>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Lock>,

@@ -15,7 +15,8 @@ use super::primitive::{
 use crate::awaitable::Line;
 use crate::interop::{
     Arguments, ClassBuilder, Instance, Object, Result, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, restore, trap, type_error,
+    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, reducing, restore, trap,
+    type_error,
 };
 
 /// Since Python 3.13 a waiter that leaves wakes as many as the value allows.
@@ -309,6 +310,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Semaphore>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Semaphore>,

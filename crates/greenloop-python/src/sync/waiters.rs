@@ -150,6 +150,15 @@ fn clear(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// A copy of the line is what asyncio has in its place.
+fn reduce(this: &Object, _protocol: &Object) -> Result<Object> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let deque = globals().asyncio.deque.bound(py);
+    let reduced = (deque, (to_list(this)?.bound(py),));
+    Ok(reduced.into_pyobject(py)?.into_any().into())
+}
+
 fn index_error(text: &std::ffi::CStr) -> Raised {
     // SAFETY: IndexError is always valid.
     raise(unsafe { ffi::PyExc_IndexError }, text)
@@ -216,6 +225,11 @@ pub fn make_class() -> Result<Object> {
                 c"popleft($self)\n--\n\nTake the first one out."
             ),
             noargs!(c"clear", clear, c"clear($self)\n--\n\nSend everybody away."),
+            one!(
+                c"__reduce_ex__",
+                reduce,
+                c"__reduce_ex__($self, protocol, /)\n--\n\nReturn how a deque like this is made."
+            ),
         ])
         .build(None)
 }

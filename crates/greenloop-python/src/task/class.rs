@@ -18,7 +18,7 @@ use crate::interop::{
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
-    let [coroutine, event_loop, name, context, eager] = arguments.bind(
+    let [coroutine, event_loop, name, context, eager] = arguments.bind_natively(
         c"Task",
         [
             &names.coro,
@@ -107,7 +107,7 @@ fn get_context(this: &Object) -> Result<Object> {
 fn get_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let none = Object::none();
-    let [limit] = arguments.bind(c"get_stack", [&globals.names.limit], 0, 0)?;
+    let [limit] = arguments.bind_natively(c"get_stack", [&globals.names.limit], 0, 0)?;
     let limit = limit.unwrap_or(&none);
     call_function(
         &globals.asyncio.task_get_stack,
@@ -119,7 +119,7 @@ fn print_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let none = Object::none();
     let parameters = [&globals.names.limit, &globals.names.file];
-    let [limit, file] = arguments.bind(c"print_stack", parameters, 0, 0)?;
+    let [limit, file] = arguments.bind_natively(c"print_stack", parameters, 0, 0)?;
     let (limit, file) = (limit.unwrap_or(&none), file.unwrap_or(&none));
     let arguments = [this.as_ptr(), limit.as_ptr(), file.as_ptr()];
     call_function(&globals.asyncio.task_print_stack, &arguments)

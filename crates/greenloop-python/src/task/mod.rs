@@ -117,7 +117,8 @@ impl Task {
     ) -> Result<Object> {
         let names = &globals().names;
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
-        let [coroutine, name, context, eager] = start.bind(c"create_task", parameters, 1, 1)?;
+        let [coroutine, name, context, eager] =
+            start.bind(c"BaseEventLoop.create_task", parameters, 1, 1)?;
         let task = Self::allocate(event_loop, native)?;
         let none = Object::none();
         let coroutine = coroutine.unwrap_or(&none);

@@ -14,13 +14,13 @@ use super::{TaskGroup, abort_children, ends_the_program, of};
 use crate::awaitable::Awaitable;
 use crate::interop::making;
 use crate::interop::{
-    Arguments, Held as _, Object, Result, Slot, attribute, class_of, fast, initialise_with, noargs,
-    one, trap, type_error,
+    Arguments, Held as _, Object, Result, Slot, attribute, class_of, copied, fast, initialise_with,
+    noargs, one, set_state, state_of, trap, type_error,
 };
 use crate::scopes::running_rules::rules;
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [] = arguments.bind(c"TaskGroup", [], 0, 0)?;
+    let [] = arguments.bind(c"TaskGroup.__init__", [], 0, 0)?;
     let group = of(this);
     for flag in [
         &group.entered,
@@ -149,6 +149,32 @@ fn on_completed(this: &Object) -> Result<Object> {
     Ok(exit.map_or_else(Object::none, |exit| Awaitable::shown(&exit)))
 }
 
+/// The attributes of asyncio's groups, in the order in which it makes them.
+const ATTRIBUTES: &[&str] = &[
+    "_entered",
+    "_exiting",
+    "_aborting",
+    "_loop",
+    "_parent_task",
+    "_parent_cancel_requested",
+    "_tasks",
+    "_errors",
+    "_base_error",
+    "_on_completed_fut",
+    "_cancel_on_enter",
+];
+
+/// `__getstate__()`, for objects that have a group among their attributes.
+fn getstate(this: &Object) -> Result<Object> {
+    state_of(this, ATTRIBUTES)
+}
+
+/// `__setstate__(state)`. Nobody leaves a copy, so nothing is completed there.
+fn setstate(this: &Object, state: &Object) -> Result<Object> {
+    set_state(this, state, |_, name, _| Ok(name == "_on_completed_fut"))?;
+    Ok(Object::none())
+}
+
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
     let mut methods = vec![
@@ -186,6 +212,7 @@ pub fn make_class() -> Result<Object> {
             c"Whether an exception ends the program."
         ),
     ];
+    methods.extend(copied!(getstate, setstate));
     let mut attributes = vec![
         flag!(c"_entered", entered),
         flag!(c"_exiting", exiting),

@@ -55,7 +55,7 @@ fn begin(this: &Object) -> Result<()> {
 pub fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.et, &names.exc, &names.tb];
-    let [class, exception, _] = arguments.bind(c"__aexit__", parameters, 3, 3)?;
+    let [class, exception, _] = arguments.bind(c"TaskGroup.__aexit__", parameters, 3, 3)?;
     let none = Object::none();
     let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
     if class.is_none() && exception.is_none() {

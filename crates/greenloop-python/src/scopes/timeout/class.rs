@@ -11,8 +11,8 @@ use super::{
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
-    Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
-    restore, running_loop, trap,
+    Arguments, Object, Result, attribute, class_of, copied, fast, globals, initialise_with, noargs,
+    one, restore, running_loop, set_state, state_of, trap, type_error,
 };
 use crate::scopes::expiry;
 use crate::scopes::running_rules::rules;
@@ -35,7 +35,7 @@ static ENTER: Operation = Operation {
 fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc_type, &names.exc_val, &names.exc_tb];
-    let [class, exception, _] = arguments.bind(c"__aexit__", parameters, 3, 3)?;
+    let [class, exception, _] = arguments.bind(c"Timeout.__aexit__", parameters, 3, 3)?;
     let none = Object::none();
     let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
     if class.is_none() {
@@ -77,7 +77,7 @@ fn never_waits(_this: &Object) -> Result<Progress> {
 }
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
-    let [when] = arguments.bind(c"Timeout", [&globals().names.when], 1, 1)?;
+    let [when] = arguments.bind(c"Timeout.__init__", [&globals().names.when], 1, 1)?;
     let timeout = of(this);
     timeout.state.set(State::Created);
     timeout.timer.clear();
@@ -100,7 +100,7 @@ fn when_method(this: &Object) -> Result<Object> {
 }
 
 fn reschedule_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [when] = arguments.bind(c"reschedule", [&globals().names.when], 1, 1)?;
+    let [when] = arguments.bind(c"Timeout.reschedule", [&globals().names.when], 1, 1)?;
     let none = Object::none();
     reschedule(this, when.unwrap_or(&none))?;
     Ok(Object::none())
@@ -166,6 +166,40 @@ fn requests_attribute(this: &Object) -> Result<Object> {
     unsafe { Object::from_returned(ffi::PyLong_FromLongLong(of(this).requests.get())) }
 }
 
+/// `__getstate__()`, for objects that have a timeout among their attributes.
+fn getstate(this: &Object) -> Result<Object> {
+    let names: &[&str] = &["_state", "_timeout_handler", "_task", "_when"];
+    state_of(this, names)
+}
+
+/// `__setstate__(state)`. Nobody has entered a copy, whatever was done with the original.
+fn setstate(this: &Object, state: &Object) -> Result<Object> {
+    if matches!(of(this).state.get(), State::Entered | State::Expiring) {
+        return Err(type_error("a timeout that is entered cannot become a copy"));
+    }
+    set_state(this, state, |this, name, value| {
+        let timeout = of(this);
+        match name {
+            "_when" => timeout.set_when(Some(value)),
+            "_state" => timeout.state.set(state_of_member(value)?),
+            "_task" | "_timeout_handler" => {}
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(Object::none())
+}
+
+/// What a member of asyncio's enumeration says about a timeout that no task is in.
+fn state_of_member(member: &Object) -> Result<State> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let value: String = member.bound(py).getattr("value")?.extract()?;
+    let states = [State::Exited, State::Expired];
+    let ended = states.into_iter().find(|state| state.as_str() == value);
+    Ok(ended.unwrap_or(State::Created))
+}
+
 /// `timeout(delay)`.
 pub fn timeout(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let [delay] = arguments.bind(c"timeout", [&globals().names.delay], 1, 1)?;
@@ -213,6 +247,7 @@ pub fn make_class() -> Result<Object> {
             c"Cancel the task: the time is up."
         ),
     ];
+    methods.extend(copied!(getstate, setstate));
     if rules().timeout.inserts_error {
         let mut method = one!(
             c"_insert_timeout_error",

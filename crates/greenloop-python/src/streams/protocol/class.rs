@@ -37,21 +37,21 @@ unsafe extern "C" fn initialise_slot(
 
 fn connection_made_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = [&globals().names.transport];
-    let [transport] = arguments.bind(c"connection_made", names, 1, 1)?;
+    let [transport] = arguments.bind(c"StreamReaderProtocol.connection_made", names, 1, 1)?;
     connection_made(this, transport.unwrap_or(&Object::none()))?;
     Ok(Object::none())
 }
 
 fn connection_lost_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = [&globals().names.exc];
-    let [exception] = arguments.bind(c"connection_lost", names, 1, 1)?;
+    let [exception] = arguments.bind(c"StreamReaderProtocol.connection_lost", names, 1, 1)?;
     connection_lost(this, exception.unwrap_or(&Object::none()))?;
     Ok(Object::none())
 }
 
 fn data_received_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = [&globals().names.data];
-    let [data] = arguments.bind(c"data_received", names, 1, 1)?;
+    let [data] = arguments.bind(c"StreamReaderProtocol.data_received", names, 1, 1)?;
     data_received(this, data.unwrap_or(&Object::none()))?;
     Ok(Object::none())
 }

@@ -22,11 +22,11 @@ macro_rules! passed_on {
             call_method(&globals().names.$name, &[transport.as_ptr()])
         }
     };
-    ($function:ident, $name:ident, data) => {
+    ($function:ident, $name:ident, data, $called:literal) => {
         #[inline]
         fn $function(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
             let names = &globals().names;
-            let [data] = arguments.bind(c"StreamWriter.write", [&names.data], 1, 1)?;
+            let [data] = arguments.bind($called, [&names.data], 1, 1)?;
             let transport = Writer::of(this).transport(this)?;
             let data = data.map_or(std::ptr::null_mut(), Object::as_ptr);
             call_method(&names.$name, &[transport.as_ptr(), data])?;
@@ -35,8 +35,8 @@ macro_rules! passed_on {
     };
 }
 
-passed_on!(write, write, data);
-passed_on!(writelines, writelines, data);
+passed_on!(write, write, data, c"StreamWriter.write");
+passed_on!(writelines, writelines, data, c"StreamWriter.writelines");
 passed_on!(write_eof, write_eof);
 passed_on!(can_write_eof, can_write_eof);
 passed_on!(close, close);

@@ -13,10 +13,8 @@ use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::sync;
 use pyo3::ffi;
-use pyo3::prelude::*;
-use pyo3::types::PyString;
 
-use super::acquire::{Acquire as _, enter_by_name, exit_by_name};
+use super::acquire::{Acquire as _, check_exit, enter_by_name, exit_by_name};
 use super::copying::{Copied, getstate, setstate};
 use super::lock::{self, Lock};
 use super::primitive::{
@@ -24,8 +22,8 @@ use super::primitive::{
 };
 use crate::awaitable::{Awaitable, Line, completed};
 use crate::interop::{
-    Arguments, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of, fast,
-    globals, initialise_with, noargs, one, raise, trap,
+    Arguments, Instance, Object, Result, Slot, attribute, call_method, class_of, fast, globals,
+    initialise_with, no_attribute, noargs, one, reducing, trap,
 };
 
 pub use notify::notify_all;
@@ -92,14 +90,10 @@ impl State for Condition {
 impl Copied for Condition {
     const ATTRIBUTES: &'static [&'static str] = &["_lock", "_waiters"];
 
-    fn restore(
-        this: &Object,
-        name: &Bound<'_, PyString>,
-        value: &Bound<'_, PyAny>,
-    ) -> Result<bool> {
-        let is_lock = name.as_any().eq("_lock")?;
+    fn restore(this: &Object, name: &str, value: &Object) -> Result<bool> {
+        let is_lock = name == "_lock";
         if is_lock {
-            set_up(this, &value.clone().into())?;
+            set_up(this, value)?;
         }
         Ok(is_lock)
     }
@@ -143,7 +137,10 @@ fn native_lock(this: &Object) -> Option<Object> {
 /// `__init__` took it.
 #[inline]
 fn lock_of(this: &Object) -> Result<Object> {
-    of(this).native_lock.get().ok_or_else(|| missing("_lock"))
+    of(this)
+        .native_lock
+        .get()
+        .ok_or_else(|| no_attribute(this, "_lock"))
 }
 
 fn by_name(name: &Object, this: &Object) -> Result<Object> {
@@ -192,7 +189,8 @@ fn enter(this: &Object) -> Result<Object> {
     }
 }
 
-fn exit(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    check_exit(&arguments)?;
     match native_lock(this) {
         Some(lock) => {
             lock::release(&lock)?;
@@ -214,7 +212,7 @@ macro_rules! exported {
             ) {
                 (Some(method), _) => Ok(method),
                 (None, Some(lock)) => lock.attribute(name),
-                (None, None) => Err(missing(stringify!($name))),
+                (None, None) => Err(no_attribute(this, stringify!($name))),
             }
         }
 
@@ -232,13 +230,6 @@ exported!(get_locked, set_locked, 0, locked);
 exported!(get_acquire, set_acquire, 1, acquire);
 exported!(get_release, set_release, 2, release);
 
-#[cold]
-fn missing(name: &str) -> Raised {
-    let text = format!("'Condition' object has no attribute '{name}'\0");
-    let text = CStr::from_bytes_until_nul(text.as_bytes()).unwrap_or(c"no such attribute");
-    // SAFETY: AttributeError is always valid.
-    raise(unsafe { ffi::PyExc_AttributeError }, text)
-}
 // The class.
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -300,7 +291,10 @@ unsafe extern "C" fn initialise_slot(
 }
 
 fn lock_attribute(this: &Object) -> Result<Object> {
-    of(this).lock.get().ok_or_else(|| missing("_lock"))
+    of(this)
+        .lock
+        .get()
+        .ok_or_else(|| no_attribute(this, "_lock"))
 }
 
 /// asyncio never looks at `_lock` again: what counts are the methods that were exported.
@@ -376,6 +370,7 @@ pub fn make_class() -> Result<Object> {
                 setstate::<Condition>,
                 c"__setstate__($self, state, /)\n--\n\nMake this a copy."
             ),
+            reducing(),
             noargs!(
                 c"_get_loop",
                 get_loop::<Condition>,

@@ -1,0 +1,134 @@
+//! Where awaitables were made, for the warning of one that is never awaited.
+//!
+//! A coroutine keeps its origin if `sys.set_coroutine_origin_tracking_depth` was called, as a loop does
+//! in debug mode. To ask the interpreter each time would cost more than to make an awaitable, so a loop
+//! of ours says when it does that, and the origins stand aside, for there are hardly ever any.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+
+use crate::interop::{GilCell, Object, Result, launcher_file};
+
+/// A fact that is looked at each time an awaitable is made or dies.
+struct Flag(Cell<bool>);
+
+// SAFETY: used with the GIL held only.
+unsafe impl Sync for Flag {}
+
+/// Whether a loop of ours is running in debug mode.
+static TRACKING: Flag = Flag(Cell::new(false));
+
+/// Whether there are origins at all.
+static ANY: Flag = Flag(Cell::new(false));
+
+/// The origins of living awaitables, by their addresses.
+static ORIGINS: GilCell<Option<HashMap<usize, Object>>> = GilCell::new(None);
+
+/// Says whether the interpreter tracks the origins of coroutines from now on.
+pub fn track_origins(enabled: bool) {
+    TRACKING.0.set(enabled);
+}
+
+/// Whether new awaitables are to be noted.
+#[inline]
+pub fn is_tracking() -> bool {
+    TRACKING.0.get()
+}
+
+/// Notes where `awaitable` was made: here.
+#[cold]
+pub fn note(awaitable: &Object) -> Result<()> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let sys = py.import("sys")?;
+    let depth: usize = sys
+        .call_method0("get_coroutine_origin_tracking_depth")?
+        .extract()?;
+    let launcher = launcher_file(py)?;
+    let mut frames = Vec::new();
+    let mut frame = if depth > 0 {
+        sys.call_method1("_getframe", (0,))?
+    } else {
+        py.None().into_bound(py)
+    };
+    while frames.len() < depth && !frame.is_none() {
+        let code = frame.getattr("f_code")?;
+        let file = code.getattr("co_filename")?;
+        if launcher
+            .as_ref()
+            .is_some_and(|launcher| launcher.eq(&file).unwrap_or(false))
+        {
+            break;
+        }
+        frames.push((file, frame.getattr("f_lineno")?, code.getattr("co_name")?));
+        frame = frame.getattr("f_back")?;
+    }
+    if frames.is_empty() {
+        return Ok(());
+    }
+    let origin: Object = PyTuple::new(py, frames)?.into_any().into();
+    let key = awaitable.as_ptr().addr();
+    let old = ORIGINS.with(|origins| origins.get_or_insert_default().insert(key, origin));
+    ANY.0.set(true);
+    drop(old);
+    Ok(())
+}
+
+/// Drops the origin of `awaitable`, which dies.
+#[inline]
+pub fn forget(awaitable: &Object) {
+    if ANY.0.get() {
+        forget_any(awaitable);
+    }
+}
+
+#[cold]
+fn forget_any(awaitable: &Object) {
+    let key = awaitable.as_ptr().addr();
+    let (old, any) = ORIGINS.with(|origins| {
+        let old = origins.as_mut().and_then(|origins| origins.remove(&key));
+        (
+            old,
+            origins.as_ref().is_some_and(|origins| !origins.is_empty()),
+        )
+    });
+    ANY.0.set(any);
+    drop(old);
+}
+
+/// `cr_origin`
+pub fn origin(this: &Object) -> Result<Object> {
+    let key = this.as_ptr().addr();
+    let known = ORIGINS.with(|origins| origins.as_ref()?.get(&key).cloned());
+    Ok(known.unwrap_or_else(Object::none))
+}
+
+/// What a warning of `awaitable` says after that it was never awaited, as `warnings` says it.
+pub fn in_words(awaitable: &Object) -> Result<String> {
+    let origin = origin(awaitable)?;
+    if origin.is_none() {
+        return Ok(String::new());
+    }
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let get_line = py.import("linecache")?.getattr("getline")?;
+    let frames = PyList::empty(py);
+    for frame in origin.bound(py).try_iter()? {
+        let (file, number, function): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>) =
+            frame?.extract()?;
+        let line = get_line.call1((&file, &number))?;
+        frames.insert(0, (file, number, function, line))?;
+    }
+    let lines = py
+        .import("traceback")?
+        .call_method1("format_list", (frames,))?;
+    let text = PyString::new(py, "").call_method1("join", (lines,))?;
+    let text: String = text.extract()?;
+    Ok(format!(
+        "\nCoroutine created at (most recent call last)\n{}",
+        text.trim_end_matches('\n')
+    ))
+}

@@ -1,0 +1,36 @@
+//! Copying and pickling a queue, as objects that have one among their attributes are: by the attributes
+//! that asyncio's instances have.
+
+use super::attributes::set_finished;
+use super::queue::Queue;
+use crate::interop::{Object, Result, set_state, state_of};
+
+/// The attributes of asyncio's queues, in the order in which it makes them.
+const ATTRIBUTES: &[&str] = &[
+    "_maxsize",
+    "_getters",
+    "_putters",
+    "_unfinished_tasks",
+    "_finished",
+    "_queue",
+    #[cfg(Py_3_13)]
+    "_is_shutdown",
+];
+
+/// `__getstate__()`. As with asyncio, a shallow copy shares the items.
+pub fn getstate(this: &Object) -> Result<Object> {
+    let bound = &Queue::of(this).bound;
+    state_of(this, &bound.with_loop(ATTRIBUTES))
+}
+
+/// `__setstate__(state)`
+pub fn setstate(this: &Object, state: &Object) -> Result<Object> {
+    set_state(this, state, |queue, name, value| {
+        let is_finished = name == "_finished";
+        if is_finished {
+            set_finished(queue, value)?;
+        }
+        Ok(is_finished)
+    })?;
+    Ok(Object::none())
+}
