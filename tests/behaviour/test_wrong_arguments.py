@@ -132,7 +132,8 @@ def test_what_is_missing_is_named_and_a_similar_name_suggested():
         text = "".join(traceback.format_exception_only(caught.value))
         assert "'Queue' object has no attribute '_queue'" in text
         if sys.version_info >= (3, 12):
-            assert "Did you mean: '_quee'?" in text
+            assert "Did you mean" in text
+            assert "_quee'" in text
     for name, attribute in (("Queue", "_maxsize"), ("Condition", "_lock"), ("Barrier", "_cond")):
         kind = getattr(_native, name)
         one = kind.__new__(kind)
