@@ -187,7 +187,7 @@ impl EventLoop {
         )
     }
 
-    fn run_until_done(&self, this: &Object, awaitable: &Object) -> Result<Object> {
+    fn run_until_done(this: &Object, awaitable: &Object) -> Result<Object> {
         let (names, asyncio) = (&globals().names, &globals().asyncio);
         call_method(&names.check_closed, &[this.as_ptr()])?;
         call_method(&names.check_running, &[this.as_ptr()])?;
@@ -251,7 +251,7 @@ fn consume_exception(future: &Object) -> Result<()> {
 
 #[pymethods]
 impl EventLoop {
-    /// Run until stop() is called.
+    /// Run until `stop()` is called.
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = Object::from(slf.clone().into_any());
         Ok(slf.get().run(&this)?)
@@ -260,7 +260,7 @@ impl EventLoop {
     /// Run until the future, or the task made of a coroutine, is done; return its result.
     fn run_until_complete(slf: &Bound<'_, Self>, future: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let this = Object::from(slf.clone().into_any());
-        let result = slf.get().run_until_done(&this, &Object::from(future))?;
+        let result = Self::run_until_done(&this, &Object::from(future))?;
         Ok(result.bound(slf.py()).unbind())
     }
 

@@ -123,15 +123,16 @@ mod watching {
             // SAFETY: the GIL is held, the callback lives for ever, and the dictionary is one.
             unsafe {
                 let watcher = PyDict_AddWatcher(note_change);
-                let watched = watcher >= 0
+                let told = watcher >= 0
                     && ffi::PyDict_Watch(watcher, self.dictionary.load(Ordering::Relaxed)) == 0;
-                if !watched {
+                if !told {
                     ffi::PyErr_Clear();
                 }
-                watched
+                told
             }
         }
 
+        #[expect(clippy::unused_self, reason = "3.11 has something to note")]
         pub(super) fn note_version(&self, _dictionary: *mut ffi::PyObject) {}
     }
 }
