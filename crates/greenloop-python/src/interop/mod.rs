@@ -29,6 +29,7 @@ mod names;
 #[cfg(Py_3_12)]
 mod native_function;
 mod nesting;
+mod number;
 mod object;
 mod prefetch;
 mod slot;
@@ -68,6 +69,7 @@ pub use iteration::{Iteration, Next, awaited};
 #[cfg(Py_3_12)]
 pub use native_function::enter_natively;
 pub use nesting::drop_contents;
+pub use number::saturating_float;
 pub use object::Object;
 pub use prefetch::prefetch;
 pub use slot::{Slot, visit_slots};
