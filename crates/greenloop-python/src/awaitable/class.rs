@@ -13,7 +13,7 @@ use super::{Awaitable, SPARE, Stage, Stands};
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
 use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
+    Arguments, ClassBuilder, Object, Result, attribute, call_method, coroutine, fast, globals,
     noargs, raise, trap, type_error, visit_slots,
 };
 
@@ -276,5 +276,5 @@ pub fn make_class() -> Result<Object> {
         ),
         fast!(c"get_loop", get_loop, c"Return the loop of the wait."),
     ];
-    awaited::<Awaitable>(class, methods).build(None)
+    coroutine::<Awaitable>(class, methods).build(None)
 }
