@@ -483,6 +483,8 @@ class TaskGroup(asyncio.TaskGroup):
 
 # Functions.
 
-if sys.version_info >= (3, 12):
-    def _enter_natively(function: FunctionType, builtin: BuiltinFunctionType) -> None:
-        """Let calls of a Python function go to a built-in one."""
+def _enter_natively(function: FunctionType, builtin: BuiltinFunctionType) -> None:
+    """Let calls of a Python function go to a built-in one."""
+
+def _enter_method_natively(class_: type, name: str, function: FunctionType) -> None:
+    """Put a Python function in the place of a native method, to which its calls go."""

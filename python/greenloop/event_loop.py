@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
+from greenloop.coroutine_functions import declare_methods
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.outer_selector import outer_selector
@@ -270,3 +271,4 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
 
 _native._set_task_set(TaskSet)
 _native.EventLoop._set_public_class(EventLoop)
+declare_methods(EventLoop, _Selector)

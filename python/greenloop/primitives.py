@@ -6,15 +6,10 @@ extension that bears a public name of asyncio's does asyncio's work. The package
 """
 
 import asyncio
-import sys
-from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from greenloop import _native
-
-# asyncio declares these with `async def`. The others that return something to be awaited are plain
-# functions there too.
-_COROUTINE_FUNCTIONS = frozenset({"sleep", "wait", "wait_for"})
+from greenloop.coroutine_functions import declare_methods, declared_function
 
 # The extension's loop is the engine of the public one, which `greenloop.event_loop` makes of it.
 _ENGINES = frozenset({"EventLoop"})
@@ -29,33 +24,13 @@ def _find() -> dict[str, Any]:
 
 
 def _as_declared(name: str, native: Any) -> Any:
-    """Return the native object in the form that asyncio's own has.
-
-    `inspect.iscoroutinefunction` tells what `unittest.mock.patch` puts in place of a function, and
-    a built-in function has no place for the mark. From 3.12 on the interpreter lets a Python
-    function be entered elsewhere than at its code: so this is a copy of asyncio's function, with
-    its signature and documentation, and a call of it is a call of the native one.
-    """
+    """Return the native object in the form that asyncio's own has."""
     original = getattr(asyncio, name)
-    if (
-        sys.version_info < (3, 12)
-        or name not in _COROUTINE_FUNCTIONS
-        or not isinstance(original, FunctionType)  # Somebody has replaced it.
-        or not isinstance(native, BuiltinFunctionType)
-    ):
-        return native
-    function = FunctionType(
-        original.__code__,
-        original.__globals__,
-        name,
-        original.__defaults__,
-        original.__closure__,
-    )
-    function.__kwdefaults__ = original.__kwdefaults__
-    function.__doc__ = original.__doc__
-    function.__module__ = "greenloop"
-    _native._enter_natively(function, native)
-    return function
+    if not isinstance(native, type):
+        return declared_function(native, original)
+    if isinstance(original, type):
+        declare_methods(native, original)
+    return native
 
 
 PRIMITIVES: dict[str, Any] = _find()

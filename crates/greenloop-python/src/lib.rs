@@ -121,8 +121,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         datagrams::finish_datagram_transport,
         module
     )?)?;
-    #[cfg(Py_3_12)]
     module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
+    module.add_function(wrap_pyfunction!(interop::enter_method_natively, module)?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     Ok(module.remove(c"__all__")?)
 }
@@ -153,6 +153,10 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.task, task::make_class())?;
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
+    make(
+        &classes.coroutine_wrapper,
+        interop::make_coroutine_wrapper_class(),
+    )?;
     make(&classes.event, sync::make_event_class())?;
     make(&classes.lock, sync::make_lock_class())?;
     make(&classes.queue, queues::make_class())?;
@@ -204,6 +208,8 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
             &classes.semaphore,
             &classes.condition,
             &classes.barrier,
+            &classes.timeout,
+            &classes.task_group,
         ] {
             interop::bind_entering_cheaply(&class.object())?;
         }

@@ -15,8 +15,8 @@ use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
 use crate::interop::making;
 use crate::interop::{
-    self, Arguments, ClassBuilder, Object, Result, attribute, awaited, call_method, fast, globals,
-    noargs, raise, trap, type_error, visit_slots,
+    self, Arguments, ClassBuilder, Object, Result, attribute, call_method, coroutine, fast,
+    globals, noargs, raise, trap, type_error, visit_slots,
 };
 
 impl Awaitable {
@@ -291,5 +291,5 @@ pub fn make_class() -> Result<Object> {
         ),
         fast!(c"get_loop", get_loop, c"Return the loop of the wait."),
     ];
-    awaited::<Awaitable>(class, methods).build(None)
+    coroutine::<Awaitable>(class, methods).build(None)
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use pyo3::ffi;
 
 use crate::interop::{
-    ClassBuilder, Iteration, Next, Object, Raised, Result, awaited, globals, restore, visit_slots,
+    ClassBuilder, Iteration, Next, Object, Raised, Result, coroutine, globals, restore, visit_slots,
 };
 
 struct Completed;
@@ -66,5 +66,5 @@ pub fn make_class() -> Result<Object> {
         .not_callable()
         .doc(c"A coroutine that is done.")
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void);
-    awaited::<Completed>(class, Vec::new()).build(None)
+    coroutine::<Completed>(class, Vec::new()).build(None)
 }

@@ -8,7 +8,8 @@ use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
 use crate::handle::Handle;
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, globals, restore, running_loop, type_error,
+    Arguments, Object, Raised, Result, call_method, globals, raise, restore, running_loop,
+    type_error,
 };
 use crate::task;
 
@@ -54,21 +55,15 @@ fn start(this: &Object) -> Result<Progress> {
         return Ok(Progress::Paused);
     }
     let delay = awaitable.owner().get_or_none();
-    let seconds = match exact_seconds(&delay) {
-        Some(seconds) => seconds,
-        None => by_comparison(&delay)?,
+    let Some(seconds) = exact_seconds(&delay) else {
+        return start_by_name(this, &delay);
     };
     if seconds <= 0.0 {
         awaitable.step.set(YIELDED);
         return Ok(Progress::Paused);
     }
     if seconds.is_nan() && globals().sleep_refuses_nan {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
-        return Err(crate::interop::raise(
-            class,
-            c"Invalid delay: NaN (not a number)",
-        ));
+        return Err(not_a_number());
     }
     if let Some(task) = task::stepping() {
         if let Some(native) = Future::of(&task).fast_loop() {
@@ -105,26 +100,46 @@ pub fn exact_seconds(delay: &Object) -> Option<f64> {
     None
 }
 
-/// `delay <= 0` by the object's own comparison, as asyncio asks, and then its value as a float.
+/// A delay of another kind: its own comparison with 0 decides, as in asyncio, and then its own sum with
+/// the loop's time.
 #[cold]
-fn by_comparison(delay: &Object) -> Result<f64> {
+fn start_by_name(this: &Object, delay: &Object) -> Result<Progress> {
+    let zero = &globals().zero;
     // SAFETY: both are valid objects.
-    unsafe {
-        let zero = Object::from_returned(ffi::PyLong_FromLong(0))?;
-        match ffi::PyObject_RichCompareBool(delay.as_ptr(), zero.as_ptr(), ffi::Py_LE) {
-            -1 => return Err(Raised),
-            0 => {}
-            _ => return Ok(0.0),
+    match unsafe { ffi::PyObject_RichCompareBool(delay.as_ptr(), zero.as_ptr(), ffi::Py_LE) } {
+        -1 => return Err(Raised),
+        0 => {}
+        _ => {
+            Awaitable::of(this).step.set(YIELDED);
+            return Ok(Progress::Paused);
         }
-        let seconds = ffi::PyFloat_AsDouble(delay.as_ptr());
-        if !ffi::PyErr_Occurred().is_null() {
+    }
+    if globals().sleep_refuses_nan {
+        // SAFETY: a valid object; the error is asked for while the GIL is held.
+        let (seconds, failed) = unsafe {
+            let seconds = ffi::PyFloat_AsDouble(delay.as_ptr());
+            (seconds, !ffi::PyErr_Occurred().is_null())
+        };
+        if failed {
             return Err(Raised);
         }
-        Ok(seconds)
+        if seconds.is_nan() {
+            return Err(not_a_number());
+        }
     }
+    sleep_by_call_later(this, delay)
 }
 
-/// On a loop that is not ours, or whose clock was replaced: a future and `call_later`.
+#[cold]
+fn not_a_number() -> Raised {
+    // SAFETY: ValueError is always valid.
+    raise(
+        unsafe { ffi::PyExc_ValueError },
+        c"Invalid delay: NaN (not a number)",
+    )
+}
+
+/// On a loop that is not ours, or whose clock was replaced, or for a delay of another kind: a future and `call_later`.
 fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let globals = globals();

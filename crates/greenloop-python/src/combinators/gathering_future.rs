@@ -221,7 +221,7 @@ pub fn make_class() -> Result<Object> {
     .methods(vec![fast!(
         c"cancel",
         cancel,
-        c"Cancel the children; return whether any was reached."
+        c"cancel($self, /, msg=None)\n--\n\nCancel the children; return whether any was reached."
     )])
     .attributes(vec![
         attribute!(c"_children", attribute_children),

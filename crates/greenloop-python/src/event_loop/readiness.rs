@@ -267,9 +267,13 @@ pub(super) fn methods() -> Vec<ffi::PyMethodDef> {
 fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     // Asks no module for the common case, which also occurs when none can be imported any more.
     if fd.is_instance_of::<PyInt>() {
-        let number = fd.extract::<RawFd>()?;
-        if number >= 0 {
-            return Ok(number);
+        match fd.extract::<RawFd>() {
+            Ok(number) if number >= 0 => return Ok(number),
+            Err(_) if fd.gt(0)? => {
+                let text = "Python int too large to convert to C int";
+                return Err(PyOverflowError::new_err(text));
+            }
+            _ => {}
         }
     }
     let py = fd.py();

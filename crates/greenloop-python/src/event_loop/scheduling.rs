@@ -282,37 +282,46 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
         fast!(
             c"call_soon",
             call_soon,
-            c"Call callback(*args) in the next turn; return its Handle."
+            c"call_soon($self, /, callback, *args, context=None)\n--\n\n\
+              Call callback(*args) in the next turn; return its Handle."
         ),
         fast!(
             c"call_soon_threadsafe",
             call_soon_threadsafe,
-            c"Like call_soon(), from any thread."
+            c"call_soon_threadsafe($self, /, callback, *args, context=None)\n--\n\n\
+              Like call_soon(), from any thread."
         ),
         fast!(
             c"call_later",
             super::timers::call_later,
-            c"Call callback(*args) after a delay in seconds; return its TimerHandle."
+            c"call_later($self, /, delay, callback, *args, context=None)\n--\n\n\
+              Call callback(*args) after a delay in seconds; return its TimerHandle."
         ),
         fast!(
             c"call_at",
             super::timers::call_at,
-            c"Call callback(*args) at a time on the loop's clock; return its TimerHandle."
+            c"call_at($self, /, when, callback, *args, context=None)\n--\n\n\
+              Call callback(*args) at a time on the loop's clock; return its TimerHandle."
         ),
         noargs!(
             c"time",
             super::timers::time,
-            c"Return the loop's clock in seconds: time.monotonic()."
+            c"time($self, /)\n--\n\nReturn the loop's clock in seconds: time.monotonic()."
         ),
         noargs!(
             c"create_future",
             create_future,
-            c"Return a new Future attached to the loop."
+            c"create_future($self, /)\n--\n\nReturn a new Future attached to the loop."
         ),
         fast!(
             c"create_task",
             create_task,
-            c"Return a new Task for a coroutine."
+            if globals().create_task_takes_eager_start {
+                c"create_task($self, /, coro, **kwargs)\n--\n\nReturn a new Task for a coroutine."
+            } else {
+                c"create_task($self, /, coro, *, name=None, context=None)\n--\n\n\
+                  Return a new Task for a coroutine."
+            }
         ),
     ];
     methods.extend(super::readiness::methods());

@@ -16,16 +16,16 @@ use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making;
 use crate::interop::{
-    Arguments, MONOTONIC, Object, Raised, Result, call_function, call_method, globals,
-    report_unraisable, same_string, type_error,
+    Arguments, MONOTONIC, Object, Result, call_function, call_method, globals, report_unraisable,
+    same_string, saturating_float, type_error,
 };
 
 impl EventLoop {
     /// The time that an overridden `time` tells. A clock that raises is reported, and stands still.
     pub(super) fn overridden_time(&self) -> Instant {
         let this = self.this.get_or_none();
-        let told =
-            call_method(&globals().names.time, &[this.as_ptr()]).and_then(|time| seconds(&time));
+        let told = call_method(&globals().names.time, &[this.as_ptr()])
+            .and_then(|time| saturating_float(&time));
         match told {
             Ok(seconds) => Instant::new(seconds),
             Err(raised) => {
@@ -55,7 +55,7 @@ impl EventLoop {
 
     /// Sets a timer for `when`, a number of any kind.
     fn schedule_at(&self, this: &Object, when: &Object, call: &Call<'_>) -> Result<Object> {
-        let deadline = Instant::new(seconds(when)?);
+        let deadline = Instant::new(saturating_float(when)?);
         let plain = exact_float(when).is_some();
         self.schedule_timer(this, deadline, (!plain).then(|| when.clone()), call)
     }
@@ -81,23 +81,7 @@ impl EventLoop {
     }
 }
 
-/// A number of seconds given as a Python object.
-fn seconds(number: &Object) -> Result<f64> {
-    // SAFETY: `number` is a valid object.
-    let seconds = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
-    #[expect(
-        clippy::float_cmp,
-        reason = "exactly this number may stand for an error"
-    )]
-    let suspicious = seconds == -1.0;
-    // SAFETY: may be asked at any time while the GIL is held.
-    if suspicious && !unsafe { ffi::PyErr_Occurred() }.is_null() {
-        return Err(Raised);
-    }
-    Ok(seconds)
-}
-
-/// The value of a plain which most delays and deadlines are.
+/// The value of a plain float, which most delays and deadlines are.
 #[inline]
 fn exact_float(number: &Object) -> Option<f64> {
     // SAFETY: `number` is a valid object, and its value is read if it is exactly a float.

@@ -240,7 +240,7 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
         one!(
             c"remove_done_callback",
             remove_done_callback,
-            c"Remove all callbacks equal to fn; return their number."
+            c"remove_done_callback($self, fn, /)\n--\n\nRemove all callbacks equal to fn; return their number."
         ),
         noargs!(
             c"cancelled",
@@ -282,12 +282,12 @@ fn install_setters(class: &Object) -> Result<()> {
         one!(
             c"set_result",
             set_result,
-            c"Finish the future with a result."
+            c"set_result($self, result, /)\n--\n\nFinish the future with a result."
         ),
         one!(
             c"set_exception",
             set_exception,
-            c"Finish the future with an exception, an instance or a class."
+            c"set_exception($self, exception, /)\n--\n\nFinish the future with an exception, an instance or a class."
         ),
     ];
     let base = globals().asyncio.future.as_ptr().cast();
@@ -326,7 +326,7 @@ pub fn make_class() -> Result<Object> {
     methods.extend([fast!(
         c"cancel",
         cancel,
-        c"Cancel the future and return True, or return False if it is done."
+        c"cancel($self, /, msg=None)\n--\n\nCancel the future and return True, or return False if it is done."
     )]);
     let class = derived::<Future>(ClassBuilder::new::<Future>(c"greenloop.Future"))
         .subclassable()

@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use super::{Future, PENDING};
 use crate::interop::{
-    self, ClassBuilder, Freelist, Iteration, Next, Object, Result, Slot, awaited, globals, raise,
+    self, ClassBuilder, Freelist, Iteration, Next, Object, Result, Slot, globals, iterated, raise,
     restore, trap, visit_slots,
 };
 
@@ -126,5 +126,5 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear as *mut c_void);
-    awaited::<FutureIterator>(class, Vec::new()).build(None)
+    iterated::<FutureIterator>(class, Vec::new()).build(None)
 }

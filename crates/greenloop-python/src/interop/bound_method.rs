@@ -2,8 +2,9 @@
 //!
 //! Up to Python 3.13 `async with` makes two bound methods each time and throws them away, which costs
 //! a fifth of an uncontended `async with lock`. Those of a [`CheaplyBound`] come from a freelist. Whoever
-//! looks at one sees the built-in method that the interpreter would have made. From 3.14 on the
-//! interpreter makes none, and the methods stay what they are.
+//! looks at one sees the bound method that the interpreter would have made, and whoever looks at the
+//! descriptor the function that would stand in its place. From 3.14 on the interpreter makes none, and
+//! the methods stay what they are.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
@@ -38,13 +39,35 @@ pub fn bind_entering_cheaply(class: &Object) -> Result<()> {
 /// A method as it stands in a class's `__dict__`: what the interpreter would have put there, and how it
 /// is bound.
 #[repr(C)]
-struct CheaplyBound {
+pub struct CheaplyBound {
     header: ffi::PyObject,
     /// The interpreter's own descriptor.
     method: Slot,
+    /// What those who look are shown, a Python function with the same native code. None before it is
+    /// given. One that is given is held for ever.
+    shown: Slot,
 }
 
 impl CheaplyBound {
+    /// The struct behind an object, if it is one.
+    pub fn of(object: &Object) -> Option<&Self> {
+        // SAFETY: what is of this class has this struct.
+        object
+            .is_exactly(globals().classes.cheaply_bound.as_ptr())
+            .then(|| unsafe { &*object.as_ptr().cast::<Self>() })
+    }
+
+    /// The interpreter's own descriptor.
+    pub fn method(&self) -> Object {
+        self.method.get_or_none()
+    }
+
+    /// Shows `function` to those who look.
+    pub fn show(&self, function: Object) {
+        std::mem::forget(function.clone());
+        self.shown.set(function);
+    }
+
     fn create(method: Object) -> Result<Object> {
         let class = globals().classes.cheaply_bound.as_ptr();
         // SAFETY: the allocator gives a zeroed block laid out as the struct.
@@ -67,13 +90,15 @@ unsafe extern "C" fn bind(
         // with null for the class itself.
         unsafe {
             let method = &(*this.cast::<CheaplyBound>()).method;
+            let shown = &(*this.cast::<CheaplyBound>()).shown;
             if receiver.is_null() {
-                return Ok(method.get_or_none());
+                return Ok(shown.get().unwrap_or_else(|| method.get_or_none()));
             }
             let class = globals().classes.bound_method.as_ptr();
             let bound = SPARE.allocate::<BoundMethod>(class)?;
             (*bound).call = Some(call);
             (*bound).definition = (*method.as_ptr().cast::<ffi::PyMethodDescrObject>()).d_method;
+            (*bound).function = shown.as_ptr();
             (*bound).receiver.set(Object::from_borrowed(receiver));
             ffi::PyObject_GC_Track(bound.cast());
             Ok(Object::from_owned(bound.cast()))
@@ -90,16 +115,21 @@ struct BoundMethod {
     header: ffi::PyObject,
     call: Option<ffi::vectorcallfunc>,
     definition: *mut ffi::PyMethodDef,
+    /// What the descriptor shows, or null. It lives as long as well.
+    function: *mut ffi::PyObject,
     receiver: Slot,
 }
 
 impl BoundMethod {
-    /// The built-in method that this one stands for.
-    unsafe fn builtin(this: *mut ffi::PyObject) -> Result<Object> {
-        // SAFETY: the caller passes a bound method; the definition lives for ever.
+    /// The bound method that this one stands for.
+    unsafe fn ordinary(this: *mut ffi::PyObject) -> Result<Object> {
+        // SAFETY: the caller passes a bound method; the definition and the function live for ever.
         unsafe {
             let bound = &*this.cast::<Self>();
             let receiver = bound.receiver.as_ptr();
+            if !bound.function.is_null() {
+                return Object::from_returned(PyMethod_New(bound.function, receiver));
+            }
             let module = ptr::null_mut();
             Object::from_returned(ffi::PyCFunction_NewEx(bound.definition, receiver, module))
         }
@@ -123,11 +153,11 @@ unsafe extern "C" fn call(
         } else if definition.ml_flags == ffi::METH_NOARGS && given == 0 && names.is_null() {
             (definition.ml_meth.PyCFunction)(receiver, ptr::null_mut())
         } else {
-            // The built-in method says what is wrong.
+            // The ordinary method says what is wrong.
             trap(|| {
-                let builtin = BoundMethod::builtin(this)?;
+                let ordinary = BoundMethod::ordinary(this)?;
                 Object::from_returned(ffi::PyObject_Vectorcall(
-                    builtin.as_ptr(),
+                    ordinary.as_ptr(),
                     values,
                     given as usize,
                     names,
@@ -143,16 +173,16 @@ unsafe extern "C" fn attribute(
 ) -> *mut ffi::PyObject {
     // SAFETY: the slot is called on a bound method, with a string.
     trap(|| unsafe {
-        let builtin = BoundMethod::builtin(this)?;
-        Object::from_returned(ffi::PyObject_GetAttr(builtin.as_ptr(), name))
+        let ordinary = BoundMethod::ordinary(this)?;
+        Object::from_returned(ffi::PyObject_GetAttr(ordinary.as_ptr(), name))
     })
 }
 
 unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the slot is called on a bound method.
     trap(|| unsafe {
-        let builtin = BoundMethod::builtin(this)?;
-        Object::from_returned(ffi::PyObject_Repr(builtin.as_ptr()))
+        let ordinary = BoundMethod::ordinary(this)?;
+        Object::from_returned(ffi::PyObject_Repr(ordinary.as_ptr()))
     })
 }
 
@@ -199,13 +229,30 @@ unsafe extern "C" fn traverse(
     unsafe { visit_slots(this, [&(*this.cast::<BoundMethod>()).receiver], visit, arg) }
 }
 
+/// What the function in the descriptor's place would say, its class included.
+unsafe extern "C" fn attribute_of_descriptor(
+    this: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the slot is called on a descriptor, with a string.
+    trap(|| unsafe {
+        let descriptor = &*this.cast::<CheaplyBound>();
+        let shown = descriptor.shown.get();
+        let shown = shown.unwrap_or_else(|| descriptor.method());
+        Object::from_returned(ffi::PyObject_GetAttr(shown.as_ptr(), name))
+    })
+}
+
 unsafe extern "C" fn traverse_descriptor(
     this: *mut ffi::PyObject,
     visit: ffi::visitproc,
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on a descriptor, with its own visitor.
-    unsafe { visit_slots(this, [&(*this.cast::<CheaplyBound>()).method], visit, arg) }
+    unsafe {
+        let descriptor = &*this.cast::<CheaplyBound>();
+        visit_slots(this, [&descriptor.method, &descriptor.shown], visit, arg)
+    }
 }
 
 unsafe extern "C" fn deallocate_descriptor(this: *mut ffi::PyObject) {
@@ -213,6 +260,7 @@ unsafe extern "C" fn deallocate_descriptor(this: *mut ffi::PyObject) {
     unsafe {
         ffi::PyObject_GC_UnTrack(this.cast());
         (*this.cast::<CheaplyBound>()).method.clear();
+        (*this.cast::<CheaplyBound>()).shown.clear();
         let class = ffi::Py_TYPE(this);
         ffi::PyObject_GC_Del(this.cast());
         ffi::Py_DECREF(class.cast());
@@ -225,6 +273,7 @@ pub fn make_descriptor_class() -> Result<Object> {
         .not_callable()
         .doc(c"A method that async with looks up.")
         .slot(ffi::Py_tp_descr_get, bind as *mut c_void)
+        .slot(ffi::Py_tp_getattro, attribute_of_descriptor as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate_descriptor as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse_descriptor as *mut c_void)
         .build(None)
@@ -251,4 +300,12 @@ pub fn make_bound_class() -> Result<Object> {
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .build(None)
+}
+
+unsafe extern "C" {
+    // Missing from `pyo3::ffi`.
+    fn PyMethod_New(
+        function: *mut ffi::PyObject,
+        receiver: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
 }

@@ -11,7 +11,7 @@ use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
+use pyo3::types::{PyModule, PyType};
 
 use super::error::{Raised, Result};
 use super::making::ByName as _;
@@ -166,6 +166,25 @@ macro_rules! one {
     }};
 }
 
+/// `named!("name", function, parameter, "doc")`: a method from `fn(&Object, &Object) -> Result<Object>`
+/// whose one argument can be given by name, which is one of [`Names`](super::names::Names).
+macro_rules! named {
+    ($name:literal, $function:path, $parameter:ident, $doc:literal) => {{
+        fn method(
+            this: &$crate::interop::Object,
+            arguments: $crate::interop::Arguments<'_>,
+        ) -> $crate::interop::Result<$crate::interop::Object> {
+            if let Some(argument) = arguments.only() {
+                return $function(this, argument);
+            }
+            let names = [&$crate::interop::globals().names.$parameter];
+            let [argument] = arguments.bind($name, names, 1, 1)?;
+            $function(this, argument.unwrap_or(&$crate::interop::Object::none()))
+        }
+        $crate::interop::fast!($name, method, $doc)
+    }};
+}
+
 /// `fast!("name", function, "doc")`: a method from `fn(&Object, Arguments) -> Result<Object>`.
 macro_rules! fast {
     ($name:literal, $function:path, $doc:expr) => {{
@@ -235,12 +254,12 @@ macro_rules! attribute {
     }};
 }
 
-pub(crate) use {attribute, fast, noargs, one};
+pub(crate) use {attribute, fast, named, noargs, one};
 
 /// Writes the signature before the documentation of a method without arguments, for
-/// `inspect.signature`. Other methods have it written there if they have one.
+/// `inspect.signature`, unless it is written there, as that of other methods is.
 fn declare_signature(method: &mut ffi::PyMethodDef) {
-    if method.ml_flags != ffi::METH_NOARGS {
+    if method.ml_flags & !ffi::METH_COEXIST != ffi::METH_NOARGS {
         return;
     }
     // SAFETY: name and documentation are literals that end with a NUL.
@@ -250,6 +269,10 @@ fn declare_signature(method: &mut ffi::PyMethodDef) {
             CStr::from_ptr(method.ml_doc),
         )
     };
+    let rest = doc.to_bytes().strip_prefix(name.to_bytes());
+    if rest.is_some_and(|rest| rest.starts_with(b"($self")) {
+        return;
+    }
     let text = [name.to_bytes(), b"($self, /)\n--\n\n", doc.to_bytes()].concat();
     if let Ok(text) = CString::new(text) {
         // As the method's table, it lives as long as the process.
@@ -265,6 +288,8 @@ pub struct ClassBuilder {
     slots: Vec<ffi::PyType_Slot>,
     attributes: Vec<ffi::PyGetSetDef>,
     named_as_in_python: bool,
+    /// What the class's slots are not called by.
+    hidden: &'static [&'static str],
 }
 
 impl ClassBuilder {
@@ -278,6 +303,7 @@ impl ClassBuilder {
             slots: Vec::new(),
             attributes: Vec::new(),
             named_as_in_python: false,
+            hidden: &[],
         }
     }
 
@@ -285,6 +311,13 @@ impl ClassBuilder {
     /// written in Python.
     pub const fn named_as_in_python(mut self) -> Self {
         self.named_as_in_python = true;
+        self
+    }
+
+    /// Takes the names of slots out of the class: the interpreter calls the slots, and programs do not
+    /// find them.
+    pub const fn without(mut self, names: &'static [&'static str]) -> Self {
+        self.hidden = names;
         self
     }
 
@@ -391,14 +424,38 @@ impl ClassBuilder {
                 base.map_or(ptr::null_mut(), Object::as_ptr),
             ))?
         };
+        // SAFETY: the GIL is held.
+        let py = unsafe { pyo3::Python::assume_attached() };
+        for name in self.hidden {
+            let class = class.bound(py);
+            put_into_class(class.cast::<PyType>().map_err(PyErr::from)?, name, None)?;
+        }
         if self.named_as_in_python {
-            // SAFETY: the GIL is held.
-            let class = class.bound(unsafe { pyo3::Python::assume_attached() });
+            let class = class.bound(py);
             // It is its name already, but setting it shortens the one that messages use.
             class.put(c"__name__", class.look_up(c"__name__")?)?;
         }
         Ok(class)
     }
+}
+
+/// Puts `value` under `name` into a class, or takes the name out of it, and leaves the class's slots as
+/// they are: what the interpreter itself calls stays native.
+pub fn put_into_class(
+    class: &Bound<'_, PyType>,
+    name: &str,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    // SAFETY: a class made at run time has its attributes in this dict, and is told of the change.
+    unsafe {
+        let dictionary = Bound::from_borrowed_ptr(class.py(), (*class.as_type_ptr()).tp_dict);
+        match value {
+            Some(value) => dictionary.set_item(name, value)?,
+            None => dictionary.del_item(name)?,
+        }
+        ffi::PyType_Modified(class.as_type_ptr());
+    }
+    Ok(())
 }
 
 /// Adds functions to a module. A module function's receiver is the module.

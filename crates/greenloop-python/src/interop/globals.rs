@@ -140,6 +140,7 @@ pub struct Classes {
     pub stop_iteration: ClassCell,
     pub awaitable: ClassCell,
     pub completed: ClassCell,
+    pub coroutine_wrapper: ClassCell,
     pub event: ClassCell,
     pub lock: ClassCell,
     pub handle: ClassCell,

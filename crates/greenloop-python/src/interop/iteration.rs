@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use super::call::{Arguments, type_error};
 use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap};
 use super::copying::reducing;
+use super::coroutine_wrapper::CoroutineWrapper;
 use super::error::{Raised, Result};
 use super::making;
 use super::object::Object;
@@ -40,8 +41,9 @@ pub trait Iteration {
     fn close(this: &Object) -> Result<()>;
 }
 
-/// Adds what `await` needs to a class whose instances are `T`'s, and the methods given besides.
-pub fn awaited<T: Iteration>(
+/// Adds what an iterator that `await` goes through has to a class whose instances are `T`'s, and the
+/// methods given besides.
+pub fn iterated<T: Iteration>(
     builder: ClassBuilder,
     mut methods: Vec<ffi::PyMethodDef>,
 ) -> ClassBuilder {
@@ -58,9 +60,41 @@ pub fn awaited<T: Iteration>(
     builder
         .slot(ffi::Py_tp_iter, itself as *mut c_void)
         .slot(ffi::Py_tp_iternext, next::<T> as *mut c_void)
-        .slot(ffi::Py_am_await, begin::<T> as *mut c_void)
         .slot(ffi::Py_am_send, am_send::<T> as *mut c_void)
         .methods(methods)
+}
+
+/// Adds what a coroutine has to a class whose instances are `T`'s. It can be iterated by the interpreter
+/// and by nobody else: it has no `__iter__` and no `__next__`, by which programs know generators, and its
+/// `__await__` by hand returns an iterator that has.
+pub fn coroutine<T: Iteration>(
+    builder: ClassBuilder,
+    mut methods: Vec<ffi::PyMethodDef>,
+) -> ClassBuilder {
+    let by_hand = method_noargs(
+        c"__await__",
+        await_by_hand::<T>,
+        c"Return an iterator that drives the coroutine.",
+    );
+    methods.push(ffi::PyMethodDef {
+        ml_flags: by_hand.ml_flags | ffi::METH_COEXIST,
+        ..by_hand
+    });
+    iterated::<T>(builder, methods)
+        .slot(ffi::Py_am_await, begin::<T> as *mut c_void)
+        .without(&["__iter__", "__next__"])
+}
+
+unsafe extern "C" fn await_by_hand<T: Iteration>(
+    this: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the method is called on an instance, borrowed for the call.
+        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        T::begin(this)?;
+        CoroutineWrapper::create(this)
+    })
 }
 
 unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {

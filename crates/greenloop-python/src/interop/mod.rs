@@ -20,20 +20,23 @@ mod context;
 mod context_layout;
 mod copying;
 mod coroutine;
+mod coroutine_wrapper;
 mod creation_stack;
 #[cfg(not(Py_3_14))]
 mod dict_entry;
 mod error;
 mod freelist;
+#[cfg(not(Py_3_12))]
+mod function_class;
 mod gil_cell;
 mod globals;
 mod instance;
 mod iteration;
 pub mod making;
 mod names;
-#[cfg(Py_3_12)]
 mod native_function;
 mod nesting;
+mod number;
 mod object;
 mod prefetch;
 mod replaceable;
@@ -62,12 +65,13 @@ pub use class::{
     ClassBuilder, Getter, Setter, add_to_module, method_fast, method_noargs, method_o, trap,
     trap_int,
 };
-pub(crate) use class::{attribute, fast, noargs, one};
+pub(crate) use class::{attribute, fast, named, noargs, one};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
 pub(crate) use copying::copied;
 pub use copying::{reducing, set_state, state_of};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
+pub use coroutine_wrapper::make_class as make_coroutine_wrapper_class;
 pub use creation_stack::{creation_stack, launcher_file};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
@@ -79,10 +83,10 @@ pub use freelist::{Freelist, attributes_are_untouched};
 pub use gil_cell::GilCell;
 pub use globals::{ClassCell, Globals, globals, initialise};
 pub use instance::{Held, Instance, class_of};
-pub use iteration::{Iteration, Next, awaited, thrown};
-#[cfg(Py_3_12)]
-pub use native_function::enter_natively;
+pub use iteration::{Iteration, Next, coroutine, iterated, thrown};
+pub use native_function::{enter_method_natively, enter_natively};
 pub use nesting::deallocate;
+pub use number::saturating_float;
 pub use object::Object;
 pub use prefetch::prefetch;
 pub use replaceable::{MONOTONIC, watch_names};

@@ -151,6 +151,7 @@ names! {
     is_running = "is_running",
     item = "item",
     limit = "limit",
+    list_of_data = "list_of_data",
     lock = "lock",
     locked = "locked",
     log_destroy_pending = "_log_destroy_pending",

@@ -1,86 +1,351 @@
 //! Python functions whose calls are native.
 //!
-//! `asyncio.sleep` is a coroutine function, and programs ask for that: `inspect.iscoroutinefunction`,
-//! signatures, and `unittest.mock.patch`, which puts an `AsyncMock` in place of one. A built-in
-//! function cannot be marked as one. So what is offered is a Python function like asyncio's own, with
-//! its code object, of which only the entry for calls is ours. The interpreter looks at that entry
-//! before it enters the code, from 3.12 on; a call costs as much as one of a built-in function.
+//! `asyncio.sleep` and `Queue.get` are coroutine functions, and programs ask for that:
+//! `inspect.iscoroutinefunction`, signatures, and `unittest.mock`, which puts an `AsyncMock` in place of
+//! one. Neither a built-in function nor a built-in method can be marked as one. So what is offered is a
+//! Python function like asyncio's own, with its code object, of which only the entry for calls is ours.
+//! Bound methods, pickling, documentation and signatures are then the interpreter's own business.
+//!
+//! A call that the native code does not know, with a receiver of another class or too many arguments,
+//! runs the code of the function: asyncio's, which says what asyncio says.
+//!
+//! The interpreter looks at the entry before it enters the code, from 3.12 on. 3.11 does not, unless the
+//! function is of a subclass; see [`function_class`](super::function_class).
 
 use std::ffi::c_int;
 use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
+#[cfg(not(Py_3_14))]
+use super::bound_method::CheaplyBound;
 use super::call::type_error;
-use super::gil_cell::GilCell;
 use super::making;
+use super::object::Object;
+use super::thread_exit::{call_entry, vectorcall};
 
-/// Where the calls of one function go. The built-in function is held for ever.
-#[derive(Clone, Copy)]
-struct Destination {
-    call: ffi::PyCFunctionFastWithKeywords,
-    receiver: *mut ffi::PyObject,
+/// How many functions and methods can be native: asyncio has about 75 to be made so.
+const PLACES: usize = 120;
+
+/// Where the calls of one function go. An entry is given no data of its own, so each place has its own
+/// entries, and what they read stands here. It is written before an entry is used, and never again; what
+/// it points to is held for ever.
+struct Place {
+    /// The native code, of the calling convention that the entry is for.
+    code: AtomicPtr<()>,
+    /// The class of a method, or null.
+    class: AtomicPtr<ffi::PyTypeObject>,
+    /// The built-in function or method, or the name of the slot.
+    native: AtomicPtr<ffi::PyObject>,
+    /// The module of a built-in function, which is its receiver.
+    module: AtomicPtr<ffi::PyObject>,
+    /// The entry that the interpreter gave the function.
+    python: AtomicPtr<()>,
 }
 
-// SAFETY: `receiver` is used with the GIL held only.
-unsafe impl Send for Destination {}
+static PLACE: [Place; PLACES] = [const { Place::empty() }; PLACES];
+static FILLED: AtomicUsize = AtomicUsize::new(0);
 
-/// As many functions of a module can be native as there are places: asyncio has `sleep`, `wait` and
-/// `wait_for`. An entry is given no data of its own, so each place has its own entry.
-static DESTINATIONS: [GilCell<Option<Destination>>; 4] = [const { GilCell::new(None) }; 4];
-const ENTRIES: [ffi::vectorcallfunc; 4] = [enter::<0>, enter::<1>, enter::<2>, enter::<3>];
+/// The three words that a call consists of, besides the function.
+#[derive(Clone, Copy)]
+struct Words {
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+}
 
-unsafe extern "C" fn enter<const PLACE: usize>(
+impl Place {
+    const fn empty() -> Self {
+        Self {
+            code: AtomicPtr::new(ptr::null_mut()),
+            class: AtomicPtr::new(ptr::null_mut()),
+            native: AtomicPtr::new(ptr::null_mut()),
+            module: AtomicPtr::new(ptr::null_mut()),
+            python: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// The receiver of a method's call, if it is of exactly the method's class.
+    ///
+    /// # Safety
+    /// Called with the words of a call.
+    #[inline]
+    unsafe fn receiver(&self, words: Words) -> Option<*mut ffi::PyObject> {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            let given = ffi::PyVectorcall_NARGS(words.count) > 0;
+            let suits = given && ffi::Py_TYPE(*words.values) == self.class.load(Relaxed);
+            suits.then(|| *words.values)
+        }
+    }
+
+    /// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments are
+    /// too many or too few, and any call of a slot.
+    ///
+    /// # Safety
+    /// Called with the words of a call of `function`, whose place is filled.
+    #[inline(never)]
+    unsafe fn call(&self, function: *mut ffi::PyObject, words: Words) -> *mut ffi::PyObject {
+        let Words {
+            values,
+            count,
+            names,
+        } = words;
+        // SAFETY: passed on from the caller. A place with a class has a method's descriptor.
+        unsafe {
+            let (class, native) = (self.class.load(Relaxed), self.native.load(Relaxed));
+            let given = ffi::PyVectorcall_NARGS(count);
+            let suits = class.is_null()
+                || given > 0
+                    && ffi::PyObject_TypeCheck(*values, class) != 0
+                    && match flags(&*native.cast::<ffi::PyMethodDescrObject>()) {
+                        ffi::METH_NOARGS => given == 1 && names.is_null(),
+                        ffi::METH_O => given == 2 && names.is_null(),
+                        _ => true,
+                    };
+            if suits {
+                return vectorcall(native, values, count, names);
+            }
+            // asyncio's own code says what is wrong, or can do with the receiver.
+            let python = self.python.load(Relaxed);
+            let python = mem::transmute::<*mut (), ffi::vectorcallfunc>(python);
+            call_entry(python, function, values, count, names)
+        }
+    }
+}
+
+/// The calling convention of a method.
+unsafe fn flags(descriptor: &ffi::PyMethodDescrObject) -> c_int {
+    // SAFETY: the definition of a method lives as long as its descriptor.
+    unsafe { (*descriptor.d_method).ml_flags & !ffi::METH_COEXIST }
+}
+
+/// The entry of a method without arguments.
+unsafe extern "C" fn enter_without_arguments<const INDEX: usize>(
+    function: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let (place, words) = (
+        &PLACE[INDEX],
+        Words {
+            values,
+            count,
+            names,
+        },
+    );
+    // SAFETY: called by the interpreter with the words of the convention; the code is of this one's kind,
+    // and its receiver of the class that it is for.
+    unsafe {
+        match place.receiver(words) {
+            Some(receiver) if ffi::PyVectorcall_NARGS(count) == 1 && names.is_null() => {
+                let code = place.code.load(Relaxed);
+                let code = mem::transmute::<*mut (), ffi::PyCFunction>(code);
+                code(receiver, ptr::null_mut())
+            }
+            _ => place.call(function, words),
+        }
+    }
+}
+
+/// The entry of a method with any arguments.
+unsafe extern "C" fn enter_fast<const INDEX: usize>(
+    function: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let (place, words) = (
+        &PLACE[INDEX],
+        Words {
+            values,
+            count,
+            names,
+        },
+    );
+    // SAFETY: as above.
+    unsafe {
+        let Some(receiver) = place.receiver(words) else {
+            return place.call(function, words);
+        };
+        let code = place.code.load(Relaxed);
+        let code = mem::transmute::<*mut (), ffi::PyCFunctionFastWithKeywords>(code);
+        let given = ffi::PyVectorcall_NARGS(count) - 1;
+        code(receiver, values.add(1), given, names)
+    }
+}
+
+/// The entry of a module's function with any arguments.
+unsafe extern "C" fn enter_function<const INDEX: usize>(
     _function: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    match DESTINATIONS[PLACE].with(|destination| *destination) {
-        // SAFETY: the function was made for this convention, and its receiver is held.
-        Some(to) => unsafe {
-            (to.call)(to.receiver, values, ffi::PyVectorcall_NARGS(count), names)
-        },
-        None => std::ptr::null_mut(),
+    let place = &PLACE[INDEX];
+    // SAFETY: as above; the receiver is the function's module.
+    unsafe {
+        let code = place.code.load(Relaxed);
+        let code = mem::transmute::<*mut (), ffi::PyCFunctionFastWithKeywords>(code);
+        let module = place.module.load(Relaxed);
+        code(module, values, ffi::PyVectorcall_NARGS(count), names)
     }
 }
+
+/// The entry of what is called seldom.
+unsafe extern "C" fn enter_slowly<const INDEX: usize>(
+    function: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as above.
+    unsafe {
+        PLACE[INDEX].call(
+            function,
+            Words {
+                values,
+                count,
+                names,
+            },
+        )
+    }
+}
+
+/// The entries of one kind, one for each place.
+macro_rules! entries {
+    ($entry:ident) => { entries!($entry: 0 1 2 3 4 5 6 7 8 9 10 11) };
+    ($entry:ident: $($tens:literal)*) => { [$(
+        $entry::<{ 10 * $tens }>, $entry::<{ 10 * $tens + 1 }>, $entry::<{ 10 * $tens + 2 }>,
+        $entry::<{ 10 * $tens + 3 }>, $entry::<{ 10 * $tens + 4 }>, $entry::<{ 10 * $tens + 5 }>,
+        $entry::<{ 10 * $tens + 6 }>, $entry::<{ 10 * $tens + 7 }>, $entry::<{ 10 * $tens + 8 }>,
+        $entry::<{ 10 * $tens + 9 }>,
+    )*] };
+}
+
+static ENTER_WITHOUT_ARGUMENTS: [ffi::vectorcallfunc; PLACES] = entries!(enter_without_arguments);
+static ENTER_FAST: [ffi::vectorcallfunc; PLACES] = entries!(enter_fast);
+static ENTER_FUNCTION: [ffi::vectorcallfunc; PLACES] = entries!(enter_function);
+static ENTER_SLOWLY: [ffi::vectorcallfunc; PLACES] = entries!(enter_slowly);
+
+const FAST: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
 
 /// Let calls of `function`, a Python function, go to `builtin`, a built-in one.
 #[pyfunction]
 #[pyo3(name = "_enter_natively")]
 pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) -> PyResult<()> {
-    const CONVENTION: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
     // SAFETY: `builtin` is a valid object, and asked for what a built-in function has after the test.
-    let destination = unsafe {
+    let (code, module) = unsafe {
         if ffi::PyCFunction_CheckExact(builtin.as_ptr()) == 0
-            || ffi::PyFunction_Check(function.as_ptr()) == 0
-            || ffi::PyCFunction_GetFlags(builtin.as_ptr()) != CONVENTION
+            || ffi::PyCFunction_GetFlags(builtin.as_ptr()) != FAST
         {
-            return Err(type_error("a function and a fast built-in one are needed").into());
+            return Err(type_error("a fast built-in function is needed").into());
         }
-        let Some(call) = ffi::PyCFunction_GetFunction(builtin.as_ptr()) else {
-            return Err(type_error("a built-in function without an entry").into());
-        };
-        Destination {
-            // The flags tell the convention; C has one type for all of them.
-            call: mem::transmute::<ffi::PyCFunction, ffi::PyCFunctionFastWithKeywords>(call),
-            receiver: ffi::PyCFunction_GetSelf(builtin.as_ptr()),
-        }
+        (
+            ffi::PyCFunction_GetFunction(builtin.as_ptr()),
+            ffi::PyCFunction_GetSelf(builtin.as_ptr()),
+        )
     };
-    let free = DESTINATIONS
-        .iter()
-        .position(|place| place.with(|destination| destination.is_none()));
-    let Some(place) = free else {
+    let (index, place) = free_place(function)?;
+    place.code.store(
+        code.map_or(ptr::null_mut(), |code| code as *mut ()),
+        Relaxed,
+    );
+    place.module.store(module, Relaxed);
+    place.native.store(builtin.into_ptr(), Relaxed);
+    set_entry(function, ENTER_FUNCTION[index])
+}
+
+/// Put `function`, a Python function, in the place of the native method `name` of a class, or of the name
+/// of a slot, to which its calls go. Slots stay what they are.
+#[pyfunction]
+#[pyo3(name = "_enter_method_natively")]
+pub fn enter_method_natively(
+    class: &Bound<'_, PyType>,
+    name: &str,
+    function: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let dictionary = class.getattr("__dict__")?;
+    let native = Object::from(dictionary.get_item(name)?);
+    #[cfg(not(Py_3_14))]
+    if let Some(cheaply_bound) = CheaplyBound::of(&native) {
+        lead_to_method(function, cheaply_bound.method())?;
+        cheaply_bound.show(Object::from(function.clone()));
+        return Ok(());
+    }
+    lead_to_method(function, native)?;
+    super::class::put_into_class(class, name, Some(function))
+}
+
+/// Has calls of `function` go to a method, or to the name of a slot, as it stands in a class.
+fn lead_to_method(function: &Bound<'_, PyAny>, native: Object) -> PyResult<()> {
+    let is_method = native.is_exactly(&raw mut ffi::PyMethodDescr_Type);
+    if !is_method && !native.is_exactly(&raw mut ffi::PyWrapperDescr_Type) {
+        return Err(type_error("a native method is needed").into());
+    }
+    let (index, place) = free_place(function)?;
+    let mut entry = ENTER_SLOWLY[index];
+    if is_method {
+        // SAFETY: a method's descriptor has this struct, and its flags say of which type the code is.
+        unsafe {
+            let descriptor = &*native.as_ptr().cast::<ffi::PyMethodDescrObject>();
+            let code = (*descriptor.d_method).ml_meth;
+            let code = match flags(descriptor) {
+                ffi::METH_NOARGS => {
+                    entry = ENTER_WITHOUT_ARGUMENTS[index];
+                    code.PyCFunction as *mut ()
+                }
+                FAST => {
+                    entry = ENTER_FAST[index];
+                    code.PyCFunctionFastWithKeywords as *mut ()
+                }
+                _ => ptr::null_mut(),
+            };
+            place.code.store(code, Relaxed);
+            place.class.store(descriptor.d_common.d_type, Relaxed);
+        }
+    }
+    // The descriptor holds its class.
+    place.native.store(native.into_ptr(), Relaxed);
+    set_entry(function, entry)
+}
+
+/// A place for `function`, which is to be a Python function with nothing done to it yet.
+fn free_place(function: &Bound<'_, PyAny>) -> PyResult<(usize, &'static Place)> {
+    // SAFETY: a valid object, which is asked for its entry if it is a function.
+    let python = unsafe {
+        if ffi::PyFunction_Check(function.as_ptr()) == 0 {
+            return Err(type_error("a Python function is needed").into());
+        }
+        ffi::PyVectorcall_Function(function.as_ptr())
+    };
+    let Some(python) = python else {
+        return Err(type_error("a function without an entry").into());
+    };
+    let index = FILLED.fetch_add(1, Relaxed);
+    let Some(place) = PLACE.get(index) else {
         return Err(making::runtime_error("too many native functions").into());
     };
-    DESTINATIONS[place].with(|there| *there = Some(destination));
-    mem::forget(builtin);
-    // SAFETY: tested above to be a Python function.
-    unsafe { PyFunction_SetVectorcall(function.as_ptr(), ENTRIES[place]) };
+    place.python.store(python as *mut (), Relaxed);
+    Ok((index, place))
+}
+
+#[cfg(Py_3_12)]
+fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
+    // SAFETY: tested by the caller to be a Python function.
+    unsafe { PyFunction_SetVectorcall(function.as_ptr(), entry) };
     Ok(())
 }
 
+#[cfg(not(Py_3_12))]
+use super::function_class::set_entry;
+
+#[cfg(Py_3_12)]
 unsafe extern "C" {
     // Missing from `pyo3::ffi`.
     fn PyFunction_SetVectorcall(function: *mut ffi::PyObject, entry: ffi::vectorcallfunc);

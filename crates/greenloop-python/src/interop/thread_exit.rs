@@ -75,6 +75,25 @@ pub unsafe fn vectorcall(
     guarded(|| unsafe { function(callable, arguments, count, names) })
 }
 
+/// A call of an object by the entry that was found in it.
+///
+/// # Safety
+/// The entry is the object's, and the others are the words of its convention.
+#[inline]
+pub unsafe fn call_entry(
+    entry: ffi::vectorcallfunc,
+    callable: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let function = black_box(entry as *const ());
+    // SAFETY: the type is the function's own but for the unwinding.
+    let function = unsafe { mem::transmute::<*const (), Vectorcall>(function) };
+    // SAFETY: passed on from the caller.
+    guarded(|| unsafe { function(callable, arguments, count, names) })
+}
+
 /// `PyObject_VectorcallMethod`.
 ///
 /// # Safety

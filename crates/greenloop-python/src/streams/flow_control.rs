@@ -245,7 +245,7 @@ pub fn make_class() -> Result<Object> {
             fast!(
                 c"connection_lost",
                 connection_lost,
-                c"The connection ended."
+                c"connection_lost($self, /, exc)\n--\n\nThe connection ended."
             ),
             noargs!(
                 c"_drain_helper",

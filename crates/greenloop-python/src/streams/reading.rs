@@ -198,7 +198,17 @@ fn overrun(text: &str, consumed: usize) -> Result<Object> {
 
 /// The methods that wait.
 pub fn methods() -> Vec<ffi::PyMethodDef> {
+    let next = noargs!(
+        c"__anext__",
+        lines::next,
+        c"Read a line, or raise StopAsyncIteration at the end."
+    );
     vec![
+        // It stands in the place of what the slot would be called, and the slot stays.
+        ffi::PyMethodDef {
+            ml_flags: next.ml_flags | ffi::METH_COEXIST,
+            ..next
+        },
         fast!(
             c"read",
             read,

@@ -173,17 +173,17 @@ pub fn make_class() -> Result<Object> {
         one!(
             c"set_result",
             set_result,
-            c"Raise RuntimeError: a task sets its result itself."
+            c"set_result($self, result, /)\n--\n\nRaise RuntimeError: a task sets its result itself."
         ),
         one!(
             c"set_exception",
             set_exception,
-            c"Raise RuntimeError: a task sets its exception itself."
+            c"set_exception($self, exception, /)\n--\n\nRaise RuntimeError: a task sets its exception itself."
         ),
         fast!(
             c"cancel",
             cancel,
-            c"Request the task to cancel itself; return False if it is done."
+            c"cancel($self, /, msg=None)\n--\n\nRequest the task to cancel itself; return False if it is done."
         ),
         noargs!(
             c"cancelling",
@@ -199,7 +199,7 @@ pub fn make_class() -> Result<Object> {
         one!(
             c"set_name",
             set_name,
-            c"Name the task; the value is converted to a string."
+            c"set_name($self, value, /)\n--\n\nName the task; the value is converted to a string."
         ),
         noargs!(
             c"get_coro",
@@ -209,12 +209,12 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"get_stack",
             get_stack,
-            c"Return the frames of the suspended coroutine, oldest first."
+            c"get_stack($self, /, *, limit=None)\n--\n\nReturn the frames of the suspended coroutine, oldest first."
         ),
         fast!(
             c"print_stack",
             print_stack,
-            c"Print the stack or the traceback of the task."
+            c"print_stack($self, /, *, limit=None, file=None)\n--\n\nPrint the stack or the traceback of the task."
         ),
     ]);
     if cfg!(Py_3_12) {

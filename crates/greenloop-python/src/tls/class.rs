@@ -12,8 +12,8 @@ use super::protocol::{self, SslProtocol};
 use super::{flow_control, handshake, reading, shutdown, writing};
 use crate::interop::making;
 use crate::interop::{
-    Arguments, Object, Raised, Result, attribute, call_function, class_of, fast, globals, noargs,
-    one, type_error,
+    Arguments, Object, Raised, Result, attribute, call_function, class_of, fast, globals, named,
+    noargs, one, type_error,
 };
 
 // What a transport calls.
@@ -289,25 +289,29 @@ fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
 
 fn methods() -> Vec<ffi::PyMethodDef> {
     vec![
-        one!(
+        named!(
             c"connection_made",
             connection_made,
-            c"There is a connection: begin the handshake."
+            transport,
+            c"connection_made($self, /, transport)\n--\n\nThere is a connection: begin the handshake."
         ),
-        one!(
+        named!(
             c"connection_lost",
             connection_lost,
-            c"There is no connection any more."
+            exc,
+            c"connection_lost($self, /, exc)\n--\n\nThere is no connection any more."
         ),
-        one!(
+        named!(
             c"get_buffer",
             get_buffer,
-            c"Return where a transport may receive into."
+            n,
+            c"get_buffer($self, /, n)\n--\n\nReturn where a transport may receive into."
         ),
-        one!(
+        named!(
             c"buffer_updated",
             buffer_updated,
-            c"So many bytes were received."
+            nbytes,
+            c"buffer_updated($self, /, nbytes)\n--\n\nSo many bytes were received."
         ),
         noargs!(c"eof_received", eof_received, c"The peer sends no more."),
         noargs!(

@@ -14,7 +14,9 @@ use super::state::State;
 use super::{reading, shutdown};
 use crate::handle::leaves_the_loop;
 use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, Result, Slot, call_function, call_method, fetch, globals};
+use crate::interop::{
+    Object, Result, Slot, call_function, call_method, fetch, globals, saturating_float,
+};
 
 /// Two water marks in bytes: any numbers, given back as they were given.
 pub struct Marks {
@@ -88,7 +90,7 @@ fn bytes_of(number: &Bound<'_, PyAny>, round: fn(f64) -> f64) -> Result<usize> {
         clippy::cast_sign_loss,
         reason = "it was rounded, is not negative, and a cast saturates"
     )]
-    let bytes = round(number.extract::<f64>()?) as usize;
+    let bytes = round(saturating_float(&number.clone().into())?) as usize;
     Ok(bytes)
 }
 

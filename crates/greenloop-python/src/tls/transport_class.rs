@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use super::transport::{self, SslTransport};
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
-    self, ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, noargs, one,
-    report_unraisable, restore,
+    self, ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, named, noargs,
+    one, report_unraisable, restore,
 };
 
 /// `__del__`: a connection that nobody closed is said to be one.
@@ -79,11 +79,17 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
 
 fn writing_methods() -> Vec<ffi::PyMethodDef> {
     vec![
-        one!(c"write", transport::write, c"Encrypt data and write it."),
-        one!(
+        named!(
+            c"write",
+            transport::write,
+            data,
+            c"write($self, /, data)\n--\n\nEncrypt data and write it."
+        ),
+        named!(
             c"writelines",
             transport::writelines,
-            c"Write each of an iterable of data."
+            list_of_data,
+            c"writelines($self, /, list_of_data)\n--\n\nWrite each of an iterable of data."
         ),
         noargs!(
             c"write_eof",
@@ -148,10 +154,11 @@ fn reading_methods() -> Vec<ffi::PyMethodDef> {
             transport::get_read_buffer_size,
             c"Return how many encrypted bytes wait."
         ),
-        one!(
+        named!(
             c"set_protocol",
             transport::set_protocol,
-            c"Set who is told of what comes in."
+            protocol,
+            c"set_protocol($self, /, protocol)\n--\n\nSet who is told of what comes in."
         ),
         noargs!(
             c"get_protocol",

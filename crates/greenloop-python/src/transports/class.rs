@@ -15,7 +15,7 @@ use crate::event_loop::EventLoop;
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{
     self, ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch,
-    globals, noargs, one, report_unraisable, restore, visit_slots,
+    globals, named, noargs, one, report_unraisable, restore, visit_slots,
 };
 
 /// What asyncio's own class does as well: nothing on a hot path, and all in the words of the running
@@ -183,16 +183,18 @@ unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
 
 fn writing_methods() -> Vec<ffi::PyMethodDef> {
     vec![
-        one!(
+        named!(
             c"write",
             writing::write,
-            c"Write data: what there is no room for at once is kept and written later."
+            data,
+            c"write($self, /, data)\n--\n\nWrite data: what there is no room for at once is kept and written later."
         ),
         #[cfg(Py_3_12)]
-        one!(
+        named!(
             c"writelines",
             writing::writelines,
-            c"Write each of an iterable of data."
+            list_of_data,
+            c"writelines($self, /, list_of_data)\n--\n\nWrite each of an iterable of data."
         ),
         noargs!(
             c"write_eof",
@@ -247,10 +249,11 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             reading::resume_reading,
             c"Go on telling the protocol what comes in."
         ),
-        one!(
+        named!(
             c"set_protocol",
             reading::set_protocol,
-            c"Set who is told of what comes in."
+            protocol,
+            c"set_protocol($self, /, protocol)\n--\n\nSet who is told of what comes in."
         ),
         noargs!(
             c"get_protocol",

@@ -9,7 +9,9 @@ use pyo3::prelude::*;
 
 use super::{SocketTransport, report};
 use crate::handle::leaves_the_loop;
-use crate::interop::{Object, Result, Slot, call_method, fetch, globals, type_error};
+use crate::interop::{
+    Object, Result, Slot, call_method, fetch, globals, saturating_float, type_error,
+};
 
 impl SocketTransport {
     fn waiting(&self) -> usize {
@@ -122,6 +124,6 @@ fn bytes_of(mark: Option<&Object>) -> Result<(Object, usize)> {
         clippy::cast_possible_truncation,
         reason = "rounding down is what is wanted, and a cast saturates"
     )]
-    let bytes = number.extract::<f64>()? as usize;
+    let bytes = saturating_float(mark)? as usize;
     Ok((mark.clone(), bytes))
 }

@@ -87,14 +87,18 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"connection_made",
             connection_made_method,
-            c"The connection is there."
+            c"connection_made($self, /, transport)\n--\n\nThe connection is there."
         ),
         fast!(
             c"connection_lost",
             connection_lost_method,
-            c"The connection ended."
+            c"connection_lost($self, /, exc)\n--\n\nThe connection ended."
         ),
-        fast!(c"data_received", data_received_method, c"Bytes came."),
+        fast!(
+            c"data_received",
+            data_received_method,
+            c"data_received($self, /, data)\n--\n\nBytes came."
+        ),
         noargs!(
             c"eof_received",
             eof_received_method,

@@ -189,7 +189,7 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"feed_data",
             feed_data_method,
-            c"feed_data(data)\n--\n\nPut bytes at the end."
+            c"feed_data($self, /, data)\n--\n\nPut bytes at the end."
         ),
         noargs!(
             c"feed_eof",
@@ -204,12 +204,12 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"set_exception",
             set_exception_method,
-            c"End all reading with an exception."
+            c"set_exception($self, /, exc)\n--\n\nEnd all reading with an exception."
         ),
         fast!(
             c"set_transport",
             set_transport_method,
-            c"Name the transport to pause and resume."
+            c"set_transport($self, /, transport)\n--\n\nName the transport to pause and resume."
         ),
         noargs!(
             c"at_eof",

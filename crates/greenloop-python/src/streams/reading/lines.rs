@@ -82,22 +82,24 @@ pub unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject
 }
 
 pub unsafe extern "C" fn next_line(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid reader.
-        let this = unsafe { Object::from_borrowed(this) };
-        let names = &globals().names;
-        let class = globals().classes.stream_reader.as_ptr();
-        let replaced = Instance::<Reader>::overrides(&this, class, &[&names.readline])?;
-        if replaced || is_customised(&this)? {
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
-            let original = globals().asyncio.stream_reader.bound(py);
-            return Ok(original
-                .invoke_method(c"__anext__", (this.bound(py),))?
-                .into());
-        }
-        Awaitable::create(&NEXT_LINE, &this, None)
-    })
+    // SAFETY: the slot is called on a valid reader, borrowed for the call.
+    trap(|| next(unsafe { &*(&raw const this).cast::<Object>() }))
+}
+
+/// `__anext__()`.
+pub fn next(this: &Object) -> Result<Object> {
+    let names = &globals().names;
+    let class = globals().classes.stream_reader.as_ptr();
+    let replaced = Instance::<Reader>::overrides(this, class, &[&names.readline])?;
+    if replaced || is_customised(this)? {
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let original = globals().asyncio.stream_reader.bound(py);
+        return Ok(original
+            .invoke_method(c"__anext__", (this.bound(py),))?
+            .into());
+    }
+    Awaitable::create(&NEXT_LINE, this, None)
 }
 
 static NEXT_LINE: Operation = Operation {

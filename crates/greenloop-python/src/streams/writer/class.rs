@@ -135,7 +135,11 @@ pub fn make_class() -> Result<Object> {
                 write,
                 c"write($self, data)\n--\n\nSend bytes, or buffer them."
             ),
-            fast!(c"writelines", writelines, c"Send several pieces of bytes."),
+            fast!(
+                c"writelines",
+                writelines,
+                c"writelines($self, /, data)\n--\n\nSend several pieces of bytes."
+            ),
             noargs!(
                 c"write_eof",
                 write_eof,
@@ -169,7 +173,7 @@ pub fn make_class() -> Result<Object> {
             fast!(
                 c"get_extra_info",
                 get_extra_info,
-                c"Ask the transport for what it knows."
+                c"get_extra_info($self, /, name, default=None)\n--\n\nAsk the transport for what it knows."
             ),
             fast!(c"start_tls", start_tls, c"Upgrade the connection to TLS."),
         ])
