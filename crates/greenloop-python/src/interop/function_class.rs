@@ -7,11 +7,13 @@
 use std::ptr;
 use std::sync::OnceLock;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::call::type_error;
 use super::class::{method_noargs, trap};
+use super::error::Raised;
+use super::making::ByName as _;
 use super::object::Object;
 
 /// The class, which lives as long as the process.
@@ -70,15 +72,15 @@ fn make_class(py: Python<'_>) -> PyResult<*mut ffi::PyTypeObject> {
             | ffi::Py_TPFLAGS_HAVE_VECTORCALL;
         class.tp_methods = methods.leak().as_mut_ptr();
         if ffi::PyType_Ready(class) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         // A class without documentation has None, which would hide that of the functions.
         if ffi::PyDict_DelItemString(class.tp_dict, c"__doc__".as_ptr()) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         ffi::PyType_Modified(class);
         if class.tp_vectorcall_offset != ffi::PyFunction_Type.tp_vectorcall_offset {
-            return Err(PyTypeError::new_err("functions have an unknown layout"));
+            return Err(type_error("functions have an unknown layout").into());
         }
         Ok(class)
     }
@@ -89,6 +91,6 @@ unsafe extern "C" fn reduce(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> 
     trap(|| {
         // SAFETY: the method is called on a function, and the GIL is held.
         let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
-        Ok(this.bound(py).getattr("__qualname__")?.into())
+        Ok(this.bound(py).look_up("__qualname__")?.into())
     })
 }
