@@ -12,7 +12,7 @@ import socket
 import sys
 import warnings
 import weakref
-from asyncio import base_events, coroutines, selector_events, unix_events
+from asyncio import base_events, coroutines, events, selector_events, unix_events
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
