@@ -28,7 +28,7 @@ static CLASS: OnceLock<FunctionClass> = OnceLock::new();
 
 /// Sets where calls of `function`, an exact Python function, enter.
 pub fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
-    let class = class(function.py())?;
+    let class = class()?;
     // SAFETY: `function` is an exact Python function by the caller's test. Its class says where its entry
     // stands; the new class has the same layout, and is static as the old one is, so that neither is
     // counted by its instances.
@@ -41,16 +41,16 @@ pub fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyR
     Ok(())
 }
 
-fn class(py: Python<'_>) -> PyResult<*mut ffi::PyTypeObject> {
+fn class() -> PyResult<*mut ffi::PyTypeObject> {
     if let Some(class) = CLASS.get() {
         return Ok(class.0);
     }
-    let class = make_class(py)?;
+    let class = make_class()?;
     Ok(CLASS.get_or_init(|| FunctionClass(class)).0)
 }
 
 /// A static class, since `function` cannot be inherited from by a class that is made of a specification.
-fn make_class(py: Python<'_>) -> PyResult<*mut ffi::PyTypeObject> {
+fn make_class() -> PyResult<*mut ffi::PyTypeObject> {
     let methods = vec![
         method_noargs(
             c"__reduce__",

@@ -147,6 +147,10 @@ mod versions {
     use super::{Ordering, Replaceable, ffi};
 
     impl Replaceable {
+        #[expect(
+            clippy::unused_self,
+            reason = "later versions have a dictionary to watch"
+        )]
         pub(super) fn ask_for_changes(&'static self) -> bool {
             true
         }
