@@ -220,21 +220,6 @@ def awaitables_that_were_begun(loop, length):
     return "gone"
 
 
-@chain("gone")
-def results_of_iteration(loop, length):
-    result = 1
-    for _ in range(length):
-        iterator = asyncio.sleep(0, result).__await__()
-        next(iterator)
-        try:
-            next(iterator)
-        except StopIteration as exception:
-            result = exception.with_traceback(None)
-            result.__context__ = None
-    del result, iterator
-    return "gone"
-
-
 @chain("left: 0")
 def coroutines_of_tasks(loop, length):
     async def hold(inner):

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 
 use crate::interop::making::{self, ByName as _};
-use crate::interop::{GilCell, Object, Result, launcher_file};
+use crate::interop::{GilCell, Object, Result, imported, launcher_file};
 
 /// A fact that is looked at each time an awaitable is made or dies.
 struct Flag(Cell<bool>);
@@ -43,7 +43,10 @@ pub fn is_tracking() -> bool {
 pub fn note(awaitable: &Object) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let sys = making::import(py, c"sys")?;
+    // A task may be made while the interpreter ends.
+    let Some(sys) = imported(py, c"sys")? else {
+        return Ok(());
+    };
     let depth: usize = sys
         .invoke_method("get_coroutine_origin_tracking_depth", ())?
         .extract()?;

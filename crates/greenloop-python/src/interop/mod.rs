@@ -72,7 +72,7 @@ pub(crate) use copying::copied;
 pub use copying::{reducing, set_state, state_of};
 pub use coroutine::{Resumed, is_coroutine, resume, throw};
 pub use coroutine_wrapper::make_class as make_coroutine_wrapper_class;
-pub use creation_stack::{creation_stack, launcher_file};
+pub use creation_stack::{creation_stack, imported, launcher_file};
 #[cfg(not(Py_3_14))]
 pub use dict_entry::{DictEntry, verify_dict_layout};
 pub use error::{

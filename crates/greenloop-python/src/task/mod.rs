@@ -192,6 +192,10 @@ impl Task {
             check_context(context)?;
         }
         let name = start.name.filter(|name| !name.is_none());
+        if name.is_some() {
+            // As in asyncio, a task whose name raises is told of when it dies.
+            self.log_destroy_pending.set(true);
+        }
         name.map(as_string).transpose()
     }
 
