@@ -1,13 +1,15 @@
 """The machinery of the suites: what differs must be seen, and what flickers must not count."""
 
 import dataclasses
+import re
+import socket
 import sys
 import textwrap
 
 import pytest
 from tests.cpython.record import Result
 
-from . import comparison, runner, session, suites
+from . import comparison, runner, servers, session, suites
 from .suites import ASYNCIO, GREENLOOP
 
 SUITE = suites.Suite("sample", "sample==1")
@@ -68,6 +70,39 @@ def test_every_exclusion_belongs_to_a_suite():
     known = suites.read()
     read = runner.read_exclusions()
     assert {exclusion.pattern.partition("/")[0] for exclusion in read} <= set(known)
+
+
+def test_every_server_and_every_program_is_known():
+    for suite in suites.read().values():
+        assert servers.missing(suite) is not None
+    absent = dataclasses.replace(SUITE, programs=("sh", "no-program-of-this-name"))
+    assert servers.missing(absent) == ["no-program-of-this-name"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", ["redis", "postgresql"])
+def test_a_server_is_reached_while_it_is_needed_and_gone_afterwards(server):
+    if absent := servers.missing(dataclasses.replace(SUITE, server=server)):
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    with servers.running(server) as variables:
+        port = re.search(r"\b\d{4,5}\b", " ".join(variables.values()))
+        assert port is not None
+        address = (servers.HOST, int(port[0]))
+        socket.create_connection(address).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+@pytest.mark.slow
+def test_a_suite_is_told_where_its_server_is(run):
+    named, _ = run(
+        """
+        import os
+        def test_it(): assert os.environ["PLACE"] == "there"
+        """,
+        variables={"PLACE": "there"},
+    )
+    assert outcomes(named) == {"test_it": "passed"}
 
 
 @pytest.fixture
