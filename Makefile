@@ -114,7 +114,7 @@ valgrind: $(VENV)/installed ## Have valgrind watch a program that uses all of th
 
 # The suites are downloaded, and take a quarter of an hour: not a part of `test`.
 .PHONY: peers
-peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, websockets, uvicorn and AnyIO on both loops
+peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, redis-py, asyncpg and ten more on both loops
 	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
 
 .PHONY: lint

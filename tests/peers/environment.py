@@ -28,6 +28,9 @@ def create(suites: Iterable[Suite], wheel: Path) -> Path:
         listed = folder / "requirements.txt"
         listed.write_text(text)
         _pip_install(python, "--requirement", str(listed))
+        # sanic asks for it. Where it is, sanic and uvicorn take it for their loop, and other suites
+        # run their tests a second time on it.
+        _pip(python, "uninstall", "--yes", "uvloop")
         _stamp(folder / "packages", text)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if not _is_stamped(folder / "greenloop", digest):
@@ -37,7 +40,11 @@ def create(suites: Iterable[Suite], wheel: Path) -> Path:
 
 
 def _pip_install(python: Path, *arguments: str) -> None:
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)
+    _pip(python, "install", *arguments)
+
+
+def _pip(python: Path, command: str, *arguments: str) -> None:
+    subprocess.run([python, "-m", "pip", command, "--quiet", *arguments], check=True)
 
 
 def _is_stamped(path: Path, content: str) -> bool:

@@ -2,15 +2,17 @@
 
 import sys
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.cpython import exclusions
 from tests.cpython.record import Result
 
-from . import comparison, environment, session, sources, suites
-from .session import Report, Request
+from . import comparison, environment, servers, session, sources, suites
+from .session import Request
 from .suites import ASYNCIO, GREENLOOP, LOOPS, Suite
 
 # What excludes a test, each with a table of its own in exclusions.toml.
@@ -66,6 +68,7 @@ def run(options: Options) -> list[Outcome]:
     chosen = [
         suite for name, suite in known.items() if not options.suites or name in options.suites
     ]
+    chosen = [suite for suite in chosen if _has_what_it_needs(suite)]
     fetched = [(suite, sources.fetch(suite)) for suite in chosen]
     outcomes = [_run_suite(suite, source, python, options) for suite, source in fetched]
     if not options.suites:
@@ -87,6 +90,13 @@ def excluded(suite: Suite) -> list[exclusions.Exclusion]:
     ]
 
 
+def _has_what_it_needs(suite: Suite) -> bool:
+    absent = servers.missing(suite)
+    if absent:
+        print(f"Skipping {suite.name}: this machine has no {', '.join(absent)}", flush=True)
+    return not absent
+
+
 def _run_suite(suite: Suite, source: Path, python: Path, options: Options) -> Outcome:
     started = time.monotonic()
     print(f"Running {suite.name} {suite.version}", flush=True)
@@ -101,29 +111,35 @@ def _run_suite(suite: Suite, source: Path, python: Path, options: Options) -> Ou
         pattern=options.pattern,
     )
 
-    def run_on(loop: str) -> Report:
-        return session.run(replace(request, loop=loop))
+    with ExitStack() as stack:
+        # A server for each loop, since they run side by side.
+        requests = {
+            loop: replace(
+                request, loop=loop, variables=stack.enter_context(servers.running(suite.server))
+            )
+            for loop in LOOPS
+        }
 
-    def rerun(loop: str, names: list[str]) -> dict[str, Result]:
-        return session.run(replace(request, loop=loop, only=tuple(names))).results
+        def rerun(loop: str, names: Collection[str]) -> dict[str, Result]:
+            return session.run(replace(requests[loop], only=tuple(names))).results
 
-    with ThreadPoolExecutor(len(LOOPS)) as pool:
-        reports = dict(zip(LOOPS, pool.map(run_on, LOOPS)))
-    problems = [
-        f"{suite.name} on {loop}: {problem}"
-        for loop, report in reports.items()
-        for problem in report.problems
-    ]
-    on_greenloop = reports[GREENLOOP].results
-    if not problems:
-        on_greenloop = comparison.settle(
-            reports[ASYNCIO].results, on_greenloop, rerun, strict=suite.strict
-        )
-        if options.complete:
-            problems += [
-                f"the exclusion {suite.name}/{pattern} matches no test"
-                for pattern in exclusions.unused(left_out, on_greenloop.keys(), version())
-            ]
+        with ThreadPoolExecutor(1 if suite.in_turn else len(LOOPS)) as pool:
+            reports = dict(zip(LOOPS, pool.map(session.run, requests.values())))
+        problems = [
+            f"{suite.name} on {loop}: {problem}"
+            for loop, report in reports.items()
+            for problem in report.problems
+        ]
+        on_greenloop = reports[GREENLOOP].results
+        if not problems:
+            on_greenloop = comparison.settle(
+                reports[ASYNCIO].results, on_greenloop, rerun, strict=suite.strict
+            )
+            if options.complete:
+                problems += [
+                    f"the exclusion {suite.name}/{pattern} matches no test"
+                    for pattern in exclusions.unused(left_out, on_greenloop.keys(), version())
+                ]
     return Outcome(
         suite, reports[ASYNCIO].results, on_greenloop, problems, time.monotonic() - started
     )

@@ -10,7 +10,7 @@ import selectors
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Request:
     only: tuple[str, ...] | None = None
     # A part of the name of every test that is wanted.
     pattern: str | None = None
+    # Of the environment: where the suite's server is.
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -146,6 +148,7 @@ def _environment(request: Request, asked: str, pipe: int) -> dict[str, str]:
         "GREENLOOP_PEERS_REQUEST": asked,
         "GREENLOOP_PEERS_PIPE": str(pipe),
         "GREENLOOP_PEERS_UVLOOP": str(request.source / sources.PACKAGE),
+        **request.variables,
     }
 
 

@@ -30,6 +30,9 @@ class Suite:
     strict: bool = False
     # Where the tests are, seen from the suite's folder.
     tests: str = "tests"
+    server: str = ""
+    programs: tuple[str, ...] = ()
+    in_turn: bool = False
 
     @property
     def version(self) -> str:

@@ -1,16 +1,19 @@
 """The machinery of the suites: what differs must be seen, and what flickers must not count."""
 
 import dataclasses
+import re
+import socket
 import sys
 import textwrap
 
 import pytest
 from tests.cpython.record import Result
 
-from . import comparison, runner, session, suites
+from . import comparison, runner, servers, session, suites
 from .suites import ASYNCIO, GREENLOOP
 
 SUITE = suites.Suite("sample", "sample==1")
+ALWAYS_PASSED = ["passed"] * comparison.REPEATS_ON_ASYNCIO
 
 
 def results(**outcomes):
@@ -29,7 +32,7 @@ def settle(on_asyncio, on_greenloop, again=(), strict=False):
 
 
 def test_what_passes_on_asyncio_and_not_on_greenloop_is_a_failure():
-    again = {(GREENLOOP, "t"): ["passed", "failed"], (ASYNCIO, "t"): ["passed", "passed"]}
+    again = {(GREENLOOP, "t"): ["passed", "failed"], (ASYNCIO, "t"): ALWAYS_PASSED}
     assert settle(results(t="passed"), results(t="failed"), again) == {"t": "failed"}
 
 
@@ -54,7 +57,7 @@ def test_in_a_strict_suite_a_failure_counts_though_asyncio_fails_too():
 
 @pytest.mark.parametrize("on_greenloop", [results(), results(t="skipped")])
 def test_a_test_that_does_not_run_on_greenloop_is_a_failure(on_greenloop):
-    again = {(GREENLOOP, "t"): ["skipped"], (ASYNCIO, "t"): ["passed", "passed"]}
+    again = {(GREENLOOP, "t"): ["skipped"], (ASYNCIO, "t"): ALWAYS_PASSED}
     assert settle(results(t="passed"), on_greenloop, again) == {"t": "failed"}
 
 
@@ -68,6 +71,39 @@ def test_every_exclusion_belongs_to_a_suite():
     known = suites.read()
     read = runner.read_exclusions()
     assert {exclusion.pattern.partition("/")[0] for exclusion in read} <= set(known)
+
+
+def test_every_server_and_every_program_is_known():
+    for suite in suites.read().values():
+        assert servers.missing(suite) is not None
+    absent = dataclasses.replace(SUITE, programs=("sh", "no-program-of-this-name"))
+    assert servers.missing(absent) == ["no-program-of-this-name"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", ["redis", "postgresql"])
+def test_a_server_is_reached_while_it_is_needed_and_gone_afterwards(server):
+    if absent := servers.missing(dataclasses.replace(SUITE, server=server)):
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    with servers.running(server) as variables:
+        port = re.search(r"\b\d{4,5}\b", " ".join(variables.values()))
+        assert port is not None
+        address = (servers.HOST, int(port[0]))
+        socket.create_connection(address).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+@pytest.mark.slow
+def test_a_suite_is_told_where_its_server_is(run):
+    named, _ = run(
+        """
+        import os
+        def test_it(): assert os.environ["PLACE"] == "there"
+        """,
+        variables={"PLACE": "there"},
+    )
+    assert outcomes(named) == {"test_it": "passed"}
 
 
 @pytest.fixture
