@@ -1,6 +1,7 @@
 """Connections over sockets: what a transport is, in which context it calls, and how it dies."""
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import logging
@@ -46,6 +47,24 @@ def test_what_is_replaced_on_asyncios_base_class_is_seen(loop, peer_of):
     peer_of(protocol)
     with mock.patch("asyncio.BaseTransport.get_extra_info", return_value="replaced"):
         assert protocol.transport.get_extra_info("peername") == "replaced"
+
+
+def test_a_transport_whose_descriptor_became_another_file_can_be_closed(loop, peer_of):
+    protocol = Recorder()
+    far = peer_of(protocol)
+    transport = protocol.transport
+    transport.write(bytes(10_000_000))
+    assert transport.get_write_buffer_size() > 0
+    # The poller has forgotten the descriptor, of which both sides are watched.
+    with open(os.devnull) as other:
+        os.dup2(other.fileno(), transport.get_extra_info("socket").fileno())
+    far.close()
+    # asyncio's poller raises that the descriptor is none of those it knows.
+    with contextlib.suppress(OSError):
+        transport.close()
+    assert transport.is_closing()
+    transport.abort()
+    run(loop)
 
 
 @pytest.mark.parametrize("protocol_number", [0, socket.IPPROTO_TCP])

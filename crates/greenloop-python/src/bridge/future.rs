@@ -266,8 +266,9 @@ impl RustFuture {
         future.let_go(this);
         let awaitable = Awaitable::of(this);
         if let Some(native) = awaitable.fast_loop() {
-            if Awaitable::wake_if_waiting(this).is_ok() {
-                native.wake();
+            match Awaitable::wake_if_waiting(this) {
+                Ok(()) => native.wake(),
+                Err(raised) => report_unraisable(raised, this.as_ptr()),
             }
             return;
         }

@@ -21,7 +21,7 @@ use super::scheduling::Call;
 use super::watches::{Listener, NativeListener, Side, Watch};
 use crate::handle::Handle;
 use crate::interop::making::{self, ByName as _};
-use crate::interop::{Arguments, Object, Raised, Result, fast, globals, type_error};
+use crate::interop::{Arguments, Object, Raised, Result, fast, fetch, globals, type_error};
 
 /// An operating system error as the `OSError` subclass that its number stands for.
 pub fn os_error(error: &std::io::Error) -> Raised {
@@ -126,7 +126,9 @@ impl EventLoop {
         if self.is_listening(fd, side, owner) {
             // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor that
             // was closed before, which then is not watched either.
-            let _closed_before = self.change(fd, side, None);
+            if let Err(closed_before) = self.change(fd, side, None) {
+                drop(fetch(closed_before));
+            }
         }
     }
 
