@@ -174,7 +174,7 @@ impl Host for EventLoop {
 impl EventLoop {
     fn poll_with_signals(&self, wait: Wait) -> Result<()> {
         task::clear_published(self)?;
-        // Who waits for one socket after the other seldom has more than a turn in between.
+        // A task that waits for one socket after the other seldom has more than a turn in between.
         if wait != Wait::Now || self.watches.with(|watches| watches.many_ended()) {
             self.silence_ended_waits();
         }

@@ -440,7 +440,7 @@ impl Derived for Future {
     }
 }
 
-/// The stack of who creates a future now, unless the interpreter has ended.
+/// The stack of the code that creates a future now, unless the interpreter has ended.
 fn source() -> Result<Option<Object>> {
     // SAFETY: may be asked at any time.
     if unsafe { ffi::Py_IsInitialized() } == 0 {

@@ -110,7 +110,7 @@ impl Reader {
         let size = limit.map_or(Ok(DEFAULT_LIMIT), size_of_limit)?;
         let debug = is_debugging(&event_loop)?;
         let stack = if debug { Some(creation_stack()?) } else { None };
-        // From here on nothing fails. What a reader that lives already had is gone, and nobody wakes who waits.
+        // From here on nothing fails. What a reader that lives already had is gone, and its waiters are not woken.
         self.limit.set(size);
         self.searched.set(0);
         self.eof.set(false);

@@ -68,7 +68,7 @@ impl<S: Lined> Primitive<S> {
         Awaitable::prepare(awaitable, &self.bound, owner)
     }
 
-    /// What a second `__init__` does: who waits is woken by nobody any more, as in asyncio.
+    /// What a second `__init__` does: nobody wakes the waiters any more, as in asyncio.
     pub fn forget_waiters(&self) {
         self.waited.set(false);
         while self.state.line().pop().is_some() {}
