@@ -3,21 +3,18 @@
 //! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that arithmetic
 //! with `loop.time()` gives the same deadlines and the same order on both.
 
-use std::ffi::CStr;
-
-use super::scheduling::refuse_call;
 use greenloop_core::{Host as _, Instant};
 use greenloop_os as os;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::scheduling::{Call, check_callback};
+use super::scheduling::{Call, check_callback, leading};
 use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making;
 use crate::interop::{
     Arguments, MONOTONIC, Object, Result, call_function, call_method, globals, report_unraisable,
-    same_string, saturating_float, type_error,
+    saturating_float, type_error,
 };
 
 impl EventLoop {
@@ -106,12 +103,9 @@ pub(super) fn time(this: &Object) -> Result<Object> {
 
 pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    let delay = leading(
-        &arguments,
-        c"BaseEventLoop.call_later",
-        &globals().names.delay,
-    )?;
-    let call = Call::parse(c"BaseEventLoop.call_later", &arguments, 1)?;
+    let (name, parameter) = (c"BaseEventLoop.call_later", &globals().names.delay);
+    let delay = leading(&arguments, name, parameter)?;
+    let call = Call::parse(name, &arguments, Some(parameter))?;
     if delay.is_none() {
         return Err(type_error("delay must not be None"));
     }
@@ -138,8 +132,9 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
 
 pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
-    let when = leading(&arguments, c"BaseEventLoop.call_at", &globals().names.when)?;
-    let call = Call::parse(c"BaseEventLoop.call_at", &arguments, 1)?;
+    let (name, parameter) = (c"BaseEventLoop.call_at", &globals().names.when);
+    let when = leading(&arguments, name, parameter)?;
+    let call = Call::parse(name, &arguments, Some(parameter))?;
     if when.is_none() {
         return Err(type_error("when cannot be None"));
     }
@@ -149,23 +144,6 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
         check_callback(this, call.callback, "call_at")?;
     }
     event_loop.schedule_at(this, when, &call)
-}
-
-/// The first parameter, by place or by name.
-fn leading<'a>(
-    arguments: &Arguments<'a>,
-    function: &CStr,
-    parameter: &Object,
-) -> Result<&'a Object> {
-    if let Some(first) = arguments.positional().first() {
-        return Ok(first);
-    }
-    let named = arguments
-        .keywords()
-        .find(|(name, _)| same_string(parameter, name));
-    named
-        .map(|(_, value)| value)
-        .ok_or_else(|| refuse_call(function, arguments, Some(parameter)))
 }
 
 #[pymethods]
