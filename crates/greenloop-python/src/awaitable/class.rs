@@ -9,7 +9,7 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::origin::{forget, origin};
+use super::origin::{forget, has_origins, origin};
 use super::{Awaitable, SPARE, Stage, Stands};
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
@@ -180,16 +180,26 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing.
+    // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing, and one that
+    // never had to wait has nothing to be undone.
     unsafe {
-        if (*this.cast::<Awaitable>()).stage.get() == Stage::Finished {
-            end(this);
-        } else {
+        let awaitable = &*this.cast::<Awaitable>();
+        let object = &*(&raw const this).cast::<Object>();
+        if awaitable.stage.get() != Stage::Finished {
             interop::deallocate(this, end);
+        } else if !awaitable.tracked.get()
+            && !has_origins()
+            && RustFuture::behind(object).is_none()
+            && SPARE.has_room()
+        {
+            SPARE.free(this);
+        } else {
+            end(this);
         }
     }
 }
 
+#[inline(never)]
 unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from. The
     // finaliser may bring it back to life. One that stands in a line leaves it there or here.

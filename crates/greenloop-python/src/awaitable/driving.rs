@@ -17,12 +17,22 @@ impl Awaitable {
     /// Sees to what a step came to.
     #[inline]
     fn settle(this: &Object, progress: Result<Progress>) -> Result<Next> {
-        let awaitable = Self::of(this);
         match progress {
             Ok(Progress::Returned(value)) => {
                 Self::finish(this);
                 Ok(Next::Returned(value))
             }
+            other => Self::settle_wait(this, other),
+        }
+    }
+
+    /// As [`settle`](Self::settle), for a step after which the awaitable waits, or has raised. It stands
+    /// aside so that what is done at once needs none of its registers.
+    #[inline(never)]
+    fn settle_wait(this: &Object, progress: Result<Progress>) -> Result<Next> {
+        let awaitable = Self::of(this);
+        match progress {
+            Ok(Progress::Returned(value)) => Ok(Next::Returned(value)),
             Ok(Progress::Blocked) => {
                 awaitable.stage.set(Stage::Blocked);
                 Self::track(this);

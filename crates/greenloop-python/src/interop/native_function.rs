@@ -335,17 +335,17 @@ fn free_place(function: &Bound<'_, PyAny>) -> PyResult<(usize, &'static Place)> 
     Ok((index, place))
 }
 
-#[cfg(Py_3_12)]
+#[cfg(all(Py_3_12, not(Py_3_13)))]
 fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
     // SAFETY: tested by the caller to be a Python function.
     unsafe { PyFunction_SetVectorcall(function.as_ptr(), entry) };
     Ok(())
 }
 
-#[cfg(not(Py_3_12))]
+#[cfg(any(not(Py_3_12), Py_3_13))]
 use super::function_class::set_entry;
 
-#[cfg(Py_3_12)]
+#[cfg(all(Py_3_12, not(Py_3_13)))]
 unsafe extern "C" {
     // Missing from `pyo3::ffi`.
     fn PyFunction_SetVectorcall(function: *mut ffi::PyObject, entry: ffi::vectorcallfunc);

@@ -72,6 +72,12 @@ impl Slot {
         }
     }
 
+    /// Holds `value` from now on, in a struct that was made just now: there is nothing to drop.
+    pub fn fill(&self, value: Object) {
+        debug_assert!(self.is_empty(), "a slot of a new struct holds nothing");
+        self.0.set(value.into_ptr());
+    }
+
     /// Holds `value` from now on and forgets the old value, whose reference was given to somebody else.
     pub fn replace_moved(&self, value: Object) {
         self.0.set(value.into_ptr());

@@ -152,7 +152,7 @@ pub fn make_class() -> Result<Object> {
             ),
             noargs!(c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
             noargs!(
-                c"wait",
+                leaf c"wait",
                 wait,
                 c"wait($self)\n--\n\nWait until the flag is set; return True."
             ),
