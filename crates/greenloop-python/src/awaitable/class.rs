@@ -180,26 +180,47 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing, and one that
-    // never had to wait has nothing to be undone.
+    // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing.
     unsafe {
         let awaitable = &*this.cast::<Awaitable>();
-        let object = &*(&raw const this).cast::<Object>();
-        if awaitable.stage.get() != Stage::Finished {
-            interop::deallocate(this, end);
-        } else if !awaitable.tracked.get()
-            && !has_origins()
-            && RustFuture::behind(object).is_none()
-            && SPARE.has_room()
-        {
-            SPARE.free(this);
-        } else {
-            end(this);
+        let is_finished = awaitable.stage.get() == Stage::Finished;
+        if !is_finished || RustFuture::is_behind(awaitable) || has_origins() {
+            deallocate_otherwise(this);
+        } else if awaitable.tracked.get() {
+            deallocate_after_wait(this);
+        } else if !SPARE.keep_alike(this) {
+            deallocate_otherwise(this);
         }
     }
 }
 
+/// As [`deallocate`], of a finished one that the collector knows. It is of C's convention as well, so that
+/// it is only jumped to.
 #[inline(never)]
+unsafe extern "C" fn deallocate_after_wait(this: *mut ffi::PyObject) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(this.cast());
+        (*this.cast::<Awaitable>()).tracked.set(false);
+        if !SPARE.keep_alike(this) {
+            deallocate_otherwise(this);
+        }
+    }
+}
+
+/// As [`deallocate`], of any other.
+#[inline(never)]
+unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        if (*this.cast::<Awaitable>()).stage.get() == Stage::Finished {
+            end(this);
+        } else {
+            interop::deallocate(this, end);
+        }
+    }
+}
+
 unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from. The
     // finaliser may bring it back to life. One that stands in a line leaves it there or here.

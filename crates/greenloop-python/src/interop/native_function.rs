@@ -50,14 +50,6 @@ struct Place {
 static PLACE: [Place; PLACES] = [const { Place::empty() }; PLACES];
 static FILLED: AtomicUsize = AtomicUsize::new(0);
 
-/// The three words that a call consists of, besides the function.
-#[derive(Clone, Copy)]
-struct Words {
-    values: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
-}
-
 impl Place {
     const fn empty() -> Self {
         Self {
@@ -74,47 +66,53 @@ impl Place {
     /// # Safety
     /// Called with the words of a call.
     #[inline]
-    unsafe fn receiver(&self, words: Words) -> Option<*mut ffi::PyObject> {
+    unsafe fn receiver(
+        &self,
+        values: *const *mut ffi::PyObject,
+        count: usize,
+    ) -> Option<*mut ffi::PyObject> {
         // SAFETY: passed on from the caller.
         unsafe {
-            let given = ffi::PyVectorcall_NARGS(words.count) > 0;
-            let suits = given && ffi::Py_TYPE(*words.values) == self.class.load(Relaxed);
-            suits.then(|| *words.values)
+            let given = ffi::PyVectorcall_NARGS(count) > 0;
+            let suits = given && ffi::Py_TYPE(*values) == self.class.load(Relaxed);
+            suits.then(|| *values)
         }
     }
+}
 
-    /// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments are
-    /// too many or too few, and any call of a slot.
-    ///
-    /// # Safety
-    /// Called with the words of a call of `function`, whose place is filled.
-    #[inline(never)]
-    unsafe fn call(&self, function: *mut ffi::PyObject, words: Words) -> *mut ffi::PyObject {
-        let Words {
-            values,
-            count,
-            names,
-        } = words;
-        // SAFETY: passed on from the caller. A place with a class has a method's descriptor.
-        unsafe {
-            let (class, native) = (self.class.load(Relaxed), self.native.load(Relaxed));
-            let given = ffi::PyVectorcall_NARGS(count);
-            let suits = class.is_null()
-                || given > 0
-                    && ffi::PyObject_TypeCheck(*values, class) != 0
-                    && match flags(&*native.cast::<ffi::PyMethodDescrObject>()) {
-                        ffi::METH_NOARGS => given == 1 && names.is_null(),
-                        ffi::METH_O => given == 2 && names.is_null(),
-                        _ => true,
-                    };
-            if suits {
-                return vectorcall(native, values, count, names);
-            }
-            // asyncio's own code says what is wrong, or can do with the receiver.
-            let python = self.python.load(Relaxed);
-            let python = mem::transmute::<*mut (), ffi::vectorcallfunc>(python);
-            call_entry(python, function, values, count, names)
+/// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments are too
+/// many or too few, and any call of a slot. It is of C's convention, as the entries are, so that they only
+/// jump here.
+///
+/// # Safety
+/// Called with the words of a call of `function`, whose place it is and is filled.
+#[inline(never)]
+unsafe extern "C" fn call_otherwise(
+    place: &Place,
+    function: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: passed on from the caller. A place with a class has a method's descriptor.
+    unsafe {
+        let (class, native) = (place.class.load(Relaxed), place.native.load(Relaxed));
+        let given = ffi::PyVectorcall_NARGS(count);
+        let suits = class.is_null()
+            || given > 0
+                && ffi::PyObject_TypeCheck(*values, class) != 0
+                && match flags(&*native.cast::<ffi::PyMethodDescrObject>()) {
+                    ffi::METH_NOARGS => given == 1 && names.is_null(),
+                    ffi::METH_O => given == 2 && names.is_null(),
+                    _ => true,
+                };
+        if suits {
+            return vectorcall(native, values, count, names);
         }
+        // asyncio's own code says what is wrong, or can do with the receiver.
+        let python = place.python.load(Relaxed);
+        let python = mem::transmute::<*mut (), ffi::vectorcallfunc>(python);
+        call_entry(python, function, values, count, names)
     }
 }
 
@@ -131,24 +129,17 @@ unsafe extern "C" fn enter_without_arguments<const INDEX: usize>(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let (place, words) = (
-        &PLACE[INDEX],
-        Words {
-            values,
-            count,
-            names,
-        },
-    );
+    let place = &PLACE[INDEX];
     // SAFETY: called by the interpreter with the words of the convention; the code is of this one's kind,
     // and its receiver of the class that it is for.
     unsafe {
-        match place.receiver(words) {
+        match place.receiver(values, count) {
             Some(receiver) if ffi::PyVectorcall_NARGS(count) == 1 && names.is_null() => {
                 let code = place.code.load(Relaxed);
                 let code = mem::transmute::<*mut (), ffi::PyCFunction>(code);
                 code(receiver, ptr::null_mut())
             }
-            _ => place.call(function, words),
+            _ => call_otherwise(place, function, values, count, names),
         }
     }
 }
@@ -160,18 +151,11 @@ unsafe extern "C" fn enter_fast<const INDEX: usize>(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let (place, words) = (
-        &PLACE[INDEX],
-        Words {
-            values,
-            count,
-            names,
-        },
-    );
+    let place = &PLACE[INDEX];
     // SAFETY: as above.
     unsafe {
-        let Some(receiver) = place.receiver(words) else {
-            return place.call(function, words);
+        let Some(receiver) = place.receiver(values, count) else {
+            return call_otherwise(place, function, values, count, names);
         };
         let code = place.code.load(Relaxed);
         let code = mem::transmute::<*mut (), ffi::PyCFunctionFastWithKeywords>(code);
@@ -205,16 +189,7 @@ unsafe extern "C" fn enter_slowly<const INDEX: usize>(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: as above.
-    unsafe {
-        PLACE[INDEX].call(
-            function,
-            Words {
-                values,
-                count,
-                names,
-            },
-        )
-    }
+    unsafe { call_otherwise(&PLACE[INDEX], function, values, count, names) }
 }
 
 /// The entries of one kind, one for each place.

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 use pyo3::ffi;
@@ -49,6 +50,22 @@ impl Slot {
     /// A new reference to what is held, or to `None`.
     pub fn get_or_none(&self) -> Object {
         self.get().unwrap_or_else(Object::none)
+    }
+
+    /// What is held, or `None`, without a reference of its own.
+    ///
+    /// # Safety
+    /// The slot goes on holding it for as long as the result is used.
+    pub unsafe fn borrowed_or_none(&self) -> ManuallyDrop<Object> {
+        let pointer = self.as_ptr();
+        // SAFETY: what a slot holds is valid, and None always; the reference is not dropped.
+        ManuallyDrop::new(unsafe {
+            if pointer.is_null() {
+                Object::from_owned(ffi::Py_None())
+            } else {
+                Object::from_owned(pointer)
+            }
+        })
     }
 
     /// Empties the slot.

@@ -149,9 +149,16 @@ mod recycled {
                 (*exception).value = std::ptr::null_mut();
                 SPARE.0.set(exception);
             } else {
-                nesting::deallocate(this, end);
+                deallocate_otherwise(this);
             }
         }
+    }
+
+    /// As [`deallocate`], which only jumps here: it is of C's convention as well.
+    #[inline(never)]
+    unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
+        // SAFETY: passed on from the caller.
+        unsafe { nesting::deallocate(this, end) }
     }
 
     /// Whether it has nothing but a value, which somebody else has as well.

@@ -161,7 +161,7 @@ pub fn make_class() -> Result<Object> {
                 c"release($self)\n--\n\nLet go of the lock and wake the first who waits."
             ),
             noargs!(
-                c"locked",
+                leaf c"locked",
                 locked,
                 c"locked($self)\n--\n\nReturn whether somebody holds the lock."
             ),
