@@ -9,7 +9,7 @@ use std::ffi::{c_int, c_void};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::origin::{forget, origin};
+use super::origin::{forget, has_origins, origin};
 use super::{Awaitable, SPARE, Stage, Stands};
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
@@ -181,6 +181,37 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing.
+    unsafe {
+        let awaitable = &*this.cast::<Awaitable>();
+        let is_finished = awaitable.stage.get() == Stage::Finished;
+        if !is_finished || RustFuture::is_behind(awaitable) || has_origins() {
+            deallocate_otherwise(this);
+        } else if awaitable.tracked.get() {
+            deallocate_after_wait(this);
+        } else if !SPARE.keep_alike(this) {
+            deallocate_otherwise(this);
+        }
+    }
+}
+
+/// As [`deallocate`], of a finished one that the collector knows. It is of C's convention as well, so that
+/// it is only jumped to.
+#[inline(never)]
+unsafe extern "C" fn deallocate_after_wait(this: *mut ffi::PyObject) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(this.cast());
+        (*this.cast::<Awaitable>()).tracked.set(false);
+        if !SPARE.keep_alike(this) {
+            deallocate_otherwise(this);
+        }
+    }
+}
+
+/// As [`deallocate`], of any other.
+#[inline(never)]
+unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
+    // SAFETY: passed on from the caller.
     unsafe {
         if (*this.cast::<Awaitable>()).stage.get() == Stage::Finished {
             end(this);

@@ -17,25 +17,38 @@ impl Awaitable {
     /// Sees to what a step came to.
     #[inline]
     fn settle(this: &Object, progress: Result<Progress>) -> Result<Next> {
-        let awaitable = Self::of(this);
         match progress {
             Ok(Progress::Returned(value)) => {
                 Self::finish(this);
                 Ok(Next::Returned(value))
             }
+            Ok(Progress::Blocked) if !Self::of(this).foreign.get() => {
+                let awaitable = Self::of(this);
+                awaitable.stage.set(Stage::Blocked);
+                Self::track(this);
+                awaitable.blocking.set(true);
+                Ok(Next::Yielded(this.clone()))
+            }
+            other => Self::settle_otherwise(this, other),
+        }
+    }
+
+    /// As [`settle`](Self::settle), for what is rarer. It stands aside so that the rest needs none of its
+    /// registers.
+    #[inline(never)]
+    fn settle_otherwise(this: &Object, progress: Result<Progress>) -> Result<Next> {
+        let awaitable = Self::of(this);
+        match progress {
+            Ok(Progress::Returned(value)) => Ok(Next::Returned(value)),
             Ok(Progress::Blocked) => {
                 awaitable.stage.set(Stage::Blocked);
                 Self::track(this);
-                if awaitable.foreign.get() {
-                    let future = awaitable.future();
-                    let blocking = &globals().names.blocking;
-                    return match future.set_attribute(blocking, &Object::boolean(true)) {
-                        Ok(()) => Ok(Next::Yielded(future)),
-                        Err(raised) => Err(Self::fail_for_good(this, raised)),
-                    };
+                let future = awaitable.future();
+                let blocking = &globals().names.blocking;
+                match future.set_attribute(blocking, &Object::boolean(true)) {
+                    Ok(()) => Ok(Next::Yielded(future)),
+                    Err(raised) => Err(Self::fail_for_good(this, raised)),
                 }
-                awaitable.blocking.set(true);
-                Ok(Next::Yielded(this.clone()))
             }
             Ok(Progress::Paused) => {
                 // Nobody refers to it meanwhile but who awaits it, so the collector need not know.

@@ -32,6 +32,7 @@ mod waiting;
 
 use std::cell::Cell;
 use std::ffi::CStr;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::ptr;
 
@@ -144,14 +145,20 @@ impl Awaitable {
         owner: &Object,
         value: Option<&Object>,
     ) -> Result<Object> {
-        let class = globals().classes.awaitable.as_ptr();
-        // SAFETY: `Awaitable` is the struct of that class, and the list serves it alone.
-        let object = unsafe { Object::from_owned(SPARE.allocate::<Self>(class)?.cast()) };
+        // SAFETY: `Awaitable` is the struct of the class, which has no attributes of the program's, and the
+        // list serves it alone.
+        let object = unsafe {
+            let block = match SPARE.revive_alike::<Self>() {
+                Some(block) => block.as_ptr(),
+                None => Freelist::<256>::allocate_anew(globals().classes.awaitable.as_ptr())?,
+            };
+            Object::from_owned(block.cast())
+        };
         let awaitable = Self::of(&object);
-        awaitable.set_operation(operation);
-        awaitable.owner.set(owner.clone());
+        awaitable.operation.set(Some(operation));
+        awaitable.owner.fill(owner.clone());
         if let Some(value) = value {
-            awaitable.value.set(value.clone());
+            awaitable.value.fill(value.clone());
         }
         if origin::is_tracking() {
             origin::note(&object)?;
@@ -210,6 +217,18 @@ impl Awaitable {
         &self.owner
     }
 
+    /// The same for the first step of an operation or a later one, without a reference of its own: while the
+    /// awaitable runs, nobody takes it out.
+    ///
+    /// # Safety
+    /// Called during a step of an operation that leaves its owner where it is.
+    #[inline]
+    pub unsafe fn owner_of_step(&self) -> ManuallyDrop<Object> {
+        // SAFETY: whoever holds the awaitable, which is being asked for its next object, cannot finish it
+        // meanwhile: `throw` and `close` refuse, and the collector finds it in use.
+        unsafe { self.owner.borrowed_or_none() }
+    }
+
     /// What the operation carries.
     #[inline]
     pub fn value(&self) -> &Slot {
@@ -261,12 +280,25 @@ impl Awaitable {
         }
         awaitable.owner.clear();
         awaitable.value.clear();
-        // What never had to wait holds nothing else.
-        if !awaitable.slots().iter().all(|slot| slot.is_empty()) {
+        // What never had to wait holds nothing else. All at once is asked quicker than one by one.
+        let others = [
+            &awaitable.waiter,
+            &awaitable.kept,
+            &awaitable.message,
+            &awaitable.event_loop,
+        ];
+        if others
+            .iter()
+            .fold(0, |any, slot| any | slot.as_ptr().addr())
+            != 0
+        {
             awaitable.finish_waiting();
         }
     }
 
+    /// As [`finish`](Self::finish), of what has waited. It has dropped what it was about, by which code of the
+    /// program's may have run that waits for it again.
+    #[inline(never)]
     fn finish_waiting(&self) {
         for slot in self.slots() {
             slot.clear();
@@ -311,7 +343,7 @@ pub fn add_functions(module: &Bound<'_, pyo3::types::PyModule>) -> PyResult<()> 
     add_to_module(
         module,
         vec![fast!(
-            c"sleep",
+            leaf c"sleep",
             sleep,
             c"sleep(delay, result=None)\n--\n\nWait for delay seconds; return result."
         )],

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 
 use crate::interop::making::{self, ByName as _};
-use crate::interop::{GilCell, Object, Result, imported, launcher_file};
+use crate::interop::{GilCell, Object, Result, ensure_room, imported, launcher_file};
 
 /// A fact that is looked at each time an awaitable is made or dies.
 struct Flag(Cell<bool>);
@@ -38,9 +38,17 @@ pub fn is_tracking() -> bool {
     TRACKING.0.get()
 }
 
+/// Whether an awaitable that dies may have an origin.
+#[inline]
+pub fn has_origins() -> bool {
+    ANY.0.get()
+}
+
 /// Notes where `awaitable` was made: here.
 #[cold]
 pub fn note(awaitable: &Object) -> Result<()> {
+    // What makes awaitables does not ask, since it runs no code otherwise.
+    ensure_room()?;
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
     // A task may be made while the interpreter ends.
@@ -84,7 +92,7 @@ pub fn note(awaitable: &Object) -> Result<()> {
 /// Drops the origin of `awaitable`, which dies.
 #[inline]
 pub fn forget(awaitable: &Object) {
-    if ANY.0.get() {
+    if has_origins() {
         forget_any(awaitable);
     }
 }

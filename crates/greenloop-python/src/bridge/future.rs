@@ -108,9 +108,13 @@ impl RustFuture {
     /// What an awaitable is besides, if it is one of these.
     #[inline]
     pub fn behind(awaitable: &Object) -> Option<&Self> {
-        Awaitable::of(awaitable)
-            .does(&POLL)
-            .then(|| Self::of(awaitable))
+        Self::is_behind(Awaitable::of(awaitable)).then(|| Self::of(awaitable))
+    }
+
+    /// Whether an awaitable is one of these besides.
+    #[inline]
+    pub fn is_behind(awaitable: &Awaitable) -> bool {
+        awaitable.does(&POLL)
     }
 
     /// The future that `poll` was called for.

@@ -243,12 +243,12 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
             c"remove_done_callback($self, fn, /)\n--\n\nRemove all callbacks equal to fn; return their number."
         ),
         noargs!(
-            c"cancelled",
+            leaf c"cancelled",
             cancelled,
             c"Return whether the future was cancelled."
         ),
         noargs!(
-            c"done",
+            leaf c"done",
             done,
             c"Return whether the future has a result or an exception, or was cancelled."
         ),

@@ -266,7 +266,7 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_repr, repr as *mut c_void)
         .methods(vec![
             noargs!(c"cancel", cancel, c"Cancel the callback: it will not be run."),
-            noargs!(c"cancelled", cancelled, c"Return True if the callback was cancelled."),
+            noargs!(leaf c"cancelled", cancelled, c"Return True if the callback was cancelled."),
             #[cfg(Py_3_12)]
             noargs!(c"get_context", get_context, c"Return the context the callback runs in."),
             noargs!(c"_run", run_method, c"Run the callback; what it raises is reported."),

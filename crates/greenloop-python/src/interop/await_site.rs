@@ -52,22 +52,25 @@ impl Unpacker {
     /// that would be told what it unpacks.
     #[inline]
     pub fn current() -> Option<Self> {
+        // SAFETY: the GIL is held, so there is a thread state. Asked first, or what is read before would have
+        // to be kept during the call.
+        let state = unsafe { ffi::PyThreadState_Get() };
         let send = SEND.0.get();
         if send[0] == 0 {
             return None;
         }
         // SAFETY: the places were verified at import.
-        unsafe { Self::at(send) }
+        unsafe { Self::at(state, send) }
     }
 
     /// # Safety
     /// The places of this file are those of the running interpreter.
     #[inline]
-    unsafe fn at(send: [u8; 2]) -> Option<Self> {
-        // SAFETY: the GIL is held, so there is a thread state. A frame that is current and at a `SEND`
+    unsafe fn at(state: *mut ffi::PyThreadState, send: [u8; 2]) -> Option<Self> {
+        // SAFETY: a frame that is current and at a `SEND`
         // is one of Python code, and its first word names the code, with a mark in the lowest bits.
         unsafe {
-            let state = ffi::PyThreadState_Get().cast::<*mut ffi::PyObject>();
+            let state = state.cast::<*mut ffi::PyObject>();
             let frame = frame_of(state);
             if frame.is_null() {
                 return None;
@@ -218,7 +221,8 @@ impl Trial {
                 frame_of(state).cast::<c_void>() == frame
                     && word.read() == name.as_ptr()
                     && frame.cast::<usize>().read() & !3 == code.as_ptr().addr()
-                    && EXPECTED.get(self.asked) == Some(&Unpacker::at(self.send).is_some())
+                    && EXPECTED.get(self.asked)
+                        == Some(&Unpacker::at(state.cast(), self.send).is_some())
             };
         self.asked += 1;
         Ok(())

@@ -8,6 +8,7 @@ use pyo3::ffi;
 use super::class::trap_int;
 use super::error::{Raised, Result, raise};
 use super::object::Object;
+use super::stack::ensure_room;
 use super::thread_exit::{call, vectorcall, vectorcall_method};
 use super::wrong_arguments::Signature;
 
@@ -268,6 +269,8 @@ impl<'a> Arguments<'a> {
             positional,
             required,
         };
+        // The names may be compared by code of the program's.
+        ensure_room()?;
         let mut bound = [None; N];
         let by_place = self.positional.iter().take(positional);
         for (place, value) in bound.iter_mut().zip(by_place) {

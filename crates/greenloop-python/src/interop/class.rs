@@ -37,6 +37,20 @@ pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
     }
 }
 
+/// As [`trap`], for a body that runs no code but ours, and so cannot come back to itself: whether there is
+/// room on the stack is not asked.
+#[inline]
+pub fn trap_leaf(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
+    match catch_unwind(AssertUnwindSafe(|| checked(body))) {
+        Ok(Ok(object)) => object.into_ptr(),
+        Ok(Err(Raised)) => ptr::null_mut(),
+        Err(panic) => {
+            report_panic(&*panic);
+            ptr::null_mut()
+        }
+    }
+}
+
 /// As [`trap`], for slots that answer 0 or -1.
 #[inline]
 pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
@@ -132,15 +146,23 @@ pub const fn method_fast(
 }
 
 /// `noargs!("name", function, "doc")`: a method from `fn(&Object) -> Result<Object>`.
+///
+/// With `leaf` in front it is for a function that runs no code but ours, as [`trap_leaf`] says.
 macro_rules! noargs {
-    ($name:literal, $function:path, $doc:literal) => {{
+    ($name:literal, $function:path, $doc:literal) => {
+        $crate::interop::noargs!(@ trap, $name, $function, $doc)
+    };
+    (leaf $name:literal, $function:path, $doc:literal) => {
+        $crate::interop::noargs!(@ trap_leaf, $name, $function, $doc)
+    };
+    (@ $trap:ident, $name:literal, $function:path, $doc:literal) => {{
         unsafe extern "C" fn call(
             this: *mut pyo3::ffi::PyObject,
             _: *mut pyo3::ffi::PyObject,
         ) -> *mut pyo3::ffi::PyObject {
             // SAFETY: the interpreter passes a valid object, borrowed for the call.
             let this = unsafe { &*(&raw const this).cast::<$crate::interop::Object>() };
-            $crate::interop::trap(|| $function(this))
+            $crate::interop::$trap(|| $function(this))
         }
         $crate::interop::method_noargs($name, call, $doc)
     }};
@@ -186,8 +208,16 @@ macro_rules! named {
 }
 
 /// `fast!("name", function, "doc")`: a method from `fn(&Object, Arguments) -> Result<Object>`.
+///
+/// With `leaf` in front it is for a function that runs no code but ours, as [`trap_leaf`] says.
 macro_rules! fast {
-    ($name:literal, $function:path, $doc:expr) => {{
+    ($name:literal, $function:path, $doc:expr) => {
+        $crate::interop::fast!(@ trap, $name, $function, $doc)
+    };
+    (leaf $name:literal, $function:path, $doc:expr) => {
+        $crate::interop::fast!(@ trap_leaf, $name, $function, $doc)
+    };
+    (@ $trap:ident, $name:literal, $function:path, $doc:expr) => {{
         unsafe extern "C" fn call(
             this: *mut pyo3::ffi::PyObject,
             values: *const *mut pyo3::ffi::PyObject,
@@ -201,7 +231,7 @@ macro_rules! fast {
                     $crate::interop::Arguments::new(values, positional, names),
                 )
             };
-            $crate::interop::trap(|| $function(this, arguments))
+            $crate::interop::$trap(|| $function(this, arguments))
         }
         $crate::interop::method_fast($name, call, $doc)
     }};

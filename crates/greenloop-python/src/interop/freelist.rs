@@ -2,6 +2,7 @@
 
 use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
+use std::ptr::NonNull;
 
 use pyo3::ffi;
 
@@ -78,8 +79,33 @@ impl<const N: usize> Freelist<N> {
         }
     }
 
+    /// A block for an object like the dead one that was in it: zeroed behind its header, alive, with the
+    /// class that it had. Nothing if none is kept.
+    ///
+    /// # Safety
+    /// All blocks that are given to this list are of one class, of which [`allocate`](Self::allocate) asks the
+    /// same, and which keeps nothing in front of its instances but the collector's words.
+    #[inline]
+    pub unsafe fn revive_alike<T>(&self) -> Option<NonNull<T>> {
+        // SAFETY: the blocks below `len` are dead objects of that class, with the words in front.
+        unsafe {
+            let last = self.len.get().checked_sub(1)?;
+            self.len.set(last);
+            let block = (*self.blocks.get()).get_unchecked(last).cast::<u8>();
+            let header = size_of::<ffi::PyObject>();
+            block.cast::<[usize; 2]>().sub(1).write_bytes(0, 1);
+            block.add(header).write_bytes(0, size_of::<T>() - header);
+            revive(block.cast());
+            Some(NonNull::new_unchecked(block.cast()))
+        }
+    }
+
+    /// A new object for a list that has none: see [`revive_alike`](Self::revive_alike).
+    ///
+    /// # Safety
+    /// As for [`allocate`](Self::allocate).
     #[inline(never)]
-    unsafe fn allocate_anew<T>(class: *mut ffi::PyTypeObject) -> Result<*mut T> {
+    pub unsafe fn allocate_anew<T>(class: *mut ffi::PyTypeObject) -> Result<*mut T> {
         // SAFETY: passed on from `allocate`. What was allocated is zeroed before anybody sees it.
         unsafe {
             let front = words_in_front((*class).tp_flags) * size_of::<usize>();
@@ -100,6 +126,22 @@ impl<const N: usize> Freelist<N> {
     /// Whether another block would be kept.
     pub fn has_room(&self) -> bool {
         self.len.get() < N
+    }
+
+    /// Takes a dead object as [`free`](Self::free) does, and says so; or leaves it, where the list is full.
+    ///
+    /// # Safety
+    /// As for [`free`](Self::free).
+    #[inline]
+    pub unsafe fn keep_alike(&self, object: *mut ffi::PyObject) -> bool {
+        let len = self.len.get();
+        if len >= N {
+            return false;
+        }
+        // SAFETY: nothing refers to the object any more.
+        unsafe { (*self.blocks.get())[len] = object };
+        self.len.set(len + 1);
+        true
     }
 
     /// Takes a dead, untracked, emptied object. One that is kept goes on holding its class.

@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::call::{Arguments, type_error};
-use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap};
+use super::class::{ClassBuilder, method_fast, method_noargs, method_o, trap, trap_leaf};
 use super::copying::reducing;
 use super::coroutine_wrapper::CoroutineWrapper;
 use super::error::{Raised, Result};
@@ -29,7 +29,7 @@ pub enum Next {
 
 /// An object that can be awaited.
 pub trait Iteration {
-    /// `await` begins: refuses if somebody else awaits the object already.
+    /// `await` begins: refuses if somebody else awaits the object already. Runs no code but ours.
     fn begin(_this: &Object) -> Result<()> {
         Ok(())
     }
@@ -103,7 +103,7 @@ unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 }
 
 unsafe extern "C" fn begin<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
+    trap_leaf(|| {
         // SAFETY: the slot is called on an instance, borrowed for the call.
         let this = unsafe { &*(&raw const this).cast::<Object>() };
         T::begin(this).map(|()| this.clone())

@@ -26,7 +26,7 @@ mod creation_stack;
 mod dict_entry;
 mod error;
 mod freelist;
-#[cfg(not(Py_3_12))]
+#[cfg(any(not(Py_3_12), Py_3_13))]
 mod function_class;
 mod gil_cell;
 mod globals;
@@ -63,7 +63,7 @@ pub use call::{
 };
 pub use class::{
     ClassBuilder, Getter, Setter, add_to_module, method_fast, method_noargs, method_o, trap,
-    trap_int,
+    trap_int, trap_leaf,
 };
 pub(crate) use class::{attribute, fast, named, noargs, one};
 pub use context::ContextSlot;

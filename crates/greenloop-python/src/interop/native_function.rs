@@ -10,7 +10,8 @@
 //! runs the code of the function: asyncio's, which says what asyncio says.
 //!
 //! The interpreter looks at the entry before it enters the code, from 3.12 on. 3.11 does not, unless the
-//! function is of a subclass; see [`function_class`](super::function_class).
+//! function is of a subclass, and 3.13 and later do it sooner then; see
+//! [`function_class`](super::function_class).
 
 use std::ffi::c_int;
 use std::mem;
@@ -28,9 +29,6 @@ use super::making::{self, ByName as _};
 use super::object::Object;
 use super::thread_exit::{call_entry, vectorcall};
 
-/// How many functions and methods can be native: asyncio has about 75 to be made so.
-const PLACES: usize = 120;
-
 /// Where the calls of one function go. An entry is given no data of its own, so each place has its own
 /// entries, and what they read stands here. It is written before an entry is used, and never again; what
 /// it points to is held for ever.
@@ -47,16 +45,46 @@ struct Place {
     python: AtomicPtr<()>,
 }
 
-static PLACE: [Place; PLACES] = [const { Place::empty() }; PLACES];
-static FILLED: AtomicUsize = AtomicUsize::new(0);
-
-/// The three words that a call consists of, besides the function.
-#[derive(Clone, Copy)]
-struct Words {
-    values: *const *mut ffi::PyObject,
-    count: usize,
-    names: *mut ffi::PyObject,
+/// The places of one kind of entry. Each kind has more than are needed: asyncio has 7 functions to be made
+/// native, about 50 methods with and without arguments, and 16 slots.
+struct Places<const N: usize> {
+    place: [Place; N],
+    filled: AtomicUsize,
 }
+
+impl<const N: usize> Places<N> {
+    const fn empty() -> Self {
+        Self {
+            place: [const { Place::empty() }; N],
+            filled: AtomicUsize::new(0),
+        }
+    }
+
+    /// A place for `function`, which is to be a Python function with nothing done to it yet.
+    fn find(&'static self, function: &Bound<'_, PyAny>) -> PyResult<(usize, &'static Place)> {
+        // SAFETY: a valid object, which is asked for its entry if it is a function.
+        let python = unsafe {
+            if ffi::PyFunction_Check(function.as_ptr()) == 0 {
+                return Err(type_error("a Python function is needed").into());
+            }
+            ffi::PyVectorcall_Function(function.as_ptr())
+        };
+        let Some(python) = python else {
+            return Err(type_error("a function without an entry").into());
+        };
+        let index = self.filled.fetch_add(1, Relaxed);
+        let Some(place) = self.place.get(index) else {
+            return Err(making::runtime_error("too many native functions").into());
+        };
+        place.python.store(python as *mut (), Relaxed);
+        Ok((index, place))
+    }
+}
+
+static WITHOUT_ARGUMENTS: Places<60> = Places::empty();
+static FAST: Places<60> = Places::empty();
+static FUNCTION: Places<20> = Places::empty();
+static SLOW: Places<40> = Places::empty();
 
 impl Place {
     const fn empty() -> Self {
@@ -74,47 +102,53 @@ impl Place {
     /// # Safety
     /// Called with the words of a call.
     #[inline]
-    unsafe fn receiver(&self, words: Words) -> Option<*mut ffi::PyObject> {
+    unsafe fn receiver(
+        &self,
+        values: *const *mut ffi::PyObject,
+        count: usize,
+    ) -> Option<*mut ffi::PyObject> {
         // SAFETY: passed on from the caller.
         unsafe {
-            let given = ffi::PyVectorcall_NARGS(words.count) > 0;
-            let suits = given && ffi::Py_TYPE(*words.values) == self.class.load(Relaxed);
-            suits.then(|| *words.values)
+            let given = ffi::PyVectorcall_NARGS(count) > 0;
+            let suits = given && ffi::Py_TYPE(*values) == self.class.load(Relaxed);
+            suits.then(|| *values)
         }
     }
+}
 
-    /// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments are
-    /// too many or too few, and any call of a slot.
-    ///
-    /// # Safety
-    /// Called with the words of a call of `function`, whose place is filled.
-    #[inline(never)]
-    unsafe fn call(&self, function: *mut ffi::PyObject, words: Words) -> *mut ffi::PyObject {
-        let Words {
-            values,
-            count,
-            names,
-        } = words;
-        // SAFETY: passed on from the caller. A place with a class has a method's descriptor.
-        unsafe {
-            let (class, native) = (self.class.load(Relaxed), self.native.load(Relaxed));
-            let given = ffi::PyVectorcall_NARGS(count);
-            let suits = class.is_null()
-                || given > 0
-                    && ffi::PyObject_TypeCheck(*values, class) != 0
-                    && match flags(&*native.cast::<ffi::PyMethodDescrObject>()) {
-                        ffi::METH_NOARGS => given == 1 && names.is_null(),
-                        ffi::METH_O => given == 2 && names.is_null(),
-                        _ => true,
-                    };
-            if suits {
-                return vectorcall(native, values, count, names);
-            }
-            // asyncio's own code says what is wrong, or can do with the receiver.
-            let python = self.python.load(Relaxed);
-            let python = mem::transmute::<*mut (), ffi::vectorcallfunc>(python);
-            call_entry(python, function, values, count, names)
+/// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments are too
+/// many or too few, and any call of a slot. It is of C's convention, as the entries are, so that they only
+/// jump here.
+///
+/// # Safety
+/// Called with the words of a call of `function`, whose place it is and is filled.
+#[inline(never)]
+unsafe extern "C" fn call_otherwise(
+    place: &Place,
+    function: *mut ffi::PyObject,
+    values: *const *mut ffi::PyObject,
+    count: usize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: passed on from the caller. A place with a class has a method's descriptor.
+    unsafe {
+        let (class, native) = (place.class.load(Relaxed), place.native.load(Relaxed));
+        let given = ffi::PyVectorcall_NARGS(count);
+        let suits = class.is_null()
+            || given > 0
+                && ffi::PyObject_TypeCheck(*values, class) != 0
+                && match flags(&*native.cast::<ffi::PyMethodDescrObject>()) {
+                    ffi::METH_NOARGS => given == 1 && names.is_null(),
+                    ffi::METH_O => given == 2 && names.is_null(),
+                    _ => true,
+                };
+        if suits {
+            return vectorcall(native, values, count, names);
         }
+        // asyncio's own code says what is wrong, or can do with the receiver.
+        let python = place.python.load(Relaxed);
+        let python = mem::transmute::<*mut (), ffi::vectorcallfunc>(python);
+        call_entry(python, function, values, count, names)
     }
 }
 
@@ -131,24 +165,17 @@ unsafe extern "C" fn enter_without_arguments<const INDEX: usize>(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let (place, words) = (
-        &PLACE[INDEX],
-        Words {
-            values,
-            count,
-            names,
-        },
-    );
+    let place = &WITHOUT_ARGUMENTS.place[INDEX];
     // SAFETY: called by the interpreter with the words of the convention; the code is of this one's kind,
     // and its receiver of the class that it is for.
     unsafe {
-        match place.receiver(words) {
+        match place.receiver(values, count) {
             Some(receiver) if ffi::PyVectorcall_NARGS(count) == 1 && names.is_null() => {
                 let code = place.code.load(Relaxed);
                 let code = mem::transmute::<*mut (), ffi::PyCFunction>(code);
                 code(receiver, ptr::null_mut())
             }
-            _ => place.call(function, words),
+            _ => call_otherwise(place, function, values, count, names),
         }
     }
 }
@@ -160,18 +187,11 @@ unsafe extern "C" fn enter_fast<const INDEX: usize>(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let (place, words) = (
-        &PLACE[INDEX],
-        Words {
-            values,
-            count,
-            names,
-        },
-    );
+    let place = &FAST.place[INDEX];
     // SAFETY: as above.
     unsafe {
-        let Some(receiver) = place.receiver(words) else {
-            return place.call(function, words);
+        let Some(receiver) = place.receiver(values, count) else {
+            return call_otherwise(place, function, values, count, names);
         };
         let code = place.code.load(Relaxed);
         let code = mem::transmute::<*mut (), ffi::PyCFunctionFastWithKeywords>(code);
@@ -187,7 +207,7 @@ unsafe extern "C" fn enter_function<const INDEX: usize>(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let place = &PLACE[INDEX];
+    let place = &FUNCTION.place[INDEX];
     // SAFETY: as above; the receiver is the function's module.
     unsafe {
         let code = place.code.load(Relaxed);
@@ -205,21 +225,11 @@ unsafe extern "C" fn enter_slowly<const INDEX: usize>(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: as above.
-    unsafe {
-        PLACE[INDEX].call(
-            function,
-            Words {
-                values,
-                count,
-                names,
-            },
-        )
-    }
+    unsafe { call_otherwise(&SLOW.place[INDEX], function, values, count, names) }
 }
 
 /// The entries of one kind, one for each place.
 macro_rules! entries {
-    ($entry:ident) => { entries!($entry: 0 1 2 3 4 5 6 7 8 9 10 11) };
     ($entry:ident: $($tens:literal)*) => { [$(
         $entry::<{ 10 * $tens }>, $entry::<{ 10 * $tens + 1 }>, $entry::<{ 10 * $tens + 2 }>,
         $entry::<{ 10 * $tens + 3 }>, $entry::<{ 10 * $tens + 4 }>, $entry::<{ 10 * $tens + 5 }>,
@@ -228,12 +238,14 @@ macro_rules! entries {
     )*] };
 }
 
-static ENTER_WITHOUT_ARGUMENTS: [ffi::vectorcallfunc; PLACES] = entries!(enter_without_arguments);
-static ENTER_FAST: [ffi::vectorcallfunc; PLACES] = entries!(enter_fast);
-static ENTER_FUNCTION: [ffi::vectorcallfunc; PLACES] = entries!(enter_function);
-static ENTER_SLOWLY: [ffi::vectorcallfunc; PLACES] = entries!(enter_slowly);
+static ENTER_WITHOUT_ARGUMENTS: [ffi::vectorcallfunc; 60] =
+    entries!(enter_without_arguments: 0 1 2 3 4 5);
+static ENTER_FAST: [ffi::vectorcallfunc; 60] = entries!(enter_fast: 0 1 2 3 4 5);
+static ENTER_FUNCTION: [ffi::vectorcallfunc; 20] = entries!(enter_function: 0 1);
+static ENTER_SLOWLY: [ffi::vectorcallfunc; 40] = entries!(enter_slowly: 0 1 2 3);
 
-const FAST: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+/// The convention of a call with any arguments, of which no tuple is made.
+const WITH_ARGUMENTS: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
 
 /// Let calls of `function`, a Python function, go to `builtin`, a built-in one.
 #[pyfunction]
@@ -242,7 +254,7 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
     // SAFETY: `builtin` is a valid object, and asked for what a built-in function has after the test.
     let (code, module) = unsafe {
         if ffi::PyCFunction_CheckExact(builtin.as_ptr()) == 0
-            || ffi::PyCFunction_GetFlags(builtin.as_ptr()) != FAST
+            || ffi::PyCFunction_GetFlags(builtin.as_ptr()) != WITH_ARGUMENTS
         {
             return Err(type_error("a fast built-in function is needed").into());
         }
@@ -251,7 +263,7 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
             ffi::PyCFunction_GetSelf(builtin.as_ptr()),
         )
     };
-    let (index, place) = free_place(function)?;
+    let (index, place) = FUNCTION.find(function)?;
     place.code.store(
         code.map_or(ptr::null_mut(), |code| code as *mut ()),
         Relaxed,
@@ -288,64 +300,48 @@ fn lead_to_method(function: &Bound<'_, PyAny>, native: Object) -> PyResult<()> {
     if !is_method && !native.is_exactly(&raw mut ffi::PyWrapperDescr_Type) {
         return Err(type_error("a native method is needed").into());
     }
-    let (index, place) = free_place(function)?;
-    let mut entry = ENTER_SLOWLY[index];
-    if is_method {
+    let (place, entry) = if is_method {
         // SAFETY: a method's descriptor has this struct, and its flags say of which type the code is.
         unsafe {
             let descriptor = &*native.as_ptr().cast::<ffi::PyMethodDescrObject>();
             let code = (*descriptor.d_method).ml_meth;
-            let code = match flags(descriptor) {
-                ffi::METH_NOARGS => {
-                    entry = ENTER_WITHOUT_ARGUMENTS[index];
-                    code.PyCFunction as *mut ()
-                }
-                FAST => {
-                    entry = ENTER_FAST[index];
-                    code.PyCFunctionFastWithKeywords as *mut ()
-                }
-                _ => ptr::null_mut(),
+            let ((index, place), entries, code): (_, &[_], _) = match flags(descriptor) {
+                ffi::METH_NOARGS => (
+                    WITHOUT_ARGUMENTS.find(function)?,
+                    &ENTER_WITHOUT_ARGUMENTS,
+                    code.PyCFunction as *mut (),
+                ),
+                WITH_ARGUMENTS => (
+                    FAST.find(function)?,
+                    &ENTER_FAST,
+                    code.PyCFunctionFastWithKeywords as *mut (),
+                ),
+                _ => (SLOW.find(function)?, &ENTER_SLOWLY, ptr::null_mut()),
             };
             place.code.store(code, Relaxed);
             place.class.store(descriptor.d_common.d_type, Relaxed);
+            (place, entries[index])
         }
-    }
+    } else {
+        let (index, place) = SLOW.find(function)?;
+        (place, ENTER_SLOWLY[index])
+    };
     // The descriptor holds its class.
     place.native.store(native.into_ptr(), Relaxed);
     set_entry(function, entry)
 }
 
-/// A place for `function`, which is to be a Python function with nothing done to it yet.
-fn free_place(function: &Bound<'_, PyAny>) -> PyResult<(usize, &'static Place)> {
-    // SAFETY: a valid object, which is asked for its entry if it is a function.
-    let python = unsafe {
-        if ffi::PyFunction_Check(function.as_ptr()) == 0 {
-            return Err(type_error("a Python function is needed").into());
-        }
-        ffi::PyVectorcall_Function(function.as_ptr())
-    };
-    let Some(python) = python else {
-        return Err(type_error("a function without an entry").into());
-    };
-    let index = FILLED.fetch_add(1, Relaxed);
-    let Some(place) = PLACE.get(index) else {
-        return Err(making::runtime_error("too many native functions").into());
-    };
-    place.python.store(python as *mut (), Relaxed);
-    Ok((index, place))
-}
-
-#[cfg(Py_3_12)]
+#[cfg(all(Py_3_12, not(Py_3_13)))]
 fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
     // SAFETY: tested by the caller to be a Python function.
     unsafe { PyFunction_SetVectorcall(function.as_ptr(), entry) };
     Ok(())
 }
 
-#[cfg(not(Py_3_12))]
+#[cfg(any(not(Py_3_12), Py_3_13))]
 use super::function_class::set_entry;
 
-#[cfg(Py_3_12)]
+#[cfg(all(Py_3_12, not(Py_3_13)))]
 unsafe extern "C" {
     // Missing from `pyo3::ffi`.
     fn PyFunction_SetVectorcall(function: *mut ffi::PyObject, entry: ffi::vectorcallfunc);

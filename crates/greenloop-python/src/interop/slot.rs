@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::ffi::c_void;
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 use pyo3::ffi;
@@ -51,6 +52,22 @@ impl Slot {
         self.get().unwrap_or_else(Object::none)
     }
 
+    /// What is held, or `None`, without a reference of its own.
+    ///
+    /// # Safety
+    /// The slot goes on holding it for as long as the result is used.
+    pub unsafe fn borrowed_or_none(&self) -> ManuallyDrop<Object> {
+        let pointer = self.as_ptr();
+        // SAFETY: what a slot holds is valid, and None always; the reference is not dropped.
+        ManuallyDrop::new(unsafe {
+            if pointer.is_null() {
+                Object::from_owned(ffi::Py_None())
+            } else {
+                Object::from_owned(pointer)
+            }
+        })
+    }
+
     /// Empties the slot.
     pub fn take(&self) -> Option<Object> {
         let pointer = self.0.replace(ptr::null_mut());
@@ -70,6 +87,12 @@ impl Slot {
             // SAFETY: the reference the slot owned is now ours.
             drop(unsafe { Object::from_owned(old) });
         }
+    }
+
+    /// Holds `value` from now on, in a struct that was made just now: there is nothing to drop.
+    pub fn fill(&self, value: Object) {
+        debug_assert!(self.is_empty(), "a slot of a new struct holds nothing");
+        self.0.set(value.into_ptr());
     }
 
     /// Holds `value` from now on and forgets the old value, whose reference was given to somebody else.

@@ -140,8 +140,44 @@ mod recycled {
     }
 
     unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-        // SAFETY: called by the interpreter on a dead instance.
+        // SAFETY: called by the interpreter on a dead instance, of which one that is as it was raised and
+        // whose value lives on is kept at once.
+        unsafe {
+            let exception = this.cast::<Exception>();
+            if SPARE.0.get().is_null() && is_untouched(exception) {
+                drop(Object::from_owned((*exception).value));
+                (*exception).value = std::ptr::null_mut();
+                SPARE.0.set(exception);
+            } else {
+                deallocate_otherwise(this);
+            }
+        }
+    }
+
+    /// As [`deallocate`], which only jumps here: it is of C's convention as well.
+    #[inline(never)]
+    unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
+        // SAFETY: passed on from the caller.
         unsafe { nesting::deallocate(this, end) }
+    }
+
+    /// Whether it has nothing but a value, which somebody else has as well.
+    #[inline]
+    unsafe fn is_untouched(exception: *mut Exception) -> bool {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            let others = [
+                (*exception).dict,
+                (*exception).notes,
+                (*exception).traceback,
+                (*exception).context,
+                (*exception).cause,
+            ];
+            let value = (*exception).value;
+            others.iter().fold(0, |any, field| any | field.addr()) == 0
+                && !value.is_null()
+                && ffi::Py_REFCNT(value) > 1
+        }
     }
 
     unsafe fn end(this: *mut ffi::PyObject) {

@@ -122,7 +122,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             c"full($self, /)\n--\n\nReturn whether there are maxsize items."
         ),
         fast!(
-            c"put",
+            leaf c"put",
             put,
             c"put($self, item)\n--\n\nPut an item in; wait as long as the queue is full."
         ),
@@ -132,7 +132,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             c"put_nowait($self, item)\n--\n\nPut an item in, or raise QueueFull."
         ),
         noargs!(
-            c"get",
+            leaf c"get",
             get,
             c"get($self, /)\n--\n\nTake an item out; wait as long as the queue is empty."
         ),
@@ -147,7 +147,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             c"task_done($self, /)\n--\n\nReport an item that was taken out as done."
         ),
         noargs!(
-            c"join",
+            leaf c"join",
             join,
             c"join($self, /)\n--\n\nWait until all items that were put in are done."
         ),

@@ -66,7 +66,8 @@ pub fn stop_getting(this: &Object, exception: Object) -> Result<Progress> {
 
 fn try_to_put(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
+    // SAFETY: a step of an operation whose owner stays.
+    let owner = unsafe { awaitable.owner_of_step() };
     let face = Face::of(&owner)?;
     let logic = &face.queue.logic;
     match logic.admit_putter(&face)? {
@@ -88,7 +89,8 @@ fn try_to_put(this: &Object) -> Result<Progress> {
 
 /// Takes an item out of the queue that is the awaitable's owner, or waits for one.
 pub fn try_to_get(this: &Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
+    // SAFETY: a step of an operation whose owner stays.
+    let owner = unsafe { Awaitable::of(this).owner_of_step() };
     let face = Face::of(&owner)?;
     let logic = &face.queue.logic;
     match logic.admit_getter(&face)? {

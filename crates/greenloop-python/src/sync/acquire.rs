@@ -66,7 +66,8 @@ fn acquired(says_so: bool) -> Result<Progress> {
 
 #[inline]
 fn begin<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
+    // SAFETY: a step of an operation whose owner stays.
+    let owner = unsafe { Awaitable::of(this).owner_of_step() };
     if acquire_or_join::<S>(this, &owner)? {
         acquired(says_so)
     } else {
@@ -76,7 +77,8 @@ fn begin<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
 
 #[inline]
 fn resume<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
+    // SAFETY: a step of an operation whose owner stays.
+    let owner = unsafe { Awaitable::of(this).owner_of_step() };
     Primitive::<S>::of(&owner).state.take_over(this)?;
     acquired(says_so)
 }
@@ -90,13 +92,19 @@ fn interrupt<S: Acquire>(this: &Object, exception: Object) -> Result<Progress> {
 /// Acquires `owner` and returns true, or has the awaitable join its line.
 #[inline]
 pub fn acquire_or_join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<bool> {
-    let primitive = Primitive::<S>::of(owner);
-    if primitive.state.try_acquire(owner)? {
+    if Primitive::<S>::of(owner).state.try_acquire(owner)? {
         return Ok(true);
     }
+    join::<S>(awaitable, owner)?;
+    Ok(false)
+}
+
+#[inline(never)]
+fn join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<()> {
+    let primitive = Primitive::<S>::of(owner);
     primitive.prepare(awaitable, owner)?;
     primitive.state.line().push(awaitable);
-    Ok(false)
+    Ok(())
 }
 
 /// The awaitable leaves the line of `owner` because of an exception. asyncio hands a wake-up on for a

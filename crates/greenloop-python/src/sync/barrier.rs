@@ -423,7 +423,7 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![
             noargs!(
-                c"wait",
+                leaf c"wait",
                 wait,
                 c"wait($self)\n--\n\nWait for all parties; return a number that only this one gets."
             ),

@@ -98,7 +98,8 @@ fn wait(this: &Object) -> Result<Object> {
 static WAIT: Operation = Operation {
     name: c"Event.wait",
     start: |this| {
-        let owner = Awaitable::of(this).owner().get_or_none();
+        // SAFETY: a step of an operation whose owner stays.
+        let owner = unsafe { Awaitable::of(this).owner_of_step() };
         let event = Primitive::<Event>::of(&owner);
         if event.state.is_set() {
             return ready(Object::boolean(true));
@@ -118,7 +119,9 @@ static WAIT: Operation = Operation {
 };
 
 fn leave(this: &Object) {
-    of(&Awaitable::of(this).owner().get_or_none()).leave(this);
+    // SAFETY: called in steps of an operation whose owner stays.
+    let owner = unsafe { Awaitable::of(this).owner_of_step() };
+    of(&owner).leave(this);
 }
 
 unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -141,7 +144,7 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![
             noargs!(
-                c"is_set",
+                leaf c"is_set",
                 is_set,
                 c"is_set($self)\n--\n\nReturn whether the flag is set."
             ),
@@ -150,9 +153,9 @@ pub fn make_class() -> Result<Object> {
                 set,
                 c"set($self)\n--\n\nSet the flag and wake all who wait for it."
             ),
-            noargs!(c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
+            noargs!(leaf c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
             noargs!(
-                c"wait",
+                leaf c"wait",
                 wait,
                 c"wait($self)\n--\n\nWait until the flag is set; return True."
             ),

@@ -151,7 +151,7 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(vec![
             noargs!(
-                c"acquire",
+                leaf c"acquire",
                 acquire::<Lock>,
                 c"acquire($self)\n--\n\nWait for the lock and take it; return True."
             ),
@@ -161,12 +161,12 @@ pub fn make_class() -> Result<Object> {
                 c"release($self)\n--\n\nLet go of the lock and wake the first who waits."
             ),
             noargs!(
-                c"locked",
+                leaf c"locked",
                 locked,
                 c"locked($self)\n--\n\nReturn whether somebody holds the lock."
             ),
             noargs!(
-                c"__aenter__",
+                leaf c"__aenter__",
                 enter::<Lock>,
                 c"__aenter__($self)\n--\n\nAcquire the lock."
             ),

@@ -276,7 +276,7 @@ pub fn make_class() -> Result<Object> {
         )
         .methods(vec![
             noargs!(
-                c"acquire",
+                leaf c"acquire",
                 acquire::<Semaphore>,
                 c"acquire($self)\n--\n\nWait for a permit and take it; return True."
             ),
@@ -291,7 +291,7 @@ pub fn make_class() -> Result<Object> {
                 c"locked($self)\n--\n\nReturn whether whoever asks now has to wait."
             ),
             noargs!(
-                c"__aenter__",
+                leaf c"__aenter__",
                 enter::<Semaphore>,
                 c"__aenter__($self)\n--\n\nAcquire the semaphore."
             ),

@@ -186,7 +186,7 @@ pub fn make_class() -> Result<Object> {
             c"cancel($self, /, msg=None)\n--\n\nRequest the task to cancel itself; return False if it is done."
         ),
         noargs!(
-            c"cancelling",
+            leaf c"cancelling",
             cancelling,
             c"Return how many cancellations were requested and not taken back."
         ),
