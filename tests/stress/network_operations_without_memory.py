@@ -273,7 +273,7 @@ def pipes(loop):
 
     async def use():
         reading, writing = os.pipe()
-        # A transport that is left behind would keep the number of its pipe, which the next one gets.
+        # A transport that is left behind would keep its number, which the next pipe gets.
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(open(reading, "rb", 0))
             target = stack.enter_context(open(writing, "wb", 0))
