@@ -238,6 +238,12 @@ def test_more_connect_than_the_backlog_at_once(loop, accepted):
             run_until(loop, lambda: len(accepted.made) == 5)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="asyncio takes nobody before Python 3.14")
+def test_a_server_without_a_backlog_takes_who_comes(loop, accepted):
+    with listening(loop, accepted, backlog=0) as (_, address), clients(address):
+        run_until(loop, lambda: accepted.made)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1"])
 def test_both_addresses_are_known(loop, accepted, host):
     if ":" in host and not socket.has_dualstack_ipv6():

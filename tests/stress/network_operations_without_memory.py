@@ -273,14 +273,18 @@ def pipes(loop):
 
     async def use():
         reading, writing = os.pipe()
-        with open(reading, "rb", 0) as source, open(writing, "wb", 0) as target:
+        # A transport that is left behind would keep its number, which the next pipe gets.
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(open(reading, "rb", 0))
+            target = stack.enter_context(open(writing, "wb", 0))
             made, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, target)
+            stack.callback(made.close)
             transport, client = await loop.connect_read_pipe(make, source)
+            stack.callback(transport.close)
             made.write(b"hello")
             await client.received
             made.close()
             await client.lost
-            transport.close()
 
     yield use
 

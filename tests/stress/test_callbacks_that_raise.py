@@ -278,7 +278,7 @@ RAISES = [
 # In seconds; nothing takes a hundredth of it.
 PATIENCE = 10
 # What leaves the loop in a handshake's last step leaves behind who waits for it, for ever.
-ENDLESS = tls_client, "connection_made"
+ENDLESS = {(tls_client, "connection_made", error) for error in (KeyboardInterrupt, SystemExit)}
 
 
 def observe(contestant, scenario, kind, method, error):
@@ -297,14 +297,23 @@ def observe(contestant, scenario, kind, method, error):
         if message != "Task exception was never retrieved":
             reports.append((message, repr(context.get("exception"))))
 
+    def give_up():
+        nonlocal alarm, called
+        if called or not endless:
+            task.cancel()
+        else:
+            # The wait that never ends begins when the method was called, however long that takes.
+            called = method in told
+            alarm = loop.call_later(0.05, give_up)
+
+    alarm, called, endless = None, False, (scenario, method, error) in ENDLESS
     with contextlib.closing(contestant.new_loop()) as loop:
         loop.set_exception_handler(report)
         loop.run_until_complete(turns(1))
         gc.collect()
         before = open_descriptors()
         task = loop.create_task(scenario(loop, factory, trace))
-        patience = 0.05 if (scenario, method) == ENDLESS else PATIENCE
-        alarm = loop.call_later(patience, task.cancel)
+        alarm = loop.call_later(0.05 if endless else PATIENCE, give_up)
         while not task.done():
             try:
                 loop.run_until_complete(task)

@@ -45,6 +45,7 @@ SHOW_STACKS = """\
 import asyncio, warnings
 async def main():
     loop = asyncio.get_running_loop()
+    loop.slow_callback_duration = 100
     reader = asyncio.StreamReader()
     made = loop.call_soon(int), loop.create_future(), asyncio.current_task(), reader
     for one in made:

@@ -1,6 +1,7 @@
 """The life of a task: its start, its result, who holds it, and what asyncio can ask of it."""
 
 import asyncio
+import ctypes
 import gc
 import pickle
 import sys
@@ -80,6 +81,32 @@ def test_a_task_knows_its_coroutine_while_it_runs(loop, make):
     task = make(coroutine)
     assert task.get_coro() is coroutine
     loop.run_until_complete(task)
+
+
+def test_a_coroutine_that_is_replaced_in_memory_is_the_one_that_runs(loop, make):
+    """greenback does so: it looks for the coroutine from the beginning of the task on."""
+
+    async def around(inner):
+        ran.append("begin")
+        await inner
+        ran.append("end")
+
+    async def body():
+        ran.append("body")
+
+    ran = []
+    coroutine = body()
+    task = make(coroutine)
+    replacement = around(coroutine)
+    size = task.__sizeof__() // ctypes.sizeof(ctypes.c_size_t)
+    words = (ctypes.c_size_t * size).from_address(id(task))
+    place = list(words).index(id(coroutine))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(replacement))
+    words[place] = id(replacement)
+    ctypes.pythonapi.Py_DecRef(ctypes.py_object(coroutine))
+    assert task.get_coro() is replacement
+    loop.run_until_complete(task)
+    assert ran == ["begin", "body", "end"]
 
 
 def test_a_done_task_holds_its_coroutine_as_asyncio_does(loop, make):

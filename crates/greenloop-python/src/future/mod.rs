@@ -10,9 +10,9 @@
 //! Either way the callbacks are handed to the loop and forgotten.
 //!
 //! Our classes are subtypes of `_asyncio.Future` and `_asyncio.Task`, so that `isinstance` holds, but
-//! no field of theirs is used: the base's `__init__` never runs and every inherited name that would
-//! read its state is overridden (see the decision record on subtyping). Our fields stand behind the
-//! largest base of any supported version, so that one struct serves both classes.
+//! no field of theirs is used, from 3.14 on except for a task's coroutine: the base's `__init__` never runs
+//! and every inherited name that would read its state is overridden (see the decision record on subtyping).
+//! Our fields stand behind the largest base of any supported version, so that one struct serves both classes.
 
 mod attributes;
 mod base;
@@ -23,7 +23,7 @@ mod metaclass;
 mod notifier;
 pub mod protocol;
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
@@ -48,7 +48,7 @@ pub use notifier::{
     stop_notifying,
 };
 
-/// The room left for the base class's own struct, which is unused: that of `_asyncio.Task` of 3.11.
+/// The room left for the base class's own struct: that of `_asyncio.Task` of 3.11.
 pub const BASE_SIZE: usize = 176;
 
 /// How many dead futures are kept for new ones.
@@ -76,7 +76,7 @@ pub const FINISHED: u8 = 2;
 /// initialised: its `event_loop` is empty.
 #[repr(C)]
 pub struct Future {
-    base: [u8; BASE_SIZE],
+    base: UnsafeCell<[u8; BASE_SIZE]>,
     event_loop: Slot,
     /// The loop's native part, or null if it is not one of ours. Valid as long as `event_loop` is.
     native_loop: Cell<*const EventLoop>,

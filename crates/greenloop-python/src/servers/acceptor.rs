@@ -179,9 +179,11 @@ impl Acceptor {
         }
     }
 
-    /// Takes what has come, as much as the backlog allows.
+    /// Takes what has come, as much as the backlog allows: as in asyncio, from 3.14 on one more, since with a backlog
+    /// of none somebody may wait too.
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
-        for _ in 0..self.backlog {
+        let most = self.backlog.saturating_add(usize::from(cfg!(Py_3_14)));
+        for _ in 0..most {
             match listener::accept(descriptor_of_plain(&self.socket)) {
                 Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, &peer)?,
                 Err(error) if ends_quietly(error.kind()) => return Ok(()),

@@ -1,19 +1,22 @@
-//! What `python -m asyncio ps` reads from outside (3.14+): a task's name and coroutine in the fields of
-//! `_asyncio.Task`.
+//! What others find in a task's memory (3.14+): its name and coroutine in the fields of `_asyncio.Task`.
 //!
-//! It reads the memory of another process, so no override of ours can answer for them; and a single
-//! registered task without a name makes it fail for the whole process. The fields' places are those of
-//! CPython 3.14 and 3.15. They are compared at import with a task of asyncio's own: where they do not
-//! hold the fields are left alone, which costs nothing but that command.
+//! `python -m asyncio ps` reads the memory of another process, so no override of ours can answer for them; and a
+//! single registered task without a name makes it fail for the whole process. greenback replaces a task's
+//! coroutine in memory, where it finds it first: so the coroutine stands in the base's field alone, and steps read
+//! it there. The fields' places are those of CPython 3.14 and 3.15. They are compared at import with a task of
+//! asyncio's own: where they do not hold the fields are left alone, the coroutine stands in ours, and that command
+//! shows nothing of ours.
 
 #![cfg(Py_3_14)]
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::Task;
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{Object, Result, Slot, globals};
 
@@ -27,12 +30,30 @@ struct BaseTask {
     name: Slot,
 }
 
-const _: () = assert!(std::mem::offset_of!(BaseTask, is_task) == 108);
-const _: () = assert!(std::mem::offset_of!(BaseTask, coroutine) == 128);
-const _: () = assert!(std::mem::offset_of!(BaseTask, name) == 136);
+const _: () = assert!(offset_of!(BaseTask, is_task) == 108);
+const _: () = assert!(offset_of!(BaseTask, coroutine) == 128);
+const _: () = assert!(offset_of!(BaseTask, name) == 136);
 
-/// Set if the places hold.
-static KNOWN: AtomicBool = AtomicBool::new(false);
+/// Where a task's coroutine stands, in bytes: in the base's field if the places hold, else in ours. An offset costs
+/// a step one addition, where a flag would be a branch.
+static COROUTINE: AtomicUsize = AtomicUsize::new(offset_of!(Task, coroutine));
+
+fn are_known() -> bool {
+    COROUTINE.load(Ordering::Relaxed) == offset_of!(BaseTask, coroutine)
+}
+
+/// The field in which a task's coroutine stands.
+#[inline]
+pub fn coroutine(task: &Task) -> &Slot {
+    // SAFETY: at either offset a task has a slot: a field of ours, or one of the base's that was verified. The
+    // base's fields are an `UnsafeCell`, and they live as long as the task.
+    unsafe {
+        let task = std::ptr::from_ref(task);
+        &*task
+            .byte_add(COROUTINE.load(Ordering::Relaxed))
+            .cast::<Slot>()
+    }
+}
 
 fn base(task: &Object) -> &BaseTask {
     // SAFETY: called on instances of `_asyncio.Task` and of our subclass, which begins with its
@@ -70,7 +91,9 @@ loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
         && base(&task).name.as_ptr() == name.as_ptr()
         && byte_at(&task, 108) == 1
         && byte_at(&future, 108) == 0;
-    KNOWN.store(known, Ordering::Relaxed);
+    if known {
+        COROUTINE.store(offset_of!(BaseTask, coroutine), Ordering::Relaxed);
+    }
     task.bound(py).put(c"_log_destroy_pending", false)?;
     coroutine.invoke_method(c"close", ())?;
     Ok(())
@@ -81,14 +104,13 @@ fn byte_at(object: &Object, offset: usize) -> u8 {
     unsafe { *object.as_ptr().cast::<u8>().add(offset) }
 }
 
-/// Fills the fields of a task that is about to be registered. The base class clears them.
-pub fn fill(task: &Object, coroutine: &Slot, name: &Slot, number: u64) -> Result<()> {
-    if !KNOWN.load(Ordering::Relaxed) {
+/// Fills the other fields of a task that is about to be registered. The base class clears them.
+pub fn fill(task: &Object, name: &Slot, number: u64) -> Result<()> {
+    if !are_known() {
         return Ok(());
     }
     let base = base(task);
     base.is_task.set(true);
-    base.coroutine.set_optional(coroutine.get());
     match name.get() {
         Some(name) => base.name.set(name),
         // SAFETY: returns a new reference or NULL with an exception set.
@@ -101,7 +123,7 @@ pub fn fill(task: &Object, coroutine: &Slot, name: &Slot, number: u64) -> Result
 
 /// Follows `set_name`.
 pub fn rename(task: &Object, name: &Object) {
-    if KNOWN.load(Ordering::Relaxed) {
+    if are_known() {
         base(task).name.set(name.clone());
     }
 }

@@ -97,7 +97,7 @@ fn set_name(this: &Object, name: &Object) -> Result<Object> {
 }
 
 fn get_coro(this: &Object) -> Result<Object> {
-    Ok(Task::of(this).coroutine.get_or_none())
+    Ok(Task::of(this).coroutine().get_or_none())
 }
 
 fn get_context(this: &Object) -> Result<Object> {

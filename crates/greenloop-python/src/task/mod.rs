@@ -71,6 +71,7 @@ fn next_number() -> u64 {
 #[repr(C)]
 pub struct Task {
     future: Future,
+    /// The coroutine, which may stand in the base's field instead: see [`coroutine`](Self::coroutine).
     coroutine: Slot,
     context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
@@ -212,7 +213,7 @@ impl Task {
             None => task.number.set(next_number()),
             Some(name) => task.name.set(name),
         }
-        task.coroutine.set(start.coroutine.clone());
+        task.coroutine().set(start.coroutine.clone());
         if start.eager && task.loop_is_running()? {
             return step::start_eagerly(this);
         }
@@ -226,6 +227,19 @@ impl Task {
             return Ok(native.runs());
         }
         call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
+    }
+
+    /// The field in which the coroutine stands.
+    #[inline]
+    #[cfg_attr(
+        not(Py_3_14),
+        expect(clippy::missing_const_for_fn, reason = "is not constant from 3.14 on")
+    )]
+    fn coroutine(&self) -> &Slot {
+        #[cfg(Py_3_14)]
+        return base_fields::coroutine(self);
+        #[cfg(not(Py_3_14))]
+        &self.coroutine
     }
 
     /// Has `CancelledError` thrown into the coroutine at the next step, since there is nothing to cancel.

@@ -101,7 +101,7 @@ mod list {
 
     pub fn register(this: &Object) -> Result<()> {
         let task = Task::of(this);
-        super::super::base_fields::fill(this, &task.coroutine, &task.name, task.number.get())?;
+        super::super::base_fields::fill(this, &task.name, task.number.get())?;
         call_function(&globals().asyncio.register_task, &[this.as_ptr()])?;
         task.place.set(1);
         Ok(())

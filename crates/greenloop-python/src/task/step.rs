@@ -124,7 +124,7 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
         let outcome = outcome.map_err(fetch);
         let swapped = current::swap(&event_loop, before.as_ref());
         if task.future.state() != PENDING {
-            task.coroutine.clear();
+            task.coroutine().clear();
         }
         match outcome {
             Ok(()) => swapped.map(drop),
@@ -183,7 +183,7 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
         exception
     };
     task.waiter.clear();
-    let Some(coroutine) = task.coroutine.get() else {
+    let Some(coroutine) = task.coroutine().get() else {
         // SAFETY: RuntimeError is always valid.
         let class = unsafe { ffi::PyExc_RuntimeError };
         return Err(crate::interop::raise(class, c"uninitialized Task object"));
