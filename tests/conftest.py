@@ -1,11 +1,24 @@
 """What every folder of tests that runs a loop shares; each folder says which loops those are."""
 
 import asyncio
+import sys
 
 import pytest
 
 # Its assertions are as much worth explaining as those of the tests.
 pytest.register_assert_rewrite("growth")
+
+
+@pytest.fixture(autouse=True)
+def no_exception_is_left_behind():
+    """Fail the test after which the interpreter still believes an exception to be handled.
+
+    What unbalances its stack of handled exceptions would show up as the context of errors in later
+    tests that have nothing to do with it.
+    """
+    yield
+    left = sys.exc_info()[1]
+    assert left is None, f"the interpreter still handles {left!r}"
 
 
 @pytest.fixture
