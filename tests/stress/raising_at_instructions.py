@@ -21,10 +21,12 @@ import warnings
 
 import greenloop
 
-# What comes of an asyncio.Runner that goes on after an interrupt in the middle of its own code.
+# What comes of an asyncio.Runner, or an executor's threading.Condition, that goes on after an
+# interrupt in the middle of its own code.
 EXPECTED = [
     "Event loop is closed",
     "cannot access local variable 'loop' where it is not associated with a value",
+    "release unlocked lock",
 ]
 
 

@@ -37,17 +37,38 @@ PROGRAM = pathlib.Path(__file__).with_name("raising_at_instructions.py")
 # Between any two instructions, and at any allocation.
 
 
-def test_what_is_raised_anywhere_leaves_a_usable_loop():
+@pytest.fixture(scope="module")
+def trials():
+    """What came of each operation in a process of its own, by the operation's name."""
     done = subprocess.run(
         [sys.executable, PROGRAM, "0" if EACH else "80"], stdout=subprocess.PIPE, text=True
     )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    problems = "\n".join(f"{each['name']}: {each['problem']}" for each in found if each["problem"])
-    assert not problems, problems
     assert done.returncode == 0
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {each["name"]: each for each in found}
+
+
+def check(trials):
+    assert [each["problem"] for each in trials if each["problem"]] == []
+    assert [each["name"] for each in trials if not each["raised"]] == []
+    print(sum(each["raised"] for each in trials), "exceptions in", len(trials), "operations")
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 12),
+    reason="a run that is traced like this does not end on 3.11, nor does it with asyncio's loop",
+)
+def test_an_exception_at_any_instruction_leaves_a_usable_loop(trials):
+    found = [each for name, each in trials.items() if not name.endswith("without memory")]
+    assert len(found) == 14
+    check(found)
+
+
+def test_memory_that_runs_out_at_any_allocation_leaves_a_usable_loop(trials):
+    pytest.importorskip("_testcapi")
+    found = [each for name, each in trials.items() if name.endswith("without memory")]
     assert found
-    assert [each["name"] for each in found if not each["raised"]] == []
-    print(sum(each["raised"] for each in found), "exceptions in", len(found), "operations")
+    check(found)
 
 
 # By signals, in whatever the loop does.
