@@ -3,6 +3,8 @@
 import asyncio
 import gc
 
+import sys
+
 import pytest
 
 # Its assertions are as much worth explaining as those of the tests.
@@ -13,6 +15,18 @@ def pytest_collection_finish():
     """Let the collector forget what pytest itself keeps: hundreds of tests have it run."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_exception_is_left_behind():
+    """Fail the test after which the interpreter still believes an exception to be handled.
+
+    What unbalances its stack of handled exceptions would show up as the context of errors in later
+    tests that have nothing to do with it.
+    """
+    yield
+    left = sys.exc_info()[1]
+    assert left is None, f"the interpreter still handles {left!r}"
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ import pathlib
 import signal
 import sys
 import tempfile
+import types
 import warnings
 
 # Longer than any operation takes on a busy machine, and each dead loop costs it.
@@ -52,8 +53,6 @@ class Trial:
     def __init__(self, operation, place):
         self.operation = operation
         self.place = place
-        # Of what breaks anyhow only panics count: less patience for its dead loops.
-        self.patience = IDLE if is_excused(operation) else PATIENCE
         self.outcomes = collections.Counter()
         self.reports = []
         self.main = None
@@ -79,7 +78,7 @@ class Trial:
     def attempt(self, first, mode):
         """Does the operation with allocation `first` failing; returns whether nobody noticed."""
         self.place[:8] = first.to_bytes(8, "little")
-        faulthandler.dump_traceback_later(self.patience, exit=True)
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)
         self.reports.clear()
         steps = self.operation(self.loop)
         action = next(steps)
@@ -133,7 +132,7 @@ class Trial:
 
         # Setting a loop up to run is an operation of its own.
         self.main = self.loop.create_task(main())
-        timer = self.loop.call_later(self.patience / 5, self.give_up)
+        timer = self.loop.call_later(IDLE, self.give_up)
         try:
             self.loop.run_until_complete(self.main)
         finally:
@@ -181,8 +180,9 @@ class Trial:
                 continue
             kind = problem if isinstance(problem, type) else type(problem)
             self.outcomes[kind.__name__] += 1
-            wrong = issubclass(kind, SystemError) or not issubclass(kind, EXPECTED)
-            if wrong:
+            if is_excused(self.operation) and is_lost_exception(problem):
+                continue
+            if issubclass(kind, SystemError) or not issubclass(kind, EXPECTED):
                 raise Failure(f"{where}: {problem!r}")
 
     def last_place(self):
@@ -252,6 +252,17 @@ def is_excused(operation):
     return hasattr(operation, "crashes_the_interpreter")
 
 
+def is_lost_exception(problem):
+    """Whether the interpreter says that it has lost an exception, and not in a function of ours."""
+    words = "without exception set", "without setting an exception", "with an exception set"
+    text = str(problem)
+    return (
+        isinstance(problem, SystemError)
+        and any(text.endswith(each) for each in words)
+        and "greenloop" not in text
+    )
+
+
 def child_main(operation, place, limit, skip, result):
     faulthandler.enable()
     warnings.simplefilter("ignore")
@@ -281,6 +292,23 @@ def describe(status, text):
     return "failed"
 
 
+def keep_code_objects(kept):
+    """Hold more references to all code objects than CPython up to 3.13 releases by mistake.
+
+    Where it has no memory for a function it releases that function's code twice (`MAKE_FUNCTION`),
+    until the code is freed which others still run. That would hide what this program looks for.
+    """
+    codes = [
+        function.__code__ for function in gc.get_objects() if type(function) is types.FunctionType
+    ]
+    while codes:
+        code = codes.pop()
+        # By identity, since codes are equal that only look alike.
+        if id(code) not in kept:
+            kept[id(code)] = [code] * 1000
+            codes += [each for each in code.co_consts if type(each) is types.CodeType]
+
+
 def operations_of(path):
     spec = importlib.util.spec_from_file_location(pathlib.Path(path).stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -299,8 +327,10 @@ def main():
 
         greenloop.install()
     only = os.environ.get("GREENLOOP_OPERATIONS", "").split()
+    kept = {}
     for path in paths:
         for name, operation in operations_of(path):
+            keep_code_objects(kept)
             if not only or name in only:
                 print(json.dumps(run_in_child(name, operation, int(limit))), flush=True)
 

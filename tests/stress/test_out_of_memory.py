@@ -1,7 +1,7 @@
 """No memory is left for one allocation, or for several in a row: MemoryError, and nothing worse.
 
-Each operation of `operations_without_memory` and `network_operations_without_memory` is done again
-and again, each time with another of its allocations failing (`failing_allocations`). No panic, no
+Each operation of the modules in `without_memory` is done again and again, each time with another of
+its allocations failing (`failing_allocations`). No panic, no
 crash, no error of the interpreter's own kind, no lost wake-up, and afterwards all works.
 
 A few places of each operation are tried here; `GREENLOOP_ALLOCATIONS=all` tries all, and looks
@@ -26,8 +26,10 @@ import greenloop
 
 HERE = pathlib.Path(__file__).parent
 PROGRAM = HERE / "failing_allocations.py"
-OPERATIONS = HERE / "operations_without_memory.py"
-NETWORK_OPERATIONS = HERE / "network_operations_without_memory.py"
+OPERATIONS = [
+    HERE / "without_memory" / f"{name}.py"
+    for name in ("loops", "tasks", "primitives", "combinators", "network")
+]
 
 needs_test_tools = pytest.mark.skipif(
     importlib.util.find_spec("_testcapi") is None,
@@ -38,11 +40,16 @@ THOROUGH = os.environ.get("GREENLOOP_ALLOCATIONS") == "all"
 PLACES = 0 if THOROUGH else 4
 
 
-def outcomes(kind, path, *only):
-    """What came of each operation in a file."""
+def outcomes(kind, paths, *only, patience="5"):
+    """What came of each operation in some files."""
     done = subprocess.run(
-        [sys.executable, PROGRAM, kind, str(PLACES), path],
-        env={**os.environ, "GREENLOOP_OPERATIONS": " ".join(only), "RUST_BACKTRACE": "0"},
+        [sys.executable, PROGRAM, kind, str(PLACES), *paths],
+        env={
+            **os.environ,
+            "GREENLOOP_OPERATIONS": " ".join(only),
+            "GREENLOOP_PATIENCE": os.environ.get("GREENLOOP_PATIENCE", patience),
+            "RUST_BACKTRACE": "0",
+        },
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -52,9 +59,9 @@ def outcomes(kind, path, *only):
 
 @needs_test_tools
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [OPERATIONS, NETWORK_OPERATIONS], ids=["loop", "network"])
+@pytest.mark.parametrize("path", OPERATIONS, ids=lambda path: path.stem)
 def test_what_finds_no_memory_raises_and_leaves_everything_usable(path):
-    found = outcomes("greenloop", path)
+    found = outcomes("greenloop", [path])
     assert len(found) > 10
     assert [(each["operation"], each["bad"]) for each in found if each["bad"]] == []
     # Failures really happened, and were told as what they are.
@@ -70,19 +77,20 @@ def test_what_finds_no_memory_raises_and_leaves_everything_usable(path):
 @pytest.mark.slow
 @pytest.mark.skipif(not THOROUGH, reason="asyncio is slow to die")
 def test_what_is_excused_ends_the_interpreter_with_asyncio_too():
+    from failing_allocations import is_excused, operations_of
+
     excused = [
-        each["operation"]
-        for path in (OPERATIONS, NETWORK_OPERATIONS)
-        for each in outcomes("greenloop", path)
-        if each["excused"]
+        name
+        for path in OPERATIONS
+        for name, operation in operations_of(path)
+        if is_excused(operation)
     ]
-    broken = [
+    unharmed = [
         each["operation"]
-        for path in (OPERATIONS, NETWORK_OPERATIONS)
-        for each in outcomes("asyncio", path, *excused)
-        if each["bad"] or each["excused"]
+        for each in outcomes("asyncio", OPERATIONS, *excused, patience="1")
+        if not each["excused"] and "SystemError" not in each["outcomes"]
     ]
-    assert sorted(excused) == sorted(broken)
+    assert unharmed == []
 
 
 HUGE = [2**60, 2**62, 2**63 - 1, 2**64]

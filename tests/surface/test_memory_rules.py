@@ -1,8 +1,8 @@
 """Python objects are made where MemoryError is raised, and nowhere by what panics without memory.
 
-The crate's `clippy.toml` forbids PyO3's constructors by their names. What clippy cannot see, since
-it is hidden in a conversion, is looked for here: names and arguments of calls that are no objects
-yet, and exceptions that are made only when they are raised.
+The `clippy.toml` of each crate forbids PyO3's constructors by their names. What clippy cannot see,
+since it is hidden in a conversion, is looked for here: names and arguments of calls that are no
+objects yet, and exceptions that are made only when they are raised.
 """
 
 import functools
@@ -11,10 +11,13 @@ import re
 
 import pytest
 
-SOURCES = pathlib.Path(__file__).parents[2] / "crates" / "greenloop-python" / "src"
+CRATES = pathlib.Path(__file__).parents[2] / "crates"
 
-# Where objects are made of Rust values.
-ROOM = SOURCES / "interop" / "making.rs"
+# Who knows Python, and where objects are made of Rust values there.
+ROOMS = {
+    CRATES / "greenloop-python" / "src": "interop/making.rs",
+    CRATES / "greenloop-bridge" / "src": "making.rs",
+}
 
 FORBIDDEN = {
     "a name that PyO3 makes a str of": (
@@ -25,16 +28,19 @@ FORBIDDEN = {
     "an import by a name that PyO3 makes a str of": r"\bpy(\(\))?\s*\.import\(",
     "an exception that is made when it is raised": r"::new_err\(|PyErr::new\b",
     "a tuple that PyO3 makes of all arguments": r"signature = \([^)]*[^_*]\*(?!_)\w+",
-    "an exception that is believed to be set": r"PyErr::fetch\(",
+    "an exception that is believed to be set": r"PyErr::fetch\(|from_owned_ptr_or_err\(",
+    "a value that PyO3 makes an object of": r"\.into_(pyobject|py_any|bound_py_any)\(",
+    "a name that is made when it is first used": r"\bintern!\(",
 }
 
 
 @functools.cache
 def lines():
     return [
-        (f"{path.relative_to(SOURCES)}:{number}", line)
-        for path in sorted(SOURCES.rglob("*.rs"))
-        if path != ROOM
+        (f"{path.relative_to(CRATES)}:{number}", line)
+        for sources, room in ROOMS.items()
+        for path in sorted(sources.rglob("*.rs"))
+        if path != sources / room
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if not line.lstrip().startswith("//")
     ]
@@ -58,6 +64,8 @@ def test_no_object_is_made_by_what_panics_without_memory(pattern):
                 "PyTypeError::new_err(text)",
                 "#[pyo3(signature = (fd, callback, *args, context=None))]",
                 "Err(PyErr::fetch(py))",
+                "(class, (items,)).into_pyobject(py)?",
+                'call_method(future, intern!(py, "done"), None)?',
             ],
             strict=True,
         )

@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
 
-use pyo3::BoundObject;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::{PyObject, visitproc};
 use pyo3::panic::PanicException;
@@ -19,6 +18,7 @@ use crate::aside::with_exception_aside;
 use crate::attached::attached;
 use crate::held::Holdings;
 use crate::import::table;
+use crate::making::{converted, exception, from_result, restore};
 use crate::python::write_unraisable;
 use crate::thread::Thread;
 use crate::waker::with_waker;
@@ -32,6 +32,7 @@ use crate::waker::with_waker;
 ///
 /// - What the future returns is converted and is the result of the `await`. An error is raised unchanged.
 /// - A panic raises pyo3's `PanicException`. The future is dropped, and the loop goes on.
+/// - Without memory for its result or its error the `await` raises `MemoryError`.
 /// - Cancelling the task drops the future where it waits, and raises `CancelledError` from the `await`.
 /// - A waker may be used by any thread at any time, also when the loop is closed. Whoever holds one
 ///   holds the task.
@@ -100,7 +101,7 @@ where
     // SAFETY: the kind tells what is moved into the place, which has been found large enough.
     unsafe {
         let awaitable = (table.create)(InPlace::<F>::KIND, &raw mut memory);
-        let awaitable = Bound::from_owned_ptr_or_err(py, awaitable)?;
+        let awaitable = from_result(py, awaitable)?;
         memory.cast::<InPlace<F>>().write(InPlace {
             table,
             thread,
@@ -136,10 +137,8 @@ where
         let (table, owner, holdings) = this;
         let poll = |py: Python<'_>, thread: &Thread| {
             if !may_touch(*owner, thread) {
-                PyRuntimeError::new_err(
-                    "a Rust future is awaited by another thread than the one that made it",
-                )
-                .restore(py);
+                let text = "a Rust future is awaited by another thread than the one that made it";
+                restore(py, exception::<PyRuntimeError>(py, text));
                 return RAISED;
             }
             let poll = || {
@@ -153,7 +152,7 @@ where
             let polled = holdings.during(thread, || catch_unwind(AssertUnwindSafe(poll)));
             if !matches!(polled, Ok(Ok(None))) {
                 // SAFETY: it is not polled again, and not dropped again.
-                report(py, unsafe { drop_in_place(memory.cast::<Self>()) });
+                report(py, unsafe { drop_in_place(py, memory.cast::<Self>()) });
             }
             match polled {
                 Ok(Ok(None)) => PENDING,
@@ -163,11 +162,11 @@ where
                     READY
                 }
                 Ok(Err(error)) => {
-                    error.restore(py);
+                    restore(py, error);
                     RAISED
                 }
                 Err(panic) => {
-                    panicked(panic).restore(py);
+                    restore(py, panicked(py, panic));
                     RAISED
                 }
             }
@@ -183,9 +182,10 @@ where
                 // SAFETY: the place holds one of these until now.
                 let dropped = unsafe {
                     if may_touch((*this).thread, thread) {
-                        drop_in_place(this)
+                        drop_in_place(py, this)
                     } else {
-                        Err(PyRuntimeError::new_err(
+                        Err(exception::<PyRuntimeError>(
+                            py,
                             "a Rust future is leaked: another thread than the one that made it was \
                              the last to hold its awaitable",
                         ))
@@ -210,24 +210,16 @@ where
     }
 }
 
-fn converted<T>(py: Python<'_>, value: T) -> PyResult<Py<PyAny>>
-where
-    T: for<'any> IntoPyObject<'any>,
-{
-    let object = value.into_pyobject(py).map_err(Into::into)?;
-    Ok(object.into_any().into_bound().unbind())
-}
-
 /// Drops what `place` points to, with the GIL held. A panic is an error.
 ///
 /// # Safety
 /// As for the function of this name in `std::ptr`.
-unsafe fn drop_in_place<T>(place: *mut T) -> PyResult<()> {
+unsafe fn drop_in_place<T>(py: Python<'_>, place: *mut T) -> PyResult<()> {
     let drop = || {
         // SAFETY: passed on from the caller.
         catch_unwind(AssertUnwindSafe(|| unsafe { place.drop_in_place() }))
     };
-    Thread::with(|thread| thread.during_drop(drop)).map_err(panicked)
+    Thread::with(|thread| thread.during_drop(drop)).map_err(|panic| panicked(py, panic))
 }
 
 /// Tells `sys.unraisablehook` of an error in a destructor.
@@ -239,13 +231,13 @@ fn report(py: Python<'_>, dropped: PyResult<()>) {
 
 /// The exception that pyo3 makes of a panic in a function.
 #[cold]
-fn panicked(panic: Box<dyn Any + Send>) -> PyErr {
+fn panicked(py: Python<'_>, panic: Box<dyn Any + Send>) -> PyErr {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("panic from Rust code");
-    let error = PanicException::new_err((text.to_owned(),));
+    let error = exception::<PanicException>(py, text);
     // What a panic was raised with may panic again when it is dropped.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);

@@ -1,5 +1,6 @@
 //! `into_future`: a Python awaitable as a Rust future.
 
+use std::ffi::CStr;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -7,14 +8,13 @@ use std::task::{Context, Poll, Waker};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
 
 use crate::aside::with_exception_aside;
 use crate::held::Held;
 use crate::import::known;
+use crate::making::{Name, exception, prepare_class};
 use crate::python::{
     Owned, attribute, call, call_method, import, is_true, release, write_unraisable,
 };
@@ -67,7 +67,8 @@ impl Future for PythonFuture {
             let polled = match std::mem::replace(&mut self.stage, Stage::Finished) {
                 Stage::Fresh(awaitable) => begin(&Owned::new(awaitable.into_bound(py)), context),
                 Stage::Waiting { future, callback } => go_on(py, future, callback, context),
-                Stage::Finished => Err(PyRuntimeError::new_err(
+                Stage::Finished => Err(exception::<PyRuntimeError>(
+                    py,
                     "a future is polled again after it was done",
                 )),
             };
@@ -113,21 +114,31 @@ enum Polled {
 
 /// `asyncio.ensure_future` makes a task of any awaitable, by the loop's own task factory, and of a future
 /// nothing.
-static ENSURE_FUTURE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static ENSURE_FUTURE: OfAsyncio = OfAsyncio::new(c"ensure_future");
+static GET_RUNNING_LOOP: OfAsyncio = OfAsyncio::new(c"_get_running_loop");
+
+static ADD_DONE_CALLBACK: Name = Name::new(c"add_done_callback");
+static REMOVE_DONE_CALLBACK: Name = Name::new(c"remove_done_callback");
+static GET_LOOP: Name = Name::new(c"get_loop");
+static IS_CLOSED: Name = Name::new(c"is_closed");
+static CANCEL: Name = Name::new(c"cancel");
+static CALL_SOON_THREADSAFE: Name = Name::new(c"call_soon_threadsafe");
+static DONE: Name = Name::new(c"done");
+static RESULT: Name = Name::new(c"result");
 
 /// The first poll.
 fn begin(awaitable: &Bound<'_, PyAny>, context: &Context<'_>) -> PyResult<Polled> {
     let py = awaitable.py();
-    let ensure_future = of_asyncio(&ENSURE_FUTURE, intern!(py, "ensure_future"))?;
+    let ensure_future = ENSURE_FUTURE.get(py)?;
     let future = call(ensure_future, Some(awaitable))?;
     if is_done(&future)? {
         return result(&future).map(Polled::Done);
     }
+    prepare_class::<DoneCallback>(py)?;
     let callback = Bound::new(py, DoneCallback::default())?;
     callback.get().wakes(py, context);
     let callback = Owned::new(callback.into_any());
-    call_method(&future, intern!(py, "add_done_callback"), Some(&callback))?;
+    call_method(&future, ADD_DONE_CALLBACK.get(py)?, Some(&callback))?;
     let (held, held_callback) = (Held::default(), Held::default());
     held.set(future.into_bound().unbind());
     held_callback.set(callback.into_bound().unbind());
@@ -139,7 +150,10 @@ fn begin(awaitable: &Bound<'_, PyAny>, context: &Context<'_>) -> PyResult<Polled
 
 fn go_on(py: Python<'_>, held: Held, callback: Held, context: &Context<'_>) -> PyResult<Polled> {
     let (Some(future), Some(done)) = (owned(py, &held), owned(py, &callback)) else {
-        return Err(PyRuntimeError::new_err("a future has nothing to wait for"));
+        return Err(exception::<PyRuntimeError>(
+            py,
+            "a future has nothing to wait for",
+        ));
     };
     if is_done(&future)? {
         let_go(py, &held, &callback);
@@ -162,38 +176,30 @@ fn give_up(py: Python<'_>, held: &Held, callback: &Held) -> PyResult<()> {
     }
     let done = callback.cast::<DoneCallback>()?;
     done.get().target.set(py, Target::Nobody);
-    call_method(
-        &future,
-        intern!(py, "remove_done_callback"),
-        Some(&callback),
-    )?;
-    let event_loop = call_method(&future, intern!(py, "get_loop"), None)?;
-    let is_closed = call_method(&event_loop, intern!(py, "is_closed"), None)?;
+    call_method(&future, REMOVE_DONE_CALLBACK.get(py)?, Some(&callback))?;
+    let event_loop = call_method(&future, GET_LOOP.get(py)?, None)?;
+    let is_closed = call_method(&event_loop, IS_CLOSED.get(py)?, None)?;
     if is_true(&is_closed)? {
         return Ok(());
     }
-    let cancel = attribute(&future, intern!(py, "cancel"))?;
-    let running = of_asyncio(&RUNNING_LOOP, intern!(py, "_get_running_loop"))?;
+    let cancel = attribute(&future, CANCEL.get(py)?)?;
+    let running = GET_RUNNING_LOOP.get(py)?;
     if call(running, None)?.is(&*event_loop) {
         call(&cancel, None)?;
     } else {
         // Another thread, or none: the loop does it when it can.
-        call_method(
-            &event_loop,
-            intern!(py, "call_soon_threadsafe"),
-            Some(&cancel),
-        )?;
+        call_method(&event_loop, CALL_SOON_THREADSAFE.get(py)?, Some(&cancel))?;
     }
     Ok(())
 }
 
 fn is_done(future: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let is_done = call_method(future, intern!(future.py(), "done"), None)?;
+    let is_done = call_method(future, DONE.get(future.py())?, None)?;
     is_true(&is_done)
 }
 
 fn result(future: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let result = call_method(future, intern!(future.py(), "result"), None)?;
+    let result = call_method(future, RESULT.get(future.py())?, None)?;
     Ok(result.into_bound().unbind())
 }
 
@@ -208,19 +214,30 @@ fn let_go(py: Python<'_>, future: &Held, callback: &Held) {
     }
 }
 
-/// A function of the package `asyncio`.
-fn of_asyncio<'py>(
-    place: &'static PyOnceLock<Py<PyAny>>,
-    name: &Bound<'py, PyString>,
-) -> PyResult<&'py Bound<'py, PyAny>> {
-    let py = name.py();
-    if let Some(function) = place.get(py) {
-        return Ok(function.bind(py));
+/// A function of the package `asyncio`, which is imported when it is first needed.
+struct OfAsyncio {
+    name: Name,
+    found: PyOnceLock<Py<PyAny>>,
+}
+
+impl OfAsyncio {
+    const fn new(name: &'static CStr) -> Self {
+        Self {
+            name: Name::new(name),
+            found: PyOnceLock::new(),
+        }
     }
-    let asyncio = import(py, c"asyncio")?;
-    let function = attribute(&asyncio, name)?.into_bound().unbind();
-    // Not around the import: a thread that is held in there would have all others wait for it.
-    Ok(place.get_or_init(py, || function).bind(py))
+
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        if let Some(function) = self.found.get(py) {
+            return Ok(function.bind(py));
+        }
+        let asyncio = import(py, c"asyncio")?;
+        let function = attribute(&asyncio, self.name.get(py)?)?;
+        let function = function.into_bound().unbind();
+        // Not around the import: a thread that is held in there would have all others wait for it.
+        Ok(self.found.get_or_init(py, || function).bind(py))
+    }
 }
 
 /// What the loop calls when the task or future is done.

@@ -1,12 +1,12 @@
 //! Finding Greenloop.
 
-use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::{PyImportError, PyMemoryError};
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::abi::{CAPSULE, Table, VERSION};
-use crate::attached;
-use crate::python;
+use crate::{attached, making, python};
 
 static TABLE: PyOnceLock<&'static Table> = PyOnceLock::new();
 
@@ -29,28 +29,31 @@ pub fn known(py: Python<'_>) -> Option<&'static Table> {
 
 #[cold]
 fn import(py: Python<'_>) -> PyResult<&'static Table> {
-    let refused = |text: String, cause: Option<PyErr>| {
-        let error = PyImportError::new_err(text);
-        error.set_cause(py, cause);
-        error
+    let refused = |text: &str, cause: Option<PyErr>| match cause {
+        Some(cause) if cause.is_instance_of::<PyMemoryError>(py) => cause,
+        cause => {
+            let error = making::exception::<PyImportError>(py, text);
+            error.set_cause(py, cause);
+            error
+        }
     };
     // The package says more clearly than its extension what it does not run on.
     if let Err(error) = python::import(py, c"greenloop") {
         return Err(refused(
-            "a Rust future needs the package greenloop, which cannot be imported".to_owned(),
+            "a Rust future needs the package greenloop, which cannot be imported",
             Some(error),
         ));
     }
     let pointer = python::import_capsule(py, CAPSULE).map_err(|error| {
         let text = "the installed greenloop is too old for Rust futures: it has no bridge";
-        refused(text.to_owned(), Some(error))
+        refused(text, Some(error))
     })?;
     // SAFETY: a capsule of this name holds a table that lives for ever. Version and size come first in
     // every version, and nothing else is read of one that is not ours.
     let table = unsafe { pointer.cast::<Table>().as_ref() };
     if table.version != VERSION || (table.size as usize) < size_of::<Table>() {
         return Err(refused(
-            format!(
+            &format!(
                 "this extension speaks version {VERSION} of greenloop's bridge, and the installed \
                  greenloop version {}: update the older of the two",
                 table.version
@@ -58,6 +61,8 @@ fn import(py: Python<'_>) -> PyResult<&'static Table> {
             None,
         ));
     }
+    // pyo3 looks at this class whenever an exception is fetched.
+    making::prepare_class::<PanicException>(py)?;
     attached::prepare(py)?;
     // Not around the import: a thread that is held in there would have all others wait for it.
     Ok(TABLE.get_or_init(py, || table))

@@ -44,6 +44,7 @@ mod awaitable;
 mod future;
 mod held;
 mod import;
+mod making;
 mod python;
 mod thread;
 #[doc(hidden)]

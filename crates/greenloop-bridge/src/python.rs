@@ -13,6 +13,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::making::{fetch, from_result, restore};
 use crate::thread_exit::guarded;
 
 /// A function of `pyo3::ffi`, by the type of one that may unwind. The compiler knows those functions by their
@@ -51,7 +52,7 @@ impl<'py> Owned<'py> {
     /// It is one.
     unsafe fn from_result(py: Python<'py>, result: *mut PyObject) -> PyResult<Self> {
         // SAFETY: passed on from the caller.
-        unsafe { Bound::from_owned_ptr_or_err(py, result) }.map(Self::new)
+        unsafe { from_result(py, result) }.map(Self::new)
     }
 }
 
@@ -92,7 +93,7 @@ pub fn import_capsule(py: Python<'_>, name: &CStr) -> PyResult<NonNull<c_void>> 
     // SAFETY: as above.
     let pointer =
         guarded(|| unsafe { unwinding!(ffi::PyCapsule_Import as ImportCapsule)(name.as_ptr(), 0) });
-    NonNull::new(pointer).ok_or_else(|| PyErr::fetch(py))
+    NonNull::new(pointer).ok_or_else(|| fetch(py))
 }
 
 /// `object.name`
@@ -148,14 +149,14 @@ pub fn is_true(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     // SAFETY: the type is the function's own but for the unwinding, and the object is valid.
     let truth = guarded(|| unsafe { unwinding!(ffi::PyObject_IsTrue as IsTrue)(object.as_ptr()) });
     match truth {
-        -1 => Err(PyErr::fetch(object.py())),
+        -1 => Err(fetch(object.py())),
         truth => Ok(truth != 0),
     }
 }
 
 /// Tells `sys.unraisablehook` of an error that nobody can be given.
 pub fn write_unraisable(py: Python<'_>, error: PyErr) {
-    error.restore(py);
+    restore(py, error);
     // SAFETY: the type is the function's own but for the unwinding; an exception is set, and no object is
     // named.
     guarded(|| unsafe { unwinding!(ffi::PyErr_WriteUnraisable as Release)(ptr::null_mut()) });

@@ -152,11 +152,8 @@ fn clear(this: &Object) -> Result<Object> {
 
 /// A copy of the line is what asyncio has in its place.
 fn reduce(this: &Object, _protocol: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
-    let deque = globals().asyncio.deque.bound(py);
-    let reduced = (deque, (to_list(this)?.bound(py),));
-    Ok(reduced.into_pyobject(py)?.into_any().into())
+    let arguments = making::tuple(vec![to_list(this)?])?;
+    making::tuple(vec![globals().asyncio.deque.clone(), arguments])
 }
 
 fn index_error(text: &std::ffi::CStr) -> Raised {

@@ -7,7 +7,7 @@ import os
 import socket
 import tempfile
 
-from operations_without_memory import crashes_the_interpreter
+from without_memory.common import crashes_the_interpreter
 
 from tls_contexts import CLIENT, SERVER
 
@@ -196,7 +196,6 @@ def buffered_protocol(loop):
         yield use
 
 
-@crashes_the_interpreter
 def server(loop):
     make = functools.partial(_Client, loop)
 
@@ -268,6 +267,7 @@ def datagrams(loop):
     yield use
 
 
+@crashes_the_interpreter
 def pipes(loop):
     make = functools.partial(_Client, loop)
 
@@ -351,7 +351,6 @@ def streams(loop):
         yield use
 
 
-@crashes_the_interpreter
 def stream_server(loop):
     async def serve(reader, writer):
         writer.write(await reader.readline())
