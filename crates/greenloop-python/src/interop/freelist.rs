@@ -91,11 +91,14 @@ impl<const N: usize> Freelist<N> {
         unsafe {
             let last = self.len.get().checked_sub(1)?;
             self.len.set(last);
-            let block = (*self.blocks.get()).get_unchecked(last).cast::<u8>();
+            let block = *(*self.blocks.get()).get_unchecked(last);
             let header = size_of::<ffi::PyObject>();
             block.cast::<[usize; 2]>().sub(1).write_bytes(0, 1);
-            block.add(header).write_bytes(0, size_of::<T>() - header);
-            revive(block.cast());
+            block
+                .cast::<u8>()
+                .add(header)
+                .write_bytes(0, size_of::<T>() - header);
+            revive(block);
             Some(NonNull::new_unchecked(block.cast()))
         }
     }
