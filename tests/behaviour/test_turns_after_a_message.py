@@ -19,7 +19,7 @@ SCENES = {}
 
 
 def scene(function):
-    """Add a coroutine function. It gets the loop, whose streams to use, and a list to write down."""
+    """Add a coroutine function: it gets the loop, whose streams to use, and a list to fill."""
     SCENES[function.__name__] = function
     return function
 
