@@ -112,7 +112,7 @@ valgrind: $(VENV)/installed ## Have valgrind watch a program that uses all of th
 	PYTHONMALLOC=malloc valgrind --quiet --error-exitcode=9 --num-callers=30 \
 		$(RUN) tests/valgrind/everything.py
 
-# The suites are downloaded, and take half an hour: not a part of `test`.
+# The suites are downloaded, and take three quarters of an hour: not a part of `test`.
 .PHONY: peers
 peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, redis-py, asyncpg and ten more on both loops
 	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)

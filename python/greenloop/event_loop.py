@@ -13,6 +13,7 @@ import sys
 import warnings
 import weakref
 from asyncio import base_events, coroutines, events, selector_events, unix_events
+from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVarTuple
@@ -104,9 +105,8 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
             self._outer_selector = None
         if not self.is_closed():
             if self._debug:
-                base_events.logger.debug(  # type: ignore[attr-defined]
-                    "Close %r", self
-                )
+                # asyncio's module may have lost its own by now: at the end of the interpreter.
+                logger.debug("Close %r", self)
             self._executor_shutdown_called = True
             self._discard()
         # An exception may come in between, from a signal handler for instance. What follows can be

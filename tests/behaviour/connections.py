@@ -5,6 +5,8 @@ comes when the test says.
 """
 
 import asyncio
+import contextlib
+import socket
 
 from recording import Recording
 
@@ -54,6 +56,21 @@ def run_until(loop, condition, seconds=20):
     while not condition():
         assert loop.time() < deadline, "it did not happen"
         run(loop, 1)
+
+
+@contextlib.contextmanager
+def connected(family="unix"):
+    """Two connected sockets that do not wait."""
+    if family == "unix":
+        near, far = socket.socketpair()
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            far = socket.create_connection(listener.getsockname())
+            near, _ = listener.accept()
+    with near, far:
+        near.setblocking(False)
+        far.setblocking(False)
+        yield near, far
 
 
 def everything(far):

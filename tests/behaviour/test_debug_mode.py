@@ -255,6 +255,14 @@ def test_the_interpreter_can_be_told_to_debug(loop_factory, options, environment
     assert (result.stderr, result.stdout, result.returncode) == ("", f"{debug}\n", 0)
 
 
+@pytest.mark.parametrize("factory", ["asyncio.SelectorEventLoop", "greenloop.new_event_loop"])
+def test_a_loop_that_is_left_to_the_end_of_the_interpreter_says_nothing_more(factory):
+    program = f"import asyncio, greenloop; asyncio.set_event_loop(loop := {factory}())"
+    command = [sys.executable, "-c", f"{program}; loop.set_debug(True)"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Exception ignored" not in result.stderr
+
+
 @pytest.mark.parametrize("kind", ["asyncio.Queue", "greenloop.Queue"])
 def test_what_is_never_awaited_is_warned_of_with_its_origin(kind):
     program = """

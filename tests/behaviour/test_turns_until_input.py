@@ -13,6 +13,7 @@ import socket
 import threading
 
 import pytest
+from connections import connected
 
 import greenloop
 
@@ -54,21 +55,6 @@ async def turns_until(got, count=1):
     return None
 
 
-@contextlib.contextmanager
-def connected(family="unix"):
-    """Two connected sockets that do not wait."""
-    if family == "unix":
-        near, far = socket.socketpair()
-    else:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            far = socket.create_connection(listener.getsockname())
-            near, _ = listener.accept()
-    with near, far:
-        near.setblocking(False)
-        far.setblocking(False)
-        yield near, far
-
-
 @contextlib.asynccontextmanager
 async def transport_over(near):
     transport, protocol = await asyncio.get_running_loop().create_connection(Recorder, sock=near)
@@ -100,6 +86,20 @@ def watching(loop, sides, fd, got):
     yield
     loop.remove_reader(fd)
     loop.remove_writer(fd)
+
+
+@kind
+async def an_answer_to_what_is_written_in_each_turn(loop):
+    """It comes before all is written, as a database's refusal of one of many rows."""
+    with connected("tcp") as (near, far):
+        async with transport_over(near) as (transport, got):
+            for turn in range(40):
+                transport.writelines([bytes(32768)] * 4)
+                if turn == 20:
+                    far.send(b"no")
+                if got:
+                    return turn - 20
+                await asyncio.sleep(0)
 
 
 @kind

@@ -10,6 +10,8 @@
 //!   there may be more ([`PollBudget::input_came`]);
 //! * at each of the first [`EAGER_POLLS`] turns after the loop has begun to run or has waited. A program that
 //!   talks to others seldom has more turns between two waits, so for it this is asyncio's rhythm;
+//! * but not where nothing has run since the last poll from which input can come, nor any was left behind by it
+//!   ([`PollBudget::settled`]): what has come nevertheless has just come, and is seen a turn later;
 //! * then after a number of turns that adapts to how long they take. It starts at one, doubles while polls
 //!   follow each other so fast that they would cost more than a hundredth, and halves once they come too
 //!   late. Turns of more than [`TOO_LATE`] poll each time.
@@ -50,8 +52,22 @@ pub struct PollBudget {
     /// Set at the start, by [`expect_input`](Self::expect_input), and when
     /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next poll.
     overdue: bool,
-    /// Set by [`input_came`](Self::input_came) during a poll, and cleared at its end.
-    came: bool,
+    /// What the poll that is under way has brought; nothing between polls.
+    came: Came,
+    /// Jobs since the last poll that have [settled](Self::settled).
+    settled: usize,
+    /// Set if there may be input whatever has settled: by [`expect_input`](Self::expect_input), and by a poll
+    /// that has left some behind; cleared by the next poll.
+    unsettled: bool,
+}
+
+/// What a poll has brought.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Came {
+    Nothing,
+    Input,
+    /// Input that is not all there is to be told.
+    Part,
 }
 
 impl PollBudget {
@@ -64,7 +80,9 @@ impl PollBudget {
             jobs: 0,
             last_poll: None,
             overdue: true,
-            came: false,
+            came: Came::Nothing,
+            settled: 0,
+            unsettled: false,
         }
     }
 
@@ -85,7 +103,23 @@ impl PollBudget {
     /// Whether the operating system is to be asked before anything else is run.
     #[inline]
     pub fn is_spent(&self) -> bool {
-        self.turns >= self.allowance || self.jobs >= MOST_JOBS || self.overdue
+        (self.turns >= self.allowance || self.jobs >= MOST_JOBS || self.overdue)
+            && !self.is_settled()
+    }
+
+    /// Whether the system would be asked in vain: all that has run since the last poll has settled. Not said of
+    /// many jobs, since so many may be no more than a part of what the poll had to tell.
+    const fn is_settled(&self) -> bool {
+        self.settled == self.jobs && self.jobs > 0 && self.jobs < MOST_JOBS && !self.unsettled
+    }
+
+    /// The job that runs has taken all the input that it was told of, or all that anybody wants, and has done
+    /// nothing else from which more can come: it has sent nothing, and run no code of the program's. If that can
+    /// be said of each job since the last poll, the next turn need not ask, and a message that wakes a task
+    /// costs one poll and not two.
+    #[inline]
+    pub fn settled(&mut self) {
+        self.settled += 1;
     }
 
     /// Shows the budget a time that was read for another reason.
@@ -103,13 +137,21 @@ impl PollBudget {
     #[inline]
     pub fn expect_input(&mut self) {
         self.overdue = true;
+        self.unsettled = true;
     }
 
     /// The poll that is under way has brought input. There may be more of it: readiness lasts until everything
     /// is read, and asyncio tells of it at each turn.
     #[inline]
     pub fn input_came(&mut self) {
-        self.came = true;
+        self.came = self.came.max(Came::Input);
+    }
+
+    /// As [`input_came`](Self::input_came), if more is known to be there than those who are told can take, such
+    /// as the end of a stream behind its last bytes.
+    #[inline]
+    pub fn part_came(&mut self) {
+        self.came = Came::Part;
     }
 
     /// The operating system was asked while work was ready; `now` is the time of its answer.
@@ -153,7 +195,10 @@ impl PollBudget {
         self.turns = 0;
         self.jobs = 0;
         self.last_poll = Some(now);
-        self.overdue = std::mem::take(&mut self.came);
+        let came = std::mem::replace(&mut self.came, Came::Nothing);
+        self.overdue = came > Came::Nothing;
+        self.unsettled = came == Came::Part;
+        self.settled = 0;
     }
 }
 
@@ -265,6 +310,57 @@ mod tests {
         assert!(budget.is_spent());
         budget.polled(Instant::new(2e-6));
         assert_eq!(turns_left(&mut budget), 16);
+    }
+
+    #[test]
+    fn a_turn_after_settled_jobs_alone_does_not_poll_and_the_next_does() {
+        let check = |came: fn(&mut PollBudget), after: fn(&mut PollBudget), spent: bool| {
+            let mut budget = budget(16);
+            came(&mut budget);
+            budget.waited(Instant::new(1.0));
+            budget.charge_turn(2);
+            after(&mut budget);
+            assert_eq!(budget.is_spent(), spent);
+            budget.charge_turn(1);
+            assert!(budget.is_spent());
+        };
+        let both_settle = |budget: &mut PollBudget| {
+            budget.settled();
+            budget.settled();
+        };
+        check(PollBudget::input_came, both_settle, false);
+        check(PollBudget::input_came, PollBudget::settled, true);
+        check(PollBudget::input_came, |_| {}, true);
+        // There was more, and nobody has taken it.
+        check(PollBudget::part_came, both_settle, true);
+        // A thread has called in between.
+        check(
+            PollBudget::input_came,
+            |budget| {
+                budget.settled();
+                budget.settled();
+                budget.expect_input();
+            },
+            true,
+        );
+    }
+
+    #[test]
+    fn nothing_has_settled_where_nothing_has_run() {
+        let mut budget = budget(16);
+        budget.waited(Instant::new(1.0));
+        assert!(budget.is_spent());
+    }
+
+    #[test]
+    fn many_settled_jobs_are_followed_by_a_poll() {
+        let mut budget = budget(16);
+        budget.waited(Instant::new(1.0));
+        budget.charge_turn(MOST_JOBS);
+        for _ in 0..MOST_JOBS {
+            budget.settled();
+        }
+        assert!(budget.is_spent());
     }
 
     #[test]

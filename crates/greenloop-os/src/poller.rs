@@ -148,12 +148,13 @@ pub struct Event {
     pub readable: bool,
     /// Whether a write would not block.
     pub writable: bool,
-    /// Whether there is more to be learned than bytes and room: an error, a hang-up, and of what is told
-    /// [on change](Told::OnChange) also that the peer has ended its side (`EPOLLRDHUP`), or that urgent data
-    /// stand among the others (`EPOLLPRI`).
+    /// Whether there is more to be learned than bytes and room: an error, a hang-up, where somebody wants to read
+    /// that the peer has ended its side (`EPOLLRDHUP`), and of what is told [on change](Told::OnChange) also that
+    /// urgent data stand among the others (`EPOLLPRI`).
     ///
     /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has taken all
-    /// that there is (`epoll(7)`, question 9), and whatever comes later is reported.
+    /// that there is (`epoll(7)`, question 9), but for what stands behind an urgent byte that was not reported,
+    /// and whatever comes later is reported.
     pub exceptional: bool,
 }
 

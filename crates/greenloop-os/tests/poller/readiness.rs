@@ -87,7 +87,21 @@ fn the_end_of_what_a_peer_sends_is_no_hang_up() -> io::Result<()> {
     let (here, there) = UnixStream::pair()?;
     poller.add(here.as_raw_fd(), READ)?;
     there.shutdown(Shutdown::Write)?;
-    assert_eq!(ready(&poller), [readable(&here)]);
+    let end = Event {
+        exceptional: true,
+        ..readable(&here)
+    };
+    assert_eq!(ready(&poller), [end]);
+    Ok(())
+}
+
+#[test]
+fn the_end_is_nothing_to_those_who_only_write() -> io::Result<()> {
+    let poller = Poller::new()?;
+    let (here, there) = UnixStream::pair()?;
+    poller.add(here.as_raw_fd(), WRITE)?;
+    there.shutdown(Shutdown::Write)?;
+    assert_eq!(ready(&poller), [writable(&here)]);
     Ok(())
 }
 

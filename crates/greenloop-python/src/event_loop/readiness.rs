@@ -140,6 +140,16 @@ impl EventLoop {
         self.queue.with(|queue| queue.budget.expect_input());
     }
 
+    /// The job that runs has taken what a descriptor of its was ready with, has sent nothing, and has run no code
+    /// but ours: from that alone no input comes, so the next turn need not ask. Not if anybody waits for room, which
+    /// a receive may have made at the other end, where that is in this process.
+    #[inline]
+    pub fn settle(&self) {
+        if !self.watches.with(|watches| watches.has_writers()) {
+            self.queue.with(|queue| queue.budget.settled());
+        }
+    }
+
     /// Queues the callbacks of what the poller reported.
     pub(super) fn dispatch(&self, events: &Events, waker: &Waker) {
         if events.is_empty() {
@@ -150,6 +160,10 @@ impl EventLoop {
             queue.budget.input_came();
             self.watches.with(|watches| {
                 for event in events.iter() {
+                    if event.exceptional {
+                        // Behind the bytes stands what asyncio's next poll reports.
+                        queue.budget.part_came();
+                    }
                     if event.fd == awake {
                         waker.drain();
                     } else if let Some(watch) = watches.get(event.fd) {

@@ -213,6 +213,8 @@ pub struct Watches {
     by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
     /// The mark of the last registration. The waker's is 0.
     last_mark: u32,
+    /// How many descriptors somebody wants to write to.
+    writers: usize,
     /// Descriptors whose waits have ended since the last were silenced. Somebody may wait for them again.
     ended: Vec<RawFd>,
 }
@@ -271,6 +273,10 @@ impl Watches {
             Ok(()) => old,
             Err(_) => std::mem::replace(watch.side(side), old),
         };
+        if outcome.is_ok() && side == Side::Writer {
+            self.writers += usize::from(watch.writer.is_some());
+            self.writers -= usize::from(listener.is_some());
+        }
         let mut file = None;
         if watch.listeners().next().is_none() {
             file = watch.file.take();
@@ -301,6 +307,11 @@ impl Watches {
             }
             _ => Err(listener),
         }
+    }
+
+    /// Whether anybody waits for room.
+    pub const fn has_writers(&self) -> bool {
+        self.writers > 0
     }
 
     /// Remembers which socket's changes are told of. Returns what was remembered before.

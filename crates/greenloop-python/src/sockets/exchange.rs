@@ -38,6 +38,8 @@ pub trait Exchange: Sized + 'static {
     const METHODS: (&'static str, &'static str);
     /// How many arguments there are besides the socket. Two are a [`pair`] in `kept`.
     const COUNT: usize = 1;
+    /// Whether an attempt does no more than to receive.
+    const RECEIVES: bool = false;
 
     /// Does it without waiting: `None` if that is not possible at the moment.
     fn attempt(exchange: &Request<'_>) -> Result<Option<Object>>;
@@ -333,7 +335,13 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     awaitable.kept().set(result);
     awaitable.step().set(step);
     stop_listening::<T>(awaitable, this);
-    Awaitable::wake(this)
+    // What may be left is for whoever receives next, who tries at once.
+    let settles = T::RECEIVES && awaitable.fast_loop().is_some();
+    Awaitable::wake(this)?;
+    if settles {
+        event_loop.settle();
+    }
+    Ok(())
 }
 
 /// What [`Exchange::OPERATION`] does when the awaitable goes on, with an exception or without.

@@ -66,6 +66,7 @@ impl Exchange for Receive {
     const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_recv";
     const SIDE: Side = Side::Reader;
     const METHODS: (&'static str, &'static str) = ("sock_recv", "_sock_recv");
+    const RECEIVES: bool = true;
 
     #[inline]
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
@@ -123,6 +124,7 @@ impl Exchange for ReceiveInto {
     const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_recv_into";
     const SIDE: Side = Side::Reader;
     const METHODS: (&'static str, &'static str) = ("sock_recv_into", "_sock_recv_into");
+    const RECEIVES: bool = true;
 
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let buffer = request.given();
@@ -152,6 +154,7 @@ impl Exchange for ReceiveFrom {
     const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_recvfrom";
     const SIDE: Side = Side::Reader;
     const METHODS: (&'static str, &'static str) = ("sock_recvfrom", "_sock_recvfrom");
+    const RECEIVES: bool = true;
 
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
@@ -187,6 +190,7 @@ impl Exchange for ReceiveFromInto {
     const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_recvfrom_into";
     const SIDE: Side = Side::Reader;
     const METHODS: (&'static str, &'static str) = ("sock_recvfrom_into", "_sock_recvfrom_into");
+    const RECEIVES: bool = true;
     const COUNT: usize = 2;
 
     fn begin(request: &Request<'_>) -> Result<Option<Object>> {

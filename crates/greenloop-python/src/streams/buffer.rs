@@ -57,6 +57,12 @@ impl Buffer {
         self.len() == 0
     }
 
+    /// Whether somebody has asked for the bytearray, which may be of any class.
+    #[inline]
+    pub fn is_exposed(&self) -> bool {
+        !self.exposed.is_empty()
+    }
+
     /// Looks at the bytes. `body` must not run Python code.
     #[inline]
     pub fn with<R>(&self, body: impl FnOnce(&[u8]) -> R) -> R {

@@ -196,17 +196,17 @@ fn reader_of(this: &Object) -> Result<Option<Object>> {
     Ok((!reader.is_none()).then_some(reader))
 }
 
-/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter.
+/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter. Returns what [`reader::feed_data`] does.
 #[inline]
-pub fn data_received(this: &Object, data: &Object) -> Result<()> {
+pub fn data_received(this: &Object, data: &Object) -> Result<bool> {
     let Some(reader) = reader_of(this)? else {
-        return Ok(());
+        return Ok(false);
     };
     if Reader::is_plain(&reader) {
         return reader::feed_data(&reader, data);
     }
     let name = &globals().names.feed_data;
-    call_method(name, &[reader.as_ptr(), data.as_ptr()]).map(drop)
+    call_method(name, &[reader.as_ptr(), data.as_ptr()]).map(|_| false)
 }
 
 /// `protocol.eof_received()`: whether the transport shall stay open for writing.

@@ -196,14 +196,23 @@ impl Reader {
         Ok(())
     }
 
-    /// Holds up a transport that has sent far more than anybody has read.
+    /// Whether it takes bytes and wakes its waiter without a call that the program may have replaced.
     #[inline]
-    fn pause_if_flooded(&self) -> Result<()> {
+    fn is_fed_natively(&self) -> bool {
+        let wakes = |waiter: Object| Awaitable::of(&waiter).fast_loop().is_some();
+        !self.buffer.is_exposed()
+            && self.foreign_waiter.is_empty()
+            && self.waiter.first().is_none_or(wakes)
+    }
+
+    /// Holds up a transport that has sent far more than anybody has read. Returns whether it had to.
+    #[inline]
+    fn pause_if_flooded(&self) -> Result<bool> {
         if self.paused.get() || !self.limit().is_flooded(self.buffer.len()) {
-            return Ok(());
+            return Ok(false);
         }
         let Some(transport) = self.transport.get() else {
-            return Ok(());
+            return Ok(false);
         };
         match call_method(&globals().names.pause_reading, &[transport.as_ptr()]) {
             Ok(_) => self.paused.set(true),
@@ -215,7 +224,7 @@ impl Reader {
             }
             Err(raised) => return Err(raised),
         }
-        Ok(())
+        Ok(true)
     }
 
     const fn slots(&self) -> [&Slot; 6] {
@@ -230,19 +239,20 @@ impl Reader {
     }
 }
 
-/// `reader.feed_data(data)`.
+/// `reader.feed_data(data)`. Returns whether no code but ours has run, and the transport was let alone.
 #[inline]
-pub fn feed_data(this: &Object, data: &Object) -> Result<()> {
+pub fn feed_data(this: &Object, data: &Object) -> Result<bool> {
     let reader = Reader::of(this);
     if reader.eof.get() {
         return Err(assertion(c"feed_data after feed_eof"));
     }
     if !data.is_true()? {
-        return Ok(());
+        return Ok(false);
     }
+    let natively = reader.is_fed_natively();
     reader.buffer.extend(data)?;
     wake(this)?;
-    reader.pause_if_flooded()
+    Ok(!reader.pause_if_flooded()? && natively && Reader::is_plain(this))
 }
 
 /// `reader.feed_eof()`.

@@ -40,6 +40,11 @@ pub struct Joining {
 }
 
 impl Joining {
+    /// Whether the connection is one of TCP.
+    pub fn is_possible(&self) -> bool {
+        self.possible.get()
+    }
+
     /// Says whether the connection is one of TCP.
     pub fn set_possible(&self, possible: bool) {
         self.possible.set(possible);

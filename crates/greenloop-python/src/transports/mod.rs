@@ -223,20 +223,21 @@ impl SocketTransport {
     }
 }
 
-/// Calls `body(this)`, which is the method `name` too, in a context.
+/// Calls `body(this)`, which is the method `name` too, in a context: the method itself if that is an object of
+/// somebody else's, and then there is nothing to return.
 #[inline]
-fn in_context(
+fn in_context<R: Default>(
     context: &Object,
     this: &Object,
     name: &Object,
-    body: fn(&Object) -> Result<()>,
-) -> Result<()> {
+    body: fn(&Object) -> Result<R>,
+) -> Result<R> {
     // SAFETY: the context is a valid object; Enter and Exit are paired, also when `body` raises.
     unsafe {
         if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
             let run = &globals().names.run_in_context;
             let method = this.attribute(name)?;
-            return call_method(run, &[context.as_ptr(), method.as_ptr()]).map(drop);
+            return call_method(run, &[context.as_ptr(), method.as_ptr()]).map(|_| R::default());
         }
         if ffi::PyContext_Enter(context.as_ptr()) < 0 {
             return Err(Raised);

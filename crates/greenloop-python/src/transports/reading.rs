@@ -27,7 +27,13 @@ static REACTION: Reaction = Reaction {
             return Ok(());
         }
         let context = transport.reading_context.get_or_none();
-        in_context(&context, this, &globals().names.read_ready, read_ready)
+        let name = &globals().names.read_ready;
+        if in_context(&context, this, name, read_ready)? {
+            if let Some(native) = transport.native() {
+                native.settle();
+            }
+        }
+        Ok(())
     },
     handle: |this| {
         let context = &SocketTransport::of(this).reading_context;
@@ -35,28 +41,29 @@ static REACTION: Reaction = Reaction {
     },
 };
 
-/// `_read_ready()`: the descriptor is readable.
-fn read_ready(this: &Object) -> Result<()> {
+/// `_read_ready()`: the descriptor is readable. Returns whether all was received that there is, and no code but
+/// ours has run.
+fn read_ready(this: &Object) -> Result<bool> {
     let transport = SocketTransport::of(this);
     if transport.lost.get() > 0 {
-        return Ok(());
+        return Ok(false);
     }
     if transport.buffered.get() {
         let protocol = transport.protocol.get_or_none();
         if tls::is_native_protocol(&protocol) && !transport.is_foreign() {
-            return receive_for_tls(this, &protocol);
+            return receive_for_tls(this, &protocol).map(|()| false);
         }
-        fill_protocols_buffer(this)
+        fill_protocols_buffer(this).map(|()| false)
     } else {
         receive_bytes(this)
     }
 }
 
-/// Hands the protocol a bytes object of exactly what has come.
-fn receive_bytes(this: &Object) -> Result<()> {
+/// Hands the protocol a bytes object of exactly what has come. Returns what [`read_ready`] does.
+fn receive_bytes(this: &Object) -> Result<bool> {
     let transport = SocketTransport::of(this);
     let Some(native) = transport.native() else {
-        return Ok(());
+        return Ok(false);
     };
     let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
     let outcome = if transport.is_foreign() {
@@ -70,25 +77,25 @@ fn receive_bytes(this: &Object) -> Result<()> {
     };
     let message = "Fatal read error on socket transport";
     let Some(Some(data)) = unless_fatal(this, outcome, message)? else {
-        return Ok(());
+        return Ok(false);
     };
     if !data.is_true()? {
-        return end_of_stream(this);
+        return end_of_stream(this).map(|()| false);
     }
     let protocol = transport.protocol.get_or_none();
     let called = if streams::is_native_protocol(&protocol) {
         streams::data_received(&protocol, &data)
     } else {
         let name = &globals().names.data_received;
-        call_method(name, &[protocol.as_ptr(), data.as_ptr()]).map(drop)
+        call_method(name, &[protocol.as_ptr(), data.as_ptr()]).map(|_| false)
     };
     transport.habit.done(transport.native(), data);
-    unless_fatal(
-        this,
-        called,
-        "Fatal error: protocol.data_received() call failed.",
-    )?;
-    Ok(())
+    let message = "Fatal error: protocol.data_received() call failed.";
+    let natively = unless_fatal(this, called, message)?.unwrap_or(false);
+    // Over Unix sockets a read ends behind bytes that came with descriptors, whatever follows.
+    let all =
+        transport.habit.was_short() && transport.joining.is_possible() && !transport.is_foreign();
+    Ok(natively && all)
 }
 
 /// Hands what has come to a TLS protocol, which copies it to where it is decrypted.

@@ -75,6 +75,8 @@ pub struct Habit {
     keeps: Cell<bool>,
     /// The room of the object that is with the protocol now, or 0.
     lent: Cell<usize>,
+    /// Set if the last receive has taken less than there was room for.
+    short: Cell<bool>,
 }
 
 /// What came: a bytes object, or an exception from making one.
@@ -96,6 +98,7 @@ impl Habit {
     fn receive_and_copy(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
         native.receive(most, |buffer| {
             let count = socket::receive(descriptor, buffer)?;
+            self.short.set(count < buffer.len());
             self.expected.set(count);
             // SAFETY: the call has written that many bytes to the beginning of the buffer, and making
             // a bytes object runs no Python code.
@@ -122,6 +125,7 @@ impl Habit {
             }
         };
         let full = count == memory.len();
+        self.short.set(!full);
         self.expected.set(if full { 2 * count } else { count });
         if count < room / 2 {
             // SAFETY: the call has written that many bytes.
@@ -133,6 +137,12 @@ impl Habit {
         unsafe { set_length(&object, count) };
         self.lent.set(room);
         Ok(Ok(object))
+    }
+
+    /// Whether the last receive has taken less than there was room for: of a TCP connection, all that there was.
+    #[inline]
+    pub fn was_short(&self) -> bool {
+        self.short.get()
     }
 
     /// The protocol has seen the object. If it has not kept it, the loop does.

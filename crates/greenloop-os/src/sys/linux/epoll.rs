@@ -23,8 +23,10 @@ use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// What who reads is told beside bytes, and never without `READABLE` unless it is an urgent byte alone.
-const BESIDE_BYTES: u32 = (libc::EPOLLRDHUP | libc::EPOLLPRI) as u32;
+/// What who reads is told beside bytes, and never without `READABLE`: that the peer has ended its side.
+const END: u32 = libc::EPOLLRDHUP as u32;
+/// The same, and an urgent byte, which may be alone.
+const BESIDE_BYTES: u32 = END | libc::EPOLLPRI as u32;
 #[expect(clippy::cast_sign_loss, reason = "the highest bit is one of the flags")]
 const ON_CHANGE: u32 = libc::EPOLLET as u32;
 /// Without any event it is a registration as the kernel leaves it behind once it was reported.
@@ -220,7 +222,9 @@ impl Registration {
         let read = if self.interest.read { READABLE } else { 0 };
         let write = if self.interest.write { WRITABLE } else { 0 };
         match self.told {
-            Told::Always => read | write,
+            // An urgent byte that nobody takes would be told in each wait.
+            Told::Always if self.interest.read => read | write | END,
+            Told::Always => write,
             Told::OnChange if self.interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
             Told::OnChange => write | ON_CHANGE,
             Told::Never => ONCE,
