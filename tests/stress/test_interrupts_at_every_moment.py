@@ -34,10 +34,11 @@ class Interrupt(KeyboardInterrupt):
     """Ends the loop also out of a callback, where any other exception would be reported."""
 
 
-# What comes of an asyncio.Runner that goes on after an interrupt in the middle of its own code.
+# What comes of Python code that goes on after an interrupt: of asyncio.Runner, and of a thread's start.
 EXPECTED = [
     "Event loop is closed",
     "cannot access local variable 'loop' where it is not associated with a value",
+    "release unlocked lock",
 ]
 
 
