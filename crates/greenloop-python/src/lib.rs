@@ -137,6 +137,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.thread_safe_handle,
         handle::make_thread_safe_class(&classes.handle.object()),
     )?;
+    make(&classes.job_call, event_loop::make_job_call_class())?;
     make(&classes.future, future::make_class())?;
     make(&classes.future_iterator, future::make_iterator_class())?;
     make(&classes.notifier, future::make_notifier_class())?;

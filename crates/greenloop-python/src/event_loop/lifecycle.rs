@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
 use crate::handle::Handle;
-use crate::interop::{Object, Result};
+use crate::interop::{Object, Result, call_method, fetch, globals, report_unraisable, restore};
 use crate::task;
 
 unsafe extern "C" {
@@ -73,6 +73,49 @@ impl EventLoop {
         !self.this.is_empty()
     }
 
+    /// Runs a turn, by `_run_once` if that was replaced.
+    #[inline]
+    fn run_turn(&self, this: &Object) -> Result<()> {
+        if !self.is_as_seen(this) {
+            self.look_again(this)?;
+        }
+        if self.has_unusual_turns() {
+            return self.run_unusual_turn(this);
+        }
+        turn(self)
+    }
+
+    #[cold]
+    fn run_unusual_turn(&self, this: &Object) -> Result<()> {
+        self.take_arrivals(this)?;
+        if self.has_own_turns() {
+            return call_method(&globals().names.run_once, &[this.as_ptr()]).map(drop);
+        }
+        turn(self)
+    }
+
+    /// Runs turns in `body`.
+    fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.this.set(this.clone());
+        // A task of another loop may be running this one: its step is none of ours.
+        let outcome = task::away(body);
+        // The exception that ends the loop stays set while asyncio is told that no task runs.
+        let kept = outcome.map_err(fetch);
+        let cleared = task::clear_published(self);
+        self.silence_ended_waits();
+        self.this.clear();
+        self.track_handles();
+        match kept {
+            Ok(()) => cleared,
+            Err(exception) => {
+                if let Err(raised) = cleared {
+                    report_unraisable(raised, this.as_ptr());
+                }
+                Err(restore(exception))
+            }
+        }
+    }
+
     /// Shows the handles that wait to the garbage collector, now that the loop may be dropped.
     fn track_handles(&self) {
         self.queue.with(|queue| {
@@ -89,41 +132,41 @@ impl EventLoop {
 impl EventLoop {
     /// Run turns until `stop()` was called; at least one.
     fn _run_turns(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let this = slf.get();
-        this.this.set(Object::from(slf.clone().into_any()));
-        this.expect_input();
-        // A task of another loop may be running this one: its step is none of ours.
-        let outcome = task::away(|| {
+        let event_loop = slf.get();
+        let this = Object::from(slf.clone().into_any());
+        event_loop.expect_input();
+        event_loop.turning(&this, || {
             loop {
-                if let Err(raised) = turn(this) {
-                    break Err(raised);
-                }
-                if this.queue.with(|queue| queue.stopping) {
-                    break Ok(());
+                event_loop.run_turn(&this)?;
+                if event_loop.queue.with(|queue| queue.stopping) {
+                    return Ok(());
                 }
             }
-        });
-        // The exception that ends the loop stays set while asyncio is told that no task runs.
-        let kept = outcome.map_err(crate::interop::fetch);
-        let cleared = task::clear_published(this);
-        this.silence_ended_waits();
-        this.this.clear();
-        this.track_handles();
-        match kept {
-            Ok(()) => Ok(cleared?),
-            Err(exception) => {
-                if let Err(raised) = cleared {
-                    crate::interop::report_unraisable(raised, slf.as_ptr());
-                }
-                Err(crate::interop::restore(exception).into())
-            }
+        })?;
+        Ok(())
+    }
+
+    /// Run one turn.
+    fn _run_once(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let event_loop = slf.get();
+        event_loop.check_closed()?;
+        let this = Object::from(slf.clone().into_any());
+        if !event_loop.is_as_seen(&this) {
+            event_loop.look_again(&this)?;
         }
+        event_loop.take_arrivals(&this)?;
+        if event_loop.is_turning() {
+            return Ok(task::away(|| turn(event_loop))?);
+        }
+        Ok(event_loop.turning(&this, || turn(event_loop))?)
     }
 
     /// Open the loop, from `__init__`.
-    fn _open(&self) {
-        self.initialised.set(true);
-        self.update_fast();
+    fn _open(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().look_again(&Object::from(slf.clone().into_any()))?;
+        slf.get().initialised.set(true);
+        slf.get().update_fast();
+        Ok(())
     }
 
     /// Stop after the current turn, or after one turn if the loop does not run.

@@ -28,6 +28,7 @@ macro_rules! imports {
 
 imports! {
     // Modules whose functions may be replaced.
+    events = "asyncio"."events",
     tasks = "asyncio"."tasks",
     #[cfg(Py_3_14)]
     futures = "asyncio"."futures",
@@ -133,6 +134,7 @@ pub struct Classes {
     pub event: ClassCell,
     pub lock: ClassCell,
     pub handle: ClassCell,
+    pub job_call: ClassCell,
     pub timer_handle: ClassCell,
     #[cfg(Py_3_14)]
     pub thread_safe_handle: ClassCell,

@@ -136,6 +136,7 @@ names! {
     #[cfg(Py_3_13)]
     immediate = "immediate",
     init_items = "_init",
+    initialise = "__init__",
     is_base_error = "_is_base_error",
     is_closed = "is_closed",
     is_closing = "is_closing",
@@ -200,6 +201,7 @@ names! {
     return_when = "return_when",
     run = "_run",
     run_in_context = "run",
+    run_once = "_run_once",
     send = "send",
     sendmsg = "sendmsg",
     sendto = "sendto",
@@ -224,6 +226,7 @@ names! {
     start_tls = "start_tls",
     stream_reader = "stream_reader",
     stream_reader_attribute = "_stream_reader",
+    take_timers = "_take_timers",
     task = "task",
     tb = "tb",
     throw = "throw",

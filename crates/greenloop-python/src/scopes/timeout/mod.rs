@@ -145,7 +145,7 @@ pub fn native_clock(task: &Object) -> Option<&EventLoop> {
         return None;
     }
     let native = Future::of(task).fast_loop()?;
-    (!native.has_own_time()).then_some(native)
+    (!native.has_own_timers()).then_some(native)
 }
 
 /// `events.get_running_loop()`.
