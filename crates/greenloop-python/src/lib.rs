@@ -197,6 +197,23 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
             interop::bind_entering_cheaply(&class.object())?;
         }
     }
+    // SAFETY: the module's import holds the GIL.
+    let py = unsafe { Python::assume_attached() };
+    for class in [
+        &classes.lock,
+        &classes.semaphore,
+        &classes.bounded_semaphore,
+        &classes.condition,
+        &classes.barrier,
+        &classes.timeout,
+        &classes.task_group,
+        &classes.stream_reader,
+        &classes.stream_reader_protocol,
+        &classes.stream_writer,
+        &classes.ssl_protocol,
+    ] {
+        class.remember_originals(py)?;
+    }
     Ok(())
 }
 

@@ -242,11 +242,11 @@ impl Handle {
         Ok(())
     }
 
-    /// Changes the callback of a handle that nobody has seen yet.
+    /// Changes the callback of a handle that nobody has seen yet, for one that enters a context itself.
     pub fn set_callback(&self, change: impl FnOnce(Object) -> Result<Object>) -> Result<()> {
         let callback = change(self.callback.get_or_none())?;
         self.callback.set(callback);
-        Ok(())
+        self.context.set(None)
     }
 
     /// Tells the loop's exception handler what the callback raised.

@@ -110,7 +110,7 @@ fn of(this: &Object) -> &Timeout {
 
 /// Whether no method can have been overridden.
 fn is_exact(this: &Object) -> bool {
-    this.is_exactly(globals().classes.timeout.as_ptr())
+    globals().classes.timeout.is_untouched_class_of(this)
 }
 
 /// A `Timeout` at `when`, not entered yet.

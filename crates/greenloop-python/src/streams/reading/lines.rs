@@ -85,7 +85,7 @@ pub unsafe extern "C" fn next_line(this: *mut ffi::PyObject) -> *mut ffi::PyObje
         // SAFETY: the slot is called on a valid reader.
         let this = unsafe { Object::from_borrowed(this) };
         let names = &globals().names;
-        let class = globals().classes.stream_reader.as_ptr();
+        let class = &globals().classes.stream_reader;
         let replaced = Instance::<Reader>::overrides(&this, class, &[&names.readline])?;
         if replaced || is_customised(&this)? {
             // SAFETY: the GIL is held.
