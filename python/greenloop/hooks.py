@@ -53,28 +53,44 @@ class _Function:
         return found is not self._function or found.__code__ is not self._code
 
 
+class _Method:
+    """A method of our class in whose stead a hook of asyncio's class may stand.
+
+    As a descriptor it is what our class has while there is a hook, and asks each time: one that was
+    taken out again is called no more.
+    """
+
+    def __init__(self, owner: type, name: str) -> None:
+        self.function = _Function(_ASYNCIOS, name)
+        self._inherited = next((vars(b)[name] for b in owner.__mro__[1:] if name in vars(b)), _NOTHING)
+        # What the class has itself, and what it was given last.
+        self.own = self.given = vars(owner).get(name, _NOTHING)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        own = self._inherited if self.own is _NOTHING else self.own
+        found = self.function.find() if self.function.is_replaced() else own
+        bind = getattr(type(found), "__get__", None)
+        return found if bind is None else bind(found, instance, owner)
+
+
 class Hooks:
     """What was put into asyncio's classes, as the class of our loops honours it."""
 
     def __init__(self, event_loop_class: type) -> None:
         self._class = event_loop_class
-        # By name: asyncio's function, what our class had itself, and what it was given.
-        self._methods = {
-            name: [_Function(_ASYNCIOS, name), own := vars(event_loop_class).get(name, _NOTHING), own]
-            for name in _names_with_two_methods(event_loop_class)
-        }
+        names = _names_with_two_methods(event_loop_class)
+        self._methods = {name: _Method(event_loop_class, name) for name in names}
         self._runs = [_Function(owner, "_run") for owner in _ASYNCIOS_HANDLES]
         self._own_run = _find(_native.Handle, "_run")
 
     def take_over(self) -> bool:
         """Have our class use what stands in asyncio's; return whether `Handle._run` was replaced."""
         for name, method in self._methods.items():
-            function, own, given = method
-            wanted = function.find() if function.is_replaced() else own
+            wanted = method if method.function.is_replaced() else method.own
             # What somebody has put into our class itself goes before what is put into asyncio's.
-            if wanted is given or vars(self._class).get(name, _NOTHING) is not given:
+            if wanted is method.given or vars(self._class).get(name, _NOTHING) is not method.given:
                 continue
-            method[2] = wanted
+            method.given = wanted
             if wanted is _NOTHING:
                 delattr(self._class, name)
             else:

@@ -244,7 +244,7 @@ def test_changed_code_of_a_function_is_seen_by_new_loops(loop_factory):
 
     def create_task(self, coro, *, name=None, context=None, **others):
         self.noted.append(coro)
-        return asyncio.Task(coro, loop=self)
+        return tasks.Task(coro, loop=self)  # noqa: F821 - a global of asyncio's module
 
     function.__code__ = create_task.__code__
     keywords, function.__kwdefaults__ = function.__kwdefaults__, create_task.__kwdefaults__
