@@ -3,8 +3,8 @@
 The scheduler is native (`greenloop._native.EventLoop`): turns, timers, readiness, futures, tasks.
 What stands here is policy, which no program waits for: exception handlers, executors, signals,
 hooks of the interpreter. Where asyncio's own implementation needs nothing but such policy it is
-inherited, so that it stays to the letter what the running Python does, and honours what a program has
-put into asyncio's classes (`greenloop.hooks`).
+inherited, so that it stays to the letter what the running Python does, and honours what a program
+has put into asyncio's classes (`greenloop.hooks`).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""The queues of handles that asyncio's own functions work with, for those that are called on our loop.
+"""The queues of handles, for functions of asyncio's own that are called on our loop.
 
-Ours are native, and hold jobs rather than handles. But who wraps `BaseEventLoop._run_once` or `call_at`
-calls asyncio's function in the end, and some libraries bring a `_run_once` of their own. Such functions
-take handles out of `_ready`, and push timers into `_scheduled`.
+Ours are native, and hold jobs rather than handles. But who wraps `BaseEventLoop._run_once` or
+`call_at` calls asyncio's function in the end, and some libraries bring a `_run_once` of their own.
+Such functions take handles out of `_ready`, and push timers into `_scheduled`.
 """
 
 import sys
@@ -60,5 +60,5 @@ class ReadyHandles:
 
 
 def is_asked_by_working_function() -> bool:
-    """Return whether the caller of our caller pushes timers and takes them, and does not just look."""
+    """Return whether the caller of our caller works on the queues, and does not just look."""
     return sys._getframe(2).f_code.co_name in _WORKING

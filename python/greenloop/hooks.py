@@ -1,10 +1,10 @@
 """Hooks that programs put into asyncio's own classes, and how ours honour them.
 
-Tracing products wrap methods of `asyncio.BaseEventLoop`, and monitors replace `asyncio.Handle._run`.
-Our loop inherits asyncio's, so what it has not got of its own is replaced with that. Where a method of
-ours stands for asyncio's, what is put in asyncio's place is put in ours too, and taken out again when
-it goes. That is looked at when a loop is made and whenever a turn begins after one of the classes was
-changed.
+Tracing products wrap methods of `asyncio.BaseEventLoop`, and monitors replace
+`asyncio.Handle._run`. Our loop inherits asyncio's, so what it has not got of its own is replaced
+with that. Where a method of ours stands for asyncio's, what is put in asyncio's place is put in
+ours too, and taken out again when it goes. That is looked at when a loop is made and whenever a
+turn begins after one of the classes was changed.
 """
 
 from asyncio import events, unix_events
@@ -62,7 +62,9 @@ class _Method:
 
     def __init__(self, owner: type, name: str) -> None:
         self.function = _Function(_ASYNCIOS, name)
-        self._inherited = next((vars(b)[name] for b in owner.__mro__[1:] if name in vars(b)), _NOTHING)
+        self._inherited = next(
+            (vars(b)[name] for b in owner.__mro__[1:] if name in vars(b)), _NOTHING
+        )
         # What the class has itself, and what it was given last.
         self.own = self.given = vars(owner).get(name, _NOTHING)
 
@@ -84,7 +86,7 @@ class Hooks:
         self._own_run = _find(_native.Handle, "_run")
 
     def take_over(self) -> bool:
-        """Have our class use what stands in asyncio's; return whether `Handle._run` was replaced."""
+        """Have our class use what is in asyncio's; return whether `Handle._run` was replaced."""
         for name, method in self._methods.items():
             wanted = method if method.function.is_replaced() else method.own
             # What somebody has put into our class itself goes before what is put into asyncio's.

@@ -1,12 +1,12 @@
 """`Network`: the network half of the event loop class.
 
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
-implementation, inherited by the loop's class, on our scheduler and our readiness: to the letter what the
-running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native. So are the transports of connections (`greenloop._native.SocketTransport`) and their TLS
-(`greenloop._native.SSLProtocol`), what is done for each datagram (`greenloop.datagrams`) and the
-public `sock_*` methods; asyncio's own are left for sockets and loops that do something else than is
-known of them.
+implementation, inherited by the loop's class, on our scheduler and our readiness: to the letter
+what the running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and
+futures, which are native. So are the transports of connections
+(`greenloop._native.SocketTransport`) and their TLS (`greenloop._native.SSLProtocol`), what is done
+for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left
+for sockets and loops that do something else than is known of them.
 """
 
 import selectors
@@ -214,7 +214,6 @@ class Network:
         return transport_class(self, sock, *arguments, **context)
 
     # Servers.
-
 
     def _start_serving(
         self,

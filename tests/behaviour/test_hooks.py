@@ -1,7 +1,7 @@
-"""What programs put in the place of methods of asyncio's classes is called, whenever they put it there.
+"""What programs put in the place of methods of asyncio's classes is called, whenever they do it.
 
-Tracing products wrap the methods of `BaseEventLoop`, monitors replace `Handle._run`, tests patch what
-they like.
+Tracing products wrap the methods of `BaseEventLoop`, monitors replace `Handle._run`, tests patch
+what they like.
 """
 
 import asyncio
@@ -196,7 +196,9 @@ def test_an_undone_wrapper_is_called_no_more(loop_factory, monkeypatch):
     ],
 )
 @pytest.mark.parametrize(
-    "owner_of", [lambda _: asyncio.BaseEventLoop, type], ids=["of asyncio's class", "of its own class"]
+    "owner_of",
+    [lambda _: asyncio.BaseEventLoop, type],
+    ids=["of asyncio's class", "of its own class"],
 )
 def test_a_wrapped_method_is_called(run_wrapped, owner_of, name, program):
     loop, receivers = run_wrapped(owner_of, name, program)
@@ -332,7 +334,9 @@ class TestPrimitives:
         condition = loop.run_until_complete(main())
         assert receivers == [condition]
 
-    @pytest.mark.parametrize("method", ["_put", "_get", "full", "empty", "put_nowait", "get_nowait"])
+    @pytest.mark.parametrize(
+        "method", ["_put", "_get", "full", "empty", "put_nowait", "get_nowait"]
+    )
     def test_what_a_queue_calls_is_seen(self, loop, wrap, names, method):
         receivers = wrap(names.Queue, method)
 

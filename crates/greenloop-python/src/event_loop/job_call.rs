@@ -109,7 +109,10 @@ unsafe extern "C" fn attribute(
     trap(|| {
         // SAFETY: the slot is called on an instance of the class, with a string.
         let (this, name) = unsafe { (Object::from_borrowed(this), Object::from_borrowed(name)) };
-        Instance::<JobCall>::of(&this).shown.get_or_none().attribute(&name)
+        Instance::<JobCall>::of(&this)
+            .shown
+            .get_or_none()
+            .attribute(&name)
     })
 }
 

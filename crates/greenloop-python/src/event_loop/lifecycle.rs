@@ -163,7 +163,8 @@ impl EventLoop {
 
     /// Open the loop, from `__init__`.
     fn _open(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.get().look_again(&Object::from(slf.clone().into_any()))?;
+        slf.get()
+            .look_again(&Object::from(slf.clone().into_any()))?;
         slf.get().initialised.set(true);
         slf.get().update_fast();
         Ok(())

@@ -33,9 +33,9 @@ use crate::scopes::Alarm;
 use crate::task::Published;
 use crate::transports::{Spare, Writers};
 
+pub use job_call::make_class as make_job_call_class;
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
-pub use job_call::make_class as make_job_call_class;
 pub use readiness::os_error;
 pub use scheduling::install_methods;
 pub use turn::Job;
@@ -116,10 +116,7 @@ impl EventLoop {
     /// Arguments are for the `__init__` of a subclass.
     #[new]
     #[pyo3(signature = (*_args, **_keywords))]
-    fn new(
-        _args: &Bound<'_, PyTuple>,
-        _keywords: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
+    fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         Ok(Self {
             queue: GilCell::new(Queue::new()),
             watches: GilCell::new(Watches::default()),

@@ -48,7 +48,7 @@ impl EventLoop {
     fn _call_soon(
         slf: &Bound<'_, Self>,
         callback: Bound<'_, PyAny>,
-        args: Bound<'_, PyAny>,
+        args: &Bound<'_, PyAny>,
         context: Bound<'_, PyAny>,
     ) -> PyResult<Py<PyAny>> {
         let arguments: Vec<Object> = args

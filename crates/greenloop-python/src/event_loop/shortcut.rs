@@ -214,7 +214,10 @@ impl EventLoop {
     pub(super) fn is_as_seen(&self, this: &Object) -> bool {
         let globals = globals();
         self.seen.event_loop.is_of(this.class())
-            && self.seen.handle.is_of(globals.classes.timer_handle.as_ptr())
+            && self
+                .seen
+                .handle
+                .is_of(globals.classes.timer_handle.as_ptr())
             && (self.seen.asyncios_handle).is_of(globals.asyncio.timer_handle.as_ptr().cast())
     }
 

@@ -163,7 +163,12 @@ fn call_at_by_name(this: &Object, now: &Object, delay: &Object, call: &Call<'_>)
     let none = Object::none();
     all.push(call.context.unwrap_or(&none).as_ptr());
     let globals = globals();
-    call_method_keywords(&globals.names.call_at, &all, 1, Some(&globals.keywords.context))
+    call_method_keywords(
+        &globals.names.call_at,
+        &all,
+        1,
+        Some(&globals.keywords.context),
+    )
 }
 
 /// The first parameter, by place or by name.

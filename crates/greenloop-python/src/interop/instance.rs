@@ -84,11 +84,7 @@ impl<T: Held> Instance<T> {
 
     /// Whether a subclass, the instance itself or somebody else has put something else in the place of a
     /// method of `class`.
-    pub fn overrides(
-        object: &Object,
-        class: &ClassCell,
-        names: &[&Object],
-    ) -> Result<bool> {
+    pub fn overrides(object: &Object, class: &ClassCell, names: &[&Object]) -> Result<bool> {
         if Self::is_plain(object, class) {
             return Ok(false);
         }
@@ -98,7 +94,10 @@ impl<T: Held> Instance<T> {
             let attributes = (*object.as_ptr().cast::<Self>()).attributes.get();
             for name in names {
                 let found = own.attribute(name)?;
-                if !class.original(name).is_some_and(|original| original.is(found.as_ptr())) {
+                if !class
+                    .original(name)
+                    .is_some_and(|original| original.is(found.as_ptr()))
+                {
                     return Ok(true);
                 }
                 if let Some(attributes) = &attributes {

@@ -248,10 +248,7 @@ pub fn feed_eof(this: &Object) -> Result<()> {
 #[inline]
 fn wake(this: &Object) -> Result<()> {
     let globals = globals();
-    let (class, name) = (
-        &globals.classes.stream_reader,
-        &globals.names.wakeup_waiter,
-    );
+    let (class, name) = (&globals.classes.stream_reader, &globals.names.wakeup_waiter);
     if Instance::<Reader>::overrides(this, class, &[name])? {
         return call_method(name, &[this.as_ptr()]).map(drop);
     }

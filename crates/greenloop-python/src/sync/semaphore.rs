@@ -72,8 +72,7 @@ impl Acquire for Semaphore {
         } else {
             &classes.semaphore
         };
-        class.is_untouched_class_of(this)
-            && Instance::<Primitive<Self>>::has_no_attributes(this)
+        class.is_untouched_class_of(this) && Instance::<Primitive<Self>>::has_no_attributes(this)
     }
 
     #[inline]
