@@ -35,7 +35,7 @@ _Base: Any = base_events.BaseEventLoop
 _RUN_IN_EXECUTOR = _Base.run_in_executor
 
 
-class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):
+class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # type: ignore[misc,unused-ignore]
     """An asyncio event loop whose scheduler is native.
 
     It has everything of `asyncio.AbstractEventLoop`. See the documentation of asyncio's event loop
@@ -63,6 +63,14 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):
         "_watcher",
         "slow_callback_duration",
     )
+
+    # What of asyncio's private methods is used here, for type checkers, which know the public ones.
+    _asyncgen_finalizer_hook: Callable[[Any], None]
+    _asyncgen_firstiter_hook: Callable[[Any], None]
+    _check_running: Callable[[], None]
+    _getaddrinfo_debug: Callable[..., list[Any]]
+    _read_from_self: Callable[[], None]
+    _set_coroutine_origin_tracking: Callable[[bool], None]
 
     def __init__(self) -> None:
         show_native_tasks()
