@@ -12,6 +12,7 @@
 //! `asyncio.BaseEventLoop` are then taken over into our class by the package (`greenloop.hooks`), and a
 //! replaced `Handle._run` is what all jobs are run by.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use pyo3::ffi;
@@ -104,6 +105,8 @@ pub struct SeenClasses {
     handle: SeenVersion,
     /// The same of asyncio's.
     asyncios_handle: SeenVersion,
+    /// Those two classes, which live as long as the process.
+    handle_classes: Cell<[*mut ffi::PyTypeObject; 2]>,
 }
 
 impl SeenClasses {
@@ -112,6 +115,7 @@ impl SeenClasses {
             event_loop: SeenVersion::nothing(),
             handle: SeenVersion::nothing(),
             asyncios_handle: SeenVersion::nothing(),
+            handle_classes: Cell::new([&raw mut ffi::PyBaseObject_Type; 2]),
         }
     }
 }
@@ -212,13 +216,10 @@ impl EventLoop {
     /// Whether no class was changed since [`look_again`](Self::look_again).
     #[inline]
     pub(super) fn is_as_seen(&self, this: &Object) -> bool {
-        let globals = globals();
+        let [handle, asyncios_handle] = self.seen.handle_classes.get();
         self.seen.event_loop.is_of(this.class())
-            && self
-                .seen
-                .handle
-                .is_of(globals.classes.timer_handle.as_ptr())
-            && (self.seen.asyncios_handle).is_of(globals.asyncio.timer_handle.as_ptr().cast())
+            && self.seen.handle.is_of(handle)
+            && self.seen.asyncios_handle.is_of(asyncios_handle)
     }
 
     /// Looks which methods were replaced in the classes.
@@ -232,11 +233,14 @@ impl EventLoop {
         let take_over = public.take_over.bind(unsafe { Python::assume_attached() });
         let replaced = call_function(&Object::from(take_over.clone()), &[])?;
         // Versions are noted before the look: a change during it is then seen next time.
+        let handle = globals.classes.timer_handle.as_ptr();
+        let asyncios_handle = globals.asyncio.timer_handle.as_ptr().cast();
         let versions = [
             assign_version(this.class())?,
-            assign_version(globals.classes.timer_handle.as_ptr())?,
-            assign_version(globals.asyncio.timer_handle.as_ptr().cast())?,
+            assign_version(handle)?,
+            assign_version(asyncios_handle)?,
         ];
+        self.seen.handle_classes.set([handle, asyncios_handle]);
         self.runs_handles_by_name.set(replaced.is_true()?);
         self.in_class.set(in_class(this, public)?);
         self.update_overrides();
