@@ -188,7 +188,11 @@ def test_an_exception_at_any_instruction_leaves_a_usable_loop(operation, loop_cl
 # At each allocation.
 
 
-@pytest.mark.parametrize("operation", [run_until_complete_future, run_forever])
+# On 3.11 setting a result needs memory, and a run waits for ever for one that was not set.
+@pytest.mark.parametrize(
+    "operation",
+    [run_forever] if sys.version_info < (3, 12) else [run_forever, run_until_complete_future],
+)
 def test_memory_that_runs_out_at_any_allocation_leaves_a_usable_loop(operation):
     memory = pytest.importorskip("_testcapi")
     hooks = sys.get_asyncgen_hooks()

@@ -137,6 +137,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.stop_iteration,
         interop::make_stop_iteration_class(),
     )?;
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
     interop::make_spare_stop_iteration();
     make(&classes.handle, handle::make_class())?;
     make(

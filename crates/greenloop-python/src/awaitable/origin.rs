@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
 
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{GilCell, Object, Result, launcher_file};
 
 /// A fact that is looked at each time an awaitable is made or dies.
@@ -43,33 +43,34 @@ pub fn is_tracking() -> bool {
 pub fn note(awaitable: &Object) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let sys = py.import("sys")?;
+    let sys = making::import(py, c"sys")?;
     let depth: usize = sys
-        .call_method0("get_coroutine_origin_tracking_depth")?
+        .invoke_method("get_coroutine_origin_tracking_depth", ())?
         .extract()?;
     let launcher = launcher_file(py)?;
     let mut frames = Vec::new();
     let mut frame = if depth > 0 {
-        sys.call_method1("_getframe", (0,))?
+        sys.invoke_method("_getframe", (0,))?
     } else {
         py.None().into_bound(py)
     };
     while frames.len() < depth && !frame.is_none() {
-        let code = frame.getattr("f_code")?;
-        let file = code.getattr("co_filename")?;
+        let code = frame.look_up("f_code")?;
+        let file = code.look_up("co_filename")?;
         if launcher
             .as_ref()
             .is_some_and(|launcher| launcher.eq(&file).unwrap_or(false))
         {
             break;
         }
-        frames.push((file, frame.getattr("f_lineno")?, code.getattr("co_name")?));
-        frame = frame.getattr("f_back")?;
+        let (line, name) = (frame.look_up("f_lineno")?, code.look_up("co_name")?);
+        frames.push(making::tuple(vec![file.into(), line.into(), name.into()])?);
+        frame = frame.look_up("f_back")?;
     }
     if frames.is_empty() {
         return Ok(());
     }
-    let origin: Object = PyTuple::new(py, frames)?.into_any().into();
+    let origin = making::tuple(frames)?;
     let key = awaitable.as_ptr().addr();
     let old = ORIGINS.with(|origins| origins.get_or_insert_default().insert(key, origin));
     ANY.0.set(true);
@@ -114,18 +115,25 @@ pub fn in_words(awaitable: &Object) -> Result<String> {
     }
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let get_line = py.import("linecache")?.getattr("getline")?;
-    let frames = PyList::empty(py);
+    let get_line = making::import(py, c"linecache")?.look_up("getline")?;
+    let mut frames = Vec::new();
     for frame in origin.bound(py).try_iter()? {
         let (file, number, function): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>) =
             frame?.extract()?;
-        let line = get_line.call1((&file, &number))?;
-        frames.insert(0, (file, number, function, line))?;
+        let line = get_line.invoke((&file, &number))?;
+        frames.push(making::tuple(vec![
+            file.into(),
+            number.into(),
+            function.into(),
+            line.into(),
+        ])?);
     }
-    let lines = py
-        .import("traceback")?
-        .call_method1("format_list", (frames,))?;
-    let text = PyString::new(py, "").call_method1("join", (lines,))?;
+    frames.reverse();
+    let lines =
+        making::import(py, c"traceback")?.invoke_method("format_list", (making::list(frames)?,))?;
+    let text = making::text("")?
+        .bound(py)
+        .invoke_method("join", (lines,))?;
     let text: String = text.extract()?;
     Ok(format!(
         "\nCoroutine created at (most recent call last)\n{}",

@@ -16,10 +16,12 @@ use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, is_collection};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
+#[cfg(Py_3_13)]
+use crate::interop::call_function;
 use crate::interop::making;
 use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_function, call_method,
-    class_of, fast, globals, initialise_with, noargs, one, restore, thrown, trap, type_error,
+    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of,
+    fast, globals, initialise_with, noargs, one, restore, thrown, trap, type_error,
 };
 use crate::queues;
 

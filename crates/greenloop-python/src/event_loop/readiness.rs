@@ -271,7 +271,8 @@ fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
             Ok(number) if number >= 0 => return Ok(number),
             Err(_) if fd.gt(0)? => {
                 let text = "Python int too large to convert to C int";
-                return Err(PyOverflowError::new_err(text));
+                // SAFETY: the interpreter's own exceptions are always valid.
+                return Err(making::raise_text(unsafe { ffi::PyExc_OverflowError }, text).into());
             }
             _ => {}
         }

@@ -80,7 +80,11 @@ impl EventLoop {
     fn leave(&self) -> Result<()> {
         self.queue.with(|queue| queue.stopping = false);
         self.thread.set(0);
-        let outcome = set_running_loop(&Object::none());
+        // On 3.11 that needs memory. A second attempt may find what a first one did not.
+        let outcome = set_running_loop(&Object::none()).or_else(|raised| {
+            drop(fetch(raised));
+            set_running_loop(&Object::none())
+        });
         let outcome = and_then(outcome, || self.track_origins(false));
         and_then(outcome, || self.restore_hooks())
     }

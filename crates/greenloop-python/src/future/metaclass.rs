@@ -9,9 +9,10 @@
 
 use std::ffi::c_void;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::{ffi, intern};
 
+use crate::interop::making::{self, ByName as _};
 use crate::interop::{ClassBuilder, Object, Result, globals, one};
 
 /// Gives the metaclass to `classes`. Classes made from a spec have `type` at first; setting another one
@@ -20,8 +21,8 @@ use crate::interop::{ClassBuilder, Object, Result, globals, one};
 pub fn adopt(classes: &[Object]) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let base = py.import("abc")?.getattr("ABCMeta")?;
-    let initialise = py.import("_abc")?.getattr("_abc_init")?;
+    let base = making::import(py, c"abc")?.look_up("ABCMeta")?;
+    let initialise = making::import(py, c"_abc")?.look_up("_abc_init")?;
     let metaclass = ClassBuilder::new::<()>(c"greenloop.FutureType")
         .collected_as_base()
         .subclassable()
@@ -47,7 +48,7 @@ pub fn adopt(classes: &[Object]) -> Result<()> {
         // class takes over the reference.
         unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };
         // What `ABCMeta.__new__` does.
-        initialise.call1((class.bound(py),))?;
+        initialise.invoke((class,))?;
     }
     Ok(())
 }
@@ -89,7 +90,7 @@ fn is_subtype(class: *mut ffi::PyTypeObject, of: *mut ffi::PyTypeObject) -> bool
 fn default_check(method: &str, class: &Object, argument: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let base = py.import("abc")?.getattr(intern!(py, "ABCMeta"))?;
-    let answer = base.call_method1(method, (class.bound(py), argument.bound(py)))?;
+    let base = making::import(py, c"abc")?.look_up(c"ABCMeta")?;
+    let answer = base.invoke_method(method, (class, argument))?;
     Ok(answer.into())
 }

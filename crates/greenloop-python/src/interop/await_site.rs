@@ -11,11 +11,12 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::{ffi, intern};
 
 use super::class::{ClassBuilder, trap};
 use super::error::{Raised, Result};
+use super::making::{self, ByName as _, Enter as _};
 use super::object::Object;
 
 /// The word of a thread's state that leads to the current frame. In 3.12 it names a C frame, which begins
@@ -113,9 +114,8 @@ unsafe fn frame_of(state: *mut *mut ffi::PyObject) -> *const *const c_void {
 /// Finds the places and tries them out. Called once, by the module's import. Where somebody traces or
 /// monitors the program already, nothing is found.
 pub fn find_await_site(py: Python<'_>) -> PyResult<()> {
-    let opcodes = py
-        .import("dis")?
-        .getattr_opt(intern!(py, "_all_opmap"))?
+    let opcodes = making::import(py, c"dis")?
+        .look_up_optional("_all_opmap")?
         .map(|opcodes| -> PyResult<[u8; 2]> {
             Ok([
                 opcodes.get_item("SEND")?.extract()?,
@@ -161,8 +161,8 @@ next(probe, None)
 for _ in probe:
     pass
 ";
-    let names = pyo3::types::PyDict::new(py);
-    names.set_item("probe", probe.bound(py))?;
+    let names = making::dict(py)?;
+    names.enter("probe", probe)?;
     py.run(program, Some(&names), None)
 }
 
@@ -206,7 +206,7 @@ impl Trial {
         };
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let name = code.bound(py).getattr(intern!(py, "co_qualname"))?;
+        let name = code.bound(py).look_up("co_qualname")?;
         // SAFETY: states and code objects have more words than those. A frame is looked into only if it
         // is the current one, and code only if it is where the frame says.
         self.fits = self.fits

@@ -12,6 +12,7 @@ use super::coroutine::{Resumed, resume, throw};
 use super::error::Result;
 use super::globals::globals;
 use super::iteration::{Iteration, Next, iterated};
+use super::making::ByName as _;
 use super::object::Object;
 use super::slot::{Slot, visit_slots};
 
@@ -56,7 +57,9 @@ impl Iteration for CoroutineWrapper {
     fn close(this: &Object) -> Result<()> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        Self::coroutine(this).bound(py).call_method0("close")?;
+        Self::coroutine(this)
+            .bound(py)
+            .invoke_method(c"close", ())?;
         Ok(())
     }
 }

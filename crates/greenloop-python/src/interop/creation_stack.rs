@@ -6,6 +6,7 @@ use pyo3::types::PyModule;
 use super::call::call_function;
 use super::error::Result;
 use super::globals::globals;
+use super::making::{self, ByName as _};
 use super::object::Object;
 
 /// asyncio's `extract_stack()`, which begins where the program does: without the frames of the launcher
@@ -20,7 +21,7 @@ pub fn creation_stack() -> Result<Object> {
     let frames = stack.bound(py);
     let mut outside = 0;
     for (index, frame) in frames.try_iter()?.enumerate() {
-        if frame?.getattr("filename")?.eq(&file)? {
+        if frame?.look_up("filename")?.eq(&file)? {
             outside = index + 1;
         }
     }
@@ -32,8 +33,8 @@ pub fn creation_stack() -> Result<Object> {
 
 /// The file of the launcher, if one runs the program: no stack that a program sees goes beyond its frames.
 pub fn launcher_file(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let modules = py.import("sys")?.getattr("modules")?;
-    let launcher = modules.call_method1("get", ("greenloop.launcher",))?;
+    let modules = making::import(py, c"sys")?.look_up("modules")?;
+    let launcher = modules.invoke_method("get", ("greenloop.launcher",))?;
     let launcher = launcher.cast::<PyModule>();
-    launcher.map_or(Ok(None), |launcher| launcher.getattr("__file__").map(Some))
+    launcher.map_or(Ok(None), |launcher| Ok(Some(launcher.look_up("__file__")?)))
 }

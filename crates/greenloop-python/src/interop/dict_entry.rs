@@ -32,7 +32,8 @@ struct Table {
 const GENERAL: u8 = 0;
 
 /// The low bits of a dictionary's version name those who watch it, from 3.12 on.
-const WATCHERS: u64 = if cfg!(Py_3_12) { 0xff } else { 0 };
+#[cfg(Py_3_12)]
+const WATCHERS: u64 = 0xff;
 
 #[repr(C)]
 struct Entry {
@@ -140,6 +141,12 @@ unsafe fn table_of(dictionary: *mut ffi::PyObject) -> *mut Table {
     unsafe { (*dictionary.cast::<ffi::PyDictObject>()).ma_keys.cast() }
 }
 
+#[cfg(not(Py_3_12))]
+unsafe fn is_watched(_dictionary: *mut ffi::PyObject) -> bool {
+    false
+}
+
+#[cfg(Py_3_12)]
 unsafe fn is_watched(dictionary: *mut ffi::PyObject) -> bool {
     #[allow(
         deprecated,

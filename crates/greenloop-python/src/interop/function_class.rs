@@ -7,11 +7,13 @@
 use std::ptr;
 use std::sync::OnceLock;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::call::type_error;
 use super::class::{method_noargs, trap};
+use super::error::Raised;
+use super::making::ByName as _;
 use super::object::Object;
 
 /// The class, which lives as long as the process.
@@ -26,7 +28,7 @@ static CLASS: OnceLock<FunctionClass> = OnceLock::new();
 
 /// Sets where calls of `function`, an exact Python function, enter.
 pub fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
-    let class = class(function.py())?;
+    let class = class()?;
     // SAFETY: `function` is an exact Python function by the caller's test. Its class says where its entry
     // stands; the new class has the same layout, and is static as the old one is, so that neither is
     // counted by its instances.
@@ -39,16 +41,16 @@ pub fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyR
     Ok(())
 }
 
-fn class(py: Python<'_>) -> PyResult<*mut ffi::PyTypeObject> {
+fn class() -> PyResult<*mut ffi::PyTypeObject> {
     if let Some(class) = CLASS.get() {
         return Ok(class.0);
     }
-    let class = make_class(py)?;
+    let class = make_class()?;
     Ok(CLASS.get_or_init(|| FunctionClass(class)).0)
 }
 
 /// A static class, since `function` cannot be inherited from by a class that is made of a specification.
-fn make_class(py: Python<'_>) -> PyResult<*mut ffi::PyTypeObject> {
+fn make_class() -> PyResult<*mut ffi::PyTypeObject> {
     let methods = vec![
         method_noargs(
             c"__reduce__",
@@ -70,15 +72,15 @@ fn make_class(py: Python<'_>) -> PyResult<*mut ffi::PyTypeObject> {
             | ffi::Py_TPFLAGS_HAVE_VECTORCALL;
         class.tp_methods = methods.leak().as_mut_ptr();
         if ffi::PyType_Ready(class) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         // A class without documentation has None, which would hide that of the functions.
         if ffi::PyDict_DelItemString(class.tp_dict, c"__doc__".as_ptr()) < 0 {
-            return Err(PyErr::fetch(py));
+            return Err(Raised.into());
         }
         ffi::PyType_Modified(class);
         if class.tp_vectorcall_offset != ffi::PyFunction_Type.tp_vectorcall_offset {
-            return Err(PyTypeError::new_err("functions have an unknown layout"));
+            return Err(type_error("functions have an unknown layout").into());
         }
         Ok(class)
     }
@@ -89,6 +91,6 @@ unsafe extern "C" fn reduce(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> 
     trap(|| {
         // SAFETY: the method is called on a function, and the GIL is held.
         let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
-        Ok(this.bound(py).getattr("__qualname__")?.into())
+        Ok(this.bound(py).look_up("__qualname__")?.into())
     })
 }

@@ -303,12 +303,6 @@ pub fn value_error(message: &str) -> Raised {
     raise_text(unsafe { ffi::PyExc_ValueError }, message)
 }
 
-/// Sets an `AttributeError`.
-pub fn attribute_error(message: &str) -> Raised {
-    // SAFETY: as above.
-    raise_text(unsafe { ffi::PyExc_AttributeError }, message)
-}
-
 /// Sets an exception of `class`, which is made of `arguments`.
 pub fn raise_with(class: *mut ffi::PyObject, arguments: impl IntoArguments) -> Result<Raised> {
     // SAFETY: the callers pass a class.

@@ -24,7 +24,7 @@ use pyo3::types::PyType;
 #[cfg(not(Py_3_14))]
 use super::bound_method::CheaplyBound;
 use super::call::type_error;
-use super::making;
+use super::making::{self, ByName as _};
 use super::object::Object;
 use super::thread_exit::{call_entry, vectorcall};
 
@@ -270,7 +270,7 @@ pub fn enter_method_natively(
     name: &str,
     function: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let dictionary = class.getattr("__dict__")?;
+    let dictionary = class.look_up("__dict__")?;
     let native = Object::from(dictionary.get_item(name)?);
     #[cfg(not(Py_3_14))]
     if let Some(cheaply_bound) = CheaplyBound::of(&native) {

@@ -4,12 +4,15 @@
 //! asked to tell of changes: from 3.12 on it calls whoever watches a dictionary, and 3.11 gives each state of
 //! one a number of its own.
 
+use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::PyModule;
+
+use super::making::{self, ByName as _};
 
 /// One such name. The objects are held for ever.
 pub struct Replaceable {
@@ -42,12 +45,14 @@ impl Replaceable {
     }
 
     /// Takes what stands there now for the original. Called once, by the module's import.
-    fn watch(&'static self, py: Python<'_>, module: &str, name: &str) -> PyResult<()> {
-        let module = py.import(module)?;
-        let original = module.getattr(name)?;
-        let name = PyString::intern(py, name);
-        self.dictionary
-            .store(module.dict().into_ptr(), Ordering::Relaxed);
+    fn watch(&'static self, py: Python<'_>, module: &CStr, name: &CStr) -> PyResult<()> {
+        let module = making::import(py, module)?;
+        let original = module.look_up(name)?;
+        let name = making::interned(name)?;
+        self.dictionary.store(
+            module.cast::<PyModule>()?.dict().into_ptr(),
+            Ordering::Relaxed,
+        );
         self.name.store(name.into_ptr(), Ordering::Relaxed);
         self.original.store(original.into_ptr(), Ordering::Relaxed);
         self.watched
@@ -142,6 +147,10 @@ mod versions {
     use super::{Ordering, Replaceable, ffi};
 
     impl Replaceable {
+        #[expect(
+            clippy::unused_self,
+            reason = "later versions have a dictionary to watch"
+        )]
         pub(super) fn ask_for_changes(&'static self) -> bool {
             true
         }
@@ -168,5 +177,5 @@ mod versions {
 
 /// Begins to watch. Called once, by the module's import.
 pub fn watch_names(py: Python<'_>) -> PyResult<()> {
-    MONOTONIC.watch(py, "time", "monotonic")
+    MONOTONIC.watch(py, c"time", c"monotonic")
 }

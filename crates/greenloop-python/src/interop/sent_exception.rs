@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use super::call::call_function;
 use super::error::Result;
+use super::making;
 use super::object::Object;
 
 /// How many words of a thread's state are searched: fewer than the states of all supported versions have.
@@ -36,7 +37,7 @@ static KNOWN: OnceLock<Known> = OnceLock::new();
 /// Searches for the place. Called once, by the module's import.
 pub fn find_sent_exceptions(py: Python<'_>) -> PyResult<()> {
     // Without a dictionary of its own it would hold the program's for ever.
-    let globals = pyo3::types::PyDict::new(py);
+    let globals = making::dict(py)?;
     let nothing = py.eval(c"lambda: None", Some(&globals), None)?.into();
     let marker = py.get_type::<PyAny>().call0()?;
     // SAFETY: the GIL is held; what is sent is taken back before an instruction of Python code could raise it.

@@ -17,6 +17,13 @@ use super::object::Object;
 /// Ends an iterator with `value`: raises what the one who asked it is to unpack. It is not inlined, so that
 /// what needs no exception is not slowed down by the registers that this takes.
 #[inline(never)]
+#[cfg_attr(
+    not(all(Py_3_12, not(Py_3_15))),
+    expect(
+        clippy::needless_pass_by_value,
+        reason = "a recycled exception takes the value over"
+    )
+)]
 pub fn end_with(value: Object) -> Raised {
     #[cfg(all(Py_3_12, not(Py_3_15)))]
     if let Some(unpacker) = super::await_site::Unpacker::current() {

@@ -4,10 +4,10 @@
 use std::ffi::CStr;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
 
 use super::call::type_error;
 use super::error::Raised;
+use super::making::{self, ByName as _};
 use super::object::Object;
 
 /// What a function takes. Its name is that of a method if there is a class in it, and then has `self`.
@@ -112,11 +112,13 @@ impl Signature<'_> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let similar = || -> PyResult<Option<String>> {
-            let receiver = (self.receiver() == 1).then(|| PyString::new(py, "self").into_any());
-            let names = self.parameters.iter().map(|name| name.bound(py).clone());
-            let names = PyList::new(py, receiver.into_iter().chain(names).collect::<Vec<_>>())?;
-            py.import("_suggestions")?
-                .call_method1("_generate_suggestions", (names, name.bound(py)))?
+            let mut names = Vec::new();
+            if self.receiver() == 1 {
+                names.push(making::text("self")?);
+            }
+            names.extend(self.parameters.iter().map(|&name| name.clone()));
+            making::import(py, c"_suggestions")?
+                .invoke_method("_generate_suggestions", (making::list(names)?, name))?
                 .extract()
         };
         // It is a private function, and what it has to say is an extra.

@@ -4,6 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::queue::Queue;
+use crate::interop::making::ByName as _;
 use crate::interop::{Getter, Object, Raised, Result, Setter, attribute, globals, no_attribute};
 use crate::sync::{Waiters, create_set_event, event_of, replace_waiters};
 
@@ -94,7 +95,7 @@ pub fn set_finished(this: &Object, event: &Object) -> Result<()> {
     } else {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
-        let is_set = event.bound(py).call_method0("is_set")?.is_truthy()?;
+        let is_set = event.bound(py).invoke_method(c"is_set", ())?.is_truthy()?;
         let ours = create_set_event()?;
         if !is_set {
             event_of(&ours).state.clear();

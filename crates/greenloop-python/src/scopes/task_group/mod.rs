@@ -206,7 +206,11 @@ fn is_base_error(this: &Object, exception: &Object) -> Result<bool> {
 /// The same for a group whose methods are our own. asyncio's group asserts that it is asked of an exception.
 fn ends_the_program(exception: &Object) -> Result<bool> {
     if !is_exception(exception) {
-        return Err(pyo3::exceptions::PyAssertionError::new_err(()).into());
+        // SAFETY: the interpreter's own exceptions are always valid.
+        return Err(making::raise_with(
+            unsafe { ffi::PyExc_AssertionError },
+            (),
+        )?);
     }
     // SAFETY: all are valid objects.
     Ok(unsafe {

@@ -194,7 +194,7 @@ fn setstate(this: &Object, state: &Object) -> Result<Object> {
 fn state_of_member(member: &Object) -> Result<State> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
-    let value: String = member.bound(py).getattr("value")?.extract()?;
+    let value: String = member.bound(py).look_up(c"value")?.extract()?;
     let states = [State::Exited, State::Expired];
     let ended = states.into_iter().find(|state| state.as_str() == value);
     Ok(ended.unwrap_or(State::Created))
