@@ -248,9 +248,9 @@ impl ClassCell {
             }
             for name in base.look_up(c"__dict__")?.try_iter()? {
                 let name = name?.cast_into::<PyString>()?;
-                let value = class.getattr(&name)?;
+                let value = class.look_up(&name)?;
                 // What is bound anew at each look is not what short cuts stand for.
-                if value.is(&class.getattr(&name)?) {
+                if value.is(&class.look_up(&name)?) {
                     originals.push((Object::from(name.into_any()), Object::from(value)));
                 }
             }
