@@ -76,9 +76,12 @@ impl EventLoop {
 #[pymethods]
 impl EventLoop {
     /// Open the loop, from `__init__`.
-    fn _open(&self) {
-        self.initialised.set(true);
-        self.update_fast();
+    fn _open(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get()
+            .look_again(&Object::from(slf.clone().into_any()))?;
+        slf.get().initialised.set(true);
+        slf.get().update_fast();
+        Ok(())
     }
 
     /// Stop after the current turn, or after one turn if the loop does not run.

@@ -137,20 +137,44 @@ impl EventLoop {
 
     /// Runs turns until `stop()` was called; at least one.
     fn run_turns(&self, this: &Object) -> Result<()> {
+        self.turning(this, || {
+            loop {
+                self.run_turn(this)?;
+                if self.queue.with(|queue| queue.stopping) {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    /// Runs a turn, by `_run_once` if that was replaced.
+    #[inline]
+    fn run_turn(&self, this: &Object) -> Result<()> {
+        if !self.is_as_seen(this) {
+            self.look_again(this)?;
+        }
+        if self.has_unusual_turns() {
+            return self.run_unusual_turn(this);
+        }
+        turn(self)
+    }
+
+    #[cold]
+    fn run_unusual_turn(&self, this: &Object) -> Result<()> {
+        self.take_arrivals(this)?;
+        if self.has_own_turns() {
+            return call_method(&globals().names.run_once, &[this.as_ptr()]).map(drop);
+        }
+        turn(self)
+    }
+
+    /// Runs turns in `body`.
+    fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
         ensure_room()?;
         self.this.set(this.clone());
         self.queue.with(|queue| queue.budget.begin());
         // A task of another loop may be running this one: its step is none of ours.
-        let outcome = task::away(|| {
-            loop {
-                if let Err(raised) = turn(self) {
-                    break Err(raised);
-                }
-                if self.queue.with(|queue| queue.stopping) {
-                    break Ok(());
-                }
-            }
-        });
+        let outcome = task::away(body);
         // The exception that ends the loop stays set while asyncio is told that no task runs.
         let kept = outcome.map_err(fetch);
         let cleared = task::clear_published(self);
@@ -258,13 +282,22 @@ impl EventLoop {
     /// Run until `stop()` is called.
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = Object::from(slf.clone().into_any());
-        Ok(slf.get().run(&this)?)
+        let event_loop = slf.get();
+        let name = &globals().names.run_forever;
+        if let Some(function) = event_loop.replacement_when_idle(&this, name)? {
+            return Ok(call_function(&function, &[this.as_ptr()]).map(drop)?);
+        }
+        Ok(event_loop.run(&this)?)
     }
 
     /// Run until the future, or the task made of a coroutine, is done; return its result.
     fn run_until_complete(slf: &Bound<'_, Self>, future: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let this = Object::from(slf.clone().into_any());
-        let result = Self::run_until_done(&this, &Object::from(future))?;
+        let name = &globals().names.run_until_complete;
+        let result = match slf.get().replacement_when_idle(&this, name)? {
+            Some(function) => call_function(&function, &[this.as_ptr(), future.as_ptr()])?,
+            None => Self::run_until_done(&this, &Object::from(future))?,
+        };
         Ok(result.bound(slf.py()).unbind())
     }
 
@@ -277,6 +310,22 @@ impl EventLoop {
     /// End to run, as `run_forever` does after its last turn.
     fn _run_forever_cleanup(&self) -> PyResult<()> {
         Ok(self.leave()?)
+    }
+
+    /// Run one turn.
+    fn _run_once(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let event_loop = slf.get();
+        event_loop.check_closed()?;
+        let this = Object::from(slf.clone().into_any());
+        if !event_loop.is_as_seen(&this) {
+            event_loop.look_again(&this)?;
+        }
+        event_loop.take_arrivals(&this)?;
+        if event_loop.is_turning() {
+            ensure_room()?;
+            return Ok(task::away(|| turn(event_loop))?);
+        }
+        Ok(event_loop.turning(&this, || turn(event_loop))?)
     }
 
     /// Have the origins of coroutines tracked, or no more.

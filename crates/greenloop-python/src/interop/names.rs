@@ -145,6 +145,7 @@ names! {
     #[cfg(Py_3_13)]
     immediate = "immediate",
     init_items = "_init",
+    initialise = "__init__",
     is_base_error = "_is_base_error",
     is_closed = "is_closed",
     is_closing = "is_closing",
@@ -213,6 +214,8 @@ names! {
     run_forever_cleanup = "_run_forever_cleanup",
     run_forever_setup = "_run_forever_setup",
     run_in_context = "run",
+    run_once = "_run_once",
+    run_until_complete = "run_until_complete",
     #[cfg(all(Py_3_12, not(Py_3_14)))]
     scheduled_tasks = "_scheduled_tasks",
     #[cfg(not(Py_3_12))]
@@ -242,6 +245,7 @@ names! {
     start_tls = "start_tls",
     stream_reader = "stream_reader",
     stream_reader_attribute = "_stream_reader",
+    take_timers = "_take_timers",
     task = "task",
     tb = "tb",
     throw = "throw",
