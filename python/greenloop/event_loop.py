@@ -16,7 +16,7 @@ import weakref
 from asyncio import base_events, coroutines, events, selector_events, unix_events
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVarTuple
+from typing import Any, TypeVarTuple
 
 from greenloop import _native
 from greenloop.coroutine_functions import declare_methods
@@ -26,9 +26,6 @@ from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.outer_selector import outer_selector
 from greenloop.task_registry import TaskSet
-
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -115,6 +112,8 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
             # While it still watches an open descriptor.
             self._outer_selector.close()
             self._outer_selector = None
+        if _HOOKS.are_in_close():
+            super().close()
         if not self.is_closed():
             if self._debug:
                 base_events.logger.debug(  # type: ignore[attr-defined]
@@ -192,32 +191,6 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
         """Return whether nobody has replaced `run_in_executor`, and so wants to see each call."""
         method: Any = self.run_in_executor
         return getattr(method, "__func__", None) is _RUN_IN_EXECUTOR
-
-    # Readiness.
-
-    def add_reader(
-        self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
-    ) -> None:
-        """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is readable."""
-        self._ensure_fd_no_transport(fd)
-        self._add_reader(fd, callback, *args)
-
-    def remove_reader(self, fd: "FileDescriptorLike") -> bool:
-        """Stop watching `fd` for readability. Return whether it was watched."""
-        self._ensure_fd_no_transport(fd)
-        return self._remove_reader(fd)
-
-    def add_writer(
-        self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
-    ) -> None:
-        """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is writable."""
-        self._ensure_fd_no_transport(fd)
-        self._add_writer(fd, callback, *args)
-
-    def remove_writer(self, fd: "FileDescriptorLike") -> bool:
-        """Stop watching `fd` for writability. Return whether it was watched."""
-        self._ensure_fd_no_transport(fd)
-        return self._remove_writer(fd)
 
     # Signals. The interpreter writes the numbers of signals into a socket that the loop reads.
 

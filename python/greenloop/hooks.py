@@ -3,8 +3,8 @@
 Tracing products wrap methods of `asyncio.BaseEventLoop`, and monitors replace
 `asyncio.Handle._run`. Our loop inherits asyncio's, so what it has not got of its own is replaced
 with that. Where a method of ours stands for asyncio's, what is put in asyncio's place is put in
-ours too, and taken out again when it goes. That is looked at when a loop is made and whenever a
-turn begins after one of the classes was changed.
+ours too, and taken out again when it goes. That is looked at when a loop is made, whenever a turn
+begins after one of the classes was changed, and before an idle loop is told to do something.
 """
 
 from asyncio import events, unix_events
@@ -20,8 +20,11 @@ _ASYNCIOS: Any = unix_events._UnixSelectorEventLoop
 _ASYNCIOS_HANDLES: tuple[Any, ...] = (events.Handle, events.TimerHandle)
 _HANDLES: tuple[Any, ...] = (_native.Handle, _native.TimerHandle)
 
-# Methods of ours that only add to asyncio's, which they call.
-_ADDING = frozenset({"add_signal_handler"})
+# Methods of ours that call asyncio's, if there is a hook.
+_CALLING = frozenset({"add_signal_handler", "close"})
+
+# Methods of asyncio's that work on its selector, and on nothing of ours.
+_SELECTING = frozenset({"_add_reader", "_add_writer", "_remove_reader", "_remove_writer"})
 
 _NOTHING: Any = object()
 
@@ -87,6 +90,13 @@ class Hooks:
         self._methods = {name: _Method(event_loop_class, name) for name in names}
         self._runs = [_Function(owner, "_run") for owner in _ASYNCIOS_HANDLES]
         self._own_run = _find(_native.Handle, "_run")
+        # Each class of asyncio's does its part of this, and calls the next one.
+        owners = [base for base in _ASYNCIOS.__mro__[:-2] if "close" in vars(base)]
+        self._closes = [_Function(owner, "close") for owner in owners]
+
+    def are_in_close(self) -> bool:
+        """Return whether `close` was replaced in one of asyncio's classes."""
+        return any(function.is_replaced() for function in self._closes)
 
     def take_over(self) -> bool:
         """Have our class use what is in asyncio's; return whether `Handle._run` was replaced."""
@@ -109,7 +119,7 @@ def _names_with_two_methods(event_loop_class: type) -> Iterator[str]:
     names = {name for base in _ASYNCIOS.__mro__[:-1] for name in vars(base)}
     for name in sorted(names):
         asyncios = _find(_ASYNCIOS, name)
-        if name.startswith("__") or name in _ADDING or not callable(asyncios):
+        if name.startswith("__") or name in _CALLING | _SELECTING or not callable(asyncios):
             continue
         if _find(event_loop_class, name) is not asyncios:
             yield name

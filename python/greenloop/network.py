@@ -50,6 +50,9 @@ class Watched:
         self._network._select(timeout)
         return []
 
+    def close(self) -> None:
+        """Do nothing: the poller is closed with the loop."""
+
 
 # asyncio's TLS as it was when we were imported, in whose place ours works.
 _SSL_PROTOCOL = sslproto.SSLProtocol

@@ -52,5 +52,6 @@ class _OneOfTwo(type):
 class SelectorEventLoop(_Asyncios, metaclass=_OneOfTwo):  # type: ignore[misc]
     """Greenloop's event loop; asyncio's own with a selector, and for classes derived from it.
 
-    `isinstance` says yes to both, since ours derives from asyncio's. Attributes are those of asyncio's class.
+    `isinstance` says yes to both, since ours derives from asyncio's. Attributes are those of
+    asyncio's class.
     """

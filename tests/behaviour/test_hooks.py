@@ -6,7 +6,9 @@ what they like.
 
 import asyncio
 import functools
+import signal
 import socket
+import sys
 
 import pytest
 
@@ -236,6 +238,105 @@ def test_a_task_of_a_wrapped_method_is_the_one_that_is_run(loop_factory, monkeyp
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         assert runner.run(main()) == "result"
         assert order == ["begin", "begin", "end", "end"]
+
+
+@pytest.mark.parametrize("name", ["call_soon", "call_later", "create_task", "run_until_complete"])
+@pytest.mark.parametrize(
+    "owner_of",
+    [lambda _: asyncio.BaseEventLoop, type],
+    ids=["of asyncio's class", "of its own class"],
+)
+def test_a_method_wrapped_while_the_loop_is_idle_is_called_once(loop, wrap, owner_of, name):
+    arguments = {
+        "call_soon": lambda: [int],
+        "call_later": lambda: [0, int],
+        "create_task": lambda: [asyncio.sleep(0)],
+        "run_until_complete": lambda: [asyncio.sleep(0)],
+    }
+    loop.run_until_complete(asyncio.sleep(0))
+    receivers = wrap(owner_of(loop), name)
+    for calls in 1, 2:
+        getattr(loop, name)(*arguments[name]())
+        assert receivers == [loop] * calls
+    loop.run_until_complete(asyncio.sleep(0.001))
+
+
+@pytest.mark.parametrize("owner", asyncio.SelectorEventLoop.__mro__[:3])
+def test_a_wrapped_close_is_called_and_closes(loop_factory, wrap, owner):
+    loop = loop_factory()
+    loop.add_signal_handler(signal.SIGUSR1, int)
+    handle = loop.call_later(1000, int)
+    loop.run_until_complete(loop.run_in_executor(None, int))
+    executor = loop._default_executor
+    receivers = wrap(owner, "close")
+    loop.close()
+    assert receivers == [loop]
+    assert loop.is_closed()
+    assert executor._shutdown
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert not loop._scheduled
+    assert handle.when() > 0
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_soon(int)
+    loop.close()
+    assert set(receivers) == {loop}
+
+
+def test_a_running_loop_calls_a_wrapper_as_long_as_it_is_there(loop, monkeypatch):
+    originals = {
+        name: getattr(asyncio.BaseEventLoop, name) for name in ("call_soon", "create_task")
+    }
+    calls = []
+
+    def wrapper(name):
+        def wrapped(self, *arguments, **keywords):
+            calls.append(name)
+            return originals[name](self, *arguments, **keywords)
+
+        return wrapped
+
+    async def main():
+        for _ in range(3):
+            with monkeypatch.context() as patched:
+                for name in originals:
+                    patched.setattr(asyncio.BaseEventLoop, name, wrapper(name))
+                await asyncio.sleep(0)
+                await asyncio.create_task(asyncio.sleep(0))
+                assert set(calls) == {"call_soon", "create_task"}
+            await asyncio.sleep(0)
+            calls.clear()
+            await asyncio.create_task(asyncio.sleep(0))
+            assert not calls
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize(
+    "name", ["_run_forever_setup", "_run_forever_cleanup", "_set_coroutine_origin_tracking"]
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_how_a_run_begins_and_ends_can_be_wrapped(loop, wrap, name, debug):
+    if not hasattr(asyncio.BaseEventLoop, name):
+        pytest.skip("this version of asyncio has no such method")
+    before = sys.get_asyncgen_hooks(), sys.get_coroutine_origin_tracking_depth()
+    receivers = wrap(asyncio.BaseEventLoop, name)
+    loop.set_debug(debug)
+
+    async def main():
+        generator = forever()
+        await anext(generator)
+        return generator.ag_running, sys.get_coroutine_origin_tracking_depth() > 0
+
+    async def forever():
+        while True:
+            yield
+
+    for _ in range(2):
+        assert loop.run_until_complete(main()) == (False, debug)
+        assert not loop.is_running()
+        assert (sys.get_asyncgen_hooks(), sys.get_coroutine_origin_tracking_depth()) == before
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert set(receivers) == {loop}
 
 
 def test_changed_code_of_a_function_is_seen_by_new_loops(loop_factory):

@@ -140,6 +140,17 @@ impl EventLoop {
         self.closed.get()
     }
 
+    /// For asyncio's own `close`, which a wrapper calls in the end.
+    #[setter(_closed)]
+    fn set_closed(&self, closed: bool) -> PyResult<()> {
+        if closed {
+            self._discard();
+        } else if self.closed.get() {
+            return Err(making::runtime_error("A closed event loop stays closed").into());
+        }
+        Ok(())
+    }
+
     /// The thread that runs the loop, as `threading.get_ident()` names it, or None.
     #[getter]
     fn _thread_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {

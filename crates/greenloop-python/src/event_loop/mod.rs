@@ -95,6 +95,8 @@ pub struct EventLoop {
     fast: Cell<bool>,
     /// Derived from those above: somebody wants to see each job, as a handle.
     observed: Cell<bool>,
+    /// Derived from those above: there is more to do for a turn than to run it.
+    unusual: Cell<bool>,
     /// The clock's resolution in seconds, which a test may change.
     resolution: Cell<f64>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
@@ -147,6 +149,7 @@ impl EventLoop {
             runs_handles_by_name: Cell::new(false),
             fast: Cell::new(false),
             observed: Cell::new(false),
+            unusual: Cell::new(false),
             resolution: Cell::new(greenloop_os::resolution()),
             thread: Cell::new(0),
             settings: ThreadSettings::unchanged(),

@@ -23,8 +23,8 @@ use pyo3::types::{PyString, PyType};
 use super::EventLoop;
 use crate::interop::making::ByName as _;
 use crate::interop::{
-    MONOTONIC, Object, Raised, Result, SeenVersion, assign_version, call_function, call_method,
-    globals,
+    MONOTONIC, Object, Raised, Result, UNKNOWN_VERSION, assign_version, call_function, call_method,
+    globals, version,
 };
 
 /// Which methods are not the original ones: a set of bits.
@@ -103,22 +103,18 @@ static PUBLIC: OnceLock<PublicClass> = OnceLock::new();
 
 /// The versions that the classes of loops and handles had when they were looked at.
 pub struct SeenClasses {
-    event_loop: SeenVersion,
-    /// Of `TimerHandle`, which loses its own when `Handle` is changed, too.
-    handle: SeenVersion,
-    /// The same of asyncio's.
-    asyncios_handle: SeenVersion,
-    /// Those two classes, which live as long as the process.
+    /// `TimerHandle`, ours and asyncio's, which live as long as the process. It gets another version when
+    /// `Handle` is changed, too.
     handle_classes: Cell<[*mut ffi::PyTypeObject; 2]>,
+    /// That of the loop's class, and those of these two.
+    versions: Cell<[u32; 3]>,
 }
 
 impl SeenClasses {
     pub const fn nothing() -> Self {
         Self {
-            event_loop: SeenVersion::nothing(),
-            handle: SeenVersion::nothing(),
-            asyncios_handle: SeenVersion::nothing(),
             handle_classes: Cell::new([&raw mut ffi::PyBaseObject_Type; 2]),
+            versions: Cell::new([UNKNOWN_VERSION; 3]),
         }
     }
 }
@@ -164,8 +160,7 @@ impl EventLoop {
     /// Whether there is more to do for a turn than to run it.
     #[inline]
     pub(super) fn has_unusual_turns(&self) -> bool {
-        let unusual = Overrides::TURNS.with(Overrides::TIMERS_ARRIVE);
-        self.overrides.get().has(unusual)
+        self.unusual.get()
     }
 
     /// Whether turns are run by a `_run_once` that is not ours.
@@ -220,9 +215,10 @@ impl EventLoop {
     #[inline]
     pub(super) fn is_as_seen(&self, this: &Object) -> bool {
         let [handle, asyncios_handle] = self.seen.handle_classes.get();
-        self.seen.event_loop.is_of(this.class())
-            && self.seen.handle.is_of(handle)
-            && self.seen.asyncios_handle.is_of(asyncios_handle)
+        let seen = self.seen.versions.get();
+        version(this.class()) == seen[0]
+            && version(handle) == seen[1]
+            && version(asyncios_handle) == seen[2]
     }
 
     /// Looks which methods were replaced in the classes.
@@ -247,15 +243,15 @@ impl EventLoop {
         self.runs_handles_by_name.set(replaced.is_true()?);
         self.in_class.set(in_class(this, public)?);
         self.update_overrides();
-        self.seen.event_loop.set(versions[0]);
-        self.seen.handle.set(versions[1]);
-        self.seen.asyncios_handle.set(versions[2]);
+        self.seen.versions.set(versions);
         Ok(())
     }
 
     fn update_overrides(&self) {
         self.overrides
             .set(self.in_class.get().with(self.in_instance.get()));
+        let unusual = Overrides::TURNS.with(Overrides::TIMERS_ARRIVE);
+        self.unusual.set(self.overrides.get().has(unusual));
         self.update_fast();
     }
 

@@ -14,7 +14,7 @@ use super::globals::globals;
 use super::object::Object;
 
 /// What no class has as its version. Zero is what a changed class has.
-const UNKNOWN: u32 = u32::MAX;
+pub const UNKNOWN_VERSION: u32 = u32::MAX;
 
 /// The version of the class of a living object; 0 is none.
 #[inline]
@@ -30,7 +30,7 @@ pub fn assign_version(class: *mut ffi::PyTypeObject) -> Result<u32> {
     // Any lookup that goes through the class's bases does.
     object.attribute(&globals().names.initialise)?;
     Ok(match version(class) {
-        0 => UNKNOWN,
+        0 => UNKNOWN_VERSION,
         version => version,
     })
 }
@@ -41,7 +41,7 @@ pub struct SeenVersion(Cell<u32>);
 impl SeenVersion {
     /// That of a class that was not looked at yet.
     pub const fn nothing() -> Self {
-        Self(Cell::new(UNKNOWN))
+        Self(Cell::new(UNKNOWN_VERSION))
     }
 
     /// Whether `class` is the one that was looked at, and unchanged.

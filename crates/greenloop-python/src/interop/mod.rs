@@ -67,7 +67,7 @@ pub use class::{
     trap_int,
 };
 pub(crate) use class::{attribute, fast, named, noargs, one};
-pub use class_version::{SeenVersion, assign_version, version};
+pub use class_version::{UNKNOWN_VERSION, assign_version, version};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
 pub(crate) use copying::copied;

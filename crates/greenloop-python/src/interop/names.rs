@@ -226,6 +226,7 @@ names! {
     separator = "separator",
     server_hostname = "server_hostname",
     server_side = "server_side",
+    set_coroutine_origin_tracking = "_set_coroutine_origin_tracking",
     set_exception = "set_exception",
     set_result = "set_result",
     set_running_loop = "_set_running_loop",
