@@ -1,11 +1,18 @@
 """What every folder of tests that runs a loop shares; each folder says which loops those are."""
 
 import asyncio
+import gc
 
 import pytest
 
 # Its assertions are as much worth explaining as those of the tests.
 pytest.register_assert_rewrite("growth")
+
+
+def pytest_collection_finish():
+    """Let the collector forget what pytest itself keeps: hundreds of tests have it run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

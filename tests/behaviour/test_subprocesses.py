@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import greenloop
+from descriptors import open_descriptors
 
 # What a forked copy of this process would do; a program that is started does not.
 HOOKS = """
@@ -48,7 +49,7 @@ def test_hooks_of_fork_are_not_run_for_a_subprocess(loop_factory, arguments):
 
 def descriptors():
     gc.collect()
-    return len(os.listdir("/proc/self/fd"))
+    return open_descriptors()
 
 
 def run_and_count_descriptors(loop, main):

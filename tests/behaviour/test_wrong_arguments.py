@@ -16,7 +16,7 @@ METHODS = {
     "Condition": ["wait_for", "notify", "__aexit__"],
     "Lock": ["__aexit__"],
     "Semaphore": ["__aexit__"],
-    "TaskGroup": ["__aexit__"],
+    "TaskGroup": ["__aexit__", "create_task"],
     "Timeout": ["__aexit__", "reschedule"],
     "StreamReader": [
         "feed_data",
@@ -35,9 +35,11 @@ THING = object()
 WRONG = {
     "none": ((), {}),
     "nine": ((THING,) * 9, {}),
+    "one": ((THING,), {}),
     "two": ((THING, THING), {}),
     "an unknown keyword": ((), {"bogus": 1}),
     "a keyword as well": ((THING,), {"bogus": 1}),
+    "the other's keyword": ((), {"delay": 1, "when": 2, "callback": 3}),
     "a name nearly right": ((), {"maxsiz": 1, "ite": 2}),
     "by place and by name": (
         (THING,),
@@ -105,8 +107,13 @@ def test_functions(name, how):
     check(getattr(asyncio, name), getattr(_native, name), how)
 
 
-@pytest.mark.parametrize("how", ["none", "an unknown keyword", "a keyword as well"])
-@pytest.mark.parametrize("method", ["call_soon", "call_soon_threadsafe", "call_later", "call_at"])
+@pytest.mark.parametrize(
+    "how", ["none", "one", "an unknown keyword", "a keyword as well", "the other's keyword"]
+)
+@pytest.mark.parametrize(
+    "method",
+    ["call_soon", "call_soon_threadsafe", "call_later", "call_at", "_add_reader", "_add_writer"],
+)
 def test_the_loops_calls(any_loop, method, how):
     ours = greenloop.new_event_loop()
     try:

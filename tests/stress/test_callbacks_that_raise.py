@@ -16,10 +16,10 @@ import os
 import socket
 
 import pytest
-from descriptors import open_descriptors
 from differential import ASYNCIO, GREENLOOP
 
 import greenloop
+from descriptors import open_descriptors
 from tls_contexts import CLIENT, SERVER
 
 

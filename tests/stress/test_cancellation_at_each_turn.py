@@ -11,8 +11,8 @@ import os
 import socket
 
 import pytest
-from descriptors import open_descriptors
 
+from descriptors import open_descriptors
 from tls_contexts import CLIENT, SERVER
 
 # More turns than any operation takes.

@@ -5,14 +5,12 @@ tested.
 """
 
 import asyncio
-import gc
 import itertools
 
 import pytest
-from descriptors import open_descriptors
 
 import greenloop
-from growth import SPARE_BYTES, SPARE_OBJECTS, resident_bytes
+from growth import assert_steady
 from tls_contexts import CLIENT, SERVER
 
 pytestmark = pytest.mark.slow
@@ -126,17 +124,10 @@ def assert_flat(loop, churn, count, warm_up):
         # The last sockets are closed in the turns after.
         await asyncio.sleep(0.005)
 
-    def measure(count):
+    def connections(count):
         loop.run_until_complete(settled(count))
-        gc.collect()
-        return open_descriptors(), len(gc.get_objects()), resident_bytes()
 
-    measure(warm_up)
-    descriptors, objects, size = measure(warm_up)
-    more_descriptors, more_objects, more_size = measure(count)
-    assert more_descriptors == descriptors
-    assert more_objects - objects <= SPARE_OBJECTS
-    assert more_size - size <= SPARE_BYTES
+    assert_steady(lambda: connections(count), lambda: connections(2 * warm_up))
 
 
 def share(loop, count):

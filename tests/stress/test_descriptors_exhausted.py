@@ -14,10 +14,10 @@ import os
 import socket
 
 import pytest
-from descriptors import exhausted, open_descriptors
 from differential import ASYNCIO, GREENLOOP
 
 import greenloop
+from descriptors import exhausted, open_descriptors
 from tls_contexts import CLIENT, SERVER
 
 # Sockets that asyncio's own functions have made and not closed when they failed.

@@ -11,10 +11,10 @@ import functools
 import itertools
 
 import pytest
-from descriptors import open_descriptors
 from differential import ASYNCIO, GREENLOOP
 from faulty_proxy import FaultyProxy, Treatment
 
+from descriptors import open_descriptors
 from tls_contexts import CLIENT, SERVER
 
 REQUEST = bytes(range(256)) * 64

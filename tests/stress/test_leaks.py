@@ -3,14 +3,13 @@
 import asyncio
 import contextvars
 import gc
-import os
 import socket
 import threading
 import tracemalloc
 
 import pytest
 
-from growth import ROUNDS, SPARE_BYTES, SPARE_OBJECTS, assert_nothing_stays, resident_bytes
+from growth import ROUNDS, assert_nothing_stays, assert_steady, resident_bytes
 
 pytestmark = pytest.mark.slow
 
@@ -302,19 +301,11 @@ def test_loops_made_and_closed_are_not_kept(loop_factory):
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
-    def descriptors():
-        return len(os.listdir("/proc/self/fd"))
+    def use_many(count):
+        for _ in range(count):
+            use()
 
-    for _ in range(20):
-        use()
-    gc.collect()
-    objects, size, open_before = len(gc.get_objects()), resident_bytes(), descriptors()
-    for _ in range(200):
-        use()
-    gc.collect()
-    assert len(gc.get_objects()) - objects <= SPARE_OBJECTS
-    assert resident_bytes() - size <= SPARE_BYTES
-    assert descriptors() == open_before
+    assert_steady(lambda: use_many(200), lambda: use_many(20))
 
 
 def test_python_sees_no_growth_either(loop):

@@ -9,9 +9,9 @@ import socket
 import struct
 
 import pytest
-from descriptors import open_descriptors
 from faulty_proxy import FaultyProxy, Treatment
 
+from descriptors import open_descriptors
 from tls_contexts import CLIENT, SERVER
 
 BLOCK = bytes(64 * 1024)

@@ -11,10 +11,11 @@ import os
 import subprocess
 import sys
 
+import chains
 import pytest
-from chains import CHAINS, EXPECTED
+from registry import CHAINS, EXPECTED
 
-PROGRAM = os.path.join(os.path.dirname(__file__), "chains.py")
+PROGRAM = chains.__file__
 LENGTH = int(os.environ.get("GREENLOOP_RECURSION_LENGTH", "50000"))
 
 

@@ -17,11 +17,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use super::EventLoop;
-use super::scheduling::Call;
+use super::scheduling::{Call, leading};
 use super::watches::{Listener, NativeListener, Side, Watch};
 use crate::handle::Handle;
 use crate::interop::making::{self, ByName as _};
-use crate::interop::{Arguments, Object, Raised, Result, fast, fetch, globals, type_error};
+use crate::interop::{Arguments, Object, Raised, Result, fast, fetch, globals};
 
 /// An operating system error as the `OSError` subclass that its number stands for.
 pub fn os_error(error: &std::io::Error) -> Raised {
@@ -185,10 +185,12 @@ impl EventLoop {
     }
 
     fn add(this: &Object, arguments: Arguments<'_>, side: Side) -> Result<Object> {
-        let call = Call::parse(c"_add_reader", &arguments, 1)?;
-        let Some(file) = arguments.positional().first() else {
-            return Err(type_error("a descriptor is needed"));
+        let name = match side {
+            Side::Reader => c"BaseSelectorEventLoop._add_reader",
+            Side::Writer => c"BaseSelectorEventLoop._add_writer",
         };
+        let file = leading(&arguments, name, &globals().names.fd)?;
+        let call = Call::parse(name, &arguments, Some(&globals().names.fd))?;
         let native = Self::of_receiver(this);
         native.check_closed()?;
         // SAFETY: the GIL is held.

@@ -27,10 +27,14 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Parses the arguments of `function`, the first `leading` of which are somebody else's.
+    /// Parses the arguments of `function`, which may have a parameter before the callback.
     #[inline]
-    pub fn parse(function: &CStr, arguments: &Arguments<'a>, leading: usize) -> Result<Self> {
-        match arguments.positional().get(leading..) {
+    pub fn parse(
+        function: &CStr,
+        arguments: &Arguments<'a>,
+        leading: Option<&Object>,
+    ) -> Result<Self> {
+        match arguments.positional().get(usize::from(leading.is_some())..) {
             Some([callback, others @ ..]) if arguments.has_no_keywords() => Ok(Self {
                 callback,
                 arguments: others,
@@ -41,8 +45,13 @@ impl<'a> Call<'a> {
     }
 
     #[inline(never)]
-    fn parse_keywords(function: &CStr, arguments: &Arguments<'a>, leading: usize) -> Result<Self> {
-        let mut callback = arguments.positional().get(leading);
+    fn parse_keywords(
+        function: &CStr,
+        arguments: &Arguments<'a>,
+        leading: Option<&Object>,
+    ) -> Result<Self> {
+        let place = usize::from(leading.is_some());
+        let mut callback = arguments.positional().get(place);
         let mut context = None;
         let names = &globals().names;
         for (name, value) in arguments.keywords() {
@@ -50,15 +59,12 @@ impl<'a> Call<'a> {
                 context = Some(value);
             } else if callback.is_none() && same_string(&names.callback, name) {
                 callback = Some(value);
-            } else if !(leading == 1 && is_leading_keyword(name)) {
-                return Err(refuse_call(function, arguments, None));
+            } else if !leading.is_some_and(|leading| same_string(leading, name)) {
+                return Err(refuse_call(function, arguments, leading));
             }
         }
-        let callback = callback.ok_or_else(|| refuse_call(function, arguments, None))?;
-        let arguments = arguments
-            .positional()
-            .get(leading + 1..)
-            .unwrap_or_default();
+        let callback = callback.ok_or_else(|| refuse_call(function, arguments, leading))?;
+        let arguments = arguments.positional().get(place + 1..).unwrap_or_default();
         Ok(Self {
             callback,
             arguments,
@@ -67,20 +73,27 @@ impl<'a> Call<'a> {
     }
 }
 
-/// `delay` and `when` may be given by name too.
-fn is_leading_keyword(name: &Object) -> bool {
-    let names = &globals().names;
-    same_string(&names.delay, name) || same_string(&names.when, name)
+/// The parameter before the callback, by place or by name.
+pub(super) fn leading<'a>(
+    arguments: &Arguments<'a>,
+    function: &CStr,
+    parameter: &Object,
+) -> Result<&'a Object> {
+    if let Some(first) = arguments.positional().first() {
+        return Ok(first);
+    }
+    let named = arguments
+        .keywords()
+        .find(|(name, _)| same_string(parameter, name));
+    named
+        .map(|(_, value)| value)
+        .ok_or_else(|| refuse_call(function, arguments, Some(parameter)))
 }
 
 /// Says what is wrong with the arguments of `call_soon` and its like, of which some have a parameter
 /// before the callback.
 #[cold]
-pub(super) fn refuse_call(
-    function: &CStr,
-    arguments: &Arguments<'_>,
-    leading: Option<&Object>,
-) -> Raised {
+fn refuse_call(function: &CStr, arguments: &Arguments<'_>, leading: Option<&Object>) -> Raised {
     let names = &globals().names;
     let parameters: Vec<&Object> = leading
         .into_iter()
@@ -93,9 +106,7 @@ pub(super) fn refuse_call(
         positional: required,
         required,
     };
-    let is_known = |name: &Object| {
-        parameters.iter().any(|known| same_string(known, name)) || is_leading_keyword(name)
-    };
+    let is_known = |name: &Object| parameters.iter().any(|known| same_string(known, name));
     if let Some((name, _)) = arguments.keywords().find(|(name, _)| !is_known(name)) {
         return signature.unexpected(name);
     }
@@ -173,7 +184,7 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_soon)? {
         return arguments.forward_to(&function, this);
     }
-    let call = Call::parse(c"BaseEventLoop.call_soon", &arguments, 0)?;
+    let call = Call::parse(c"BaseEventLoop.call_soon", &arguments, None)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
         event_loop.check_thread()?;
@@ -188,7 +199,7 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
     if let Some(function) = event_loop.replacement_when_idle(this, name)? {
         return arguments.forward_to(&function, this);
     }
-    let call = Call::parse(c"BaseEventLoop.call_soon_threadsafe", &arguments, 0)?;
+    let call = Call::parse(c"BaseEventLoop.call_soon_threadsafe", &arguments, None)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
         check_callback(this, call.callback, "call_soon_threadsafe")?;

@@ -3,21 +3,18 @@
 //! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that arithmetic
 //! with `loop.time()` gives the same deadlines and the same order on both.
 
-use std::ffi::CStr;
-
-use super::scheduling::refuse_call;
 use greenloop_core::{Host as _, Instant};
 use greenloop_os as os;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::scheduling::{Call, check_callback};
+use super::scheduling::{Call, check_callback, leading};
 use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making;
 use crate::interop::{
     Arguments, MONOTONIC, Object, Result, call_function, call_method, call_method_keywords,
-    globals, report_unraisable, same_string, saturating_float, type_error,
+    globals, report_unraisable, saturating_float, type_error,
 };
 
 impl EventLoop {
@@ -102,12 +99,9 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_later)? {
         return arguments.forward_to(&function, this);
     }
-    let delay = leading(
-        &arguments,
-        c"BaseEventLoop.call_later",
-        &globals().names.delay,
-    )?;
-    let call = Call::parse(c"BaseEventLoop.call_later", &arguments, 1)?;
+    let (name, parameter) = (c"BaseEventLoop.call_later", &globals().names.delay);
+    let delay = leading(&arguments, name, parameter)?;
+    let call = Call::parse(name, &arguments, Some(parameter))?;
     if delay.is_none() {
         return Err(type_error("delay must not be None"));
     }
@@ -141,8 +135,9 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_at)? {
         return arguments.forward_to(&function, this);
     }
-    let when = leading(&arguments, c"BaseEventLoop.call_at", &globals().names.when)?;
-    let call = Call::parse(c"BaseEventLoop.call_at", &arguments, 1)?;
+    let (name, parameter) = (c"BaseEventLoop.call_at", &globals().names.when);
+    let when = leading(&arguments, name, parameter)?;
+    let call = Call::parse(name, &arguments, Some(parameter))?;
     if when.is_none() {
         return Err(type_error("when cannot be None"));
     }
@@ -170,23 +165,6 @@ fn call_at_by_name(this: &Object, now: &Object, delay: &Object, call: &Call<'_>)
         1,
         Some(&globals.keywords.context),
     )
-}
-
-/// The first parameter, by place or by name.
-fn leading<'a>(
-    arguments: &Arguments<'a>,
-    function: &CStr,
-    parameter: &Object,
-) -> Result<&'a Object> {
-    if let Some(first) = arguments.positional().first() {
-        return Ok(first);
-    }
-    let named = arguments
-        .keywords()
-        .find(|(name, _)| same_string(parameter, name));
-    named
-        .map(|(_, value)| value)
-        .ok_or_else(|| refuse_call(function, arguments, Some(parameter)))
 }
 
 #[pymethods]

@@ -23,8 +23,15 @@ macro_rules! imports {
         pub struct Asyncio { $($(#[$meta])* pub $field: Object,)* }
 
         impl Asyncio {
+            /// Looks them all up before the struct is filled, for the reason that [`Names::new`] has.
             fn new(py: Python<'_>) -> PyResult<Self> {
-                Ok(Self { $($(#[$meta])* $field: making::import(py, $module)?.look_up($name)?.into(),)* })
+                let places = [$($(#[$meta])* ($module, $name),)*];
+                let found = places.into_iter().map(|(module, name)| {
+                    Ok(making::import(py, module)?.look_up(name)?.into())
+                });
+                let mut found = found.collect::<PyResult<Vec<_>>>()?.into_iter();
+                let mut next = || found.next().unwrap_or_else(Object::none);
+                Ok(Self { $($(#[$meta])* $field: next(),)* })
             }
         }
     };

@@ -10,8 +10,14 @@ macro_rules! names {
         pub struct Names { $($(#[$doc])* pub $field: Object,)* }
 
         impl Names {
+            /// Interns them all. That is done in a loop, and the struct is filled afterwards, when nothing can
+            /// fail: a failure between two fields would drop all fields before it, in code of its own for each.
             pub fn new() -> Result<Self> {
-                Ok(Self { $($(#[$doc])* $field: making::interned_text($text)?,)* })
+                let texts = [$($(#[$doc])* $text,)*];
+                let names = texts.into_iter().map(making::interned_text);
+                let mut names = names.collect::<Result<Vec<_>>>()?.into_iter();
+                let mut next = || names.next().unwrap_or_else(Object::none);
+                Ok(Self { $($(#[$doc])* $field: next(),)* })
             }
         }
     };

@@ -8,7 +8,7 @@ use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, notify_when_done};
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, globals, same_string, type_error,
+    Arguments, Object, Raised, Result, Signature, call_method, globals, same_string,
 };
 use crate::scopes::running_rules::{GroupRules, rules};
 use crate::task;
@@ -17,6 +17,7 @@ use crate::task;
 pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let group = of(this);
     let rules = &rules().group;
+    let coroutine = coroutine(&arguments, rules)?;
     let refused = if !group.entered.get() {
         Some("has not been entered")
     } else if group.exiting.get() && group.tasks.is_empty() {
@@ -27,10 +28,7 @@ pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         None
     };
     if let Some(text) = refused {
-        return Err(refuse(this, rules, &arguments, text));
-    }
-    if !rules.takes_keywords {
-        ensure_known(&arguments)?;
+        return Err(refuse(this, rules, coroutine, text));
     }
     let task = make_task(group, rules, &arguments)?;
     #[cfg(Py_3_14)]
@@ -56,50 +54,50 @@ pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Ok(task)
 }
 
-/// The first argument, which must be given.
-fn coroutine<'a>(arguments: &Arguments<'a>) -> Result<&'a Object> {
-    let name = &globals().names.coro;
-    let named = || {
-        arguments
-            .keywords()
-            .find(|(keyword, _)| same_string(name, keyword))
+/// The first argument, when all are such as the running asyncio's method takes.
+#[inline]
+fn coroutine<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<&'a Object> {
+    match arguments.only() {
+        Some(coroutine) => Ok(coroutine),
+        None => coroutine_among(arguments, rules),
+    }
+}
+
+#[inline(never)]
+fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<&'a Object> {
+    let (function, names) = (c"TaskGroup.create_task", &globals().names);
+    let parameters = [&names.coro, &names.name, &names.context];
+    let signature = Signature {
+        name: function,
+        parameters: &parameters,
+        positional: 1,
+        required: 1,
     };
-    let positional = arguments.positional().first();
-    positional
-        .or_else(|| named().map(|(_, value)| value))
-        .ok_or_else(|| {
-            type_error("TaskGroup.create_task() missing 1 required positional argument: 'coro'")
-        })
+    let missing = || signature.missing(&[0]);
+    if !rules.takes_keywords {
+        let [coroutine, _, _] = arguments.bind(function, parameters, 1, 1)?;
+        return coroutine.ok_or_else(missing);
+    }
+    let by_name = arguments
+        .keywords()
+        .find(|(keyword, _)| same_string(&names.coro, keyword));
+    match (arguments.positional(), by_name) {
+        ([], by_name) => by_name.map(|(_, value)| value).ok_or_else(missing),
+        ([_, ..], Some((name, _))) => Err(signature.twice(name)),
+        ([coroutine], None) => Ok(coroutine),
+        (more, None) => Err(signature.too_many(more.len(), 0)),
+    }
 }
 
 #[cold]
-fn refuse(this: &Object, rules: &GroupRules, arguments: &Arguments<'_>, text: &str) -> Raised {
-    let close = || -> Result<()> {
-        let coroutine = coroutine(arguments)?;
-        if rules.closes_refused {
-            call_method(&globals().names.close, &[coroutine.as_ptr()])?;
-        }
-        Ok(())
-    };
-    match close() {
-        Ok(()) => refusal(this, text),
-        Err(raised) => raised,
-    }
-}
-
-/// Refuses keywords that the running asyncio's `create_task` has not.
-fn ensure_known(arguments: &Arguments<'_>) -> Result<()> {
-    let names = &globals().names;
-    for (keyword, _) in arguments.keywords() {
-        let known = [&names.coro, &names.name, &names.context];
-        if !known.iter().any(|name| same_string(name, keyword)) {
-            let keyword = making::shown(keyword)?;
-            return Err(type_error(&format!(
-                "TaskGroup.create_task() got an unexpected keyword argument '{keyword}'"
-            )));
+fn refuse(this: &Object, rules: &GroupRules, coroutine: &Object, text: &str) -> Raised {
+    if rules.closes_refused {
+        let closed = call_method(&globals().names.close, &[coroutine.as_ptr()]);
+        if let Err(raised) = closed {
+            return raised;
         }
     }
-    Ok(())
+    refusal(this, text)
 }
 
 /// `self._loop.create_task(...)`.
