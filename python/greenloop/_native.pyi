@@ -181,12 +181,10 @@ class EventLoop:
     def _set_coroutine_origin_tracking(self, enabled: bool) -> None:
         """Have the origins of coroutines tracked, or no more."""
 
-    @property
-    def _coroutine_origin_tracking_enabled(self) -> bool: ...
-    @property
-    def _coroutine_origin_tracking_saved_depth(self) -> int | None: ...
-    @property
-    def _old_agen_hooks(self) -> Any: ...
+    _coroutine_origin_tracking_enabled: bool
+    _coroutine_origin_tracking_saved_depth: int | None
+    _old_agen_hooks: Any
+
     def _wait_by(self, select: Callable[[float | None], object]) -> None:
         """Wait by `select(timeout)`, which returns when `_poller_fileno()` is readable."""
 
@@ -207,8 +205,8 @@ class EventLoop:
     _stopping: bool
     """Whether `stop()` was called and has not had its effect yet."""
 
-    @property
-    def _closed(self) -> bool: ...
+    _closed: bool
+    """Whether the loop was closed, which setting it does."""
 
     _thread_id: int | None
     """The thread that runs the loop, as `threading.get_ident()` names it."""

@@ -74,7 +74,6 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
     _check_running: Callable[[], None]
     _getaddrinfo_debug: Callable[..., list[Any]]
     _read_from_self: Callable[[], None]
-    _set_coroutine_origin_tracking: Callable[[bool], None]
 
     def __init__(self) -> None:
         _native._show_native_tasks()
