@@ -113,7 +113,8 @@ impl EventLoop {
 
     /// Drop all that waits, and what the loop waits with, for good. The caller has made sure that the
     /// loop does not run.
-    fn _discard(&self) {
+    #[pyo3(name = "_discard")]
+    fn discard(&self) {
         self.closed.set(true);
         self.update_fast();
         self.discard_everything();
@@ -144,7 +145,7 @@ impl EventLoop {
     #[setter(_closed)]
     fn set_closed(&self, closed: bool) -> PyResult<()> {
         if closed {
-            self._discard();
+            self.discard();
         } else if self.closed.get() {
             return Err(making::runtime_error("A closed event loop stays closed").into());
         }

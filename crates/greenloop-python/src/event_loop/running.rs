@@ -67,7 +67,7 @@ impl EventLoop {
         self.settings
             .hooks
             .set(call_function(&asyncio.get_asyncgen_hooks, &[])?);
-        self.track_origins_by_name(this, self.debug())?;
+        track_origins_by_name(this, self.debug())?;
         self.thread.set(current_thread());
         call_function(
             &asyncio.set_asyncgen_hooks,
@@ -86,7 +86,7 @@ impl EventLoop {
             drop(fetch(raised));
             set_running_loop(&Object::none())
         });
-        let outcome = and_then(outcome, || self.track_origins_by_name(this, false));
+        let outcome = and_then(outcome, || track_origins_by_name(this, false));
         and_then(outcome, || self.restore_hooks())
     }
 
@@ -112,13 +112,6 @@ impl EventLoop {
         let function = &globals().asyncio.set_asyncgen_hooks;
         // The hooks are a tuple, which needs no memory to be passed on.
         call_with_tuple(function, &hooks).map(drop)
-    }
-
-    /// [`track_origins`](Self::track_origins), or what was put in its place.
-    fn track_origins_by_name(&self, this: &Object, enabled: bool) -> Result<()> {
-        let enabled = Object::boolean(enabled);
-        let name = &globals().names.set_coroutine_origin_tracking;
-        call_method(name, &[this.as_ptr(), enabled.as_ptr()]).map(drop)
     }
 
     /// Has the origins of coroutines tracked, or tracked as deep as before.
@@ -268,6 +261,13 @@ fn and_then(outcome: Result<()>, step: impl FnOnce() -> Result<()>) -> Result<()
         Ok(()) => restore(exception),
         Err(raised) => raise_while_handling(fetch(raised), &exception),
     })
+}
+
+/// [`EventLoop::track_origins`], or what was put in its place.
+fn track_origins_by_name(this: &Object, enabled: bool) -> Result<()> {
+    let enabled = Object::boolean(enabled);
+    let name = &globals().names.set_coroutine_origin_tracking;
+    call_method(name, &[this.as_ptr(), enabled.as_ptr()]).map(drop)
 }
 
 /// `asyncio.events._set_running_loop(event_loop)`
