@@ -95,10 +95,6 @@ class EventLoop:
     def _write_to_self(self) -> None:
         """Wake the loop if its thread waits in the poller. May be called from any thread."""
 
-    @property
-    def _ready(self) -> list[asyncio.Handle]:
-        """What is ready to run, as handles: a copy, for diagnostics."""
-
     join_writes: bool
     """Whether what a job writes in several pieces over TCP is joined, where that is a habit."""
 
@@ -156,9 +152,14 @@ class EventLoop:
     def time(self) -> float:
         """Return `time.monotonic()`."""
 
-    @property
-    def _scheduled(self) -> list[TimerHandle]:
-        """The timers that are set, cancelled ones included, in no particular order: a copy."""
+    def _timer_handles(self) -> list[TimerHandle]:
+        """Return the timers that are set, cancelled ones included, in no particular order."""
+
+    _clock_resolution: float
+    """The clock's resolution in seconds: timers that are due within it are run."""
+
+    _timer_cancelled_count: int
+    """How many of the timers that are set were cancelled."""
 
     # Running and closing.
 
@@ -180,12 +181,10 @@ class EventLoop:
     def _set_coroutine_origin_tracking(self, enabled: bool) -> None:
         """Have the origins of coroutines tracked, or no more."""
 
-    @property
-    def _coroutine_origin_tracking_enabled(self) -> bool: ...
-    @property
-    def _coroutine_origin_tracking_saved_depth(self) -> int | None: ...
-    @property
-    def _old_agen_hooks(self) -> Any: ...
+    _coroutine_origin_tracking_enabled: bool
+    _coroutine_origin_tracking_saved_depth: int | None
+    _old_agen_hooks: Any
+
     def _wait_by(self, select: Callable[[float | None], object]) -> None:
         """Wait by `select(timeout)`, which returns when `_poller_fileno()` is readable."""
 
@@ -206,8 +205,8 @@ class EventLoop:
     _stopping: bool
     """Whether `stop()` was called and has not had its effect yet."""
 
-    @property
-    def _closed(self) -> bool: ...
+    _closed: bool
+    """Whether the loop was closed, which setting it does."""
 
     _thread_id: int | None
     """The thread that runs the loop, as `threading.get_ident()` names it."""
@@ -266,11 +265,36 @@ class EventLoop:
     # Short cuts.
 
     @staticmethod
-    def _set_public_class(class_: type[EventLoop], /) -> None:
+    def _set_public_class(class_: type[EventLoop], take_over: Callable[[], bool], /) -> None:
         """Name the class whose methods are the original ones. The first call counts.
 
-        An instance on which one of them is overridden takes no short cut round it.
+        An instance on which one of them is overridden takes no short cut round it. `take_over` is
+        called whenever a class was changed, to take over what was put in asyncio's classes; it
+        returns whether `Handle._run` was replaced.
         """
+
+    # For those who drive the loop by its handles.
+
+    def _call_soon(
+        self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
+    ) -> Handle: ...
+    def _run_once(self) -> None:
+        """Run one turn."""
+
+    def _ready_handles(self) -> list[asyncio.Handle]:
+        """Return what is ready to run, as handles."""
+
+    def _take_ready(self) -> asyncio.Handle | None:
+        """Take the next handle that is ready, to be run by the caller."""
+
+    def _select(self, timeout: float | None) -> None:
+        """Poll, waiting no longer than `timeout` seconds, and queue what has come and is due."""
+
+    def _expect_timers(self) -> None:
+        """Have `_take_timers` called before the next turn."""
+
+    def _set_timer(self, timer: asyncio.TimerHandle) -> None:
+        """Take over a timer that somebody else has made."""
 
 class Handle(asyncio.Handle):
     """A callback that an event loop will run; see `asyncio.Handle`."""
@@ -427,6 +451,9 @@ def finish_datagram_transport(class_: type, /) -> None:
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
+
+def _remember_originals() -> None:
+    """Remember what the classes whose methods may be replaced have now that they are complete."""
 
 def _set_task_set(task_set: type) -> None:
     """Hand in the class that asyncio's set of tasks becomes, up to 3.13."""

@@ -3,7 +3,8 @@
 The scheduler is native (`greenloop._native.EventLoop`): turns, timers, readiness, futures, tasks.
 What stands here is policy, which no program waits for: exception handlers, executors, signals,
 hooks of the interpreter. Where asyncio's own implementation needs nothing but such policy it is
-used as it is, function by function, so that it stays to the letter what the running Python does.
+inherited, so that it stays to the letter what the running Python does, and honours what a program
+has put into asyncio's classes (`greenloop.hooks`).
 """
 
 import asyncio
@@ -16,24 +17,22 @@ from asyncio import base_events, coroutines, events, selector_events, unix_event
 from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVarTuple
+from typing import Any, TypeVarTuple
 
 from greenloop import _native
 from greenloop.coroutine_functions import declare_methods
+from greenloop.handle_queues import ReadyHandles, is_asked_by_working_function
+from greenloop.hooks import Hooks
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.outer_selector import outer_selector
 from greenloop.task_registry import TaskSet
 
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
-
 _Ts = TypeVarTuple("_Ts")
 
-# asyncio's classes, as bags of functions: their private names are known to the running Python only.
+# asyncio's class, as a bag of functions: its private names are known to the running Python only.
 _Base: Any = base_events.BaseEventLoop
-_Selector: Any = selector_events.BaseSelectorEventLoop
-_Unix: Any = unix_events._UnixSelectorEventLoop
+_RUN_IN_EXECUTOR = _Base.run_in_executor
 
 
 def _signal_came(_signal: int, _frame: object) -> None:
@@ -43,7 +42,7 @@ def _signal_came(_signal: int, _frame: object) -> None:
         running._write_to_self()
 
 
-class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
+class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # type: ignore[misc,unused-ignore]
     """An asyncio event loop whose scheduler is native.
 
     It has everything of `asyncio.AbstractEventLoop`. See the documentation of asyncio's event loop
@@ -58,6 +57,8 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         "_default_executor",
         "_exception_handler",
         "_executor_shutdown_called",
+        "_internal_fds",
+        "_new_timers",
         "_outer_selector",
         "_selector",
         "_signal_handlers",
@@ -67,6 +68,13 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         "_watcher",
         "slow_callback_duration",
     )
+
+    # What of asyncio's private methods is used here, for type checkers, which know the public ones.
+    _asyncgen_finalizer_hook: Callable[[Any], None]
+    _asyncgen_firstiter_hook: Callable[[Any], None]
+    _check_running: Callable[[], None]
+    _getaddrinfo_debug: Callable[..., list[Any]]
+    _read_from_self: Callable[[], None]
 
     def __init__(self) -> None:
         _native._show_native_tasks()
@@ -84,14 +92,15 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         self.join_writes = os.environ.get("GREENLOOP_JOIN_WRITES") != "0"
         self._signal_handlers: dict[int, Any] = {}
         self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
+        # The descriptor by which other threads wake the loop.
+        self._internal_fds = 1
+        # What asyncio's own functions have pushed, until the next turn.
+        self._new_timers: list[Any] = []
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         self._open()
         self._outer_selector = outer_selector(self._poller_fileno())
         if self._outer_selector is not None:
             self._wait_by(self._outer_selector.select)
-
-    __repr__ = _Base.__repr__
-    __del__ = _Base.__del__
 
     # Running and closing.
 
@@ -103,6 +112,8 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
             # While it still watches an open descriptor.
             self._outer_selector.close()
             self._outer_selector = None
+        if _HOOKS.are_in_close():
+            super().close()
         if not self.is_closed():
             if self._debug:
                 # asyncio's module may have lost its own by now: at the end of the interpreter.
@@ -112,6 +123,7 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         # An exception may come in between, from a signal handler for instance. What follows can be
         # done again, so another call of close() does the rest.
         self._selector = None
+        self._internal_fds = 0
         if self._default_executor is not None:
             self._default_executor.shutdown(wait=False)
             self._default_executor = None
@@ -136,25 +148,14 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
             )
             self._signal_handlers.clear()
 
-    _check_running = _Base._check_running
-    _check_callback = _Base._check_callback
-
     # Tasks.
 
     _create_task_with_factory = _Base.create_task
-    set_task_factory = _Base.set_task_factory
-    get_task_factory = _Base.get_task_factory
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Take note that one of asyncio's own timers was cancelled: ours need no telling."""
 
     # Debug mode and exceptions.
-
-    set_debug = _Base.set_debug
-    get_exception_handler = _Base.get_exception_handler
-    set_exception_handler = _Base.set_exception_handler
-    default_exception_handler = _Base.default_exception_handler
-    call_exception_handler = _Base.call_exception_handler
 
     def _log_slow_callback(self, handle: asyncio.Handle, duration: float) -> None:
         described = base_events._format_handle(handle)  # type: ignore[attr-defined]
@@ -163,14 +164,6 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
         logger.warning("Executing %s took %.3f seconds", described, duration)
 
     # Threads.
-
-    run_in_executor = _Base.run_in_executor
-    set_default_executor = _Base.set_default_executor
-    shutdown_default_executor = _Base.shutdown_default_executor
-    _check_default_executor = _Base._check_default_executor
-    _do_shutdown = _Base._do_shutdown
-    getnameinfo = _Base.getnameinfo
-    _getaddrinfo_debug = _Base._getaddrinfo_debug
 
     async def getaddrinfo(
         self,
@@ -196,55 +189,29 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
     def _threads_are_own(self) -> bool:
         """Return whether nobody has replaced `run_in_executor`, and so wants to see each call."""
         method: Any = self.run_in_executor
-        return getattr(method, "__func__", None) is _Base.run_in_executor
-
-    # Asynchronous generators.
-
-    shutdown_asyncgens = _Base.shutdown_asyncgens
-    _asyncgen_firstiter_hook = _Base._asyncgen_firstiter_hook
-    _asyncgen_finalizer_hook = _Base._asyncgen_finalizer_hook
-
-    # Readiness.
-
-    def add_reader(
-        self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
-    ) -> None:
-        """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is readable."""
-        self._ensure_fd_no_transport(fd)
-        self._add_reader(fd, callback, *args)
-
-    def remove_reader(self, fd: "FileDescriptorLike") -> bool:
-        """Stop watching `fd` for readability. Return whether it was watched."""
-        self._ensure_fd_no_transport(fd)
-        return self._remove_reader(fd)
-
-    def add_writer(
-        self, fd: "FileDescriptorLike", callback: Callable[[*_Ts], object], *args: *_Ts
-    ) -> None:
-        """Call `callback(*args)` whenever `fd`, a descriptor or an object with one, is writable."""
-        self._ensure_fd_no_transport(fd)
-        self._add_writer(fd, callback, *args)
-
-    def remove_writer(self, fd: "FileDescriptorLike") -> bool:
-        """Stop watching `fd` for writability. Return whether it was watched."""
-        self._ensure_fd_no_transport(fd)
-        return self._remove_writer(fd)
+        return getattr(method, "__func__", None) is _RUN_IN_EXECUTOR
 
     # Signals. The interpreter writes the numbers of signals into a socket that the loop reads.
 
     def add_signal_handler(self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
         """Call `callback(*args)` in the loop when the process gets the signal `sig`."""
-        _Unix.add_signal_handler(self, sig, callback, *args)
+        super().add_signal_handler(sig, callback, *args)
         # asyncio's handler for the interpreter does nothing, since its loop asks at every turn.
         module: Any = unix_events
         module.signal.signal(sig, _signal_came)
         module.signal.siginterrupt(sig, False)
 
-    remove_signal_handler = _Unix.remove_signal_handler
-    _handle_signal = _Unix._handle_signal
-    _check_signal = _Unix._check_signal
-    _process_self_data = _Unix._process_self_data
-    _read_from_self = _Selector._read_from_self
+    def _make_self_pipe(self) -> None:
+        self._wakeup_sockets()
+        self._internal_fds += 1
+
+    def _close_self_pipe(self) -> None:
+        wakeup_pair, self._wakeup_pair = self._wakeup_pair, None
+        if wakeup_pair is not None:
+            self._remove_reader(wakeup_pair[0].fileno())
+            for wakeup_socket in wakeup_pair:
+                wakeup_socket.close()
+        self._internal_fds -= 1
 
     def _add_callback_signalsafe(self, handle: asyncio.Handle) -> None:
         self._add_callback(handle)
@@ -268,7 +235,36 @@ class EventLoop(_native.EventLoop, Network, asyncio.AbstractEventLoop):
             self._add_reader(receiver, self._read_from_self)
         return self._wakeup_pair
 
+    # The queues, for those functions of asyncio's that a hook may call.
+
+    @property
+    def _ready(self) -> ReadyHandles:
+        return ReadyHandles(self)
+
+    @property
+    def _scheduled(self) -> list[Any]:
+        if not is_asked_by_working_function():
+            return self._timer_handles()
+        self._expect_timers()
+        return self._new_timers
+
+    @_scheduled.setter
+    def _scheduled(self, timers: list[Any]) -> None:
+        self._new_timers = timers
+        self._expect_timers()
+
+    def _take_timers(self) -> None:
+        """Set the timers that were pushed into the list of new ones."""
+        timers, self._new_timers[:] = sorted(self._new_timers), []
+        for timer in timers:
+            self._set_timer(timer)
+
+
+def _take_over_hooks() -> bool:
+    return _HOOKS.take_over()
+
 
 _native._set_task_set(TaskSet)
-_native.EventLoop._set_public_class(EventLoop)
-declare_methods(EventLoop, _Selector)
+_native.EventLoop._set_public_class(EventLoop, _take_over_hooks)
+declare_methods(EventLoop, selector_events.BaseSelectorEventLoop)
+_HOOKS = Hooks(EventLoop)

@@ -1,20 +1,19 @@
 """`Network`: the network half of the event loop class.
 
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
-implementation, function by function, on our scheduler and our readiness: to the letter what the
-running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and futures, which
-are native. So are the transports of connections (`greenloop._native.SocketTransport`) and their TLS
-(`greenloop._native.SSLProtocol`), what is done for each datagram (`greenloop.datagrams`) and the
-public `sock_*` methods; asyncio's own are left for sockets and loops that do something else than is
-known of them.
+implementation, inherited by the loop's class, on our scheduler and our readiness: to the letter
+what the running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and
+futures, which are native. So are the transports of connections
+(`greenloop._native.SocketTransport`) and their TLS (`greenloop._native.SSLProtocol`), what is done
+for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left
+for sockets and loops that do something else than is known of them.
 """
 
 import selectors
 import socket
 import sys
-import types
 import weakref
-from asyncio import base_events, constants, selector_events, sslproto, streams, unix_events
+from asyncio import constants, selector_events, sslproto, streams, unix_events
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -22,10 +21,8 @@ from greenloop import _native
 from greenloop.datagrams import DatagramTransport
 from greenloop.pipes import ReadPipeTransport, WritePipeTransport
 
-# asyncio's classes, as bags of functions: their private names are known to the running Python only.
-_Base: Any = base_events.BaseEventLoop
+# As a bag of functions: its private names are known to the running Python only.
 _Selector: Any = selector_events.BaseSelectorEventLoop
-_Unix: Any = unix_events._UnixSelectorEventLoop
 
 
 class Transports(_native.TransportTable, MutableMapping[int, Any]):
@@ -35,7 +32,7 @@ class Transports(_native.TransportTable, MutableMapping[int, Any]):
 
 
 class Watched:
-    """What asyncio's transports ask a selector for: which events of a descriptor are watched."""
+    """The selector, as far as asyncio's code asks one: the poller itself is native."""
 
     def __init__(self, network: "Network") -> None:
         self._network: Any = weakref.proxy(network)
@@ -47,6 +44,14 @@ class Watched:
         if not events:
             raise KeyError(f"{fileobj!r} is not registered")
         return selectors.SelectorKey(fileobj, fd, events, None)
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        """Poll, waiting no longer than `timeout` seconds; what has come is queued already."""
+        self._network._select(timeout)
+        return []
+
+    def close(self) -> None:
+        """Do nothing: the poller is closed with the loop."""
 
 
 # asyncio's TLS as it was when we were imported, in whose place ours works.
@@ -85,14 +90,7 @@ def child_watcher() -> Any:
     return watchers._PidfdChildWatcher() if by_descriptor else watchers._ThreadedChildWatcher()
 
 
-class _StopsServing:
-    """What asyncio's `_stop_serving` finds in the base class of its class."""
-
-    __slots__ = ()
-    _stop_serving = _Selector._stop_serving
-
-
-class Network(_StopsServing):
+class Network:
     """The methods of `greenloop.EventLoop` that talk to the operating system's endpoints."""
 
     # The loop class names the attributes: of two bases only one may have a layout of its own.
@@ -110,16 +108,10 @@ class Network(_StopsServing):
     # From 3.14 on a loop has its own way to learn that a child process ended.
     _watcher: Any
 
-    _ensure_fd_no_transport = _Selector._ensure_fd_no_transport
-    _ensure_resolved = _Base._ensure_resolved
+    # What the class has of asyncio's besides.
+    _ensure_fd_no_transport: Callable[[Any], None]
 
     # Connections.
-
-    create_connection = _Base.create_connection
-    create_unix_connection = _Unix.create_unix_connection
-    connect_accepted_socket = _Base.connect_accepted_socket
-    _connect_sock = _Base._connect_sock
-    _create_connection_transport = _Base._create_connection_transport
 
     async def start_tls(
         self,
@@ -227,12 +219,6 @@ class Network(_StopsServing):
 
     # Servers.
 
-    create_server = _Base.create_server
-    create_unix_server = _Unix.create_unix_server
-    _create_server_getaddrinfo = _Base._create_server_getaddrinfo
-    _accept_connection = _Selector._accept_connection
-    _accept_connection2 = _Selector._accept_connection2
-
     def _start_serving(
         self,
         protocol_factory: Callable[[], Any],
@@ -253,8 +239,6 @@ class Network(_StopsServing):
 
     # Datagrams.
 
-    create_datagram_endpoint = _Base.create_datagram_endpoint
-
     def _make_datagram_transport(
         self, sock: socket.socket, *arguments: Any, **keywords: Any
     ) -> Any:
@@ -265,57 +249,10 @@ class Network(_StopsServing):
         asyncios: Any = selector_events
         return asyncios._SelectorDatagramTransport(self, sock, *arguments, **keywords)
 
-    # Sockets without a transport: the public methods are native, and fall back on these.
-
-    _sock_accept = _Selector._sock_accept
-    _sock_connect = _Selector._sock_connect
-    _sock_connect_cb = _Selector._sock_connect_cb
-    _sock_read_done = _Selector._sock_read_done
-    _sock_recv = _Selector._sock_recv
-    _sock_recv_into = _Selector._sock_recv_into
-    _sock_recvfrom = _Selector._sock_recvfrom
-    _sock_recvfrom_into = _Selector._sock_recvfrom_into
-    _sock_sendall = _Selector._sock_sendall
-    _sock_sendto = _Selector._sock_sendto
-    _sock_write_done = _Selector._sock_write_done
-
-    # Files.
-
-    sendfile = _Base.sendfile
-    sock_sendfile = _Base.sock_sendfile
-    _check_sendfile_params = _Base._check_sendfile_params
-    _sendfile_fallback = _Base._sendfile_fallback
-    _sendfile_native = _Selector._sendfile_native
-    _sock_add_cancellation_callback = _Unix._sock_add_cancellation_callback
-    _sock_sendfile_fallback = _Base._sock_sendfile_fallback
-    _sock_sendfile_native = _Unix._sock_sendfile_native
-    _sock_sendfile_native_impl = _Unix._sock_sendfile_native_impl
-    _sock_sendfile_update_filepos = _Unix._sock_sendfile_update_filepos
-
-    # Pipes and subprocesses.
-
-    connect_read_pipe = _Base.connect_read_pipe
-    connect_write_pipe = _Base.connect_write_pipe
-    subprocess_exec = _Base.subprocess_exec
-    subprocess_shell = _Base.subprocess_shell
-    _child_watcher_callback = _Unix._child_watcher_callback
-    _log_subprocess = _Base._log_subprocess
-    _make_subprocess_transport = _Unix._make_subprocess_transport
+    # Pipes.
 
     def _make_read_pipe_transport(self, *arguments: Any, **keywords: Any) -> Any:
         return ReadPipeTransport(self, *arguments, **keywords)
 
     def _make_write_pipe_transport(self, *arguments: Any, **keywords: Any) -> Any:
         return WritePipeTransport(self, *arguments, **keywords)
-
-
-if "_stop_serving" in vars(_Unix):
-    # From 3.13 on it also removes the files of Unix sockets. It calls its base class by `super()`,
-    # which is that of the class in the function's only cell.
-    _removing_files = _Unix._stop_serving
-    Network._stop_serving = types.FunctionType(
-        _removing_files.__code__,
-        _removing_files.__globals__,
-        _removing_files.__name__,
-        closure=(types.CellType(Network),),
-    )

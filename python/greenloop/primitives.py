@@ -34,3 +34,5 @@ def _as_declared(name: str, native: Any) -> Any:
 
 
 PRIMITIVES: dict[str, Any] = _find()
+# From here on, what stands there else was put there by the program.
+_native._remember_originals()

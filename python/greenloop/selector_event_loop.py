@@ -37,10 +37,10 @@ class _OneOfTwo(type):
         return EventLoop() if selector is None else _Asyncios(selector)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, (_Asyncios, EventLoop))
+        return isinstance(instance, _Asyncios)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, (_Asyncios, EventLoop))
+        return issubclass(subclass, _Asyncios)
 
     def __setattr__(cls, name: str, value: object) -> None:
         setattr(_Asyncios, name, value)
@@ -52,5 +52,6 @@ class _OneOfTwo(type):
 class SelectorEventLoop(_Asyncios, metaclass=_OneOfTwo):  # type: ignore[misc]
     """Greenloop's event loop; asyncio's own with a selector, and for classes derived from it.
 
-    `isinstance` says yes to both. Attributes are those of asyncio's class.
+    `isinstance` says yes to both, since ours derives from asyncio's. Attributes are those of
+    asyncio's class.
     """

@@ -328,3 +328,60 @@ def current_loop():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return asyncio.get_event_loop_policy().get_event_loop()
+
+
+def test_handles_say_that_they_are_of_the_installed_class():
+    loop = greenloop.new_event_loop()
+    handles = loop.call_soon(int), loop.call_later(0, int), loop.call_soon_threadsafe(int)
+    original = asyncio.Handle
+    assert all(isinstance(handle, original) for handle in handles)
+    assert handles[0].__class__ is original
+    greenloop.install()
+    assert handles[0].__class__ is asyncio.Handle is greenloop.Handle
+    assert handles[1].__class__ is asyncio.TimerHandle
+    assert handles[2].__class__ is type(handles[2])
+    greenloop.uninstall()
+    assert handles[0].__class__ is original
+    loop.close()
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        ("Handle", "_run"),
+        ("Lock", "acquire"),
+        ("Semaphore", "release"),
+        ("Condition", "wait"),
+        ("Queue", "_put"),
+        ("TaskGroup", "_on_task_done"),
+        ("BaseEventLoop", "create_task"),
+        ("BaseEventLoop", "call_at"),
+    ],
+)
+def test_hooks_in_installed_classes_are_called(monkeypatch, owner, name):
+    original, calls = getattr(getattr(asyncio, owner), name), []
+
+    def hook(self, *arguments, **keywords):
+        calls.append(self)
+        return original(self, *arguments, **keywords)
+
+    monkeypatch.setattr(getattr(asyncio, owner), name, hook)
+
+    async def main():
+        queue, condition, answers = asyncio.Queue(), asyncio.Condition(), [True, False]
+
+        async def notify():
+            async with condition:
+                condition.notify_all()
+
+        async with asyncio.Lock(), asyncio.Semaphore(), asyncio.TaskGroup() as group:
+            group.create_task(queue.put(1))
+            async with condition, asyncio.timeout(100):
+                group.create_task(notify())
+                await condition.wait_for(answers.pop)
+        assert type(asyncio.current_task()) is greenloop.Task
+        return await queue.get()
+
+    assert asyncio.run(main()) == 1
+    assert calls

@@ -45,6 +45,6 @@ pub use poll_budget::PollBudget;
 pub use read_buffer::{Limit, Message, ReadBuffer, find_message};
 pub use ready::Ready;
 pub use timers::Timers;
-pub use turn::{Host, Queue, Wait, turn};
+pub use turn::{Host, Queue, Wait, gather, turn};
 pub use wait_list::{Standing, WaitList};
 pub use write_queue::WriteQueue;

@@ -169,6 +169,16 @@ impl<E> Timers<E> {
         self.cancelled = self.cancelled.saturating_sub(1);
     }
 
+    /// How many entries are known to be dead.
+    pub const fn cancelled(&self) -> usize {
+        self.cancelled
+    }
+
+    /// Corrects that number, for somebody who has counted otherwise.
+    pub const fn set_cancelled(&mut self, cancelled: usize) {
+        self.cancelled = cancelled;
+    }
+
     /// Whether the dead entries are so many that [`compact`](Self::compact) is worth its cost.
     pub fn needs_compaction(&self) -> bool {
         self.len() > COMPACTION_LENGTH && self.cancelled > self.len() / 2

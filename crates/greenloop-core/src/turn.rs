@@ -58,6 +58,18 @@ pub enum Wait {
     Forever,
 }
 
+impl Wait {
+    /// The shorter of the two.
+    fn or_sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Now, _) | (_, Self::Now) => Self::Now,
+            (Self::Forever, wait) | (wait, Self::Forever) => wait,
+            (Self::Until(one), Self::Until(another)) if another < one => other,
+            (Self::Until(_), Self::Until(_)) => self,
+        }
+    }
+}
+
 /// What a loop supplies so that [`turn`] can drive it.
 pub trait Host {
     /// Something that can be run once.
@@ -170,6 +182,22 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
             host.run(job)?;
         }
     }
+    Ok(())
+}
+
+/// The first half of a turn, for a host whose jobs are run by somebody else: makes ready what has come and
+/// what is due, and waits for it until something is, but no longer than `limit`.
+///
+/// # Errors
+/// An interrupt from [`Host::poll`].
+#[cold]
+pub fn gather<H: Host>(host: &H, limit: Wait) -> Result<(), H::Interrupt> {
+    let wait = match open(host) {
+        Opening::Poll(wait) => wait.or_sooner(limit),
+        Opening::Run { .. } | Opening::Expire => Wait::Now,
+    };
+    host.poll(wait)?;
+    expire(host, Some(wait));
     Ok(())
 }
 

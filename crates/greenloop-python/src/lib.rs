@@ -115,6 +115,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interop::add_to_module(module, streams::functions())?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(remember_originals, module)?)?;
     module.add_function(wrap_pyfunction!(task::set_task_set, module)?)?;
     module.add_function(wrap_pyfunction!(task::show_native_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(
@@ -148,6 +149,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         &classes.thread_safe_handle,
         handle::make_thread_safe_class(&classes.handle.object()),
     )?;
+    make(&classes.job_call, event_loop::make_job_call_class())?;
     make(&classes.future, future::make_class())?;
     make(&classes.future_iterator, future::make_iterator_class())?;
     make(&classes.notifier, future::make_notifier_class())?;
@@ -214,6 +216,29 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
         ] {
             interop::bind_entering_cheaply(&class.object())?;
         }
+    }
+    Ok(())
+}
+
+/// Remember what the classes whose methods may be replaced have now that they are complete.
+#[pyfunction]
+#[pyo3(name = "_remember_originals")]
+fn remember_originals(py: Python<'_>) -> PyResult<()> {
+    let classes = &interop::globals().classes;
+    for class in [
+        &classes.lock,
+        &classes.semaphore,
+        &classes.bounded_semaphore,
+        &classes.condition,
+        &classes.barrier,
+        &classes.timeout,
+        &classes.task_group,
+        &classes.stream_reader,
+        &classes.stream_reader_protocol,
+        &classes.stream_writer,
+        &classes.ssl_protocol,
+    ] {
+        class.remember_originals(py)?;
     }
     Ok(())
 }

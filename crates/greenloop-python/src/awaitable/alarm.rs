@@ -23,7 +23,7 @@ impl Awaitable {
                     awaitable.wait_natively(Future::of(&task).event_loop());
                     return Ok(None);
                 }
-                if let (Some(seconds), false) = (seconds.flatten(), native.has_own_time()) {
+                if let (Some(seconds), false) = (seconds.flatten(), native.has_own_timers()) {
                     awaitable.wait_natively(Future::of(&task).event_loop());
                     awaitable.step.set(ASLEEP);
                     let deadline = Instant::new(native.now().as_secs() + seconds);

@@ -67,7 +67,7 @@ fn start(this: &Object) -> Result<Progress> {
     }
     if let Some(task) = task::stepping() {
         if let Some(native) = Future::of(&task).fast_loop() {
-            if !native.has_own_time() {
+            if !native.has_own_timers() {
                 awaitable.wait_natively(Future::of(&task).event_loop());
                 awaitable.step.set(ASLEEP);
                 let deadline = Instant::new(native.now().as_secs() + seconds);

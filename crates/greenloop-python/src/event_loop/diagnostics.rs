@@ -6,16 +6,47 @@ use greenloop_core::Host as _;
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
+use crate::handle::{self, Handle};
 use crate::interop::making::ByName as _;
-use crate::interop::{Object, Result};
+use crate::interop::{Object, Result, globals};
+use crate::task;
 
 impl EventLoop {
+    /// Runs a job that somebody wants to see.
+    pub(super) fn run_observed(&self, job: Job) -> Result<()> {
+        if self.debug.get() {
+            return self.run_watched(job);
+        }
+        let handle = Self::acting_handle_of(&job)?;
+        drop(job);
+        self.run_by_name(&handle)
+    }
+
+    /// Has the replaced `Handle._run` run a job.
+    fn run_by_name(&self, handle: &Object) -> Result<()> {
+        task::clear_published(self)?;
+        let outcome = handle::run_by_name(handle);
+        if globals().classes.is_handle(handle.class()) {
+            Handle::release(handle);
+        }
+        outcome
+    }
+
     /// Runs a job with the clock held to it. A slow one is logged by `_log_slow_callback`.
-    pub(super) fn run_watched(&self, job: Job) -> Result<()> {
-        let handle = Self::handle_of(&job)?;
+    fn run_watched(&self, job: Job) -> Result<()> {
+        let by_name = self.runs_handles_by_name.get();
+        let handle = if by_name {
+            Self::acting_handle_of(&job)?
+        } else {
+            Self::handle_of(&job)?
+        };
         self.current_handle.set(handle.clone());
         let start = self.now();
-        let outcome = self.run_job(&job);
+        let outcome = if by_name {
+            self.run_by_name(&handle)
+        } else {
+            self.run_job(&job)
+        };
         self.current_handle.clear();
         drop(job);
         outcome?;

@@ -76,9 +76,12 @@ impl EventLoop {
 #[pymethods]
 impl EventLoop {
     /// Open the loop, from `__init__`.
-    fn _open(&self) {
-        self.initialised.set(true);
-        self.update_fast();
+    fn _open(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get()
+            .look_again(&Object::from(slf.clone().into_any()))?;
+        slf.get().initialised.set(true);
+        slf.get().update_fast();
+        Ok(())
     }
 
     /// Stop after the current turn, or after one turn if the loop does not run.
@@ -110,7 +113,8 @@ impl EventLoop {
 
     /// Drop all that waits, and what the loop waits with, for good. The caller has made sure that the
     /// loop does not run.
-    fn _discard(&self) {
+    #[pyo3(name = "_discard")]
+    fn discard(&self) {
         self.closed.set(true);
         self.update_fast();
         self.discard_everything();
@@ -135,6 +139,17 @@ impl EventLoop {
     #[getter]
     fn _closed(&self) -> bool {
         self.closed.get()
+    }
+
+    /// For asyncio's own `close`, which a wrapper calls in the end.
+    #[setter(_closed)]
+    fn set_closed(&self, closed: bool) -> PyResult<()> {
+        if closed {
+            self.discard();
+        } else if self.closed.get() {
+            return Err(making::runtime_error("A closed event loop stays closed").into());
+        }
+        Ok(())
     }
 
     /// The thread that runs the loop, as `threading.get_ident()` names it, or None.

@@ -9,7 +9,9 @@
 
 mod diagnostics;
 mod elsewhere;
+mod job_call;
 mod lifecycle;
+mod private_names;
 mod readiness;
 mod running;
 mod scheduling;
@@ -33,6 +35,7 @@ use crate::scopes::Alarm;
 use crate::task::Published;
 use crate::transports::{Spare, Writers};
 
+pub use job_call::make_class as make_job_call_class;
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
 pub use readiness::os_error;
@@ -42,6 +45,7 @@ pub use watches::{NativeListener, Reaction, Side};
 
 use readiness::Polling;
 use running::ThreadSettings;
+use shortcut::{Overrides, SeenClasses};
 use watches::Watches;
 
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
@@ -77,18 +81,24 @@ pub struct EventLoop {
     /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
     initialised: Cell<bool>,
     debug: Cell<bool>,
-    /// Set when a method that a short cut stands for was overridden; see [`shortcut`].
-    overridden: Cell<bool>,
-    /// Set when a method by which descriptors are watched was overridden.
-    own_readiness: Cell<bool>,
-    /// Set when a method by which connections are taken was overridden.
-    own_serving: Cell<bool>,
-    /// Set when `time` was overridden, by a test that moves the clock.
-    own_time: Cell<bool>,
-    /// Set when `create_task` was overridden.
-    own_tasks: Cell<bool>,
-    /// Derived from the three above: the ready queue may be used without calling `call_soon`.
+    /// Which methods that a short cut stands for the class has from elsewhere; see [`shortcut`].
+    in_class: Cell<Overrides>,
+    /// Which of them were set as attributes of the loop itself.
+    in_instance: Cell<Overrides>,
+    /// Both together.
+    overrides: Cell<Overrides>,
+    /// How the classes were when they were looked at.
+    seen: SeenClasses,
+    /// Set when `Handle._run` was replaced, by which all jobs are run then.
+    runs_handles_by_name: Cell<bool>,
+    /// Derived from those above: the ready queue may be used without calling `call_soon`.
     fast: Cell<bool>,
+    /// Derived from those above: somebody wants to see each job, as a handle.
+    observed: Cell<bool>,
+    /// Derived from those above: there is more to do for a turn than to run it.
+    unusual: Cell<bool>,
+    /// The clock's resolution in seconds, which a test may change.
+    resolution: Cell<f64>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
     thread: Cell<u64>,
     /// What is to be put back when the loop has run.
@@ -114,14 +124,9 @@ unsafe impl Sync for EventLoop {}
 impl EventLoop {
     /// Arguments are for the `__init__` of a subclass.
     #[new]
-    #[classmethod]
     #[pyo3(signature = (*_args, **_keywords))]
-    fn new(
-        class: &Bound<'_, pyo3::types::PyType>,
-        _args: &Bound<'_, PyTuple>,
-        _keywords: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
-        let event_loop = Self {
+    fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        Ok(Self {
             queue: GilCell::new(Queue::new()),
             watches: GilCell::new(Watches::default()),
             polling: RefCell::new(Some(Polling::open()?)),
@@ -137,12 +142,15 @@ impl EventLoop {
             closed: Cell::new(false),
             initialised: Cell::new(false),
             debug: Cell::new(false),
-            overridden: Cell::new(false),
-            own_readiness: Cell::new(false),
-            own_serving: Cell::new(false),
-            own_time: Cell::new(false),
-            own_tasks: Cell::new(false),
+            in_class: Cell::new(Overrides::NONE),
+            in_instance: Cell::new(Overrides::NONE),
+            overrides: Cell::new(Overrides::NONE),
+            seen: SeenClasses::nothing(),
+            runs_handles_by_name: Cell::new(false),
             fast: Cell::new(false),
+            observed: Cell::new(false),
+            unusual: Cell::new(false),
+            resolution: Cell::new(greenloop_os::resolution()),
             thread: Cell::new(0),
             settings: ThreadSettings::unchanged(),
             published: Published::nothing(),
@@ -150,9 +158,7 @@ impl EventLoop {
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
             this: Slot::empty(),
-        };
-        event_loop.detect_overrides(class)?;
-        Ok(event_loop)
+        })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

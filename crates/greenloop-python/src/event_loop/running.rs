@@ -17,6 +17,7 @@ use std::cell::Cell;
 
 use greenloop_core::turn;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::EventLoop;
 use super::lifecycle::current_thread;
@@ -56,7 +57,7 @@ impl EventLoop {
         call_method(&names.check_closed, &[this.as_ptr()])?;
         call_method(&names.check_running, &[this.as_ptr()])?;
         self.enter_idle(this)
-            .map_err(|raised| self.leave_for(fetch(raised)))
+            .map_err(|raised| self.leave_for(this, fetch(raised)))
     }
 
     fn enter_idle(&self, this: &Object) -> Result<()> {
@@ -66,7 +67,7 @@ impl EventLoop {
         self.settings
             .hooks
             .set(call_function(&asyncio.get_asyncgen_hooks, &[])?);
-        self.track_origins(self.debug())?;
+        track_origins_by_name(this, self.debug())?;
         self.thread.set(current_thread());
         call_function(
             &asyncio.set_asyncgen_hooks,
@@ -77,7 +78,7 @@ impl EventLoop {
 
     /// Takes back what [`enter`](Self::enter) did. All of it is tried; the last failure is raised, and the one
     /// before it is its context.
-    fn leave(&self) -> Result<()> {
+    fn leave(&self, this: &Object) -> Result<()> {
         self.queue.with(|queue| queue.stopping = false);
         self.thread.set(0);
         // On 3.11 that needs memory. A second attempt may find what a first one did not.
@@ -85,13 +86,13 @@ impl EventLoop {
             drop(fetch(raised));
             set_running_loop(&Object::none())
         });
-        let outcome = and_then(outcome, || self.track_origins(false));
+        let outcome = and_then(outcome, || track_origins_by_name(this, false));
         and_then(outcome, || self.restore_hooks())
     }
 
     /// As [`leave`](Self::leave), because of an exception, which is raised again.
-    fn leave_for(&self, exception: Object) -> Raised {
-        match self.leave() {
+    fn leave_for(&self, this: &Object, exception: Object) -> Raised {
+        match self.leave(this) {
             Ok(()) => restore(exception),
             Err(raised) => raise_while_handling(fetch(raised), &exception),
         }
@@ -137,20 +138,40 @@ impl EventLoop {
 
     /// Runs turns until `stop()` was called; at least one.
     fn run_turns(&self, this: &Object) -> Result<()> {
+        self.turning(this, || {
+            loop {
+                if !self.is_as_seen(this) {
+                    self.look_again(this)?;
+                }
+                if self.has_unusual_turns() {
+                    self.run_unusual_turn(this)?;
+                } else {
+                    turn(self)?;
+                }
+                if self.queue.with(|queue| queue.stopping) {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    /// Runs a turn after taking over timers, or by a `_run_once` that is not ours.
+    #[cold]
+    fn run_unusual_turn(&self, this: &Object) -> Result<()> {
+        self.take_arrivals(this)?;
+        if self.has_own_turns() {
+            return call_method(&globals().names.run_once, &[this.as_ptr()]).map(drop);
+        }
+        turn(self)
+    }
+
+    /// Runs turns in `body`.
+    fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
         ensure_room()?;
         self.this.set(this.clone());
         self.queue.with(|queue| queue.budget.begin());
         // A task of another loop may be running this one: its step is none of ours.
-        let outcome = task::away(|| {
-            loop {
-                if let Err(raised) = turn(self) {
-                    break Err(raised);
-                }
-                if self.queue.with(|queue| queue.stopping) {
-                    break Ok(());
-                }
-            }
-        });
+        let outcome = task::away(body);
         // The exception that ends the loop stays set while asyncio is told that no task runs.
         let kept = outcome.map_err(fetch);
         let cleared = task::clear_published(self);
@@ -175,7 +196,7 @@ impl EventLoop {
         if let Err(raised) = call_method(&names.run_forever_setup, &[this.as_ptr()]) {
             let exception = fetch(raised);
             return Err(if may_enter && self.is_entered(this)? {
-                self.leave_for(exception)
+                self.leave_for(this, exception)
             } else {
                 restore(exception)
             });
@@ -185,10 +206,13 @@ impl EventLoop {
             call_method(&names.run_forever_cleanup, &[this.as_ptr()]).map(drop)
         });
         let still_entered = self.runs();
-        and_then(
-            outcome,
-            || if still_entered { self.leave() } else { Ok(()) },
-        )
+        and_then(outcome, || {
+            if still_entered {
+                self.leave(this)
+            } else {
+                Ok(())
+            }
+        })
     }
 
     fn run_until_done(this: &Object, awaitable: &Object) -> Result<Object> {
@@ -239,6 +263,13 @@ fn and_then(outcome: Result<()>, step: impl FnOnce() -> Result<()>) -> Result<()
     })
 }
 
+/// [`EventLoop::track_origins`], or what was put in its place.
+fn track_origins_by_name(this: &Object, enabled: bool) -> Result<()> {
+    let enabled = Object::boolean(enabled);
+    let name = &globals().names.set_coroutine_origin_tracking;
+    call_method(name, &[this.as_ptr(), enabled.as_ptr()]).map(drop)
+}
+
 /// `asyncio.events._set_running_loop(event_loop)`
 fn set_running_loop(event_loop: &Object) -> Result<()> {
     let arguments = [globals().asyncio.events.as_ptr(), event_loop.as_ptr()];
@@ -258,13 +289,22 @@ impl EventLoop {
     /// Run until `stop()` is called.
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = Object::from(slf.clone().into_any());
-        Ok(slf.get().run(&this)?)
+        let event_loop = slf.get();
+        let name = &globals().names.run_forever;
+        if let Some(function) = event_loop.replacement_when_idle(&this, name)? {
+            return Ok(call_function(&function, &[this.as_ptr()]).map(drop)?);
+        }
+        Ok(event_loop.run(&this)?)
     }
 
     /// Run until the future, or the task made of a coroutine, is done; return its result.
     fn run_until_complete(slf: &Bound<'_, Self>, future: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let this = Object::from(slf.clone().into_any());
-        let result = Self::run_until_done(&this, &Object::from(future))?;
+        let name = &globals().names.run_until_complete;
+        let result = match slf.get().replacement_when_idle(&this, name)? {
+            Some(function) => call_function(&function, &[this.as_ptr(), future.as_ptr()])?,
+            None => Self::run_until_done(&this, &Object::from(future))?,
+        };
         Ok(result.bound(slf.py()).unbind())
     }
 
@@ -275,8 +315,25 @@ impl EventLoop {
     }
 
     /// End to run, as `run_forever` does after its last turn.
-    fn _run_forever_cleanup(&self) -> PyResult<()> {
-        Ok(self.leave()?)
+    fn _run_forever_cleanup(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = Object::from(slf.clone().into_any());
+        Ok(slf.get().leave(&this)?)
+    }
+
+    /// Run one turn.
+    fn _run_once(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let event_loop = slf.get();
+        event_loop.check_closed()?;
+        let this = Object::from(slf.clone().into_any());
+        if !event_loop.is_as_seen(&this) {
+            event_loop.look_again(&this)?;
+        }
+        event_loop.take_arrivals(&this)?;
+        if event_loop.is_turning() {
+            ensure_room()?;
+            return Ok(task::away(|| turn(event_loop))?);
+        }
+        Ok(event_loop.turning(&this, || turn(event_loop))?)
     }
 
     /// Have the origins of coroutines tracked, or no more.
@@ -288,6 +345,34 @@ impl EventLoop {
     #[getter]
     fn _coroutine_origin_tracking_enabled(&self) -> bool {
         self.settings.tracks_origins.get()
+    }
+
+    // What asyncio's own functions set, which wrappers of them call in the end.
+
+    #[setter(_coroutine_origin_tracking_enabled)]
+    fn set_tracks_origins(&self, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
+        let enabled = enabled.is_truthy()?;
+        let depth = call_function(&globals().asyncio.get_origin_depth, &[])?;
+        awaitable::track_origins(depth.is_true()?);
+        self.settings.tracks_origins.set(enabled);
+        Ok(())
+    }
+
+    #[setter(_coroutine_origin_tracking_saved_depth)]
+    fn set_origin_depth(&self, depth: Bound<'_, PyAny>) {
+        self.settings.origin_depth.set(Object::from(depth));
+    }
+
+    #[setter(_old_agen_hooks)]
+    fn set_hooks(&self, hooks: Bound<'_, PyAny>) -> PyResult<()> {
+        if hooks.is_none() {
+            self.settings.hooks.clear();
+        } else {
+            // They are given back as they are, and what is no tuple could not be.
+            let hooks = hooks.cast_into::<PyTuple>()?;
+            self.settings.hooks.set(Object::from(hooks.into_any()));
+        }
+        Ok(())
     }
 
     /// How deep they were tracked before.

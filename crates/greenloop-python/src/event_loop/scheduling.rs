@@ -181,6 +181,9 @@ impl EventLoop {
 
 fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
+    if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_soon)? {
+        return arguments.forward_to(&function, this);
+    }
     let call = Call::parse(c"BaseEventLoop.call_soon", &arguments, None)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
@@ -192,6 +195,10 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 
 fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
+    let name = &globals().names.call_soon_threadsafe;
+    if let Some(function) = event_loop.replacement_when_idle(this, name)? {
+        return arguments.forward_to(&function, this);
+    }
     let call = Call::parse(c"BaseEventLoop.call_soon_threadsafe", &arguments, None)?;
     event_loop.check_closed()?;
     if event_loop.debug() {
@@ -220,6 +227,9 @@ fn create_future(this: &Object) -> Result<Object> {
 /// `create_task`, makes of it: which arguments a factory gets differs between versions.
 fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
+    if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.create_task)? {
+        return arguments.forward_to(&function, this);
+    }
     if event_loop.task_factory.is_empty() || event_loop.eager_tasks.get() {
         event_loop.check_closed()?;
         return Task::create(this, event_loop, &arguments, event_loop.eager_tasks.get());
@@ -259,9 +269,8 @@ impl EventLoop {
         Ok(())
     }
 
-    /// What is ready to run, as handles: a copy, for diagnostics.
-    #[getter]
-    fn _ready(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    /// Return what is ready to run, as handles, for diagnostics.
+    fn _ready_handles(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         // Handles are made outside of the queue: making one may run the garbage collector.
         let jobs = self
             .queue

@@ -2,10 +2,18 @@
 //!
 //! Futures and tasks push into our ready queue instead of calling `loop.call_soon`. That is right only
 //! as long as nobody could tell: a subclass that overrides `call_soon`, a test that replaces it on the
-//! instance, debug mode (which checks threads and keeps tracebacks) and a closed loop (which refuses)
-//! must all see the call. One flag, [`EventLoop::is_fast`], says so, and every change of a reason
-//! derives it anew.
+//! instance or on a class, debug mode (which checks threads and keeps tracebacks) and a closed loop
+//! (which refuses) must all see the call. One flag, [`EventLoop::is_fast`], says so, and every change of
+//! a reason derives it anew.
+//!
+//! What stands in the instance is known when it is set. What stands in the classes, ours, a subclass and
+//! asyncio's below, is looked at when the loop is made and whenever a turn begins after one of them was
+//! changed ([`EventLoop::is_as_seen`]). Wrappers that tracing products put around the methods of
+//! `asyncio.BaseEventLoop` are then taken over into our class by the package (`greenloop.hooks`), and a
+//! replaced `Handle._run` is what all jobs are run by.
 
+use std::cell::Cell;
+use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use pyo3::ffi;
@@ -14,37 +22,102 @@ use pyo3::types::{PyString, PyType};
 
 use super::EventLoop;
 use crate::interop::making::ByName as _;
-use crate::interop::{Raised, Result};
+use crate::interop::{
+    MONOTONIC, Object, Raised, Result, UNKNOWN_VERSION, assign_version, call_function, call_method,
+    globals, version,
+};
 
-/// The methods that a short cut stands for.
-const SHORT_CUT: [&str; 3] = ["call_soon", "get_debug", "call_exception_handler"];
+/// Which methods are not the original ones: a set of bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Overrides(u8);
 
-/// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
-const TIME: &str = "time";
+impl Overrides {
+    pub const NONE: Self = Self(0);
+    /// Those that a push into the ready queue stands for.
+    const CALLS: Self = Self(1);
+    /// Those by which transports listen to their descriptors, and in whose stead the native one asks for
+    /// readiness itself.
+    const READINESS: Self = Self(1 << 1);
+    /// Those by which asyncio makes connections of what a listening socket takes, in whose stead the
+    /// native ones do.
+    const SERVING: Self = Self(1 << 2);
+    /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
+    const TIME: Self = Self(1 << 3);
+    /// Those that set timers, for which [`EventLoop::push_timer`] stands.
+    const TIMERS: Self = Self(1 << 4);
+    /// The method that makes tasks, for which [`Task::spawn`](crate::task::Task::spawn) stands.
+    const TASKS: Self = Self(1 << 5);
+    /// The method that runs a turn, for which [`turn`](greenloop_core::turn) stands.
+    const TURNS: Self = Self(1 << 6);
+    /// No method: timers may have been pushed into the list that asyncio's own functions push into.
+    const TIMERS_ARRIVE: Self = Self(1 << 7);
 
-/// The method that makes tasks, for which [`Task::spawn`](crate::task::Task::spawn) stands.
-const TASKS: &str = "create_task";
-/// The methods by which transports listen to their descriptors, and in whose stead the native one asks
-/// for readiness itself.
-const READINESS: [&str; 4] = [
-    "_add_reader",
-    "_add_writer",
-    "_remove_reader",
-    "_remove_writer",
+    const fn has(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    const fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    const fn only(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
+    const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+}
+
+/// The methods that short cuts stand for.
+const METHODS: [(&CStr, Overrides); 17] = [
+    (c"call_soon", Overrides::CALLS),
+    (c"get_debug", Overrides::CALLS),
+    (c"call_exception_handler", Overrides::CALLS),
+    (c"_add_reader", Overrides::READINESS),
+    (c"_add_writer", Overrides::READINESS),
+    (c"_remove_reader", Overrides::READINESS),
+    (c"_remove_writer", Overrides::READINESS),
+    (c"_accept_connection", Overrides::SERVING),
+    (c"_accept_connection2", Overrides::SERVING),
+    (c"_ensure_fd_no_transport", Overrides::SERVING),
+    (c"_make_socket_transport", Overrides::SERVING),
+    (c"_open_socket_transport", Overrides::SERVING),
+    (c"time", Overrides::TIME),
+    (c"call_later", Overrides::TIMERS),
+    (c"call_at", Overrides::TIMERS),
+    (c"create_task", Overrides::TASKS),
+    (c"_run_once", Overrides::TURNS),
 ];
 
-/// The methods by which asyncio makes connections of what a listening socket takes, in whose stead the
-/// native ones do.
-const SERVING: [&str; 5] = [
-    "_accept_connection",
-    "_accept_connection2",
-    "_ensure_fd_no_transport",
-    "_make_socket_transport",
-    "_open_socket_transport",
-];
+/// The public class, as it was when it was defined.
+struct PublicClass {
+    class: Py<PyType>,
+    /// The methods that the short cuts stand for, in the order of [`METHODS`].
+    originals: Vec<Py<PyAny>>,
+    /// Takes over what was put in asyncio's classes; returns whether `Handle._run` was replaced.
+    take_over: Py<PyAny>,
+}
 
-/// The public class whose methods are the ones the short cuts stand for.
-static PUBLIC_CLASS: OnceLock<Py<PyType>> = OnceLock::new();
+static PUBLIC: OnceLock<PublicClass> = OnceLock::new();
+
+/// The versions that the classes of loops and handles had when they were looked at.
+pub struct SeenClasses {
+    /// `TimerHandle`, ours and asyncio's, which live as long as the process. It gets another version when
+    /// `Handle` is changed, too.
+    handle_classes: Cell<[*mut ffi::PyTypeObject; 2]>,
+    /// That of the loop's class, and those of these two.
+    versions: Cell<[u32; 3]>,
+}
+
+impl SeenClasses {
+    pub const fn nothing() -> Self {
+        Self {
+            handle_classes: Cell::new([&raw mut ffi::PyBaseObject_Type; 2]),
+            versions: Cell::new([UNKNOWN_VERSION; 3]),
+        }
+    }
+}
 
 impl EventLoop {
     /// Whether the ready queue may be used without calling `call_soon`.
@@ -57,7 +130,7 @@ impl EventLoop {
     #[inline]
     pub fn makes_native_tasks(&self) -> bool {
         let factory = self.task_factory.is_empty() || self.eager_tasks.get();
-        self.is_fast() && factory && !self.own_tasks.get()
+        self.is_fast() && factory && !self.overrides.get().has(Overrides::TASKS)
     }
 
     /// Whether tasks begin in their creator's turn, because the task factory says so.
@@ -66,84 +139,196 @@ impl EventLoop {
         self.eager_tasks.get()
     }
 
+    /// Whether `time` or `time.monotonic` was replaced, so that only Python can tell when a timer is due.
+    #[inline]
+    pub fn has_own_time(&self) -> bool {
+        self.overrides.get().has(Overrides::TIME) || !MONOTONIC.is_original()
+    }
+
+    /// Whether timers may not be set without calling `call_later` and `call_at`.
+    #[inline]
+    pub fn has_own_timers(&self) -> bool {
+        let overrides = Overrides::TIME.with(Overrides::TIMERS);
+        self.overrides.get().has(overrides) || !MONOTONIC.is_original()
+    }
+
+    /// Whether `call_at` or `call_later` was replaced.
+    pub(super) fn has_own_deadlines(&self) -> bool {
+        self.overrides.get().has(Overrides::TIMERS)
+    }
+
+    /// Whether there is more to do for a turn than to run it.
+    #[inline]
+    pub(super) fn has_unusual_turns(&self) -> bool {
+        self.unusual.get()
+    }
+
+    /// Whether turns are run by a `_run_once` that is not ours.
+    pub(super) fn has_own_turns(&self) -> bool {
+        self.overrides.get().has(Overrides::TURNS)
+    }
+
+    /// Has the list of asyncio's own functions looked into before the next turn.
+    pub(super) fn expect_timers(&self) {
+        let arrive = Overrides::TIMERS_ARRIVE;
+        self.in_instance.set(self.in_instance.get().with(arrive));
+        self.update_overrides();
+    }
+
+    /// Takes over the timers of that list.
+    pub(super) fn take_arrivals(&self, this: &Object) -> Result<()> {
+        let arrive = Overrides::TIMERS_ARRIVE;
+        if self.in_instance.get().has(arrive) {
+            self.in_instance.set(self.in_instance.get().without(arrive));
+            self.update_overrides();
+            call_method(&globals().names.take_timers, &[this.as_ptr()])?;
+        }
+        Ok(())
+    }
+
     /// Whether somebody wants to see how descriptors are watched, which native listeners do not show.
     pub fn shows_readiness(&self) -> bool {
-        self.own_readiness.get()
+        self.overrides.get().has(Overrides::READINESS)
     }
 
     /// Whether connections may be taken without calling `_accept_connection`: nobody has a say in it, nor
     /// in the task that asyncio makes for each.
     pub fn accepts_natively(&self) -> bool {
-        let replaced = self.own_serving.get() || self.shows_readiness();
+        let replaced = Overrides::SERVING.with(Overrides::READINESS);
+        let replaced = self.overrides.get().has(replaced);
         self.makes_native_tasks() && !self.starts_eagerly() && !replaced
     }
 
-    /// Derives [`is_fast`](Self::is_fast) from what it depends on.
+    /// Derives the flags that hot paths look at from what they depend on.
     pub(super) fn update_fast(&self) {
         self.fast.set(
             self.initialised.get()
                 && !self.closed.get()
                 && !self.debug.get()
-                && !self.overridden.get(),
+                && !self.overrides.get().has(Overrides::CALLS),
         );
+        self.observed
+            .set(self.debug.get() || self.runs_handles_by_name.get());
     }
 
-    /// Looks whether `class` overrides what a short cut stands for.
-    pub(super) fn detect_overrides(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
-        let py = class.py();
-        let Some(public) = PUBLIC_CLASS.get() else {
+    /// Whether no class was changed since [`look_again`](Self::look_again).
+    #[inline]
+    pub(super) fn is_as_seen(&self, this: &Object) -> bool {
+        let [handle, asyncios_handle] = self.seen.handle_classes.get();
+        let seen = self.seen.versions.get();
+        version(this.class()) == seen[0]
+            && version(handle) == seen[1]
+            && version(asyncios_handle) == seen[2]
+    }
+
+    /// Looks which methods were replaced in the classes.
+    #[cold]
+    pub(super) fn look_again(&self, this: &Object) -> Result<()> {
+        let Some(public) = PUBLIC.get() else {
             return Ok(());
         };
-        let public = public.bind(py);
-        if class.is(public) {
-            return Ok(());
-        }
-        let differs =
-            |name: &str| -> PyResult<bool> { Ok(!class.look_up(name)?.is(&public.look_up(name)?)) };
-        for name in SHORT_CUT {
-            if differs(name)? {
-                self.overridden.set(true);
-            }
-        }
-        for name in READINESS {
-            if differs(name)? {
-                self.own_readiness.set(true);
-            }
-        }
-        for name in SERVING {
-            if differs(name)? {
-                self.own_serving.set(true);
-            }
-        }
-        self.own_time.set(differs(TIME)?);
-        self.own_tasks.set(differs(TASKS)?);
-        self.update_fast();
+        let globals = globals();
+        // SAFETY: the GIL is held.
+        let take_over = public.take_over.bind(unsafe { Python::assume_attached() });
+        let replaced = call_function(&Object::from(take_over.clone()), &[])?;
+        // Versions are noted before the look: a change during it is then seen next time.
+        let handle = globals.classes.timer_handle.as_ptr();
+        let asyncios_handle = globals.asyncio.timer_handle.as_ptr().cast();
+        let versions = [
+            assign_version(this.class())?,
+            assign_version(handle)?,
+            assign_version(asyncios_handle)?,
+        ];
+        self.seen.handle_classes.set([handle, asyncios_handle]);
+        self.runs_handles_by_name.set(replaced.is_true()?);
+        self.in_class.set(in_class(this, public)?);
+        self.update_overrides();
+        self.seen.versions.set(versions);
         Ok(())
     }
 
-    fn note_attribute(&self, name: &str) {
-        if SHORT_CUT.contains(&name) {
-            self.overridden.set(true);
-            self.update_fast();
-        } else if name == TIME {
-            self.own_time.set(true);
-        } else if name == TASKS {
-            self.own_tasks.set(true);
-        } else if READINESS.contains(&name) {
-            self.own_readiness.set(true);
-        } else if SERVING.contains(&name) {
-            self.own_serving.set(true);
+    fn update_overrides(&self) {
+        self.overrides
+            .set(self.in_class.get().with(self.in_instance.get()));
+        let unusual = Overrides::TURNS.with(Overrides::TIMERS_ARRIVE);
+        self.unusual.set(self.overrides.get().has(unusual));
+        self.update_fast();
+    }
+
+    /// For a native method: what was put in place of the method called `name` while the loop ran no turns,
+    /// which is to be called instead.
+    #[inline]
+    pub(super) fn replacement_when_idle(
+        &self,
+        this: &Object,
+        name: &Object,
+    ) -> Result<Option<Object>> {
+        if self.is_turning() || !self.initialised.get() {
+            return Ok(None);
+        }
+        self.replacement(this, name)
+    }
+
+    #[cold]
+    fn replacement(&self, this: &Object, name: &Object) -> Result<Option<Object>> {
+        if self.is_as_seen(this) {
+            return Ok(None);
+        }
+        let Some(public) = PUBLIC.get() else {
+            return Ok(None);
+        };
+        // SAFETY: the GIL is held.
+        let py = unsafe { Python::assume_attached() };
+        let class = Object::from(public.class.bind(py).clone().into_any());
+        let is_ours = |found: &Object| found.is_exactly(&raw mut ffi::PyMethodDescr_Type);
+        // What stood there before the look was called already, if it was to be called, and calls us.
+        let was_ours = is_ours(&class.attribute(name)?);
+        self.look_again(this)?;
+        let found = class.attribute(name)?;
+        Ok((was_ours && !is_ours(&found)).then_some(found))
+    }
+}
+
+/// Which methods the class of a loop has from elsewhere than from the public class.
+fn in_class(this: &Object, public: &PublicClass) -> Result<Overrides> {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let class = this.bound(py).get_type();
+    let mut overrides = Overrides::NONE;
+    for ((name, group), original) in METHODS.into_iter().zip(&public.originals) {
+        if !class.look_up(name)?.is(original) {
+            overrides = overrides.with(group);
         }
     }
+    Ok(overrides)
+}
+
+/// Which methods stand in the `__dict__` of a loop.
+fn in_instance(this: &Bound<'_, EventLoop>) -> Result<Overrides> {
+    let attributes = this.look_up(c"__dict__")?;
+    let mut overrides = Overrides::NONE;
+    for (name, group) in METHODS {
+        if attributes.has(name)? {
+            overrides = overrides.with(group);
+        }
+    }
+    Ok(overrides)
 }
 
 #[pymethods]
 impl EventLoop {
-    /// Names the class whose methods are the original ones, once, when it is defined.
+    /// Names the class whose methods are the original ones, once, when it is defined, and the function
+    /// that takes over into it what is put in asyncio's classes.
     #[staticmethod]
-    fn _set_public_class(class: Bound<'_, PyType>) -> PyResult<()> {
+    fn _set_public_class(class: Bound<'_, PyType>, take_over: Bound<'_, PyAny>) -> PyResult<()> {
         super::install_methods(&class)?;
-        let _ = PUBLIC_CLASS.get_or_init(|| class.unbind());
+        let original = |(name, _)| class.look_up(name).map(Bound::unbind);
+        let public = PublicClass {
+            originals: METHODS.map(original).into_iter().collect::<Result<_>>()?,
+            class: class.unbind(),
+            take_over: take_over.unbind(),
+        };
+        let _ = PUBLIC.get_or_init(|| public);
         Ok(())
     }
 
@@ -153,20 +338,33 @@ impl EventLoop {
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         set_attribute(slf, name, value.as_ptr())?;
-        // What is no text that Rust could read is none of the names.
-        if let Some(name) = name
-            .cast::<PyString>()
-            .ok()
-            .and_then(|name| name.to_str().ok())
-        {
-            slf.get().note_attribute(name);
+        if let Some(group) = group_of(name) {
+            let this = slf.get();
+            this.in_instance.set(this.in_instance.get().with(group));
+            this.update_overrides();
         }
         Ok(())
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        Ok(set_attribute(slf, name, std::ptr::null_mut())?)
+        set_attribute(slf, name, std::ptr::null_mut())?;
+        if group_of(name).is_some() {
+            let this = slf.get();
+            let arrive = this.in_instance.get().only(Overrides::TIMERS_ARRIVE);
+            this.in_instance.set(in_instance(slf)?.with(arrive));
+            this.update_overrides();
+        }
+        Ok(())
     }
+}
+
+/// What the method called `name` belongs to. What is no text that Rust could read is no method's name.
+fn group_of(name: &Bound<'_, PyAny>) -> Option<Overrides> {
+    let name = name.cast::<PyString>().ok()?.to_str().ok()?;
+    let mut methods = METHODS.into_iter();
+    methods
+        .find(|(method, _)| method.to_bytes() == name.as_bytes())
+        .map(|(_, group)| group)
 }
 
 /// `object.__setattr__(this, name, value)`, or `object.__delattr__(this, name)` for null.

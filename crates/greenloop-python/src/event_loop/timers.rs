@@ -13,8 +13,8 @@ use super::{EventLoop, Job};
 use crate::handle::Handle;
 use crate::interop::making;
 use crate::interop::{
-    Arguments, MONOTONIC, Object, Result, call_function, call_method, globals, report_unraisable,
-    saturating_float, type_error,
+    Arguments, MONOTONIC, Object, Result, call_function, call_method, call_method_keywords,
+    globals, report_unraisable, saturating_float, type_error,
 };
 
 impl EventLoop {
@@ -41,13 +41,6 @@ impl EventLoop {
     #[inline]
     pub fn push_timer(&self, deadline: Instant, job: Job) {
         self.queue.with(|queue| queue.timers.push(deadline, job));
-    }
-
-    /// Whether `time` was overridden, or `time.monotonic` replaced, so that only Python can tell when a timer
-    /// is due.
-    #[inline]
-    pub fn has_own_time(&self) -> bool {
-        self.own_time.get() || !MONOTONIC.is_original()
     }
 
     /// Sets a timer for `when`, a number of any kind.
@@ -103,6 +96,9 @@ pub(super) fn time(this: &Object) -> Result<Object> {
 
 pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
+    if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_later)? {
+        return arguments.forward_to(&function, this);
+    }
     let (name, parameter) = (c"BaseEventLoop.call_later", &globals().names.delay);
     let delay = leading(&arguments, name, parameter)?;
     let call = Call::parse(name, &arguments, Some(parameter))?;
@@ -115,8 +111,12 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
         // asyncio's call_later goes through call_at, whose name its message bears.
         check_callback(this, call.callback, "call_at")?;
     }
-    let now = if event_loop.has_own_time() {
-        call_method(&globals().names.time, &[this.as_ptr()])?
+    let now = if event_loop.has_own_timers() {
+        let now = call_method(&globals().names.time, &[this.as_ptr()])?;
+        if event_loop.has_own_deadlines() {
+            return call_at_by_name(this, &now, delay, &call);
+        }
+        now
     } else {
         let now = event_loop.now().as_secs();
         if let Some(delay) = exact_float(delay) {
@@ -132,6 +132,9 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
 
 pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
+    if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_at)? {
+        return arguments.forward_to(&function, this);
+    }
     let (name, parameter) = (c"BaseEventLoop.call_at", &globals().names.when);
     let when = leading(&arguments, name, parameter)?;
     let call = Call::parse(name, &arguments, Some(parameter))?;
@@ -146,12 +149,29 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
     event_loop.schedule_at(this, when, &call)
 }
 
+/// `this.call_at(now + delay, ...)`, for a `call_at` that was replaced.
+#[cold]
+fn call_at_by_name(this: &Object, now: &Object, delay: &Object, call: &Call<'_>) -> Result<Object> {
+    // SAFETY: both are valid objects.
+    let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
+    let mut all = vec![this.as_ptr(), when.as_ptr(), call.callback.as_ptr()];
+    all.extend(call.arguments.iter().map(Object::as_ptr));
+    let none = Object::none();
+    all.push(call.context.unwrap_or(&none).as_ptr());
+    let globals = globals();
+    call_method_keywords(
+        &globals.names.call_at,
+        &all,
+        1,
+        Some(&globals.keywords.context),
+    )
+}
+
 #[pymethods]
 impl EventLoop {
-    /// The timers that are set, cancelled ones included, in no particular order: a copy, for
+    /// Return the timers that are set, cancelled ones included, in no particular order, as handles, for
     /// diagnostics.
-    #[getter]
-    fn _scheduled(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn _timer_handles(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let jobs = self
             .queue
             .with(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());

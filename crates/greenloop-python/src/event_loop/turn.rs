@@ -11,6 +11,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
+use super::job_call::job_call;
 use super::readiness::{Polling, os_error};
 use super::watches::NativeListener;
 use crate::awaitable;
@@ -110,7 +111,8 @@ impl Host for EventLoop {
     fn horizon(&self, now: Instant) -> Instant {
         // The clock's resolution, or where that is less than a float can tell, a step of the float.
         let now = now.as_secs();
-        Instant::new(now + os::resolution().max(now.abs() * f64::EPSILON))
+        let resolution = self.resolution.get();
+        Instant::new(now + resolution.max(now.abs() * f64::EPSILON))
     }
 
     fn poll(&self, wait: Wait) -> Result<()> {
@@ -158,7 +160,7 @@ impl Host for EventLoop {
     fn run(&self, job: Job) -> Result<()> {
         // First of all what is most frequent.
         let outcome = match job {
-            job if self.debug.get() => self.run_watched(job),
+            job if self.observed.get() => self.run_observed(job),
             Job::Step(task) => task::run_step(self, &task, None),
             Job::Handle(handle) => self.run_handle(&handle),
             job => self.run_job(&job),
@@ -311,6 +313,18 @@ impl EventLoop {
             Wait::Forever => None,
             Wait::Until(deadline) => Some(self.now().until(deadline)),
         }
+    }
+
+    /// A handle that stands for a job and runs it, as a handle of asyncio's would.
+    pub(super) fn acting_handle_of(job: &Job) -> Result<Object> {
+        let handle = Self::handle_of(job)?;
+        match job {
+            Job::Sleeper(_) | Job::Alarm(_) | Job::Ready(_) => {
+                Handle::of(&handle).set_callback(|shown| job_call(job, shown))?;
+            }
+            _ => {}
+        }
+        Ok(handle)
     }
 
     /// A handle that stands for a job, for messages and for those who look at the queue.

@@ -131,21 +131,36 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 /// `isinstance(handle, asyncio.Handle)` holds, although our classes do not derive from asyncio's: those
 /// have room for eight attributes that ours would carry along unused. `isinstance` asks an object for
 /// its `__class__` too, and there a handle of ours says what it stands for.
+/// That is asyncio's class, unless ours was put in its place.
 fn attribute_class(this: &Object) -> Result<Object> {
     let (globals, class) = (globals(), this.class());
     let classes = &globals.classes;
-    if class == classes.handle.as_ptr() {
-        return Ok(globals.asyncio.handle.clone());
-    }
-    if class == classes.timer_handle.as_ptr() {
-        return Ok(globals.asyncio.timer_handle.clone());
-    }
-    #[cfg(Py_3_14)]
-    if class == classes.thread_safe_handle.as_ptr() {
-        return Ok(globals.asyncio.thread_safe_handle.clone());
-    }
     // SAFETY: an object's class is a valid object.
-    Ok(unsafe { Object::from_borrowed(class.cast()) })
+    let own = unsafe { Object::from_borrowed(class.cast()) };
+    let asyncios = if class == classes.handle.as_ptr() {
+        &globals.asyncio.handle
+    } else if class == classes.timer_handle.as_ptr() {
+        &globals.asyncio.timer_handle
+    } else {
+        #[cfg(Py_3_14)]
+        if class == classes.thread_safe_handle.as_ptr() {
+            return Ok(stands_in(&own, &globals.asyncio.thread_safe_handle));
+        }
+        return Ok(own);
+    };
+    Ok(stands_in(&own, asyncios))
+}
+
+/// `asyncios`, or `own` if it is installed in that one's place.
+fn stands_in(own: &Object, asyncios: &Object) -> Object {
+    // SAFETY: the GIL is held.
+    let py = unsafe { Python::assume_attached() };
+    let events = globals().asyncio.events.bound(py);
+    let name = asyncios.bound(py).look_up(c"__name__");
+    match name.and_then(|name| events.look_up(name)) {
+        Ok(installed) if installed.is(own.bound(py)) => own.clone(),
+        _ => asyncios.clone(),
+    }
 }
 
 fn attribute_callback(this: &Object) -> Result<Object> {

@@ -30,8 +30,8 @@ use pyo3::prelude::*;
 use crate::event_loop::EventLoop;
 use crate::interop::making::{self, ByName as _, Enter as _};
 use crate::interop::{
-    ContextSlot, Freelist, Object, Result, Slot, call_method, creation_stack, fetch, globals,
-    matches, type_error,
+    ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, creation_stack, fetch,
+    globals, matches, type_error,
 };
 
 pub use class::{cancel, make_class};
@@ -196,7 +196,7 @@ impl Handle {
     pub fn run(this: &Object) -> Result<()> {
         #[cfg(Py_3_14)]
         if this.is_exactly(globals().classes.thread_safe_handle.as_ptr()) {
-            return thread_safe::run(this);
+            return thread_safe::run(this, || Self::run_now(this));
         }
         Self::run_now(this)
     }
@@ -246,6 +246,13 @@ impl Handle {
             }
         }
         Ok(())
+    }
+
+    /// Changes the callback of a handle that nobody has seen yet, for one that enters a context itself.
+    pub fn set_callback(&self, change: impl FnOnce(Object) -> Result<Object>) -> Result<()> {
+        let callback = change(self.callback.get_or_none())?;
+        self.callback.set(callback);
+        self.context.set(None)
     }
 
     /// Tells the loop's exception handler what the callback raised.
@@ -347,6 +354,31 @@ fn unpacked(arguments: &Object) -> Result<Object> {
     }
     // SAFETY: `arguments` is valid; a new reference or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PySequence_Tuple(arguments.as_ptr())) }
+}
+
+/// Runs a handle of any class by the `_run` that somebody has put in the place of the original one: in
+/// the handle's own class, or else in asyncio's, for which ours stands.
+pub fn run_by_name(this: &Object) -> Result<()> {
+    let globals = globals();
+    let name = &globals.names.run;
+    // SAFETY: an object's class is a valid object.
+    let class = unsafe { Object::from_borrowed(this.class().cast()) };
+    let function = class.attribute(name)?;
+    if !function.is_exactly(&raw mut ffi::PyMethodDescr_Type) {
+        return call_method(name, &[this.as_ptr()]).map(drop);
+    }
+    let asyncios = if this.is_exactly(globals.classes.timer_handle.as_ptr()) {
+        &globals.asyncio.timer_handle
+    } else {
+        &globals.asyncio.handle
+    };
+    let function = asyncios.attribute(name)?;
+    let body = || call_function(&function, &[this.as_ptr()]).map(drop);
+    #[cfg(Py_3_14)]
+    if this.is_exactly(globals.classes.thread_safe_handle.as_ptr()) {
+        return thread_safe::run(this, body);
+    }
+    body()
 }
 
 /// Whether the exception that is set ends `run_forever` instead of going to the exception handler.

@@ -21,15 +21,15 @@ static WAITING: AtomicUsize = AtomicUsize::new(0);
 static LOCK: Mutex<()> = Mutex::new(());
 static ENDED: Condvar = Condvar::new();
 
-/// Runs the callback, unless another thread has cancelled it since the loop looked.
-pub fn run(this: &Object) -> Result<()> {
+/// Runs the callback by `body`, unless another thread has cancelled it since the loop looked.
+pub fn run(this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let handle = Handle::of(this);
     wait_for_end(handle);
     if handle.is_cancelled() {
         return Ok(());
     }
     let before = handle.deadline_or_thread.replace(current_thread());
-    let outcome = Handle::run_now(this);
+    let outcome = body();
     handle.deadline_or_thread.set(before);
     if WAITING.load(Ordering::Relaxed) > 0 {
         drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));

@@ -2,12 +2,16 @@
 //!
 //! PyO3 refuses to import the module into a second interpreter, so one set for the process is enough.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::OnceLock;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
 
+use super::call::same_string;
+use super::class_version::{SeenVersion, assign_version};
+use super::error::{Raised, Result};
 use super::making::{self, ByName as _, IntoObject as _};
 use super::names::Names;
 use super::object::Object;
@@ -151,6 +155,7 @@ pub struct Classes {
     pub event: ClassCell,
     pub lock: ClassCell,
     pub handle: ClassCell,
+    pub job_call: ClassCell,
     pub timer_handle: ClassCell,
     #[cfg(Py_3_14)]
     pub thread_safe_handle: ClassCell,
@@ -212,18 +217,96 @@ impl Classes {
 }
 
 /// A class, once it has been made. It lives as long as the process.
-pub struct ClassCell(Cell<*mut ffi::PyTypeObject>);
+pub struct ClassCell {
+    class: Cell<*mut ffi::PyTypeObject>,
+    /// What the class had and inherited when it was made, of those whose methods may be replaced.
+    originals: OnceCell<Vec<(Object, Object)>>,
+    /// The version with which it was last seen to have all of that.
+    untouched: SeenVersion,
+    /// The version with which it was last seen to have something else.
+    touched: SeenVersion,
+}
 
 impl Default for ClassCell {
     fn default() -> Self {
-        Self(Cell::new(std::ptr::null_mut()))
+        Self {
+            class: Cell::new(std::ptr::null_mut()),
+            originals: OnceCell::new(),
+            untouched: SeenVersion::nothing(),
+            touched: SeenVersion::nothing(),
+        }
     }
 }
 
 impl ClassCell {
     /// Keeps the class. Called once, by the module's import.
     pub fn set(&self, class: Object) {
-        self.0.set(class.into_ptr().cast());
+        self.class.set(class.into_ptr().cast());
+    }
+
+    /// Remembers what the complete class has, for [`is_untouched_class_of`](Self::is_untouched_class_of).
+    pub fn remember_originals(&self, py: Python<'_>) -> PyResult<()> {
+        let class = self.object();
+        let class = class.bound(py).cast::<PyType>()?.clone();
+        let mut originals = Vec::new();
+        for base in class.mro() {
+            if base.is(py.get_type::<PyAny>()) {
+                break;
+            }
+            for name in base.look_up(c"__dict__")?.try_iter()? {
+                let name = name?.cast_into::<PyString>()?;
+                let value = class.look_up(&name)?;
+                // What is bound anew at each look is not what short cuts stand for.
+                if value.is(&class.look_up(&name)?) {
+                    originals.push((Object::from(name.into_any()), Object::from(value)));
+                }
+            }
+        }
+        let _ = self.originals.set(originals);
+        Ok(())
+    }
+
+    /// Whether `object` is of exactly this class, in which nobody has replaced a method.
+    #[inline]
+    pub fn is_untouched_class_of(&self, object: &Object) -> bool {
+        self.untouched.is_of(object.class()) || self.look_again(object)
+    }
+
+    #[cold]
+    fn look_again(&self, object: &Object) -> bool {
+        let class = self.as_ptr();
+        if !object.is_exactly(class) || self.touched.is_of(class) {
+            return false;
+        }
+        // A class in which something cannot be looked up is not as it was.
+        self.compare().unwrap_or_else(|Raised| {
+            // SAFETY: an exception is set.
+            unsafe { ffi::PyErr_Clear() };
+            false
+        })
+    }
+
+    fn compare(&self) -> Result<bool> {
+        let version = assign_version(self.as_ptr())?;
+        let class = self.object();
+        let Some(originals) = self.originals.get() else {
+            return Ok(false);
+        };
+        for (name, original) in originals {
+            if !class.attribute(name)?.is(original.as_ptr()) {
+                self.touched.set(version);
+                return Ok(false);
+            }
+        }
+        self.untouched.set(version);
+        Ok(true)
+    }
+
+    /// What the class had under a name when it was made.
+    pub fn original(&self, name: &Object) -> Option<&Object> {
+        let originals = self.originals.get()?.iter();
+        let mut originals = originals.filter(|(other, _)| same_string(other, name));
+        originals.next().map(|(_, original)| original)
     }
 
     /// The class as an object, once it has been made; `object` itself before.
@@ -241,7 +324,7 @@ impl ClassCell {
     /// The class, or null before it is made, which no instance outlives to see.
     #[inline]
     pub fn as_ptr(&self) -> *mut ffi::PyTypeObject {
-        self.0.get()
+        self.class.get()
     }
 }
 

@@ -13,6 +13,7 @@ use pyo3::{PyErr, Python, ffi};
 use super::class::{ClassBuilder, trap_int};
 use super::error::{Raised, Result, report_unraisable};
 use super::freelist::Freelist;
+use super::globals::ClassCell;
 use super::nesting;
 use super::object::Object;
 use super::slot::Slot;
@@ -73,32 +74,31 @@ impl<T: Held> Instance<T> {
         }
     }
 
-    /// Whether `object` is exactly of `class` and has no attributes of its own, so that nobody can have
-    /// replaced a method of it.
+    /// Whether `object` is exactly of `class` and has no attributes of its own, and nobody has replaced a
+    /// method of either.
     #[inline]
-    pub fn is_plain(object: &Object, class: *mut ffi::PyTypeObject) -> bool {
+    pub fn is_plain(object: &Object, class: &ClassCell) -> bool {
         // SAFETY: an object of the class is laid out as this struct.
-        object.is_exactly(class)
+        class.is_untouched_class_of(object)
             && unsafe { (*object.as_ptr().cast::<Self>()).attributes.is_empty() }
     }
 
-    /// Whether a subclass or the instance itself has put something else in the place of a method of
-    /// `class`.
-    pub fn overrides(
-        object: &Object,
-        class: *mut ffi::PyTypeObject,
-        names: &[&Object],
-    ) -> Result<bool> {
+    /// Whether a subclass, the instance itself or somebody else has put something else in the place of a
+    /// method of `class`.
+    pub fn overrides(object: &Object, class: &ClassCell, names: &[&Object]) -> Result<bool> {
         if Self::is_plain(object, class) {
             return Ok(false);
         }
-        // SAFETY: the object, its class and `class` are valid, and the object's attributes are a dict.
+        // SAFETY: the object and its class are valid, and the object's attributes are a dict.
         unsafe {
             let own = Object::from_borrowed(object.class().cast());
-            let base = Object::from_borrowed(class.cast());
             let attributes = (*object.as_ptr().cast::<Self>()).attributes.get();
             for name in names {
-                if !own.attribute(name)?.is(base.attribute(name)?.as_ptr()) {
+                let found = own.attribute(name)?;
+                if !class
+                    .original(name)
+                    .is_some_and(|original| original.is(found.as_ptr()))
+                {
                     return Ok(true);
                 }
                 if let Some(attributes) = &attributes {

@@ -16,6 +16,7 @@ mod bound_function;
 mod bound_method;
 mod call;
 mod class;
+mod class_version;
 mod context;
 mod context_layout;
 mod copying;
@@ -66,6 +67,7 @@ pub use class::{
     trap_int, trap_leaf,
 };
 pub(crate) use class::{attribute, fast, named, noargs, one};
+pub use class_version::{UNKNOWN_VERSION, assign_version, version};
 pub use context::ContextSlot;
 pub use context_layout::find_context_layout;
 pub(crate) use copying::copied;

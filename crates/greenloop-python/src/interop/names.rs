@@ -151,6 +151,7 @@ names! {
     #[cfg(Py_3_13)]
     immediate = "immediate",
     init_items = "_init",
+    initialise = "__init__",
     is_base_error = "_is_base_error",
     is_closed = "is_closed",
     is_closing = "is_closing",
@@ -219,6 +220,8 @@ names! {
     run_forever_cleanup = "_run_forever_cleanup",
     run_forever_setup = "_run_forever_setup",
     run_in_context = "run",
+    run_once = "_run_once",
+    run_until_complete = "run_until_complete",
     #[cfg(all(Py_3_12, not(Py_3_14)))]
     scheduled_tasks = "_scheduled_tasks",
     #[cfg(not(Py_3_12))]
@@ -229,6 +232,7 @@ names! {
     separator = "separator",
     server_hostname = "server_hostname",
     server_side = "server_side",
+    set_coroutine_origin_tracking = "_set_coroutine_origin_tracking",
     set_exception = "set_exception",
     set_result = "set_result",
     set_running_loop = "_set_running_loop",
@@ -248,6 +252,7 @@ names! {
     start_tls = "start_tls",
     stream_reader = "stream_reader",
     stream_reader_attribute = "_stream_reader",
+    take_timers = "_take_timers",
     task = "task",
     tb = "tb",
     throw = "throw",

@@ -9,7 +9,7 @@
 use pyo3::ffi;
 
 use super::queue::Queue;
-use crate::interop::{GilCell, Instance, Object, Raised, Result, globals};
+use crate::interop::{GilCell, Instance, Object, Raised, Result, globals, version};
 
 /// How items are put in and taken out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -189,12 +189,6 @@ impl Overrides {
         }
         Ok(self)
     }
-}
-
-#[inline]
-const fn version(class: *mut ffi::PyTypeObject) -> u32 {
-    // SAFETY: the class of a living object.
-    unsafe { (*class).tp_version_tag }
 }
 
 /// Whose method it is, if it is one of this crate's under its own name.

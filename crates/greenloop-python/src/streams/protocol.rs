@@ -183,7 +183,7 @@ impl Protocol {
 /// [`data_received`] and [`eof_received`] may stand for its methods.
 #[inline]
 pub fn is_native(object: &Object) -> bool {
-    Instance::<Protocol>::is_plain(object, globals().classes.stream_reader_protocol.as_ptr())
+    Instance::<Protocol>::is_plain(object, &globals().classes.stream_reader_protocol)
 }
 
 /// `protocol._stream_reader`, which a subclass may have replaced.

@@ -96,7 +96,7 @@ impl Reader {
     /// Whether `object` is a reader of exactly our class, on which nobody has replaced a method.
     #[inline]
     pub fn is_plain(object: &Object) -> bool {
-        Instance::<Self>::is_plain(object, globals().classes.stream_reader.as_ptr())
+        Instance::<Self>::is_plain(object, &globals().classes.stream_reader)
     }
 
     /// A reader with this limit on this loop.
@@ -265,10 +265,7 @@ pub fn feed_eof(this: &Object) -> Result<()> {
 #[inline]
 fn wake(this: &Object) -> Result<()> {
     let globals = globals();
-    let (class, name) = (
-        globals.classes.stream_reader.as_ptr(),
-        &globals.names.wakeup_waiter,
-    );
+    let (class, name) = (&globals.classes.stream_reader, &globals.names.wakeup_waiter);
     if Instance::<Reader>::overrides(this, class, &[name])? {
         return call_method(name, &[this.as_ptr()]).map(drop);
     }

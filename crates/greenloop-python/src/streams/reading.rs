@@ -86,7 +86,7 @@ fn is_customised(this: &Object) -> Result<bool> {
         &names.read,
         &names.readuntil,
     ];
-    let class = globals().classes.stream_reader.as_ptr();
+    let class = &globals().classes.stream_reader;
     Instance::<Reader>::overrides(this, class, &hooks)
 }
 

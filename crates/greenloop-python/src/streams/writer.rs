@@ -71,7 +71,7 @@ impl Writer {
     /// Whether `object` is a writer of exactly our class, on which nobody has replaced a method.
     #[inline]
     fn is_plain(object: &Object) -> bool {
-        Instance::<Self>::is_plain(object, globals().classes.stream_writer.as_ptr())
+        Instance::<Self>::is_plain(object, &globals().classes.stream_writer)
     }
 
     /// A writer to a transport; `reader` may be None.

@@ -185,7 +185,7 @@ fn wait(this: &Object) -> Result<Object> {
 }
 
 fn enter(this: &Object) -> Result<Object> {
-    let plain = this.is_exactly(globals().classes.barrier.as_ptr())
+    let plain = globals().classes.barrier.is_untouched_class_of(this)
         && Instance::<Primitive<Barrier>>::has_no_attributes(this);
     Awaitable::create(if plain { &ENTER } else { &ENTER_BY_NAME }, this, None)
 }

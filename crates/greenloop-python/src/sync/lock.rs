@@ -61,7 +61,7 @@ impl Acquire for Lock {
 
     #[inline]
     fn is_plain(this: &Object) -> bool {
-        this.is_exactly(globals().classes.lock.as_ptr())
+        globals().classes.lock.is_untouched_class_of(this)
             && Instance::<Primitive<Self>>::has_no_attributes(this)
     }
 

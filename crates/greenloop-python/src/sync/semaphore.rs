@@ -68,9 +68,12 @@ impl Acquire for Semaphore {
     #[inline]
     fn is_plain(this: &Object) -> bool {
         let classes = &globals().classes;
-        (this.is_exactly(classes.semaphore.as_ptr())
-            || this.is_exactly(classes.bounded_semaphore.as_ptr()))
-            && Instance::<Primitive<Self>>::has_no_attributes(this)
+        let class = if this.is_exactly(classes.bounded_semaphore.as_ptr()) {
+            &classes.bounded_semaphore
+        } else {
+            &classes.semaphore
+        };
+        class.is_untouched_class_of(this) && Instance::<Primitive<Self>>::has_no_attributes(this)
     }
 
     #[inline]

@@ -147,7 +147,7 @@ impl Held for SslProtocol {
 /// [`feed`](super::feed) and [`received`](super::received) may stand for its methods.
 #[inline]
 pub fn is_native(object: &Object) -> bool {
-    Instance::<SslProtocol>::is_plain(object, globals().classes.ssl_protocol.as_ptr())
+    Instance::<SslProtocol>::is_plain(object, &globals().classes.ssl_protocol)
 }
 
 impl SslProtocol {

@@ -116,7 +116,7 @@ fn of(this: &Object) -> &TaskGroup {
 /// Whether no method can have been overridden.
 #[inline]
 fn is_exact(this: &Object) -> bool {
-    this.is_exactly(globals().classes.task_group.as_ptr())
+    globals().classes.task_group.is_untouched_class_of(this)
 }
 
 /// The task that awaits the children of `group`, if it is a group and entered.

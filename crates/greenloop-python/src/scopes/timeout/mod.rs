@@ -110,7 +110,7 @@ fn of(this: &Object) -> &Timeout {
 
 /// Whether no method can have been overridden.
 fn is_exact(this: &Object) -> bool {
-    this.is_exactly(globals().classes.timeout.as_ptr())
+    globals().classes.timeout.is_untouched_class_of(this)
 }
 
 /// A `Timeout` at `when`, not entered yet.
@@ -145,7 +145,7 @@ pub fn native_clock(task: &Object) -> Option<&EventLoop> {
         return None;
     }
     let native = Future::of(task).fast_loop()?;
-    (!native.has_own_time()).then_some(native)
+    (!native.has_own_timers()).then_some(native)
 }
 
 /// Begins the scope in the current task.

@@ -89,7 +89,7 @@ pub unsafe extern "C" fn next_line(this: *mut ffi::PyObject) -> *mut ffi::PyObje
 /// `__anext__()`.
 pub fn next(this: &Object) -> Result<Object> {
     let names = &globals().names;
-    let class = globals().classes.stream_reader.as_ptr();
+    let class = &globals().classes.stream_reader;
     let replaced = Instance::<Reader>::overrides(this, class, &[&names.readline])?;
     if replaced || is_customised(this)? {
         // SAFETY: the GIL is held.

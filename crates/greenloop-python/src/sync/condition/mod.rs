@@ -123,7 +123,7 @@ pub fn is_condition(object: &Object) -> bool {
 #[inline]
 fn native_lock(this: &Object) -> Option<Object> {
     let condition = of(this);
-    let plain = this.is_exactly(globals().classes.condition.as_ptr())
+    let plain = globals().classes.condition.is_untouched_class_of(this)
         && Instance::<Primitive<Condition>>::has_no_attributes(this)
         && !condition.by_name.get();
     if plain {

@@ -1,0 +1,138 @@
+//! A native job as a callback, for those who run jobs by their handles.
+//!
+//! The timer of a `sleep`, a deadline and a transport's reaction have no callback that could be called:
+//! what a handle of theirs shows is what asyncio would have there. Where a handle is run by somebody
+//! else, its callback is a [`JobCall`], which looks like what is shown and runs the job.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::Job;
+use super::watches::Reaction;
+use crate::awaitable;
+use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals, trap};
+use crate::scopes::Alarm;
+
+/// What is to be done with the owner.
+#[derive(Clone, Copy)]
+enum Action {
+    Nothing,
+    EndSleep,
+    Ring,
+    React(&'static Reaction, u32),
+}
+
+struct JobCall {
+    action: Cell<Action>,
+    owner: Slot,
+    /// The callback that asyncio's handle would have.
+    shown: Slot,
+}
+
+impl Held for JobCall {
+    fn new() -> Self {
+        Self {
+            action: Cell::new(Action::Nothing),
+            owner: Slot::empty(),
+            shown: Slot::empty(),
+        }
+    }
+
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match self.owner.visit(visit, arg) {
+                0 => self.shown.visit(visit, arg),
+                stop => stop,
+            }
+        }
+    }
+
+    fn clear(&self) {
+        self.owner.clear();
+        self.shown.clear();
+    }
+}
+
+/// What runs `job` when it is called, looking like `shown`. Other jobs than native ones are called by
+/// what is shown.
+pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
+    let (action, owner) = match job {
+        Job::Sleeper(sleeper) => (Action::EndSleep, sleeper),
+        Job::Alarm(alarm) => (Action::Ring, alarm),
+        Job::Ready(listener) => {
+            let action = Action::React(listener.reaction, listener.ticket);
+            (action, &listener.owner)
+        }
+        _ => return Ok(shown),
+    };
+    let object = Instance::<JobCall>::create(globals().classes.job_call.as_ptr())?;
+    let call = Instance::<JobCall>::of(&object);
+    call.action.set(action);
+    call.owner.set(owner.clone());
+    call.shown.set(shown);
+    Ok(object)
+}
+
+unsafe extern "C" fn call(
+    this: *mut ffi::PyObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on an instance of the class.
+        let this = unsafe { Object::from_borrowed(this) };
+        let call = Instance::<JobCall>::of(&this);
+        let owner = call.owner.get_or_none();
+        match call.action.get() {
+            Action::Nothing => {}
+            Action::EndSleep => awaitable::run_sleeper(&owner)?,
+            Action::Ring => {
+                let alarm = Alarm::of(&owner);
+                let outcome = alarm.run();
+                alarm.release();
+                outcome?;
+            }
+            Action::React(reaction, ticket) => (reaction.react)(&owner, ticket)?,
+        }
+        Ok(Object::none())
+    })
+}
+
+/// The attributes are those of the callback that is shown.
+unsafe extern "C" fn attribute(
+    this: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on an instance of the class, with a string.
+        let (this, name) = unsafe { (Object::from_borrowed(this), Object::from_borrowed(name)) };
+        Instance::<JobCall>::of(&this)
+            .shown
+            .get_or_none()
+            .attribute(&name)
+    })
+}
+
+unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    trap(|| {
+        // SAFETY: the slot is called on an instance of the class.
+        let this = unsafe { Object::from_borrowed(this) };
+        let shown = Instance::<JobCall>::of(&this).shown.get_or_none();
+        // SAFETY: `shown` is a valid object.
+        unsafe { Object::from_returned(ffi::PyObject_Repr(shown.as_ptr())) }
+    })
+}
+
+/// Makes the class.
+pub fn make_class() -> Result<Object> {
+    class_of::<JobCall>(c"greenloop.JobCall")
+        .not_callable()
+        .doc(c"What runs a native job when it is called.")
+        .slot(ffi::Py_tp_call, call as *mut c_void)
+        .slot(ffi::Py_tp_getattro, attribute as *mut c_void)
+        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .build(None)
+}

@@ -1,0 +1,126 @@
+//! Names with an underscore by which asyncio's own code, and what stands in for it, drives a loop.
+//!
+//! A tracing product that wraps `BaseEventLoop._run_once` or `call_at` calls asyncio's function in the end,
+//! and a library may bring a `_run_once` of its own. They take handles out of `_ready`, call
+//! `_selector.select` and run what they took. So the ready ring can be taken from ([`_take_ready`]), the
+//! first half of a turn can be made alone ([`_select`]), and timers that were pushed into the list which
+//! such a function is given are taken over ([`_set_timer`]).
+//!
+//! [`_take_ready`]: EventLoop::_take_ready
+//! [`_select`]: EventLoop::_select
+//! [`_set_timer`]: EventLoop::_set_timer
+
+use greenloop_core::{Host as _, Instant, Wait, gather};
+use pyo3::prelude::*;
+
+use super::{EventLoop, Job};
+use crate::handle::Handle;
+use crate::interop::making::ByName as _;
+use crate::interop::{Object, globals};
+use crate::task;
+
+#[pymethods]
+impl EventLoop {
+    /// The clock's resolution in seconds: timers that are due within it are run.
+    #[getter]
+    fn _clock_resolution(&self) -> f64 {
+        self.resolution.get()
+    }
+
+    #[setter(_clock_resolution)]
+    fn set_clock_resolution(&self, seconds: f64) {
+        self.resolution.set(seconds);
+    }
+
+    /// How many of the timers that are set were cancelled.
+    #[getter]
+    fn _timer_cancelled_count(&self) -> usize {
+        self.queue.with(|queue| queue.timers.cancelled())
+    }
+
+    #[setter(_timer_cancelled_count)]
+    fn set_timer_cancelled_count(&self, count: isize) {
+        let count = usize::try_from(count).unwrap_or(0);
+        self.queue.with(|queue| queue.timers.set_cancelled(count));
+    }
+
+    /// Queue `callback(*args)` without any check; return its handle.
+    #[pyo3(signature = (callback, args, context))]
+    fn _call_soon(
+        slf: &Bound<'_, Self>,
+        callback: Bound<'_, PyAny>,
+        args: &Bound<'_, PyAny>,
+        context: Bound<'_, PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        let arguments: Vec<Object> = args
+            .try_iter()?
+            .map(|argument| argument.map(Object::from))
+            .collect::<PyResult<_>>()?;
+        let context = Some(context).filter(|context| !context.is_none());
+        let handle = Handle::create(
+            globals().classes.handle.as_ptr(),
+            &Object::from(callback),
+            &arguments,
+            context.map(Object::from).as_ref(),
+            &Object::from(slf.clone().into_any()),
+            Some(slf.get()),
+        )?;
+        slf.get().push(Job::Handle(handle.clone()));
+        Ok(handle.bound(slf.py()).unbind())
+    }
+
+    /// Take the next handle that is ready, to be run by the caller.
+    fn _take_ready(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.end_job_of_others()?;
+        let Some(job) = self.queue.with(|queue| queue.ready.pop()) else {
+            return Ok(None);
+        };
+        Ok(Some(Self::acting_handle_of(&job)?.bound(py).unbind()))
+    }
+
+    /// Ask the operating system, waiting no longer than `timeout` seconds, and make ready what has come
+    /// and what is due.
+    fn _select(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
+        let event_loop = slf.get();
+        event_loop.end_job_of_others()?;
+        event_loop.take_arrivals(&Object::from(slf.clone().into_any()))?;
+        let wait = match timeout {
+            None => Wait::Forever,
+            Some(seconds) if seconds <= 0.0 => Wait::Now,
+            Some(seconds) => Wait::Until(Instant::new(event_loop.now().as_secs() + seconds)),
+        };
+        Ok(gather(event_loop, wait)?)
+    }
+
+    /// Somebody has got the list into which `call_at` and its like push timers: look into it before the
+    /// next turn.
+    fn _expect_timers(&self) {
+        self.expect_timers();
+    }
+
+    /// Take over a timer that somebody else has made.
+    fn _set_timer(&self, timer: Bound<'_, PyAny>) -> PyResult<()> {
+        let deadline = Instant::new(timer.invoke_method(c"when", ())?.extract()?);
+        let class = timer.get_type().as_type_ptr();
+        let timer = Object::from(timer);
+        let job = if globals().classes.is_handle(class) {
+            Handle::of(&timer).set_scheduled(true);
+            Job::Handle(timer)
+        } else {
+            Job::ForeignHandle(timer)
+        };
+        self.push_timer(deadline, job);
+        Ok(())
+    }
+}
+
+impl EventLoop {
+    /// What follows a job, for one that somebody else has run.
+    fn end_job_of_others(&self) -> PyResult<()> {
+        task::clear_published(self)?;
+        if !self.writers.is_empty() {
+            self.writers.end_job(Ok(()))?;
+        }
+        Ok(())
+    }
+}
