@@ -34,7 +34,7 @@ class Interrupt(KeyboardInterrupt):
     """Ends the loop also out of a callback, where any other exception would be reported."""
 
 
-# What comes of Python code that goes on after an interrupt: of asyncio.Runner, and of a thread's start.
+# What comes of asyncio.Runner, and of the start of a thread, that go on after an interrupt.
 EXPECTED = [
     "Event loop is closed",
     "cannot access local variable 'loop' where it is not associated with a value",
