@@ -46,6 +46,8 @@ def test_rust_futures_raise_memory_error_and_leave_everything_usable():
     print(sum(each["tried"] for each in found), "failures in", len(found), "operations:", seen)
 
 
+# pyo3 reports the MemoryError before it panics.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_result_that_finds_no_memory_is_a_memory_error():
     """pyo3 panics where it has no memory for the tuple and the str that the result becomes."""
     import _testcapi
