@@ -2,6 +2,7 @@
 
 import asyncio
 import bdb
+import subprocess
 import sys
 
 import pytest
@@ -210,3 +211,19 @@ def test_a_debugger_steps_over_an_await_once(loop, queue_class):
         sys.settrace(before)
     assert stepper.errors == []
     assert stepper.lines == [5, 6, 7, 8, 9, 10]
+
+
+TRACED = """
+import sys
+import greenloop
+seen = []
+sys.settrace(lambda frame, event, argument: seen.append(event))
+(lambda: None)()
+sys.settrace(None)
+assert seen == ["call"], seen
+"""
+
+
+def test_a_traced_program_goes_on_after_the_import():
+    """Up to 3.12 an exception that was sent and taken back has the interpreter look for it for ever."""
+    subprocess.run([sys.executable, "-c", TRACED], check=True, timeout=30)

@@ -213,12 +213,10 @@ def run_without_memory(operation, memory):
 
 def trials(points):
     """What is tried: a name, a function and its arguments."""
-    # A run that is traced like this does not end on 3.11, nor does it with asyncio's loop.
-    if sys.version_info >= (3, 12):
-        for loop_class in greenloop.EventLoop, Wrapping:
-            for operation in OPERATIONS:
-                name = f"{loop_class.__name__} {operation.__name__}"
-                yield name, raise_at_instructions, (operation, loop_class, points)
+    for loop_class in greenloop.EventLoop, Wrapping:
+        for operation in OPERATIONS:
+            name = f"{loop_class.__name__} {operation.__name__}"
+            yield name, raise_at_instructions, (operation, loop_class, points)
     if importlib.util.find_spec("_testcapi") is not None:
         import _testcapi
 

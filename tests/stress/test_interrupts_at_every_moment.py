@@ -54,10 +54,6 @@ def check(trials):
     print(sum(each["raised"] for each in trials), "exceptions in", len(trials), "operations")
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 12),
-    reason="a run that is traced like this does not end on 3.11, nor does it with asyncio's loop",
-)
 def test_an_exception_at_any_instruction_leaves_a_usable_loop(trials):
     found = [each for name, each in trials.items() if not name.endswith("without memory")]
     assert len(found) == 14

@@ -12,7 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::call::call_function;
-use super::error::Result;
+use super::error::{Raised, Result, fetch, matches};
 use super::making;
 use super::object::Object;
 
@@ -39,19 +39,28 @@ pub fn find_sent_exceptions(py: Python<'_>) -> PyResult<()> {
     // Without a dictionary of its own it would hold the program's for ever.
     let globals = making::dict(py)?;
     let nothing = py.eval(c"lambda: None", Some(&globals), None)?.into();
-    let marker = py.get_type::<PyAny>().call0()?;
-    // SAFETY: the GIL is held; what is sent is taken back before an instruction of Python code could raise it.
-    let place = unsafe {
-        // The C API names threads by unsigned words, and this binding of it by signed ones.
+    let marker = py.eval(c"type('Marker', (Exception,), {})", Some(&globals), None)?;
+    // SAFETY: the GIL is held. The C API names threads by unsigned words, and this binding of it by signed ones.
+    let sent = unsafe {
         let thread = ffi::PyThread_get_thread_ident() as c_long;
-        // One may have been sent already: then nothing is touched, and nothing found.
-        let sent = ffi::PyThreadState_SetAsyncExc(thread, marker.as_ptr());
-        let place = (sent == 1).then(|| word_of(&marker)).flatten();
-        ffi::PyThreadState_SetAsyncExc(thread, std::ptr::null_mut());
-        place
+        ffi::PyThreadState_SetAsyncExc(thread, marker.as_ptr())
     };
+    let place = (sent == 1).then(|| word_of(&marker)).flatten();
+    take_back(&nothing, &marker)?;
     let _ = KNOWN.set(Known { place, nothing });
     Ok(())
+}
+
+/// Has the marker raised, and drops it. To send nothing in its place would leave the interpreter, up to 3.12,
+/// looking for an exception before each call and each jump, and a traced one without an end.
+fn take_back(nothing: &Object, marker: &Bound<'_, PyAny>) -> Result<()> {
+    match call_function(nothing, &[]) {
+        Err(Raised) if matches(marker.as_ptr()) => {
+            drop(fetch(Raised));
+            Ok(())
+        }
+        outcome => outcome.map(drop),
+    }
 }
 
 /// Raises the exception that was sent into this thread, if one was.
