@@ -118,10 +118,12 @@ class World:
             # What private attributes show: handles, callbacks with their contexts, waiters.
             for one in list(value)[:3]:
                 self.add(one)
-        if len(self.pool) < POOL:
-            self.pool.append(value)
+        place = self.rng.randrange(POOL) if len(self.pool) >= POOL else POOL
+        # Between these lines the collector may have run an end that takes from the pool.
+        if place < len(self.pool):
+            self.pool[place] = value
         else:
-            self.pool[self.rng.randrange(POOL)] = value
+            self.pool.append(value)
 
     def pick(self):
         """Any value."""
