@@ -17,7 +17,7 @@ from asyncio import base_events, coroutines, events, selector_events, unix_event
 from asyncio.log import logger
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from greenloop import _native
 from greenloop.coroutine_functions import declare_methods
@@ -69,12 +69,21 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
         "slow_callback_duration",
     )
 
-    # What of asyncio's private methods is used here, for type checkers, which know the public ones.
-    _asyncgen_finalizer_hook: Callable[[Any], None]
-    _asyncgen_firstiter_hook: Callable[[Any], None]
-    _check_running: Callable[[], None]
-    _getaddrinfo_debug: Callable[..., list[Any]]
-    _read_from_self: Callable[[], None]
+    if TYPE_CHECKING:
+        # What of asyncio's private methods is used here. Type checkers know the public ones.
+        def _asyncgen_finalizer_hook(self, agen: Any) -> None: ...
+        def _asyncgen_firstiter_hook(self, agen: Any) -> None: ...
+        def _check_running(self) -> None: ...
+        def _getaddrinfo_debug(
+            self,
+            host: Any,
+            port: Any,
+            family: int,
+            type: int,  # noqa: A002 - the name is asyncio's
+            proto: int,
+            flags: int,
+        ) -> list[Any]: ...
+        def _read_from_self(self) -> None: ...
 
     def __init__(self) -> None:
         _native._show_native_tasks()

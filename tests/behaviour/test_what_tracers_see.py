@@ -225,5 +225,5 @@ assert seen == ["call"], seen
 
 
 def test_a_traced_program_goes_on_after_the_import():
-    """Up to 3.12 an exception that was sent and taken back has the interpreter look for it for ever."""
+    """Up to 3.12 an exception that is sent and taken back is looked for from then on."""
     subprocess.run([sys.executable, "-c", TRACED], check=True, timeout=30)
