@@ -1,6 +1,6 @@
 """The queues of handles, for functions of asyncio's own that are called on our loop.
 
-Ours are native, and hold jobs rather than handles. But who wraps `BaseEventLoop._run_once` or
+Ours are native, and hold jobs rather than handles. But a wrapper of `BaseEventLoop._run_once` or
 `call_at` calls asyncio's function in the end, and some libraries bring a `_run_once` of their own.
 Such functions take handles out of `_ready`, and push timers into `_scheduled`.
 """

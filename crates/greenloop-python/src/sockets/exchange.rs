@@ -335,7 +335,7 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     awaitable.kept().set(result);
     awaitable.step().set(step);
     stop_listening::<T>(awaitable, this);
-    // What may be left is for whoever receives next, who tries at once.
+    // What may be left is for the next receiver, which tries at once.
     let settles = T::RECEIVES && awaitable.fast_loop().is_some();
     Awaitable::wake(this)?;
     if settles {

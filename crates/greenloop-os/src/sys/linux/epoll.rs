@@ -23,7 +23,7 @@ use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// What who reads is told beside bytes, and never without `READABLE`: that the peer has ended its side.
+/// What a reader is told beside bytes, and never without `READABLE`: that the peer has ended its side.
 const END: u32 = libc::EPOLLRDHUP as u32;
 /// The same, and an urgent byte, which may be alone.
 const BESIDE_BYTES: u32 = END | libc::EPOLLPRI as u32;
