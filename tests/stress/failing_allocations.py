@@ -149,6 +149,9 @@ class Trial:
         """Ends what the operation has begun, with all the memory that it takes."""
         if self.loop.is_running():
             raise Failure("the loop believes that it runs")
+        if sys.version_info < (3, 12):
+            # To forget which loop runs in a thread takes memory there, with asyncio's loop as well.
+            asyncio._set_running_loop(None)
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
         for _ in range(20):
