@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import document, table, tournament
-from .contestants import CONTESTANTS, LIMIT
+from .contestants import CONTESTANTS, LIMIT, Contestant, earlier
 from .fresh_process import Outcome, run_module
 from .workloads.catalogue import WORKLOADS
 from .workloads.definition import GROUPS, QUICK_DIVISOR
@@ -20,15 +20,20 @@ from .workloads.definition import GROUPS, QUICK_DIVISOR
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0 also when a contestant failed: that is a result, not an error of the run."""
     options = _parser().parse_args(arguments)
+    known_contestants = {**CONTESTANTS, **options.before}
     asked_contestants = options.contestant or list(CONTESTANTS)
+    # What is compared with its earlier build is what was asked for.
+    asked_contestants += [
+        name for name, each in options.before.items() if each.entrant in asked_contestants
+    ]
     asked_workloads = _asked_workloads(options.workload, options.group)
     skipped = {
         name: reason
-        for known, asked in ((CONTESTANTS, asked_contestants), (WORKLOADS, asked_workloads))
+        for known, asked in ((known_contestants, asked_contestants), (WORKLOADS, asked_workloads))
         for name in asked
         if (reason := known[name].absence()) is not None
     }
-    contestants = [CONTESTANTS[name] for name in CONTESTANTS if name in asked_contestants]
+    contestants = [each for name, each in known_contestants.items() if name in asked_contestants]
     contestants = [each for each in contestants if each.name not in skipped]
     workloads = [WORKLOADS[name] for name in WORKLOADS if name in asked_workloads]
     workloads = [each for each in workloads if each.name not in skipped]
@@ -39,11 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
     def measure(workload: str, contestant: str) -> Outcome:
-        command = ["benches.measurement", contestant, workload]
+        competitor = known_contestants[contestant]
+        command = ["benches.measurement", competitor.entrant, workload]
         if options.quick:
             operations = WORKLOADS[workload].operations // QUICK_DIVISOR
             command += ["--repeats", "1", "--operations", str(operations)]
-        return run_module(command, options.time_limit)
+        return run_module(command, options.time_limit, competitor.python)
 
     cells = [
         (workload, contestant)
@@ -87,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
         "--contestant", nargs="+", action="extend", choices=CONTESTANTS, metavar="C"
     )
     parser.add_argument("--baseline", default="uvloop", choices=CONTESTANTS, metavar="C")
+    parser.add_argument(
+        "--before",
+        type=_earlier,
+        default={},
+        metavar="PYTHON",
+        help="the interpreter of an environment with an earlier build, which competes too",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument(
@@ -94,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, one repeat")
     return parser
+
+
+def _earlier(python: str) -> dict[str, Contestant]:
+    try:
+        return earlier(python)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _pattern(text: str) -> str:

@@ -1,10 +1,14 @@
-"""Compares two runs and names what became slower.
+"""Compares two runs, or two builds in one run, and names what became slower.
 
     python -m benches.compare BEFORE.json AFTER.json [--contestant C ...] [--threshold PERCENT]
                               [--absolute]
+    python -m benches.compare RUN.json [--contestant C ...] [--threshold PERCENT]
 
-The two runs may come from different days or machines, so the contestant's cost is taken relative to
-the baseline that ran beside it, round by round; `--absolute` compares the figures themselves, which
+One run holds two builds if it was made with `--before`; their rounds were interleaved, so the
+figures themselves are compared.
+
+Two runs may come from different days or machines, so the contestant's cost is taken relative to the
+baseline that ran beside it, round by round; `--absolute` compares the figures themselves, which
 says something only for two runs on one quiet machine. A row is a regression when its median grew by
 more than the threshold *and* every round of the later run is worse than every round of the earlier
 one, or when it was measured before and is not any more. The exit code is 1 when there is one.
@@ -21,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .contestants import OURS
+from .contestants import BEFORE, OURS
 from .document import FORMAT
 
 
@@ -42,30 +46,47 @@ class Change:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns 0 without a regression, 1 with one, 2 when the runs cannot be compared."""
+    """Returns 0 without a regression, 1 with one, 2 when there is nothing that can be compared."""
     parser = argparse.ArgumentParser(prog="python -m benches.compare", description=__doc__)
     parser.add_argument("before", type=Path)
-    parser.add_argument("after", type=Path)
+    parser.add_argument("after", type=Path, nargs="?", help="left out: BEFORE holds both builds")
     parser.add_argument("--contestant", nargs="+", metavar="C", help="default: all of ours")
     parser.add_argument("--threshold", type=float, default=10.0, metavar="PERCENT")
     parser.add_argument("--absolute", action="store_true")
     options = parser.parse_args(arguments)
 
     before, after = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (options.before, options.after)
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (options.before, options.after or options.before)
     )
-    if obstacle := _obstacle(before, after, absolute=options.absolute):
+    absolute = options.absolute
+    if options.after is None:
+        before, absolute = earlier_build(before), True
+    if obstacle := _obstacle(before, after, absolute=absolute):
         print(obstacle, file=sys.stderr)
         return 2
     names = options.contestant or [name for name in before["contestants"] if name.startswith(OURS)]
-    changes = list(
-        compare(before, after, names, options.threshold / 100, absolute=options.absolute)
-    )
+    changes = list(compare(before, after, names, options.threshold / 100, absolute=absolute))
     if not changes:
         print(f"nothing of {', '.join(names) or OURS} to compare", file=sys.stderr)
         return 2
     print(render(changes))
     return 1 if any(change.is_regression for change in changes) else 0
+
+
+def earlier_build(run: dict[str, Any]) -> dict[str, Any]:
+    """The run as if only what ends in `-before` had competed, without that ending."""
+
+    def renamed(table: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name.removesuffix(BEFORE): each for name, each in table.items() if name.endswith(BEFORE)
+        }
+
+    workloads = {
+        name: workload | {"results": renamed(workload["results"])}
+        for name, workload in run.get("workloads", {}).items()
+    }
+    return run | {"contestants": renamed(run.get("contestants", {})), "workloads": workloads}
 
 
 def compare(

@@ -13,9 +13,10 @@ import importlib
 import importlib.metadata
 import importlib.util
 import platform
+import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -24,6 +25,10 @@ OURS = "greenloop"
 
 LIMIT = "limit"
 """No event loop and no rival: the same work in Rust, without Python, for workloads that have it."""
+
+
+BEFORE = "-before"
+"""Ends the name of a contestant that is an earlier build of ours, in another environment."""
 
 
 PRIMITIVES = frozenset(
@@ -44,10 +49,17 @@ class Contestant:
     """Makes this process the contestant's; called once, in the measuring process only."""
     lacks: Callable[[], str | None] = lambda: None
     """Says what an installed contestant still lacks to compete, or None."""
+    python: str = sys.executable
+    """The interpreter that runs its measurements."""
 
     @property
     def is_ours(self) -> bool:
         return self.name.startswith(OURS)
+
+    @property
+    def entrant(self) -> str:
+        """The name under which its own interpreter knows it."""
+        return self.name.removesuffix(BEFORE)
 
     def absence(self) -> str | None:
         """The reason why this contestant cannot compete here, or None when it can."""
@@ -143,6 +155,35 @@ CONTESTANTS: dict[str, Contestant] = {
     )
 }
 """In the order of the report's columns."""
+
+
+def earlier(python: str) -> dict[str, Contestant]:
+    """Contestants of ours as they are installed in the environment whose interpreter is `python`.
+
+    ValueError if it cannot run, is of another version, or has no Greenloop.
+    """
+    probe = "import platform, greenloop._native; print(platform.python_version())"
+    try:
+        answer = subprocess.run(
+            [python, "-c", probe],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise ValueError(f"{python} does not run: {error}") from error
+    if answer.returncode != 0:
+        lines = answer.stderr.strip().splitlines()
+        raise ValueError(f"{python} has no Greenloop: {lines[-1] if lines else 'no word of why'}")
+    version = answer.stdout.strip()
+    if version != platform.python_version():
+        raise ValueError(f"{python} is {version}, and this is {platform.python_version()}")
+    return {
+        f"{name}{BEFORE}": replace(contestant, name=f"{name}{BEFORE}", python=python)
+        for name, contestant in CONTESTANTS.items()
+        if contestant.is_ours
+    }
 
 
 def interpreter() -> str:

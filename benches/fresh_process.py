@@ -40,9 +40,9 @@ class Outcome:
     """For people: the last line of the error output, the signal's name, or the limit."""
 
 
-def run_module(arguments: list[str], time_limit: float) -> Outcome:
+def run_module(arguments: list[str], time_limit: float, python: str = sys.executable) -> Outcome:
     """Runs `python -m ARGUMENTS` with the repository importable; `time_limit` in seconds."""
-    return run_command([sys.executable, "-m", *arguments], time_limit)
+    return run_command([python, "-m", *arguments], time_limit)
 
 
 def run_command(command: list[str], time_limit: float) -> Outcome:

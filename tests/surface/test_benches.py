@@ -10,6 +10,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from benches import (  # noqa: E402
     measurement,
     table,
 )
-from benches.contestants import CONTESTANTS  # noqa: E402
+from benches.contestants import CONTESTANTS, earlier  # noqa: E402
 from benches.fresh_process import Outcome, run_command, run_module  # noqa: E402
 from benches.tournament import Record, hold, turns  # noqa: E402
 from benches.workloads import definition  # noqa: E402
@@ -316,6 +317,25 @@ def test_the_exit_code_of_a_comparison_tells_its_result(
     assert compare.main([str(before), str(after)]) == exit_code
 
 
+def test_two_builds_of_one_run_are_compared_by_their_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "greenloop-before"
+    monkeypatch.setitem(CONTESTANTS, name, replace(CONTESTANTS["greenloop"], name=name))
+    costs = {"uvloop": [200] * 3, "greenloop": [50, 51, 52], "greenloop-before": [40, 41, 42]}
+    run = tmp_path / "run.json"
+    run.write_text(json.dumps(_document(**costs)))
+    assert compare.main([str(run)]) == 1
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "sleep(0)" in line]
+    assert row.split(" | ")[1:] == ["greenloop", "1.24", "slower |"]
+
+
+def test_a_run_of_one_build_is_not_compared_with_itself(tmp_path: Path) -> None:
+    run = tmp_path / "run.json"
+    run.write_text(json.dumps(_document(uvloop=[200], greenloop=[50])))
+    assert compare.main([str(run)]) == 2
+
+
 # Latency
 
 
@@ -378,6 +398,34 @@ def test_a_timer_is_busy_from_the_turn_that_saw_its_deadline_pass(
 
 
 # Contestants
+
+
+def test_an_earlier_build_competes_under_a_name_of_its_own() -> None:
+    if reason := CONTESTANTS["greenloop"].absence():
+        pytest.skip(reason)
+    contestants = earlier(sys.executable)
+    assert "greenloop-before" in contestants
+    assert all(name == f"{each.entrant}-before" for name, each in contestants.items())
+    assert {each.python for each in contestants.values()} == {sys.executable}
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("echo 3.9.1", "is 3.9.1, and this is"),
+        ("echo ModuleNotFoundError: none >&2; exit 1", "has no Greenloop: ModuleNotFoundError"),
+    ],
+)
+def test_an_environment_that_cannot_be_compared_is_refused(
+    tmp_path: Path, program: str, words: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{program}\n")
+    python.chmod(0o755)
+    with pytest.raises(ValueError, match=words):
+        earlier(str(python))
+    with pytest.raises(ValueError, match="does not run"):
+        earlier(str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("name", ["greenloop-loop", "greenloop"])
