@@ -24,12 +24,14 @@ const MOST: usize = 256 * 1024;
 static REACTION: Reaction = Reaction {
     react: |this, ticket| react(this, ticket, false),
     handle,
+    is_due: Some(look_is_due),
 };
 
 /// It is time for another look.
 static LOOK: Reaction = Reaction {
     react: |this, ticket| react(this, ticket, true),
     handle,
+    is_due: None,
 };
 
 fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
@@ -41,8 +43,8 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
         return Ok(());
     };
     if looks {
-        state.expectation.take_look();
-    } else if state.expectation.is_looking() {
+        state.expectation.take_look(ticket);
+    } else if state.expectation.is_due(ticket) {
         return Ok(());
     }
     if state.ticket.get() != ticket || !is_listening(&transport) {
@@ -53,9 +55,17 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
     state.expectation.set_telling(false);
     let received = received?;
     if state.expectation.learn(looks, received) {
+        state.expectation.expect_look(ticket);
         look_again(&transport, ticket);
     }
     Ok(())
+}
+
+/// Whether a look is queued for the registration: it finds what the poller would report.
+fn look_is_due(this: &Object, ticket: u32) -> bool {
+    let state = Transport::of(this).and_then(|transport| transport.slot(transport.places.state));
+    let state = state.as_ref().and_then(State::of);
+    state.is_some_and(|state| state.expectation.is_due(ticket))
 }
 
 fn handle(this: &Object) -> Result<Object> {

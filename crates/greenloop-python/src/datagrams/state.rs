@@ -30,8 +30,8 @@ pub struct Expectation {
     hope: Cell<u8>,
     /// How many were received without another look: now and then one is risked without hope.
     idle: Cell<u8>,
-    /// Set while a look is queued.
-    looking: Cell<bool>,
+    /// The registration for which a look is queued, while one is.
+    looking: Cell<Option<u32>>,
     /// Set while the protocol is told of a datagram.
     telling: Cell<bool>,
 }
@@ -47,7 +47,7 @@ impl Expectation {
         Self {
             hope: Cell::new(0),
             idle: Cell::new(0),
-            looking: Cell::new(false),
+            looking: Cell::new(None),
             telling: Cell::new(false),
         }
     }
@@ -65,19 +65,25 @@ impl Expectation {
         self.telling.get() && self.hope.get() >= Self::BURST
     }
 
-    /// Whether a look is queued, which will receive what the poller reports meanwhile: in one turn there
+    /// A look is queued for the registration with this ticket.
+    pub fn expect_look(&self, ticket: u32) {
+        self.looking.set(Some(ticket));
+    }
+
+    /// Whether such a look is queued, which will receive what the poller reports meanwhile: in one turn there
     /// is one datagram.
-    pub fn is_looking(&self) -> bool {
-        self.looking.get()
+    pub fn is_due(&self, ticket: u32) -> bool {
+        self.looking.get() == Some(ticket)
     }
 
-    /// The look that was queued takes place.
-    pub fn take_look(&self) {
-        self.looking.set(false);
+    /// The look that was queued for the registration with this ticket takes place.
+    pub fn take_look(&self, ticket: u32) {
+        if self.is_due(ticket) {
+            self.looking.set(None);
+        }
     }
 
-    /// A datagram was `received` or not, by a look or because of an event. Returns whether to look again,
-    /// which the caller then has to queue.
+    /// A datagram was `received` or not, by a look or because of an event. Returns whether to look again.
     #[inline]
     pub fn learn(&self, looked: bool, received: bool) -> bool {
         let hope = self.hope.get();
@@ -93,7 +99,6 @@ impl Expectation {
         let idle = self.idle.get() + 1;
         let look = self.hope.get() > 0 || idle == Self::PATIENCE;
         self.idle.set(if look { 0 } else { idle });
-        self.looking.set(look);
         look
     }
 }

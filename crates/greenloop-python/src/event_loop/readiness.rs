@@ -157,7 +157,8 @@ impl EventLoop {
         }
         let awake = waker.as_fd().as_raw_fd();
         self.queue.with(|queue| {
-            queue.budget.input_came();
+            let known = queue.ready.len();
+            let mut woken = false;
             self.watches.with(|watches| {
                 for event in events.iter() {
                     if event.exceptional {
@@ -166,11 +167,16 @@ impl EventLoop {
                     }
                     if event.fd == awake {
                         waker.drain();
+                        woken = true;
                     } else if let Some(watch) = watches.get(event.fd) {
                         watch.tell(event, |job| queue.ready.push(job));
                     }
                 }
             });
+            // What would have been found without the poll is no reason for the next one.
+            if woken || queue.ready.len() > known {
+                queue.budget.input_came();
+            }
         });
     }
 

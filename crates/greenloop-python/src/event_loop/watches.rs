@@ -21,6 +21,9 @@ pub struct Reaction {
     pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
     /// A handle that stands for the reaction, for messages.
     pub handle: fn(owner: &Object) -> Result<Object>,
+    /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of its
+    /// descriptor is then no news.
+    pub is_due: Option<fn(owner: &Object, ticket: u32) -> bool>,
 }
 
 /// One side of a descriptor that native code listens to.
@@ -61,7 +64,11 @@ impl Listener {
         match self {
             Self::Handle(handle) if Handle::of(handle).is_cancelled() => None,
             Self::Handle(handle) => Some(Job::Handle(handle.clone())),
-            Self::Native(native) | Self::Wait(native) => Some(Job::Ready(native.clone())),
+            Self::Native(native) | Self::Wait(native) => {
+                let is_due = native.reaction.is_due;
+                (!is_due.is_some_and(|is_due| is_due(&native.owner, native.ticket)))
+                    .then(|| Job::Ready(native.clone()))
+            }
         }
     }
 }

@@ -69,6 +69,7 @@ impl Acceptor {
 static REACTION: Reaction = Reaction {
     react: |this, _| Acceptor::of(this).react(this),
     handle: |this| Acceptor::of(this).handle(),
+    is_due: None,
 };
 
 #[pymethods]

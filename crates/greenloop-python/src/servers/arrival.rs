@@ -69,6 +69,7 @@ static REACTION: Reaction = Reaction {
         let class = globals().classes.handle.as_ptr();
         Handle::create(class, this, &[], Some(&arrival.context), event_loop, None)
     },
+    is_due: None,
 };
 
 impl Arrival {

@@ -61,6 +61,7 @@ pub trait Exchange: Sized + 'static {
     const REACTION: &'static Reaction = &Reaction {
         react: |this, _| react::<Self>(this),
         handle: handle::<Self>,
+        is_due: None,
     };
 }
 

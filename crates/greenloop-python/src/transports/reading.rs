@@ -39,6 +39,7 @@ static REACTION: Reaction = Reaction {
         let context = &SocketTransport::of(this).reading_context;
         handle_for(this, &globals().names.read_ready, context)
     },
+    is_due: None,
 };
 
 /// `_read_ready()`: the descriptor is readable. Returns whether all was received that there is, and no code but

@@ -34,6 +34,7 @@ static REACTION: Reaction = Reaction {
         let context = &SocketTransport::of(this).writing_context;
         handle_for(this, &globals().names.write_ready, context)
     },
+    is_due: None,
 };
 
 /// `write(data)`.
