@@ -22,8 +22,8 @@
 //! what it measures. Answers are compared with what was sent, byte by byte, since a server that
 //! mixes connections up must not look fast.
 //!
-//! It is a library as well, for benchmarks in Rust: their processes may be the load, by [`run`], or speak
-//! to who drives them as the server of this program does, by [`account`].
+//! It is a library as well, for benchmarks in Rust: their processes may be the load, by [`run`], or
+//! speak to who drives them as the server of this program does, by [`account`].
 
 #![forbid(unsafe_code)]
 

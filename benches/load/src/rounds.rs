@@ -20,9 +20,9 @@ pub fn hold(
     Ok(())
 }
 
-/// Announces that a server is ready at `address`, and answers every line of the standard input by `done` and
-/// the CPU nanoseconds since the last one, until it ends. Whoever serves does so in another thread of this
-/// process.
+/// Announces that a server is ready at `address`, and answers every line of the standard input by
+/// `done` and the CPU nanoseconds since the last one, until it ends. Whoever serves does so in
+/// another thread of this process.
 pub fn account(address: impl Display) -> io::Result<()> {
     say(format_args!("ready {address}"))?;
     let mut accounted = cpu_nanoseconds();

@@ -1,5 +1,6 @@
-//! What `examples/bridge` offers and the benchmarks use, by way of pyo3-async-runtimes and tokio: each
-//! future is a task of tokio's, in a thread of tokio's, and its result comes back by `call_soon_threadsafe`.
+//! What `examples/bridge` offers and the benchmarks use, by way of pyo3-async-runtimes and tokio:
+//! each future is a task of tokio's, in a thread of tokio's, and its result comes back by
+//! `call_soon_threadsafe`.
 
 use std::sync::Arc;
 

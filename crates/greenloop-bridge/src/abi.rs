@@ -1,8 +1,9 @@
-//! What the two sides have agreed on: a table of C functions in a capsule, and what a future is to it.
+//! What the two sides have agreed on: a table of C functions in a capsule, and what a future is to
+//! it.
 //!
-//! Greenloop's extension and this crate's users are built apart, by different compilers and at different
-//! times. So nothing but C crosses here. A change of meaning or of layout is a new [`VERSION`]; functions
-//! may be added at the end of [`Table`], which `size` tells.
+//! Greenloop's extension and this crate's users are built apart, by different compilers and at
+//! different times. So nothing but C crosses here. A change of meaning or of layout is a new
+//! [`VERSION`]; functions may be added at the end of [`Table`], which `size` tells.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -16,7 +17,8 @@ pub const CAPSULE: &CStr = c"greenloop._native._BRIDGE";
 
 /// What [`Kind::poll`] returns for a future that is not done.
 pub const PENDING: c_int = 0;
-/// What [`Kind::poll`] returns with the result, a new reference, in its last argument. The future is gone.
+/// What [`Kind::poll`] returns with the result, a new reference, in its last argument. The future
+/// is gone.
 pub const READY: c_int = 1;
 /// What [`Kind::poll`] returns with an exception set. The future is gone.
 pub const RAISED: c_int = -1;
@@ -32,12 +34,13 @@ pub struct Table {
     pub room: usize,
     /// To a multiple of how many bytes its place is aligned.
     pub alignment: usize,
-    /// Makes an awaitable with an empty place, into which the caller moves a future of this kind at once.
-    /// NULL with an exception set if that fails. GIL.
+    /// Makes an awaitable with an empty place, into which the caller moves a future of this kind at
+    /// once. NULL with an exception set if that fails. GIL.
     pub create: unsafe extern "C" fn(*const Kind, *mut *mut c_void) -> *mut PyObject,
     /// The awaitable behind what [`Kind::poll`] was given: a new reference. GIL.
     pub awaitable: unsafe extern "C" fn(*const c_void) -> *mut PyObject,
-    /// Has an awaitable of a Rust future poll it again in the next turn. GIL; leaves exceptions alone.
+    /// Has an awaitable of a Rust future poll it again in the next turn. GIL; leaves exceptions
+    /// alone.
     pub wake_awaitable: unsafe extern "C" fn(*mut PyObject),
     /// Wakes what [`Kind::poll`] was given. Any thread.
     pub wake_polled: unsafe extern "C" fn(*const c_void),
@@ -56,8 +59,8 @@ pub struct Table {
 /// What Greenloop has to know of a future's type.
 #[repr(C)]
 pub struct Kind {
-    /// Polls the future in its place. The second argument names who is to be woken, for the time of the
-    /// call; the third is where a result goes. GIL.
+    /// Polls the future in its place. The second argument names who is to be woken, for the time of
+    /// the call; the third is where a result goes. GIL.
     pub poll: unsafe extern "C" fn(*mut c_void, *const c_void, *mut *mut PyObject) -> c_int,
     /// Drops the future in its place. GIL; leaves exceptions alone.
     pub drop: unsafe extern "C" fn(*mut c_void),

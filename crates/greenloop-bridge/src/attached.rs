@@ -1,10 +1,11 @@
 //! Being attached in pyo3's eyes, where C calls with the GIL held.
 //!
-//! pyo3 counts for itself whether a thread is attached. When Greenloop polls, that count may be zero, and a
-//! `Py` that is dropped would be kept for later. `Python::attach` puts it right, but asks CPython for the
-//! GIL as one who may not have it, which made awaiting a ready future 7 % dearer. A function that Python
-//! calls has the GIL, and pyo3 counts it without asking. So it is such a function, made by pyo3, that polls.
-//! It has no arguments, and finds in [`Thread`] what it is to do.
+//! pyo3 counts for itself whether a thread is attached. When Greenloop polls, that count may be
+//! zero, and a `Py` that is dropped would be kept for later. `Python::attach` puts it right, but
+//! asks CPython for the GIL as one who may not have it, which made awaiting a ready future 7 %
+//! dearer. A function that Python calls has the GIL, and pyo3 counts it without asking. So it is
+//! such a function, made by pyo3, that polls. It has no arguments, and finds in [`Thread`] what it
+//! is to do.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -25,12 +26,12 @@ pub struct Errand {
 /// What pyo3 has made of [`run_errand`].
 static TRAMPOLINE: OnceLock<ffi::PyCFunction> = OnceLock::new();
 
-/// Finds the function. Without effect from the second time on, or if pyo3 should make another kind of
-/// function of it one day.
+/// Finds the function. Without effect from the second time on, or if pyo3 should make another kind
+/// of function of it one day.
 pub fn prepare(py: Python<'_>) -> PyResult<()> {
     let function = wrap_pyfunction!(run_errand, py)?;
-    // SAFETY: an object of the type that these want, which says how its C function is to be called. That
-    // is a part of this library and outlives the object.
+    // SAFETY: an object of the type that these want, which says how its C function is to be called.
+    // That is a part of this library and outlives the object.
     unsafe {
         if ffi::PyCFunction_GetFlags(function.as_ptr()) == ffi::METH_NOARGS {
             if let Some(function) = ffi::PyCFunction_GetFunction(function.as_ptr()) {
@@ -64,8 +65,8 @@ pub unsafe fn attached<R, F: FnOnce(Python<'_>) -> R>(thread: &Thread, call: F) 
             run: Visit::<R, F>::run,
             data: (&raw mut visit).cast(),
         }));
-        // SAFETY: called as the interpreter calls a function without arguments that belongs to no module.
-        // It returns a new reference.
+        // SAFETY: called as the interpreter calls a function without arguments that belongs to no
+        // module. It returns a new reference.
         unsafe { ffi::Py_XDECREF(trampoline(ptr::null_mut(), ptr::null_mut())) };
     }
     match visit {

@@ -25,21 +25,23 @@ use crate::waker::with_waker;
 
 /// Gives Python an awaitable that is `future`.
 ///
-/// It is polled by the task that awaits it, on the loop's thread, in the task's context and with the GIL
-/// held: so it may use Python objects at any time, and must let go of the GIL (`py.detach`) for what
-/// takes long. Like a coroutine it does nothing until it is awaited, warns if it never is, and can be awaited
-/// once.
+/// It is polled by the task that awaits it, on the loop's thread, in the task's context and with
+/// the GIL held: so it may use Python objects at any time, and must let go of the GIL (`py.detach`)
+/// for what takes long. Like a coroutine it does nothing until it is awaited, warns if it never is,
+/// and can be awaited once.
 ///
-/// - What the future returns is converted and is the result of the `await`. An error is raised unchanged.
+/// - What the future returns is converted and is the result of the `await`. An error is raised
+///   unchanged.
 /// - A panic raises pyo3's `PanicException`. The future is dropped, and the loop goes on.
 /// - Without memory for its result or its error the `await` raises `MemoryError`.
-/// - Cancelling the task drops the future where it waits, and raises `CancelledError` from the `await`.
+/// - Cancelling the task drops the future where it waits, and raises `CancelledError` from the
+///   `await`.
 /// - A waker may be used by any thread at any time, also when the loop is closed. Whoever holds one
 ///   holds the task.
 ///
-/// The future need not be `Send`, hence is polled and dropped by the thread that called this function
-/// only. Awaited by another one it raises `RuntimeError` and is leaked; where another one is the last to hold
-/// the awaitable, it is leaked, and `sys.unraisablehook` told.
+/// The future need not be `Send`, hence is polled and dropped by the thread that called this
+/// function only. Awaited by another one it raises `RuntimeError` and is leaked; where another one
+/// is the last to hold the awaitable, it is leaked, and `sys.unraisablehook` told.
 ///
 /// # Errors
 /// `ImportError` if Greenloop is not installed or does not understand this crate's version, and
@@ -52,7 +54,8 @@ where
     create(py, future, Thread::with(Thread::number))
 }
 
-/// As [`into_awaitable`], for a future that may be awaited and dropped by another thread than the calling one.
+/// As [`into_awaitable`], for a future that may be awaited and dropped by another thread than the
+/// calling one.
 ///
 /// # Errors
 /// As for [`into_awaitable`].
@@ -194,7 +197,8 @@ where
                 report(py, dropped);
             });
         };
-        // Not `Python::attach`: it panics when the interpreter ends, which is when the last futures are dropped.
+        // Not `Python::attach`: it panics when the interpreter ends, which is when the last futures
+        // are dropped.
         // SAFETY: the caller holds the GIL, and a panic is caught above.
         Thread::with(|thread| unsafe { attached(thread, |py| drop(py, thread)) });
     }
@@ -204,8 +208,8 @@ where
         visit: visitproc,
         arg: *mut c_void,
     ) -> c_int {
-        // SAFETY: the place holds one of these, whose holdings are never borrowed mutably; the rest is
-        // passed on from the collector.
+        // SAFETY: the place holds one of these, whose holdings are never borrowed mutably; the rest
+        // is passed on from the collector.
         unsafe { (*memory.cast::<Self>()).holdings.visit(visit, arg) }
     }
 }

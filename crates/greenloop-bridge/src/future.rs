@@ -24,13 +24,13 @@ use crate::waker::polled_by;
 /// Makes a Rust future of what Python can await: a coroutine, a future, a task, any object with
 /// `__await__`.
 ///
-/// It begins when it is first polled, by a thread in which a loop runs: within a future that was given to
-/// [`into_awaitable`](crate::into_awaitable), or any other. A coroutine becomes a task then, in a copy of the present context;
-/// a future or a task is taken as it is. Its result is the future's, and what it raises is its error, a
-/// `CancelledError` too.
+/// It begins when it is first polled, by a thread in which a loop runs: within a future that was
+/// given to [`into_awaitable`](crate::into_awaitable), or any other. A coroutine becomes a task
+/// then, in a copy of the present context; a future or a task is taken as it is. Its result is the
+/// future's, and what it raises is its error, a `CancelledError` too.
 ///
-/// Dropping the future cancels the task or the future that it waits for, without waiting for that to
-/// have its effect. If it was never polled, nothing was begun.
+/// Dropping the future cancels the task or the future that it waits for, without waiting for that
+/// to have its effect. If it was never polled, nothing was begun.
 pub fn into_future(awaitable: Bound<'_, PyAny>) -> PythonFuture {
     PythonFuture {
         stage: Stage::Fresh(awaitable.unbind()),
@@ -112,8 +112,8 @@ enum Polled {
     Waits(Stage),
 }
 
-/// `asyncio.ensure_future` makes a task of any awaitable, by the loop's own task factory, and of a future
-/// nothing.
+/// `asyncio.ensure_future` makes a task of any awaitable, by the loop's own task factory, and of a
+/// future nothing.
 static ENSURE_FUTURE: OfAsyncio = OfAsyncio::new(c"ensure_future");
 static GET_RUNNING_LOOP: OfAsyncio = OfAsyncio::new(c"_get_running_loop");
 
@@ -242,8 +242,8 @@ impl OfAsyncio {
 
 /// What the loop calls when the task or future is done.
 ///
-/// It holds the awaitable of a Rust future itself, and not one of its wakers, where it can: the garbage
-/// collector understands that.
+/// It holds the awaitable of a Rust future itself, and not one of its wakers, where it can: the
+/// garbage collector understands that.
 #[pyclass(frozen, module = "greenloop_bridge")]
 #[derive(Default)]
 struct DoneCallback {

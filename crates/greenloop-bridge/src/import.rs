@@ -48,8 +48,8 @@ fn import(py: Python<'_>) -> PyResult<&'static Table> {
         let text = "the installed greenloop is too old for Rust futures: it has no bridge";
         refused(text, Some(error))
     })?;
-    // SAFETY: a capsule of this name holds a table that lives for ever. Version and size come first in
-    // every version, and nothing else is read of one that is not ours.
+    // SAFETY: a capsule of this name holds a table that lives for ever. Version and size come first
+    // in every version, and nothing else is read of one that is not ours.
     let table = unsafe { pointer.cast::<Table>().as_ref() };
     if table.version != VERSION || (table.size as usize) < size_of::<Table>() {
         return Err(refused(

@@ -1,9 +1,10 @@
 //! New Python objects and exceptions that raise `MemoryError` where pyo3's own constructors panic.
 //!
-//! `intern!` and every `PyRuntimeError::new_err` take it for a mistake of the program if the interpreter has no
-//! memory left, and Greenloop calls this crate through C functions, out of which a panic ends the process. So this
-//! file is the only one of the crate that makes objects of Rust values: its `clippy.toml` forbids those
-//! constructors, and `tests/surface/test_memory_rules.py` forbids what clippy cannot see.
+//! `intern!` and every `PyRuntimeError::new_err` take it for a mistake of the program if the
+//! interpreter has no memory left, and Greenloop calls this crate through C functions, out of which
+//! a panic ends the process. So this file is the only one of the crate that makes objects of Rust
+//! values: its `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py`
+//! forbids what clippy cannot see.
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -43,8 +44,8 @@ impl Name {
     }
 }
 
-/// Makes a class of pyo3's or of this crate unless it is made: pyo3 does that when the class is first asked for,
-/// and panics if it cannot.
+/// Makes a class of pyo3's or of this crate unless it is made: pyo3 does that when the class is
+/// first asked for, and panics if it cannot.
 pub fn prepare_class<T: PyTypeInfo>(py: Python<'_>) -> PyResult<()> {
     let class = catch_unwind(AssertUnwindSafe(|| T::type_object_raw(py)));
     class.map(drop).map_err(|_| no_memory(py))
@@ -60,7 +61,8 @@ pub unsafe fn from_result(py: Python<'_>, result: *mut PyObject) -> PyResult<Bou
     unsafe { Bound::from_owned_ptr_or_opt(py, result) }.ok_or_else(|| fetch(py))
 }
 
-/// Takes the exception that is set. Without memory the interpreter loses some, which are `MemoryError`s then.
+/// Takes the exception that is set. Without memory the interpreter loses some, which are
+/// `MemoryError`s then.
 #[cold]
 pub fn fetch(py: Python<'_>) -> PyErr {
     PyErr::take(py).unwrap_or_else(|| no_memory(py))
@@ -78,8 +80,8 @@ fn no_memory(py: Python<'_>) -> PyErr {
     }
 }
 
-/// Sets an exception. One that pyo3 has not made yet, such as another crate's `PyValueError::new_err`, is
-/// made only now.
+/// Sets an exception. One that pyo3 has not made yet, such as another crate's
+/// `PyValueError::new_err`, is made only now.
 #[expect(clippy::disallowed_methods, reason = "this is what is called instead")]
 pub fn restore(py: Python<'_>, error: PyErr) {
     if catch_unwind(AssertUnwindSafe(|| error.restore(py))).is_err() {
@@ -116,8 +118,9 @@ pub fn exception<E: PyTypeInfo>(py: Python<'_>, text: &str) -> PyErr {
             reason = "nothing in Rust is larger than isize::MAX"
         )]
         let size = text.len() as ffi::Py_ssize_t;
-        // SAFETY: the text is valid for the call, which returns a new reference or NULL with an exception
-        // set, as does a call of a class with one argument and the NULL that ends the arguments.
+        // SAFETY: the text is valid for the call, which returns a new reference or NULL with an
+        // exception set, as does a call of a class with one argument and the NULL that ends the
+        // arguments.
         unsafe {
             let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), size);
             let text = from_result(py, text)?;

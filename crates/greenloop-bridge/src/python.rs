@@ -1,7 +1,7 @@
 //! How the bridge enters Python: each call with a guard against the end of the interpreter.
 //!
-//! For why pyo3's methods would not do, see [`thread_exit`](crate::thread_exit). The functions are those of the
-//! stable ABI, which is all that an extension for several versions of Python has.
+//! For why pyo3's methods would not do, see [`thread_exit`](crate::thread_exit). The functions are
+//! those of the stable ABI, which is all that an extension for several versions of Python has.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::hint::black_box;
@@ -16,8 +16,8 @@ use pyo3::types::PyString;
 use crate::making::{fetch, from_result, restore};
 use crate::thread_exit::guarded;
 
-/// A function of `pyo3::ffi`, by the type of one that may unwind. The compiler knows those functions by their
-/// names, so it must not see which one is called.
+/// A function of `pyo3::ffi`, by the type of one that may unwind. The compiler knows those
+/// functions by their names, so it must not see which one is called.
 macro_rules! unwinding {
     ($function:path as $kind:ty) => {
         mem::transmute::<*const (), $kind>(black_box($function as *const ()))
@@ -117,8 +117,8 @@ pub fn call<'py>(
 ) -> PyResult<Owned<'py>> {
     let argument = argument.map_or(ptr::null_mut(), Bound::as_ptr);
     let end = ptr::null_mut::<PyObject>();
-    // SAFETY: the type is the function's own but for the unwinding, the objects are valid, and NULL ends
-    // the arguments.
+    // SAFETY: the type is the function's own but for the unwinding, the objects are valid, and NULL
+    // ends the arguments.
     let result = guarded(|| unsafe {
         unwinding!(ffi::PyObject_CallFunctionObjArgs as Call)(callable.as_ptr(), argument, end)
     });
@@ -157,7 +157,7 @@ pub fn is_true(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Tells `sys.unraisablehook` of an error that nobody can be given.
 pub fn write_unraisable(py: Python<'_>, error: PyErr) {
     restore(py, error);
-    // SAFETY: the type is the function's own but for the unwinding; an exception is set, and no object is
-    // named.
+    // SAFETY: the type is the function's own but for the unwinding; an exception is set, and no
+    // object is named.
     guarded(|| unsafe { unwinding!(ffi::PyErr_WriteUnraisable as Release)(ptr::null_mut()) });
 }

@@ -1,5 +1,5 @@
-//! What the bridge keeps for each thread, all in one place: in a library that is loaded at run time, to find
-//! such a variable is a call.
+//! What the bridge keeps for each thread, all in one place: in a library that is loaded at run
+//! time, to find such a variable is a call.
 
 use std::cell::Cell;
 use std::ptr;

@@ -1,4 +1,5 @@
-//! The wakers that a future sees: one for the time of a poll, which costs nothing, and those it clones.
+//! The wakers that a future sees: one for the time of a poll, which costs nothing, and those it
+//! clones.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -19,8 +20,8 @@ pub fn with_waker<R>(
 ) -> R {
     TABLE.get_or_init(|| table);
     let raw = RawWaker::new(polled.cast(), &POLLED);
-    // SAFETY: the functions of `POLLED` keep the contract for as long as the poll lasts, and the waker
-    // is lent for that time. To clone it makes one of the other kind.
+    // SAFETY: the functions of `POLLED` keep the contract for as long as the poll lasts, and the
+    // waker is lent for that time. To clone it makes one of the other kind.
     let waker = unsafe { Waker::from_raw(raw) };
     call(&waker)
 }

@@ -10,8 +10,8 @@
 //! The distance between the two marks is what keeps a connection from being paused and resumed at
 //! every packet. Whoever asks is told of a transition exactly once.
 
-/// How many bytes may wait before a writer is asked to pause, unless it says otherwise: asyncio's 64
-/// KiB.
+/// How many bytes may wait before a writer is asked to pause, unless it says otherwise: asyncio's
+/// 64 KiB.
 const HIGH: usize = 64 * 1024;
 
 /// The water marks of one connection, and whether its writer was asked to pause.

@@ -69,7 +69,7 @@ impl Instant {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "`as` saturates and turns NaN and what is negative into zero, as is wanted here"
+            reason = "`as` saturates, and turns NaN and what is negative into zero, as wanted"
         )]
         let span = Duration::from_nanos(nanoseconds as u64);
         span.min(Self::LONGEST_WAIT)
@@ -85,8 +85,8 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// The span since an earlier point, to the nearest nanosecond; zero if it is a later one, or either is
-/// NaN.
+/// The span since an earlier point, to the nearest nanosecond; zero if it is a later one, or either
+/// is NaN.
 impl Sub for Instant {
     type Output = Duration;
 

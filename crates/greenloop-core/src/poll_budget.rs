@@ -1,23 +1,25 @@
 //! When to ask the operating system although work is ready.
 //!
 //! asyncio asks on every turn. With a native scheduler that question costs more than the turn
-//! itself (120 ns against 90), so a loop that is busy for long asks only now and then. Programs count
-//! turns, though: what they have just sent, or begun to watch, is there after two. So the question is
-//! asked
+//! itself (120 ns against 90), so a loop that is busy for long asks only now and then. Programs
+//! count turns, though: what they have just sent, or begun to watch, is there after two. So the
+//! question is asked
 //!
-//! * at the next turn after whatever is known to bring input ([`PollBudget::expect_input`]): something was
-//!   sent, closed or registered, or another thread has called; and after a poll that has brought some, since
-//!   there may be more ([`PollBudget::input_came`]);
-//! * at each of the first [`EAGER_POLLS`] turns after the loop has begun to run or has waited. A program that
-//!   talks to others seldom has more turns between two waits, so for it this is asyncio's rhythm;
-//! * but not where nothing has run since the last poll from which input can come, nor any was left behind by it
-//!   ([`PollBudget::settled`]): what has come nevertheless has just come, and is seen a turn later;
-//! * then after a number of turns that adapts to how long they take. It starts at one, doubles while polls
-//!   follow each other so fast that they would cost more than a hundredth, and halves once they come too
-//!   late. Turns of more than [`TOO_LATE`] poll each time.
+//! * at the next turn after whatever is known to bring input ([`PollBudget::expect_input`]):
+//!   something was sent, closed or registered, or another thread has called; and after a poll that
+//!   has brought some, since there may be more ([`PollBudget::input_came`]);
+//! * at each of the first [`EAGER_POLLS`] turns after the loop has begun to run or has waited. A
+//!   program that talks to others seldom has more turns between two waits, so for it this is
+//!   asyncio's rhythm;
+//! * but not where nothing has run since the last poll from which input can come, nor any was left
+//!   behind by it ([`PollBudget::settled`]): what has come nevertheless has just come, and is seen
+//!   a turn later;
+//! * then after a number of turns that adapts to how long they take. It starts at one, doubles
+//!   while polls follow each other so fast that they would cost more than a hundredth, and halves
+//!   once they come too late. Turns of more than [`TOO_LATE`] poll each time.
 //!
-//! A clock read per turn would decide the last exactly, for 16 ns. Where the clock is read anyway, because
-//! timers are set, it bounds the wait directly ([`PollBudget::observe`]).
+//! A clock read per turn would decide the last exactly, for 16 ns. Where the clock is read anyway,
+//! because timers are set, it bounds the wait directly ([`PollBudget::observe`]).
 
 use crate::Instant;
 
@@ -50,14 +52,15 @@ pub struct PollBudget {
     /// When the last poll ended; `None` before the first.
     last_poll: Option<Instant>,
     /// Set at the start, by [`expect_input`](Self::expect_input), and when
-    /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next poll.
+    /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next
+    /// poll.
     overdue: bool,
     /// What the poll that is under way has brought; nothing between polls.
     came: Came,
     /// Jobs since the last poll that have [settled](Self::settled).
     settled: usize,
-    /// Set if there may be input whatever has settled: by [`expect_input`](Self::expect_input), and by a poll
-    /// that has left some behind; cleared by the next poll.
+    /// Set if there may be input whatever has settled: by [`expect_input`](Self::expect_input), and
+    /// by a poll that has left some behind; cleared by the next poll.
     unsettled: bool,
 }
 
@@ -86,8 +89,9 @@ impl PollBudget {
         }
     }
 
-    /// The loop begins to run, or has waited: the next turns ask, each of them, as asyncio's do. A program that
-    /// runs the loop for one thing after another gives it no other turn in which to see what has come.
+    /// The loop begins to run, or has waited: the next turns ask, each of them, as asyncio's do. A
+    /// program that runs the loop for one thing after another gives it no other turn in which to
+    /// see what has come.
     pub fn begin(&mut self) {
         self.eager = EAGER_POLLS;
         self.overdue = true;
@@ -107,16 +111,17 @@ impl PollBudget {
             && !self.is_settled()
     }
 
-    /// Whether the system would be asked in vain: all that has run since the last poll has settled. Not said of
-    /// many jobs, since so many may be no more than a part of what the poll had to tell.
+    /// Whether the system would be asked in vain: all that has run since the last poll has settled.
+    /// Not said of many jobs, since so many may be no more than a part of what the poll had to
+    /// tell.
     const fn is_settled(&self) -> bool {
         self.settled == self.jobs && self.jobs > 0 && self.jobs < MOST_JOBS && !self.unsettled
     }
 
-    /// The job that runs has taken all the input that it was told of, or all that anybody wants, and has done
-    /// nothing else from which more can come: it has sent nothing, and run no code of the program's. If that can
-    /// be said of each job since the last poll, the next turn need not ask, and a message that wakes a task
-    /// costs one poll and not two.
+    /// The job that runs has taken all the input that it was told of, or all that anybody wants,
+    /// and has done nothing else from which more can come: it has sent nothing, and run no code of
+    /// the program's. If that can be said of each job since the last poll, the next turn need not
+    /// ask, and a message that wakes a task costs one poll and not two.
     #[inline]
     pub fn settled(&mut self) {
         self.settled += 1;
@@ -130,25 +135,26 @@ impl PollBudget {
             .is_some_and(|elapsed| elapsed > TOO_LATE);
     }
 
-    /// The program has just sent something, or begun to watch a descriptor, or another thread has called. If
-    /// what was sent is for a connection of the same loop, as both ends are in many a test, then it has arrived;
-    /// what is watched from now on may be ready; and the thread may have sent something before it called. The
-    /// next turn asks, as asyncio's does, and the program can count turns.
+    /// The program has just sent something, or begun to watch a descriptor, or another thread has
+    /// called. If what was sent is for a connection of the same loop, as both ends are in many a
+    /// test, then it has arrived; what is watched from now on may be ready; and the thread may have
+    /// sent something before it called. The next turn asks, as asyncio's does, and the program can
+    /// count turns.
     #[inline]
     pub fn expect_input(&mut self) {
         self.overdue = true;
         self.unsettled = true;
     }
 
-    /// The poll that is under way has brought input. There may be more of it: readiness lasts until everything
-    /// is read, and asyncio tells of it at each turn.
+    /// The poll that is under way has brought input. There may be more of it: readiness lasts until
+    /// everything is read, and asyncio tells of it at each turn.
     #[inline]
     pub fn input_came(&mut self) {
         self.came = self.came.max(Came::Input);
     }
 
-    /// As [`input_came`](Self::input_came), if more is known to be there than those who are told can take, such
-    /// as the end of a stream behind its last bytes.
+    /// As [`input_came`](Self::input_came), if more is known to be there than those who are told
+    /// can take, such as the end of a stream behind its last bytes.
     #[inline]
     pub fn part_came(&mut self) {
         self.came = Came::Part;
@@ -212,7 +218,8 @@ impl Default for PollBudget {
 mod tests {
     use super::*;
 
-    /// A budget after a poll at time zero, of a loop that is busy for long, with the given allowance.
+    /// A budget after a poll at time zero, of a loop that is busy for long, with the given
+    /// allowance.
     fn budget(allowance: u32) -> PollBudget {
         let mut budget = PollBudget {
             allowance,

@@ -1,15 +1,16 @@
 //! What a stream has received and nobody has read yet, and where a message in it ends.
 //!
-//! The search is asyncio's `readuntil` to the letter, with one invariant: how the bytes were chopped on
-//! their way in changes neither what is found nor which limit is overrun by a message that is there.
-//! It works on plain slices, so that bytes which stand elsewhere need not be copied here to be searched.
+//! The search is asyncio's `readuntil` to the letter, with one invariant: how the bytes were
+//! chopped on their way in changes neither what is found nor which limit is overrun by a message
+//! that is there. It works on plain slices, so that bytes which stand elsewhere need not be copied
+//! here to be searched.
 
 use memchr::{memchr, memmem};
 
 /// Bytes that come in at the end and leave at the front.
 ///
-/// Taking from the front moves nothing: the bytes that are left move down only when they are fewer than
-/// those that have gone, so each byte moves at most once on the average.
+/// Taking from the front moves nothing: the bytes that are left move down only when they are fewer
+/// than those that have gone, so each byte moves at most once on the average.
 #[derive(Debug, Default)]
 pub struct ReadBuffer {
     bytes: Vec<u8>,
@@ -18,8 +19,8 @@ pub struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// What an empty buffer keeps for the next bytes: ten thousand idle connections shall not each hold
-    /// on to their largest message.
+    /// What an empty buffer keeps for the next bytes: ten thousand idle connections shall not each
+    /// hold on to their largest message.
     const KEPT_CAPACITY: usize = 4096;
 
     /// An empty buffer, without an allocation.

@@ -78,11 +78,12 @@ pub trait Host {
     /// `KeyboardInterrupt` and `SystemExit`.
     type Interrupt;
 
-    /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a
-    /// job, so no user code runs in it. Of the host it calls at most
+    /// Gives `access` the queue, to itself and for a moment: `access` neither runs nor drops a job,
+    /// so no user code runs in it. Of the host it calls at most
     /// [`is_cancelled`](Self::is_cancelled), [`looks_ahead`](Self::looks_ahead),
     /// [`prefetch`](Self::prefetch), [`prefetch_further`](Self::prefetch_further),
-    /// [`arrange`](Self::arrange) and [`has_io`](Self::has_io), which therefore must not ask for the queue.
+    /// [`arrange`](Self::arrange) and [`has_io`](Self::has_io), which therefore must not ask for
+    /// the queue.
     fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
 
     /// Reads the clock.
@@ -109,27 +110,28 @@ pub trait Host {
         true
     }
 
-    /// Whether the job is of a kind of which many are ready at once and each has been out of the caches
-    /// for long, so that [`prefetch`](Self::prefetch) is worth its while. Called with the queue borrowed.
+    /// Whether the job is of a kind of which many are ready at once and each has been out of the
+    /// caches for long, so that [`prefetch`](Self::prefetch) is worth its while. Called with the
+    /// queue borrowed.
     fn looks_ahead(&self, _job: &Self::Job) -> bool {
         false
     }
 
-    /// The job will be run soon, and what it needs may be fetched from memory meanwhile. Called with
-    /// the queue borrowed.
+    /// The job will be run soon, and what it needs may be fetched from memory meanwhile. Called
+    /// with the queue borrowed.
     fn prefetch(&self, _job: &Self::Job) {}
 
-    /// As [`prefetch`](Self::prefetch), when what was fetched then has arrived: it may be looked at, and what
-    /// it points to be fetched.
+    /// As [`prefetch`](Self::prefetch), when what was fetched then has arrived: it may be looked
+    /// at, and what it points to be fetched.
     fn prefetch_further(&self, _job: &Self::Job) {}
 
-    /// The jobs of a turn are complete, and none has run: a host that wants another order than first
-    /// in, first out puts them into it. Called with the queue borrowed.
+    /// The jobs of a turn are complete, and none has run: a host that wants another order than
+    /// first in, first out puts them into it. Called with the queue borrowed.
     #[inline]
     fn arrange(&self, _ready: &mut Ready<Self::Job>) {}
 
-    /// Jobs were found cancelled among the timers, and leave them. They are dropped here, where user code
-    /// may run.
+    /// Jobs were found cancelled among the timers, and leave them. They are dropped here, where
+    /// user code may run.
     #[cold]
     fn discard(&self, cancelled: Vec<Self::Job>) {
         drop(cancelled);
@@ -140,9 +142,9 @@ pub trait Host {
     fn pass_over(&self, job: &Self::Job) -> bool;
 }
 
-/// How many jobs ahead of the one that runs what they point to is asked for, and twice as many ahead the jobs' own
-/// memory: a callback of 100 ns and a cache miss take about as long, so one is too few and more than some push
-/// each other out.
+/// How many jobs ahead of the one that runs what they point to is asked for, and twice as many
+/// ahead the jobs' own memory: a callback of 100 ns and a cache miss take about as long, so one is
+/// too few and more than some push each other out.
 const LOOK_AHEAD: usize = 4;
 
 /// Runs one turn.
@@ -185,8 +187,8 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
     Ok(())
 }
 
-/// The first half of a turn, for a host whose jobs are run by somebody else: makes ready what has come and
-/// what is due, and waits for it until something is, but no longer than `limit`.
+/// The first half of a turn, for a host whose jobs are run by somebody else: makes ready what has
+/// come and what is due, and waits for it until something is, but no longer than `limit`.
 ///
 /// # Errors
 /// An interrupt from [`Host::poll`].
@@ -285,8 +287,8 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
             Some(Wait::Until(_) | Wait::Forever) => queue.budget.waited(now),
             None => queue.budget.observe(now),
         }
-        // Cancelled ones too, as in asyncio, only to be passed over: whoever looked at each here would
-        // pay a cache miss for it, and the ready ring drops them where user code may run.
+        // Cancelled ones too, as in asyncio, only to be passed over: whoever looked at each here
+        // would pay a cache miss for it, and the ready ring drops them where user code may run.
         let ready = &mut queue.ready;
         queue.timers.take_due(horizon, |job| ready.push(job));
         host.arrange(&mut queue.ready);

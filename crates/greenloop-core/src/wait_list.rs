@@ -1,10 +1,10 @@
 //! The line in which everybody waits: one interface under every primitive of [`sync`](crate::sync).
 //!
-//! A list holds waiters in the order they came. Who decides to wait joins it, who is woken or gives up
-//! leaves it, from any place and in constant time. The primitives decide *who* is woken and *what a
-//! waiter that gives up hands on*; a face (Python's, Rust's) decides what a waiter is and how it is
-//! woken, by implementing [`WaitList`]. No primitive is written twice, and none can forget how to
-//! undo a wait.
+//! A list holds waiters in the order they came. Who decides to wait joins it, who is woken or gives
+//! up leaves it, from any place and in constant time. The primitives decide *who* is woken and
+//! *what a waiter that gives up hands on*; a face (Python's, Rust's) decides what a waiter is and
+//! how it is woken, by implementing [`WaitList`]. No primitive is written twice, and none can
+//! forget how to undo a wait.
 //!
 //! ```text
 //!              1 push              2 wake
@@ -29,8 +29,8 @@ pub enum Standing {
 
 /// Waiters in the order they came.
 ///
-/// All methods take `&self`: waking may come back to the very list, where waiters belong to a foreign
-/// scheduler that runs user code.
+/// All methods take `&self`: waking may come back to the very list, where waiters belong to a
+/// foreign scheduler that runs user code.
 pub trait WaitList {
     /// A handle to one waiter. Two clones are the same waiter.
     type Waiter: Clone;

@@ -55,8 +55,8 @@ impl<C> WriteQueue<C> {
             .map(|((chunk, length), start)| (chunk, start..*length))
     }
 
-    /// Takes note that the next `count` bytes are written. The chunks that are done with are moved to
-    /// `done`, for the caller to drop.
+    /// Takes note that the next `count` bytes are written. The chunks that are done with are moved
+    /// to `done`, for the caller to drop.
     pub fn advance(&mut self, count: usize, done: &mut Vec<C>) {
         let mut count = count.min(self.left);
         self.left -= count;

@@ -1,4 +1,5 @@
-//! The read buffer against the plainest thing that does the same: a vector, searched window by window.
+//! The read buffer against the plainest thing that does the same: a vector, searched window by
+//! window.
 
 use greenloop_core::{Limit, Message, ReadBuffer, find_message};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
-//! What the primitives promise, one fact at a time; `sync_model` compares them with asyncio's own code.
+//! What the primitives promise, one fact at a time; `sync_model` compares them with asyncio's own
+//! code.
 
 #[expect(dead_code, reason = "other tests use the rest of the line")]
 mod manual_line;

@@ -31,7 +31,8 @@ const MOST_JOBS: usize = 400;
 fn action(routines: usize) -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => (0..routines).prop_map(Action::CallSoon),
-        4 => (-2..8_i32, 0..routines).prop_map(|(delay, routine)| Action::CallLater(delay, routine)),
+        4 => (-2..8_i32, 0..routines)
+            .prop_map(|(delay, routine)| Action::CallLater(delay, routine)),
         2 => (0..MOST_JOBS).prop_map(Action::Cancel),
         1 => (0..4_i32).prop_map(Action::Advance),
     ]

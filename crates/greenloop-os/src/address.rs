@@ -156,8 +156,8 @@ impl PartialEq for Address {
 
 impl Eq for Address {}
 
-/// The text of a host's address as `inet_ntop(3)` writes it, which writes addresses of IPv6 whose first
-/// 96 bits are zero as if they were of IPv4. Nobody uses those any more.
+/// The text of a host's address as `inet_ntop(3)` writes it, which writes addresses of IPv6 whose
+/// first 96 bits are zero as if they were of IPv4. Nobody uses those any more.
 pub fn host_of(address: &Ipv6Addr) -> String {
     let [.., sixth, last] = address.segments();
     let compatible = address.segments()[..6] == [0; 6] && !(sixth == 0 && last <= 1);

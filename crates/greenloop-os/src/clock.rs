@@ -5,8 +5,8 @@
 //! to a nanosecond would let a timer fire at a `time.monotonic()` before its deadline.
 
 //!
-//! The calls are the C library's. `rustix` finds the kernel's page of such functions (the vDSO) by itself,
-//! which valgrind has taken out of the process: no program would run under it.
+//! The calls are the C library's. `rustix` finds the kernel's page of such functions (the vDSO) by
+//! itself, which valgrind has taken out of the process: no program would run under it.
 
 use std::mem::MaybeUninit;
 use std::sync::LazyLock;
@@ -39,8 +39,8 @@ pub fn resolution() -> f64 {
 #[inline]
 fn ask(question: unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int) -> timespec {
     let mut answer = MaybeUninit::uninit();
-    // SAFETY: both questions write a `timespec` where they are told to. They fail for clocks that do not
-    // exist, which this one does on every system (`clock_gettime(2)`).
+    // SAFETY: both questions write a `timespec` where they are told to. They fail for clocks that
+    // do not exist, which this one does on every system (`clock_gettime(2)`).
     unsafe {
         let outcome = question(CLOCK_MONOTONIC, answer.as_mut_ptr());
         debug_assert_eq!(outcome, 0);

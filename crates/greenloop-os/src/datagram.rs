@@ -1,7 +1,7 @@
 //! Datagrams through a socket, with where they come from and go to, without waiting.
 //!
-//! As in [`socket`](crate::socket), no call here blocks or raises a signal. A datagram is received and
-//! sent whole or not at all; an empty one is one too.
+//! As in [`socket`](crate::socket), no call here blocks or raises a signal. A datagram is received
+//! and sent whole or not at all; an empty one is one too.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,8 +11,9 @@ use libc::c_void;
 
 use crate::address::Address;
 
-/// Receives a datagram into the beginning of `buffer`, and returns how many bytes were written there
-/// and who sent it. What there is no room for is lost. `WouldBlock` if there is none (`recvfrom(2)`).
+/// Receives a datagram into the beginning of `buffer`, and returns how many bytes were written
+/// there and who sent it. What there is no room for is lost. `WouldBlock` if there is none
+/// (`recvfrom(2)`).
 pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
     let mut address = Address::room();
     // SAFETY: the buffer and the storage are valid for writes of the lengths that are given.
@@ -32,8 +33,8 @@ pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(us
     }
 }
 
-/// Sends `bytes` as one datagram to `address`, and returns how many bytes it has. `WouldBlock` if there
-/// is no room for it (`sendto(2)`).
+/// Sends `bytes` as one datagram to `address`, and returns how many bytes it has. `WouldBlock` if
+/// there is no room for it (`sendto(2)`).
 pub fn send_to(fd: RawFd, bytes: &[u8], address: &Address) -> io::Result<usize> {
     // SAFETY: the slice and the storage are valid for reads of the lengths that are given.
     let outcome = unsafe {

@@ -1,10 +1,10 @@
 //! What an event loop asks of the operating system.
 //!
 //! Five questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`], [`datagram`],
-//! [`address`]), how far the thread's stack goes ([`stack`]), and, the other way round, how another thread
-//! gets a loop out of a wait ([`Waker`]). The answers are plain values; what follows from them is decided in `greenloop-core`, which makes no system
-//! call.
+//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`],
+//! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), and, the other way
+//! round, how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
+//! what follows from them is decided in `greenloop-core`, which makes no system call.
 //!
 //! This crate is the home of `unsafe`: what `rustix` offers safely is taken from it, the rest is
 //! a call of `libc` in a file under `sys/`, behind a door per platform. Nothing above that door

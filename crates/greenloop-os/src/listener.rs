@@ -8,9 +8,9 @@ use crate::sys;
 
 pub use crate::sys::NON_BLOCKING;
 
-/// Takes the next connection, which is non-blocking and not inherited by children, without waiting if
-/// the listening socket is non-blocking: `WouldBlock` if there is none. The address is that of who has
-/// connected.
+/// Takes the next connection, which is non-blocking and not inherited by children, without waiting
+/// if the listening socket is non-blocking: `WouldBlock` if there is none. The address is that of
+/// who has connected.
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     sys::accept(listener)
 }

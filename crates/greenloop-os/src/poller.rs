@@ -50,7 +50,8 @@ impl Poller {
         self.selector.add(fd, registration.into())
     }
 
-    /// Replaces what a descriptor is registered with, and reports it if it is ready now. `ENOENT` if it is not registered: also if its number was, for another file.
+    /// Replaces what a descriptor is registered with, and reports it if it is ready now. `ENOENT`
+    /// if it is not registered: also if its number was, for another file.
     pub fn modify(&self, fd: RawFd, registration: impl Into<Registration>) -> io::Result<()> {
         self.selector.modify(fd, registration.into())
     }
@@ -124,9 +125,9 @@ impl From<Interest> for Registration {
 pub enum Told {
     /// In each wait in which it is ready.
     Always,
-    /// When more has come, or room, since it was reported or registered (`EPOLLET`). Whoever waits for
-    /// that has tried before, and found that it would block. Who wants to read hears of the end of the
-    /// stream and of urgent data as well; see [`Event::exceptional`].
+    /// When more has come, or room, since it was reported or registered (`EPOLLET`). Whoever waits
+    /// for that has tried before, and found that it would block. Who wants to read hears of the end
+    /// of the stream and of urgent data as well; see [`Event::exceptional`].
     OnChange,
     /// Never, whatever the interest, and once at most of an error or a hang-up: it is only not
     /// forgotten.
@@ -148,13 +149,13 @@ pub struct Event {
     pub readable: bool,
     /// Whether a write would not block.
     pub writable: bool,
-    /// Whether there is more to be learned than bytes and room: an error, a hang-up, where somebody wants to read
-    /// that the peer has ended its side (`EPOLLRDHUP`), and of what is told [on change](Told::OnChange) also that
-    /// urgent data stand among the others (`EPOLLPRI`).
+    /// Whether there is more to be learned than bytes and room: an error, a hang-up, where somebody
+    /// wants to read that the peer has ended its side (`EPOLLRDHUP`), and of what is told [on
+    /// change](Told::OnChange) also that urgent data stand among the others (`EPOLLPRI`).
     ///
-    /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has taken all
-    /// that there is (`epoll(7)`, question 9), but for what stands behind an urgent byte that was not reported,
-    /// and whatever comes later is reported.
+    /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has
+    /// taken all that there is (`epoll(7)`, question 9), but for what stands behind an urgent byte
+    /// that was not reported, and whatever comes later is reported.
     pub exceptional: bool,
 }
 

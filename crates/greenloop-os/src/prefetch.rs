@@ -2,16 +2,17 @@
 
 /// Begins to load the first two cache lines of a value.
 ///
-/// It is worth its while where many values are gone through that have been out of the caches for long; what is in
-/// them is loaded for nothing. On other processors than x86-64, for which stable Rust has no instruction, nothing
-/// happens.
+/// It is worth its while where many values are gone through that have been out of the caches for
+/// long; what is in them is loaded for nothing. On other processors than x86-64, for which stable
+/// Rust has no instruction, nothing happens.
 #[inline]
 pub fn prefetch<T: ?Sized>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let start = std::ptr::from_ref(value).cast::<i8>();
-        // SAFETY: a prefetch touches no memory as far as the program can tell, whatever the address.
+        // SAFETY: a prefetch touches no memory as far as the program can tell, whatever the
+        // address.
         #[allow(unused_unsafe, reason = "newer versions of Rust know that it is safe")]
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(start);

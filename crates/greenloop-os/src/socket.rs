@@ -1,11 +1,11 @@
 //! Bytes through a connected socket, without waiting.
 //!
-//! No call here blocks, whether the socket was made non-blocking or not: each asks for that by itself
-//! (`MSG_DONTWAIT`). A peer that is gone is an error of the call and never a signal
+//! No call here blocks, whether the socket was made non-blocking or not: each asks for that by
+//! itself (`MSG_DONTWAIT`). A peer that is gone is an error of the call and never a signal
 //! (`MSG_NOSIGNAL`): a library must not end the process because of one connection.
 //!
-//! Descriptors are numbers, as everywhere in this crate: a wrong one is an error, and that it is not
-//! somebody else's is for the caller to know.
+//! Descriptors are numbers, as everywhere in this crate: a wrong one is an error, and that it is
+//! not somebody else's is for the caller to know.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -18,8 +18,8 @@ use crate::sys;
 /// How many slices one call of [`send_vectored`] takes: `IOV_MAX` of Linux, the BSDs and macOS.
 pub const MOST_SLICES: usize = 1024;
 
-/// Receives into the beginning of `buffer` and returns how many bytes were written there: 0 at the end
-/// of the stream. `WouldBlock` if there is nothing yet (`recv(2)`).
+/// Receives into the beginning of `buffer` and returns how many bytes were written there: 0 at the
+/// end of the stream. `WouldBlock` if there is nothing yet (`recv(2)`).
 pub fn receive(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // SAFETY: the buffer is valid for writes of its length during the call.
     transferred(unsafe {
@@ -32,19 +32,21 @@ pub fn receive(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     })
 }
 
-/// Sends the beginning of `bytes` and returns how many were taken. `WouldBlock` if none (`send(2)`).
+/// Sends the beginning of `bytes` and returns how many were taken. `WouldBlock` if none
+/// (`send(2)`).
 pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     send_with(fd, bytes, 0)
 }
 
-/// As [`send`], through a connection over TCP, to which more will be written at once: the kernel may wait with
-/// the last packet until then, or until [`push`], for 200 ms at most (`tcp(7)`, `MSG_MORE` in `send(2)`). Where
-/// a platform cannot, it is sent.
+/// As [`send`], through a connection over TCP, to which more will be written at once: the kernel
+/// may wait with the last packet until then, or until [`push`], for 200 ms at most (`tcp(7)`,
+/// `MSG_MORE` in `send(2)`). Where a platform cannot, it is sent.
 pub fn send_more(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     send_with(fd, bytes, sys::MORE_FOLLOWS)
 }
 
-/// Has the kernel wait no longer with what [`send_more`] has given to it. Fails for other sockets than TCP's.
+/// Has the kernel wait no longer with what [`send_more`] has given to it. Fails for other sockets
+/// than TCP's.
 pub fn push(fd: RawFd) -> io::Result<()> {
     set_option(fd, sys::CORK, 0)
 }
@@ -62,8 +64,8 @@ fn send_with(fd: RawFd, bytes: &[u8], flags: c_int) -> io::Result<usize> {
     })
 }
 
-/// Sends the beginning of what the slices hold one behind the other, and returns how many bytes were
-/// taken. `WouldBlock` if none; at most [`MOST_SLICES`] are looked at (`sendmsg(2)`).
+/// Sends the beginning of what the slices hold one behind the other, and returns how many bytes
+/// were taken. `WouldBlock` if none; at most [`MOST_SLICES`] are looked at (`sendmsg(2)`).
 pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let count = slices.len().min(MOST_SLICES);
     // SAFETY: all zeroes is a message without address, control data and slices.
@@ -71,8 +73,8 @@ pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     message.msg_iov = slices.as_ptr().cast::<libc::iovec>().cast_mut();
     // The type of the field differs between C libraries; the number is small.
     message.msg_iovlen = count as _;
-    // SAFETY: an `IoSlice` is laid out as an `iovec`, and what it points to outlives the call, which
-    // writes to neither.
+    // SAFETY: an `IoSlice` is laid out as an `iovec`, and what it points to outlives the call,
+    // which writes to neither.
     transferred(unsafe {
         libc::sendmsg(
             fd,
@@ -133,14 +135,14 @@ pub fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
     }
 }
 
-/// Whether a connect that did not wait goes on by itself: it is over when the socket can be written, and
-/// [`take_error`] says how (`connect(2)`, `EINPROGRESS`).
+/// Whether a connect that did not wait goes on by itself: it is over when the socket can be
+/// written, and [`take_error`] says how (`connect(2)`, `EINPROGRESS`).
 pub fn is_connecting(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)
 }
 
-/// Whether sockets of these three numbers, as `socket(2)` takes them, are TCP's: with protocol 0 they
-/// are, because it is the one protocol that a stream of these families has by default.
+/// Whether sockets of these three numbers, as `socket(2)` takes them, are TCP's: with protocol 0
+/// they are, because it is the one protocol that a stream of these families has by default.
 pub const fn is_tcp(family: c_int, kind: c_int, protocol: c_int) -> bool {
     matches!(family, libc::AF_INET | libc::AF_INET6)
         && kind == libc::SOCK_STREAM
@@ -172,8 +174,8 @@ impl Family {
     }
 }
 
-/// Whether internet sockets of these two numbers, as `socket(2)` takes them, are TCP's or UDP's, whose
-/// addresses have ports.
+/// Whether internet sockets of these two numbers, as `socket(2)` takes them, are TCP's or UDP's,
+/// whose addresses have ports.
 pub const fn has_ports(kind: c_int, protocol: c_int) -> bool {
     matches!(kind, libc::SOCK_STREAM | libc::SOCK_DGRAM)
         && matches!(protocol, 0 | libc::IPPROTO_TCP | libc::IPPROTO_UDP)

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use crate::sys;
 
-/// The addresses that the calling thread's stack may take up, or `None` where the system does not say.
+/// The addresses that the calling thread's stack may take up, or `None` where the system does not
+/// say.
 ///
-/// The stack grows towards the lower end, behind which an access is a fault. The answer holds for the life
-/// of the thread; it costs a system call or several, so callers keep it.
+/// The stack grows towards the lower end, behind which an access is a fault. The answer holds for
+/// the life of the thread; it costs a system call or several, so callers keep it.
 pub fn bounds() -> Option<Range<usize>> {
     sys::stack_bounds()
 }

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use greenloop_os::{Events, Interest, Poller};
 
-/// Says to this program, when it has started itself again, with which error the call is to be forbidden.
+/// Says to this program, when it has started itself again, with which error the call is to be
+/// forbidden.
 const ERROR: &str = "GREENLOOP_TEST_EPOLL_PWAIT2_ERROR";
 
 /// Makes `epoll_pwait2` fail with `error` in this thread, as a sandbox does (`seccomp(2)`).

@@ -11,11 +11,13 @@
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
 //! - [`datagrams`]: what is done for each datagram;
-//! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts them;
+//! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts
+//!   them;
 //! - [`bridge`]: futures of other extensions, written in Rust;
 //! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
 //!
-//! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the GIL.
+//! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the
+//! GIL.
 
 #![allow(
     clippy::unnecessary_wraps,

@@ -1,8 +1,8 @@
 //! Lesson 3: producers that can be iterated over.
 //!
-//! There is no queue any more. A producer is a `Stream`, which sleeps and yields in turn, and it makes nothing
-//! until somebody asks. The consumer asks three producers one after the other, and so hears a, b, c, a, b,
-//! c, ...
+//! There is no queue any more. A producer is a `Stream`, which sleeps and yields in turn, and it
+//! makes nothing until somebody asks. The consumer asks three producers one after the other, and so
+//! hears a, b, c, a, b, c, ...
 //!
 //! The same as `examples/lesson/async_iteration.py`.
 

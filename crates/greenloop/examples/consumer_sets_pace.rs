@@ -1,9 +1,10 @@
 //! Lesson 2: the same program, but the consumer sets the pace.
 //!
-//! Now it is the consumer that needs two seconds for a message, and the producer waits until the last one is
-//! dealt with before it sends the next. There are two ways to wait beside the queue:
+//! Now it is the consumer that needs two seconds for a message, and the producer waits until the
+//! last one is dealt with before it sends the next. There are two ways to wait beside the queue:
 //!
-//! * `--mode join`: the consumer reports each message with `task_done`, the producer waits in `join`;
+//! * `--mode join`: the consumer reports each message with `task_done`, the producer waits in
+//!   `join`;
 //! * `--mode event`: an `Event` is the consumer's sign that it is ready for another message.
 //!
 //! The same as `examples/lesson/consumer_sets_pace.py`.

@@ -1,8 +1,9 @@
 //! Lesson 4: why the three futures of lesson 1 are gathered, and not awaited one by one.
 //!
-//! `await` means "do not go on until this is finished". Awaited one after the other, the consumer only starts
-//! when the producer has sent everything, and the future that would end the input is never polled at all: the
-//! program would hang for ever. Here a timeout bounds the wait, and the program says what it sees.
+//! `await` means "do not go on until this is finished". Awaited one after the other, the consumer
+//! only starts when the producer has sent everything, and the future that would end the input is
+//! never polled at all: the program would hang for ever. Here a timeout bounds the wait, and the
+//! program says what it sees.
 //!
 //! The same as `examples/lesson/why_gather.py`.
 

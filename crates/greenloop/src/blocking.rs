@@ -12,8 +12,9 @@ use crate::task::JoinHandle;
 ///
 /// The pool is that of the crate `blocking`, which the whole process shares.
 ///
-/// *Cancel safety:* as of every task, dropping the handle ends nothing. [`JoinHandle::abort`] keeps a function
-/// from being called that no thread has begun yet; one that runs goes on, and what it returns is dropped.
+/// *Cancel safety:* as of every task, dropping the handle ends nothing. [`JoinHandle::abort`] keeps
+/// a function from being called that no thread has begun yet; one that runs goes on, and what it
+/// returns is dropped.
 ///
 /// # Panics
 /// Outside of [`run`](crate::run). A panic of the function is the task's.

@@ -12,13 +12,14 @@ use crate::task::JoinHandle;
 /// Runs each future as a task, all at once, and gives their outputs in the order of the futures:
 /// `asyncio.gather(*coroutines)`. The tasks begin at once, without this being awaited.
 ///
-/// For a few futures of different types, which may borrow, there is the macro [`gather!`](crate::gather!).
+/// For a few futures of different types, which may borrow, there is the macro
+/// [`gather!`](crate::gather!).
 ///
 /// *Cancel safety:* dropping it aborts the tasks that are not finished.
 ///
 /// # Panics
-/// Outside of [`run`](crate::run); and awaiting it goes on with the panic of a task, and aborts the tasks
-/// behind that.
+/// Outside of [`run`](crate::run); and awaiting it goes on with the panic of a task, and aborts the
+/// tasks behind that.
 ///
 /// ```
 /// greenloop::run(async {
@@ -42,8 +43,8 @@ where
 #[must_use = "dropping it aborts the tasks"]
 pub struct Gather<T> {
     tasks: Vec<JoinHandle<T>>,
-    /// The outputs of as many tasks from the first on. Only the next one is awaited: whatever the order in
-    /// which they finish, each is asked once.
+    /// The outputs of as many tasks from the first on. Only the next one is awaited: whatever the
+    /// order in which they finish, each is asked once.
     outputs: Vec<T>,
 }
 

@@ -22,10 +22,11 @@
 //! });
 //! ```
 //!
-//! Tasks need be neither `Send` nor `Sync`: all of them run on the thread that calls [`run`], in turns. A turn
-//! runs whoever was ready when it began, first in, first out; who becomes ready meanwhile runs in the next
-//! one. So the order of everything is the same each time, and the same as in asyncio. [`Runtime::builder`]
-//! gives tests a clock of their own and other orders than that, from a seed.
+//! Tasks need be neither `Send` nor `Sync`: all of them run on the thread that calls [`run`], in
+//! turns. A turn runs whoever was ready when it began, first in, first out; who becomes ready
+//! meanwhile runs in the next one. So the order of everything is the same each time, and the same
+//! as in asyncio. [`Runtime::builder`] gives tests a clock of their own and other orders than that,
+//! from a seed.
 //!
 //! | asyncio | here |
 //! | --- | --- |
@@ -41,20 +42,21 @@
 //! | `open_connection`, `start_server`, datagrams | [`net`] |
 //! | `add_signal_handler` | [`Signal`], [`ctrl_c`] |
 //!
-//! The scheduler and the logic of who is woken next are those of Greenloop for Python, from the crate
-//! `greenloop-core`; Python itself is not needed.
+//! The scheduler and the logic of who is woken next are those of Greenloop for Python, from the
+//! crate `greenloop-core`; Python itself is not needed.
 //!
 //! # Cancelling
 //!
-//! A future is cancelled by dropping it: [`timeout`] does so, and [`JoinHandle::abort`]. Every future here says
-//! under *cancel safety* what that loses. Of those that wait for others the answer is always the same: nothing,
-//! and who was about to be woken in its place is.
+//! A future is cancelled by dropping it: [`timeout`] does so, and [`JoinHandle::abort`]. Every
+//! future here says under *cancel safety* what that loses. Of those that wait for others the answer
+//! is always the same: nothing, and who was about to be woken in its place is.
 //!
 //! # With other libraries
 //!
-//! Whatever needs no more than a waker works here, from the crate `futures` and elsewhere, and what is in
-//! [`sync`] and [`queue`] works on other executors. What is in [`net`] has the traits of `futures::io`, which is
-//! all that hyper (by `smol-hyper`) and rustls (by `futures-rustls`) ask for; two examples are servers on them. What needs tokio's reactor, as everything that uses
+//! Whatever needs no more than a waker works here, from the crate `futures` and elsewhere, and what
+//! is in [`sync`] and [`queue`] works on other executors. What is in [`net`] has the traits of
+//! `futures::io`, which is all that hyper (by `smol-hyper`) and rustls (by `futures-rustls`) ask
+//! for; two examples are servers on them. What needs tokio's reactor, as everything that uses
 //! `tokio::net` or `tokio::time`, does not.
 
 #![forbid(unsafe_code)]

@@ -48,12 +48,12 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Hears of the signal of that number from now on, beside all others who do. What the signal does by
-    /// default, such as ending the process, it does no longer, also after this is dropped.
+    /// Hears of the signal of that number from now on, beside all others who do. What the signal
+    /// does by default, such as ending the process, it does no longer, also after this is dropped.
     ///
     /// # Errors
-    /// `InvalidInput` for a signal that cannot be heard of, as `SIGKILL`, or must not, as `SIGSEGV`; those of
-    /// `sigaction(2)`; and if the process has no descriptor left.
+    /// `InvalidInput` for a signal that cannot be heard of, as `SIGKILL`, or must not, as
+    /// `SIGSEGV`; those of `sigaction(2)`; and if the process has no descriptor left.
     ///
     /// # Panics
     /// Outside of [`run`](crate::run).

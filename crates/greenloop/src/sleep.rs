@@ -11,7 +11,8 @@ use greenloop_core::Instant;
 use crate::runtime::{Alarm, EventLoop, current};
 use crate::waiting::Wakee;
 
-/// Waits for `delay`, which begins when the future is first awaited. Never less, by the system's clock.
+/// Waits for `delay`, which begins when the future is first awaited. Never less, by the system's
+/// clock.
 ///
 /// A delay of zero lets the others run once, as [`yield_now`] does.
 ///
@@ -33,8 +34,8 @@ pub const fn sleep(delay: Duration) -> Sleep {
     }
 }
 
-/// Waits until the loop's clock, which [`now`] reads, has reached `deadline`. One that has passed already
-/// is over with the next turn.
+/// Waits until the loop's clock, which [`now`] reads, has reached `deadline`. One that has passed
+/// already is over with the next turn.
 ///
 /// *Cancel safety:* dropping the future ends the wait and nothing else.
 ///

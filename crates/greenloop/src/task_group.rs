@@ -14,11 +14,11 @@ use slab::Slab;
 use crate::sync::Event;
 use crate::task::{JoinHandle, Task};
 
-/// Runs `body`, which may spawn tasks into the group that it is given, and is over when it and all of them
-/// are: `async with asyncio.TaskGroup()`.
+/// Runs `body`, which may spawn tasks into the group that it is given, and is over when it and all
+/// of them are: `async with asyncio.TaskGroup()`.
 ///
-/// If `body` or one of the tasks returns an error, the others are aborted, and once they have ended the
-/// error is what this returns. There is only one: who is aborted returns nothing any more.
+/// If `body` or one of the tasks returns an error, the others are aborted, and once they have ended
+/// the error is what this returns. There is only one: who is aborted returns nothing any more.
 ///
 /// *Cancel safety:* dropping it drops `body` and aborts the tasks.
 ///
@@ -97,8 +97,8 @@ pub struct TaskGroup<E> {
 }
 
 impl<E: 'static> TaskGroup<E> {
-    /// Runs `future` as a task of the group. If it returns an error, the group fails with it, and the
-    /// handle says that the task was cancelled.
+    /// Runs `future` as a task of the group. If it returns an error, the group fails with it, and
+    /// the handle says that the task was cancelled.
     ///
     /// In a group that has failed or is over the task is aborted at once.
     ///

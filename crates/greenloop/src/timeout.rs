@@ -16,8 +16,8 @@ use crate::sleep::{Sleep, sleep};
 /// *Cancel safety:* that of `future`, which is dropped when its time is over, or with this.
 ///
 /// # Errors
-/// [`Elapsed`] if the time was over first. A future that is ready at that very moment is not lost: it is
-/// asked before the clock.
+/// [`Elapsed`] if the time was over first. A future that is ready at that very moment is not lost:
+/// it is asked before the clock.
 ///
 /// # Panics
 /// When it is awaited outside of [`run`](crate::run).

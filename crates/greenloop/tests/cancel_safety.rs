@@ -1,7 +1,7 @@
 //! Dropping a future at any point loses nothing, and wakes who is next.
 //!
-//! Every wait is dropped at each of the three points there are: before it was polled, while it waits, and
-//! after it was woken but before it has run.
+//! Every wait is dropped at each of the three points there are: before it was polled, while it
+//! waits, and after it was woken but before it has run.
 
 mod trace;
 
@@ -37,8 +37,8 @@ fn noting<T: 'static>(
     })
 }
 
-/// Has `first` and then `second` wait, calls `wake` for one of them, and drops the first. Then the second
-/// must get what the first one does not need any more.
+/// Has `first` and then `second` wait, calls `wake` for one of them, and drops the first. Then the
+/// second must get what the first one does not need any more.
 async fn second_gets_it<A: 'static, B: 'static>(
     when: When,
     first: impl Future<Output = A> + 'static,

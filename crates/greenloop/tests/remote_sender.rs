@@ -148,7 +148,8 @@ fn number_that_comes_back(end: impl FnOnce(Runtime, Rc<Queue<u32>>)) -> Option<u
     let queue = Rc::new(Queue::bounded(1));
     let sender = runtime.run(async { queue.remote_sender() });
     let thread = send_all(sender.clone(), 0..100);
-    // 0 comes into the queue, 1 stands in line, 2 is in the channel: the thread waits, or is about to, with 3.
+    // 0 comes into the queue, 1 stands in line, 2 is in the channel: the thread waits, or is about
+    // to, with 3.
     runtime.run(async {
         while queue.is_empty() || sender.try_send(u32::MAX) != Err(PutError::Full(u32::MAX)) {
             yield_now().await;

@@ -1,5 +1,6 @@
-//! A read that returns fewer bytes than it had room for is taken for the last of those that had come. What
-//! stands behind them all the same must be found: the end of the stream, an error, and bytes behind an urgent one.
+//! A read that returns fewer bytes than it had room for is taken for the last of those that had
+//! come. What stands behind them all the same must be found: the end of the stream, an error, and
+//! bytes behind an urgent one.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Write as _};
@@ -21,7 +22,8 @@ fn check(test: impl Future<Output = io::Result<()>>) {
     outcome.expect("nothing is lost").expect("no error");
 }
 
-/// One end on the loop, the other one of the standard library, which sends before the loop can look.
+/// One end on the loop, the other one of the standard library, which sends before the loop can
+/// look.
 async fn pair() -> io::Result<(TcpStream, net::TcpStream)> {
     let anywhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let listener = net::TcpListener::bind(anywhere)?;
@@ -160,7 +162,8 @@ fn bytes_behind_an_urgent_one_are_found() {
     check(async {
         for is_told in [false, true] {
             let (mut near, mut far) = pair().await?;
-            // The last of these is the urgent one, which stands in nobody's way (`tcp(7)`, "urgent data").
+            // The last of these is the urgent one, which stands in nobody's way (`tcp(7)`, "urgent
+            // data").
             SockRef::from(&far).send_out_of_band(b"ab!")?;
             far.write_all(b"cd")?;
             if is_told {

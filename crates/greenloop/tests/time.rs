@@ -151,7 +151,8 @@ fn sleeps_that_one_turn_gives_up_do_not_pile_up() {
             assert!(polled.is_pending());
             most = most.max(Arc::strong_count(&nobody));
         }
-        // asyncio's measure, which it takes between turns only: no more than a hundred, or half of them.
+        // asyncio's measure, which it takes between turns only: no more than a hundred, or half of
+        // them.
         assert!(most < 250, "{most}");
     });
 }

@@ -1,7 +1,8 @@
 //! An extension whose functions are Rust futures that the Python loop polls.
 //!
-//! It links nothing of Greenloop's but the bridge, and knows no runtime: futures are woken by plain threads,
-//! by each other, and by what Python does. `make test` builds it, and `tests/bridge` uses it.
+//! It links nothing of Greenloop's but the bridge, and knows no runtime: futures are woken by plain
+//! threads, by each other, and by what Python does. `make test` builds it, and `tests/bridge` uses
+//! it.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -127,8 +128,8 @@ fn yield_times(py: Python<'_>, times: usize) -> PyResult<Bound<'_, PyAny>> {
     })
 }
 
-/// Wait to be woken `times` times in all, by as many threads at once as are given, and return how often
-/// the future was polled. Each thread wakes as often as it can until the future is done.
+/// Wait to be woken `times` times in all, by as many threads at once as are given, and return how
+/// often the future was polled. Each thread wakes as often as it can until the future is done.
 #[pyfunction]
 fn woken_by_threads(py: Python<'_>, threads: usize, times: usize) -> PyResult<Bound<'_, PyAny>> {
     into_awaitable_send(py, async move {
@@ -158,7 +159,8 @@ fn woken_by_threads(py: Python<'_>, threads: usize, times: usize) -> PyResult<Bo
     })
 }
 
-/// Wait for ever. As many threads as are given hold wakers, clone them and drop them all, and wake nobody.
+/// Wait for ever. As many threads as are given hold wakers, clone them and drop them all, and wake
+/// nobody.
 #[pyfunction]
 fn abandon(py: Python<'_>, threads: usize) -> PyResult<Bound<'_, PyAny>> {
     into_awaitable(py, async move {
@@ -286,7 +288,8 @@ impl Flag {
     }
 }
 
-/// Wait for `rounds` round trips to a thread that answers each, which is a wake-up without the GIL each.
+/// Wait for `rounds` round trips to a thread that answers each, which is a wake-up without the GIL
+/// each.
 #[pyfunction]
 fn ping(py: Python<'_>, rounds: usize) -> PyResult<Bound<'_, PyAny>> {
     into_awaitable(py, async move {

@@ -1,8 +1,8 @@
 //! A point that a number of tasks reach before any of them goes on.
 //!
 //! The barrier decides who may come in, and when all go on. Waiting is a
-//! [`Condition`](super::Condition)'s, whose lock everybody holds who calls a method here; where a method
-//! says so, all who wait for the condition are to be notified, and look again.
+//! [`Condition`](super::Condition)'s, whose lock everybody holds who calls a method here; where a
+//! method says so, all who wait for the condition are to be notified, and look again.
 
 use std::cell::Cell;
 
@@ -16,8 +16,8 @@ use std::cell::Cell;
 ///    │ └────── Resetting        any ───► Broken
 ///    └───────────► 3 reset           4 abort
 /// ```
-/// Resetting also follows on Draining and Broken, if parties are inside; without any, a reset barrier
-/// fills at once.
+/// Resetting also follows on Draining and Broken, if parties are inside; without any, a reset
+/// barrier fills at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BarrierState {
     /// Parties arrive and wait for the others.

@@ -13,8 +13,8 @@ use crate::WaitList;
 /// ```
 /// 3 is tried at once; if somebody has the lock, the waiter moves to the lock's own line.
 ///
-/// `HANDS_ON` is the rule of what becomes of a notification whose receiver fails: it goes to another
-/// who waits, as in asyncio from Python 3.13 on, or is lost, as before.
+/// `HANDS_ON` is the rule of what becomes of a notification whose receiver fails: it goes to
+/// another who waits, as in asyncio from Python 3.13 on, or is lost, as before.
 #[derive(Debug, Default)]
 pub struct Condition<L, const HANDS_ON: bool = true> {
     /// Those who wait to be notified.
@@ -27,7 +27,8 @@ impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
         Self { waiters }
     }
 
-    /// Who holds the lock lets go of it and waits. `Ok(Err(_))` if nobody held it; then nothing happened.
+    /// Who holds the lock lets go of it and waits. `Ok(Err(_))` if nobody held it; then nothing
+    /// happened.
     ///
     /// # Errors
     /// As [`WaitList::wake`]; the lock is free then, and nobody waits.
@@ -44,8 +45,8 @@ impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
         Ok(released)
     }
 
-    /// A waiter runs again, notified or not, and tries to get the lock back. If it does not, it has to
-    /// wait in the lock's line.
+    /// A waiter runs again, notified or not, and tries to get the lock back. If it does not, it has
+    /// to wait in the lock's line.
     ///
     /// # Errors
     /// As [`WaitList::standing`].
@@ -64,8 +65,8 @@ impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
         self.waiters.wake_waiting(limit).map(drop)
     }
 
-    /// A wait ends by an exception. It may have been notified before: then another one has to see what
-    /// there was to see, and at worst wakes for nothing, which waiting allows.
+    /// A wait ends by an exception. It may have been notified before: then another one has to see
+    /// what there was to see, and at worst wakes for nothing, which waiting allows.
     ///
     /// # Errors
     /// As [`WaitList::wake`].

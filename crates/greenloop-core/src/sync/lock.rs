@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::{Standing, WaitList};
 
-/// Held by one at a time. Releasing it wakes the first who waits, and who comes before that one has run
-/// waits behind it.
+/// Held by one at a time. Releasing it wakes the first who waits, and who comes before that one has
+/// run waits behind it.
 #[derive(Debug, Default)]
 pub struct Lock<L> {
     locked: Cell<bool>,
@@ -37,8 +37,8 @@ impl<L: WaitList> Lock<L> {
         self.locked.set(locked);
     }
 
-    /// Takes the lock if it is free and nobody who still wants it came earlier. Returns whether it did;
-    /// if not, the caller waits in [`waiters`](Self::waiters).
+    /// Takes the lock if it is free and nobody who still wants it came earlier. Returns whether it
+    /// did; if not, the caller waits in [`waiters`](Self::waiters).
     ///
     /// # Errors
     /// As [`WaitList::standing`].
@@ -58,7 +58,8 @@ impl<L: WaitList> Lock<L> {
         self.locked.set(true);
     }
 
-    /// A waiter gives up. If the lock is free, the next one gets the wake-up that this one may have had.
+    /// A waiter gives up. If the lock is free, the next one gets the wake-up that this one may have
+    /// had.
     ///
     /// # Errors
     /// As [`WaitList::wake`].
@@ -83,8 +84,8 @@ impl<L: WaitList> Lock<L> {
         self.wake_first().map(Ok)
     }
 
-    /// Wakes the first waiter unless it was woken or cancelled already: it will run, and take the lock
-    /// or hand the wake-up on.
+    /// Wakes the first waiter unless it was woken or cancelled already: it will run, and take the
+    /// lock or hand the wake-up on.
     #[inline]
     fn wake_first(&self) -> Result<(), L::Error> {
         if let Some(first) = self.waiters.first() {

@@ -1,8 +1,9 @@
 //! A queue between those who put items in and those who get them out.
 //!
-//! What is woken is an offer, not a gift: a woken getter looks again whether there is an item, and joins
-//! the line at its end if somebody was faster; so does a putter. A waiter that leaves without using the
-//! offer hands it on. An item is in the store or with its getter, never with a waiter, so none is lost.
+//! What is woken is an offer, not a gift: a woken getter looks again whether there is an item, and
+//! joins the line at its end if somebody was faster; so does a putter. A waiter that leaves without
+//! using the offer hands it on. An item is in the store or with its getter, never with a waiter, so
+//! none is lost.
 
 use std::cell::Cell;
 
@@ -142,8 +143,8 @@ impl<L: WaitList> Queue<L> {
         Ok(Admission::Wait)
     }
 
-    /// Puts an item in and wakes a getter. `finished` is cleared: there is something to be done now. An
-    /// item that is refused comes back.
+    /// Puts an item in and wakes a getter. `finished` is cleared: there is something to be done
+    /// now. An item that is refused comes back.
     ///
     /// # Errors
     /// As the store's and [`WaitList::wake`].
@@ -251,8 +252,8 @@ impl<L: WaitList> Queue<L> {
         self.unfinished.get() > 0
     }
 
-    /// Nothing is put in any more, and what is there can be taken; with `immediate` it is thrown away.
-    /// All who wait are woken, to find that out.
+    /// Nothing is put in any more, and what is there can be taken; with `immediate` it is thrown
+    /// away. All who wait are woken, to find that out.
     ///
     /// # Errors
     /// As the store's and [`WaitList::wake`].

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::{Standing, WaitList};
 
-/// Held by as many at a time as its value says. A permit that is given back goes to the first who waits,
-/// at that moment: the value never counts permits that somebody woken is about to use.
+/// Held by as many at a time as its value says. A permit that is given back goes to the first who
+/// waits, at that moment: the value never counts permits that somebody woken is about to use.
 ///
 /// `WAKES_ALL` is the rule of how many a waiter that leaves the line wakes in turn: as many as the
 /// value allows, as asyncio does from Python 3.13 on, or one, as it did before.
@@ -69,8 +69,8 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         Ok(free)
     }
 
-    /// A woken waiter runs: the permit that was taken for it is its own. Those behind it may have had to
-    /// wait for its sake alone, and are woken.
+    /// A woken waiter runs: the permit that was taken for it is its own. Those behind it may have
+    /// had to wait for its sake alone, and are woken.
     ///
     /// # Errors
     /// As [`WaitList::wake`].
@@ -126,7 +126,8 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         self.wake_next().map(drop)
     }
 
-    /// As [`release`](Self::release), but never above `bound` permits. `Ok(Err(_))` if there are as many.
+    /// As [`release`](Self::release), but never above `bound` permits. `Ok(Err(_))` if there are as
+    /// many.
     ///
     /// # Errors
     /// As [`WaitList::wake`].

@@ -1,8 +1,9 @@
 //! Waiting for several things at once: what one that is done means for the whole.
 //!
-//! [`Gathering`] is behind `gather`, [`Countdown`] behind `wait`. Both only count; who is told, and how
-//! an outcome is looked up, is the face's. A question about an outcome is a closure because the answer
-//! may run user code, and because asking has an effect: an exception that was asked for counts as seen.
+//! [`Gathering`] is behind `gather`, [`Countdown`] behind `wait`. Both only count; who is told, and
+//! how an outcome is looked up, is the face's. A question about an outcome is a closure because the
+//! answer may run user code, and because asking has an effect: an exception that was asked for
+//! counts as seen.
 
 use std::cell::Cell;
 
@@ -39,8 +40,8 @@ impl Countdown {
         self.return_when.set(return_when);
     }
 
-    /// One is done. Returns whether the wait is over. Whether the one has raised is asked only if it
-    /// matters: not of the last, nor where the first ends the wait anyway.
+    /// One is done. Returns whether the wait is over. Whether the one has raised is asked only if
+    /// it matters: not of the last, nor where the first ends the wait anyway.
     ///
     /// # Errors
     /// Those of `raised`.
@@ -65,7 +66,8 @@ impl Default for Countdown {
 /// What a gathering has to do about a child that is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Too late, the gathering has its outcome: whatever the child raised is looked at by nobody else.
+    /// Too late, the gathering has its outcome: whatever the child raised is looked at by nobody
+    /// else.
     Ignore,
     /// The gathering fails with what the child raised.
     Fail,
@@ -101,7 +103,8 @@ impl Gathering {
         self.finished.get() == self.children.get()
     }
 
-    /// A child is done. `settled` says whether the gathering has its outcome already, or never began.
+    /// A child is done. `settled` says whether the gathering has its outcome already, or never
+    /// began.
     ///
     /// # Errors
     /// Those of `raised`.

@@ -1,4 +1,5 @@
-//! The queue against asyncio's, transcribed: the same programs have the same outcomes in the same order.
+//! The queue against asyncio's, transcribed: the same programs have the same outcomes in the same
+//! order.
 
 mod core_queue;
 mod scheduler;
@@ -229,8 +230,8 @@ proptest! {
         }
     }
 
-    /// Holds of any queue, however it decides: once everybody who was woken has run, nobody waits for
-    /// what is there, every item is in one place, and items come out in the order they went in.
+    /// Holds of any queue, however it decides: once everybody who was woken has run, nobody waits
+    /// for what is there, every item is in one place, and items come out in the order they went in.
     #[test]
     fn no_wake_up_and_no_item_is_lost(maxsize in 0..4_usize, steps in program()) {
         let throws_away = |step: &Step| matches!(step, Step::ShutDown { immediate: true });

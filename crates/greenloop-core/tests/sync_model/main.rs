@@ -1,6 +1,6 @@
-//! Locks, semaphores and conditions against asyncio's own code, written down again line by line: whatever
-//! tasks do and whenever they are cancelled, the same ones are woken in the same order. And nobody who
-//! waits is forgotten.
+//! Locks, semaphores and conditions against asyncio's own code, written down again line by line:
+//! whatever tasks do and whenever they are cancelled, the same ones are woken in the same order.
+//! And nobody who waits is forgotten.
 
 mod core_primitives;
 #[expect(dead_code, reason = "other tests use the rest of the line")]

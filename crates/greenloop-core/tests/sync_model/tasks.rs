@@ -1,4 +1,5 @@
-//! The tasks that use a subject: who holds, who waits, who was cancelled, moved by one action after the other.
+//! The tasks that use a subject: who holds, who waits, who was cancelled, moved by one action after
+//! the other.
 
 use greenloop_core::Standing;
 

@@ -1,4 +1,5 @@
-//! `asyncio.Semaphore`, `Condition` and `Lock`, line by line, by the rules since CPython 3.13 and before.
+//! `asyncio.Semaphore`, `Condition` and `Lock`, line by line, by the rules since CPython 3.13 and
+//! before.
 
 use std::collections::HashMap;
 

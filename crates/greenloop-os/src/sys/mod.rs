@@ -1,14 +1,16 @@
 //! The door to the platform: the only place that asks which one it is.
 //!
-//! A platform supplies three types and two calls. They are private to the crate, and their methods are those
-//! the public types forward to, where they are documented.
+//! A platform supplies three types and two calls. They are private to the crate, and their methods
+//! are those the public types forward to, where they are documented.
 //!
-//! * `Selector`: `new`, `add`, `modify`, `remove`, `wait`, `AsFd`; behind [`Poller`](crate::Poller).
+//! * `Selector`: `new`, `add`, `modify`, `remove`, `wait`, `AsFd`; behind
+//!   [`Poller`](crate::Poller).
 //! * `EventBuffer`: `with_capacity`, `iter`, `len`, `clear`; behind [`Events`](crate::Events).
 //! * `Signal`: `new`, `set`, `clear`, `AsFd`; behind [`Waker`](crate::Waker).
 //! * `accept` and `NON_BLOCKING`, behind [`listener`](crate::listener).
 //! * `stack_bounds`, behind [`stack`](crate::stack).
-//! * `MORE_FOLLOWS` and `CORK`, behind [`socket`](crate::socket): a flag of `send` and an option of TCP.
+//! * `MORE_FOLLOWS` and `CORK`, behind [`socket`](crate::socket): a flag of `send` and an option of
+//!   TCP.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
@@ -20,6 +22,7 @@ pub use linux::{NON_BLOCKING, stack_bounds};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 compile_error!(
     "greenloop-os has no door for this platform yet: it needs a Selector and an EventBuffer \
-     (kqueue on macOS and the BSDs), a Signal (a non-blocking pipe or EVFILT_USER), stack_bounds and, on \
-     macOS, CLOCK_UPTIME_RAW as the clock, which is what time.monotonic() reads there"
+     (kqueue on macOS and the BSDs), a Signal (a non-blocking pipe or EVFILT_USER), \
+     stack_bounds and, on macOS, CLOCK_UPTIME_RAW as the clock, which is what time.monotonic() \
+     reads there"
 );

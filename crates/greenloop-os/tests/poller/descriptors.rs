@@ -1,4 +1,5 @@
-//! Descriptors that cannot be registered, that were closed, and whose numbers have gone to other files.
+//! Descriptors that cannot be registered, that were closed, and whose numbers have gone to other
+//! files.
 
 use std::fs::File;
 use std::io::{self, Write};

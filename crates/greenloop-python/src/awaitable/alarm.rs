@@ -12,8 +12,8 @@ use crate::task;
 impl Awaitable {
     /// Gets ready to wait without a line, for at most `delay` seconds if there is a delay.
     ///
-    /// Inside of a native task the awaitable itself stands among the timers, as a sleeper does. Anywhere
-    /// else `call_later` is called, whose handle is returned.
+    /// Inside of a native task the awaitable itself stands among the timers, as a sleeper does.
+    /// Anywhere else `call_later` is called, whose handle is returned.
     pub fn prepare_alone(this: &Object, delay: Option<&Object>) -> Result<Option<Object>> {
         let awaitable = Self::of(this);
         if let Some(task) = task::stepping() {
@@ -48,7 +48,8 @@ impl Awaitable {
         call_method(&globals.names.call_later, &arguments).map(Some)
     }
 
-    /// Cancels the timer that [`prepare_alone`](Self::prepare_alone) has set, if it has set one itself.
+    /// Cancels the timer that [`prepare_alone`](Self::prepare_alone) has set, if it has set one
+    /// itself.
     pub fn cancel_alarm(this: &Object) {
         let awaitable = Self::of(this);
         if awaitable.step.get() != ASLEEP {

@@ -1,8 +1,8 @@
 //! The class `Awaitable` as Python sees it: a coroutine, and while it waits a future as well.
 //!
-//! Whoever drives a native task's coroutine by hand, or reads `task._fut_waiter`, finds an awaitable
-//! where asyncio has a future. So it answers as one: what cannot be answered without a future makes
-//! one, and the wait becomes a foreign one.
+//! Whoever drives a native task's coroutine by hand, or reads `task._fut_waiter`, finds an
+//! awaitable where asyncio has a future. So it answers as one: what cannot be answered without a
+//! future makes one, and the wait becomes a foreign one.
 
 use std::ffi::{c_int, c_void};
 
@@ -167,8 +167,8 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 }
 
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on an awaitable that is about to die. The exception that may
-    // be set is somebody else's and is put back.
+    // SAFETY: called by the interpreter on an awaitable that is about to die. The exception that
+    // may be set is somebody else's and is put back.
     unsafe {
         let pending = PyErr::take(Python::assume_attached());
         let object = Object::from_borrowed(this);
@@ -194,8 +194,8 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     }
 }
 
-/// As [`deallocate`], of a finished one that the collector knows. It is of C's convention as well, so that
-/// it is only jumped to.
+/// As [`deallocate`], of a finished one that the collector knows. It is of C's convention as well,
+/// so that it is only jumped to.
 #[inline(never)]
 unsafe extern "C" fn deallocate_after_wait(this: *mut ffi::PyObject) {
     // SAFETY: passed on from the caller.
@@ -222,8 +222,8 @@ unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
 }
 
 unsafe fn end(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from. The
-    // finaliser may bring it back to life. One that stands in a line leaves it there or here.
+    // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from.
+    // The finaliser may bring it back to life. One that stands in a line leaves it there or here.
     unsafe {
         let awaitable = &*this.cast::<Awaitable>();
         let finished = awaitable.stage.get() == Stage::Finished;

@@ -33,8 +33,8 @@ impl Awaitable {
         }
     }
 
-    /// As [`settle`](Self::settle), for what is rarer. It stands aside so that the rest needs none of its
-    /// registers.
+    /// As [`settle`](Self::settle), for what is rarer. It stands aside so that the rest needs none
+    /// of its registers.
     #[inline(never)]
     fn settle_otherwise(this: &Object, progress: Result<Progress>) -> Result<Next> {
         let awaitable = Self::of(this);

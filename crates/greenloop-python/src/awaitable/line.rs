@@ -1,10 +1,10 @@
 //! The line of waiting awaitables: a doubly linked list through the awaitables themselves.
 //!
-//! Nothing is allocated to wait, and a waiter leaves from any place in constant time. The list borrows
-//! its awaitables: one that dies leaves it first. What the list owns is the task or future behind each
-//! awaitable, as asyncio's `_waiters` owns futures: a primitive keeps alive who waits for it, but not a
-//! coroutine that somebody drove by hand and dropped. The one exception is a guest, see
-//! [`Line::push_guest`].
+//! Nothing is allocated to wait, and a waiter leaves from any place in constant time. The list
+//! borrows its awaitables: one that dies leaves it first. What the list owns is the task or future
+//! behind each awaitable, as asyncio's `_waiters` owns futures: a primitive keeps alive who waits
+//! for it, but not a coroutine that somebody drove by hand and dropped. The one exception is a
+//! guest, see [`Line::push_guest`].
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -139,8 +139,8 @@ impl WaitList for Line {
     fn push(&self, waiter: &Object) {
         let place = &Awaitable::of(waiter).place;
         if place.is_linked() {
-            // Somebody has ended the wait by hand, as `set_result` does, and it begins anew: asyncio leaves
-            // such a waiter where it is, and passes it over.
+            // Somebody has ended the wait by hand, as `set_result` does, and it begins anew:
+            // asyncio leaves such a waiter where it is, and passes it over.
             Place::leave(waiter);
         }
         let last = self.last.replace(waiter.as_ptr());

@@ -20,7 +20,8 @@ impl LoopBound {
         &self.event_loop
     }
 
-    /// The names of the attributes that asyncio's instance has: `names`, and `_loop` once it is bound.
+    /// The names of the attributes that asyncio's instance has: `names`, and `_loop` once it is
+    /// bound.
     pub fn with_loop(&self, names: &[&'static str]) -> Vec<&'static str> {
         let bound = (!self.event_loop.is_empty()).then_some("_loop");
         names.iter().copied().chain(bound).collect()

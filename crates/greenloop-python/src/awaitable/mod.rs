@@ -1,7 +1,8 @@
 //! `Awaitable`: what `queue.get()`, `lock.acquire()` or `sleep(1)` return, and the waiter itself.
 //!
 //! One small object is three things: the coroutine that `await` drives, the waiter that stands in a
-//! primitive's line, and what a task waits for. So a wait costs no frame, no future and no callback.
+//! primitive's line, and what a task waits for. So a wait costs no frame, no future and no
+//! callback.
 //!
 //! ```text
 //!            1 advance                2 Progress::Blocked
@@ -16,8 +17,8 @@
 //!
 //! Inside of a native task on a loop of ours a blocked awaitable yields *itself*, and the task is
 //! stepped when it is woken. Everywhere else (asyncio's tasks, other loops, debug mode, a coroutine
-//! driven by hand) it makes a real future and yields that, as asyncio's own primitives do: such a wait
-//! is *foreign*. The number of turns is the same either way.
+//! driven by hand) it makes a real future and yields that, as asyncio's own primitives do: such a
+//! wait is *foreign*. The number of turns is the same either way.
 
 mod alarm;
 mod class;
@@ -73,7 +74,8 @@ pub struct Operation {
 pub enum Progress {
     /// It is done.
     Returned(Object),
-    /// It has called [`Awaitable::prepare`] and joined a line, or has seen to being woken otherwise.
+    /// It has called [`Awaitable::prepare`] and joined a line, or has seen to being woken
+    /// otherwise.
     Blocked,
     /// It lets everybody else run once, as `sleep(0)` does.
     Paused,
@@ -101,8 +103,8 @@ pub struct Awaitable {
     owner: Slot,
     /// What the operation carries: an item to put, a result to return.
     value: Slot,
-    /// The native task, or the future of a foreign wait, that is to go on. Owned by the line while the
-    /// awaitable stands in one.
+    /// The native task, or the future of a foreign wait, that is to go on. Owned by the line while
+    /// the awaitable stands in one.
     waiter: Slot,
     /// What an operation of several steps keeps from one to another.
     kept: Slot,
@@ -145,8 +147,8 @@ impl Awaitable {
         owner: &Object,
         value: Option<&Object>,
     ) -> Result<Object> {
-        // SAFETY: `Awaitable` is the struct of the class, which has no attributes of the program's, and the
-        // list serves it alone.
+        // SAFETY: `Awaitable` is the struct of the class, which has no attributes of the program's,
+        // and the list serves it alone.
         let object = unsafe {
             let block = match SPARE.revive_alike::<Self>() {
                 Some(block) => block.as_ptr(),
@@ -194,8 +196,8 @@ impl Awaitable {
     /// The struct behind an awaitable.
     #[inline]
     pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass awaitables: receivers of its methods, what lines hold, and objects
-        // tested with `is_native`.
+        // SAFETY: the callers pass awaitables: receivers of its methods, what lines hold, and
+        // objects tested with `is_native`.
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
@@ -217,15 +219,15 @@ impl Awaitable {
         &self.owner
     }
 
-    /// The same for the first step of an operation or a later one, without a reference of its own: while the
-    /// awaitable runs, nobody takes it out.
+    /// The same for the first step of an operation or a later one, without a reference of its own:
+    /// while the awaitable runs, nobody takes it out.
     ///
     /// # Safety
     /// Called during a step of an operation that leaves its owner where it is.
     #[inline]
     pub unsafe fn owner_of_step(&self) -> ManuallyDrop<Object> {
-        // SAFETY: whoever holds the awaitable, which is being asked for its next object, cannot finish it
-        // meanwhile: `throw` and `close` refuse, and the collector finds it in use.
+        // SAFETY: whoever holds the awaitable, which is being asked for its next object, cannot
+        // finish it meanwhile: `throw` and `close` refuse, and the collector finds it in use.
         unsafe { self.owner.borrowed_or_none() }
     }
 
@@ -296,8 +298,8 @@ impl Awaitable {
         }
     }
 
-    /// As [`finish`](Self::finish), of what has waited. It has dropped what it was about, by which code of the
-    /// program's may have run that waits for it again.
+    /// As [`finish`](Self::finish), of what has waited. It has dropped what it was about, by which
+    /// code of the program's may have run that waits for it again.
     #[inline(never)]
     fn finish_waiting(&self) {
         for slot in self.slots() {

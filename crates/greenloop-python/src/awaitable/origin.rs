@@ -1,8 +1,9 @@
 //! Where awaitables were made, for the warning of one that is never awaited.
 //!
-//! A coroutine keeps its origin if `sys.set_coroutine_origin_tracking_depth` was called, as a loop does
-//! in debug mode. To ask the interpreter each time would cost more than to make an awaitable, so a loop
-//! of ours says when it does that, and the origins stand aside, for there are hardly ever any.
+//! A coroutine keeps its origin if `sys.set_coroutine_origin_tracking_depth` was called, as a loop
+//! does in debug mode. To ask the interpreter each time would cost more than to make an awaitable,
+//! so a loop of ours says when it does that, and the origins stand aside, for there are hardly ever
+//! any.
 
 use std::cell::Cell;
 use std::collections::HashMap;

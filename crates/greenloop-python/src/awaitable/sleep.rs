@@ -82,7 +82,8 @@ fn start(this: &Object) -> Result<Progress> {
 /// The number of seconds of a plain float or small int, which most delays are.
 #[inline]
 pub fn exact_seconds(delay: &Object) -> Option<f64> {
-    // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are for.
+    // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are
+    // for.
     unsafe {
         if ffi::PyFloat_CheckExact(delay.as_ptr()) != 0 {
             return Some(ffi::PyFloat_AS_DOUBLE(delay.as_ptr()));
@@ -100,8 +101,8 @@ pub fn exact_seconds(delay: &Object) -> Option<f64> {
     None
 }
 
-/// A delay of another kind: its own comparison with 0 decides, as in asyncio, and then its own sum with
-/// the loop's time.
+/// A delay of another kind: its own comparison with 0 decides, as in asyncio, and then its own sum
+/// with the loop's time.
 #[cold]
 fn start_by_name(this: &Object, delay: &Object) -> Result<Progress> {
     let zero = &globals().zero;
@@ -139,7 +140,8 @@ fn not_a_number() -> Raised {
     )
 }
 
-/// On a loop that is not ours, or whose clock was replaced, or for a delay of another kind: a future and `call_later`.
+/// On a loop that is not ours, or whose clock was replaced, or for a delay of another kind: a
+/// future and `call_later`.
 fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let globals = globals();
@@ -184,8 +186,8 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     Err(restore(exception))
 }
 
-/// The timer of a foreign wait wakes nobody from now on: a handle, or, of a wait that became one, the
-/// sleeper itself.
+/// The timer of a foreign wait wakes nobody from now on: a handle, or, of a wait that became one,
+/// the sleeper itself.
 fn stop_timer(awaitable: &Awaitable) -> Result<()> {
     match awaitable.step.get() {
         ASLEEP => leave_heap(awaitable),

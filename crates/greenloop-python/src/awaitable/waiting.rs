@@ -1,7 +1,7 @@
 //! The awaitable as a waiter: how it stands, how it is woken and cancelled, and whom it tells.
 //!
-//! A wait is native if the awaitable itself is what the task waits for, and foreign if it made a future
-//! that is. Every question is answered for both.
+//! A wait is native if the awaitable itself is what the task waits for, and foreign if it made a
+//! future that is. Every question is answered for both.
 
 use greenloop_core::Standing;
 
@@ -14,8 +14,8 @@ use crate::interop::{
 use crate::task;
 
 impl Awaitable {
-    /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation then
-    /// joins a line and returns [`Progress::Blocked`].
+    /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation
+    /// then joins a line and returns [`Progress::Blocked`].
     ///
     /// Raises if `bound` belongs to another loop, as `asyncio.mixins._LoopBoundMixin` does.
     #[inline]
@@ -47,8 +47,8 @@ impl Awaitable {
         awaitable.wait_on_future(event_loop)
     }
 
-    /// As [`prepare`](Self::prepare), in a step of this task. Returns false, and has done nothing, where
-    /// its loop's ready queue may not be used.
+    /// As [`prepare`](Self::prepare), in a step of this task. Returns false, and has done nothing,
+    /// where its loop's ready queue may not be used.
     #[inline]
     pub fn prepare_in(this: &Object, task: &Object) -> bool {
         let task = Future::of(task);
@@ -93,7 +93,8 @@ impl Awaitable {
         })
     }
 
-    /// What those see who look at a primitive's waiters: the future of a foreign wait, or the awaitable.
+    /// What those see who look at a primitive's waiters: the future of a foreign wait, or the
+    /// awaitable.
     pub fn shown(this: &Object) -> Object {
         let awaitable = Self::of(this);
         if awaitable.foreign.get() {
@@ -264,9 +265,10 @@ impl Awaitable {
         Outcome::Failed(fetch(raised))
     }
 
-    /// Somebody drives the awaitable although it still waits. A second task that was made of it waits as
-    /// well, through a future that both are given; that the first one then has used it up, the second one
-    /// finds out. Returns nothing, as a future's iterator does, where nobody has received the first wait.
+    /// Somebody drives the awaitable although it still waits. A second task that was made of it
+    /// waits as well, through a future that both are given; that the first one then has used it up,
+    /// the second one finds out. Returns nothing, as a future's iterator does, where nobody has
+    /// received the first wait.
     #[cold]
     pub(super) fn wait_again(this: &Object) -> Result<Option<Object>> {
         let names = &globals().names;

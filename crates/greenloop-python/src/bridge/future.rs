@@ -8,8 +8,8 @@
 //!     ▼
 //!    Gone
 //! ```
-//! To Python, and to everybody who does not ask, it is an [`Awaitable`] like any other. What tells it from
-//! others is its operation.
+//! To Python, and to everybody who does not ask, it is an [`Awaitable`] like any other. What tells
+//! it from others is its operation.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
@@ -51,8 +51,9 @@ pub struct RustFuture {
     woken: Cell<bool>,
     /// Set while the awaitable holds itself.
     held: Cell<bool>,
-    /// What wakers share, made for the first of them. The pointer is a [`Holder`]. One that nobody else
-    /// holds stays for the next future in the same memory, which is most likely awaited on the same loop.
+    /// What wakers share, made for the first of them. The pointer is a [`Holder`]. One that nobody
+    /// else holds stays for the next future in the same memory, which is most likely awaited on the
+    /// same loop.
     remote: AtomicPtr<Remote>,
     place: Place,
 }
@@ -75,8 +76,8 @@ impl RustFuture {
     pub unsafe fn create(kind: &'static abi::Kind) -> Result<(Object, *mut c_void)> {
         let class = globals().classes.awaitable.as_ptr();
         let fresh = offset_of!(Self, remote);
-        // SAFETY: `Self` begins with the struct of that class, and the list serves it alone. The remote
-        // that was left is a valid one or null, and the place may hold anything.
+        // SAFETY: `Self` begins with the struct of that class, and the list serves it alone. The
+        // remote that was left is a valid one or null, and the place may hold anything.
         let object =
             unsafe { Object::from_owned(SPARE.allocate_as_left::<Self>(class, fresh)?.cast()) };
         let future = Self::of(&object);
@@ -213,11 +214,11 @@ impl RustFuture {
         }
     }
 
-    /// Drops the future, if it is not gone by itself, here and now: whoever holds the object may keep it
-    /// for long. An exception that is set stays so.
+    /// Drops the future, if it is not gone by itself, here and now: whoever holds the object may
+    /// keep it for long. An exception that is set stays so.
     ///
-    /// Cold for the sake of all other awaitables, which end where this is called: inlined there it cost an
-    /// event's wait 10 %.
+    /// Cold for the sake of all other awaitables, which end where this is called: inlined there it
+    /// cost an event's wait 10 %.
     #[cold]
     pub fn discard(&self) {
         self.forget_remote();
@@ -256,8 +257,8 @@ impl RustFuture {
         Self::of(this).let_go(this);
     }
 
-    /// Has the awaitable's future polled again in the next turn; without effect on other awaitables. May
-    /// be called by any thread that holds the GIL.
+    /// Has the awaitable's future polled again in the next turn; without effect on other
+    /// awaitables. May be called by any thread that holds the GIL.
     pub fn wake(this: &Object) {
         let Some(future) = Self::behind(this) else {
             return;
@@ -347,8 +348,8 @@ fn step(this: &Object) -> Result<Progress> {
     future.face(inbox);
     let mut result = ptr::null_mut();
     let polled = ptr::from_ref(future).cast();
-    // SAFETY: the place holds a future of this kind, whose object the caller holds. No poll runs within
-    // another one: an awaitable that is running refuses to be advanced.
+    // SAFETY: the place holds a future of this kind, whose object the caller holds. No poll runs
+    // within another one: an awaitable that is running refuses to be advanced.
     match unsafe { (kind.poll)(future.place.0.get().cast(), polled, &raw mut result) } {
         abi::READY => {
             future.kind.set(None);

@@ -1,7 +1,8 @@
-//! `Inbox`: the wake-ups of threads that do not hold the GIL, of which a loop's state knows nothing.
+//! `Inbox`: the wake-ups of threads that do not hold the GIL, of which a loop's state knows
+//! nothing.
 //!
-//! A queue of its own, which [0002] rejects for `call_soon_threadsafe`, is right here: between a thread
-//! that never held the GIL and what the loop did meanwhile there is no order to be kept.
+//! A queue of its own, which [0002] rejects for `call_soon_threadsafe`, is right here: between a
+//! thread that never held the GIL and what the loop did meanwhile there is no order to be kept.
 //!
 //! [0002]: ../../../../docs/decisions/0002-loop-state-under-the-gil.md
 
@@ -13,8 +14,8 @@ use super::Holder;
 
 /// What a loop is left by other threads.
 ///
-/// The lock is held for a push or a take, never while Python or a future runs, and nobody who holds it
-/// asks for the GIL.
+/// The lock is held for a push or a take, never while Python or a future runs, and nobody who holds
+/// it asks for the GIL.
 pub struct Inbox {
     /// Empty once the loop is closed.
     open: Mutex<Option<Open>>,
@@ -31,7 +32,8 @@ impl Inbox {
         access(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Leaves a message for the loop and wakes it, or gives it back if the loop is not there to find it.
+    /// Leaves a message for the loop and wakes it, or gives it back if the loop is not there to
+    /// find it.
     pub fn push(&self, holder: Holder) -> Result<(), Holder> {
         self.with(|open| {
             let Some(open) = open else { return Err(holder) };
@@ -44,7 +46,8 @@ impl Inbox {
         })
     }
 
-    /// Runs what was left. Called by the loop's thread with the GIL held, after the waker was drained.
+    /// Runs what was left. Called by the loop's thread with the GIL held, after the waker was
+    /// drained.
     pub fn deliver(&self) {
         let holders = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.holders)));
         holders.into_iter().flatten().for_each(Holder::receive);

@@ -1,11 +1,12 @@
 //! `Remote`: what wakers hold of an awaitable, from any thread and for any time.
 //!
-//! Whoever holds a waker holds the one who waits, as the holder of a future does: the last waker may be
-//! all that is left of a task. But a waker is cloned and dropped where no reference may be counted. So
-//! the awaitable holds itself while there are wakers, and the last of them tells ([`RustFuture::release`]).
+//! Whoever holds a waker holds the one who waits, as the holder of a future does: the last waker
+//! may be all that is left of a task. But a waker is cloned and dropped where no reference may be
+//! counted. So the awaitable holds itself while there are wakers, and the last of them tells
+//! ([`RustFuture::release`]).
 //!
-//! The count is our own, since an `Arc` does not say to whom it leaves the rest: one atomic operation for a
-//! waker that is made and one for its end.
+//! The count is our own, since an `Arc` does not say to whom it leaves the rest: one atomic
+//! operation for a waker that is made and one for its end.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -22,12 +23,14 @@ use crate::interop::{Object, guarded};
 pub struct Remote {
     /// How many hold it: the future as long as it is not finished, each waker, and the inbox.
     holders: AtomicUsize,
-    /// The awaitable, borrowed: what it points to is touched with the GIL held only. Null once it is finished,
-    /// which it says itself; for whoever holds a waker that is for good, and can be seen without the GIL.
+    /// The awaitable, borrowed: what it points to is touched with the GIL held only. Null once it
+    /// is finished, which it says itself; for whoever holds a waker that is for good, and can be
+    /// seen without the GIL.
     awaitable: AtomicPtr<ffi::PyObject>,
     /// Set while a wake-up lies in the inbox.
     queued: AtomicBool,
-    /// Set when something lies there because of a wake-up, and not only because the last waker went.
+    /// Set when something lies there because of a wake-up, and not only because the last waker
+    /// went.
     woken: AtomicBool,
     /// That of the loop, if it is one of ours.
     inbox: Option<Arc<Inbox>>,
@@ -134,8 +137,8 @@ impl Holder {
         !self.queued.swap(true, Ordering::AcqRel)
     }
 
-    /// Has the loop's thread do what is to be done, as soon as the loop asks the operating system. A loop
-    /// of another make has no inbox, and one that is closed takes nothing.
+    /// Has the loop's thread do what is to be done, as soon as the loop asks the operating system.
+    /// A loop of another make has no inbox, and one that is closed takes nothing.
     fn tell(self) {
         let inbox = self.inbox.clone();
         let refused = match inbox {
@@ -167,8 +170,8 @@ impl Holder {
 
     /// One less. Returns how many are left.
     unsafe fn leave(remote: NonNull<Remote>) -> usize {
-        // SAFETY: the caller's share in the count is given up here, and nobody is left who could make another
-        // one when it was the last.
+        // SAFETY: the caller's share in the count is given up here, and nobody is left who could
+        // make another one when it was the last.
         unsafe {
             let left = remote.as_ref().holders.fetch_sub(1, Ordering::AcqRel) - 1;
             if left == 0 {
@@ -181,8 +184,8 @@ impl Holder {
     /// One less, with the GIL held: if none but the future is left, it hears of it.
     unsafe fn leave_attached(remote: NonNull<Remote>) {
         // SAFETY: the caller's share in the count is given up here. As long as the remote has an
-        // awaitable the future has a share, and needs the GIL to give it up; without one, whoever is left
-        // may be gone the next moment.
+        // awaitable the future has a share, and needs the GIL to give it up; without one, whoever
+        // is left may be gone the next moment.
         unsafe {
             let awaitable = remote.as_ref().awaitable();
             if Self::leave(remote) == 1 {
@@ -254,12 +257,13 @@ impl Drop for Holder {
 /// The awaitable in a remote's cell.
 #[inline]
 fn alive(awaitable: *mut ffi::PyObject) -> Option<Object> {
-    // SAFETY: the awaitable lives as long as it has not told that it is finished, and the GIL is held.
+    // SAFETY: the awaitable lives as long as it has not told that it is finished, and the GIL is
+    // held.
     (!awaitable.is_null()).then(|| unsafe { Object::from_borrowed(awaitable) })
 }
 
-/// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to everybody once there was a
-/// second interpreter.
+/// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to everybody once there
+/// was a second interpreter.
 #[inline]
 pub fn holds_gil() -> bool {
     // SAFETY: both may be called by any thread at any time.

@@ -1,10 +1,11 @@
 //! `as_completed`: awaitables in the order in which they are done.
 //!
-//! Up to 3.12 it is a generator, which begins when it is first asked; from 3.13 on it begins at once,
-//! and can be iterated over asynchronously, which gives the futures themselves. One class is both.
+//! Up to 3.12 it is a generator, which begins when it is first asked; from 3.13 on it begins at
+//! once, and can be iterated over asynchronously, which gives the futures themselves. One class is
+//! both.
 //!
-//! What is done stands in a queue, and what the iterator gives waits for the next entry of that. There
-//! `None` means that the time is over.
+//! What is done stands in a queue, and what the iterator gives waits for the next entry of that.
+//! There `None` means that the time is over.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -257,8 +258,8 @@ static RESULT: Operation = Operation {
     interrupt: queues::stop_getting,
 };
 
-/// What asynchronous iteration awaits: the next future that is done. It is about the iterator until it
-/// begins, and then about the queue.
+/// What asynchronous iteration awaits: the next future that is done. It is about the iterator until
+/// it begins, and then about the queue.
 static NEXT: Operation = Operation {
     name: c"_AsCompletedIterator.__anext__",
     start: |this| {

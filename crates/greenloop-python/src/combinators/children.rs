@@ -1,7 +1,7 @@
 //! Which of the arguments of `gather` are the same: each is made a future once.
 //!
-//! asyncio asks a dictionary. Nearly all arguments are equal to nothing but themselves, and for those a
-//! comparison of addresses says the same.
+//! asyncio asks a dictionary. Nearly all arguments are equal to nothing but themselves, and for
+//! those a comparison of addresses says the same.
 
 use std::ptr;
 

@@ -1,8 +1,8 @@
 //! `create_task`: a task on the running loop.
 //!
-//! What is called most, with a coroutine alone and inside of a task of ours, takes a short cut to the
-//! loop. All else is asyncio's own function, which passes on to `loop.create_task` what the running
-//! version passes on.
+//! What is called most, with a coroutine alone and inside of a task of ours, takes a short cut to
+//! the loop. All else is asyncio's own function, which passes on to `loop.create_task` what the
+//! running version passes on.
 
 use crate::future::Future;
 use crate::interop::{Arguments, Object, Result, globals};

@@ -142,8 +142,8 @@ fn other_loop() -> Raised {
 /// The function that makes it, once it was needed.
 static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
 
-/// A coroutine that awaits `object`: a Python function's, as in asyncio, so that a task's stack and its
-/// repr show where it waits.
+/// A coroutine that awaits `object`: a Python function's, as in asyncio, so that a task's stack and
+/// its repr show where it waits.
 #[cold]
 fn wrap(object: &Object) -> Result<Object> {
     if !call_function(&globals().asyncio.isawaitable, &[object.as_ptr()])?.is_true()? {

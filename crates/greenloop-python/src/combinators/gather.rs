@@ -1,7 +1,7 @@
 //! `gather`: one future of the results of many.
 //!
-//! What costs per child: a task (or nothing, for a future), an entry in a list, a notification in the
-//! child's own struct, and a job in the ready queue when it is done.
+//! What costs per child: a task (or nothing, for a future), an entry in a list, a notification in
+//! the child's own struct, and a job in the ready queue when it is done.
 
 use greenloop_core::sync::Verdict;
 use pyo3::ffi;
@@ -183,7 +183,8 @@ fn collect(outer: &Object) -> Result<()> {
 /// What stands for a child in the list of results.
 fn result_or_exception(child: &Object) -> Result<Object> {
     if protocol::is_cancelled(child)? {
-        // Not the error that it would raise: nobody raises this one, and that one may be asked for once.
+        // Not the error that it would raise: nobody raises this one, and that one may be asked for
+        // once.
         let message = protocol::cancel_message_of(child)?;
         let message = Some(message).filter(|message| !message.is_none());
         let message = message.map_or_else(empty_text, Ok)?;

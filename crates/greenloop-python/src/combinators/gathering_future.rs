@@ -1,7 +1,8 @@
 //! `_GatheringFuture`: what `gather` returns. Cancelling it cancels the children.
 //!
-//! It is a future that is not cancelled itself when it is told to be: the children are, and what they
-//! make of it decides, as with a task. The children's notifications own it, and it owns its children.
+//! It is a future that is not cancelled itself when it is told to be: the children are, and what
+//! they make of it decides, as with a task. The children's notifications own it, and it owns its
+//! children.
 //!
 //! It exists before its children are known, because they have to be told whom to notify. Until
 //! `begin` it is on no loop, and a notification finds that there is nobody to tell yet: so too if
@@ -41,8 +42,8 @@ impl GatheringFuture {
     /// The struct behind a `_GatheringFuture`.
     #[inline]
     pub fn of(object: &Object) -> &Self {
-        // SAFETY: called on instances of this class only: receivers of its methods, and owners of the
-        // notifications that `gather` asks for.
+        // SAFETY: called on instances of this class only: receivers of its methods, and owners of
+        // the notifications that `gather` asks for.
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 

@@ -1,8 +1,8 @@
 //! Functions that make one awaitable of several: `gather`, `wait`, `as_completed`, `shield`; and
 //! `create_task` and `ensure_future`, which make tasks.
 //!
-//! They learn that a future is done by a native function (`future::notify_when_done`), so that a child
-//! costs no Python callback. What they take and make may be of any class and on any loop: see
+//! They learn that a future is done by a native function (`future::notify_when_done`), so that a
+//! child costs no Python callback. What they take and make may be of any class and on any loop: see
 //! `future::protocol`.
 
 mod as_completed;
@@ -35,17 +35,20 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fast!(
             c"gather",
             gather::gather,
-            c"gather(*coros_or_futures, return_exceptions=False)\n--\n\nReturn a future of the list of all results."
+            c"gather(*coros_or_futures, return_exceptions=False)\n--\n\n\
+             Return a future of the list of all results."
         ),
         fast!(
             c"shield",
             shield::shield,
-            c"shield(arg)\n--\n\nReturn a future that follows arg, and whose cancellation does not reach arg."
+            c"shield(arg)\n--\n\n\
+             Return a future that follows arg, and whose cancellation does not reach arg."
         ),
         fast!(
             c"wait",
             wait::wait,
-            c"wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\nWait for futures; return the sets of those done and those pending."
+            c"wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\n\
+             Wait for futures; return the sets of those done and those pending."
         ),
         fast!(
             c"as_completed",
@@ -56,15 +59,18 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"create_task",
             create_task::create_task,
             if cfg!(Py_3_14) {
-                c"create_task(coro, **kwargs)\n--\n\nReturn a task of the coroutine on the running loop."
+                c"create_task(coro, **kwargs)\n--\n\n\
+                 Return a task of the coroutine on the running loop."
             } else {
-                c"create_task(coro, *, name=None, context=None)\n--\n\nReturn a task of the coroutine on the running loop."
+                c"create_task(coro, *, name=None, context=None)\n--\n\n\
+                 Return a task of the coroutine on the running loop."
             }
         ),
         fast!(
             c"ensure_future",
             ensure_future::ensure_future,
-            c"ensure_future(coro_or_future, *, loop=None)\n--\n\nReturn a future of an awaitable: itself, or a task."
+            c"ensure_future(coro_or_future, *, loop=None)\n--\n\n\
+             Return a future of an awaitable: itself, or a task."
         ),
     ];
     gather::name_notifications();
@@ -74,8 +80,8 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_to_module(module, functions)
 }
 
-/// Whether `object` is of one of the classes in which futures are mostly passed, and so neither a future
-/// nor a coroutine itself.
+/// Whether `object` is of one of the classes in which futures are mostly passed, and so neither a
+/// future nor a coroutine itself.
 fn is_collection(object: &Object) -> bool {
     // SAFETY: `object` is valid.
     unsafe {
@@ -86,8 +92,8 @@ fn is_collection(object: &Object) -> bool {
     }
 }
 
-/// Without memory an outer future cannot be given its outcome: then that is its outcome, since nobody else
-/// would end it. Other errors are left to be reported, as asyncio does it.
+/// Without memory an outer future cannot be given its outcome: then that is its outcome, since
+/// nobody else would end it. Other errors are left to be reported, as asyncio does it.
 #[cold]
 fn fail_without_memory(outer: &Object, raised: Raised) -> Result<()> {
     // SAFETY: MemoryError is always valid.

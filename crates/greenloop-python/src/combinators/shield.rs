@@ -1,9 +1,11 @@
 //! `shield`: a future that follows another one, and takes a cancellation upon itself.
 //!
 //! ```text
-//!   inner ── inner_is_done ──► outer        outer ── outer_is_done ──► inner: takes the first one back
+//!   inner ── inner_is_done ──► outer
+//!   outer ── outer_is_done ──► inner: takes the first one back
 //! ```
-//! Each notification owns the other future, so that a shielded task lives as long as somebody waits.
+//! Each notification owns the other future, so that a shielded task lives as long as somebody
+//! waits.
 
 use pyo3::ffi;
 
@@ -59,8 +61,8 @@ fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
 
 fn follow(outer: &Object, inner: &Object) -> Result<()> {
     if protocol::is_cancelled(outer)? {
-        // Where asyncio reports what a shielded future raises that nobody waits for any more, it is left
-        // to that report; before, it counts as seen.
+        // Where asyncio reports what a shielded future raises that nobody waits for any more, it is
+        // left to that report; before, it counts as seen.
         if globals().log_shielded.is_none() && !protocol::is_cancelled(inner)? {
             protocol::exception_of(inner)?;
         }

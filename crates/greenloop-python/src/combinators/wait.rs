@@ -1,7 +1,8 @@
 //! `wait`: until some or all of several futures are done, or a time has passed.
 //!
-//! The futures notify the wait's state, which wakes the awaitable. The state outlives the wait where a
-//! notification is under way already: it still counts, and looks at exceptions, as asyncio's does.
+//! The futures notify the wait's state, which wakes the awaitable. The state outlives the wait
+//! where a notification is under way already: it still counts, and looks at exceptions, as
+//! asyncio's does.
 
 use std::ffi::{c_int, c_void};
 
@@ -206,8 +207,8 @@ fn leave(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less what is
-/// done, or the first if everything is.
+/// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less
+/// what is done, or the first if everything is.
 fn done_and_pending(state: &State) -> Result<Object> {
     let futures = state.futures.get_or_none();
     let mut done = Vec::new();

@@ -1,12 +1,13 @@
 //! The native half of `greenloop.datagrams.DatagramTransport`: receiving and sending.
 //!
-//! The class derives from asyncio's own datagram transport and is written in Python: what happens once in
-//! a transport's life, what only says something, and what is done while datagrams wait for room are
-//! asyncio's functions. What is done for each datagram stands here. The attributes that it looks at are
-//! slots of the class, so native code finds them at fixed places and Python sees them as ever.
+//! The class derives from asyncio's own datagram transport and is written in Python: what happens
+//! once in a transport's life, what only says something, and what is done while datagrams wait for
+//! room are asyncio's functions. What is done for each datagram stands here. The attributes that it
+//! looks at are slots of the class, so native code finds them at fixed places and Python sees them
+//! as ever.
 //!
-//! Whatever is not plain (a socket of another class, an address that somebody has to be asked for, a
-//! transport that is closing) is handed to the function of asyncio's class.
+//! Whatever is not plain (a socket of another class, an address that somebody has to be asked for,
+//! a transport that is closing) is handed to the function of asyncio's class.
 
 mod receiving;
 mod sending;
@@ -118,7 +119,8 @@ fn place(class: &Bound<'_, PyType>, name: &str) -> PyResult<ffi::Py_ssize_t> {
 /// `Py_T_OBJECT_EX`, the type of what `__slots__` makes.
 const OBJECT: c_int = ffi::Py_T_OBJECT_EX;
 
-/// Finish the class of datagram transports, whose attributes are slots: put the native methods into it.
+/// Finish the class of datagram transports, whose attributes are slots: put the native methods into
+/// it.
 #[pyfunction]
 #[pyo3(signature = (class, /))]
 pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
@@ -169,8 +171,9 @@ pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
 
 #[pymethods]
 impl EventLoop {
-    /// Return whether a socket can have a native datagram transport: asyncio's own is for sockets of a
-    /// class that may do something else, and for a loop whose watching of descriptors is watched.
+    /// Return whether a socket can have a native datagram transport: asyncio's own is for sockets
+    /// of a class that may do something else, and for a loop whose watching of descriptors is
+    /// watched.
     fn _carries_datagrams(&self, sock: Bound<'_, PyAny>) -> bool {
         !self.shows_readiness() && plain(&Object::from(sock)).is_some()
     }

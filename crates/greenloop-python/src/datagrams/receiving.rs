@@ -1,7 +1,7 @@
 //! Receiving: one datagram in a turn, as asyncio has it.
 //!
-//! Several may wait, since one socket serves all peers. Where that is so, the next turn looks for another
-//! one by itself, and the poller is not asked in between.
+//! Several may wait, since one socket serves all peers. Where that is so, the next turn looks for
+//! another one by itself, and the poller is not asked in between.
 
 use greenloop_os::datagram::receive_from;
 use greenloop_os::socket::Family;
@@ -17,7 +17,8 @@ use crate::interop::{
 use crate::sockets::address::small_number;
 use crate::sockets::{bytes_of, plain, unless_none_yet};
 
-/// The most that is received into the loop's buffer, which it keeps; no datagram is larger than a quarter.
+/// The most that is received into the loop's buffer, which it keeps; no datagram is larger than a
+/// quarter.
 const MOST: usize = 256 * 1024;
 
 /// The poller has reported the descriptor.
@@ -107,7 +108,8 @@ fn look_again(transport: &Transport<'_>, ticket: u32) {
 
 /// Calls `_read_ready` in a context. Returns whether there was a datagram.
 fn in_context(context: &Object, this: &Object) -> Result<bool> {
-    // SAFETY: the context is a valid object; Enter and Exit are paired, also if an exception is set.
+    // SAFETY: the context is a valid object; Enter and Exit are paired, also if an exception is
+    // set.
     unsafe {
         if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
             let method = this.attribute(&globals().names.read_ready)?;

@@ -139,7 +139,8 @@ fn something_waits(transport: &Transport<'_>) -> Result<bool> {
     }
 }
 
-/// Whether the socket is connected, as `get_extra_info("peername")` says; `None` if that says nothing.
+/// Whether the socket is connected, as `get_extra_info("peername")` says; `None` if that says
+/// nothing.
 fn is_connected(transport: &Transport<'_>) -> Option<bool> {
     let extra = transport.slot(transport.places.extra)?;
     // SAFETY: all are valid objects, and the dictionary is tested to be one; the value is borrowed.

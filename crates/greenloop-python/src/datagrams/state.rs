@@ -1,5 +1,5 @@
-//! What a datagram transport keeps besides its attributes: its registration as a reader, what it knows of
-//! how datagrams come, and the last address that something came from.
+//! What a datagram transport keeps besides its attributes: its registration as a reader, what it
+//! knows of how datagrams come, and the last address that something came from.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -23,8 +23,9 @@ pub struct State {
     seen: Slot,
 }
 
-/// Whether to look for another datagram in the next turn without asking the poller, which costs twice as
-/// much as to look in vain. That is worth while where they come in bursts, from several peers.
+/// Whether to look for another datagram in the next turn without asking the poller, which costs
+/// twice as much as to look in vain. That is worth while where they come in bursts, from several
+/// peers.
 pub struct Expectation {
     /// Goes up with each look that finds something and down, faster, with each in vain.
     hope: Cell<u8>,
@@ -58,8 +59,8 @@ impl Expectation {
         self.telling.set(telling);
     }
 
-    /// Whether what is sent now answers one datagram of a burst: the next of them is due before what the
-    /// answer may bring.
+    /// Whether what is sent now answers one datagram of a burst: the next of them is due before
+    /// what the answer may bring.
     #[inline]
     pub fn is_amid_a_burst(&self) -> bool {
         self.telling.get() && self.hope.get() >= Self::BURST
@@ -70,8 +71,8 @@ impl Expectation {
         self.looking.set(Some(ticket));
     }
 
-    /// Whether such a look is queued, which will receive what the poller reports meanwhile: in one turn there
-    /// is one datagram.
+    /// Whether such a look is queued, which will receive what the poller reports meanwhile: in one
+    /// turn there is one datagram.
     pub fn is_due(&self, ticket: u32) -> bool {
         self.looking.get() == Some(ticket)
     }
@@ -83,7 +84,8 @@ impl Expectation {
         }
     }
 
-    /// A datagram was `received` or not, by a look or because of an event. Returns whether to look again.
+    /// A datagram was `received` or not, by a look or because of an event. Returns whether to look
+    /// again.
     #[inline]
     pub fn learn(&self, looked: bool, received: bool) -> bool {
         let hope = self.hope.get();

@@ -1,8 +1,8 @@
 //! Waiting in a selector of the process's own, where gevent or the like has replaced asyncio's.
 //!
-//! Then a thread is shared by others than the loop, and to wait in the poller would stop them all. The
-//! poller's own descriptor is readable when it has something to say, so it is waited for in that selector, and
-//! the poller is asked without waiting.
+//! Then a thread is shared by others than the loop, and to wait in the poller would stop them all.
+//! The poller's own descriptor is readable when it has something to say, so it is waited for in
+//! that selector, and the poller is asked without waiting.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;

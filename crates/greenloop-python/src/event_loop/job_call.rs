@@ -1,8 +1,8 @@
 //! A native job as a callback, for those who run jobs by their handles.
 //!
-//! The timer of a `sleep`, a deadline and a transport's reaction have no callback that could be called:
-//! what a handle of theirs shows is what asyncio would have there. Where a handle is run by somebody
-//! else, its callback is a [`JobCall`], which looks like what is shown and runs the job.
+//! The timer of a `sleep`, a deadline and a transport's reaction have no callback that could be
+//! called: what a handle of theirs shows is what asyncio would have there. Where a handle is run by
+//! somebody else, its callback is a [`JobCall`], which looks like what is shown and runs the job.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -56,8 +56,8 @@ impl Held for JobCall {
     }
 }
 
-/// What runs `job` when it is called, looking like `shown`. Other jobs than native ones are called by
-/// what is shown.
+/// What runs `job` when it is called, looking like `shown`. Other jobs than native ones are called
+/// by what is shown.
 pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
     let (action, owner) = match job {
         Job::Sleeper(sleeper) => (Action::EndSleep, sleeper),

@@ -111,8 +111,8 @@ impl EventLoop {
         Ok(self.check_thread()?)
     }
 
-    /// Drop all that waits, and what the loop waits with, for good. The caller has made sure that the
-    /// loop does not run.
+    /// Drop all that waits, and what the loop waits with, for good. The caller has made sure that
+    /// the loop does not run.
     #[pyo3(name = "_discard")]
     fn discard(&self) {
         self.closed.set(true);

@@ -1,9 +1,9 @@
 //! `EventLoop`: the native base of the loop class that Python sees.
 //!
-//! The state is cut by who may touch it. The [`Queue`] and the watched descriptors belong to whoever
-//! holds the GIL, which is nearly always the loop's own thread; the [`Waker`] alone is for a thread
-//! that finds the loop asleep. Policy (exception handlers, task factories, executors) is Python, in
-//! the subclass `greenloop.EventLoop`: nothing there is on a hot path.
+//! The state is cut by who may touch it. The [`Queue`] and the watched descriptors belong to
+//! whoever holds the GIL, which is nearly always the loop's own thread; the [`Waker`] alone is for
+//! a thread that finds the loop asleep. Policy (exception handlers, task factories, executors) is
+//! Python, in the subclass `greenloop.EventLoop`: nothing there is on a hot path.
 //!
 //! Each capability has a file of its own with its methods.
 
@@ -55,8 +55,8 @@ pub struct EventLoop {
     queue: GilCell<Queue<Job>>,
     /// The descriptors with a reader or a writer.
     watches: GilCell<Watches>,
-    /// Empty once the loop is closed: whoever keeps a closed loop keeps no descriptors. Borrowed during
-    /// a poll, and for moments in which no Python code runs.
+    /// Empty once the loop is closed: whoever keeps a closed loop keeps no descriptors. Borrowed
+    /// during a poll, and for moments in which no Python code runs.
     polling: RefCell<Option<Polling>>,
     /// What threads without the GIL have left for the loop.
     inbox: OwnInbox,
@@ -115,7 +115,8 @@ pub struct EventLoop {
     this: Slot,
 }
 
-// SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held only.
+// SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held
+// only.
 unsafe impl Send for EventLoop {}
 // SAFETY: as above.
 unsafe impl Sync for EventLoop {}
@@ -162,8 +163,8 @@ impl EventLoop {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // While turns are run the loop is alive, and so is all that waits in it: there is nothing to
-        // find, and a long queue would have to be walked in each collection.
+        // While turns are run the loop is alive, and so is all that waits in it: there is nothing
+        // to find, and a long queue would have to be walked in each collection.
         if self.is_turning() {
             return Ok(());
         }
@@ -243,7 +244,8 @@ impl EventLoop {
         self.queue.with(|queue| queue.ready.push(job));
     }
 
-    /// Runs `receive` on the first `size` bytes of the loop's buffer for that. It runs no Python code.
+    /// Runs `receive` on the first `size` bytes of the loop's buffer for that. It runs no Python
+    /// code.
     #[inline]
     pub fn receive<R>(&self, size: usize, receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
         self.received.with(|buffer| {
@@ -252,8 +254,8 @@ impl EventLoop {
         })
     }
 
-    /// As [`receive`](Self::receive), for a function that may run Python code: the buffer is lent to it,
-    /// and whoever receives meanwhile gets another one.
+    /// As [`receive`](Self::receive), for a function that may run Python code: the buffer is lent
+    /// to it, and whoever receives meanwhile gets another one.
     #[inline]
     pub fn receive_lent<R>(
         &self,

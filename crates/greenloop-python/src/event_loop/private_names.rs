@@ -1,10 +1,10 @@
 //! Names with an underscore by which asyncio's own code, and what stands in for it, drives a loop.
 //!
-//! A tracing product that wraps `BaseEventLoop._run_once` or `call_at` calls asyncio's function in the end,
-//! and a library may bring a `_run_once` of its own. They take handles out of `_ready`, call
-//! `_selector.select` and run what they took. So the ready ring can be taken from ([`_take_ready`]), the
-//! first half of a turn can be made alone ([`_select`]), and timers that were pushed into the list which
-//! such a function is given are taken over ([`_set_timer`]).
+//! A tracing product that wraps `BaseEventLoop._run_once` or `call_at` calls asyncio's function in
+//! the end, and a library may bring a `_run_once` of its own. They take handles out of `_ready`,
+//! call `_selector.select` and run what they took. So the ready ring can be taken from
+//! ([`_take_ready`]), the first half of a turn can be made alone ([`_select`]), and timers that
+//! were pushed into the list which such a function is given are taken over ([`_set_timer`]).
 //!
 //! [`_take_ready`]: EventLoop::_take_ready
 //! [`_select`]: EventLoop::_select
@@ -78,8 +78,8 @@ impl EventLoop {
         Ok(Some(Self::acting_handle_of(&job)?.bound(py).unbind()))
     }
 
-    /// Ask the operating system, waiting no longer than `timeout` seconds, and make ready what has come
-    /// and what is due.
+    /// Ask the operating system, waiting no longer than `timeout` seconds, and make ready what has
+    /// come and what is due.
     fn _select(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
         let event_loop = slf.get();
         event_loop.end_job_of_others()?;
@@ -92,8 +92,8 @@ impl EventLoop {
         Ok(gather(event_loop, wait)?)
     }
 
-    /// Somebody has got the list into which `call_at` and its like push timers: look into it before the
-    /// next turn.
+    /// Somebody has got the list into which `call_at` and its like push timers: look into it before
+    /// the next turn.
     fn _expect_timers(&self) {
         self.expect_timers();
     }

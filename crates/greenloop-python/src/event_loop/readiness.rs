@@ -3,9 +3,10 @@
 //! That is a `Handle`, as `add_reader` makes one, or native code: a transport reacts to readiness
 //! without a Python object per event, and so does a wait such as `sock_recv`'s.
 //!
-//! A descriptor with nothing but waits is reported when something has come, and stays registered when
-//! they are over: until the loop waits, from when on it is silent until a wait renews it. Whoever else
-//! listens is told as long as that lasts ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
+//! A descriptor with nothing but waits is reported when something has come, and stays registered
+//! when they are over: until the loop waits, from when on it is silent until a wait renews it.
+//! Whoever else listens is told as long as that lasts
+//! ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
@@ -62,7 +63,8 @@ impl Polling {
 }
 
 impl EventLoop {
-    /// Has `listener` told of what happens to one side of a descriptor, instead of who was told before.
+    /// Has `listener` told of what happens to one side of a descriptor, instead of who was told
+    /// before.
     pub fn listen(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Native(listener)))? {
@@ -71,8 +73,8 @@ impl EventLoop {
         }
     }
 
-    /// As [`listen`](Self::listen), for somebody who has just found that it would block: told is what
-    /// comes after that.
+    /// As [`listen`](Self::listen), for somebody who has just found that it would block: told is
+    /// what comes after that.
     pub fn wait_for(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Wait(listener)))? {
@@ -81,12 +83,12 @@ impl EventLoop {
         }
     }
 
-    /// As [`wait_for`](Self::wait_for), to read from `socket`. If the last wait was for the same one and
-    /// there was no poll since, the system need not be told.
+    /// As [`wait_for`](Self::wait_for), to read from `socket`. If the last wait was for the same
+    /// one and there was no poll since, the system need not be told.
     pub fn wait_to_read(&self, fd: RawFd, socket: &Object, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
-        // SAFETY: the socket is valid; it has one weak reference without a callback, which is returned
-        // each time as long as somebody has it.
+        // SAFETY: the socket is valid; it has one weak reference without a callback, which is
+        // returned each time as long as somebody has it.
         let weak = unsafe {
             Object::from_returned(ffi::PyWeakref_NewRef(socket.as_ptr(), std::ptr::null_mut()))?
         };
@@ -105,8 +107,8 @@ impl EventLoop {
         }
     }
 
-    /// Has the poller say nothing of what nobody waits for any more: before the loop waits, if they are many,
-    /// and when it stops. Until then the waits that ended may begin again at no cost.
+    /// Has the poller say nothing of what nobody waits for any more: before the loop waits, if they
+    /// are many, and when it stops. Until then the waits that ended may begin again at no cost.
     pub(super) fn silence_ended_waits(&self) {
         let ended = self.polling.borrow().as_ref().map(|polling| {
             self.watches
@@ -120,29 +122,30 @@ impl EventLoop {
         self.watches.with(|watches| watches.is_of(fd, side, owner))
     }
 
-    /// Ends what [`listen`](Self::listen) or [`wait_for`](Self::wait_for) began, if `owner` still is who is told: the number of a
-    /// descriptor that was closed may be somebody else's by now.
+    /// Ends what [`listen`](Self::listen) or [`wait_for`](Self::wait_for) began, if `owner` still
+    /// is who is told: the number of a descriptor that was closed may be somebody else's by now.
     pub fn stop_listening(&self, fd: RawFd, side: Side, owner: &Object) {
         if self.is_listening(fd, side, owner) {
-            // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor that
-            // was closed before, which then is not watched either.
+            // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor
+            // that was closed before, which then is not watched either.
             if let Err(closed_before) = self.change(fd, side, None) {
                 drop(fetch(closed_before));
             }
         }
     }
 
-    /// Has the next turn ask the operating system, as asyncio's next turn does: something was sent or closed,
-    /// a descriptor is listened to from now on, or another thread has called. It may be ready already, and
-    /// programs count the turns until it is seen.
+    /// Has the next turn ask the operating system, as asyncio's next turn does: something was sent
+    /// or closed, a descriptor is listened to from now on, or another thread has called. It may be
+    /// ready already, and programs count the turns until it is seen.
     #[inline]
     pub fn expect_input(&self) {
         self.queue.with(|queue| queue.budget.expect_input());
     }
 
-    /// The job that runs has taken what a descriptor of its was ready with, has sent nothing, and has run no code
-    /// but ours: from that alone no input comes, so the next turn need not ask. Not if anybody waits for room, which
-    /// a receive may have made at the other end, where that is in this process.
+    /// The job that runs has taken what a descriptor of its was ready with, has sent nothing, and
+    /// has run no code but ours: from that alone no input comes, so the next turn need not ask. Not
+    /// if anybody waits for room, which a receive may have made at the other end, where that is in
+    /// this process.
     #[inline]
     pub fn settle(&self) {
         if !self.watches.with(|watches| watches.has_writers()) {
@@ -180,7 +183,8 @@ impl EventLoop {
         });
     }
 
-    /// Sets or removes one side of a watch, tells the poller, and returns the listener that was there.
+    /// Sets or removes one side of a watch, tells the poller, and returns the listener that was
+    /// there.
     fn change(
         &self,
         fd: RawFd,
@@ -263,8 +267,8 @@ impl EventLoop {
     }
 }
 
-/// What `add_reader` and `add_writer` do. Unlike PyO3's `*args` they need no tuple, whose making panics
-/// without memory.
+/// What `add_reader` and `add_writer` do. Unlike PyO3's `*args` they need no tuple, whose making
+/// panics without memory.
 pub(super) fn methods() -> Vec<ffi::PyMethodDef> {
     fn add_reader(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         EventLoop::add(this, arguments, Side::Reader)

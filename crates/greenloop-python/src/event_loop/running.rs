@@ -7,11 +7,11 @@
 //!                              or an interrupt
 //! ```
 //!
-//! Steps 1 and 3 change several things, and none may be left half done: a loop that stays marked as running can
-//! be neither run nor closed. A signal handler, a trace function or an exception sent by another thread may
-//! raise between any two instructions of Python code, those of a `finally` block included. So all three steps,
-//! and what holds them together, are native: an exception comes before them, after them, or out of the Python
-//! code that they call.
+//! Steps 1 and 3 change several things, and none may be left half done: a loop that stays marked as
+//! running can be neither run nor closed. A signal handler, a trace function or an exception sent
+//! by another thread may raise between any two instructions of Python code, those of a `finally`
+//! block included. So all three steps, and what holds them together, are native: an exception comes
+//! before them, after them, or out of the Python code that they call.
 
 use std::cell::Cell;
 
@@ -32,7 +32,8 @@ use crate::task::{self, Task};
 
 /// What a run changes in its thread, as it was before.
 pub(super) struct ThreadSettings {
-    /// The hooks for asynchronous generators, as `sys.get_asyncgen_hooks()` returns them, during a run.
+    /// The hooks for asynchronous generators, as `sys.get_asyncgen_hooks()` returns them, during a
+    /// run.
     pub hooks: Slot,
     /// How deep the origins of coroutines were tracked, while debug mode has them tracked.
     pub origin_depth: Slot,
@@ -51,7 +52,8 @@ impl ThreadSettings {
 }
 
 impl EventLoop {
-    /// Marks the loop as running in this thread, whose running loop it becomes; or raises and changes nothing.
+    /// Marks the loop as running in this thread, whose running loop it becomes; or raises and
+    /// changes nothing.
     fn enter(&self, this: &Object) -> Result<()> {
         let names = &globals().names;
         call_method(&names.check_closed, &[this.as_ptr()])?;
@@ -76,8 +78,8 @@ impl EventLoop {
         set_running_loop(this)
     }
 
-    /// Takes back what [`enter`](Self::enter) did. All of it is tried; the last failure is raised, and the one
-    /// before it is its context.
+    /// Takes back what [`enter`](Self::enter) did. All of it is tried; the last failure is raised,
+    /// and the one before it is its context.
     fn leave(&self, this: &Object) -> Result<()> {
         self.queue.with(|queue| queue.stopping = false);
         self.thread.set(0);
@@ -250,8 +252,8 @@ impl EventLoop {
     }
 }
 
-/// Does `step` also after a failure, as a `finally` block is: if both fail, the second is raised, with the first
-/// as its context.
+/// Does `step` also after a failure, as a `finally` block is: if both fail, the second is raised,
+/// with the first as its context.
 fn and_then(outcome: Result<()>, step: impl FnOnce() -> Result<()>) -> Result<()> {
     let Err(raised) = outcome else {
         return step();

@@ -90,8 +90,8 @@ pub(super) fn leading<'a>(
         .ok_or_else(|| refuse_call(function, arguments, Some(parameter)))
 }
 
-/// Says what is wrong with the arguments of `call_soon` and its like, of which some have a parameter
-/// before the callback.
+/// Says what is wrong with the arguments of `call_soon` and its like, of which some have a
+/// parameter before the callback.
 #[cold]
 fn refuse_call(function: &CStr, arguments: &Arguments<'_>, leading: Option<&Object>) -> Raised {
     let names = &globals().names;
@@ -139,8 +139,8 @@ impl EventLoop {
         Ok(handle)
     }
 
-    /// `this.create_task(...)` for native code, or None if it has to be called by name: because it was
-    /// overridden, there is a task factory, or debug mode is on.
+    /// `this.create_task(...)` for native code, or None if it has to be called by name: because it
+    /// was overridden, there is a task factory, or debug mode is on.
     #[inline]
     pub fn create_native_task(
         &self,
@@ -163,11 +163,11 @@ impl EventLoop {
         Arc::as_ptr(self.inbox.open(waker))
     }
 
-    /// Wakes the loop if its thread waits. Called with the GIL held, which the loop's thread lets go
-    /// of only after it has said that it is asleep, so no wake-up is missed.
+    /// Wakes the loop if its thread waits. Called with the GIL held, which the loop's thread lets
+    /// go of only after it has said that it is asleep, so no wake-up is missed.
     ///
-    /// A loop that is awake asks the operating system in its next turn: the thread may have sent something
-    /// before it called.
+    /// A loop that is awake asks the operating system in its next turn: the thread may have sent
+    /// something before it called.
     #[inline]
     pub fn wake(&self) {
         self.expect_input();
@@ -223,8 +223,8 @@ fn create_future(this: &Object) -> Result<Object> {
     Future::create(this, event_loop)
 }
 
-/// A native task, or with a task factory whatever `_create_task_with_factory`, which is asyncio's own
-/// `create_task`, makes of it: which arguments a factory gets differs between versions.
+/// A native task, or with a task factory whatever `_create_task_with_factory`, which is asyncio's
+/// own `create_task`, makes of it: which arguments a factory gets differs between versions.
 fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.create_task)? {
@@ -295,8 +295,8 @@ fn is_eager_factory(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(false)
 }
 
-/// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A method
-/// whose class is exactly the receiver's needs no walk up the bases at each call.
+/// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A
+/// method whose class is exactly the receiver's needs no walk up the bases at each call.
 pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
     let mut methods = vec![
         fast!(

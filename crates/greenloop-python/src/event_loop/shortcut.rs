@@ -1,16 +1,16 @@
 //! When the ready queue may be used directly, and when the loop's methods must be called by name.
 //!
-//! Futures and tasks push into our ready queue instead of calling `loop.call_soon`. That is right only
-//! as long as nobody could tell: a subclass that overrides `call_soon`, a test that replaces it on the
-//! instance or on a class, debug mode (which checks threads and keeps tracebacks) and a closed loop
-//! (which refuses) must all see the call. One flag, [`EventLoop::is_fast`], says so, and every change of
-//! a reason derives it anew.
+//! Futures and tasks push into our ready queue instead of calling `loop.call_soon`. That is right
+//! only as long as nobody could tell: a subclass that overrides `call_soon`, a test that replaces
+//! it on the instance or on a class, debug mode (which checks threads and keeps tracebacks) and a
+//! closed loop (which refuses) must all see the call. One flag, [`EventLoop::is_fast`], says so,
+//! and every change of a reason derives it anew.
 //!
-//! What stands in the instance is known when it is set. What stands in the classes, ours, a subclass and
-//! asyncio's below, is looked at when the loop is made and whenever a turn begins after one of them was
-//! changed ([`EventLoop::is_as_seen`]). Wrappers that tracing products put around the methods of
-//! `asyncio.BaseEventLoop` are then taken over into our class by the package (`greenloop.hooks`), and a
-//! replaced `Handle._run` is what all jobs are run by.
+//! What stands in the instance is known when it is set. What stands in the classes, ours, a
+//! subclass and asyncio's below, is looked at when the loop is made and whenever a turn begins
+//! after one of them was changed ([`EventLoop::is_as_seen`]). Wrappers that tracing products put
+//! around the methods of `asyncio.BaseEventLoop` are then taken over into our class by the package
+//! (`greenloop.hooks`), and a replaced `Handle._run` is what all jobs are run by.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -35,13 +35,14 @@ impl Overrides {
     pub const NONE: Self = Self(0);
     /// Those that a push into the ready queue stands for.
     const CALLS: Self = Self(1);
-    /// Those by which transports listen to their descriptors, and in whose stead the native one asks for
-    /// readiness itself.
+    /// Those by which transports listen to their descriptors, and in whose stead the native one
+    /// asks for readiness itself.
     const READINESS: Self = Self(1 << 1);
-    /// Those by which asyncio makes connections of what a listening socket takes, in whose stead the
-    /// native ones do.
+    /// Those by which asyncio makes connections of what a listening socket takes, in whose stead
+    /// the native ones do.
     const SERVING: Self = Self(1 << 2);
-    /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now) stands.
+    /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now)
+    /// stands.
     const TIME: Self = Self(1 << 3);
     /// Those that set timers, for which [`EventLoop::push_timer`] stands.
     const TIMERS: Self = Self(1 << 4);
@@ -103,8 +104,8 @@ static PUBLIC: OnceLock<PublicClass> = OnceLock::new();
 
 /// The versions that the classes of loops and handles had when they were looked at.
 pub struct SeenClasses {
-    /// `TimerHandle`, ours and asyncio's, which live as long as the process. It gets another version when
-    /// `Handle` is changed, too.
+    /// `TimerHandle`, ours and asyncio's, which live as long as the process. It gets another
+    /// version when `Handle` is changed, too.
     handle_classes: Cell<[*mut ffi::PyTypeObject; 2]>,
     /// That of the loop's class, and those of these two.
     versions: Cell<[u32; 3]>,
@@ -139,7 +140,8 @@ impl EventLoop {
         self.eager_tasks.get()
     }
 
-    /// Whether `time` or `time.monotonic` was replaced, so that only Python can tell when a timer is due.
+    /// Whether `time` or `time.monotonic` was replaced, so that only Python can tell when a timer
+    /// is due.
     #[inline]
     pub fn has_own_time(&self) -> bool {
         self.overrides.get().has(Overrides::TIME) || !MONOTONIC.is_original()
@@ -186,13 +188,14 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Whether somebody wants to see how descriptors are watched, which native listeners do not show.
+    /// Whether somebody wants to see how descriptors are watched, which native listeners do not
+    /// show.
     pub fn shows_readiness(&self) -> bool {
         self.overrides.get().has(Overrides::READINESS)
     }
 
-    /// Whether connections may be taken without calling `_accept_connection`: nobody has a say in it, nor
-    /// in the task that asyncio makes for each.
+    /// Whether connections may be taken without calling `_accept_connection`: nobody has a say in
+    /// it, nor in the task that asyncio makes for each.
     pub fn accepts_natively(&self) -> bool {
         let replaced = Overrides::SERVING.with(Overrides::READINESS);
         let replaced = self.overrides.get().has(replaced);
@@ -255,8 +258,8 @@ impl EventLoop {
         self.update_fast();
     }
 
-    /// For a native method: what was put in place of the method called `name` while the loop ran no turns,
-    /// which is to be called instead.
+    /// For a native method: what was put in place of the method called `name` while the loop ran no
+    /// turns, which is to be called instead.
     #[inline]
     pub(super) fn replacement_when_idle(
         &self,
@@ -281,7 +284,8 @@ impl EventLoop {
         let py = unsafe { Python::assume_attached() };
         let class = Object::from(public.class.bind(py).clone().into_any());
         let is_ours = |found: &Object| found.is_exactly(&raw mut ffi::PyMethodDescr_Type);
-        // What stood there before the look was called already, if it was to be called, and calls us.
+        // What stood there before the look was called already, if it was to be called, and calls
+        // us.
         let was_ours = is_ours(&class.attribute(name)?);
         self.look_again(this)?;
         let found = class.attribute(name)?;
@@ -317,8 +321,8 @@ fn in_instance(this: &Bound<'_, EventLoop>) -> Result<Overrides> {
 
 #[pymethods]
 impl EventLoop {
-    /// Names the class whose methods are the original ones, once, when it is defined, and the function
-    /// that takes over into it what is put in asyncio's classes.
+    /// Names the class whose methods are the original ones, once, when it is defined, and the
+    /// function that takes over into it what is put in asyncio's classes.
     #[staticmethod]
     fn _set_public_class(class: Bound<'_, PyType>, take_over: Bound<'_, PyAny>) -> PyResult<()> {
         super::install_methods(&class)?;
@@ -358,7 +362,8 @@ impl EventLoop {
     }
 }
 
-/// What the method called `name` belongs to. What is no text that Rust could read is no method's name.
+/// What the method called `name` belongs to. What is no text that Rust could read is no method's
+/// name.
 fn group_of(name: &Bound<'_, PyAny>) -> Option<Overrides> {
     let name = name.cast::<PyString>().ok()?.to_str().ok()?;
     let mut methods = METHODS.into_iter();

@@ -1,7 +1,7 @@
 //! `call_later`, `call_at` and the loop's clock.
 //!
-//! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that arithmetic
-//! with `loop.time()` gives the same deadlines and the same order on both.
+//! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that
+//! arithmetic with `loop.time()` gives the same deadlines and the same order on both.
 
 use greenloop_core::{Host as _, Instant};
 use greenloop_os as os;
@@ -85,8 +85,8 @@ pub(super) fn time(this: &Object) -> Result<Object> {
     if MONOTONIC.is_original() {
         return Object::float(os::monotonic().as_secs());
     }
-    // asyncio's own method, since what replaces the clock may give asyncio's loops the real one, as freezegun
-    // does with `real_asyncio=True`.
+    // asyncio's own method, since what replaces the clock may give asyncio's loops the real one, as
+    // freezegun does with `real_asyncio=True`.
     let method = globals()
         .asyncio
         .unix_event_loop
@@ -169,8 +169,8 @@ fn call_at_by_name(this: &Object, now: &Object, delay: &Object, call: &Call<'_>)
 
 #[pymethods]
 impl EventLoop {
-    /// Return the timers that are set, cancelled ones included, in no particular order, as handles, for
-    /// diagnostics.
+    /// Return the timers that are set, cancelled ones included, in no particular order, as handles,
+    /// for diagnostics.
     fn _timer_handles(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let jobs = self
             .queue

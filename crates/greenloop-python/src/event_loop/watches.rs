@@ -21,8 +21,8 @@ pub struct Reaction {
     pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
     /// A handle that stands for the reaction, for messages.
     pub handle: fn(owner: &Object) -> Result<Object>,
-    /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of its
-    /// descriptor is then no news.
+    /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of
+    /// its descriptor is then no news.
     pub is_due: Option<fn(owner: &Object, ticket: u32) -> bool>,
 }
 
@@ -78,13 +78,14 @@ impl Listener {
 pub struct Watch {
     reader: Option<Listener>,
     writer: Option<Listener>,
-    /// `None` if the poller does not know the descriptor. What waits have registered stays here when
-    /// nobody listens any more.
+    /// `None` if the poller does not know the descriptor. What waits have registered stays here
+    /// when nobody listens any more.
     registered: Option<Registration>,
-    /// A weak reference to the socket whose readability is registered so that only changes are told.
+    /// A weak reference to the socket whose readability is registered so that only changes are
+    /// told.
     socket: Option<Object>,
-    /// The object with a `fileno()` that was given for the number, if one was. Who has closed it can
-    /// still end its watch, and as long as it is watched nothing else closes it.
+    /// The object with a `fileno()` that was given for the number, if one was. Who has closed it
+    /// can still end its watch, and as long as it is watched nothing else closes it.
     file: Option<Object>,
 }
 
@@ -133,7 +134,8 @@ impl Watch {
             return self.register_anew(poller, fd, next_mark);
         };
         if !interest.read && !interest.write {
-            // What tells of changes is silenced before the next poll, unless somebody waits by then.
+            // What tells of changes is silenced before the next poll, unless somebody waits by
+            // then.
             if known.told == Told::Always {
                 self.registered = None;
                 // A descriptor that was closed first has left the poller by itself (epoll(7)).
@@ -214,7 +216,8 @@ pub enum Side {
 /// How many waits may have ended that the poller still tells of in vain while the loop is busy.
 const MOST_ENDED: usize = 128;
 
-/// All watched descriptors. A map and not a vector: the number comes from the caller and may be huge.
+/// All watched descriptors. A map and not a vector: the number comes from the caller and may be
+/// huge.
 #[derive(Default)]
 pub struct Watches {
     by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
@@ -222,7 +225,8 @@ pub struct Watches {
     last_mark: u32,
     /// How many descriptors somebody wants to write to.
     writers: usize,
-    /// Descriptors whose waits have ended since the last were silenced. Somebody may wait for them again.
+    /// Descriptors whose waits have ended since the last were silenced. Somebody may wait for them
+    /// again.
     ended: Vec<RawFd>,
 }
 
@@ -300,8 +304,8 @@ impl Watches {
         }
     }
 
-    /// Puts a wait for `socket`, of which this is a weak reference, on the reading side of a watch that
-    /// tells of its changes already. Gives the listener back if it does not.
+    /// Puts a wait for `socket`, of which this is a weak reference, on the reading side of a watch
+    /// that tells of its changes already. Gives the listener back if it does not.
     pub fn wait_again(
         &mut self,
         fd: RawFd,

@@ -1,9 +1,9 @@
 //! The base classes of `_asyncio`: whose parts of a future's life are left to them.
 //!
-//! Our futures and tasks derive from theirs and use none of their fields, but those fields are there,
-//! and so are the `__dict__`, the weak references and, from 3.14 on, the edges of the call graph, which
-//! asyncio's own code writes. The base's slots look after all of these, so that nothing here depends on
-//! where they stand.
+//! Our futures and tasks derive from theirs and use none of their fields, but those fields are
+//! there, and so are the `__dict__`, the weak references and, from 3.14 on, the edges of the call
+//! graph, which asyncio's own code writes. The base's slots look after all of these, so that
+//! nothing here depends on where they stand.
 
 use std::ffi::{c_int, c_void};
 
@@ -55,8 +55,8 @@ unsafe extern "C" fn deallocate<T: Derived>(this: *mut ffi::PyObject) {
 }
 
 unsafe fn end<T: Derived>(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead object. The finaliser may bring it back to life. The
-    // base's deallocation clears the base, frees the block and lets go of a heap class.
+    // SAFETY: called by the interpreter on a dead object. The finaliser may bring it back to life.
+    // The base's deallocation clears the base, frees the block and lets go of a heap class.
     unsafe {
         let derived = &*this.cast::<T>();
         // The base asks for the finaliser again; that is enough where there is nothing to report.
@@ -99,7 +99,8 @@ unsafe extern "C" fn clear<T: Derived>(this: *mut ffi::PyObject) -> c_int {
 /// Ends a deallocation with that of the base class.
 ///
 /// # Safety
-/// Called last in a `tp_dealloc`, with the class of `_asyncio` that the object's class derives from.
+/// Called last in a `tp_dealloc`, with the class of `_asyncio` that the object's class derives
+/// from.
 unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) {
     // SAFETY: as for this function.
     if unsafe { is_untouched(this) } {
@@ -112,8 +113,8 @@ unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject
         }
         return;
     }
-    // SAFETY: the base takes an object that is untracked and finalised already; on 3.11, where it is
-    // a static class, it does not let go of the object's own class.
+    // SAFETY: the base takes an object that is untracked and finalised already; on 3.11, where it
+    // is a static class, it does not let go of the object's own class.
     unsafe {
         let class = ffi::Py_TYPE(this);
         let static_base = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0;
@@ -127,12 +128,12 @@ unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject
 }
 
 /// Whether the base's part of a dead object is as it was when it was allocated: nobody has set an
-/// attribute, taken a weak reference or called a method of the base's own. Then there is nothing for the
-/// base to clear, which would take about a third of what a task's end costs.
+/// attribute, taken a weak reference or called a method of the base's own. Then there is nothing
+/// for the base to clear, which would take about a third of what a task's end costs.
 #[inline]
 unsafe fn is_untouched(this: *mut ffi::PyObject) -> bool {
-    // SAFETY: an instance of a class of ours has `BASE_SIZE` bytes, and in front of it what its class's
-    // flags say.
+    // SAFETY: an instance of a class of ours has `BASE_SIZE` bytes, and in front of it what its
+    // class's flags say.
     unsafe {
         if !attributes_are_untouched(this) {
             return false;
@@ -147,8 +148,8 @@ unsafe fn is_untouched(this: *mut ffi::PyObject) -> bool {
 /// Shows the base's fields, among them the instance's `__dict__`, to the garbage collector.
 ///
 /// # Safety
-/// Called from a `tp_traverse` with the arguments it was given, and the class of `_asyncio` that the
-/// object's class derives from.
+/// Called from a `tp_traverse` with the arguments it was given, and the class of `_asyncio` that
+/// the object's class derives from.
 unsafe fn traverse_base(
     this: *mut ffi::PyObject,
     base: *mut ffi::PyTypeObject,

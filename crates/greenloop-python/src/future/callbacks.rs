@@ -1,7 +1,7 @@
 //! What a future does when it is done: the list of its callbacks.
 //!
-//! Most futures have exactly one, the task that awaits them, so the first stands in the struct itself
-//! and needs no allocation: a waking task is no function, no handle and no context.
+//! Most futures have exactly one, the task that awaits them, so the first stands in the struct
+//! itself and needs no allocation: a waking task is no function, no handle and no context.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -68,8 +68,8 @@ impl Callback {
     }
 }
 
-/// The callbacks behind the first. Few futures have any, so that all of them spend one word on it and
-/// not the three of a vector.
+/// The callbacks behind the first. Few futures have any, so that all of them spend one word on it
+/// and not the three of a vector.
 type Others = Option<Box<Vec<Callback>>>;
 
 /// The callbacks of one future, in the order they were added. All zeroes is the empty list.
@@ -188,8 +188,8 @@ impl Callbacks {
     }
 }
 
-/// Hands all callbacks of a done future to its loop, in order. If the loop refuses one, it gets none
-/// of those behind it either, as in asyncio.
+/// Hands all callbacks of a done future to its loop, in order. If the loop refuses one, it gets
+/// none of those behind it either, as in asyncio.
 #[inline]
 pub fn schedule_all(this: &Object) -> Result<()> {
     let (first, more) = Future::of(this).callbacks().take();
@@ -220,8 +220,8 @@ fn schedule_by_name(this: &Object, callback: &Callback) -> Result<()> {
     call_soon(&event_loop, &function, Some(this), &context)
 }
 
-/// Hands a job to the loop of `future` by itself where there is no memory for a handle: nobody would do it
-/// later. Other errors, such as that of a closed loop, are the caller's.
+/// Hands a job to the loop of `future` by itself where there is no memory for a handle: nobody
+/// would do it later. Other errors, such as that of a closed loop, are the caller's.
 #[cold]
 pub fn push_without_memory(future: &Object, job: Job, raised: Raised) -> Result<()> {
     // SAFETY: MemoryError is always valid.

@@ -240,7 +240,8 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
         one!(
             c"remove_done_callback",
             remove_done_callback,
-            c"remove_done_callback($self, fn, /)\n--\n\nRemove all callbacks equal to fn; return their number."
+            c"remove_done_callback($self, fn, /)\n--\n\n\
+             Remove all callbacks equal to fn; return their number."
         ),
         noargs!(
             leaf c"cancelled",
@@ -275,8 +276,9 @@ unsafe extern "C" fn initialise_slot(
     unsafe { initialise_with(this, args, kwargs, initialise) }
 }
 
-/// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task, as it
-/// does where `Task` inherits from `Future`. So the receiver is anything of `_asyncio.Future`.
+/// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task,
+/// as it does where `Task` inherits from `Future`. So the receiver is anything of
+/// `_asyncio.Future`.
 fn install_setters(class: &Object) -> Result<()> {
     let setters = vec![
         one!(
@@ -287,7 +289,8 @@ fn install_setters(class: &Object) -> Result<()> {
         one!(
             c"set_exception",
             set_exception,
-            c"set_exception($self, exception, /)\n--\n\nFinish the future with an exception, an instance or a class."
+            c"set_exception($self, exception, /)\n--\n\n\
+             Finish the future with an exception, an instance or a class."
         ),
     ];
     let base = globals().asyncio.future.as_ptr().cast();
@@ -326,7 +329,8 @@ pub fn make_class() -> Result<Object> {
     methods.extend([fast!(
         c"cancel",
         cancel,
-        c"cancel($self, /, msg=None)\n--\n\nCancel the future and return True, or return False if it is done."
+        c"cancel($self, /, msg=None)\n--\n\n\
+         Cancel the future and return True, or return False if it is done."
     )]);
     let class = derived::<Future>(ClassBuilder::new::<Future>(c"greenloop.Future"))
         .subclassable()

@@ -81,7 +81,8 @@ pub unsafe extern "C" fn iterate(future: *mut ffi::PyObject) -> *mut ffi::PyObje
 }
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead iterator. One that has come to its end holds nothing.
+    // SAFETY: called by the interpreter on a dead iterator. One that has come to its end holds
+    // nothing.
     unsafe {
         if (*this.cast::<FutureIterator>()).future.is_empty() {
             end(this);

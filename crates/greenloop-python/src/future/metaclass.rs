@@ -1,11 +1,11 @@
 //! `isinstance(task, Future)`: what counts as a future.
 //!
-//! Our `Task` derives from `_asyncio.Task`, whose layout rules out that it derives from our `Future` as
-//! well; and code under a stdlib loop still makes asyncio's own futures. Both are futures to a program
-//! that asks `isinstance(x, asyncio.Future)` after `install()`. So the class `Future`, itself only and
-//! not its subclasses, answers for everything of `_asyncio.Future`. The metaclass derives from `ABCMeta`,
-//! so that a subclass of ours can be an abstract class as well. The price: it cannot have yet another
-//! metaclass.
+//! Our `Task` derives from `_asyncio.Task`, whose layout rules out that it derives from our
+//! `Future` as well; and code under a stdlib loop still makes asyncio's own futures. Both are
+//! futures to a program that asks `isinstance(x, asyncio.Future)` after `install()`. So the class
+//! `Future`, itself only and not its subclasses, answers for everything of `_asyncio.Future`. The
+//! metaclass derives from `ABCMeta`, so that a subclass of ours can be an abstract class as well.
+//! The price: it cannot have yet another metaclass.
 
 use std::ffi::c_void;
 
@@ -15,9 +15,9 @@ use pyo3::prelude::*;
 use crate::interop::making::{self, ByName as _};
 use crate::interop::{ClassBuilder, Object, Result, globals, one};
 
-/// Gives the metaclass to `classes`. Classes made from a spec have `type` at first; setting another one
-/// with the same layout is what `PyType_FromMetaclass` does, which 3.11 does not have, and which refuses
-/// a metaclass that is written in Python.
+/// Gives the metaclass to `classes`. Classes made from a spec have `type` at first; setting another
+/// one with the same layout is what `PyType_FromMetaclass` does, which 3.11 does not have, and
+/// which refuses a metaclass that is written in Python.
 pub fn adopt(classes: &[Object]) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
@@ -44,8 +44,8 @@ pub fn adopt(classes: &[Object]) -> Result<()> {
         ])
         .build(Some(&base.into()))?;
     for class in classes {
-        // SAFETY: the metaclass has the layout of `type`, as `ABCMeta` has, which adds methods only; the
-        // class takes over the reference.
+        // SAFETY: the metaclass has the layout of `type`, as `ABCMeta` has, which adds methods
+        // only; the class takes over the reference.
         unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };
         // What `ABCMeta.__new__` does.
         initialise.invoke((class,))?;
@@ -86,7 +86,8 @@ fn is_subtype(class: *mut ffi::PyTypeObject, of: *mut ffi::PyTypeObject) -> bool
     unsafe { ffi::PyType_IsSubtype(class, of) != 0 }
 }
 
-/// `ABCMeta`'s own answer, which also honours `__class__`, `__bases__` and classes that were registered.
+/// `ABCMeta`'s own answer, which also honours `__class__`, `__bases__` and classes that were
+/// registered.
 fn default_check(method: &str, class: &Object, argument: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };

@@ -9,10 +9,11 @@
 //! ```
 //! Either way the callbacks are handed to the loop and forgotten.
 //!
-//! Our classes are subtypes of `_asyncio.Future` and `_asyncio.Task`, so that `isinstance` holds, but
-//! no field of theirs is used, from 3.14 on except for a task's coroutine: the base's `__init__` never runs
-//! and every inherited name that would read its state is overridden (see the decision record on subtyping).
-//! Our fields stand behind the largest base of any supported version, so that one struct serves both classes.
+//! Our classes are subtypes of `_asyncio.Future` and `_asyncio.Task`, so that `isinstance` holds,
+//! but no field of theirs is used, from 3.14 on except for a task's coroutine: the base's
+//! `__init__` never runs and every inherited name that would read its state is overridden (see the
+//! decision record on subtyping). Our fields stand behind the largest base of any supported
+//! version, so that one struct serves both classes.
 
 mod attributes;
 mod base;
@@ -126,8 +127,8 @@ impl Future {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// Whether `object` is exactly a `Future` or `Task` of ours, or what `gather` returns. A subclass in
-    /// Python may override anything and is therefore treated as foreign.
+    /// Whether `object` is exactly a `Future` or `Task` of ours, or what `gather` returns. A
+    /// subclass in Python may override anything and is therefore treated as foreign.
     #[inline]
     pub fn is_native(object: &Object) -> bool {
         let classes = &globals().classes;
@@ -164,8 +165,8 @@ impl Future {
         Ok(())
     }
 
-    /// Begins, or begins anew. What a future that lives already had is dropped when the new state is complete, for
-    /// dropping it may run code that comes back here.
+    /// Begins, or begins anew. What a future that lives already had is dropped when the new state
+    /// is complete, for dropping it may run code that comes back here.
     pub fn begin(&self, beginning: Beginning) {
         let Beginning { event_loop, source } = beginning;
         let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);

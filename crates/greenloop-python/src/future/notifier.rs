@@ -1,8 +1,8 @@
 //! Telling a combinator, by a native function, that a future is done.
 //!
-//! `gather` of 100 tasks has 100 callbacks. As Python functions each would be an object with a context
-//! of its own; as a [`Notify`] it is two words in the future. Only a future of another class, or a loop
-//! that must see `call_soon` called, is given an object: the [`Notifier`].
+//! `gather` of 100 tasks has 100 callbacks. As Python functions each would be an object with a
+//! context of its own; as a [`Notify`] it is two words in the future. Only a future of another
+//! class, or a loop that must see `call_soon` called, is given an object: the [`Notifier`].
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
@@ -128,8 +128,11 @@ unsafe extern "C" fn compare(
             Instance::<Notifier>::of(&right),
         );
         let functions = (one.function.get(), other.function.get());
-        let equal = matches!(functions, (Some(one), Some(other)) if std::ptr::fn_addr_eq(one, other))
-            && one.owner.as_ptr() == other.owner.as_ptr();
+        let same = matches!(
+            functions,
+            (Some(one), Some(other)) if std::ptr::fn_addr_eq(one, other)
+        );
+        let equal = same && one.owner.as_ptr() == other.owner.as_ptr();
         Ok(Object::boolean(equal == (operation == ffi::Py_EQ)))
     })
 }

@@ -1,7 +1,8 @@
 //! What asyncio asks of a future of any class.
 //!
-//! Each function is one expression of asyncio's, such as `future.cancelled()`. A future of ours is asked
-//! directly; of any other the method is called, as it may be asyncio's own, a subclass's or nobody's.
+//! Each function is one expression of asyncio's, such as `future.cancelled()`. A future of ours is
+//! asked directly; of any other the method is called, as it may be asyncio's own, a subclass's or
+//! nobody's.
 
 use pyo3::ffi;
 

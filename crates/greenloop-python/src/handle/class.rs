@@ -128,10 +128,10 @@ unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     })
 }
 
-/// `isinstance(handle, asyncio.Handle)` holds, although our classes do not derive from asyncio's: those
-/// have room for eight attributes that ours would carry along unused. `isinstance` asks an object for
-/// its `__class__` too, and there a handle of ours says what it stands for.
-/// That is asyncio's class, unless ours was put in its place.
+/// `isinstance(handle, asyncio.Handle)` holds, although our classes do not derive from asyncio's:
+/// those have room for eight attributes that ours would carry along unused. `isinstance` asks an
+/// object for its `__class__` too, and there a handle of ours says what it stands for. That is
+/// asyncio's class, unless ours was put in its place.
 fn attribute_class(this: &Object) -> Result<Object> {
     let (globals, class) = (globals(), this.class());
     let classes = &globals.classes;
@@ -229,7 +229,8 @@ unsafe fn end(this: *mut ffi::PyObject) {
         let handle = &*this.cast::<Handle>();
         let class = ffi::Py_TYPE(this);
         let exact = globals().classes.is_handle(class);
-        // An instance of a subclass is tracked by the interpreter, whatever it was when it was made.
+        // An instance of a subclass is tracked by the interpreter, whatever it was when it was
+        // made.
         if handle.tracked.get() || !exact {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
@@ -272,7 +273,10 @@ pub(super) unsafe extern "C" fn clear_slot(this: *mut ffi::PyObject) -> c_int {
 pub fn make_class() -> Result<Object> {
     ClassBuilder::new::<Handle>(c"greenloop.Handle")
         .subclassable()
-        .doc(c"Handle(callback, args, loop, context=None)\n--\n\nA callback that an event loop will run; see asyncio.Handle.")
+        .doc(
+            c"Handle(callback, args, loop, context=None)\n--\n\n\
+             A callback that an event loop will run; see asyncio.Handle.",
+        )
         .slot(ffi::Py_tp_new, new_slot as *mut c_void)
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
@@ -280,11 +284,23 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
         .slot(ffi::Py_tp_repr, repr as *mut c_void)
         .methods(vec![
-            noargs!(c"cancel", cancel, c"Cancel the callback: it will not be run."),
+            noargs!(
+                c"cancel",
+                cancel,
+                c"Cancel the callback: it will not be run."
+            ),
             noargs!(leaf c"cancelled", cancelled, c"Return True if the callback was cancelled."),
             #[cfg(Py_3_12)]
-            noargs!(c"get_context", get_context, c"Return the context the callback runs in."),
-            noargs!(c"_run", run_method, c"Run the callback; what it raises is reported."),
+            noargs!(
+                c"get_context",
+                get_context,
+                c"Return the context the callback runs in."
+            ),
+            noargs!(
+                c"_run",
+                run_method,
+                c"Run the callback; what it raises is reported."
+            ),
             noargs!(c"_repr_info", repr_info, c"Return the parts of the repr."),
         ])
         .attributes(vec![
@@ -295,7 +311,11 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"_loop", attribute_loop),
             attribute!(c"_context", get_context),
             attribute!(c"_repr", attribute_repr),
-            attribute!(c"_source_traceback", attribute_source_traceback, set_source_traceback),
+            attribute!(
+                c"_source_traceback",
+                attribute_source_traceback,
+                set_source_traceback
+            ),
         ])
         .members(vec![ffi::PyMemberDef {
             name: c"__weaklistoffset__".as_ptr(),

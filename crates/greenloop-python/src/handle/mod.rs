@@ -8,13 +8,13 @@
 //!                  cancelled: callback and arguments are dropped at once
 //! ```
 //!
-//! The garbage collector need not know of a handle while its loop runs: the loop is alive then, and so
-//! is all that waits in it. A handle is shown to the collector (`track`) when that may end: when its
-//! callback has run and somebody still holds it, when it is cancelled, and when the loop stops running.
-//! With a hundred thousand timers set, collections were more than half of the cost.
+//! The garbage collector need not know of a handle while its loop runs: the loop is alive then, and
+//! so is all that waits in it. A handle is shown to the collector (`track`) when that may end: when
+//! its callback has run and somebody still holds it, when it is cancelled, and when the loop stops
+//! running. With a hundred thousand timers set, collections were more than half of the cost.
 //!
-//! `Handle` and its subclass `TimerHandle` share one struct. Attributes with an underscore are those
-//! of asyncio's own class: libraries and debuggers read them.
+//! `Handle` and its subclass `TimerHandle` share one struct. Attributes with an underscore are
+//! those of asyncio's own class: libraries and debuggers read them.
 
 mod class;
 #[cfg(Py_3_14)]
@@ -39,8 +39,8 @@ pub use class::{cancel, make_class};
 pub use thread_safe::make_class as make_thread_safe_class;
 pub use timer::make_class as make_timer_class;
 
-/// How many dead handles are kept: a burst of callbacks in one turn, 3 MiB at most. To give their memory
-/// back and ask for it again costs a third of scheduling a callback.
+/// How many dead handles are kept: a burst of callbacks in one turn, 3 MiB at most. To give their
+/// memory back and ask for it again costs a third of scheduling a callback.
 static SPARE: Freelist<32768> = Freelist::new();
 
 /// The C struct of both classes.
@@ -50,8 +50,8 @@ static SPARE: Freelist<32768> = Freelist::new();
 pub struct Handle {
     header: ffi::PyObject,
     callback: Slot,
-    /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple, or what `__init__` was
-    /// given for it, which may be anything.
+    /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple, or
+    /// what `__init__` was given for it, which may be anything.
     arguments: Slot,
     context: ContextSlot,
     /// Set by `cancel`; cleared by `__init__` only.
@@ -62,8 +62,8 @@ pub struct Handle {
     /// Set once the garbage collector knows of the handle.
     tracked: Cell<bool>,
     event_loop: Slot,
-    /// A timer's deadline on the loop's clock, as a float's bits; see [`Rare::when`]. Of a thread-safe
-    /// handle the thread that runs its callback now, or 0. No handle is both.
+    /// A timer's deadline on the loop's clock, as a float's bits; see [`Rare::when`]. Of a
+    /// thread-safe handle the thread that runs its callback now, or 0. No handle is both.
     deadline_or_thread: Cell<u64>,
     /// What few handles have, so that all of them spend one word on it.
     rare: Cell<Option<Box<Rare>>>,
@@ -95,8 +95,8 @@ impl Handle {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// A handle of `class` for `callback(*arguments)` on `event_loop`, whose native part is given if the
-    /// handle is about to be queued there.
+    /// A handle of `class` for `callback(*arguments)` on `event_loop`, whose native part is given
+    /// if the handle is about to be queued there.
     #[inline]
     pub fn create(
         class: *mut ffi::PyTypeObject,
@@ -190,8 +190,8 @@ impl Handle {
         self.rare(|rare| &rare.source_traceback)
     }
 
-    /// Runs the callback in its context. What it raises goes to the loop's exception handler, but for
-    /// `SystemExit` and `KeyboardInterrupt`, which leave the loop.
+    /// Runs the callback in its context. What it raises goes to the loop's exception handler, but
+    /// for `SystemExit` and `KeyboardInterrupt`, which leave the loop.
     #[inline]
     pub fn run(this: &Object) -> Result<()> {
         #[cfg(Py_3_14)]
@@ -217,8 +217,8 @@ impl Handle {
     fn call(&self) -> Result<()> {
         let callback = self.callback.get_or_none();
         let arguments = self.arguments.get();
-        // SAFETY: the slice handed over begins behind a free place, and `arguments` keeps what is in
-        // it alive during the call.
+        // SAFETY: the slice handed over begins behind a free place, and `arguments` keeps what is
+        // in it alive during the call.
         unsafe {
             match arguments {
                 None => {
@@ -248,7 +248,8 @@ impl Handle {
         Ok(())
     }
 
-    /// Changes the callback of a handle that nobody has seen yet, for one that enters a context itself.
+    /// Changes the callback of a handle that nobody has seen yet, for one that enters a context
+    /// itself.
     pub fn set_callback(&self, change: impl FnOnce(Object) -> Result<Object>) -> Result<()> {
         let callback = change(self.callback.get_or_none())?;
         self.callback.set(callback);
@@ -356,8 +357,8 @@ fn unpacked(arguments: &Object) -> Result<Object> {
     unsafe { Object::from_returned(ffi::PySequence_Tuple(arguments.as_ptr())) }
 }
 
-/// Runs a handle of any class by the `_run` that somebody has put in the place of the original one: in
-/// the handle's own class, or else in asyncio's, for which ours stands.
+/// Runs a handle of any class by the `_run` that somebody has put in the place of the original one:
+/// in the handle's own class, or else in asyncio's, for which ours stands.
 pub fn run_by_name(this: &Object) -> Result<()> {
     let globals = globals();
     let name = &globals.names.run;
@@ -402,8 +403,8 @@ fn tuple_of(items: &[Object]) -> Result<Object> {
     }
 }
 
-/// The callback as asyncio's messages show it. Whether arguments are shown in debug mode only is the
-/// running Python's choice: newer versions take a keyword for it.
+/// The callback as asyncio's messages show it. Whether arguments are shown in debug mode only is
+/// the running Python's choice: newer versions take a keyword for it.
 fn format_callback(handle: &Handle) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };

@@ -1,9 +1,9 @@
 //! `ThreadSafeHandle` (3.14+): what `call_soon_threadsafe` returns.
 //!
-//! Another thread that cancels the handle, or asks whether it was cancelled, while its callback runs
-//! waits until the callback has ended, so that it knows afterwards. asyncio has a lock in each such
-//! handle for this; here a handle knows which thread runs it, and only a thread that has to wait
-//! touches a lock, one for all.
+//! Another thread that cancels the handle, or asks whether it was cancelled, while its callback
+//! runs waits until the callback has ended, so that it knows afterwards. asyncio has a lock in each
+//! such handle for this; here a handle knows which thread runs it, and only a thread that has to
+//! wait touches a lock, one for all.
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,13 +74,24 @@ fn cancelled_when_idle(this: &Object) -> Result<Object> {
 pub fn make_class(handle_class: &Object) -> Result<Object> {
     ClassBuilder::new::<Handle>(c"greenloop.ThreadSafeHandle")
         .subclassable()
-        .doc(c"ThreadSafeHandle(callback, args, loop, context=None)\n--\n\nA callback that any thread may cancel.")
+        .doc(
+            c"ThreadSafeHandle(callback, args, loop, context=None)\n--\n\n\
+             A callback that any thread may cancel.",
+        )
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
         .methods(vec![
-            noargs!(c"cancel", cancel_when_idle, c"Cancel the callback; wait while another thread runs it."),
-            noargs!(c"cancelled", cancelled_when_idle, c"Return True if the callback was cancelled; wait while another thread runs it."),
+            noargs!(
+                c"cancel",
+                cancel_when_idle,
+                c"Cancel the callback; wait while another thread runs it."
+            ),
+            noargs!(
+                c"cancelled",
+                cancelled_when_idle,
+                c"Return True if the callback was cancelled; wait while another thread runs it."
+            ),
         ])
         .build(Some(handle_class))
 }

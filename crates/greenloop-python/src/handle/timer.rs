@@ -190,7 +190,10 @@ fn equal(left: &Object, right: &Object) -> Result<bool> {
 pub fn make_class(handle_class: &Object) -> Result<Object> {
     ClassBuilder::new::<Handle>(c"greenloop.TimerHandle")
         .subclassable()
-        .doc(c"TimerHandle(when, callback, args, loop, context=None)\n--\n\nA callback that an event loop will run at a deadline; see asyncio.TimerHandle.")
+        .doc(
+            c"TimerHandle(when, callback, args, loop, context=None)\n--\n\n\
+             A callback that an event loop will run at a deadline; see asyncio.TimerHandle.",
+        )
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
@@ -198,9 +201,21 @@ pub fn make_class(handle_class: &Object) -> Result<Object> {
         .slot(ffi::Py_tp_hash, hash as *mut c_void)
         .slot(ffi::Py_tp_richcompare, compare as *mut c_void)
         .methods(vec![
-            noargs!(c"cancel", cancel_timer, c"Cancel the callback: it will not be run."),
-            noargs!(c"when", when, c"Return the deadline in seconds on the loop's clock."),
-            noargs!(c"_repr_info", timer_repr_info, c"Return the parts of the repr."),
+            noargs!(
+                c"cancel",
+                cancel_timer,
+                c"Cancel the callback: it will not be run."
+            ),
+            noargs!(
+                c"when",
+                when,
+                c"Return the deadline in seconds on the loop's clock."
+            ),
+            noargs!(
+                c"_repr_info",
+                timer_repr_info,
+                c"Return the parts of the repr."
+            ),
         ])
         .attributes(vec![
             attribute!(c"_when", when),

@@ -1,4 +1,5 @@
-//! Audit events (`sys.addaudithook`) that the standard library raises for what native code does instead.
+//! Audit events (`sys.addaudithook`) that the standard library raises for what native code does
+//! instead.
 
 use std::ffi::{CStr, c_char, c_int};
 

@@ -2,11 +2,12 @@
 //! exception that ends it.
 //!
 //! The interpreter unpacks and drops that exception at once, unless a tracer, a debugger or
-//! `sys.monitoring` is on. `next(iterator)`, a `for` and so on hand it to whoever catches it. Only the
-//! instruction that the current frame is at tells the one from the other, and no public function tells
-//! that without making an object. So frames are read directly. Nothing is taken on trust: at import an
-//! iterator of this file is awaited and asked by hand, and unless each of these was recognised,
-//! [`Unpacker::current`] says no for ever, which is always right and costs time only.
+//! `sys.monitoring` is on. `next(iterator)`, a `for` and so on hand it to whoever catches it. Only
+//! the instruction that the current frame is at tells the one from the other, and no public
+//! function tells that without making an object. So frames are read directly. Nothing is taken on
+//! trust: at import an iterator of this file is awaited and asked by hand, and unless each of these
+//! was recognised, [`Unpacker::current`] says no for ever, which is always right and costs time
+//! only.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -19,8 +20,8 @@ use super::error::{Raised, Result};
 use super::making::{self, ByName as _, Enter as _};
 use super::object::Object;
 
-/// The word of a thread's state that leads to the current frame. In 3.12 it names a C frame, which begins
-/// with that.
+/// The word of a thread's state that leads to the current frame. In 3.12 it names a C frame, which
+/// begins with that.
 const CURRENT_FRAME: usize = if cfg!(Py_3_13) { 9 } else { 7 };
 /// The word of a thread's state that is the exception being raised, if one is.
 const CURRENT_EXCEPTION: usize = CURRENT_FRAME + 5;
@@ -48,12 +49,12 @@ static SEND: Opcodes = Opcodes(Cell::new([0, 0]));
 pub struct Unpacker(*mut *mut ffi::PyObject);
 
 impl Unpacker {
-    /// The calling thread, if its interpreter is in an `await`, a `yield from` or the like, with no tracer
-    /// that would be told what it unpacks.
+    /// The calling thread, if its interpreter is in an `await`, a `yield from` or the like, with no
+    /// tracer that would be told what it unpacks.
     #[inline]
     pub fn current() -> Option<Self> {
-        // SAFETY: the GIL is held, so there is a thread state. Asked first, or what is read before would have
-        // to be kept during the call.
+        // SAFETY: the GIL is held, so there is a thread state. Asked first, or what is read before
+        // would have to be kept during the call.
         let state = unsafe { ffi::PyThreadState_Get() };
         let send = SEND.0.get();
         if send[0] == 0 {
@@ -114,8 +115,8 @@ unsafe fn frame_of(state: *mut *mut ffi::PyObject) -> *const *const c_void {
     }
 }
 
-/// Finds the places and tries them out. Called once, by the module's import. Where somebody traces or
-/// monitors the program already, nothing is found.
+/// Finds the places and tries them out. Called once, by the module's import. Where somebody traces
+/// or monitors the program already, nothing is found.
 pub fn find_await_site(py: Python<'_>) -> PyResult<()> {
     let opcodes = making::import(py, c"dis")?
         .look_up_optional("_all_opmap")?
@@ -195,8 +196,8 @@ impl Trial {
 
     /// Looks at where the probe is asked from.
     fn look(&mut self) -> Result<()> {
-        // SAFETY: the GIL is held, so there is a thread state; the frame object is borrowed from the
-        // running frame and has more words than that.
+        // SAFETY: the GIL is held, so there is a thread state; the frame object is borrowed from
+        // the running frame and has more words than that.
         let (state, frame, code) = unsafe {
             let object = ffi::PyEval_GetFrame();
             if object.is_null() {
@@ -210,8 +211,8 @@ impl Trial {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };
         let name = code.bound(py).look_up("co_qualname")?;
-        // SAFETY: states and code objects have more words than those. A frame is looked into only if it
-        // is the current one, and code only if it is where the frame says.
+        // SAFETY: states and code objects have more words than those. A frame is looked into only
+        // if it is the current one, and code only if it is where the frame says.
         self.fits = self.fits
             && unsafe {
                 let word = code
@@ -237,8 +238,8 @@ impl Trial {
 fn finds_exceptions(py: Python<'_>) -> PyResult<bool> {
     let class = py.get_type::<pyo3::exceptions::PyStopIteration>();
     let exception = class.call0()?;
-    // SAFETY: the GIL is held, so there is a thread state, which has more words than that. No exception
-    // is set, the one that is set here is taken back, and a reference goes each way.
+    // SAFETY: the GIL is held, so there is a thread state, which has more words than that. No
+    // exception is set, the one that is set here is taken back, and a reference goes each way.
     unsafe {
         let place = ffi::PyThreadState_Get()
             .cast::<*mut ffi::PyObject>()

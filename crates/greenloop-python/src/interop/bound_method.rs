@@ -1,10 +1,10 @@
 //! `__aenter__` and `__aexit__`, bound without the interpreter's allocator.
 //!
-//! Up to Python 3.13 `async with` makes two bound methods each time and throws them away, which costs
-//! a fifth of an uncontended `async with lock`. Those of a [`CheaplyBound`] come from a freelist. Whoever
-//! looks at one sees the bound method that the interpreter would have made, and whoever looks at the
-//! descriptor the function that would stand in its place. From 3.14 on the interpreter makes none, and
-//! the methods stay what they are.
+//! Up to Python 3.13 `async with` makes two bound methods each time and throws them away, which
+//! costs a fifth of an uncontended `async with lock`. Those of a [`CheaplyBound`] come from a
+//! freelist. Whoever looks at one sees the bound method that the interpreter would have made, and
+//! whoever looks at the descriptor the function that would stand in its place. From 3.14 on the
+//! interpreter makes none, and the methods stay what they are.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
@@ -36,15 +36,15 @@ pub fn bind_entering_cheaply(class: &Object) -> Result<()> {
     Ok(())
 }
 
-/// A method as it stands in a class's `__dict__`: what the interpreter would have put there, and how it
-/// is bound.
+/// A method as it stands in a class's `__dict__`: what the interpreter would have put there, and
+/// how it is bound.
 #[repr(C)]
 pub struct CheaplyBound {
     header: ffi::PyObject,
     /// The interpreter's own descriptor.
     method: Slot,
-    /// What those who look are shown, a Python function with the same native code. None before it is
-    /// given. One that is given is held for ever.
+    /// What those who look are shown, a Python function with the same native code. None before it
+    /// is given. One that is given is held for ever.
     shown: Slot,
 }
 
@@ -86,8 +86,8 @@ unsafe extern "C" fn bind(
     _class: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     trap(|| {
-        // SAFETY: the slot is called on a descriptor, with a receiver of the class that it stands in, or
-        // with null for the class itself.
+        // SAFETY: the slot is called on a descriptor, with a receiver of the class that it stands
+        // in, or with null for the class itself.
         unsafe {
             let method = &(*this.cast::<CheaplyBound>()).method;
             let shown = &(*this.cast::<CheaplyBound>()).shown;
@@ -142,8 +142,8 @@ unsafe extern "C" fn call(
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter on a bound method with the words of the convention, which are
-    // passed on to a function that is defined for it.
+    // SAFETY: called by the interpreter on a bound method with the words of the convention, which
+    // are passed on to a function that is defined for it.
     unsafe {
         let bound = &*this.cast::<BoundMethod>();
         let (definition, receiver) = (&*bound.definition, bound.receiver.as_ptr());
@@ -196,8 +196,8 @@ unsafe extern "C" fn compare(
     other: *mut ffi::PyObject,
     operation: c_int,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the slot is called on a bound method and any object; what has the same type has the same
-    // struct.
+    // SAFETY: the slot is called on a bound method and any object; what has the same type has the
+    // same struct.
     trap(|| unsafe {
         if ffi::Py_TYPE(this) != ffi::Py_TYPE(other)
             || (operation != ffi::Py_EQ && operation != ffi::Py_NE)

@@ -25,7 +25,8 @@ pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Res
     }
 }
 
-/// `function(*arguments)` with a tuple that exists: a function that takes one is called without memory.
+/// `function(*arguments)` with a tuple that exists: a function that takes one is called without
+/// memory.
 pub fn call_with_tuple(function: &Object, arguments: &Object) -> Result<Object> {
     let nothing = std::ptr::null_mut();
     // SAFETY: both are valid, and by the callers' duty the arguments are a tuple.
@@ -66,8 +67,8 @@ pub unsafe fn call_with_context(
     arguments: *const *mut ffi::PyObject,
     count: usize,
 ) -> Result<Object> {
-    // SAFETY: the caller keeps all objects valid; Enter and Exit are paired, and Exit of the context
-    // that was entered last cannot fail.
+    // SAFETY: the caller keeps all objects valid; Enter and Exit are paired, and Exit of the
+    // context that was entered last cannot fail.
     unsafe {
         if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
             return run_in_other_context(context, callback, arguments, count);
@@ -89,8 +90,8 @@ pub unsafe fn call_with_context(
     }
 }
 
-/// `context.run(callback, *arguments)` by name, for an object that is no `contextvars.Context`: asyncio
-/// asks for nothing but a method `run`.
+/// `context.run(callback, *arguments)` by name, for an object that is no `contextvars.Context`:
+/// asyncio asks for nothing but a method `run`.
 #[cold]
 unsafe fn run_in_other_context(
     context: &Object,
@@ -234,9 +235,10 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Distributes the arguments over named parameters, of which the first `positional` may be given
-    /// by place and the first `required` must be given. `function` is its name in asyncio, with the class
-    /// before a method's. What is wrong is said as of a function that is written in Python.
+    /// Distributes the arguments over named parameters, of which the first `positional` may be
+    /// given by place and the first `required` must be given. `function` is its name in asyncio,
+    /// with the class before a method's. What is wrong is said as of a function that is written in
+    /// Python.
     #[inline]
     pub fn bind<const N: usize>(
         &self,
@@ -421,8 +423,8 @@ pub unsafe fn initialise_with(
     })
 }
 
-/// Whether two strings are equal. Names in source code are interned, so that the first test decides;
-/// some of C code are not, among them those of asyncio itself.
+/// Whether two strings are equal. Names in source code are interned, so that the first test
+/// decides; some of C code are not, among them those of asyncio itself.
 pub fn same_string(left: &Object, right: &Object) -> bool {
     // SAFETY: both are str objects: parameter names of ours and names of keyword arguments.
     left.is(right.as_ptr()) || unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) == 0 }

@@ -19,9 +19,9 @@ use super::object::Object;
 use super::stack::ensure_room;
 use super::thread_exit::guarded;
 
-/// Runs a function's body for C: an error leaves the exception set and gives NULL, and a panic, which
-/// is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort. Without room on
-/// the stack it does not run at all, and `RecursionError` is raised.
+/// Runs a function's body for C: an error leaves the exception set and gives NULL, and a panic,
+/// which is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort.
+/// Without room on the stack it does not run at all, and `RecursionError` is raised.
 #[inline]
 pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
     if ensure_room().is_err() {
@@ -37,8 +37,8 @@ pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
     }
 }
 
-/// As [`trap`], for a body that runs no code but ours, and so cannot come back to itself: whether there is
-/// room on the stack is not asked.
+/// As [`trap`], for a body that runs no code but ours, and so cannot come back to itself: whether
+/// there is room on the stack is not asked.
 #[inline]
 pub fn trap_leaf(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
     match catch_unwind(AssertUnwindSafe(|| checked(body))) {
@@ -67,8 +67,8 @@ pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
     }
 }
 
-/// Runs `body`. Builds with debug assertions check that what succeeds leaves no exception set: it would be
-/// raised later by somebody else.
+/// Runs `body`. Builds with debug assertions check that what succeeds leaves no exception set: it
+/// would be raised later by somebody else.
 #[inline]
 fn checked<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     if !cfg!(debug_assertions) {
@@ -188,8 +188,9 @@ macro_rules! one {
     }};
 }
 
-/// `named!("name", function, parameter, "doc")`: a method from `fn(&Object, &Object) -> Result<Object>`
-/// whose one argument can be given by name, which is one of [`Names`](super::names::Names).
+/// `named!("name", function, parameter, "doc")`: a method from
+/// `fn(&Object, &Object) -> Result<Object>` whose one argument can be given by name, which is one
+/// of [`Names`](super::names::Names).
 macro_rules! named {
     ($name:literal, $function:path, $parameter:ident, $doc:literal) => {{
         fn method(
@@ -337,15 +338,15 @@ impl ClassBuilder {
         }
     }
 
-    /// Has the interpreter's messages name the class without its module, as they do for classes that are
-    /// written in Python.
+    /// Has the interpreter's messages name the class without its module, as they do for classes
+    /// that are written in Python.
     pub const fn named_as_in_python(mut self) -> Self {
         self.named_as_in_python = true;
         self
     }
 
-    /// Takes the names of slots out of the class: the interpreter calls the slots, and programs do not
-    /// find them.
+    /// Takes the names of slots out of the class: the interpreter calls the slots, and programs do
+    /// not find them.
     pub const fn without(mut self, names: &'static [&'static str]) -> Self {
         self.hidden = names;
         self
@@ -469,8 +470,8 @@ impl ClassBuilder {
     }
 }
 
-/// Puts `value` under `name` into a class, or takes the name out of it, and leaves the class's slots as
-/// they are: what the interpreter itself calls stays native.
+/// Puts `value` under `name` into a class, or takes the name out of it, and leaves the class's
+/// slots as they are: what the interpreter itself calls stays native.
 pub fn put_into_class(
     class: &Bound<'_, PyType>,
     name: &str,

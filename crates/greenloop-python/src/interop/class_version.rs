@@ -1,9 +1,9 @@
 //! Whether a class is still what it was when it was looked at.
 //!
-//! The interpreter numbers its classes: no two ever have the same version, a class loses its own when it
-//! or one of its bases changes, and gets another when an attribute of it is looked up again. So one
-//! comparison tells that nobody has replaced a method since. A class that was changed very often gets no
-//! version any more, and counts as changed at every look.
+//! The interpreter numbers its classes: no two ever have the same version, a class loses its own
+//! when it or one of its bases changes, and gets another when an attribute of it is looked up
+//! again. So one comparison tells that nobody has replaced a method since. A class that was changed
+//! very often gets no version any more, and counts as changed at every look.
 
 use std::cell::Cell;
 

@@ -1,10 +1,11 @@
-//! The context of a callback or a task: copied when somebody looks at it, and most are never looked at.
+//! The context of a callback or a task: copied when somebody looks at it, and most are never looked
+//! at.
 //!
-//! asyncio copies the current context for every callback that is scheduled. A context is nothing but a
-//! name for an immutable mapping, so the mapping is all that has to be kept; the callback then runs in
-//! a context that is lent to it for that time and holds the mapping meanwhile. With many callbacks
-//! pending the copies were a third of their cost: 64 bytes each, and the garbage collector has to know
-//! of every one of them.
+//! asyncio copies the current context for every callback that is scheduled. A context is nothing
+//! but a name for an immutable mapping, so the mapping is all that has to be kept; the callback
+//! then runs in a context that is lent to it for that time and holds the mapping meanwhile. With
+//! many callbacks pending the copies were a third of their cost: 64 bytes each, and the garbage
+//! collector has to know of every one of them.
 //!
 //! ```text
 //!         1 copy_current          3 run                4 the run ends
@@ -15,12 +16,13 @@
 //! 3, 4 and 6 are `lend`, `take_back` and `give_away`. A task that is not done after its first step
 //! keeps the context it was lent (6): its next steps need it again.
 //!
-//! Nobody can tell: a callback sees the values that were current when it was scheduled, what it sets is
-//! seen by nobody else but by its own next run (a reader's callback runs many times), and whoever asks
-//! for the context gets the same one each time. Python code can look at copies of the current context
-//! only, but a token of `ContextVar.set` belongs to the very one, and C code (greenlet) can hand it
-//! out: a lent context is taken back only if nobody else holds it, strongly or weakly. Until then the
-//! garbage collector does not know of it, so `gc.get_objects` shows none whose values were taken away.
+//! Nobody can tell: a callback sees the values that were current when it was scheduled, what it
+//! sets is seen by nobody else but by its own next run (a reader's callback runs many times), and
+//! whoever asks for the context gets the same one each time. Python code can look at copies of the
+//! current context only, but a token of `ContextVar.set` belongs to the very one, and C code
+//! (greenlet) can hand it out: a lent context is taken back only if nobody else holds it, strongly
+//! or weakly. Until then the garbage collector does not know of it, so `gc.get_objects` shows none
+//! whose values were taken away.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -90,7 +92,8 @@ impl ContextSlot {
     /// Runs `callback(*arguments)` in the context.
     ///
     /// # Safety
-    /// `arguments` points behind one free place, which the callee may use, to `count` valid objects.
+    /// `arguments` points behind one free place, which the callee may use, to `count` valid
+    /// objects.
     #[inline]
     pub unsafe fn call(
         &self,
@@ -183,7 +186,8 @@ impl ContextSlot {
             keep_spare(context);
             return Ok(false);
         }
-        // SAFETY: a spare context has no values. The reference that the slot forgets is the context's.
+        // SAFETY: a spare context has no values. The reference that the slot forgets is the
+        // context's.
         unsafe { layout.values_of(context.as_ptr()).write(held) };
         self.0.replace_moved(context);
         Ok(true)
@@ -217,8 +221,8 @@ fn give_away(context: &Object) {
     unsafe { ffi::PyObject_GC_Track(context.as_ptr().cast()) };
 }
 
-/// A context without values that the garbage collector does not know of, kept for the next run. One is
-/// enough where callbacks do not run inside of each other.
+/// A context without values that the garbage collector does not know of, kept for the next run. One
+/// is enough where callbacks do not run inside of each other.
 struct Spare(Cell<*mut ffi::PyObject>);
 
 // SAFETY: used with the GIL held only.

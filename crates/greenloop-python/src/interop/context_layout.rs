@@ -1,9 +1,10 @@
 //! Where CPython keeps what is in a context, and which context a thread is in.
 //!
 //! No public function tells either without making an object, so the two structs are read directly.
-//! Nothing is taken on trust: at import the places are searched for with contexts whose contents are
-//! known, and what was found is tried out. Where anything is not as expected, as in an interpreter that
-//! does not exist yet, [`layout`] is `None` and contexts are copied by `PyContext_CopyCurrent`.
+//! Nothing is taken on trust: at import the places are searched for with contexts whose contents
+//! are known, and what was found is tried out. Where anything is not as expected, as in an
+//! interpreter that does not exist yet, [`layout`] is `None` and contexts are copied by
+//! `PyContext_CopyCurrent`.
 
 use std::sync::OnceLock;
 
@@ -14,8 +15,8 @@ use pyo3::types::PyList;
 use super::error::Raised;
 use super::making::{self, ByName as _};
 
-/// How many words of a thread's state are searched: all of CPython 3.12's, which has the smallest of
-/// the supported versions (288 bytes; 360 in 3.11, more from 3.13 on).
+/// How many words of a thread's state are searched: all of CPython 3.12's, which has the smallest
+/// of the supported versions (288 bytes; 360 in 3.11, more from 3.13 on).
 const THREAD_STATE_WORDS: usize = 288 / size_of::<usize>();
 
 /// The places, as offsets in words.
@@ -143,7 +144,8 @@ fn search(py: Python<'_>) -> PyResult<Option<Layout>> {
     })
 }
 
-/// Does with the places what [`super::ContextSlot`] does, and looks at the outcome with public means.
+/// Does with the places what [`super::ContextSlot`] does, and looks at the outcome with public
+/// means.
 fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
     let variable = new_variable(py)?;
     let (get, set) = (variable.look_up(c"get")?, variable.look_up(c"set")?);
@@ -197,8 +199,8 @@ fn new_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(making::import(py, c"contextvars")?.invoke_method(c"Context", ())?)
 }
 
-/// A context's values as the garbage collector names them: the only thing a context refers to while it
-/// is not entered.
+/// A context's values as the garbage collector names them: the only thing a context refers to while
+/// it is not entered.
 fn values_by_name<'py>(context: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = context.py();
     let referents = making::import(py, c"gc")?.invoke_method(c"get_referents", (context,))?;

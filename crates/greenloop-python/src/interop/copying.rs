@@ -1,5 +1,6 @@
-//! Copying and pickling an object as Python does one whose state is in attributes: asyncio's classes are
-//! written in Python, and objects that have one among their attributes are copied and pickled with it.
+//! Copying and pickling an object as Python does one whose state is in attributes: asyncio's
+//! classes are written in Python, and objects that have one among their attributes are copied and
+//! pickled with it.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -10,7 +11,8 @@ use super::error::Result;
 use super::making::{self, ByName as _, Enter as _};
 use super::object::Object;
 
-/// `__getstate__()`: those of the attributes `names` that `this` has, and then what users have added.
+/// `__getstate__()`: those of the attributes `names` that `this` has, and then what users have
+/// added.
 pub fn state_of(this: &Object, names: &[&str]) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
@@ -74,8 +76,8 @@ pub fn set_state(
     Ok(())
 }
 
-/// `__reduce_ex__(protocol)`, with the newest way in the place of the oldest, which knows no class that is
-/// not written in Python.
+/// `__reduce_ex__(protocol)`, with the newest way in the place of the oldest, which knows no class
+/// that is not written in Python.
 fn reduce(this: &Object, protocol: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };
@@ -105,7 +107,8 @@ macro_rules! copied {
     };
 }
 
-/// The method `__reduce_ex__`, which also refuses in the newest way's words where there is no state.
+/// The method `__reduce_ex__`, which also refuses in the newest way's words where there is no
+/// state.
 pub fn reducing() -> ffi::PyMethodDef {
     super::one!(
         c"__reduce_ex__",

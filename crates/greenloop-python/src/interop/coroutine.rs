@@ -50,7 +50,8 @@ pub fn throw(coroutine: &Object, exception: &Object) -> Resumed {
     }
 }
 
-/// Whether a task can drive `object`: `asyncio.iscoroutine`, asked at once for what `async def` makes.
+/// Whether a task can drive `object`: `asyncio.iscoroutine`, asked at once for what `async def`
+/// makes.
 pub fn is_coroutine(object: &Object) -> Result<bool> {
     // SAFETY: `object` is valid.
     let exact = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;

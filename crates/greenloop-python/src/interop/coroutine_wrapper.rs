@@ -1,6 +1,7 @@
 //! What `coroutine.__await__()` returns: an iterator that drives a coroutine of ours by hand.
 //!
-//! The interpreter, which asks the class's slot and not the method, goes on with the coroutine itself.
+//! The interpreter, which asks the class's slot and not the method, goes on with the coroutine
+//! itself.
 
 use std::ffi::{c_int, c_void};
 

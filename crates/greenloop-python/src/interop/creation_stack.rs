@@ -12,8 +12,8 @@ use super::globals::globals;
 use super::making::{self, ByName as _};
 use super::object::Object;
 
-/// asyncio's `extract_stack()`, which begins where the program does: without the frames of the launcher
-/// that started it, as an uncaught exception's traceback is.
+/// asyncio's `extract_stack()`, which begins where the program does: without the frames of the
+/// launcher that started it, as an uncaught exception's traceback is.
 pub fn creation_stack() -> Result<Object> {
     let stack = call_function(&globals().asyncio.extract_stack, &[])?;
     // SAFETY: the GIL is held.
@@ -39,7 +39,8 @@ pub fn creation_stack() -> Result<Object> {
     Ok(stack)
 }
 
-/// The file of the launcher, if one runs the program: no stack that a program sees goes beyond its frames.
+/// The file of the launcher, if one runs the program: no stack that a program sees goes beyond its
+/// frames.
 ///
 /// Nothing is imported for it: while the interpreter ends, that is no longer possible.
 pub fn launcher_file(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
@@ -53,8 +54,8 @@ pub fn launcher_file(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 /// The module of that name, if it has been imported and the interpreter has not forgotten it yet.
 pub fn imported<'py>(py: Python<'py>, name: &CStr) -> Result<Option<Bound<'py, PyAny>>> {
     let name = making::interned(name)?;
-    // SAFETY: the dictionary is borrowed, and null when the interpreter has ended; what it holds under the
-    // name is borrowed as well, or null.
+    // SAFETY: the dictionary is borrowed, and null when the interpreter has ended; what it holds
+    // under the name is borrowed as well, or null.
     unsafe {
         let modules = ffi::PyImport_GetModuleDict();
         if modules.is_null() {

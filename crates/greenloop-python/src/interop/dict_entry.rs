@@ -1,10 +1,11 @@
 //! A value in a dictionary that is written again and again under the same key.
 //!
-//! `PyDict_SetItem` hashes the key and searches for it each time, which is a tenth of a task's step where
-//! asyncio keeps the current task in a dictionary (up to CPython 3.13). So the place of the value is
-//! remembered, together with what tells that it is still the place: the table that the dictionary uses,
-//! how far that table is filled, and whose key stands there. If any of it has changed, or the interpreter
-//! is not laid out as expected, which is tried out at import, the caller goes the usual way.
+//! `PyDict_SetItem` hashes the key and searches for it each time, which is a tenth of a task's step
+//! where asyncio keeps the current task in a dictionary (up to CPython 3.13). So the place of the
+//! value is remembered, together with what tells that it is still the place: the table that the
+//! dictionary uses, how far that table is filled, and whose key stands there. If any of it has
+//! changed, or the interpreter is not laid out as expected, which is tried out at import, the
+//! caller goes the usual way.
 
 use std::cell::Cell;
 use std::ptr;
@@ -63,11 +64,12 @@ impl DictEntry {
         }
     }
 
-    /// Does `dictionary[key] = value` and returns true, if `key` has a value whose place is known. The old
-    /// value is dropped last, which may run user code.
+    /// Does `dictionary[key] = value` and returns true, if `key` has a value whose place is known.
+    /// The old value is dropped last, which may run user code.
     ///
     /// # Safety
-    /// `dictionary` is a `dict` and the one that was passed to [`remember`](Self::remember), if any was.
+    /// `dictionary` is a `dict` and the one that was passed to [`remember`](Self::remember), if any
+    /// was.
     #[inline]
     pub unsafe fn replace(
         &self,
@@ -76,8 +78,8 @@ impl DictEntry {
         value: &Object,
     ) -> bool {
         let table = self.table.get();
-        // SAFETY: the dictionary is valid. Its table is alive, and so are the entries of which it says
-        // that they were filled; what stands there is a key and a value, or null.
+        // SAFETY: the dictionary is valid. Its table is alive, and so are the entries of which it
+        // says that they were filled; what stands there is a key and a value, or null.
         unsafe {
             if table.is_null() || table_of(dictionary) != table || is_watched(dictionary) {
                 return false;
@@ -114,8 +116,8 @@ impl DictEntry {
     }
 
     unsafe fn find(&self, dictionary: *mut ffi::PyObject, key: *mut ffi::PyObject) {
-        // SAFETY: as in `replace`. A dictionary of a class's instance shares its keys, but has none of
-        // any class.
+        // SAFETY: as in `replace`. A dictionary of a class's instance shares its keys, but has none
+        // of any class.
         unsafe {
             let table = table_of(dictionary);
             if (*table).kind != GENERAL {
@@ -167,7 +169,8 @@ unsafe fn entries(table: *mut Table) -> *mut Entry {
     }
 }
 
-/// Tries out whether dictionaries are laid out as described here. Called once, by the module's import.
+/// Tries out whether dictionaries are laid out as described here. Called once, by the module's
+/// import.
 pub fn verify_dict_layout(py: Python<'_>) -> PyResult<()> {
     let _ = WORKS.set(works(py)?);
     Ok(())

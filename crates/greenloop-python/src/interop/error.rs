@@ -1,4 +1,5 @@
-//! Python exceptions on the hot path: the interpreter's own error indicator, and a token for "it is set".
+//! Python exceptions on the hot path: the interpreter's own error indicator, and a token for "it is
+//! set".
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,8 +24,8 @@ impl From<PyErr> for Raised {
     fn from(error: PyErr) -> Self {
         // SAFETY: the GIL is held in this crate's functions.
         let py = unsafe { Python::assume_attached() };
-        // An error that PyO3 has made, such as of a conversion, gets its exception only now, which panics
-        // without memory.
+        // An error that PyO3 has made, such as of a conversion, gets its exception only now, which
+        // panics without memory.
         if catch_unwind(AssertUnwindSafe(|| error.restore(py))).is_err() {
             return no_memory();
         }
@@ -67,8 +68,9 @@ pub fn no_memory() -> Raised {
     Raised
 }
 
-/// Makes sure that an exception is set where the interpreter reported one: without memory it loses some
-/// (CPython 3.11 to 3.13 while it keeps the frame of a coroutine that raises), as it does `MemoryError`s.
+/// Makes sure that an exception is set where the interpreter reported one: without memory it loses
+/// some (CPython 3.11 to 3.13 while it keeps the frame of a coroutine that raises), as it does
+/// `MemoryError`s.
 #[cold]
 pub fn ensure_raised() -> Raised {
     // SAFETY: may be asked at any time while the GIL is held.
@@ -131,7 +133,8 @@ pub fn fetch(_: Raised) -> Object {
         std::ptr::null_mut(),
         std::ptr::null_mut(),
     );
-    // SAFETY: after normalising, `value` is an instance that we own, or null if no exception was set.
+    // SAFETY: after normalising, `value` is an instance that we own, or null if no exception was
+    // set.
     unsafe {
         ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
         if class.is_null() {
@@ -207,8 +210,8 @@ pub fn raise_while_handling(exception: Object, handled: &Object) -> Raised {
     restore(exception)
 }
 
-/// Ends the chain of contexts that begins at `first` before it comes to `exception`, which is about to
-/// stand in front of it.
+/// Ends the chain of contexts that begins at `first` before it comes to `exception`, which is about
+/// to stand in front of it.
 fn cut_context_chain(first: &Object, exception: &Object) {
     for (place, context) in contexts(first) {
         if context.is(exception.as_ptr()) {
@@ -221,8 +224,9 @@ fn cut_context_chain(first: &Object, exception: &Object) {
 
 /// The chain of contexts that begins at an exception: each with the exception whose context it is.
 ///
-/// A chain that is a circle, as somebody may have made one by hand, is walked about once, in the way of
-/// the interpreter: a second walker goes half as fast, and the first one stops when they meet.
+/// A chain that is a circle, as somebody may have made one by hand, is walked about once, in the
+/// way of the interpreter: a second walker goes half as fast, and the first one stops when they
+/// meet.
 pub fn contexts(first: &Object) -> impl Iterator<Item = (Object, Object)> + use<> {
     let (mut place, mut slow, mut advance) = (Some(first.clone()), first.clone(), false);
     std::iter::from_fn(move || {

@@ -8,8 +8,9 @@ use pyo3::ffi;
 
 use super::error::{Raised, Result};
 
-/// Up to `N` dead objects of one class, or of some with one layout, without a `__dict__`. An allocation costs about 9 ns less
-/// than the interpreter's, and does not count towards the next garbage collection.
+/// Up to `N` dead objects of one class, or of some with one layout, without a `__dict__`. An
+/// allocation costs about 9 ns less than the interpreter's, and does not count towards the next
+/// garbage collection.
 pub struct Freelist<const N: usize> {
     blocks: UnsafeCell<[*mut ffi::PyObject; N]>,
     len: Cell<usize>,
@@ -27,33 +28,36 @@ impl<const N: usize> Freelist<N> {
         }
     }
 
-    /// A zeroed, untracked object of `class`, whose struct is `T`. It does not count towards the next
-    /// garbage collection, as `PyObject_GC_New`'s would: the collector need not know of most of them.
+    /// A zeroed, untracked object of `class`, whose struct is `T`. It does not count towards the
+    /// next garbage collection, as `PyObject_GC_New`'s would: the collector need not know of most
+    /// of them.
     ///
     /// # Safety
-    /// `class` is a garbage collected heap type without items whose instances have the layout of `T`, and
-    /// only blocks of such classes, alike in what stands in front of an object, are given to this list.
+    /// `class` is a garbage collected heap type without items whose instances have the layout of
+    /// `T`, and only blocks of such classes, alike in what stands in front of an object, are given
+    /// to this list.
     #[inline]
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
         // SAFETY: passed on from the caller.
         unsafe { self.allocate_as_left(class, size_of::<T>()) }
     }
 
-    /// As [`allocate`](Self::allocate), but what is behind the first `zeroed` bytes is as the last object in
-    /// the block has left it. In a new block it is zeroed.
+    /// As [`allocate`](Self::allocate), but what is behind the first `zeroed` bytes is as the last
+    /// object in the block has left it. In a new block it is zeroed.
     ///
     /// # Safety
-    /// As for [`allocate`](Self::allocate), but `T` may be longer than the instances of the class are, if
-    /// all blocks that are given to this list are.
+    /// As for [`allocate`](Self::allocate), but `T` may be longer than the instances of the class
+    /// are, if all blocks that are given to this list are.
     #[inline]
     pub unsafe fn allocate_as_left<T>(
         &self,
         class: *mut ffi::PyTypeObject,
         zeroed: usize,
     ) -> Result<*mut T> {
-        // SAFETY: the blocks below `len` are dead objects of such classes; what is behind the header is
-        // zeroed as far as told, and the header made anew. In front is room for the collector's words,
-        // zeroed too, which is what an untracked object has there that was never finalised.
+        // SAFETY: the blocks below `len` are dead objects of such classes; what is behind the
+        // header is zeroed as far as told, and the header made anew. In front is room for the
+        // collector's words, zeroed too, which is what an untracked object has there that was never
+        // finalised.
         unsafe {
             let len = self.len.get();
             if len == 0 {
@@ -79,12 +83,13 @@ impl<const N: usize> Freelist<N> {
         }
     }
 
-    /// A block for an object like the dead one that was in it: zeroed behind its header, alive, with the
-    /// class that it had. Nothing if none is kept.
+    /// A block for an object like the dead one that was in it: zeroed behind its header, alive,
+    /// with the class that it had. Nothing if none is kept.
     ///
     /// # Safety
-    /// All blocks that are given to this list are of one class, of which [`allocate`](Self::allocate) asks the
-    /// same, and which keeps nothing in front of its instances but the collector's words.
+    /// All blocks that are given to this list are of one class, of which
+    /// [`allocate`](Self::allocate) asks the same, and which keeps nothing in front of its
+    /// instances but the collector's words.
     #[inline]
     pub unsafe fn revive_alike<T>(&self) -> Option<NonNull<T>> {
         // SAFETY: the blocks below `len` are dead objects of that class, with the words in front.
@@ -131,7 +136,8 @@ impl<const N: usize> Freelist<N> {
         self.len.get() < N
     }
 
-    /// Takes a dead object as [`free`](Self::free) does, and says so; or leaves it, where the list is full.
+    /// Takes a dead object as [`free`](Self::free) does, and says so; or leaves it, where the list
+    /// is full.
     ///
     /// # Safety
     /// As for [`free`](Self::free).
@@ -152,7 +158,8 @@ impl<const N: usize> Freelist<N> {
     /// # Safety
     /// Called at the end of the class's `tp_dealloc`, for an object of the class this list is for.
     pub unsafe fn free(&self, object: *mut ffi::PyObject) {
-        // SAFETY: nothing refers to the object any more; a heap type is referenced by each instance.
+        // SAFETY: nothing refers to the object any more; a heap type is referenced by each
+        // instance.
         unsafe {
             let len = self.len.get();
             if len < N {
@@ -167,9 +174,9 @@ impl<const N: usize> Freelist<N> {
         }
     }
 
-    /// A zeroed, tracked object of `class`, as its `tp_alloc` gives it, of a class whose instances may
-    /// have a `__dict__` and a finaliser. Where the interpreter keeps attributes inside of the object
-    /// (3.14+, for classes like ours) nothing is reused.
+    /// A zeroed, tracked object of `class`, as its `tp_alloc` gives it, of a class whose instances
+    /// may have a `__dict__` and a finaliser. Where the interpreter keeps attributes inside of the
+    /// object (3.14+, for classes like ours) nothing is reused.
     ///
     /// # Safety
     /// As for [`allocate`](Self::allocate); `T` is the whole struct of the class, and
@@ -178,8 +185,8 @@ impl<const N: usize> Freelist<N> {
         &self,
         class: *mut ffi::PyTypeObject,
     ) -> Result<*mut T> {
-        // SAFETY: the blocks below `len` are dead objects of this class; what stands in front of them
-        // and everything behind their header is zeroed, as in a new block.
+        // SAFETY: the blocks below `len` are dead objects of this class; what stands in front of
+        // them and everything behind their header is zeroed, as in a new block.
         unsafe {
             let len = self.len.get();
             if len == 0 {
@@ -230,25 +237,27 @@ impl<const N: usize> Freelist<N> {
 /// Nothing refers to the object.
 #[inline]
 pub unsafe fn revive(object: *mut ffi::PyObject) {
-    // SAFETY: the count is the first word; newer versions have parts of it, which one reference sets to
-    // what a new object has there.
+    // SAFETY: the count is the first word; newer versions have parts of it, which one reference
+    // sets to what a new object has there.
     unsafe { object.cast::<isize>().write(1) };
 }
 
-/// `Py_TPFLAGS_INLINE_VALUES`: attributes are kept behind the object, in a form that only a new block
-/// has. Exists from 3.13 on; before, no class has the flag.
+/// `Py_TPFLAGS_INLINE_VALUES`: attributes are kept behind the object, in a form that only a new
+/// block has. Exists from 3.13 on; before, no class has the flag.
 const ATTRIBUTES_INSIDE: std::ffi::c_ulong = 1 << 2;
-/// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers stand before the object.
+/// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers stand before the
+/// object.
 const POINTERS_IN_FRONT: std::ffi::c_ulong = 1 << 3 | 1 << 4;
 
-/// Whether an object has neither a `__dict__` nor weak references, as far as its class keeps these in
-/// front of it. Where attributes are kept inside nobody can tell.
+/// Whether an object has neither a `__dict__` nor weak references, as far as its class keeps these
+/// in front of it. Where attributes are kept inside nobody can tell.
 ///
 /// # Safety
 /// `object` is one of a garbage collected class, and its memory is not freed yet.
 #[inline]
 pub unsafe fn attributes_are_untouched(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: the words are there if the flags say so: weak references, `__dict__`, and the collector's.
+    // SAFETY: the words are there if the flags say so: weak references, `__dict__`, and the
+    // collector's.
     unsafe {
         let flags = (*ffi::Py_TYPE(object)).tp_flags;
         if flags & ATTRIBUTES_INSIDE != 0 {
@@ -259,7 +268,8 @@ pub unsafe fn attributes_are_untouched(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// Zeroes what stands before an object, in steps of two words: a constant number of bytes costs no call.
+/// Zeroes what stands before an object, in steps of two words: a constant number of bytes costs no
+/// call.
 ///
 /// # Safety
 /// `block` is a dead object of `class`.
@@ -275,8 +285,8 @@ unsafe fn zero_in_front(block: *mut ffi::PyObject, class: *mut ffi::PyTypeObject
     }
 }
 
-/// How many words stand before an object: the garbage collector's two, among whose bits is whether the
-/// object was finalised, and for classes with managed attributes two more.
+/// How many words stand before an object: the garbage collector's two, among whose bits is whether
+/// the object was finalised, and for classes with managed attributes two more.
 const fn words_in_front(flags: std::ffi::c_ulong) -> usize {
     if flags & POINTERS_IN_FRONT == 0 { 2 } else { 4 }
 }

@@ -1,10 +1,11 @@
-//! A subclass of `function` whose instances are entered where their entry says, on CPython 3.11, and soon,
-//! from 3.13 on.
+//! A subclass of `function` whose instances are entered where their entry says, on CPython 3.11,
+//! and soon, from 3.13 on.
 //!
-//! 3.11 enters an exact Python function at its code and never looks at its entry for calls. It looks at
-//! that of any other object. From 3.13 on calls of what is no exact Python function have an instruction of
-//! their own, while for an exact one each call looks anew what it is. So a function that is to be entered natively becomes an instance of this
-//! class, which adds nothing: it is a `types.FunctionType` to `isinstance`, and is bound as one.
+//! 3.11 enters an exact Python function at its code and never looks at its entry for calls. It
+//! looks at that of any other object. From 3.13 on calls of what is no exact Python function have
+//! an instruction of their own, while for an exact one each call looks anew what it is. So a
+//! function that is to be entered natively becomes an instance of this class, which adds nothing:
+//! it is a `types.FunctionType` to `isinstance`, and is bound as one.
 
 use std::ptr;
 use std::sync::OnceLock;
@@ -31,9 +32,9 @@ static CLASS: OnceLock<FunctionClass> = OnceLock::new();
 /// Sets where calls of `function`, an exact Python function, enter.
 pub fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
     let class = class()?;
-    // SAFETY: `function` is an exact Python function by the caller's test. Its class says where its entry
-    // stands; the new class has the same layout, and is static as the old one is, so that neither is
-    // counted by its instances.
+    // SAFETY: `function` is an exact Python function by the caller's test. Its class says where its
+    // entry stands; the new class has the same layout, and is static as the old one is, so that
+    // neither is counted by its instances.
     unsafe {
         let offset = ffi::PyFunction_Type.tp_vectorcall_offset;
         let place = function.as_ptr().byte_offset(offset);
@@ -51,18 +52,20 @@ fn class() -> PyResult<*mut ffi::PyTypeObject> {
     Ok(CLASS.get_or_init(|| FunctionClass(class)).0)
 }
 
-/// A static class, since `function` cannot be inherited from by a class that is made of a specification.
+/// A static class, since `function` cannot be inherited from by a class that is made of a
+/// specification.
 fn make_class() -> PyResult<*mut ffi::PyTypeObject> {
     let methods = vec![
         method_noargs(
             c"__reduce__",
             reduce,
-            c"__reduce__($self, /)\n--\n\nReturn the name by which pickle and copy find the function.",
+            c"__reduce__($self, /)\n--\n\n\
+             Return the name by which pickle and copy find the function.",
         ),
         ffi::PyMethodDef::zeroed(),
     ];
-    // SAFETY: all zeroes is a class with nothing but what its base has, and `PyType_Ready` completes it. It
-    // is leaked, as are its methods.
+    // SAFETY: all zeroes is a class with nothing but what its base has, and `PyType_Ready`
+    // completes it. It is leaked, as are its methods.
     unsafe {
         let class = Box::leak(Box::<ffi::PyTypeObject>::new(std::mem::zeroed()));
         ffi::Py_INCREF(ptr::from_mut(class).cast());

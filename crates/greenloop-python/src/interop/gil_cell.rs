@@ -1,8 +1,8 @@
 //! Loop-thread state: a cell that the GIL guards.
 //!
-//! `with` hands out `&mut T` for the length of a closure. Two things keep that exclusive: the GIL is
-//! held (the rule of [`super`]) and the closure runs no Python code, so nothing can come back in. The
-//! second is a promise of each closure; builds with debug assertions check it.
+//! `with` hands out `&mut T` for the length of a closure. Two things keep that exclusive: the GIL
+//! is held (the rule of [`super`]) and the closure runs no Python code, so nothing can come back
+//! in. The second is a promise of each closure; builds with debug assertions check it.
 
 use std::cell::{Cell, UnsafeCell};
 
@@ -21,15 +21,15 @@ impl<T> GilCell<T> {
         }
     }
 
-    /// Runs `body` on the value. `body` must not run Python code, which dropping an object also does:
-    /// what is to be dropped is returned.
+    /// Runs `body` on the value. `body` must not run Python code, which dropping an object also
+    /// does: what is to be dropped is returned.
     #[inline]
     pub fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         if cfg!(debug_assertions) {
             assert!(!self.borrowed.replace(true), "a GilCell was entered twice");
         }
-        // SAFETY: the GIL keeps other threads out and `body` runs no Python code, so this is the only
-        // reference.
+        // SAFETY: the GIL keeps other threads out and `body` runs no Python code, so this is the
+        // only reference.
         let result = body(unsafe { &mut *self.value.get() });
         self.borrowed.set(false);
         result

@@ -1,6 +1,8 @@
-//! What is looked up once at import: interned names, parts of asyncio, and the classes of this crate.
+//! What is looked up once at import: interned names, parts of asyncio, and the classes of this
+//! crate.
 //!
-//! PyO3 refuses to import the module into a second interpreter, so one set for the process is enough.
+//! PyO3 refuses to import the module into a second interpreter, so one set for the process is
+//! enough.
 
 use std::cell::{Cell, OnceCell};
 use std::sync::OnceLock;
@@ -23,7 +25,8 @@ macro_rules! imports {
         pub struct Asyncio { $($(#[$meta])* pub $field: Object,)* }
 
         impl Asyncio {
-            /// Looks them all up before the struct is filled, for the reason that [`Names::new`] has.
+            /// Looks them all up before the struct is filled, for the reason that [`Names::new`]
+            /// has.
             fn new(py: Python<'_>) -> PyResult<Self> {
                 let places = [$($(#[$meta])* ($module, $name),)*];
                 let found = places.into_iter().map(|(module, name)| {
@@ -244,7 +247,8 @@ impl ClassCell {
         self.class.set(class.into_ptr().cast());
     }
 
-    /// Remembers what the complete class has, for [`is_untouched_class_of`](Self::is_untouched_class_of).
+    /// Remembers what the complete class has, for
+    /// [`is_untouched_class_of`](Self::is_untouched_class_of).
     pub fn remember_originals(&self, py: Python<'_>) -> PyResult<()> {
         let class = self.object();
         let class = class.bound(py).cast::<PyType>()?.clone();
@@ -350,11 +354,11 @@ pub struct Globals {
     pub sleep_refuses_nan: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
-    /// What the running asyncio reports the exception of a shielded future with that nobody waits for
-    /// any more, if it does.
+    /// What the running asyncio reports the exception of a shielded future with that nobody waits
+    /// for any more, if it does.
     pub log_shielded: Option<Object>,
-    /// What the running asyncio takes a gathering's edges back with that children leave behind, if it
-    /// does.
+    /// What the running asyncio takes a gathering's edges back with that children leave behind, if
+    /// it does.
     pub stop_awaiting: Option<Object>,
 }
 

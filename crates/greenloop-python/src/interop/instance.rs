@@ -1,8 +1,8 @@
 //! Classes of plain Rust values: the slots that every such class needs, written once.
 //!
-//! A class for a `T` says what `T` is when it is new, what of Python's it holds and how to let go of
-//! that ([`Held`]). Its instances have attributes, weak references and subclasses as those of a class
-//! written in Python do.
+//! A class for a `T` says what `T` is when it is new, what of Python's it holds and how to let go
+//! of that ([`Held`]). Its instances have attributes, weak references and subclasses as those of a
+//! class written in Python do.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -32,7 +32,8 @@ pub trait Held: Sized + 'static {
     /// Lets go of everything, and stays valid.
     fn clear(&self);
 
-    /// The class's `__del__`, if it has one. It may raise, and is called once in an instance's life.
+    /// The class's `__del__`, if it has one. It may raise, and is called once in an instance's
+    /// life.
     const FINALISER: Option<fn(&Object) -> Result<()>> = None;
 }
 
@@ -50,7 +51,8 @@ pub struct Instance<T> {
 impl<T: Held> Instance<T> {
     /// The value in an instance.
     ///
-    /// The callers pass receivers of methods of the class, and objects whose class they have compared.
+    /// The callers pass receivers of methods of the class, and objects whose class they have
+    /// compared.
     #[inline]
     pub fn of(object: &Object) -> &T {
         // SAFETY: see above: the object is laid out as this struct.
@@ -64,7 +66,8 @@ impl<T: Held> Instance<T> {
         unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
     }
 
-    /// Whether nobody has given the instance an attribute of its own, which might stand for a method.
+    /// Whether nobody has given the instance an attribute of its own, which might stand for a
+    /// method.
     #[inline]
     pub fn has_no_attributes(object: &Object) -> bool {
         // SAFETY: as above; what the slot holds is a dict.
@@ -74,8 +77,8 @@ impl<T: Held> Instance<T> {
         }
     }
 
-    /// Whether `object` is exactly of `class` and has no attributes of its own, and nobody has replaced a
-    /// method of either.
+    /// Whether `object` is exactly of `class` and has no attributes of its own, and nobody has
+    /// replaced a method of either.
     #[inline]
     pub fn is_plain(object: &Object, class: &ClassCell) -> bool {
         // SAFETY: an object of the class is laid out as this struct.
@@ -83,8 +86,8 @@ impl<T: Held> Instance<T> {
             && unsafe { (*object.as_ptr().cast::<Self>()).attributes.is_empty() }
     }
 
-    /// Whether a subclass, the instance itself or somebody else has put something else in the place of a
-    /// method of `class`.
+    /// Whether a subclass, the instance itself or somebody else has put something else in the place
+    /// of a method of `class`.
     pub fn overrides(object: &Object, class: &ClassCell, names: &[&Object]) -> Result<bool> {
         if Self::is_plain(object, class) {
             return Ok(false);
@@ -113,8 +116,8 @@ impl<T: Held> Instance<T> {
         Ok(false)
     }
 
-    /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of its
-    /// `__init__`.
+    /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of
+    /// its `__init__`.
     pub fn create(class: *mut ffi::PyTypeObject) -> Result<Object> {
         // SAFETY: `make` is the class's own `tp_new`, which looks at no arguments.
         unsafe { Object::from_returned(make::<T>(class, ptr::null_mut(), ptr::null_mut())) }
@@ -127,8 +130,8 @@ impl<T: Held> Instance<T> {
         spare: &Freelist<N>,
         class: *mut ffi::PyTypeObject,
     ) -> Result<Object> {
-        // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed block
-        // before anybody sees it.
+        // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed
+        // block before anybody sees it.
         unsafe {
             let object = spare.allocate_with_attributes::<Self>(class)?;
             (&raw mut (*object).held).write(T::new());
@@ -211,8 +214,8 @@ unsafe extern "C" fn deallocate<T: Held>(this: *mut ffi::PyObject) {
 }
 
 unsafe fn end<T: Held>(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead instance, of this class or of a subclass whose own
-    // deallocation ends here. The value is dropped once, last of all.
+    // SAFETY: called by the interpreter on a dead instance, of this class or of a subclass whose
+    // own deallocation ends here. The value is dropped once, last of all.
     unsafe {
         if T::FINALISER.is_some() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
@@ -233,8 +236,8 @@ unsafe fn end<T: Held>(this: *mut ffi::PyObject) {
 }
 
 unsafe extern "C" fn finalise<T: Held>(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on an instance that is about to die. The exception that may be
-    // set is somebody else's and is put back.
+    // SAFETY: called by the interpreter on an instance that is about to die. The exception that may
+    // be set is somebody else's and is put back.
     unsafe {
         let pending = PyErr::take(Python::assume_attached());
         let object = Object::from_borrowed(this);

@@ -1,8 +1,9 @@
-//! What `await` goes through: the slots and methods of an object that is awaited, from three functions.
+//! What `await` goes through: the slots and methods of an object that is awaited, from three
+//! functions.
 //!
-//! `await` calls `am_send` on CPython 3.11 and 3.15 and `__next__` on the versions between (measured),
-//! so both are slots. `send`, `throw` and `close` are for those who drive an awaitable by hand, and
-//! `throw` is also how a cancellation arrives.
+//! `await` calls `am_send` on CPython 3.11 and 3.15 and `__next__` on the versions between
+//! (measured), so both are slots. `send`, `throw` and `close` are for those who drive an awaitable
+//! by hand, and `throw` is also how a cancellation arrives.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -41,8 +42,8 @@ pub trait Iteration {
     fn close(this: &Object) -> Result<()>;
 }
 
-/// Adds what an iterator that `await` goes through has to a class whose instances are `T`'s, and the
-/// methods given besides.
+/// Adds what an iterator that `await` goes through has to a class whose instances are `T`'s, and
+/// the methods given besides.
 pub fn iterated<T: Iteration>(
     builder: ClassBuilder,
     mut methods: Vec<ffi::PyMethodDef>,
@@ -64,9 +65,9 @@ pub fn iterated<T: Iteration>(
         .methods(methods)
 }
 
-/// Adds what a coroutine has to a class whose instances are `T`'s. It can be iterated by the interpreter
-/// and by nobody else: it has no `__iter__` and no `__next__`, by which programs know generators, and its
-/// `__await__` by hand returns an iterator that has.
+/// Adds what a coroutine has to a class whose instances are `T`'s. It can be iterated by the
+/// interpreter and by nobody else: it has no `__iter__` and no `__next__`, by which programs know
+/// generators, and its `__await__` by hand returns an iterator that has.
 pub fn coroutine<T: Iteration>(
     builder: ClassBuilder,
     mut methods: Vec<ffi::PyMethodDef>,
@@ -211,7 +212,8 @@ pub fn thrown(arguments: &[Object]) -> Result<Object> {
     let py = unsafe { Python::assume_attached() };
     if !rest.is_empty() && cfg!(Py_3_12) {
         let category = py.get_type::<pyo3::exceptions::PyDeprecationWarning>();
-        let text = c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
+        let text = c"the (type, exc, tb) signature of throw() is deprecated, \
+                     use the single-arg signature instead.";
         PyErr::warn(py, &category, text, 1)?;
     }
     let value = rest.first().filter(|value| !value.is_none());
@@ -245,8 +247,9 @@ pub fn thrown(arguments: &[Object]) -> Result<Object> {
     )))
 }
 
-/// The exception that a class, a value and a traceback are, as the interpreter makes it for generators: where the
-/// class refuses, or makes something else than an exception, the error that says so is the exception.
+/// The exception that a class, a value and a traceback are, as the interpreter makes it for
+/// generators: where the class refuses, or makes something else than an exception, the error that
+/// says so is the exception.
 #[allow(
     deprecated,
     reason = "what generators call, and nothing else does the same"
@@ -257,7 +260,8 @@ fn exception_of(class: &Object, value: Option<&Object>, traceback: Option<&Objec
     };
     let mut class = pointer(Some(class));
     let (mut value, mut traceback) = (pointer(value), pointer(traceback));
-    // SAFETY: the class is one of exceptions; afterwards `value` is an instance, and all three are ours.
+    // SAFETY: the class is one of exceptions; afterwards `value` is an instance, and all three are
+    // ours.
     unsafe {
         ffi::PyErr_NormalizeException(&raw mut class, &raw mut value, &raw mut traceback);
         if !traceback.is_null() {

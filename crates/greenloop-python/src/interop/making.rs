@@ -1,10 +1,10 @@
 //! New Python objects, and calls with Rust values, that raise `MemoryError` where PyO3's own panic.
 //!
-//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an attribute's
-//! name or an argument of, and every `PyTypeError::new_err` take it for a mistake of the program if the
-//! interpreter has no memory left. So this file is the only one that makes objects of Rust values: the
-//! crate's `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py` what
-//! clippy cannot see.
+//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an
+//! attribute's name or an argument of, and every `PyTypeError::new_err` take it for a mistake of
+//! the program if the interpreter has no memory left. So this file is the only one that makes
+//! objects of Rust values: the crate's `clippy.toml` forbids those constructors, and
+//! `tests/surface/test_memory_rules.py` what clippy cannot see.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -143,7 +143,8 @@ arguments! {
 
 /// A new `str`.
 pub fn text(text: &str) -> Result<Object> {
-    // SAFETY: the text is valid for the call, which returns a new reference or NULL with an exception set.
+    // SAFETY: the text is valid for the call, which returns a new reference or NULL with an
+    // exception set.
     unsafe {
         Object::from_returned(ffi::PyUnicode_FromStringAndSize(
             text.as_ptr().cast(),
@@ -239,7 +240,8 @@ pub fn represented(object: &Object) -> Result<String> {
 
 /// The name of the object's class.
 pub fn class_name(object: &Object) -> Result<String> {
-    // SAFETY: a class is valid as long as its instance; returns a new string or NULL with an exception set.
+    // SAFETY: a class is valid as long as its instance; returns a new string or NULL with an
+    // exception set.
     let name = unsafe { Object::from_returned(ffi::PyType_GetName(object.class()))? };
     characters(&name)
 }
@@ -247,8 +249,8 @@ pub fn class_name(object: &Object) -> Result<String> {
 /// What stands in `text`, a `str`.
 fn characters(text: &Object) -> Result<String> {
     let mut size = 0;
-    // SAFETY: `text` is a string, which keeps its UTF-8 form alive; an error is asked for only if one is
-    // set, and the encoder returns a new `bytes` or NULL with an exception set.
+    // SAFETY: `text` is a string, which keeps its UTF-8 form alive; an error is asked for only if
+    // one is set, and the encoder returns a new `bytes` or NULL with an exception set.
     unsafe {
         let utf8 = ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size);
         if !utf8.is_null() {

@@ -1,9 +1,9 @@
 //! The edge to CPython: everything here talks to the C API so that the rest of the crate need not.
 //!
 //! Why not PyO3's own types on the hot path? A `Py<T>` looks up a thread-local counter whenever it
-//! is dropped, and a `#[pyclass]` has neither a freelist nor a base class whose size is known only at
-//! import. So hot types are plain C structs made of [`Slot`]s, and hot functions pass [`Object`]s.
-//! Cold code uses PyO3 as usual.
+//! is dropped, and a `#[pyclass]` has neither a freelist nor a base class whose size is known only
+//! at import. So hot types are plain C structs made of [`Slot`]s, and hot functions pass
+//! [`Object`]s. Cold code uses PyO3 as usual.
 //!
 //! One rule makes this sound: **every function of this crate is called with the GIL held**, which a
 //! build without the GIL cannot promise and therefore refuses to import.

@@ -10,8 +10,9 @@ macro_rules! names {
         pub struct Names { $($(#[$doc])* pub $field: Object,)* }
 
         impl Names {
-            /// Interns them all. That is done in a loop, and the struct is filled afterwards, when nothing can
-            /// fail: a failure between two fields would drop all fields before it, in code of its own for each.
+            /// Interns them all. That is done in a loop, and the struct is filled afterwards, when
+            /// nothing can fail: a failure between two fields would drop all fields before it, in
+            /// code of its own for each.
             pub fn new() -> Result<Self> {
                 let texts = [$($(#[$doc])* $text,)*];
                 let names = texts.into_iter().map(making::interned_text);

@@ -1,16 +1,17 @@
 //! Python functions whose calls are native.
 //!
 //! `asyncio.sleep` and `Queue.get` are coroutine functions, and programs ask for that:
-//! `inspect.iscoroutinefunction`, signatures, and `unittest.mock`, which puts an `AsyncMock` in place of
-//! one. Neither a built-in function nor a built-in method can be marked as one. So what is offered is a
-//! Python function like asyncio's own, with its code object, of which only the entry for calls is ours.
-//! Bound methods, pickling, documentation and signatures are then the interpreter's own business.
+//! `inspect.iscoroutinefunction`, signatures, and `unittest.mock`, which puts an `AsyncMock` in
+//! place of one. Neither a built-in function nor a built-in method can be marked as one. So what is
+//! offered is a Python function like asyncio's own, with its code object, of which only the entry
+//! for calls is ours. Bound methods, pickling, documentation and signatures are then the
+//! interpreter's own business.
 //!
-//! A call that the native code does not know, with a receiver of another class or too many arguments,
-//! runs the code of the function: asyncio's, which says what asyncio says.
+//! A call that the native code does not know, with a receiver of another class or too many
+//! arguments, runs the code of the function: asyncio's, which says what asyncio says.
 //!
-//! The interpreter looks at the entry before it enters the code, from 3.12 on. 3.11 does not, unless the
-//! function is of a subclass, and 3.13 and later do it sooner then; see
+//! The interpreter looks at the entry before it enters the code, from 3.12 on. 3.11 does not,
+//! unless the function is of a subclass, and 3.13 and later do it sooner then; see
 //! [`function_class`](super::function_class).
 
 use std::ffi::c_int;
@@ -29,9 +30,9 @@ use super::making::{self, ByName as _};
 use super::object::Object;
 use super::thread_exit::{call_entry, vectorcall};
 
-/// Where the calls of one function go. An entry is given no data of its own, so each place has its own
-/// entries, and what they read stands here. It is written before an entry is used, and never again; what
-/// it points to is held for ever.
+/// Where the calls of one function go. An entry is given no data of its own, so each place has its
+/// own entries, and what they read stands here. It is written before an entry is used, and never
+/// again; what it points to is held for ever.
 struct Place {
     /// The native code, of the calling convention that the entry is for.
     code: AtomicPtr<()>,
@@ -45,8 +46,8 @@ struct Place {
     python: AtomicPtr<()>,
 }
 
-/// The places of one kind of entry. Each kind has more than are needed: asyncio has 7 functions to be made
-/// native, about 50 methods with and without arguments, and 16 slots.
+/// The places of one kind of entry. Each kind has more than are needed: asyncio has 7 functions to
+/// be made native, about 50 methods with and without arguments, and 16 slots.
 struct Places<const N: usize> {
     place: [Place; N],
     filled: AtomicUsize,
@@ -116,9 +117,9 @@ impl Place {
     }
 }
 
-/// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments are too
-/// many or too few, and any call of a slot. It is of C's convention, as the entries are, so that they only
-/// jump here.
+/// A call whose receiver is an instance of a subclass, or no instance at all, or whose arguments
+/// are too many or too few, and any call of a slot. It is of C's convention, as the entries are, so
+/// that they only jump here.
 ///
 /// # Safety
 /// Called with the words of a call of `function`, whose place it is and is filled.
@@ -166,8 +167,8 @@ unsafe extern "C" fn enter_without_arguments<const INDEX: usize>(
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     let place = &WITHOUT_ARGUMENTS.place[INDEX];
-    // SAFETY: called by the interpreter with the words of the convention; the code is of this one's kind,
-    // and its receiver of the class that it is for.
+    // SAFETY: called by the interpreter with the words of the convention; the code is of this one's
+    // kind, and its receiver of the class that it is for.
     unsafe {
         match place.receiver(values, count) {
             Some(receiver) if ffi::PyVectorcall_NARGS(count) == 1 && names.is_null() => {
@@ -251,7 +252,8 @@ const WITH_ARGUMENTS: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
 #[pyfunction]
 #[pyo3(name = "_enter_natively")]
 pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) -> PyResult<()> {
-    // SAFETY: `builtin` is a valid object, and asked for what a built-in function has after the test.
+    // SAFETY: `builtin` is a valid object, and asked for what a built-in function has after the
+    // test.
     let (code, module) = unsafe {
         if ffi::PyCFunction_CheckExact(builtin.as_ptr()) == 0
             || ffi::PyCFunction_GetFlags(builtin.as_ptr()) != WITH_ARGUMENTS
@@ -273,8 +275,8 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
     set_entry(function, ENTER_FUNCTION[index])
 }
 
-/// Put `function`, a Python function, in the place of the native method `name` of a class, or of the name
-/// of a slot, to which its calls go. Slots stay what they are.
+/// Put `function`, a Python function, in the place of the native method `name` of a class, or of
+/// the name of a slot, to which its calls go. Slots stay what they are.
 #[pyfunction]
 #[pyo3(name = "_enter_method_natively")]
 pub fn enter_method_natively(
@@ -301,7 +303,8 @@ fn lead_to_method(function: &Bound<'_, PyAny>, native: Object) -> PyResult<()> {
         return Err(type_error("a native method is needed").into());
     }
     let (place, entry) = if is_method {
-        // SAFETY: a method's descriptor has this struct, and its flags say of which type the code is.
+        // SAFETY: a method's descriptor has this struct, and its flags say of which type the code
+        // is.
         unsafe {
             let descriptor = &*native.as_ptr().cast::<ffi::PyMethodDescrObject>();
             let code = (*descriptor.d_method).ml_meth;

@@ -1,17 +1,19 @@
 //! Bringing objects to their end, however deep they are nested.
 //!
-//! A task whose result is a task whose result is a task, a million times, would end in as many calls
-//! inside of each other, which no stack has room for. From 3.14 on the interpreter looks after that for
-//! every class. Up to 3.13 each class does so itself, by a trashcan that is private and counts calls; this
-//! is ours, and it looks at the stack. Where that is used up, an object is put aside, dead and unknown to
-//! the garbage collector, and goes on to its end when the calls have come back.
+//! A task whose result is a task whose result is a task, a million times, would end in as many
+//! calls inside of each other, which no stack has room for. From 3.14 on the interpreter looks
+//! after that for every class. Up to 3.13 each class does so itself, by a trashcan that is private
+//! and counts calls; this is ours, and it looks at the stack. Where that is used up, an object is
+//! put aside, dead and unknown to the garbage collector, and goes on to its end when the calls have
+//! come back.
 
 use pyo3::ffi;
 
 /// The end of an object: what its class's `tp_dealloc` does.
 pub type End = unsafe fn(*mut ffi::PyObject);
 
-/// Brings a dead object to its end, now or, deep inside of the end of others, when those are through.
+/// Brings a dead object to its end, now or, deep inside of the end of others, when those are
+/// through.
 ///
 /// # Safety
 /// Called as a `tp_dealloc` is, with what that does to an object of the class.
@@ -52,13 +54,14 @@ mod put_aside {
     static WAITING: Count = Count(Cell::new(0));
 
     thread_local! {
-        /// Those of this thread: what ends may be bound to it. Objects end as long as the thread lives, so
-        /// this must not be gone before; it holds no memory while it is empty.
+        /// Those of this thread: what ends may be bound to it. Objects end as long as the thread
+        /// lives, so this must not be gone before; it holds no memory while it is empty.
         static DEAD: RefCell<ManuallyDrop<Vec<Dead>>> =
             const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     }
 
-    /// Brings a dead object to its end, now or, deep inside of the end of others, when those are through.
+    /// Brings a dead object to its end, now or, deep inside of the end of others, when those are
+    /// through.
     ///
     /// # Safety
     /// Called as a `tp_dealloc` is, with what that does to an object of the class.
@@ -86,7 +89,8 @@ mod put_aside {
             unsafe { end(object) };
             return;
         }
-        // SAFETY: a dead object of a garbage collected class. The collector would take it for garbage.
+        // SAFETY: a dead object of a garbage collected class. The collector would take it for
+        // garbage.
         let tracked = unsafe {
             let tracked = ffi::PyObject_GC_IsTracked(object) != 0;
             if tracked {

@@ -5,8 +5,8 @@ use pyo3::ffi;
 use super::error::{Raised, Result, fetch, matches};
 use super::object::Object;
 
-/// The value of a number. An int that is too large for a float is infinite: whatever it is compared with,
-/// it is the larger, or the smaller if it is negative.
+/// The value of a number. An int that is too large for a float is infinite: whatever it is compared
+/// with, it is the larger, or the smaller if it is negative.
 pub fn saturating_float(number: &Object) -> Result<f64> {
     // SAFETY: `number` is a valid object.
     let value = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };

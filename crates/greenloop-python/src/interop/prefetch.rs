@@ -8,7 +8,8 @@ pub fn prefetch(object: &Object) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch touches no memory as far as the program can tell, whatever the address.
+        // SAFETY: a prefetch touches no memory as far as the program can tell, whatever the
+        // address.
         #[allow(unused_unsafe, reason = "newer versions of Rust know that it is safe")]
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(object.as_ptr().cast());

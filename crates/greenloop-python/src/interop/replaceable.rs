@@ -1,8 +1,8 @@
 //! A name in a module whose value may be replaced, and nearly never is.
 //!
-//! Tests replace `time.monotonic`. To look a name up costs as much as to read a clock, so the interpreter is
-//! asked to tell of changes: from 3.12 on it calls whoever watches a dictionary, and 3.11 gives each state of
-//! one a number of its own.
+//! Tests replace `time.monotonic`. To look a name up costs as much as to read a clock, so the
+//! interpreter is asked to tell of changes: from 3.12 on it calls whoever watches a dictionary, and
+//! 3.11 gives each state of one a number of its own.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -16,8 +16,8 @@ use super::making::{self, ByName as _};
 
 /// One such name. The objects are held for ever.
 pub struct Replaceable {
-    /// Whether the value has to be looked at. Set when the dictionary changes, and cleared when the value is
-    /// found to be the original; for ever set if nobody tells of changes.
+    /// Whether the value has to be looked at. Set when the dictionary changes, and cleared when the
+    /// value is found to be the original; for ever set if nobody tells of changes.
     suspect: AtomicBool,
     /// Whether changes are told.
     watched: AtomicBool,
@@ -72,7 +72,8 @@ impl Replaceable {
         self.suspect.load(Ordering::Relaxed)
     }
 
-    /// Looks the value up. A name that is gone, or `None` as at the end of the interpreter, was not replaced.
+    /// Looks the value up. A name that is gone, or `None` as at the end of the interpreter, was not
+    /// replaced.
     #[cold]
     fn look(&self) -> bool {
         let dictionary = self.dictionary.load(Ordering::Relaxed);
@@ -80,8 +81,8 @@ impl Replaceable {
             return true;
         }
         self.note_version(dictionary);
-        // SAFETY: the GIL is held, and both objects are held for ever. The result is borrowed; strings are
-        // compared without an error.
+        // SAFETY: the GIL is held, and both objects are held for ever. The result is borrowed;
+        // strings are compared without an error.
         let value = unsafe { ffi::PyDict_GetItem(dictionary, self.name.load(Ordering::Relaxed)) };
         let is_original = value.is_null()
             || value == self.original.load(Ordering::Relaxed)

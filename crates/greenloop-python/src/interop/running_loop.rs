@@ -1,7 +1,7 @@
 //! Which loop runs, asked as asyncio's Python code asks: by the names in `asyncio.events`.
 //!
-//! Libraries replace the functions behind them, as trio-asyncio does. asyncio's own C code, which is that of
-//! its Future and Task, asks past them.
+//! Libraries replace the functions behind them, as trio-asyncio does. asyncio's own C code, which
+//! is that of its Future and Task, asks past them.
 
 use super::call::call_method;
 use super::error::Result;

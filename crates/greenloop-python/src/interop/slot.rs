@@ -1,8 +1,9 @@
 //! A field of a C struct that holds an object or nothing.
 //!
-//! A zeroed slot is an empty one, so that memory fresh from the interpreter's allocator is already a
-//! valid struct of slots. All operations take `&self` and leave the slot in its new state *before*
-//! an old value is dropped: dropping may run `__del__`, which may come back to this very slot.
+//! A zeroed slot is an empty one, so that memory fresh from the interpreter's allocator is already
+//! a valid struct of slots. All operations take `&self` and leave the slot in its new state
+//! *before* an old value is dropped: dropping may run `__del__`, which may come back to this very
+//! slot.
 
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -95,7 +96,8 @@ impl Slot {
         self.0.set(value.into_ptr());
     }
 
-    /// Holds `value` from now on and forgets the old value, whose reference was given to somebody else.
+    /// Holds `value` from now on and forgets the old value, whose reference was given to somebody
+    /// else.
     pub fn replace_moved(&self, value: Object) {
         self.0.set(value.into_ptr());
     }
@@ -123,8 +125,8 @@ impl Slot {
     }
 }
 
-/// Shows what `slots` hold to the garbage collector, and the class of `object`, which they are fields of: a
-/// `tp_traverse` of a class that is made at run time.
+/// Shows what `slots` hold to the garbage collector, and the class of `object`, which they are
+/// fields of: a `tp_traverse` of a class that is made at run time.
 ///
 /// # Safety
 /// Called from a `tp_traverse` with the arguments it was given.

@@ -1,15 +1,17 @@
-//! Whether the thread's stack has room for one more call: what keeps recursion from killing the process.
+//! Whether the thread's stack has room for one more call: what keeps recursion from killing the
+//! process.
 //!
-//! Python code can have native code call Python code that calls native code, and so on: tasks that start
-//! eagerly inside of each other, a `wait_for` of a `wait_for`, a `__lt__` that puts into a queue. The
-//! interpreter counts calls, up to 3.13 without a look at the stack. A thread may have 256 KiB of it, and
-//! what we put on it per call is not what that count was made for. So every entry into native code
-//! compares its own address with where the stack ends, and raises `RecursionError` close to it.
+//! Python code can have native code call Python code that calls native code, and so on: tasks that
+//! start eagerly inside of each other, a `wait_for` of a `wait_for`, a `__lt__` that puts into a
+//! queue. The interpreter counts calls, up to 3.13 without a look at the stack. A thread may have
+//! 256 KiB of it, and what we put on it per call is not what that count was made for. So every
+//! entry into native code compares its own address with where the stack ends, and raises
+//! `RecursionError` close to it.
 //!
-//! The range that is safe is kept for the thread that asked last, under the GIL as everything here. So the
-//! usual answer takes two loads and a comparison; only another thread, or one that is deep down, looks its
-//! bounds up. On a stack that is not the thread's own (a library that switches stacks) nobody knows where
-//! it ends, and the answer is yes.
+//! The range that is safe is kept for the thread that asked last, under the GIL as everything here.
+//! So the usual answer takes two loads and a comparison; only another thread, or one that is deep
+//! down, looks its bounds up. On a stack that is not the thread's own (a library that switches
+//! stacks) nobody knows where it ends, and the answer is yes.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -21,11 +23,12 @@ use pyo3::ffi;
 
 use super::error::{Raised, Result, raise};
 
-/// What is left free at the end of a stack: what the interpreter may need before it asks itself, for
-/// instance to import a module or to compile one. Of a small stack it is a quarter.
+/// What is left free at the end of a stack: what the interpreter may need before it asks itself,
+/// for instance to import a module or to compile one. Of a small stack it is a quarter.
 const RESERVE: usize = 128 * 1024;
 
-/// What is assumed below the first call that asks, where the system does not say how large the stack is.
+/// What is assumed below the first call that asks, where the system does not say how large the
+/// stack is.
 const ASSUMED: usize = 512 * 1024;
 
 /// The addresses at which an answer is yes, of the thread that asked last.
@@ -59,7 +62,8 @@ impl Safe {
 /// For calls.
 static TO_CALL: Safe = Safe::nowhere();
 
-/// For the end of objects, which may run finalisers, and those may call: so this is the smaller one.
+/// For the end of objects, which may run finalisers, and those may call: so this is the smaller
+/// one.
 #[cfg(not(Py_3_14))]
 static TO_DROP: Safe = Safe::nowhere();
 
@@ -90,7 +94,8 @@ pub fn has_room_to_drop() -> bool {
     TO_DROP.contains(here) || look(here, 2)
 }
 
-/// Raises `RecursionError` if another call may not be made, with `text` behind the interpreter's own.
+/// Raises `RecursionError` if another call may not be made, with `text` behind the interpreter's
+/// own.
 #[inline]
 pub fn ensure_room() -> Result<()> {
     if has_room() { Ok(()) } else { Err(exhausted()) }
@@ -109,8 +114,8 @@ pub fn recursion_error(text: &CStr) -> Raised {
     raise(unsafe { ffi::PyExc_RecursionError }, text)
 }
 
-/// Asks for the thread's own stack, which is the one that is kept from then on. `reserves` times the
-/// reserve must be free.
+/// Asks for the thread's own stack, which is the one that is kept from then on. `reserves` times
+/// the reserve must be free.
 #[cold]
 #[inline(never)]
 fn look(here: usize, reserves: usize) -> bool {

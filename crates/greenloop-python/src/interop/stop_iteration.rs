@@ -1,12 +1,12 @@
 //! How an iterator returns a value: by a `StopIteration`.
 //!
-//! On CPython 3.12, 3.13 and 3.14 `await` of an object that is no generator calls `tp_iternext`, even
-//! where `am_send` exists; a value comes back as a `StopIteration`, which the interpreter unpacks and
-//! drops at once. Making and dropping one costs 71 ns, recycling one 11. So where nobody else can see
-//! the exception, which [`await_site`](super::await_site) tells, it is of a subclass whose `tp_dealloc`
-//! keeps the block for the next time. Everybody else gets a `StopIteration` itself: `pdb` steps over an
-//! `await` by looking for exactly that class. `None` needs no exception at all: NULL without one is a
-//! return of `None`.
+//! On CPython 3.12, 3.13 and 3.14 `await` of an object that is no generator calls `tp_iternext`,
+//! even where `am_send` exists; a value comes back as a `StopIteration`, which the interpreter
+//! unpacks and drops at once. Making and dropping one costs 71 ns, recycling one 11. So where
+//! nobody else can see the exception, which [`await_site`](super::await_site) tells, it is of a
+//! subclass whose `tp_dealloc` keeps the block for the next time. Everybody else gets a
+//! `StopIteration` itself: `pdb` steps over an `await` by looking for exactly that class. `None`
+//! needs no exception at all: NULL without one is a return of `None`.
 
 use pyo3::ffi;
 
@@ -14,8 +14,8 @@ use super::call::call_function;
 use super::error::{Raised, Result, raise_object};
 use super::object::Object;
 
-/// Ends an iterator with `value`: raises what the one who asked it is to unpack. It is not inlined, so that
-/// what needs no exception is not slowed down by the registers that this takes.
+/// Ends an iterator with `value`: raises what the one who asked it is to unpack. It is not inlined,
+/// so that what needs no exception is not slowed down by the registers that this takes.
 #[inline(never)]
 #[cfg_attr(
     not(all(Py_3_12, not(Py_3_15))),
@@ -75,7 +75,8 @@ mod recycled {
     /// Raises the exception that carries `value`.
     #[inline]
     pub fn raise(unpacker: Unpacker, value: Object) -> Raised {
-        // SAFETY: a spare block is a dead object of this class, whose fields are empty but for `args`.
+        // SAFETY: a spare block is a dead object of this class, whose fields are empty but for
+        // `args`.
         unsafe {
             let exception = SPARE.0.replace(std::ptr::null_mut());
             if exception.is_null() {
@@ -107,14 +108,14 @@ mod recycled {
         Raised
     }
 
-    /// Makes the block that is kept, so that not even the first value needs memory: one that cannot be
-    /// returned would be lost, with the item of a queue that it is.
+    /// Makes the block that is kept, so that not even the first value needs memory: one that cannot
+    /// be returned would be lost, with the item of a queue that it is.
     pub fn make_spare() {
         drop(fetch(raise_new(Object::none())));
     }
 
-    /// Makes the class. Should native code between an `await` and its iterator look at the exception,
-    /// it answers to its base's name, and `args` is what it would be there.
+    /// Makes the class. Should native code between an `await` and its iterator look at the
+    /// exception, it answers to its base's name, and `args` is what it would be there.
     pub fn make_class() -> Result<Object> {
         // SAFETY: StopIteration is always valid.
         let base = unsafe { Object::from_borrowed(ffi::PyExc_StopIteration) };
@@ -140,8 +141,8 @@ mod recycled {
     }
 
     unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-        // SAFETY: called by the interpreter on a dead instance, of which one that is as it was raised and
-        // whose value lives on is kept at once.
+        // SAFETY: called by the interpreter on a dead instance, of which one that is as it was
+        // raised and whose value lives on is kept at once.
         unsafe {
             let exception = this.cast::<Exception>();
             if SPARE.0.get().is_null() && is_untouched(exception) {
@@ -181,9 +182,9 @@ mod recycled {
     }
 
     unsafe fn end(this: *mut ffi::PyObject) {
-        // SAFETY: called by the interpreter on a dead instance, which nobody has tracked. Every field is
-        // emptied before its value is dropped, and the block is kept, with its hold on the class, or
-        // freed last.
+        // SAFETY: called by the interpreter on a dead instance, which nobody has tracked. Every
+        // field is emptied before its value is dropped, and the block is kept, with its hold on the
+        // class, or freed last.
         unsafe {
             let exception = this.cast::<Exception>();
             for field in [

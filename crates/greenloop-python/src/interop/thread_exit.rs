@@ -1,7 +1,8 @@
 //! The calls by which our frames enter the interpreter, with a guard against its end.
 //!
-//! Up to 3.13 CPython unwinds the stack of a daemon thread that asks for the GIL then; the guard and the reasons
-//! are the bridge's, `greenloop_bridge::thread_exit`. Without an unwinding it costs nothing.
+//! Up to 3.13 CPython unwinds the stack of a daemon thread that asks for the GIL then; the guard
+//! and the reasons are the bridge's, `greenloop_bridge::thread_exit`. Without an unwinding it costs
+//! nothing.
 
 use std::ffi::c_int;
 use std::hint::black_box;
@@ -10,9 +11,9 @@ use std::mem;
 pub use greenloop_bridge::thread_exit::guarded;
 use pyo3::ffi;
 
-// The functions of `pyo3::ffi`, by the type of ones that may unwind. For others the compiler leaves no
-// trace in the unwinding tables of who calls them, and no guard would run; it knows the functions by
-// their names, so it must not see which ones are called.
+// The functions of `pyo3::ffi`, by the type of ones that may unwind. For others the compiler leaves
+// no trace in the unwinding tables of who calls them, and no guard would run; it knows the
+// functions by their names, so it must not see which ones are called.
 type IterSend = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *mut ffi::PyObject,
@@ -31,7 +32,8 @@ type Call = unsafe extern "C-unwind" fn(
 ) -> *mut ffi::PyObject;
 type RestoreThread = unsafe extern "C-unwind" fn(*mut ffi::PyThreadState);
 
-/// `PyIter_Send`, without its call where the class has a slot for it, as coroutines have: 1 for a value that was yielded, 0 for one that was returned, -1 for an exception.
+/// `PyIter_Send`, without its call where the class has a slot for it, as coroutines have: 1 for a
+/// value that was yielded, 0 for one that was returned, -1 for an exception.
 ///
 /// # Safety
 /// As for the function of this name.
@@ -129,7 +131,8 @@ pub unsafe fn call(
     guarded(|| unsafe { function(callable, arguments, keywords) })
 }
 
-/// Whether no exception is set, without which nothing may be called: it would be taken for the callee's.
+/// Whether no exception is set, without which nothing may be called: it would be taken for the
+/// callee's.
 fn nothing_is_raised() -> bool {
     // SAFETY: may be asked at any time while the GIL is held.
     unsafe { ffi::PyErr_Occurred().is_null() }

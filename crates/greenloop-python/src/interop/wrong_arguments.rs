@@ -1,5 +1,5 @@
-//! The words of a `TypeError` about a call's arguments: those that the interpreter has for functions
-//! which are written in Python, as most of asyncio's are.
+//! The words of a `TypeError` about a call's arguments: those that the interpreter has for
+//! functions which are written in Python, as most of asyncio's are.
 
 use std::ffi::CStr;
 
@@ -10,7 +10,8 @@ use super::error::Raised;
 use super::making::{self, ByName as _};
 use super::object::Object;
 
-/// What a function takes. Its name is that of a method if there is a class in it, and then has `self`.
+/// What a function takes. Its name is that of a method if there is a class in it, and then has
+/// `self`.
 pub struct Signature<'a> {
     pub name: &'a CStr,
     pub parameters: &'a [&'a Object],
@@ -107,7 +108,8 @@ impl Signature<'_> {
         ))
     }
 
-    /// What the interpreter would suggest, by the function that it has for the purpose, if it has one.
+    /// What the interpreter would suggest, by the function that it has for the purpose, if it has
+    /// one.
     fn similar_to(&self, name: &Object) -> Option<String> {
         // SAFETY: the GIL is held.
         let py = unsafe { Python::assume_attached() };

@@ -85,7 +85,8 @@ fn finished(this: &Object) -> Result<Object> {
     finished.ok_or_else(|| no_attribute(this, "_finished"))
 }
 
-/// Gives a copy its event. One of another class, as in the state of a queue of asyncio's, becomes ours.
+/// Gives a copy its event. One of another class, as in the state of a queue of asyncio's, becomes
+/// ours.
 pub fn set_finished(this: &Object, event: &Object) -> Result<()> {
     let class = globals().classes.event.as_ptr();
     // SAFETY: both are valid.

@@ -58,7 +58,10 @@ pub fn make_class() -> Result<Object> {
     methods.extend(discipline!(Discipline::Fifo));
     methods.extend(copied!(getstate, setstate));
     common(c"greenloop.Queue", methods)
-        .doc(c"Queue(maxsize=0)\n--\n\nA queue between tasks, first in, first out; see asyncio.Queue.")
+        .doc(
+            c"Queue(maxsize=0)\n--\n\n\
+             A queue between tasks, first in, first out; see asyncio.Queue.",
+        )
         .attributes(attributes())
         .build(None)
 }
@@ -66,15 +69,24 @@ pub fn make_class() -> Result<Object> {
 /// Makes `LifoQueue`.
 pub fn make_lifo_class(base: &Object) -> Result<Object> {
     common(c"greenloop.LifoQueue", discipline!(Discipline::Lifo))
-        .doc(c"LifoQueue(maxsize=0)\n--\n\nA queue between tasks, last in, first out; see asyncio.LifoQueue.")
+        .doc(
+            c"LifoQueue(maxsize=0)\n--\n\n\
+             A queue between tasks, last in, first out; see asyncio.LifoQueue.",
+        )
         .build(Some(base))
 }
 
 /// Makes `PriorityQueue`.
 pub fn make_priority_class(base: &Object) -> Result<Object> {
-    common(c"greenloop.PriorityQueue", discipline!(Discipline::Priority))
-        .doc(c"PriorityQueue(maxsize=0)\n--\n\nA queue between tasks, the smallest item first; see asyncio.PriorityQueue.")
-        .build(Some(base))
+    common(
+        c"greenloop.PriorityQueue",
+        discipline!(Discipline::Priority),
+    )
+    .doc(
+        c"PriorityQueue(maxsize=0)\n--\n\n\
+             A queue between tasks, the smallest item first; see asyncio.PriorityQueue.",
+    )
+    .build(Some(base))
 }
 
 fn common(name: &'static CStr, methods: Vec<ffi::PyMethodDef>) -> ClassBuilder {
@@ -155,7 +167,8 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"shutdown",
             shutdown,
-            c"shutdown($self, immediate=False)\n--\n\nMake put raise QueueShutDown, and get when no items are left or at once."
+            c"shutdown($self, immediate=False)\n--\n\n\
+             Make put raise QueueShutDown, and get when no items are left or at once."
         ),
         noargs!(
             c"_format",

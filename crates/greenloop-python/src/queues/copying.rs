@@ -1,5 +1,5 @@
-//! Copying and pickling a queue, as objects that have one among their attributes are: by the attributes
-//! that asyncio's instances have.
+//! Copying and pickling a queue, as objects that have one among their attributes are: by the
+//! attributes that asyncio's instances have.
 
 use super::attributes::set_finished;
 use super::queue::Queue;

@@ -1,10 +1,10 @@
 //! The items of a queue: in Rust as long as nobody looks, in a Python object from then on.
 //!
-//! `queue._queue` is a `deque` or a `list` in asyncio, and programs reach for it: to look, to clear it,
-//! to put something in front. So whoever reads the attribute gets such an object, filled, and it *is*
-//! the queue's store from that moment. A priority queue has its list from the beginning, which is what
-//! `heapq` works on: it compares in the order that asyncio compares, and whatever a comparison raises or
-//! does to the queue leaves the same heap behind.
+//! `queue._queue` is a `deque` or a `list` in asyncio, and programs reach for it: to look, to clear
+//! it, to put something in front. So whoever reads the attribute gets such an object, filled, and
+//! it *is* the queue's store from that moment. A priority queue has its list from the beginning,
+//! which is what `heapq` works on: it compares in the order that asyncio compares, and whatever a
+//! comparison raises or does to the queue leaves the same heap behind.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -153,8 +153,8 @@ impl Items {
             Place::Deque => call_function(&globals().asyncio.deque, &[])?,
             Place::List => new_list()?,
         };
-        // Making the object may have run the garbage collector, and that anything at all. From here on
-        // nothing can come between: appending to a plain list or deque runs no other code.
+        // Making the object may have run the garbage collector, and that anything at all. From here
+        // on nothing can come between: appending to a plain list or deque runs no other code.
         if self.place.get() == Place::Object {
             return self.existing(queue);
         }

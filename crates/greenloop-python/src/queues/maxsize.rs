@@ -1,4 +1,5 @@
-//! How many items a queue takes: asyncio asks for no more than an object that compares with numbers.
+//! How many items a queue takes: asyncio asks for no more than an object that compares with
+//! numbers.
 
 use std::cell::Cell;
 use std::ffi::c_int;

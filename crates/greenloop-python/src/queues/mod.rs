@@ -1,8 +1,8 @@
 //! asyncio's queues as Python sees them.
 //!
 //! What they decide is in [`greenloop_core::sync::Queue`]; here are their classes. A newcomer reads
-//! `class`, then `queue` (the struct) and `waiting` (`put`, `get` and `join`), then the parts: `items`,
-//! `maxsize`, `waiters`, and `overrides`, which says what subclasses have changed.
+//! `class`, then `queue` (the struct) and `waiting` (`put`, `get` and `join`), then the parts:
+//! `items`, `maxsize`, `waiters`, and `overrides`, which says what subclasses have changed.
 
 mod attributes;
 mod class;

@@ -1,10 +1,10 @@
 //! Which of its own methods a queue has to call by name.
 //!
-//! asyncio's queue calls `self.full()`, `self._put(item)` and so on, and subclasses rely on it. Looking
-//! each up again and again would cost more than the work, so what a class overrides is found out once
-//! and remembered together with the class's version, a number that the interpreter changes whenever the
-//! class or one of its bases does. What an instance overrides is looked up each time, if it has
-//! attributes at all.
+//! asyncio's queue calls `self.full()`, `self._put(item)` and so on, and subclasses rely on it.
+//! Looking each up again and again would cost more than the work, so what a class overrides is
+//! found out once and remembered together with the class's version, a number that the interpreter
+//! changes whenever the class or one of its bases does. What an instance overrides is looked up
+//! each time, if it has attributes at all.
 
 use pyo3::ffi;
 
@@ -84,7 +84,8 @@ pub struct Known {
     overrides: Overrides,
 }
 
-/// What was found out last about some classes, for new instances. A class has its place by its address.
+/// What was found out last about some classes, for new instances. A class has its place by its
+/// address.
 const PLACES: usize = 16;
 
 static LAST: GilCell<[Known; PLACES]> = GilCell::new([Known::nothing(); PLACES]);
@@ -106,8 +107,8 @@ impl Known {
         }
         // SAFETY: the class of a living object.
         let object = unsafe { Object::from_borrowed(class.cast()) };
-        // The first lookup gives the class a version. It is read before the others, in case that one of
-        // them changes the class.
+        // The first lookup gives the class a version. It is read before the others, in case that
+        // one of them changes the class.
         object.attribute(Method::Init.name())?;
         let known = Self {
             version: version(class),

@@ -1,6 +1,7 @@
 //! The struct of a queue, and how its logic sees it.
 //!
-//! There is one struct for all three classes, which differ in where items are put and which is taken.
+//! There is one struct for all three classes, which differ in where items are put and which is
+//! taken.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

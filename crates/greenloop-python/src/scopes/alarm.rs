@@ -6,11 +6,11 @@
 //!                 │  3 silence
 //!                 └─────────► Silent: lets go of its target at once
 //! ```
-//! Whoever sets an alarm keeps it, to silence it and to ask whether it has rung. A silent one stays in
-//! the heap until it comes to the front or the heap is swept, as a cancelled timer does.
+//! Whoever sets an alarm keeps it, to silence it and to ask whether it has rung. A silent one stays
+//! in the heap until it comes to the front or the heap is swept, as a cancelled timer does.
 //!
-//! The garbage collector never learns of an alarm: the loop shows it the target of each alarm that is
-//! set, and the others have none.
+//! The garbage collector never learns of an alarm: the loop shows it the target of each alarm that
+//! is set, and the others have none.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

@@ -1,7 +1,7 @@
 //! `_cancel_and_wait`: cancels a future and waits until it is done.
 //!
-//! It waits at a gate and not on the future itself: so the wait can be cancelled whatever the future
-//! makes of its own cancellation.
+//! It waits at a gate and not on the future itself: so the wait can be cancelled whatever the
+//! future makes of its own cancellation.
 
 use greenloop_core::WaitList as _;
 
@@ -14,8 +14,8 @@ use crate::interop::{
 };
 use crate::task;
 
-/// Begins, as a step of `this`; its `value` is the gate from then on. `None` says that there is nothing
-/// to wait for.
+/// Begins, as a step of `this`; its `value` is the gate from then on. `None` says that there is
+/// nothing to wait for.
 pub fn begin(this: &Object, future: &Object) -> Result<Option<Progress>> {
     let event_loop = running_loop()?;
     Awaitable::prepare_on(this, &event_loop)?;

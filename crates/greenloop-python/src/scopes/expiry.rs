@@ -79,10 +79,11 @@ pub fn timeout_error(cause: &Object) -> Result<Object> {
     Ok(error)
 }
 
-/// Puts a `TimeoutError` before the first cancellation in the chain of contexts: whoever handles the
-/// exception finds out why its cause was cancelled.
+/// Puts a `TimeoutError` before the first cancellation in the chain of contexts: whoever handles
+/// the exception finds out why its cause was cancelled.
 ///
-/// Python code passes anything here, by `Timeout.__aexit__`. As in asyncio, anything with a `__context__` will do.
+/// Python code passes anything here, by `Timeout.__aexit__`. As in asyncio, anything with a
+/// `__context__` will do.
 pub fn insert_timeout_error(exception: &Object) -> Result<()> {
     let name = &globals().names.context_of_exception;
     let mut exception = exception.clone();

@@ -1,7 +1,7 @@
 //! `Gate`: what a wait for somebody else's future stands at until a callback opens it.
 //!
-//! It is asyncio's `waiter` future with its `_release_waiter`. Callbacks and alarms hold the gate and
-//! not the awaitable, so that a wait that was dropped is dropped.
+//! It is asyncio's `waiter` future with its `_release_waiter`. Callbacks and alarms hold the gate
+//! and not the awaitable, so that a wait that was dropped is dropped.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

@@ -1,15 +1,16 @@
 //! Scopes in which a task waits: `timeout`, `wait_for` and `TaskGroup`.
 //!
-//! A scope ends a task's wait from outside: when its time is up, or when a child has failed. Each asks
-//! the task to cancel itself, and when the cancellation comes out of the scope takes the request back
-//! and turns it into what its user expects. What exactly counts as its own differs between versions of
-//! asyncio, some of them patch releases; where it does, the running asyncio is asked at import.
+//! A scope ends a task's wait from outside: when its time is up, or when a child has failed. Each
+//! asks the task to cancel itself, and when the cancellation comes out of the scope takes the
+//! request back and turns it into what its user expects. What exactly counts as its own differs
+//! between versions of asyncio, some of them patch releases; where it does, the running asyncio is
+//! asked at import.
 //!
 //! - [`Alarm`]: a deadline in a loop's heap, without a Python function;
 //! - `timeout`: the class `Timeout`, `timeout()` and `timeout_at()`;
 //! - `expiry`: a cancellation becomes a `TimeoutError`;
-//! - `wait_for` of 3.12 and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its `gate`: for a
-//!   single awaitable;
+//! - `wait_for` of 3.12 and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its `gate`: for
+//!   a single awaitable;
 //! - `task_group`: the class `TaskGroup`.
 
 mod alarm;
@@ -47,7 +48,8 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fast!(
             c"timeout",
             timeout,
-            c"timeout(delay)\n--\n\nLimit the body of an async with statement to delay seconds; None is no limit."
+            c"timeout(delay)\n--\n\n\
+             Limit the body of an async with statement to delay seconds; None is no limit."
         ),
         fast!(
             c"timeout_at",
@@ -57,7 +59,9 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fast!(
             c"wait_for",
             wait_for,
-            c"wait_for(fut, timeout)\n--\n\nWait for fut and return its result; cancel it and raise TimeoutError after timeout seconds."
+            c"wait_for(fut, timeout)\n--\n\n\
+             Wait for fut and return its result; after timeout seconds cancel it and raise \
+             TimeoutError."
         ),
     ];
     add_to_module(module, functions)

@@ -1,8 +1,8 @@
 //! What the running asyncio does where its patch releases differ, read off its own code.
 //!
-//! A wheel is built for a minor version, but several fixes of asyncio came with 3.12.x and 3.13.x. The
-//! names that a function uses tell whether it has one, and need no list of version numbers. Where the
-//! code cannot be read, the first release of the minor version decides.
+//! A wheel is built for a minor version, but several fixes of asyncio came with 3.12.x and 3.13.x.
+//! The names that a function uses tell whether it has one, and need no list of version numbers.
+//! Where the code cannot be read, the first release of the minor version decides.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -61,7 +61,8 @@ pub struct GroupRules {
 
 static RULES: OnceLock<Rules> = OnceLock::new();
 
-/// The running asyncio's rules. They are read at import, before asyncio's own classes can be replaced.
+/// The running asyncio's rules. They are read at import, before asyncio's own classes can be
+/// replaced.
 pub fn rules() -> &'static Rules {
     RULES.get_or_init(|| {
         // SAFETY: the GIL is held.

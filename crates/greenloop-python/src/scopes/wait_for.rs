@@ -1,7 +1,9 @@
-//! `wait_for` of 3.12 and later: `async with timeout(timeout): return await fut`, without the `Timeout`.
+//! `wait_for` of 3.12 and later: `async with timeout(timeout): return await fut`, without the
+//! `Timeout`.
 //!
-//! What is awaited runs as a part of the same task. If its first step ends it, no deadline is set at all;
-//! else an [`Alarm`] cancels the task. The order of turns is that of the two scopes in asyncio's source.
+//! What is awaited runs as a part of the same task. If its first step ends it, no deadline is set
+//! at all; else an [`Alarm`] cancels the task. The order of turns is that of the two scopes in
+//! asyncio's source.
 
 use greenloop_core::{Host as _, Instant};
 use pyo3::ffi;
@@ -41,11 +43,12 @@ const UNLIMITED: u8 = 1;
 const LIMITED: u8 = 2;
 /// The step of a wait inside of a `Timeout`, which stands in `owner`: on a loop that is not ours.
 const SCOPED: u8 = 3;
-/// The step of a wait for a future, which stands in `owner`, that was given no time and was cancelled.
+/// The step of a wait for a future, which stands in `owner`, that was given no time and was
+/// cancelled.
 const CANCELLING: u8 = 4;
 
-/// A shorter delay is over before anything can be awaited. asyncio's `Timeout` makes a callback for the
-/// next turn of it.
+/// A shorter delay is over before anything can be awaited. asyncio's `Timeout` makes a callback for
+/// the next turn of it.
 const INSTANT: f64 = 1e-6;
 
 fn start(this: &Object) -> Result<Progress> {
@@ -127,7 +130,8 @@ fn is_over(delay: &Object) -> Result<bool> {
     }
 }
 
-/// Without any time: a result that is there already, or else a cancellation. A coroutine does not begin.
+/// Without any time: a result that is there already, or else a cancellation. A coroutine does not
+/// begin.
 fn start_without_time(this: &Object, future: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let future = as_future(future, None)?;

@@ -1,10 +1,11 @@
-//! `wait_for` of 3.11: a task of its own for a coroutine, and a wait until it is done or time is up.
+//! `wait_for` of 3.11: a task of its own for a coroutine, and a wait until it is done or time is
+//! up.
 //!
 //! ```text
 //!               ┌ 1 the future is done ────────────────────────────► its result
 //!   Waiting ────┼ 2 the deadline comes ──► Late ───────┐ cancels
 //!               └ 3 cancelled ───────────► Abandoned ──┘ the future and waits for it,
-//!                                                        then raises TimeoutError, or what came in 3
+//!                                             then raises TimeoutError, or what came in 3
 //! ```
 
 use greenloop_core::{Host as _, Instant, WaitList as _};

@@ -27,8 +27,8 @@ pub struct Acceptor {
     context: Object,
     /// The context of which each connection has a copy, where the server has one (3.15).
     pub of_connections: Option<Object>,
-    /// The listening socket. Its descriptor is asked of it each time, since it knows when it was closed:
-    /// a number that was kept might be somebody else's by then.
+    /// The listening socket. Its descriptor is asked of it each time, since it knows when it was
+    /// closed: a number that was kept might be somebody else's by then.
     socket: Object,
     /// What asyncio's `_accept_connection` takes.
     arguments: Object,
@@ -74,9 +74,9 @@ static REACTION: Reaction = Reaction {
 
 #[pymethods]
 impl EventLoop {
-    /// Watch a listening socket and take its connections natively. `arguments` are those of asyncio's
-    /// `_accept_connection`; of `context` each connection gets a copy, unless it is None. Return False,
-    /// having done nothing, if asyncio has to do it.
+    /// Watch a listening socket and take its connections natively. `arguments` are those of
+    /// asyncio's `_accept_connection`; of `context` each connection gets a copy, unless it is None.
+    /// Return False, having done nothing, if asyncio has to do it.
     #[pyo3(signature = (arguments, context))]
     fn _accept_natively(
         slf: &Bound<'_, Self>,
@@ -180,8 +180,8 @@ impl Acceptor {
         }
     }
 
-    /// Takes what has come, as much as the backlog allows: as in asyncio, from 3.14 on one more, since with a backlog
-    /// of none somebody may wait too.
+    /// Takes what has come, as much as the backlog allows: as in asyncio, from 3.14 on one more,
+    /// since with a backlog of none somebody may wait too.
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
         let most = self.backlog.saturating_add(usize::from(cfg!(Py_3_14)));
         for _ in 0..most {

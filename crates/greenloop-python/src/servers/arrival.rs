@@ -110,8 +110,8 @@ impl Arrival {
                 Some(peer) => peer?,
                 None => call_method(&globals().names.getpeername, &[socket.as_ptr()])?,
             },
-            // SAFETY: each returns a new reference or NULL with an exception set, also for what is no
-            // context.
+            // SAFETY: each returns a new reference or NULL with an exception set, also for what is
+            // no context.
             context: unsafe {
                 Object::from_returned(match &acceptor.of_connections {
                     Some(context) => ffi::PyContext_Copy(context.as_ptr()),

@@ -1,7 +1,7 @@
 //! Addresses as the standard library's sockets have them in Python, and as the system has them.
 //!
-//! Only what is written as the socket's own methods would write it is made here: pairs and tuples of
-//! four of the internet families, names of Unix sockets. All else is left to those methods.
+//! Only what is written as the socket's own methods would write it is made here: pairs and tuples
+//! of four of the internet families, names of Unix sockets. All else is left to those methods.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::raw::c_char;
@@ -77,8 +77,8 @@ fn tuple<const N: usize>(items: [Object; N]) -> Result<Object> {
     }
 }
 
-/// The address that a socket of `family` means by `(host, port)`, if the host is written in digits and
-/// nobody has to be asked; otherwise `None`, and no exception.
+/// The address that a socket of `family` means by `(host, port)`, if the host is written in digits
+/// and nobody has to be asked; otherwise `None`, and no exception.
 pub fn from_python(family: Family, address: &Object) -> Option<Address> {
     // SAFETY: the object is valid; the items of a tuple are borrowed from it.
     let (host, port) = unsafe {
@@ -102,8 +102,8 @@ pub fn from_python(family: Family, address: &Object) -> Option<Address> {
 /// # Safety
 /// `object` is valid and held as long as the text is used.
 unsafe fn ascii<'a>(object: *mut ffi::PyObject) -> Option<&'a str> {
-    // SAFETY: the text is there as long as the str, which is valid; the exception that may be set says that
-    // there is none.
+    // SAFETY: the text is there as long as the str, which is valid; the exception that may be set
+    // says that there is none.
     unsafe {
         if ffi::PyUnicode_CheckExact(object) == 0 {
             return None;

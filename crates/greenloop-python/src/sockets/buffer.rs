@@ -18,8 +18,8 @@ impl<'a> Bytes<'a> {
     #[inline]
     pub fn of(data: &'a Object) -> Result<Self> {
         let object = data.as_ptr();
-        // SAFETY: the functions are for the class that was tested; a `bytes` does not change, and what
-        // a buffer shows stays until it is released.
+        // SAFETY: the functions are for the class that was tested; a `bytes` does not change, and
+        // what a buffer shows stays until it is released.
         unsafe {
             if ffi::PyBytes_Check(object) != 0 {
                 let len = ffi::PyBytes_Size(object) as usize;
@@ -66,14 +66,15 @@ impl Drop for Bytes<'_> {
     }
 }
 
-/// Runs `fill` on the memory of a writable object; it runs no Python code. Raises what the object raises
-/// if it cannot be written to.
+/// Runs `fill` on the memory of a writable object; it runs no Python code. Raises what the object
+/// raises if it cannot be written to.
 pub fn with_writable<R>(
     object: &Object,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> R,
 ) -> Result<R> {
     let mut buffer = MaybeUninit::<ffi::Py_buffer>::uninit();
-    // SAFETY: the buffer is filled if 0 is returned, and released once, after its memory was last used.
+    // SAFETY: the buffer is filled if 0 is returned, and released once, after its memory was last
+    // used.
     unsafe {
         if ffi::PyObject_GetBuffer(object.as_ptr(), buffer.as_mut_ptr(), ffi::PyBUF_WRITABLE) < 0 {
             return Err(Raised);

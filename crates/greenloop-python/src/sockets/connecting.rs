@@ -1,8 +1,8 @@
 //! `sock_connect` and `sock_accept`.
 //!
-//! Both are rare next to what a connection does, and say more in Python: names are looked up, addresses
-//! have many forms, an audit hook may look on. So the socket's own methods are called, and asyncio's own
-//! `_ensure_resolved`; native is the waiting.
+//! Both are rare next to what a connection does, and say more in Python: names are looked up,
+//! addresses have many forms, an audit hook may look on. So the socket's own methods are called,
+//! and asyncio's own `_ensure_resolved`; native is the waiting.
 
 use greenloop_os::socket::{Family, has_ports, take_error};
 use pyo3::ffi;

@@ -1,4 +1,5 @@
-//! What all `sock_*` methods have in common: to try, to wait until it is worth while, and to try again.
+//! What all `sock_*` methods have in common: to try, to wait until it is worth while, and to try
+//! again.
 //!
 //! ```text
 //!           1 start                  2 wait                  3 react, once or more
@@ -6,10 +7,10 @@
 //!     │                                                                                │
 //!     └──► DELEGATED to asyncio's coroutine                     4 resume, in the next turn
 //! ```
-//! The awaitable holds the loop as its owner, the socket as its value, and what else was given in `kept`,
-//! where the result or the exception stands after 3. It is the loop that listens with it: so somebody who
-//! listens to the descriptor after it ends its wait without a word, as asyncio has it, and whoever ends a
-//! wait ends no other's (`is_listening`).
+//! The awaitable holds the loop as its owner, the socket as its value, and what else was given in
+//! `kept`, where the result or the exception stands after 3. It is the loop that listens with it:
+//! so somebody who listens to the descriptor after it ends its wait without a word, as asyncio has
+//! it, and whoever ends a wait ends no other's (`is_listening`).
 
 use std::ffi::CStr;
 use std::os::fd::RawFd;
@@ -213,8 +214,8 @@ fn start<T: Exchange>(this: &Object) -> Result<Progress> {
 pub fn request(this: &Object) -> Option<Request<'_>> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().as_ptr();
-    // SAFETY: the owner is held until the awaitable is finished, and a loop of ours: the receiver of one
-    // of the methods.
+    // SAFETY: the owner is held until the awaitable is finished, and a loop of ours: the receiver
+    // of one of the methods.
     let event_loop = unsafe { EventLoop::of_pointer(owner)? };
     let socket = awaitable.value().get()?;
     let plain = plain(&socket).filter(|_| !event_loop.shows_readiness())?;
@@ -278,7 +279,8 @@ fn stop_listening<T: Exchange>(awaitable: &Awaitable, this: &Object) {
     }
 }
 
-/// `loop._ensure_fd_no_transport(fd)`, which need not be asked where no transport has the descriptor.
+/// `loop._ensure_fd_no_transport(fd)`, which need not be asked where no transport has the
+/// descriptor.
 fn ensure_no_transport(event_loop: &Object, descriptor: RawFd) -> Result<()> {
     let names = &globals().names;
     let table = event_loop.attribute(&names.transports)?;
@@ -302,8 +304,8 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     let Some(event_loop) = (unsafe { EventLoop::of_pointer(owner) }) else {
         return Ok(());
     };
-    // Somebody else may listen by now, or nobody: the wait may have ended since this was queued. One that
-    // was interrupted has no future any more that could be asked how it stands.
+    // Somebody else may listen by now, or nobody: the wait may have ended since this was queued.
+    // One that was interrupted has no future any more that could be asked how it stands.
     if !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this)
         || Awaitable::standing(this)? != greenloop_core::Standing::Waiting
     {

@@ -1,10 +1,10 @@
 //! Which sockets native code may use by their descriptors: those of exactly the standard class, in
 //! non-blocking mode.
 //!
-//! What a socket is, it is asked each time, because it may be closed or change its mode at any time; and
-//! not through its methods, since that would cost more than all the rest. The beginning of its C struct
-//! has been the same since Python 3.7. That it still is, is looked at once, on sockets whose numbers and
-//! modes are known; if it is not, every socket is used by its methods.
+//! What a socket is, it is asked each time, because it may be closed or change its mode at any
+//! time; and not through its methods, since that would cost more than all the rest. The beginning
+//! of its C struct has been the same since Python 3.7. That it still is, is looked at once, on
+//! sockets whose numbers and modes are known; if it is not, every socket is used by its methods.
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::RawFd;

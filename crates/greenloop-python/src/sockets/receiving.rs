@@ -1,8 +1,8 @@
 //! `sock_recv`, `sock_recv_into`, `sock_recvfrom` and `sock_recvfrom_into`.
 //!
-//! A little is received into the loop's buffer and copied: an attempt that finds nothing then costs no
-//! allocation. Much, as the last time, is received into the bytes object itself, as the socket's own method
-//! does.
+//! A little is received into the loop's buffer and copied: an attempt that finds nothing then costs
+//! no allocation. Much, as the last time, is received into the bytes object itself, as the socket's
+//! own method does.
 
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
@@ -99,8 +99,8 @@ fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>
 }
 
 fn receive_in_place(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
-    // SAFETY: nobody but us has the new object, whose memory is written before it is seen; to be cut to
-    // size it is given away and comes back, or null with an exception set.
+    // SAFETY: nobody but us has the new object, whose memory is written before it is seen; to be
+    // cut to size it is given away and comes back, or null with an exception set.
     unsafe {
         let object = bytes_of(std::ptr::null(), size)?;
         let start = ffi::PyBytes_AsString(object.as_ptr()).cast::<MaybeUninit<u8>>();
@@ -178,8 +178,8 @@ impl Exchange for ReceiveFrom {
     }
 }
 
-/// Whether the socket's addresses are for its own methods to write. A socket of another family never
-/// receives from one that is not.
+/// Whether the socket's addresses are for its own methods to write. A socket of another family
+/// never receives from one that is not.
 fn has_other_addresses(request: &Request<'_>) -> bool {
     socket::Family::of(request.plain.family) == socket::Family::Other
 }

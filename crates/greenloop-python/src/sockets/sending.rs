@@ -18,8 +18,8 @@ impl Exchange for SendAll {
     const SIDE: Side = Side::Writer;
     const METHODS: (&'static str, &'static str) = ("sock_sendall", "_sock_sendall");
 
-    /// While it waits, what is left is a memoryview in the place of the data, which keeps their memory
-    /// where it is.
+    /// While it waits, what is left is a memoryview in the place of the data, which keeps their
+    /// memory where it is.
     #[inline]
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let data = request.given();
@@ -52,8 +52,8 @@ fn send_by_name(request: &Request<'_>, data: &Object) -> Result<Option<Object>> 
 /// `memoryview(data).cast("B")[sent:]`
 #[cold]
 fn rest(data: &Object, sent: usize) -> Result<Object> {
-    // SAFETY: all are valid objects; each function returns a new reference or NULL with an exception
-    // set.
+    // SAFETY: all are valid objects; each function returns a new reference or NULL with an
+    // exception set.
     unsafe {
         let view = Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?;
         let format = Object::from_returned(ffi::PyUnicode_FromStringAndSize(c"B".as_ptr(), 1))?;

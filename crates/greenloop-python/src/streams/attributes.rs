@@ -4,12 +4,15 @@
 ///
 /// - `slot`: None stands for an empty one, both ways, and a deleted attribute is None;
 /// - `setter`: only the setter of such a one;
-/// - `required`: `__init__` sets it; reading an empty one is an `AttributeError` with the name that follows;
+/// - `required`: `__init__` sets it; reading an empty one is an `AttributeError` with the name that
+///   follows;
 /// - `getter`: only the getter of such a one;
 /// - `flag`: a `Cell<bool>`, which cannot be deleted.
 macro_rules! plain {
     (slot $class:ident :: $field:ident, $get:ident, $set:ident) => {
-        fn $get(this: &$crate::interop::Object) -> $crate::interop::Result<$crate::interop::Object> {
+        fn $get(
+            this: &$crate::interop::Object,
+        ) -> $crate::interop::Result<$crate::interop::Object> {
             Ok($class::of(this).$field.get_or_none())
         }
         $crate::streams::attributes::plain!(setter $class::$field, $set);
@@ -35,13 +38,17 @@ macro_rules! plain {
         }
     };
     (getter $class:ident :: $field:ident, $get:ident, $name:literal) => {
-        fn $get(this: &$crate::interop::Object) -> $crate::interop::Result<$crate::interop::Object> {
+        fn $get(
+            this: &$crate::interop::Object,
+        ) -> $crate::interop::Result<$crate::interop::Object> {
             let value = $class::of(this).$field.get();
             value.ok_or_else(|| $crate::interop::no_attribute(this, $name))
         }
     };
     (flag $class:ident :: $field:ident, $get:ident, $set:ident) => {
-        fn $get(this: &$crate::interop::Object) -> $crate::interop::Result<$crate::interop::Object> {
+        fn $get(
+            this: &$crate::interop::Object,
+        ) -> $crate::interop::Result<$crate::interop::Object> {
             Ok($crate::interop::Object::boolean($class::of(this).$field.get()))
         }
         fn $set(

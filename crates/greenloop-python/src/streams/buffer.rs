@@ -1,11 +1,11 @@
 //! Where a reader's bytes stand until somebody reads them.
 //!
-//! Most messages come whole and are read whole, so a chunk that arrives at an empty buffer is kept as the
-//! `bytes` object it is, and given out again without being copied if somebody reads all of it. Only what
-//! must be joined is gathered in memory of our own.
+//! Most messages come whole and are read whole, so a chunk that arrives at an empty buffer is kept
+//! as the `bytes` object it is, and given out again without being copied if somebody reads all of
+//! it. Only what must be joined is gathered in memory of our own.
 //!
-//! asyncio's buffer is a bytearray, and some programs change it. Whoever asks for `_buffer` gets a real
-//! one, which holds the bytes from then on.
+//! asyncio's buffer is a bytearray, and some programs change it. Whoever asks for `_buffer` gets a
+//! real one, which holds the bytes from then on.
 //!
 //! ```text
 //!             1 extend              2 extend                 4 expose
@@ -79,7 +79,8 @@ impl Buffer {
         body(&unsafe { content_of_bytes(whole) }[self.consumed.get()..])
     }
 
-    /// Puts `data` at the end: bytes, what has a buffer, or numbers, as `bytearray.extend` takes them.
+    /// Puts `data` at the end: bytes, what has a buffer, or numbers, as `bytearray.extend` takes
+    /// them.
     #[inline]
     pub fn extend(&self, data: &Object) -> Result<()> {
         if let Some(exposed) = self.exposed.get() {

@@ -1,7 +1,7 @@
 //! `open_connection`, `start_server`, and the same for Unix sockets.
 //!
-//! Each hands the loop a factory of protocols and awaits what the loop makes of it. Which loop that is
-//! and how it connects does not matter here.
+//! Each hands the loop a factory of protocols and awaits what the loop makes of it. Which loop that
+//! is and how it connects does not matter here.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -117,8 +117,8 @@ pub fn make_factory_class() -> Result<Object> {
         .build(None)
 }
 
-/// A call of one of the four functions, between the call and the first step: what is passed on to the
-/// loop, and what is for the streams.
+/// A call of one of the four functions, between the call and the first step: what is passed on to
+/// the loop, and what is for the streams.
 struct Request<'py> {
     positional: Vec<Object>,
     keywords: Bound<'py, PyDict>,
@@ -190,8 +190,8 @@ impl<'py> Request<'py> {
         })
     }
 
-    /// The coroutine that does it: the factory holds what is for the streams, and the tuple in `value`
-    /// what is for the loop.
+    /// The coroutine that does it: the factory holds what is for the streams, and the tuple in
+    /// `value` what is for the loop.
     fn into_awaitable(self, operation: &'static Operation) -> Result<Object> {
         let object = Factory::create()?;
         let factory = Factory::of(&object);
@@ -364,7 +364,8 @@ pub fn functions() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"start_server",
             start_server,
-            c"start_server(client_connected_cb, host=None, port=None, *, limit=65536, **kwds)\n--\n\n\
+            c"start_server(client_connected_cb, host=None, port=None, *, limit=65536, **kwds)\n\
+              --\n\n\
               Call back with a reader and a writer for each client. See asyncio.start_server."
         ),
         fast!(

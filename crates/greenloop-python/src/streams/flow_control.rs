@@ -1,4 +1,5 @@
-//! `FlowControlMixin`: the base of protocols whose writer waits while the transport's buffer is full.
+//! `FlowControlMixin`: the base of protocols whose writer waits while the transport's buffer is
+//! full.
 //!
 //! [`StreamReaderProtocol`](super::protocol) inherits from it, and so does asyncio's protocol for
 //! subprocesses, which is Python.
@@ -77,8 +78,8 @@ impl FlowControl {
         self.event_loop.set(event_loop);
     }
 
-    /// Goes on at once, or waits until the transport has room. An awaitable that waits leaves its line
-    /// when it goes on.
+    /// Goes on at once, or waits until the transport has room. An awaitable that waits leaves its
+    /// line when it goes on.
     #[inline]
     pub fn drain(&self, waiter: &Object) -> Result<Progress> {
         if self.connection_lost.get() {

@@ -1,10 +1,10 @@
-//! Streams: `StreamReader`, `StreamWriter`, the protocol between them and a transport, and the functions
-//! that open connections.
+//! Streams: `StreamReader`, `StreamWriter`, the protocol between them and a transport, and the
+//! functions that open connections.
 //!
 //! They work on any transport of any loop. Where both ends are exactly ours nothing of Python runs
-//! between a transport's bytes and the task that waits for them: [`data_received`] feeds the reader,
-//! which wakes its waiter. What a subclass may have replaced is called by name, as asyncio's own code
-//! would.
+//! between a transport's bytes and the task that waits for them: [`data_received`] feeds the
+//! reader, which wakes its waiter. What a subclass may have replaced is called by name, as
+//! asyncio's own code would.
 //!
 //! - [`buffer`]: where the bytes stand until they are read;
 //! - [`reader`] and [`reading`]: the reader, and what waits in it;

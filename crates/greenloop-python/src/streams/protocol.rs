@@ -25,7 +25,8 @@ pub use class::make_class;
 #[repr(C)]
 pub struct Protocol {
     flow: FlowControl,
-    /// A weak reference: whoever drops the reader does not read any more, and what comes is dropped.
+    /// A weak reference: whoever drops the reader does not read any more, and what comes is
+    /// dropped.
     reader_reference: Slot,
     /// The reader of a server's connection, until its callback has got it.
     strong_reader: Slot,
@@ -145,7 +146,8 @@ impl Protocol {
         if reference.is_null() {
             return Ok(None);
         }
-        // SAFETY: the slot holds a weak reference, or what a program has put there, which is called.
+        // SAFETY: the slot holds a weak reference, or what a program has put there, which is
+        // called.
         unsafe {
             if ffi::PyWeakref_CheckRef(reference) == 0 {
                 let reader = call_function(&Object::from_borrowed(reference), &[])?;
@@ -196,7 +198,8 @@ fn reader_of(this: &Object) -> Result<Option<Object>> {
     Ok((!reader.is_none()).then_some(reader))
 }
 
-/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter. Returns what [`reader::feed_data`] does.
+/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter. Returns what
+/// [`reader::feed_data`] does.
 #[inline]
 pub fn data_received(this: &Object, data: &Object) -> Result<bool> {
     let Some(reader) = reader_of(this)? else {
@@ -335,7 +338,8 @@ fn callback_done(owner: &Object, task: &Object) -> Result<()> {
     report_callback(&event_loop, &exception, &transport)
 }
 
-/// Tells the loop's exception handler that a `client_connected_cb` failed, and closes its connection.
+/// Tells the loop's exception handler that a `client_connected_cb` failed, and closes its
+/// connection.
 fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) -> Result<()> {
     let names = &globals().names;
     // SAFETY: the GIL is held.

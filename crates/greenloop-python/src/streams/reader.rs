@@ -1,4 +1,5 @@
-//! `StreamReader`: its state and what feeds it. What reads from it stands in [`reading`](super::reading).
+//! `StreamReader`: its state and what feeds it. What reads from it stands in
+//! [`reading`](super::reading).
 
 mod class;
 
@@ -35,8 +36,8 @@ pub struct Reader {
     pub(super) waiter: Line,
     /// What a program has put in the waiter's place.
     foreign_waiter: Slot,
-    /// How many of the buffered bytes belong to no separator that is searched for. Zero again whenever
-    /// bytes leave.
+    /// How many of the buffered bytes belong to no separator that is searched for. Zero again
+    /// whenever bytes leave.
     pub(super) searched: Cell<usize>,
     eof: Cell<bool>,
     /// Set when the transport was told to pause, cleared when it is told to go on.
@@ -110,7 +111,8 @@ impl Reader {
         let size = limit.map_or(Ok(DEFAULT_LIMIT), size_of_limit)?;
         let debug = is_debugging(&event_loop)?;
         let stack = if debug { Some(creation_stack()?) } else { None };
-        // From here on nothing fails. What a reader that lives already had is gone, and its waiters are not woken.
+        // From here on nothing fails. What a reader that lives already had is gone, and its waiters
+        // are not woken.
         self.limit.set(size);
         self.searched.set(0);
         self.eof.set(false);
@@ -196,7 +198,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether it takes bytes and wakes its waiter without a call that the program may have replaced.
+    /// Whether it takes bytes and wakes its waiter without a call that the program may have
+    /// replaced.
     #[inline]
     fn is_fed_natively(&self) -> bool {
         let wakes = |waiter: Object| Awaitable::of(&waiter).fast_loop().is_some();
@@ -205,7 +208,8 @@ impl Reader {
             && self.waiter.first().is_none_or(wakes)
     }
 
-    /// Holds up a transport that has sent far more than anybody has read. Returns whether it had to.
+    /// Holds up a transport that has sent far more than anybody has read. Returns whether it had
+    /// to.
     #[inline]
     fn pause_if_flooded(&self) -> Result<bool> {
         if self.paused.get() || !self.limit().is_flooded(self.buffer.len()) {
@@ -239,7 +243,8 @@ impl Reader {
     }
 }
 
-/// `reader.feed_data(data)`. Returns whether no code but ours has run, and the transport was let alone.
+/// `reader.feed_data(data)`. Returns whether no code but ours has run, and the transport was let
+/// alone.
 #[inline]
 pub fn feed_data(this: &Object, data: &Object) -> Result<bool> {
     let reader = Reader::of(this);

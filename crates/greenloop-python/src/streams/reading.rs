@@ -1,10 +1,10 @@
 //! `read`, `readline`, `readexactly`, `readuntil` and `async for`: the operations on a reader.
 //!
-//! Each looks at the buffer when it starts and whenever it is woken, and waits if that does not do. A
-//! read that finds what it wants costs no turn of the loop.
+//! Each looks at the buffer when it starts and whenever it is woken, and waits if that does not do.
+//! A read that finds what it wants costs no turn of the loop.
 //!
-//! A subclass that has replaced a method which these call has asyncio's own functions run on it: they
-//! find every attribute that they use.
+//! A subclass that has replaced a method which these call has asyncio's own functions run on it:
+//! they find every attribute that they use.
 
 mod amounts;
 mod lines;
@@ -30,7 +30,10 @@ use separators::READ_UNTIL;
 
 /// What the four coroutines are parsed and made by.
 macro_rules! coroutine {
-    ($function:ident, $operation:ident, $name:ident, $text:literal, [$($parameter:ident)?], $required:expr) => {
+    (
+        $function:ident, $operation:ident, $name:ident, $text:literal,
+        [$($parameter:ident)?], $required:expr
+    ) => {
         fn $function(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
             let names = &globals().names;
             if is_customised(this)? {
@@ -135,7 +138,8 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     Err(restore(exception))
 }
 
-/// Whoever is woken has left the line; this is for one that somebody else than the reader has woken.
+/// Whoever is woken has left the line; this is for one that somebody else than the reader has
+/// woken.
 #[inline]
 fn leave(this: &Object) {
     let owner = Awaitable::of(this).owner().get_or_none();

@@ -190,8 +190,8 @@ fn start_drain(this: &Object) -> Result<Progress> {
     }
     let transport = writer.transport(&owner)?;
     if call_method(&names.is_closing, &[transport.as_ptr()])?.is_true()? {
-        // The loop gets to call `connection_lost`: a task that does nothing but write and drain would
-        // never see the connection end.
+        // The loop gets to call `connection_lost`: a task that does nothing but write and drain
+        // would never see the connection end.
         awaitable.step().set(PAUSED);
         return Ok(Progress::Paused);
     }

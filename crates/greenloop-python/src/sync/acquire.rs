@@ -1,7 +1,8 @@
 //! Acquiring, waiting for it in line, and `async with`: what a lock and a semaphore do alike.
 //!
-//! asyncio has this in `_ContextManagerMixin`, which calls the instance's own `acquire` and `release`. So
-//! does [`enter`] for an instance that may have replaced them; any other goes the short way.
+//! asyncio has this in `_ContextManagerMixin`, which calls the instance's own `acquire` and
+//! `release`. So does [`enter`] for an instance that may have replaced them; any other goes the
+//! short way.
 
 use std::ffi::CStr;
 
@@ -107,8 +108,8 @@ fn join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<()> {
     Ok(())
 }
 
-/// The awaitable leaves the line of `owner` because of an exception. asyncio hands a wake-up on for a
-/// cancellation only.
+/// The awaitable leaves the line of `owner` because of an exception. asyncio hands a wake-up on for
+/// a cancellation only.
 pub fn leave<S: Acquire>(awaitable: &Object, owner: &Object, exception: &Object) -> Result<()> {
     let state = &Primitive::<S>::of(owner).state;
     if is_cancellation(exception) {

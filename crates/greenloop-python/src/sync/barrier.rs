@@ -1,7 +1,8 @@
 //! `Barrier`.
 //!
-//! As in asyncio it is built on a condition, `_cond`, so that it takes the same number of turns. What is
-//! awaited of the condition stands in the awaitable's `value`, and the number of who is inside in `kept`.
+//! As in asyncio it is built on a condition, `_cond`, so that it takes the same number of turns.
+//! What is awaited of the condition stands in the awaitable's `value`, and the number of who is
+//! inside in `kept`.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -373,7 +374,8 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [parties] = arguments.bind(c"Barrier.__init__", [&globals.names.parties], 1, 1)?;
     let number = to_integer(parties);
     if !matches!(number, Ok(1..)) {
-        // asyncio's own class refuses it in its own words, which differ between versions, if it does.
+        // asyncio's own class refuses it in its own words, which differ between versions, if it
+        // does.
         let number = number.map_err(fetch);
         let parties = parties.map_or(std::ptr::null_mut(), Object::as_ptr);
         call_function(&globals.asyncio.barrier, &[parties])?;
@@ -430,7 +432,8 @@ pub fn make_class() -> Result<Object> {
             noargs!(
                 c"reset",
                 reset,
-                c"reset($self)\n--\n\nSend all who wait away with BrokenBarrierError, and begin anew."
+                c"reset($self)\n--\n\n\
+                 Send all who wait away with BrokenBarrierError, and begin anew."
             ),
             noargs!(
                 c"abort",

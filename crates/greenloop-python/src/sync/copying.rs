@@ -6,11 +6,12 @@ use crate::interop::{Object, Result, set_state, state_of};
 
 /// A state that can be copied.
 pub trait Copied: State {
-    /// The attributes that it is made of, as far as the class has them, besides `_loop` and those that
-    /// users have added.
+    /// The attributes that it is made of, as far as the class has them, besides `_loop` and those
+    /// that users have added.
     const ATTRIBUTES: &'static [&'static str];
 
-    /// Sets one of them in the copy where that is more than setting an attribute. Returns whether it is.
+    /// Sets one of them in the copy where that is more than setting an attribute. Returns whether
+    /// it is.
     fn restore(_this: &Object, _name: &str, _value: &Object) -> Result<bool> {
         Ok(false)
     }

@@ -2,12 +2,13 @@
 //!
 //! What they decide (who is woken, what a waiter that gives up hands on) is in
 //! [`greenloop_core::sync`]; here are their classes. Each asynchronous method is an
-//! [`Operation`](crate::awaitable::Operation): three functions, for the first step, for going on after
-//! being woken, and for an exception that arrives meanwhile.
+//! [`Operation`](crate::awaitable::Operation): three functions, for the first step, for going on
+//! after being woken, and for an exception that arrives meanwhile.
 //!
-//! An instance of a subclass may have overridden any method, and any instance may have been given one
-//! as an attribute. So where asyncio's code calls a public method of its own, it is called by name there;
-//! only a *plain* instance, of the very class and without attributes of its own, goes the short way.
+//! An instance of a subclass may have overridden any method, and any instance may have been given
+//! one as an attribute. So where asyncio's code calls a public method of its own, it is called by
+//! name there; only a *plain* instance, of the very class and without attributes of its own, goes
+//! the short way.
 
 mod acquire;
 mod barrier;

@@ -1,4 +1,5 @@
-//! What the primitives' classes share: the loop they are bound to, the line, and how both are shown.
+//! What the primitives' classes share: the loop they are bound to, the line, and how both are
+//! shown.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};

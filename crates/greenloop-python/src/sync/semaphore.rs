@@ -146,8 +146,8 @@ fn wake_up_next(this: &Object) -> Result<Object> {
     })
 }
 
-/// A number of permits. Infinity is a number that nobody counts down to, and so is whatever is too large
-/// for a machine word.
+/// A number of permits. Infinity is a number that nobody counts down to, and so is whatever is too
+/// large for a machine word.
 fn permits(value: &Object) -> Result<i64> {
     // SAFETY: `value` is valid; the exception that is cleared is the one that was just set.
     unsafe {

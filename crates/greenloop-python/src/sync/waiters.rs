@@ -1,7 +1,9 @@
-//! `Waiters`: a line as `_waiters` shows it, with what of a deque's methods those use who look at it.
+//! `Waiters`: a line as `_waiters` shows it, with what of a deque's methods those use who look at
+//! it.
 //!
 //! It is a view: the line itself stands in the primitive, made of the awaitables that wait there. A
-//! future that somebody puts into it by hand stands there behind an awaitable made for it, a *guest*.
+//! future that somebody puts into it by hand stands there behind an awaitable made for it, a
+//! *guest*.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -74,8 +76,8 @@ impl Held for Waiters {
     }
 }
 
-/// Puts those of `iterable` into the line, in place of those who stand there. Who stood there before
-/// and is given keeps waiting; who is not given is woken by nobody any more.
+/// Puts those of `iterable` into the line, in place of those who stand there. Who stood there
+/// before and is given keeps waiting; who is not given is woken by nobody any more.
 pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };

@@ -1,11 +1,13 @@
-//! What others find in a task's memory (3.14+): its name and coroutine in the fields of `_asyncio.Task`.
+//! What others find in a task's memory (3.14+): its name and coroutine in the fields of
+//! `_asyncio.Task`.
 //!
-//! `python -m asyncio ps` reads the memory of another process, so no override of ours can answer for them; and a
-//! single registered task without a name makes it fail for the whole process. greenback replaces a task's
-//! coroutine in memory, where it finds it first: so the coroutine stands in the base's field alone, and steps read
-//! it there. The fields' places are those of CPython 3.14 and 3.15. They are compared at import with a task of
-//! asyncio's own: where they do not hold the fields are left alone, the coroutine stands in ours, and that command
-//! shows nothing of ours.
+//! `python -m asyncio ps` reads the memory of another process, so no override of ours can answer
+//! for them; and a single registered task without a name makes it fail for the whole process.
+//! greenback replaces a task's coroutine in memory, where it finds it first: so the coroutine
+//! stands in the base's field alone, and steps read it there. The fields' places are those of
+//! CPython 3.14 and 3.15. They are compared at import with a task of asyncio's own: where they do
+//! not hold the fields are left alone, the coroutine stands in ours, and that command shows nothing
+//! of ours.
 
 #![cfg(Py_3_14)]
 
@@ -34,8 +36,8 @@ const _: () = assert!(offset_of!(BaseTask, is_task) == 108);
 const _: () = assert!(offset_of!(BaseTask, coroutine) == 128);
 const _: () = assert!(offset_of!(BaseTask, name) == 136);
 
-/// Where a task's coroutine stands, in bytes: in the base's field if the places hold, else in ours. An offset costs
-/// a step one addition, where a flag would be a branch.
+/// Where a task's coroutine stands, in bytes: in the base's field if the places hold, else in ours.
+/// An offset costs a step one addition, where a flag would be a branch.
 static COROUTINE: AtomicUsize = AtomicUsize::new(offset_of!(Task, coroutine));
 
 fn are_known() -> bool {
@@ -45,8 +47,8 @@ fn are_known() -> bool {
 /// The field in which a task's coroutine stands.
 #[inline]
 pub fn coroutine(task: &Task) -> &Slot {
-    // SAFETY: at either offset a task has a slot: a field of ours, or one of the base's that was verified. The
-    // base's fields are an `UnsafeCell`, and they live as long as the task.
+    // SAFETY: at either offset a task has a slot: a field of ours, or one of the base's that was
+    // verified. The base's fields are an `UnsafeCell`, and they live as long as the task.
     unsafe {
         let task = std::ptr::from_ref(task);
         &*task

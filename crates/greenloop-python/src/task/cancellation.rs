@@ -4,10 +4,10 @@
 //!   task ──► task ──► gather ──► task ──► awaitable: cancelled on the spot
 //!                        └─────► future: cancelled on the spot
 //! ```
-//! asyncio's `cancel` methods call each other. Here one loop walks the path and keeps it in memory, so
-//! that its length is not limited by the stack. A path that comes back to itself (tasks that await each
-//! other in a circle, a task that gathers itself) would never end. It raises `RecursionError`, as asyncio
-//! does when the calls have used up the interpreter's limit.
+//! asyncio's `cancel` methods call each other. Here one loop walks the path and keeps it in memory,
+//! so that its length is not limited by the stack. A path that comes back to itself (tasks that
+//! await each other in a circle, a task that gathers itself) would never end. It raises
+//! `RecursionError`, as asyncio does when the calls have used up the interpreter's limit.
 
 use std::collections::HashSet;
 

@@ -173,17 +173,20 @@ pub fn make_class() -> Result<Object> {
         one!(
             c"set_result",
             set_result,
-            c"set_result($self, result, /)\n--\n\nRaise RuntimeError: a task sets its result itself."
+            c"set_result($self, result, /)\n--\n\n\
+             Raise RuntimeError: a task sets its result itself."
         ),
         one!(
             c"set_exception",
             set_exception,
-            c"set_exception($self, exception, /)\n--\n\nRaise RuntimeError: a task sets its exception itself."
+            c"set_exception($self, exception, /)\n--\n\n\
+             Raise RuntimeError: a task sets its exception itself."
         ),
         fast!(
             c"cancel",
             cancel,
-            c"cancel($self, /, msg=None)\n--\n\nRequest the task to cancel itself; return False if it is done."
+            c"cancel($self, /, msg=None)\n--\n\n\
+             Request the task to cancel itself; return False if it is done."
         ),
         noargs!(
             leaf c"cancelling",
@@ -209,12 +212,14 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"get_stack",
             get_stack,
-            c"get_stack($self, /, *, limit=None)\n--\n\nReturn the frames of the suspended coroutine, oldest first."
+            c"get_stack($self, /, *, limit=None)\n--\n\n\
+             Return the frames of the suspended coroutine, oldest first."
         ),
         fast!(
             c"print_stack",
             print_stack,
-            c"print_stack($self, /, *, limit=None, file=None)\n--\n\nPrint the stack or the traceback of the task."
+            c"print_stack($self, /, *, limit=None, file=None)\n--\n\n\
+             Print the stack or the traceback of the task."
         ),
     ]);
     if cfg!(Py_3_12) {
@@ -238,9 +243,11 @@ pub fn make_class() -> Result<Object> {
     derived::<Task>(ClassBuilder::new::<Task>(c"greenloop.Task"))
         .subclassable()
         .doc(if cfg!(Py_3_12) {
-            c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine that an event loop drives; see asyncio.Task."
+            c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
+             A coroutine that an event loop drives; see asyncio.Task."
         } else {
-            c"Task(coro, *, loop=None, name=None, context=None)\n--\n\nA coroutine that an event loop drives; see asyncio.Task."
+            c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
+             A coroutine that an event loop drives; see asyncio.Task."
         })
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_repr, repr as *mut c_void)

@@ -1,10 +1,10 @@
 //! `asyncio.current_task()`: telling asyncio which task runs.
 //!
-//! asyncio enters and leaves a task at each step; together that costs 30 to 45 ns. Here the entry is
-//! only written, and left in place until something other than a step of ours is about to run: the
-//! next step overwrites it, and [`clear_published`] removes it before plain callbacks, before the
-//! loop waits and when it ends. Nobody can look in between, because nothing else runs in between.
-//! asyncio's entry alone holds the task.
+//! asyncio enters and leaves a task at each step; together that costs 30 to 45 ns. Here the entry
+//! is only written, and left in place until something other than a step of ours is about to run:
+//! the next step overwrites it, and [`clear_published`] removes it before plain callbacks, before
+//! the loop waits and when it ends. Nobody can look in between, because nothing else runs in
+//! between. asyncio's entry alone holds the task.
 
 use std::cell::Cell;
 use std::ptr;
@@ -22,7 +22,8 @@ thread_local! {
     static STEPPING: Cell<*mut ffi::PyObject> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// The native task whose coroutine runs on this thread, innermost first: what it awaits, it receives.
+/// The native task whose coroutine runs on this thread, innermost first: what it awaits, it
+/// receives.
 #[inline]
 pub fn stepping() -> Option<Object> {
     let task = STEPPING.get();
@@ -32,8 +33,8 @@ pub fn stepping() -> Option<Object> {
 
 /// `asyncio.current_task(event_loop)`.
 ///
-/// A task of asyncio's own that began eagerly inside of a step of ours is the current one: so the step
-/// alone does not say.
+/// A task of asyncio's own that began eagerly inside of a step of ours is the current one: so the
+/// step alone does not say.
 #[inline]
 pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
     if let Some(task) = stepping() {
@@ -135,8 +136,8 @@ fn write(event_loop: &EventLoop, task: &Object) -> Result<()> {
     let tasks = globals().asyncio.current_tasks.as_ptr();
     let key = event_loop.object().as_ptr();
     let place = &event_loop.published.place;
-    // SAFETY: the dictionary, the loop and the task are valid objects, and this dictionary is the only one
-    // that the place is used for.
+    // SAFETY: the dictionary, the loop and the task are valid objects, and this dictionary is the
+    // only one that the place is used for.
     unsafe {
         if place.replace(tasks, key, task) {
             return Ok(());

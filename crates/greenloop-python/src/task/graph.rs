@@ -1,7 +1,7 @@
 //! `asyncio.capture_call_graph()` (3.14+): which tasks await a future.
 //!
-//! asyncio writes an edge at each await. Ours are derived when somebody asks: a task that awaits one
-//! of our futures stands among its callbacks.
+//! asyncio writes an edge at each await. Ours are derived when somebody asks: a task that awaits
+//! one of our futures stands among its callbacks.
 
 #![cfg(Py_3_14)]
 
@@ -13,8 +13,8 @@ use crate::interop::making::ByName as _;
 use crate::interop::{Object, Raised, Result, globals};
 use crate::scopes::parent_of;
 
-/// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C tasks)
-/// and those of our waiting tasks; `None` if there are none.
+/// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C
+/// tasks) and those of our waiting tasks; `None` if there are none.
 pub fn awaited_by(this: &Object) -> Result<Object> {
     // SAFETY: the GIL is held.
     let py = unsafe { Python::assume_attached() };

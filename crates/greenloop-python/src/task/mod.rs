@@ -7,8 +7,9 @@
 //!                           │ 5 wake or cancel     │ 4 yields a future
 //!                           └──────── waiting ◄────┘
 //! ```
-//! 1 `Task::create` and `Task.__init__` · 2 `step::run_step` · 3 `step::finish` · 4 `step::wait_for` ·
-//! 5 the future's callback, `Callback::Wake`. An eager task (3.12+) begins at 2, in its creator's turn.
+//! 1 `Task::create` and `Task.__init__` · 2 `step::run_step` · 3 `step::finish` · 4
+//! `step::wait_for` · 5 the future's callback, `Callback::Wake`. An eager task (3.12+) begins at 2,
+//! in its creator's turn.
 //!
 //! A step makes no handle, no function and no future: the ready queue holds the task itself, and so
 //! does the future it waits for.
@@ -71,7 +72,8 @@ fn next_number() -> u64 {
 #[repr(C)]
 pub struct Task {
     future: Future,
-    /// The coroutine, which may stand in the base's field instead: see [`coroutine`](Self::coroutine).
+    /// The coroutine, which may stand in the base's field instead: see
+    /// [`coroutine`](Self::coroutine).
     coroutine: Slot,
     context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
@@ -200,8 +202,8 @@ impl Task {
         name.map(as_string).transpose()
     }
 
-    /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The future
-    /// half is bound to its loop already, and what it begins with is [checked](Self::check).
+    /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The
+    /// future half is bound to its loop already, and what it begins with is [checked](Self::check).
     fn begin(this: &Object, start: &Start<'_>, name: Option<Object>) -> Result<()> {
         let task = Task::of(this);
         task.context.set(start.context)?;
@@ -242,7 +244,8 @@ impl Task {
         &self.coroutine
     }
 
-    /// Has `CancelledError` thrown into the coroutine at the next step, since there is nothing to cancel.
+    /// Has `CancelledError` thrown into the coroutine at the next step, since there is nothing to
+    /// cancel.
     fn cancel_at_next_step(&self, message: Option<&Object>) {
         self.must_cancel.set(true);
         self.future.cancel_message().set_optional(message.cloned());
@@ -302,7 +305,8 @@ impl Derived for Task {
     /// Reports a task that dies while it waits, then an exception that nobody asked for.
     fn finalise(this: &Object) {
         let task = Task::of(this);
-        // Whoever brings it back to life by keeping the report does not bring it back into the list.
+        // Whoever brings it back to life by keeping the report does not bring it back into the
+        // list.
         registry::forget(task);
         if task.is_dropped_while_pending() {
             let names = &globals().names;

@@ -31,8 +31,8 @@ mod list {
     /// Set once asyncio's set shows this list.
     static SHOWN: AtomicBool = AtomicBool::new(false);
 
-    /// The class that asyncio's set becomes to show it, handed in at import: while the interpreter ends,
-    /// which may be when the first task is made, nothing can be imported any more.
+    /// The class that asyncio's set becomes to show it, handed in at import: while the interpreter
+    /// ends, which may be when the first task is made, nothing can be imported any more.
     static TASK_SET: OnceLock<Py<PyAny>> = OnceLock::new();
 
     pub fn set_task_set(class: Py<PyAny>) {
@@ -119,7 +119,8 @@ mod list {
     }
 }
 
-/// Hands in the class that shows our tasks to asyncio. Called once, by the package's import, up to 3.13.
+/// Hands in the class that shows our tasks to asyncio. Called once, by the package's import, up to
+/// 3.13.
 #[pyfunction]
 #[pyo3(name = "_set_task_set")]
 pub fn set_task_set(class: Py<PyAny>) {

@@ -48,8 +48,9 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
     }
 }
 
-/// Where memory has run out before the coroutine was resumed, or before the task stands where it will be
-/// woken: then that is what its `await` raises, in the next turn, since nobody else would ever continue it.
+/// Where memory has run out before the coroutine was resumed, or before the task stands where it
+/// will be woken: then that is what its `await` raises, in the next turn, since nobody else would
+/// ever continue it.
 #[cold]
 fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
     let task = Task::of(this);
@@ -303,7 +304,8 @@ fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
     Ok(())
 }
 
-/// Anything with `_asyncio_future_blocking`: asyncio's own futures and tasks, and subclasses of ours.
+/// Anything with `_asyncio_future_blocking`: asyncio's own futures and tasks, and subclasses of
+/// ours.
 fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     let task = Task::of(this);
     let globals = globals();

@@ -1,8 +1,8 @@
 //! Where CPython 3.14 and later keep a thread's current task.
 //!
-//! asyncio's function for it costs 10 to 17 ns a step, writing the word 2. The place differs between
-//! versions and is named nowhere, so it is searched for at import with objects that are known, and
-//! used only if it was found. Otherwise asyncio's function is called.
+//! asyncio's function for it costs 10 to 17 ns a step, writing the word 2. The place differs
+//! between versions and is named nowhere, so it is searched for at import with objects that are
+//! known, and used only if it was found. Otherwise asyncio's function is called.
 
 use std::ptr;
 use std::sync::OnceLock;
@@ -63,13 +63,14 @@ pub fn find_places(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Makes `task`, or none, the thread's current one and returns the one before. `None` if the place is
-/// not known or `event_loop` does not run on this thread: then asyncio's own function is to be asked.
+/// Makes `task`, or none, the thread's current one and returns the one before. `None` if the place
+/// is not known or `event_loop` does not run on this thread: then asyncio's own function is to be
+/// asked.
 #[inline]
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Option<Option<Object>> {
     let places = PLACES.get()?;
-    // SAFETY: the GIL is held, so there is a thread state; both offsets were verified. The word of the
-    // current task owns a reference, and what is taken out of it belongs to the caller.
+    // SAFETY: the GIL is held, so there is a thread state; both offsets were verified. The word of
+    // the current task owns a reference, and what is taken out of it belongs to the caller.
     unsafe {
         let state = ffi::PyThreadState_Get().cast::<*mut ffi::PyObject>();
         if state.add(places.running_loop).read() != event_loop.as_ptr() {

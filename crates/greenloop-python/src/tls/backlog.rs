@@ -1,5 +1,5 @@
-//! What the application has written and the ssl object has not taken yet: before the handshake is done,
-//! and while a renegotiation waits for the peer.
+//! What the application has written and the ssl object has not taken yet: before the handshake is
+//! done, and while a renegotiation waits for the peer.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

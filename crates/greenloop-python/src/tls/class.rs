@@ -1,5 +1,5 @@
-//! The class `SSLProtocol` as Python sees it: what a transport calls, and by asyncio's private names what
-//! libraries and tests look at.
+//! The class `SSLProtocol` as Python sees it: what a transport calls, and by asyncio's private
+//! names what libraries and tests look at.
 
 use std::ffi::c_void;
 
@@ -56,8 +56,8 @@ fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
         }
     }
     let memory = making::bytearray(&[])?;
-    // SAFETY: the bytearray is new and nobody looks at its memory yet; the second function returns a new
-    // reference or NULL with an exception set.
+    // SAFETY: the bytearray is new and nobody looks at its memory yet; the second function returns
+    // a new reference or NULL with an exception set.
     let view = unsafe {
         if ffi::PyByteArray_Resize(memory.as_ptr(), wanted as ffi::Py_ssize_t) < 0 {
             return Err(Raised);
@@ -293,7 +293,8 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             c"connection_made",
             connection_made,
             transport,
-            c"connection_made($self, /, transport)\n--\n\nThere is a connection: begin the handshake."
+            c"connection_made($self, /, transport)\n--\n\n\
+             There is a connection: begin the handshake."
         ),
         named!(
             c"connection_lost",

@@ -1,13 +1,13 @@
 //! The ssl object of a connection, and the two memory BIOs between it and the transport.
 //!
-//! `SSLContext.wrap_bio` makes the object, whatever context it is. An `ssl.SSLObject` does nothing but
-//! call the same methods of its native `_sslobj`, so that one is asked directly, with memory of ours. An
-//! object of any other class is called by name, with objects that it may keep.
+//! `SSLContext.wrap_bio` makes the object, whatever context it is. An `ssl.SSLObject` does nothing
+//! but call the same methods of its native `_sslobj`, so that one is asked directly, with memory of
+//! ours. An object of any other class is called by name, with objects that it may keep.
 //!
-//! Reading from an ssl object until it has no more ends with an exception, which costs as much as reading
-//! a small message. It is not needed: what came from the transport stands in the incoming BIO, and the
-//! object takes from there no more than the record it works on. So when it gave less than it was asked
-//! for, that record is done, and if the BIO is empty there is nothing more.
+//! Reading from an ssl object until it has no more ends with an exception, which costs as much as
+//! reading a small message. It is not needed: what came from the transport stands in the incoming
+//! BIO, and the object takes from there no more than the record it works on. So when it gave less
+//! than it was asked for, that record is done, and if the BIO is empty there is nothing more.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -31,7 +31,8 @@ pub struct Engine {
     worker: Slot,
     incoming: Slot,
     outgoing: Slot,
-    /// Whether `worker` and the BIOs are of the native classes, so that they may be shown our memory.
+    /// Whether `worker` and the BIOs are of the native classes, so that they may be shown our
+    /// memory.
     direct: Cell<bool>,
     /// Set when the incoming BIO was seen to be empty, until something is fed. A program may put
     /// something there by itself, so this is good for estimates and for flow control.
@@ -88,7 +89,8 @@ impl Engine {
                 (worker, direct) = (native, true);
             }
         }
-        // Never true beside anything that is not native: dropping what was there may run other code.
+        // Never true beside anything that is not native: dropping what was there may run other
+        // code.
         self.direct.set(false);
         self.drained.set(false);
         self.fed.set(None);
@@ -161,7 +163,8 @@ impl Engine {
         put(&bytes_object(bytes)?).map(drop)
     }
 
-    /// Reads at most `most` bytes into an object of exactly as many; `None` if something is missing.
+    /// Reads at most `most` bytes into an object of exactly as many; `None` if something is
+    /// missing.
     #[inline]
     pub fn read(&self, most: usize) -> Result<Option<Object>> {
         let worker = self.worker.get_or_none();
@@ -176,8 +179,8 @@ impl Engine {
         let worker = self.worker.get_or_none();
         let most = size_object(room.len().min(c_int::MAX as usize))?;
         let name = &globals().names.read;
-        // SAFETY: it is the native object's method, which takes the buffer first of all and gives it back
-        // last. The memory is the caller's meanwhile.
+        // SAFETY: it is the native object's method, which takes the buffer first of all and gives
+        // it back last. The memory is the caller's meanwhile.
         let answer = unsafe {
             show_room(room, |room| {
                 call_method(name, &[worker.as_ptr(), most.as_ptr(), room.as_ptr()])
@@ -212,8 +215,8 @@ impl Engine {
     /// The same with bytes that the caller keeps in place.
     pub fn write_bytes(&self, bytes: &[u8]) -> Result<Option<usize>> {
         if self.direct.get() {
-            // SAFETY: it is the native object's method, which takes the buffer first of all and gives it
-            // back last.
+            // SAFETY: it is the native object's method, which takes the buffer first of all and
+            // gives it back last.
             return unsafe { show_bytes(bytes, |data| self.write(data)) };
         }
         self.write(&bytes_object(bytes)?)
@@ -282,7 +285,8 @@ fn unless_again(answer: Result<Object>) -> Result<Option<Object>> {
     }
 }
 
-/// Whether the exception that is set is an `Exception`, which ends a connection and not the program.
+/// Whether the exception that is set is an `Exception`, which ends a connection and not the
+/// program.
 pub fn is_ordinary() -> bool {
     // SAFETY: Exception is always valid.
     matches(unsafe { ffi::PyExc_Exception })

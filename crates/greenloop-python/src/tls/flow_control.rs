@@ -1,7 +1,8 @@
 //! Flow control in both directions, with a pair of water marks for each.
 //!
-//! When the application writes more than is encrypted and taken by the transport below, its protocol is
-//! asked to pause. When it does not read what has come, the transport below is asked to receive nothing.
+//! When the application writes more than is encrypted and taken by the transport below, its
+//! protocol is asked to pause. When it does not read what has come, the transport below is asked to
+//! receive nothing.
 
 use std::cell::Cell;
 

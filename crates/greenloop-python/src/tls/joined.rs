@@ -74,8 +74,8 @@ impl Joined {
     fn resize(&mut self, size: usize) -> Result<()> {
         let placeholder = Object::none();
         let mut object = std::mem::replace(&mut self.object, placeholder).into_ptr();
-        // SAFETY: the only reference is given away. If that fails it is gone, an exception is set, and the
-        // caller drops what is left of this.
+        // SAFETY: the only reference is given away. If that fails it is gone, an exception is set,
+        // and the caller drops what is left of this.
         unsafe {
             if _PyBytes_Resize(&raw mut object, size as ffi::Py_ssize_t) < 0 {
                 self.length = 0;

@@ -1,5 +1,5 @@
-//! What is looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is first asked for: some
-//! builds of Python have no `ssl`.
+//! What is looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is first asked for:
+//! some builds of Python have no `ssl`.
 
 use std::sync::OnceLock;
 
@@ -27,8 +27,8 @@ pub struct Library {
     pub states: Object,
     /// `sslproto.AppProtocolState`
     pub application_states: Object,
-    /// Whether the running asyncio aborts a connection with an exception, or by a plain `abort()`: the
-    /// former from 3.11.8, 3.12.2 and 3.13 on (gh-113214).
+    /// Whether the running asyncio aborts a connection with an exception, or by a plain `abort()`:
+    /// the former from 3.11.8, 3.12.2 and 3.13 on (gh-113214).
     pub aborts_with_exception: bool,
     /// Whether a transport is closing when the one below it is: from 3.14 on.
     pub closes_with_transport: bool,

@@ -86,7 +86,8 @@ fn open(this: &Object, given: &Given<'_>) -> Result<()> {
     let extra = making::dict(py)?;
     extra.enter(&names.sslcontext, context.bound(py))?;
     let connected = !given.call_connection_made.is_true()?;
-    // The last that user code has a say in; each of the two changes all that it is about, or nothing.
+    // The last that user code has a say in; each of the two changes all that it is about, or
+    // nothing.
     set_app_protocol(this, given.app_protocol)?;
     protocol
         .engine

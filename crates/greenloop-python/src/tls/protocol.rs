@@ -270,8 +270,9 @@ pub fn cancel_timer(timer: &Slot) -> Result<()> {
     }
 }
 
-/// `_fatal_error(exception, message)`: the connection ends at once. An error of the network's is what the
-/// application learns by `connection_lost`; any other is a mistake in the program and reported.
+/// `_fatal_error(exception, message)`: the connection ends at once. An error of the network's is
+/// what the application learns by `connection_lost`; any other is a mistake in the program and
+/// reported.
 pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
     let protocol = SslProtocol::of(this);
     protocol.force_close_below(exception)?;
@@ -345,7 +346,8 @@ pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
 pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<Object> {
     let protocol = SslProtocol::of(this);
     let extra = protocol.extra.get_or_none();
-    // SAFETY: both are valid objects; what is found is a new reference, or NULL with an exception set.
+    // SAFETY: both are valid objects; what is found is a new reference, or NULL with an exception
+    // set.
     unsafe {
         match ffi::PySequence_Contains(extra.as_ptr(), name.as_ptr()) {
             -1 => return Err(Raised),

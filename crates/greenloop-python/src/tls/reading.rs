@@ -1,5 +1,5 @@
-//! Reading: what came from the transport below is decrypted and told to the application's protocol, all
-//! that there is at once.
+//! Reading: what came from the transport below is decrypted and told to the application's protocol,
+//! all that there is at once.
 
 use pyo3::ffi;
 
@@ -204,8 +204,8 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
     Ok(Decrypted { data, open })
 }
 
-/// `_do_read__buffered()`: decrypts into the buffer that a `BufferedProtocol` gives; returns whether the
-/// peer may send more.
+/// `_do_read__buffered()`: decrypts into the buffer that a `BufferedProtocol` gives; returns
+/// whether the peer may send more.
 fn fill_applications_buffer(this: &Object) -> Result<bool> {
     let protocol = SslProtocol::of(this);
     let engine = &protocol.engine;
@@ -272,8 +272,8 @@ fn fill_on_by_name(
     filled: &mut usize,
 ) -> Result<bool> {
     while *filled < wanted {
-        // SAFETY: the buffer is a valid object; each result is a new reference, or NULL with an exception
-        // set.
+        // SAFETY: the buffer is a valid object; each result is a new reference, or NULL with an
+        // exception set.
         let rest = unsafe {
             let whole = Object::from_returned(ffi::PyMemoryView_FromObject(buffer.as_ptr()))?;
             let (from, to) = (*filled as ffi::Py_ssize_t, wanted as ffi::Py_ssize_t);

@@ -1,5 +1,5 @@
-//! The end of a connection: what waits is flushed, the peers take leave of each other, and the transport
-//! below is closed. Or it is lost.
+//! The end of a connection: what waits is flushed, the peers take leave of each other, and the
+//! transport below is closed. Or it is lost.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -128,8 +128,8 @@ fn warn_of_half_close() -> Result<()> {
     Ok(())
 }
 
-/// `eof_received()`: the stream below ended. Whether the transport shall stay open, which it does for an
-/// application that has paused reading.
+/// `eof_received()`: the stream below ended. Whether the transport shall stay open, which it does
+/// for an application that has paused reading.
 pub fn eof_received(this: &Object) -> Result<bool> {
     let protocol = SslProtocol::of(this);
     protocol.eof_received.set(true);

@@ -43,8 +43,8 @@ impl SslTransport {
     /// A transport of a protocol's.
     pub fn create(event_loop: &Object, protocol: &Object) -> Result<Object> {
         let class = globals().classes.ssl_transport.as_ptr();
-        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
-        // set; slots and cells are valid when zeroed.
+        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an
+        // exception set; slots and cells are valid when zeroed.
         unsafe {
             let object = Object::from_returned(ffi::PyType_GenericAlloc(class, 0))?;
             let transport = &*object.as_ptr().cast::<Self>();

@@ -1,6 +1,7 @@
 //! The class `SSLTransport` as Python sees it: its methods, its attributes and its end.
 //!
-//! As the transport below it derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds.
+//! As the transport below it derives from asyncio's `_FlowControlMixin`, so that `isinstance`
+//! holds.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
@@ -17,7 +18,8 @@ use crate::interop::{
 
 /// `__del__`: a connection that nobody closed is said to be one.
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is set.
+    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is
+    // set.
     unsafe {
         if (*this.cast::<SslTransport>()).closed.replace(true) {
             return;
@@ -39,7 +41,8 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
 }
 
 unsafe fn end(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to life.
+    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to
+    // life.
     unsafe {
         if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;

@@ -1,9 +1,9 @@
 //! `Window`: memory of ours as an object that has a buffer, for the length of one native call.
 //!
-//! The functions of the `ssl` module take bytes from and put them into whatever has a buffer. There is one
-//! window for the process, which shows another piece of memory each time, where a memoryview would have
-//! to be made and thrown away. It is given to nobody but the native functions of `ssl`: they look at it at
-//! once, before they let go of the GIL, and keep neither it nor its buffer.
+//! The functions of the `ssl` module take bytes from and put them into whatever has a buffer. There
+//! is one window for the process, which shows another piece of memory each time, where a memoryview
+//! would have to be made and thrown away. It is given to nobody but the native functions of `ssl`:
+//! they look at it at once, before they let go of the GIL, and keep neither it nor its buffer.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -82,8 +82,8 @@ unsafe extern "C" fn give_buffer(
     view: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: called by the interpreter on a window, with a view to be filled; the memory is valid for
-    // the length of the call that the window was given to.
+    // SAFETY: called by the interpreter on a window, with a view to be filled; the memory is valid
+    // for the length of the call that the window was given to.
     unsafe {
         let window = &*this.cast::<Window>();
         let Ok(length) = ffi::Py_ssize_t::try_from(window.length.get()) else {

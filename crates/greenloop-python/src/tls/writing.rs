@@ -112,8 +112,8 @@ pub fn write_backlog(this: &Object) -> Result<()> {
     flush(this)
 }
 
-/// Encrypts the bytes of `data` from `done` on, which is moved forward: to `length` unless the ssl object
-/// waits for the peer. It may take them in several pieces.
+/// Encrypts the bytes of `data` from `done` on, which is moved forward: to `length` unless the ssl
+/// object waits for the peer. It may take them in several pieces.
 #[inline]
 fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> Result<()> {
     if *done == 0 {

@@ -1,8 +1,9 @@
-//! What is written, as bytes: looked at for the length of a call, or kept with the object whose they are.
+//! What is written, as bytes: looked at for the length of a call, or kept with the object whose
+//! they are.
 //!
 //! What is kept is kept as asyncio of the running version does, as far as that can be told: `bytes`
-//! themselves, and from 3.12 on a memoryview of our own instead of a copy of what the caller's shows.
-//! A `bytearray` is copied, since its owner may change its size.
+//! themselves, and from 3.12 on a memoryview of our own instead of a copy of what the caller's
+//! shows. A `bytearray` is copied, since its owner may change its size.
 
 use std::mem::MaybeUninit;
 
@@ -43,11 +44,12 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The bytes of `data`, which is a `bytes`, a `bytearray` or a memoryview. Nothing else may happen
-    /// to a `bytearray` meanwhile.
+    /// The bytes of `data`, which is a `bytes`, a `bytearray` or a memoryview. Nothing else may
+    /// happen to a `bytearray` meanwhile.
     pub fn of(data: &'a Object) -> Result<Self> {
         let object = data.as_ptr();
-        // SAFETY: each function is for the class that was tested; the sizes are those of the memory.
+        // SAFETY: each function is for the class that was tested; the sizes are those of the
+        // memory.
         unsafe {
             let (start, len) = if ffi::PyBytes_Check(object) != 0 {
                 (ffi::PyBytes_AsString(object), ffi::PyBytes_Size(object))

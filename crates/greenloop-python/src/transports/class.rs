@@ -1,7 +1,7 @@
 //! The class `SocketTransport` as Python sees it: its methods, its attributes and its end.
 //!
-//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and what is replaced on
-//! asyncio's base classes is seen, and has the attributes of asyncio's own transport, with their
+//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and what is replaced
+//! on asyncio's base classes is seen, and has the attributes of asyncio's own transport, with their
 //! underscores: libraries and asyncio itself read them.
 
 use std::ffi::{c_int, c_void};
@@ -18,8 +18,8 @@ use crate::interop::{
     globals, named, noargs, one, report_unraisable, restore, visit_slots,
 };
 
-/// What asyncio's own class does as well: nothing on a hot path, and all in the words of the running
-/// version.
+/// What asyncio's own class does as well: nothing on a hot path, and all in the words of the
+/// running version.
 const ASYNCIOS_OWN: [&str; 3] = ["__repr__", "_make_empty_waiter", "_reset_empty_waiter"];
 
 /// What tells asyncio which of its methods a transport may be given to.
@@ -91,9 +91,11 @@ fn number(this: &Object) -> Result<Object> {
     unsafe { Object::from_returned(ffi::PyLong_FromLong(number.into())) }
 }
 
-/// `__del__`: a connection that nobody closed is closed, with a warning. asyncio's function does it.
+/// `__del__`: a connection that nobody closed is closed, with a warning. asyncio's function does
+/// it.
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is set.
+    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is
+    // set.
     unsafe {
         if (*this.cast::<SocketTransport>()).socket.is_empty() {
             return;
@@ -117,8 +119,8 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
 }
 
 unsafe fn end(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to life.
-    // What the fields hold is dropped by hand, since the struct is freed as a block.
+    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to
+    // life. What the fields hold is dropped by hand, since the struct is freed as a block.
     unsafe {
         if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
             return;
@@ -138,7 +140,8 @@ unsafe fn end(this: *mut ffi::PyObject) {
 }
 
 impl SocketTransport {
-    /// All that holds objects but for what waits to be written, which holds bytes and views of them.
+    /// All that holds objects but for what waits to be written, which holds bytes and views of
+    /// them.
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         let own = [
             &self.attributes,
@@ -187,7 +190,8 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
             c"write",
             writing::write,
             data,
-            c"write($self, /, data)\n--\n\nWrite data: what there is no room for at once is kept and written later."
+            c"write($self, /, data)\n--\n\n\
+             Write data: what there is no room for at once is kept and written later."
         ),
         #[cfg(Py_3_12)]
         named!(

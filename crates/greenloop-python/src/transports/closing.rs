@@ -1,7 +1,7 @@
 //! The end of a connection: asked for, or because of an error.
 //!
-//! Whatever ends it, the descriptor is no longer watched when the socket is closed: its number may go to
-//! the next connection at once.
+//! Whatever ends it, the descriptor is no longer watched when the socket is closed: its number may
+//! go to the next connection at once.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -109,7 +109,8 @@ impl SocketTransport {
         let names = &globals().names;
         let socket = self.socket.get_or_none();
         self.expect_input();
-        // A socket that is closed with bytes which nobody has read drops what the kernel waits with.
+        // A socket that is closed with bytes which nobody has read drops what the kernel waits
+        // with.
         joining::push(self);
         if self.is_foreign() {
             call_method(&names.close, &[socket.as_ptr()])?;

@@ -58,7 +58,8 @@ fn tell(this: &Object, name: &Object, failure: &str) -> Result<()> {
     }
 }
 
-/// The methods `_maybe_pause_protocol` and `_maybe_resume_protocol`, which asyncio's functions call.
+/// The methods `_maybe_pause_protocol` and `_maybe_resume_protocol`, which asyncio's functions
+/// call.
 pub fn maybe_pause_method(this: &Object) -> Result<Object> {
     maybe_pause(this)?;
     Ok(Object::none())
@@ -107,8 +108,8 @@ pub fn set_low_water(this: &Object, mark: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-/// A mark as it was given and as a count of bytes. Between two counts it is the lower one that decides
-/// as the number would: whole bytes are above it or not.
+/// A mark as it was given and as a count of bytes. Between two counts it is the lower one that
+/// decides as the number would: whole bytes are above it or not.
 fn bytes_of(mark: Option<&Object>) -> Result<(Object, usize)> {
     let Some(mark) = mark else {
         return Err(type_error("a water mark cannot be deleted"));

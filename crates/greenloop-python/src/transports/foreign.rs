@@ -1,7 +1,7 @@
 //! A socket that somebody has put in the place of the real one: `transport._sock = wrapper`.
 //!
-//! Tests do so to see a transport on a network that is slow or broken. Its methods are called by name,
-//! as asyncio's transport calls those of every socket.
+//! Tests do so to see a transport on a network that is slow or broken. Its methods are called by
+//! name, as asyncio's transport calls those of every socket.
 
 use pyo3::ffi;
 use pyo3::prelude::*;

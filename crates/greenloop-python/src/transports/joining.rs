@@ -1,19 +1,20 @@
-//! Joining: what a job writes in several pieces reaches the peer as one, where that has become a habit.
+//! Joining: what a job writes in several pieces reaches the peer as one, where that has become a
+//! habit.
 //!
-//! A server that writes the head of a response and then its body pays for two packets, each of which costs
-//! more than all else that is done for the request. So on a TCP connection on which one job after another
-//! has written more than once, the kernel is told with each piece that more will follow (`MSG_MORE`), and
-//! when the job is done, that this was all.
+//! A server that writes the head of a response and then its body pays for two packets, each of
+//! which costs more than all else that is done for the request. So on a TCP connection on which one
+//! job after another has written more than once, the kernel is told with each piece that more will
+//! follow (`MSG_MORE`), and when the job is done, that this was all.
 //!
 //! ```text
-//!             1 a habit           2 more of the same job        3 the job is done, or somebody looks
-//!   nothing ───────────► corked ──┐                      ┌── corked ────────────────────► nothing
-//!                         ▲       └──────────────────────┘
+//!             1 a habit       2 more of the same job    3 the job is done, or somebody looks
+//!   nothing ───────────► corked ──┐                  ┌── corked ────────────────────► nothing
+//!                         ▲       └──────────────────┘
 //! ```
-//! All that is written is the kernel's at once, in order: it arrives whatever becomes of the process, and
-//! stands before whatever is written past the transport. All that can be seen is that the peer gets it when
-//! the job is done and not during it; if the job takes long, after 200 ms. Why, and what it costs, is told in
-//! the decision 0009.
+//! All that is written is the kernel's at once, in order: it arrives whatever becomes of the
+//! process, and stands before whatever is written past the transport. All that can be seen is that
+//! the peer gets it when the job is done and not during it; if the job takes long, after 200 ms.
+//! Why, and what it costs, is told in the decision 0009.
 
 use std::cell::Cell;
 
@@ -31,7 +32,8 @@ const HABIT: u8 = 4;
 pub struct Joining {
     /// Set if the kernel can be told that more will follow: for TCP.
     possible: Cell<bool>,
-    /// How many pieces the present job has written. Not zero means that the loop's [`Writers`] list it.
+    /// How many pieces the present job has written. Not zero means that the loop's [`Writers`] list
+    /// it.
     pieces: Cell<u8>,
     /// How many jobs in a row have written several; up to [`HABIT`].
     habit: Cell<u8>,
@@ -84,7 +86,8 @@ impl Writers {
     /// The job is done, with an outcome that is given back: what it has written is all.
     #[cold]
     pub fn end_job(&self, outcome: Result<()>) -> Result<()> {
-        // A transport that dies may run user code, for which no exception may be set, and which may write.
+        // A transport that dies may run user code, for which no exception may be set, and which may
+        // write.
         let outcome = outcome.map_err(fetch);
         while !self.none.replace(true) {
             let mut transports = self.transports.with(std::mem::take);

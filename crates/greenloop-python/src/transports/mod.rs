@@ -1,19 +1,19 @@
 //! `SocketTransport`: a connection over TCP or a Unix socket.
 //!
 //! ```text
-//!             1 open          2 close, abort, an error       3 in the next turn
-//!   a socket ────────► open ─────────────────────────► closing ────────────────► closed
-//!                                                       │     ▲
-//!                                                       └─────┘ what waits is written first (close)
+//!             1 open      2 close, abort, an error       3 in the next turn
+//!   a socket ────────► open ─────────────────────► closing ────────────────► closed
+//!                                                   │     ▲
+//!                                                   └─────┘ what waits is written first (close)
 //! ```
-//! It does what asyncio's `_SelectorSocketTransport` does, in the same turns and with the same words, and
-//! costs less: readiness reaches it without a Python object, one receive fills a buffer of the loop's,
-//! what is written goes out at once, and only the rest is kept. Each method stands in the file of its
-//! capability; what happens once in the life of a connection at most, and what only says something, is
-//! asyncio's own function, put into the class (see [`class`]).
+//! It does what asyncio's `_SelectorSocketTransport` does, in the same turns and with the same
+//! words, and costs less: readiness reaches it without a Python object, one receive fills a buffer
+//! of the loop's, what is written goes out at once, and only the rest is kept. Each method stands
+//! in the file of its capability; what happens once in the life of a connection at most, and what
+//! only says something, is asyncio's own function, put into the class (see [`class`]).
 //!
-//! The descriptor is asked of the socket object each time, which knows when it was closed: a number that
-//! was kept might be somebody else's by then.
+//! The descriptor is asked of the socket object each time, which knows when it was closed: a number
+//! that was kept might be somebody else's by then.
 
 mod chunk;
 mod class;
@@ -63,8 +63,8 @@ const BASE_SLOTS: usize = 5;
 #[repr(C)]
 pub struct SocketTransport {
     header: ffi::PyObject,
-    /// The slots of asyncio's classes. Ours has attributes of its own by the same names, so these stay
-    /// empty unless somebody goes for them by asyncio's descriptors.
+    /// The slots of asyncio's classes. Ours has attributes of its own by the same names, so these
+    /// stay empty unless somebody goes for them by asyncio's descriptors.
     base: [Slot; BASE_SLOTS],
     /// `__dict__`, once there is one.
     attributes: Slot,
@@ -127,8 +127,8 @@ struct SocketObject {
     descriptor: c_int,
 }
 
-/// Whether `object` is a transport of exactly our class, on which nobody has replaced a method: then
-/// [`write()`] may stand for its method.
+/// Whether `object` is a transport of exactly our class, on which nobody has replaced a method:
+/// then [`write()`] may stand for its method.
 #[inline]
 pub fn is_native(object: &Object) -> bool {
     object.is_exactly(globals().classes.socket_transport.as_ptr())
@@ -139,8 +139,8 @@ impl SocketTransport {
     /// The struct behind a `SocketTransport`.
     #[inline]
     pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass instances of the class only: receivers of its methods, and owners of
-        // its own listeners.
+        // SAFETY: the callers pass instances of the class only: receivers of its methods, and
+        // owners of its own listeners.
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
@@ -223,8 +223,8 @@ impl SocketTransport {
     }
 }
 
-/// Calls `body(this)`, which is the method `name` too, in a context: the method itself if that is an object of
-/// somebody else's, and then there is nothing to return.
+/// Calls `body(this)`, which is the method `name` too, in a context: the method itself if that is
+/// an object of somebody else's, and then there is nothing to return.
 #[inline]
 fn in_context<R: Default>(
     context: &Object,

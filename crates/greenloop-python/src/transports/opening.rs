@@ -22,8 +22,9 @@ const MAX_SIZE: usize = 256 * 1024;
 
 #[pymethods]
 impl EventLoop {
-    /// Return a transport for a connected socket, or None if it has to be asyncio's own: for a socket
-    /// of a class that may do something else, and on a loop whose watching of descriptors is watched.
+    /// Return a transport for a connected socket, or None if it has to be asyncio's own: for a
+    /// socket of a class that may do something else, and on a loop whose watching of descriptors is
+    /// watched.
     #[pyo3(signature = (sock, protocol, waiter, extra, server, context=None))]
     fn _open_socket_transport(
         slf: &Bound<'_, Self>,
@@ -90,7 +91,8 @@ impl Connection {
         call_method(name, &[self.event_loop.as_ptr(), self.socket.as_ptr()]).map(drop)
     }
 
-    /// Makes the transport. If that fails half way, what there is of it closes the socket when it dies.
+    /// Makes the transport. If that fails half way, what there is of it closes the socket when it
+    /// dies.
     pub fn open(self, native: &EventLoop) -> Result<Object> {
         let number = fileno(&self.socket)?;
         let names = &globals().names;
@@ -135,9 +137,9 @@ impl SocketTransport {
 
     fn create() -> Result<Object> {
         let class = globals().classes.socket_transport.as_ptr();
-        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
-        // set. Slots and cells are valid when zeroed; the two fields that are not are written before
-        // anything can look at them.
+        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an
+        // exception set. Slots and cells are valid when zeroed; the two fields that are not are
+        // written before anything can look at them.
         unsafe {
             let object = Object::from_returned(ffi::PyType_GenericAlloc(class, 0))?;
             let transport = object.as_ptr().cast::<Self>();
@@ -164,9 +166,9 @@ impl SocketTransport {
         Ok(())
     }
 
-    /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged the
-    /// one before. Where asyncio asks for the protocol's number to be TCP's, 0 does here too: what is
-    /// accepted has the number of the socket that listens, and servers make those with 0.
+    /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged
+    /// the one before. Where asyncio asks for the protocol's number to be TCP's, 0 does here too:
+    /// what is accepted has the number of the socket that listens, and servers make those with 0.
     fn send_small_packets_at_once(&self, tcp: Option<bool>) -> Result<()> {
         let tcp = if let Some(tcp) = tcp {
             tcp

@@ -1,8 +1,9 @@
-//! Reading: one receive for each time the descriptor is readable, and what the protocol makes of it.
+//! Reading: one receive for each time the descriptor is readable, and what the protocol makes of
+//! it.
 //!
-//! There is no second receive until nothing is left: it would mostly find nothing, which costs half as
-//! much as finding something, and the poller reports again what is left. Nor may one connection keep the
-//! others waiting.
+//! There is no second receive until nothing is left: it would mostly find nothing, which costs half
+//! as much as finding something, and the poller reports again what is left. Nor may one connection
+//! keep the others waiting.
 
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
@@ -42,8 +43,8 @@ static REACTION: Reaction = Reaction {
     is_due: None,
 };
 
-/// `_read_ready()`: the descriptor is readable. Returns whether all was received that there is, and no code but
-/// ours has run.
+/// `_read_ready()`: the descriptor is readable. Returns whether all was received that there is, and
+/// no code but ours has run.
 fn read_ready(this: &Object) -> Result<bool> {
     let transport = SocketTransport::of(this);
     if transport.lost.get() > 0 {
@@ -189,7 +190,8 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
         return transport.receive_into_by_name(buffer);
     }
     let mut view = MaybeUninit::<ffi::Py_buffer>::uninit();
-    // SAFETY: the view is filled if 0 is returned, and released once, after its memory was last used.
+    // SAFETY: the view is filled if 0 is returned, and released once, after its memory was last
+    // used.
     let outcome = unsafe {
         let flags = ffi::PyBUF_WRITABLE;
         if ffi::PyObject_GetBuffer(buffer.as_ptr(), view.as_mut_ptr(), flags) < 0 {
@@ -247,8 +249,8 @@ fn end_of_stream(this: &Object) -> Result<()> {
     }
 }
 
-/// The value, or `None` if there was an error instead, which ends the connection. What ends the whole
-/// program is passed on.
+/// The value, or `None` if there was an error instead, which ends the connection. What ends the
+/// whole program is passed on.
 fn unless_fatal<T>(this: &Object, outcome: Result<T>, message: &str) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),

@@ -1,11 +1,12 @@
 //! Two ways to a bytes object of exactly what has come.
 //!
-//! Nobody knows beforehand how much that is. A little is received into the loop's buffer and copied,
-//! which costs less than a large object made too large and cut to size: that is an `mmap` and a page
-//! fault per page each time. Much (16 KiB and more, as the last time) is received into the bytes object
-//! itself, and when the protocol has not kept it, the next receive goes into the same one: no copy, no
-//! allocation. A protocol that keeps what it gets is found out the first time, and copied for from then
-//! on, so that it never holds more memory than it has bytes but once.
+//! Nobody knows beforehand how much that is. A little is received into the loop's buffer and
+//! copied, which costs less than a large object made too large and cut to size: that is an `mmap`
+//! and a page fault per page each time. Much (16 KiB and more, as the last time) is received into
+//! the bytes object itself, and when the protocol has not kept it, the next receive goes into the
+//! same one: no copy, no allocation. A protocol that keeps what it gets is found out the first
+//! time, and copied for from then on, so that it never holds more memory than it has bytes but
+//! once.
 
 use std::cell::Cell;
 use std::ffi::c_char;
@@ -22,9 +23,10 @@ use crate::interop::{Object, Raised, Result, Slot};
 /// From how many bytes on a copy costs more than it saves.
 const MUCH: usize = 16 * 1024;
 
-/// How much is received at once, however much has come: what the kernel has written is still in the cache
-/// when the program reads it, and the memory of an object of this size is reused where a larger one is
-/// mapped anew. A gibibyte costs a fifth less than in receives of 256 KiB, and 5 % less than in such of 32.
+/// How much is received at once, however much has come: what the kernel has written is still in the
+/// cache when the program reads it, and the memory of an object of this size is reused where a
+/// larger one is mapped anew. A gibibyte costs a fifth less than in receives of 256 KiB, and 5 %
+/// less than in such of 32.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
 /// A bytes object that nobody refers to any more, for the next receive of much.
@@ -100,8 +102,8 @@ impl Habit {
             let count = socket::receive(descriptor, buffer)?;
             self.short.set(count < buffer.len());
             self.expected.set(count);
-            // SAFETY: the call has written that many bytes to the beginning of the buffer, and making
-            // a bytes object runs no Python code.
+            // SAFETY: the call has written that many bytes to the beginning of the buffer, and
+            // making a bytes object runs no Python code.
             Ok(unsafe { bytes(buffer.as_ptr().cast(), count) })
         })
     }
@@ -139,7 +141,8 @@ impl Habit {
         Ok(Ok(object))
     }
 
-    /// Whether the last receive has taken less than there was room for: of a TCP connection, all that there was.
+    /// Whether the last receive has taken less than there was room for: of a TCP connection, all
+    /// that there was.
     #[inline]
     pub fn was_short(&self) -> bool {
         self.short.get()
@@ -166,7 +169,8 @@ impl Habit {
 /// `start` points to `count` bytes.
 unsafe fn bytes(start: *const c_char, count: usize) -> Result<Object> {
     let count = ffi::Py_ssize_t::try_from(count).map_err(|_| Raised)?;
-    // SAFETY: passed on from the caller; the result is a new reference or NULL with an exception set.
+    // SAFETY: passed on from the caller; the result is a new reference or NULL with an exception
+    // set.
     unsafe { Object::from_returned(ffi::PyBytes_FromStringAndSize(start, count)) }
 }
 
@@ -175,7 +179,8 @@ unsafe fn bytes(start: *const c_char, count: usize) -> Result<Object> {
 /// # Safety
 /// Nobody else has the object, and it has room for `length` bytes and a NUL.
 unsafe fn set_length(object: &Object, length: usize) {
-    // SAFETY: promised by the caller. The hash of what it was before is forgotten: -1 is "not known".
+    // SAFETY: promised by the caller. The hash of what it was before is forgotten: -1 is "not
+    // known".
     unsafe {
         let header = object.as_ptr().cast::<ffi::PyBytesObject>();
         (*header).ob_base.ob_size = length as ffi::Py_ssize_t;

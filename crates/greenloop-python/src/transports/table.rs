@@ -1,7 +1,8 @@
 //! `TransportTable`: which transport has which descriptor, so that nobody else watches it.
 //!
-//! Transports are held weakly: one that nobody refers to any more has left the table. asyncio uses a
-//! `WeakValueDictionary`, whose Python code costs more per connection than the system call that takes it.
+//! Transports are held weakly: one that nobody refers to any more has left the table. asyncio uses
+//! a `WeakValueDictionary`, whose Python code costs more per connection than the system call that
+//! takes it.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -20,8 +21,8 @@ use crate::interop::{GilCell, Object, Raised, Result};
     name = "TransportTable"
 )]
 pub struct TransportTable {
-    /// Weak references. One to a transport that is gone stays until the number is used again, so there
-    /// are never more than descriptors were open at once.
+    /// Weak references. One to a transport that is gone stays until the number is used again, so
+    /// there are never more than descriptors were open at once.
     references: GilCell<HashMap<RawFd, Object>>,
 }
 

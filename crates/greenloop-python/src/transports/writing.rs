@@ -77,8 +77,8 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `writelines(list_of_data)`: all of it in one call of the system, as far as there is room. Up to 3.11
-/// asyncio joins the lines and calls `write`, which is inherited.
+/// `writelines(list_of_data)`: all of it in one call of the system, as far as there is room. Up to
+/// 3.11 asyncio joins the lines and calls `write`, which is inherited.
 #[cfg(Py_3_12)]
 pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
@@ -136,8 +136,8 @@ fn writelines_pauses() -> Result<bool> {
 }
 
 impl SocketTransport {
-    /// How many bytes of `data` there was room for, and how many there are. With `more` to follow, the kernel
-    /// is told so.
+    /// How many bytes of `data` there was room for, and how many there are. With `more` to follow,
+    /// the kernel is told so.
     #[inline]
     fn send_now(&self, data: &Object, more: bool) -> Result<(usize, usize)> {
         if self.is_foreign() {

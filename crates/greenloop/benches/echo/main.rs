@@ -1,4 +1,5 @@
-//! Echo servers over TCP, against the other runtimes of one thread: what a request costs the server.
+//! Echo servers over TCP, against the other runtimes of one thread: what a request costs the
+//! server.
 //!
 //! ```console
 //! $ cargo bench -p greenloop --bench echo
@@ -7,16 +8,17 @@
 //!
 //! Words choose contestants by their names, and rows by a part of theirs.
 //!
-//! Each server has a process of its own, and so has the load, which is that of `benches/load`: every
-//! connection has one request under way, and sends the next when the answer is whole. What is counted is the
-//! CPU time of the server's process, user and system. Most of it is the kernel's, which `limit` has as well:
-//! a server on bare epoll, whose receive and send for each request no runtime can do without. The contestants
-//! take turns round by round, so that a minute in which the machine is slow falls on all of them.
+//! Each server has a process of its own, and so has the load, which is that of `benches/load`:
+//! every connection has one request under way, and sends the next when the answer is whole. What is
+//! counted is the CPU time of the server's process, user and system. Most of it is the kernel's,
+//! which `limit` has as well: a server on bare epoll, whose receive and send for each request no
+//! runtime can do without. The contestants take turns round by round, so that a minute in which the
+//! machine is slow falls on all of them.
 //!
-//! All of it runs on one processor, where server and load take turns, and every server finds as many requests at
-//! a time as there are connections. With `--spread` the system places them. Then the same server costs up to
-//! half as much again in one minute as in another, because waking another processor is dear, and the faster it
-//! is the more often it has to be woken.
+//! All of it runs on one processor, where server and load take turns, and every server finds as
+//! many requests at a time as there are connections. With `--spread` the system places them. Then
+//! the same server costs up to half as much again in one minute as in another, because waking
+//! another processor is dear, and the faster it is the more often it has to be woken.
 
 mod measurement;
 mod processes;

@@ -48,7 +48,8 @@ pub struct Plan {
     pub is_spread: bool,
     /// Parts of the names of rows; without any, all rows.
     rows: Vec<String>,
-    /// How many requests of a round are left out: a test wants to know only whether everything runs.
+    /// How many requests of a round are left out: a test wants to know only whether everything
+    /// runs.
     divisor: usize,
 }
 

@@ -40,7 +40,8 @@ const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// Room for more than any request, as a program would choose it.
 const ROOM: usize = 4096;
 
-/// Tells who measures that the server listens, and from now on, in a thread of its own, what it has cost.
+/// Tells who measures that the server listens, and from now on, in a thread of its own, what it has
+/// cost.
 fn announce(address: SocketAddr) {
     thread::spawn(move || {
         if let Err(error) = greenloop_load::account(format_args!("tcp:{address}")) {

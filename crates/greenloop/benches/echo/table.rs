@@ -5,8 +5,8 @@ use crate::measurement::{Cost, Plan, Row};
 pub fn print_head(plan: &Plan) {
     let first = plan.contestants[0].name;
     println!(
-        "CPU microseconds of the server for each request, medians of {} rounds; in brackets how many \
-         times those of {first}.",
+        "CPU microseconds of the server for each request, medians of {} rounds; in brackets how \
+         many times those of {first}.",
         plan.rounds
     );
     print!("{:24}", "");

@@ -35,8 +35,8 @@ pub struct Tokio(Rc<(tokio::runtime::Runtime, tokio::task::LocalSet)>);
 #[derive(Clone)]
 pub struct Smol(Rc<smol::LocalExecutor<'static>>);
 
-/// With its driver for epoll. Without its feature `sync`: its wakers may not be used by other threads then,
-/// which is cheaper.
+/// With its driver for epoll. Without its feature `sync`: its wakers may not be used by other
+/// threads then, which is cheaper.
 #[derive(Clone)]
 pub struct Monoio(Rc<RefCell<MonoioRuntime>>);
 

@@ -4,10 +4,10 @@
 //! $ cargo bench -p greenloop --bench scheduler
 //! ```
 //!
-//! Wall-clock time of a thread that has the machine to itself; `Kitem/s` counts operations. A row that an
-//! executor has nothing for is missing. monoio's channels are those of `local-sync`, which its authors made for
-//! it, and its lock is tokio's: a semaphore of `local-sync` is taken again by who has just let go of it, before all
-//! who wait, so that nobody ever contends for it.
+//! Wall-clock time of a thread that has the machine to itself; `Kitem/s` counts operations. A row
+//! that an executor has nothing for is missing. monoio's channels are those of `local-sync`, which
+//! its authors made for it, and its lock is tokio's: a semaphore of `local-sync` is taken again by
+//! who has just let go of it, before all who wait, so that nobody ever contends for it.
 
 mod contestants;
 
@@ -267,8 +267,8 @@ mod channel_of_1 {
     }
 }
 
-/// Ten producers, ten consumers and room for a hundred. Of the others none has a channel of its own that many may
-/// take from, so theirs is that of `async-channel`.
+/// Ten producers, ten consumers and room for a hundred. Of the others none has a channel of its own
+/// that many may take from, so theirs is that of `async-channel`.
 mod channel_of_100_10_by_10 {
     use super::{Bencher, Contestant, Greenloop, Monoio, ROUNDS, Rc, Smol, Tokio, measure};
 

@@ -1,5 +1,5 @@
-//! What the four programs of the lesson share: their options, and the producer and consumer of the first,
-//! which the last one uses again.
+//! What the four programs of the lesson share: their options, and the producer and consumer of the
+//! first, which the last one uses again.
 
 use std::fmt::Display;
 use std::time::Duration;

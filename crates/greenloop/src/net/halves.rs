@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::registered::{Registered, Stream, impl_read, impl_write};
 
-/// The direction that is read, of a [`TcpStream`](super::TcpStream) or a [`UnixStream`](super::UnixStream).
+/// The direction that is read, of a [`TcpStream`](super::TcpStream) or a
+/// [`UnixStream`](super::UnixStream).
 ///
 /// ```
 /// use futures::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,10 +30,11 @@ pub struct OwnedReadHalf<S> {
     stream: Rc<Registered<S>>,
 }
 
-/// The direction that is written, of a [`TcpStream`](super::TcpStream) or a [`UnixStream`](super::UnixStream).
+/// The direction that is written, of a [`TcpStream`](super::TcpStream) or a
+/// [`UnixStream`](super::UnixStream).
 ///
-/// Dropping it ends the direction, which the peer sees as the end of the stream, also while the other half
-/// is read on.
+/// Dropping it ends the direction, which the peer sees as the end of the stream, also while the
+/// other half is read on.
 ///
 /// ```
 /// use futures::AsyncReadExt as _;

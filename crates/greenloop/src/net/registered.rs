@@ -11,7 +11,8 @@ use crate::runtime::{EventLoop, Readiness, Watch, current};
 
 /// A socket of the standard library, non-blocking and registered with the running loop.
 pub struct Registered<S> {
-    /// Ends before the descriptor is closed and its number somebody else's: fields are dropped in this order.
+    /// Ends before the descriptor is closed and its number somebody else's: fields are dropped in
+    /// this order.
     registration: Registration,
     socket: S,
 }
@@ -132,8 +133,8 @@ where
         outcome
     }
 
-    /// Ends the writing direction, which the peer sees as the end of the stream. Once is enough: a peer that
-    /// is gone has no need of it.
+    /// Ends the writing direction, which the peer sees as the end of the stream. Once is enough: a
+    /// peer that is gone has no need of it.
     pub fn close(&self) -> io::Result<()> {
         self.note_sent();
         match self.socket.shut_down(Shutdown::Write) {
@@ -145,7 +146,8 @@ where
 
 /// What the streams of the standard library have in common, and no trait of it says.
 pub trait Stream {
-    /// Whether a read that has returned fewer bytes than it had room for has taken all that there were.
+    /// Whether a read that has returned fewer bytes than it had room for has taken all that there
+    /// were.
     const SHORT_READS_EMPTY: bool;
 
     fn shut_down(&self, how: Shutdown) -> io::Result<()>;
@@ -160,8 +162,8 @@ impl Stream for std::net::TcpStream {
 }
 
 impl Stream for std::os::unix::net::UnixStream {
-    /// A read ends behind bytes that came with descriptors (`unix(7)`, `SCM_RIGHTS`), whatever stands behind
-    /// them.
+    /// A read ends behind bytes that came with descriptors (`unix(7)`, `SCM_RIGHTS`), whatever
+    /// stands behind them.
     const SHORT_READS_EMPTY: bool = false;
 
     fn shut_down(&self, how: Shutdown) -> io::Result<()> {

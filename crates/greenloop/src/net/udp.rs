@@ -92,7 +92,8 @@ impl UdpSocket {
         sent
     }
 
-    /// Waits for a datagram, and returns its length and who sent it. What there is no room for is lost.
+    /// Waits for a datagram, and returns its length and who sent it. What there is no room for is
+    /// lost.
     ///
     /// *Cancel safety:* one that was not returned waits on.
     ///

@@ -61,7 +61,8 @@ impl UnixListener {
         Ok(Self { listener })
     }
 
-    /// Waits for a connection. Who connects to a Unix socket mostly has no name, so none is returned.
+    /// Waits for a connection. Who connects to a Unix socket mostly has no name, so none is
+    /// returned.
     ///
     /// *Cancel safety:* a connection that was not returned waits on.
     ///
@@ -70,7 +71,8 @@ impl UnixListener {
     ///
     /// ```
     /// # use greenloop::net::{UnixListener, UnixStream};
-    /// # let path = std::env::temp_dir().join(format!("greenloop-doc-accept-{}", std::process::id()));
+    /// # let name = format!("greenloop-doc-accept-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
     /// # greenloop::run(async {
     /// let listener = UnixListener::bind(&path)?;
     /// let client = UnixStream::connect(&path).await?;
@@ -94,8 +96,8 @@ impl fmt::Debug for UnixListener {
     }
 }
 
-/// A connection over a Unix socket, read and written by the traits of `futures::io`. Dropping it closes the
-/// connection.
+/// A connection over a Unix socket, read and written by the traits of `futures::io`. Dropping it
+/// closes the connection.
 pub struct UnixStream {
     stream: Registered<net::UnixStream>,
 }
@@ -111,8 +113,8 @@ impl UnixStream {
     /// *Cancel safety:* dropping the future ends the attempt.
     ///
     /// # Errors
-    /// Those of `connect(2)`; also `WouldBlock` if too many wait to be accepted there, which cannot be waited
-    /// for.
+    /// Those of `connect(2)`; also `WouldBlock` if too many wait to be accepted there, which cannot
+    /// be waited for.
     ///
     /// # Panics
     /// When it is awaited outside of [`run`](crate::run).

@@ -76,8 +76,8 @@ impl<O: Order> AnyQueue<O> {
 
     /// Puts an item in, and waits for room if there is none.
     ///
-    /// *Cancel safety:* dropping the future drops the item, which is not in the queue then; if room was
-    /// made for it, the next who waits for room gets that.
+    /// *Cancel safety:* dropping the future drops the item, which is not in the queue then; if room
+    /// was made for it, the next who waits for room gets that.
     ///
     /// # Errors
     /// [`ShutDown`], with the item, if the queue was shut down.
@@ -105,8 +105,8 @@ impl<O: Order> AnyQueue<O> {
 
     /// Waits for an item and takes it.
     ///
-    /// *Cancel safety:* dropping the future takes nothing; if an item was put in for it, the next who waits
-    /// gets that.
+    /// *Cancel safety:* dropping the future takes nothing; if an item was put in for it, the next
+    /// who waits gets that.
     ///
     /// # Errors
     /// [`ShutDown`] if the queue was shut down and is empty.
@@ -199,8 +199,8 @@ impl<O: Order> AnyQueue<O> {
         Wait::new(WaitForIt(&self.finished))
     }
 
-    /// Refuses what is put in from now on; what is there can still be taken. Who waits for room, or for an
-    /// item that does not come any more, gets an error.
+    /// Refuses what is put in from now on; what is there can still be taken. Who waits for room, or
+    /// for an item that does not come any more, gets an error.
     ///
     /// ```
     /// let queue = greenloop::queue::Queue::unbounded();
@@ -230,8 +230,8 @@ impl<O: Order> AnyQueue<O> {
 
     /// What other threads put items in with.
     ///
-    /// Behind it stands a task of the running loop, which ends when the last clone of the sender is gone, the
-    /// queue is shut down or dropped, or the loop ends.
+    /// Behind it stands a task of the running loop, which ends when the last clone of the sender is
+    /// gone, the queue is shut down or dropped, or the loop ends.
     ///
     /// # Panics
     /// Outside of [`run`](crate::run).
@@ -256,7 +256,8 @@ impl<O: Order> AnyQueue<O> {
         self.remote_senders.add(self)
     }
 
-    /// The items as a stream, which takes them one by one and ends when the queue is shut down and empty.
+    /// The items as a stream, which takes them one by one and ends when the queue is shut down and
+    /// empty.
     ///
     /// *Cancel safety:* an item is taken when the stream gives it, not before.
     ///

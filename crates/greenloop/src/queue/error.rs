@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// The queue was shut down: nothing is put in any more, and nothing that could be taken is left. What
-/// was to be put in comes back in it.
+/// The queue was shut down: nothing is put in any more, and nothing that could be taken is left.
+/// What was to be put in comes back in it.
 ///
 /// ```
 /// use greenloop::queue::{Queue, ShutDown};

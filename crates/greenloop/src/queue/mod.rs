@@ -40,9 +40,11 @@ pub use stream::Items;
 /// ```
 pub type Queue<T> = AnyQueue<Fifo<T>>;
 
-/// A queue that gives the smallest item first, and of equal ones the oldest: `asyncio.PriorityQueue`.
+/// A queue that gives the smallest item first, and of equal ones the oldest:
+/// `asyncio.PriorityQueue`.
 ///
-/// For the greatest first put [`Reverse`](std::cmp::Reverse)d items in. See [`AnyQueue`] for its methods.
+/// For the greatest first put [`Reverse`](std::cmp::Reverse)d items in. See [`AnyQueue`] for its
+/// methods.
 ///
 /// ```
 /// use greenloop::queue::PriorityQueue;

@@ -78,7 +78,8 @@ pub struct Fifo<T>(VecDeque<T>);
 #[derive(Clone, Debug)]
 pub struct Lifo<T>(Vec<T>);
 
-/// The smallest first, and of equal ones the oldest: the order of [`PriorityQueue`](super::PriorityQueue).
+/// The smallest first, and of equal ones the oldest: the order of
+/// [`PriorityQueue`](super::PriorityQueue).
 ///
 /// ```
 /// use greenloop::queue::{Order as _, Sorted};

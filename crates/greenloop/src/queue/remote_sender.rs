@@ -3,10 +3,10 @@
 //! ```text
 //!   threads: send ──► channel ──► Delivery ──► the queue      (a task of the loop)
 //! ```
-//! The channel is the crate `async-channel`'s: it is where threads meet, and where they wait for room. The task
-//! behind it is woken as every task is by other threads, through the loop's inject queue, and puts item by item
-//! into the queue, standing in line for room as others do. It does not keep the queue: a thread must not wait
-//! for room in a queue that nobody will take from any more.
+//! The channel is the crate `async-channel`'s: it is where threads meet, and where they wait for
+//! room. The task behind it is woken as every task is by other threads, through the loop's inject
+//! queue, and puts item by item into the queue, standing in line for room as others do. It does not
+//! keep the queue: a thread must not wait for room in a queue that nobody will take from any more.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -26,19 +26,20 @@ use crate::waiting::{Wait, Waiter};
 
 /// Puts items into a queue from other threads, in order. From [`AnyQueue::remote_sender`].
 ///
-/// Its clones are the same sender. The items of each thread come into the queue in the order in which it sent
-/// them, in a turn of the loop soon after. When the last clone is gone, what was sent still comes in; the queue
-/// stays open.
+/// Its clones are the same sender. The items of each thread come into the queue in the order in
+/// which it sent them, in a turn of the loop soon after. When the last clone is gone, what was sent
+/// still comes in; the queue stays open.
 ///
 /// # Room
-/// To an unbounded queue, sending never waits. To a bounded one it waits while as many items are on their way as
-/// there may be in the queue; what is on its way stands in line with the tasks that [`put`](AnyQueue::put).
-/// So the threads are ahead of whoever takes the items by twice that number, and one, at most.
+/// To an unbounded queue, sending never waits. To a bounded one it waits while as many items are on
+/// their way as there may be in the queue; what is on its way stands in line with the tasks that
+/// [`put`](AnyQueue::put). So the threads are ahead of whoever takes the items by twice that
+/// number, and one, at most.
 ///
 /// # Errors
-/// An item comes back if it cannot come into the queue any more: because the queue was shut down or dropped, or
-/// the loop has ended. Whoever waits for room then gets it back at once. An item that was accepted before that,
-/// and has not come into the queue yet, is dropped.
+/// An item comes back if it cannot come into the queue any more: because the queue was shut down or
+/// dropped, or the loop has ended. Whoever waits for room then gets it back at once. An item that
+/// was accepted before that, and has not come into the queue yet, is dropped.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -67,7 +68,8 @@ impl<T> RemoteSender<T> {
     /// [`ShutDown`], with the item, if the queue was shut down or dropped, or the loop has ended.
     ///
     /// # Panics
-    /// If the queue is bounded and a loop runs on this thread: it would wait for itself. There one `put`s.
+    /// If the queue is bounded and a loop runs on this thread: it would wait for itself. There one
+    /// `put`s.
     ///
     /// ```
     /// use std::rc::Rc;
@@ -80,7 +82,8 @@ impl<T> RemoteSender<T> {
     pub fn send(&self, item: T) -> Result<(), ShutDown<T>> {
         assert!(
             self.channel.capacity().is_none() || current::with(|_| ()).is_none(),
-            "a greenloop runtime runs on this thread and would wait for itself: put the item instead"
+            "a greenloop runtime runs on this thread and would wait for itself: put the item \
+             instead"
         );
         let outcome = self.channel.send_blocking(item);
         outcome.map_err(|error| ShutDown(error.into_inner()))
@@ -89,8 +92,8 @@ impl<T> RemoteSender<T> {
     /// Sends an item if nothing has to be waited for.
     ///
     /// # Errors
-    /// [`PutError`], with the item, if it would have to wait for room, the queue was shut down or dropped, or
-    /// the loop has ended.
+    /// [`PutError`], with the item, if it would have to wait for room, the queue was shut down or
+    /// dropped, or the loop has ended.
     ///
     /// ```
     /// use std::rc::Rc;
@@ -140,8 +143,8 @@ impl<T> fmt::Debug for RemoteSender<T> {
     }
 }
 
-/// The senders of a queue, as the queue knows them. It knows no type of theirs: with that, items that borrow could
-/// not be younger than their queue.
+/// The senders of a queue, as the queue knows them. It knows no type of theirs: with that, items
+/// that borrow could not be younger than their queue.
 #[derive(Default)]
 pub(super) struct RemoteSenders(RefCell<Vec<Link>>);
 
@@ -204,8 +207,9 @@ impl Drop for RemoteSenders {
     }
 }
 
-/// How many items come in by one step, so that threads that send without pause leave turns to others. To take what
-/// has arrived when the step begins is no such limit: while that comes in, more arrives.
+/// How many items come in by one step, so that threads that send without pause leave turns to
+/// others. To take what has arrived when the step begins is no such limit: while that comes in,
+/// more arrives.
 const MOST_AT_ONCE: usize = 100;
 
 /// Puts what arrives into the queue.

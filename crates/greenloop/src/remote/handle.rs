@@ -52,8 +52,8 @@ impl LoopHandle {
     /// The function runs between the steps of tasks. If it panics, the panic leaves `run`.
     ///
     /// # Errors
-    /// [`Closed`] if the loop has ended; the function is dropped. One that was accepted, and not called
-    /// before the loop ended, is dropped by it.
+    /// [`Closed`] if the loop has ended; the function is dropped. One that was accepted, and not
+    /// called before the loop ended, is dropped by it.
     ///
     /// ```
     /// greenloop::run(async {
@@ -71,7 +71,8 @@ impl LoopHandle {
         })
     }
 
-    /// Has the loop spawn the future that `make` returns there. The future itself need not be `Send`.
+    /// Has the loop spawn the future that `make` returns there. The future itself need not be
+    /// `Send`.
     ///
     /// # Errors
     /// As [`call`](Self::call).

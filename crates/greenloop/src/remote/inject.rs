@@ -1,4 +1,5 @@
-//! The queue into which other threads put what they want of a loop, the only place where they meet it.
+//! The queue into which other threads put what they want of a loop, the only place where they meet
+//! it.
 //!
 //! ```text
 //!   another thread                     the loop's thread
@@ -8,9 +9,9 @@
 //!           if it was set, wake up     (waits in the poller)
 //!                                      take: lock, clear `asleep`, take all, unlock
 //! ```
-//! The flag stands under the lock of the queue, so a message is either seen before the loop sleeps, or its
-//! sender sees that the loop sleeps. Only then does the sender make a system call, and only the first of
-//! several does.
+//! The flag stands under the lock of the queue, so a message is either seen before the loop sleeps,
+//! or its sender sees that the loop sleeps. Only then does the sender make a system call, and only
+//! the first of several does.
 
 use std::sync::PoisonError;
 
@@ -31,7 +32,8 @@ pub struct Inject<M, W> {
 
 struct State<M> {
     messages: Vec<M>,
-    /// Set while the loop waits, or is about to; cleared by whoever wakes it, and when it has woken.
+    /// Set while the loop waits, or is about to; cleared by whoever wakes it, and when it has
+    /// woken.
     asleep: bool,
     /// Set when the loop has ended: nothing is accepted any more.
     closed: bool,
@@ -91,7 +93,8 @@ impl<M, W: WakeUp> Inject<M, W> {
         std::mem::take(&mut state.messages)
     }
 
-    /// No user code runs under the lock, so nothing panics there that could have left a half-done state.
+    /// No user code runs under the lock, so nothing panics there that could have left a half-done
+    /// state.
     fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,9 +7,10 @@
 //!                     └──────────────► Dead ─────────────────────┘
 //!                       3 give back           4 forget
 //! ```
-//! An alarm is a place in a dense table. The job in the heap names it, and whom to wake. So giving up a sleep is a
-//! write into the table, and finding out whether a job is dead a read: neither touches the task, which with
-//! many sleepers has left the caches. A dead one keeps its place until its job has left the heap.
+//! An alarm is a place in a dense table. The job in the heap names it, and whom to wake. So giving
+//! up a sleep is a write into the table, and finding out whether a job is dead a read: neither
+//! touches the task, which with many sleepers has left the caches. A dead one keeps its place until
+//! its job has left the heap.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

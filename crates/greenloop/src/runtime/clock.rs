@@ -10,8 +10,8 @@ use greenloop_os as os;
 pub enum Clock {
     /// `CLOCK_MONOTONIC`.
     System,
-    /// Begins at zero, stands still while anything runs, and jumps to the next deadline when nothing
-    /// else is left to be done.
+    /// Begins at zero, stands still while anything runs, and jumps to the next deadline when
+    /// nothing else is left to be done.
     Virtual(Cell<Instant>),
 }
 
@@ -32,9 +32,9 @@ impl Clock {
 
     /// The time strictly before which timers are due at `now`.
     ///
-    /// The system's clock goes on by itself, so a timer is left alone until its deadline has passed: who
-    /// measures a sleep with `std::time::Instant` never finds it too short. The virtual one stands at
-    /// the deadline itself.
+    /// The system's clock goes on by itself, so a timer is left alone until its deadline has
+    /// passed: who measures a sleep with `std::time::Instant` never finds it too short. The virtual
+    /// one stands at the deadline itself.
     #[inline]
     pub fn horizon(&self, now: Instant) -> Instant {
         match self {

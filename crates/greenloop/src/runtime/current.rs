@@ -45,7 +45,8 @@ pub fn enter(event_loop: &Rc<EventLoop>) -> Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let before = self.before.take();
-        // The loop is dropped behind the borrow. Without a thread-local there is nothing to restore.
+        // The loop is dropped behind the borrow. Without a thread-local there is nothing to
+        // restore.
         let _left = CURRENT.try_with(|current| current.replace(before));
     }
 }

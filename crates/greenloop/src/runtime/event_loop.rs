@@ -90,15 +90,16 @@ impl EventLoop {
         self.tasks.spawn(self, Some(work), has_handle)
     }
 
-    /// Has a task stepped in the next turn. The caller knows that it does not stand in the ring yet.
+    /// Has a task stepped in the next turn. The caller knows that it does not stand in the ring
+    /// yet.
     #[inline]
     pub fn push_task(&self, task: Rc<Task>) {
         self.queue.borrow_mut().ready.push(Job::step(task));
     }
 
     /// Sets an alarm for `sleeper`.
-    // Not inlined: it returns in a register what the sleep then is put together from, which else goes through
-    // memory in pieces and is waited for.
+    // Not inlined: it returns in a register what the sleep then is put together from, which else
+    // goes through memory in pieces and is waited for.
     #[inline(never)]
     pub fn set_alarm(&self, deadline: Instant, sleeper: Wakee) -> Alarm {
         let alarm = self.alarms.set();

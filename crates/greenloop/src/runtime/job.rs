@@ -1,8 +1,8 @@
 //! What can stand in the ring and in the heap.
 //!
-//! A job is a pair of words, not an enum: so it goes through the queue in two registers. An enum with a number
-//! and a pointer in one of its variants is put together in memory and moved from there in one piece, for which
-//! the processor has to wait each time (yielding: 46 ns against 33).
+//! A job is a pair of words, not an enum: so it goes through the queue in two registers. An enum
+//! with a number and a pointer in one of its variants is put together in memory and moved from
+//! there in one piece, for which the processor has to wait each time (yielding: 46 ns against 33).
 
 use std::num::NonZeroU64;
 use std::rc::Rc;
@@ -12,8 +12,8 @@ use crate::task::Task;
 
 /// Something to be run once.
 pub struct Job {
-    /// [`STEP`], [`CALL`], or [`ALARM`] and the place of an alarm. Never zero, so that an `Option` of a job is no
-    /// larger.
+    /// [`STEP`], [`CALL`], or [`ALARM`] and the place of an alarm. Never zero, so that an `Option`
+    /// of a job is no larger.
     what: NonZeroU64,
     /// The task to be stepped or woken. Without one, an alarm is of somebody else.
     task: Option<Rc<Task>>,

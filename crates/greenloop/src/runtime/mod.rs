@@ -24,8 +24,9 @@ use crate::task::{self, JoinHandle};
 
 /// A loop that futures run on, one thread's and no other's.
 ///
-/// Most programs need [`run`](crate::run) only. A `Runtime` of one's own is for what that cannot do: tasks
-/// that go on from one run to the next, a clock that tests move, an order that a seed decides.
+/// Most programs need [`run`](crate::run) only. A `Runtime` of one's own is for what that cannot
+/// do: tasks that go on from one run to the next, a clock that tests move, an order that a seed
+/// decides.
 ///
 /// ```
 /// use greenloop::Runtime;
@@ -67,8 +68,8 @@ impl Runtime {
         Builder::new()
     }
 
-    /// Runs `future`, and the tasks beside it, until it is ready. Tasks that are not finished then wait
-    /// for the next run.
+    /// Runs `future`, and the tasks beside it, until it is ready. Tasks that are not finished then
+    /// wait for the next run.
     ///
     /// # Panics
     /// If a loop runs on this thread already, or `future` panics; the runtime may be used on.
@@ -144,12 +145,12 @@ impl Runtime {
     }
 }
 
-/// Runs `future`, and the tasks that are spawned meanwhile, until it is ready: `asyncio.run`. Tasks that are not
-/// finished then are dropped, in the order in which they were spawned.
+/// Runs `future`, and the tasks that are spawned meanwhile, until it is ready: `asyncio.run`. Tasks
+/// that are not finished then are dropped, in the order in which they were spawned.
 ///
 /// # Panics
-/// If a loop runs on this thread already, if `future` panics, and if the process has no descriptor left for the
-/// loop; [`Runtime::new`] gives an error for the last.
+/// If a loop runs on this thread already, if `future` panics, and if the process has no descriptor
+/// left for the loop; [`Runtime::new`] gives an error for the last.
 ///
 /// ```
 /// let answer = greenloop::run(async {

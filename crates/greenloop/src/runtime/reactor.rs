@@ -1,12 +1,12 @@
 //! Which descriptors are ready, and who waits for them.
 //!
-//! A descriptor is registered once, for both directions, and reported when it changes. So nothing is told
-//! to the kernel per wait: an operation is tried, and if it would block, its task waits for the next
-//! change. ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
+//! A descriptor is registered once, for both directions, and reported when it changes. So nothing
+//! is told to the kernel per wait: an operation is tried, and if it would block, its task waits for
+//! the next change. ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
 //!
-//! Nor does a task wait for what is there already, so one whose peer sends faster than it reads would never let
-//! go of the thread. Each step of a task therefore has an allowance of operations, behind which it waits for
-//! the next turn.
+//! Nor does a task wait for what is there already, so one whose peer sends faster than it reads
+//! would never let go of the thread. Each step of a task therefore has an allowance of operations,
+//! behind which it waits for the next turn.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -26,8 +26,9 @@ const WAKER: u32 = u32::MAX;
 /// How many events one poll takes from the kernel; what is left is reported by the next.
 const EVENTS: usize = 256;
 
-/// How many operations a step of a task may try. One of 64 KiB takes some 10 µs, so that others wait for a
-/// fraction of a millisecond at most; and a turn costs little beside so many system calls.
+/// How many operations a step of a task may try. One of 64 KiB takes some 10 µs, so that others
+/// wait for a fraction of a millisecond at most; and a turn costs little beside so many system
+/// calls.
 const ALLOWANCE: u32 = 32;
 
 /// See the module's text.
@@ -44,8 +45,8 @@ pub struct Reactor {
 pub struct Watch {
     fd: RawFd,
     mark: u32,
-    /// Set when the kernel reports that a read tells more than bytes, and never cleared: the end of the
-    /// stream is for good, and the others are rare.
+    /// Set when the kernel reports that a read tells more than bytes, and never cleared: the end of
+    /// the stream is for good, and the others are rare.
     exceptional: Cell<bool>,
     reading: Direction,
     writing: Direction,
@@ -116,8 +117,8 @@ impl Reactor {
 
     /// Forgets a descriptor that is about to be closed.
     pub fn remove(&self, watch: &Watch) {
-        // It can only fail if somebody closed the descriptor under its owner; then there is nothing to
-        // be forgotten.
+        // It can only fail if somebody closed the descriptor under its owner; then there is nothing
+        // to be forgotten.
         let _gone = self.poller.remove(watch.fd);
         let removed = self.watches.borrow_mut().try_remove(watch.mark as usize);
         drop(removed);
@@ -129,8 +130,8 @@ impl Reactor {
         self.allowance.set(ALLOWANCE);
     }
 
-    /// Tries `operation` on what `watch` watches, and if it would block, or the step has tried enough, has
-    /// whoever polls with `context` woken when it is worth another try.
+    /// Tries `operation` on what `watch` watches, and if it would block, or the step has tried
+    /// enough, has whoever polls with `context` woken when it is worth another try.
     pub fn poll_with<R>(
         &self,
         watch: &Watch,
@@ -149,7 +150,8 @@ impl Reactor {
         direction.poll_with(context, operation)
     }
 
-    /// Waits for descriptors no longer than `timeout`, and wakes who waits for those that are ready.
+    /// Waits for descriptors no longer than `timeout`, and wakes who waits for those that are
+    /// ready.
     pub fn poll(&self, timeout: Option<Duration>, waker: &Waker) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         match self.poller.wait(&mut events, timeout) {
@@ -192,11 +194,13 @@ impl Watch {
         }
     }
 
-    /// A read has returned bytes, and fewer than it had room for, from a socket of which that proves that there
-    /// are no more: the next read waits for a change without asking the kernel first.
+    /// A read has returned bytes, and fewer than it had room for, from a socket of which that
+    /// proves that there are no more: the next read waits for a change without asking the kernel
+    /// first.
     ///
-    /// It proves nothing where the end of the stream, or an error, stands behind the bytes. Those that had come
-    /// before the last poll were reported by it; those that came after are reported by the next one.
+    /// It proves nothing where the end of the stream, or an error, stands behind the bytes. Those
+    /// that had come before the last poll were reported by it; those that came after are reported
+    /// by the next one.
     pub fn note_short_read(&self) {
         if !self.exceptional.get() {
             self.reading.may_be_ready.set(false);

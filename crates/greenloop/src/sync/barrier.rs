@@ -8,7 +8,8 @@ use greenloop_core::{WaitList as _, sync};
 
 use crate::waiting::{Line, Operation, Wait, Waiter, certain};
 
-/// A point that a number of tasks reach before any of them goes on, again and again: `asyncio.Barrier`.
+/// A point that a number of tasks reach before any of them goes on, again and again:
+/// `asyncio.Barrier`.
 ///
 /// ```
 /// use greenloop::sync::Barrier;
@@ -56,13 +57,13 @@ impl Barrier {
         }
     }
 
-    /// Waits until all parties are there, and returns which of them this was, counted from 0 in the order
-    /// of arrival.
+    /// Waits until all parties are there, and returns which of them this was, counted from 0 in the
+    /// order of arrival.
     ///
     /// While the parties of one round leave, who comes for the next waits outside.
     ///
-    /// *Cancel safety:* dropping the future takes the party out again, and the others wait on. If all were
-    /// there already, they go on without it.
+    /// *Cancel safety:* dropping the future takes the party out again, and the others wait on. If
+    /// all were there already, they go on without it.
     ///
     /// # Errors
     /// [`BarrierBroken`] if the barrier is broken, or is reset or aborted meanwhile.

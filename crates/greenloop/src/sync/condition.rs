@@ -50,11 +50,12 @@ impl Condition {
 
     /// Lets go of the lock, waits to be notified, and takes the lock again.
     ///
-    /// Between the notification and the lock others may have changed the value, and a notification may be
-    /// one that somebody else has handed on: look again, as [`wait_for`](Self::wait_for) does.
+    /// Between the notification and the lock others may have changed the value, and a notification
+    /// may be one that somebody else has handed on: look again, as [`wait_for`](Self::wait_for)
+    /// does.
     ///
-    /// *Cancel safety:* the lock is let go of and stays so. A notification that had arrived already goes to
-    /// the next who waits.
+    /// *Cancel safety:* the lock is let go of and stays so. A notification that had arrived already
+    /// goes to the next who waits.
     ///
     /// ```
     /// use greenloop::sync::{Condition, Lock};
@@ -89,7 +90,8 @@ impl Condition {
         guard
     }
 
-    /// Waits until `is_so` says yes of the value, which is asked at once and after every notification.
+    /// Waits until `is_so` says yes of the value, which is asked at once and after every
+    /// notification.
     ///
     /// *Cancel safety:* as [`wait`](Self::wait).
     ///
@@ -116,8 +118,8 @@ impl Condition {
 
     /// Wakes the first who waits.
     ///
-    /// Other than in asyncio the caller need not hold the lock, though it mostly does: nobody else runs
-    /// meanwhile in any case.
+    /// Other than in asyncio the caller need not hold the lock, though it mostly does: nobody else
+    /// runs meanwhile in any case.
     ///
     /// ```
     /// greenloop::sync::Condition::new().notify_one();

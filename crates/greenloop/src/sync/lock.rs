@@ -11,8 +11,8 @@ use crate::waiting::{Line, Operation, Wait, Waiter, certain};
 
 /// A value that one task has at a time, handed on in the order of asking: `asyncio.Lock`.
 ///
-/// What a task has to do in one go needs no lock here: nobody else runs before it awaits something. A lock
-/// is for what has awaits in between.
+/// What a task has to do in one go needs no lock here: nobody else runs before it awaits something.
+/// A lock is for what has awaits in between.
 ///
 /// ```
 /// use greenloop::sync::Lock;
@@ -61,8 +61,8 @@ impl<T> Lock<T> {
 impl<T: ?Sized> Lock<T> {
     /// Waits for the lock and takes it. It is let go of by dropping the guard.
     ///
-    /// *Cancel safety:* dropping the future gives the place in the line away; if the lock was already on
-    /// its way here, the next one gets it.
+    /// *Cancel safety:* dropping the future gives the place in the line away; if the lock was
+    /// already on its way here, the next one gets it.
     ///
     /// ```
     /// let lock = greenloop::sync::Lock::new(vec![1]);
@@ -133,8 +133,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
     }
 }
 
-/// The right to a [`Lock`], and the way to its value. Dropping it lets go of the lock and wakes the first
-/// who waits.
+/// The right to a [`Lock`], and the way to its value. Dropping it lets go of the lock and wakes the
+/// first who waits.
 #[must_use = "the lock is let go of when the guard is dropped"]
 pub struct LockGuard<'a, T: ?Sized = ()> {
     lock: &'a Lock<T>,

@@ -45,8 +45,8 @@ impl Semaphore {
 
     /// Waits for a permit. It is given back by dropping it.
     ///
-    /// *Cancel safety:* dropping the future gives the place in the line away; a permit that was already on
-    /// its way here goes to the next one.
+    /// *Cancel safety:* dropping the future gives the place in the line away; a permit that was
+    /// already on its way here goes to the next one.
     ///
     /// ```
     /// let semaphore = greenloop::sync::Semaphore::new(1);

@@ -16,8 +16,8 @@ use crate::waiting::Wakee;
 ///
 /// Dropping the handle does not end the task, which goes on by itself.
 ///
-/// *Cancel safety:* awaiting a `&mut` handle may be given up and begun again; the outcome is kept. A
-/// handle that was awaited to its end must not be awaited again.
+/// *Cancel safety:* awaiting a `&mut` handle may be given up and begun again; the outcome is kept.
+/// A handle that was awaited to its end must not be awaited again.
 ///
 /// ```
 /// greenloop::run(async {
@@ -42,9 +42,9 @@ impl<T: 'static> JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
-    /// Ends the task: in the next turn its future is dropped where it waits, and its outcome is that it
-    /// was cancelled. A task that finishes before that has its own outcome. Aborting a finished task
-    /// does nothing.
+    /// Ends the task: in the next turn its future is dropped where it waits, and its outcome is
+    /// that it was cancelled. A task that finishes before that has its own outcome. Aborting a
+    /// finished task does nothing.
     ///
     /// ```
     /// greenloop::run(async {

@@ -1,18 +1,18 @@
 //! A task: a future that the loop itself polls.
 //!
 //! ```text
-//!            1 spawn            2 step                 3 step, it is ready
-//!   (free) ─────────► queued ──────────► waits ◄─┐ ─────────────────────────► finished ──► (free)
-//!                       ▲                  │     │                                       6 the handle
-//!                       └──────────────────┘     │ 2                                       is gone
+//!            1 spawn            2 step              3 step, it is ready
+//!   (free) ─────────► queued ──────────► waits ◄─┐ ──────────────────► finished ──► (free)
+//!                       ▲                  │     │                                6 the handle
+//!                       └──────────────────┘     │ 2                                is gone
 //!                         4 wake, or 5 abort ────┘
 //! ```
-//! After 5 the next step drops the future instead of polling it. A task is one cell that is used again
-//! for later tasks, with its waker, and one allocation for its future, in whose place the outcome stands
-//! once there is one.
+//! After 5 the next step drops the future instead of polling it. A task is one cell that is used
+//! again for later tasks, with its waker, and one allocation for its future, in whose place the
+//! outcome stands once there is one.
 //!
-//! Nothing here is atomic, since only the loop's thread sees it: what other threads see of a task is a
-//! [`Remote`], and all that they can do with it is to wake the task.
+//! Nothing here is atomic, since only the loop's thread sees it: what other threads see of a task
+//! is a [`Remote`], and all that they can do with it is to wake the task.
 
 mod error;
 mod join_handle;
@@ -37,8 +37,8 @@ pub use work::{BoxedWork, boxed};
 use crate::runtime::{self, EventLoop};
 use crate::waiting::Wakee;
 
-/// Runs `future` as a task of its own, beside whoever calls this: `asyncio.create_task`. It is first polled in
-/// the next turn.
+/// Runs `future` as a task of its own, beside whoever calls this: `asyncio.create_task`. It is
+/// first polled in the next turn.
 ///
 /// # Panics
 /// Outside of [`run`](crate::run); before it, there is [`Runtime::spawn`](crate::Runtime::spawn).
@@ -64,12 +64,13 @@ where
 /// See the module's text for its life.
 pub struct Task {
     event_loop: Rc<EventLoop>,
-    /// Set when it is pushed into the ring, cleared when it is stepped: it stands there once at most.
+    /// Set when it is pushed into the ring, cleared when it is stepped: it stands there once at
+    /// most.
     queued: Cell<bool>,
     /// Set by an abort: the next step drops the future.
     aborted: Cell<bool>,
-    /// Set when there is an outcome; there is no work any more then, unless it holds the outcome for
-    /// a handle.
+    /// Set when there is an outcome; there is no work any more then, unless it holds the outcome
+    /// for a handle.
     finished: Cell<bool>,
     /// Whether a handle wants to know the outcome.
     has_handle: Cell<bool>,

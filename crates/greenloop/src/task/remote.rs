@@ -7,7 +7,8 @@ use std::task::Wake;
 use crate::remote::{Message, Shared};
 use crate::runtime::current;
 
-/// Names a task: its place in the loop's table, and which of the tasks it is that have had the place.
+/// Names a task: its place in the loop's table, and which of the tasks it is that have had the
+/// place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Key {
     pub index: usize,
@@ -18,8 +19,8 @@ pub struct Key {
 pub struct Remote {
     shared: Arc<Shared>,
     key: Key,
-    /// Set when it is put into the inject queue, cleared when it is taken out: it stands there once at
-    /// most, however often other threads wake the task.
+    /// Set when it is put into the inject queue, cleared when it is taken out: it stands there once
+    /// at most, however often other threads wake the task.
     injected: AtomicBool,
 }
 
@@ -36,8 +37,8 @@ impl Remote {
         self.key
     }
 
-    /// It was taken out of the inject queue, and the task is about to be stepped. What is woken for from
-    /// now on may be more than that step sees, and is injected again.
+    /// It was taken out of the inject queue, and the task is about to be stepped. What is woken for
+    /// from now on may be more than that step sees, and is injected again.
     pub fn note_taken(&self) {
         self.injected.store(false, Ordering::SeqCst);
     }

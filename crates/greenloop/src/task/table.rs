@@ -15,7 +15,8 @@ pub struct Table {
     sequence: Cell<u64>,
     /// Set when the loop ends: no task is accepted any more.
     closed: Cell<bool>,
-    /// Whether there ever were so many tasks at a time that those who are ready do not fit into the caches.
+    /// Whether there ever were so many tasks at a time that those who are ready do not fit into the
+    /// caches.
     are_many: Cell<bool>,
 }
 
@@ -106,8 +107,9 @@ impl Table {
         is_it.then(|| Rc::clone(cell))
     }
 
-    /// The caller, who is about to drop `task`, was the last who needed it. If somebody holds it all the
-    /// same, a stale waker or a wait that is not over, they keep it, and the place gets another cell.
+    /// The caller, who is about to drop `task`, was the last who needed it. If somebody holds it
+    /// all the same, a stale waker or a wait that is not over, they keep it, and the place gets
+    /// another cell.
     pub fn recycle(&self, task: &Rc<Task>) {
         let Key { index, .. } = task.remote.key();
         // The caller's and the table's; the task's and the one in its waker.

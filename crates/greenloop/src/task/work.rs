@@ -42,8 +42,8 @@ where
     Box::pin(Stage::Runs { future })
 }
 
-/// Drops work. A panic of a destructor ends here: the hook has told of it, and the other tasks are not
-/// to blame.
+/// Drops work. A panic of a destructor ends here: the hook has told of it, and the other tasks are
+/// not to blame.
 pub fn drop_quietly(work: BoxedWork) {
     let _reported = catch_unwind(AssertUnwindSafe(|| drop(work)));
 }

@@ -1,8 +1,8 @@
 //! The line of waiting futures: a doubly linked list through the entries of a slab.
 //!
-//! A slab rather than links through the futures themselves, because a future of Rust may be moved until
-//! it is polled, and forgotten afterwards: links into it would be unsafe. Its entries are used again, so
-//! waiting allocates only when more wait than ever before.
+//! A slab rather than links through the futures themselves, because a future of Rust may be moved
+//! until it is polled, and forgotten afterwards: links into it would be unsafe. Its entries are
+//! used again, so waiting allocates only when more wait than ever before.
 
 use std::cell::RefCell;
 use std::convert::Infallible;

@@ -1,5 +1,5 @@
-//! What waiting is made of here: whom to wake, the line in which waiters stand, and a wait that can be
-//! given up at any time.
+//! What waiting is made of here: whom to wake, the line in which waiters stand, and a wait that can
+//! be given up at any time.
 
 mod line;
 mod wait;

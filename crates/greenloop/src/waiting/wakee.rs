@@ -8,10 +8,10 @@ use crate::task::Task;
 
 /// Somebody who waits.
 ///
-/// A future that is polled by its task itself, with the task's own waker, names the task: waking it is
-/// a flag and a push into the ring. One that is polled by something in between, such as a
-/// `FuturesUnordered` or another executor, which has to learn which of its futures was woken, keeps the
-/// waker that it was given.
+/// A future that is polled by its task itself, with the task's own waker, names the task: waking it
+/// is a flag and a push into the ring. One that is polled by something in between, such as a
+/// `FuturesUnordered` or another executor, which has to learn which of its futures was woken, keeps
+/// the waker that it was given.
 #[derive(Clone)]
 pub enum Wakee {
     /// A task of this thread's loop.

@@ -1,5 +1,5 @@
-//! Random programs do the same, event by event, on the runtime and on a plain model of it; and in whatever order
-//! a seed has them run, nothing is lost and nobody waits for what is there.
+//! Random programs do the same, event by event, on the runtime and on a plain model of it; and in
+//! whatever order a seed has them run, nothing is lost and nobody waits for what is there.
 
 mod model;
 mod program;
@@ -153,7 +153,8 @@ fn check_nobody_waits_in_vain(program: &Program, events: &[Event], world: &World
             Action::Get(queue) => !world.queues[queue].is_empty(),
             Action::Put(queue) => !world.queues[queue].is_full(),
             Action::Wait(sign) => world.signs[sign].is_set(),
-            // Of the others none waits, or not for long: who has a lock lets go of it in the next turn.
+            // Of the others none waits, or not for long: who has a lock lets go of it in the next
+            // turn.
             _ => true,
         };
         assert!(!is_there, "task {task} waits in {action:?}");
@@ -191,7 +192,11 @@ fn check_no_item_is_lost(program: &Program, events: &[Event], world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_program_does_what_the_model_says(program in programs()) {

@@ -1,5 +1,5 @@
-//! The runtime and its primitives, written down again in the plainest way: asyncio's rules, with lists that
-//! are searched, and tasks that are numbers.
+//! The runtime and its primitives, written down again in the plainest way: asyncio's rules, with
+//! lists that are searched, and tasks that are numbers.
 
 use std::collections::VecDeque;
 

@@ -8,12 +8,12 @@ use crate::address::Address;
 /// What makes a socket non-blocking when it is added to its kind (`socket(2)`).
 pub const NON_BLOCKING: libc::c_int = libc::SOCK_NONBLOCK;
 
-/// Takes the next connection: its descriptor, which is non-blocking and not inherited, and the address
-/// of the peer.
+/// Takes the next connection: its descriptor, which is non-blocking and not inherited, and the
+/// address of the peer.
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     let mut address = Address::room();
-    // SAFETY: the storage is valid for writes of the length that is given. The descriptor is new and
-    // nobody else's.
+    // SAFETY: the storage is valid for writes of the length that is given. The descriptor is new
+    // and nobody else's.
     unsafe {
         let descriptor = libc::accept4(
             listener,

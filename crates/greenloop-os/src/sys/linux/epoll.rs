@@ -2,9 +2,9 @@
 //!
 //! `epoll_wait` counts in milliseconds, so `sleep(0.0003)` would take three times too long (or,
 //! rounded the other way, no time at all, which is a loop that spins). `epoll_pwait2` counts in
-//! nanoseconds, since Linux 5.11 (`epoll_wait(2)`). Older kernels answer `ENOSYS`, and a sandbox with
-//! a list of allowed system calls whatever error its author chose; there we fall back to milliseconds,
-//! rounded up.
+//! nanoseconds, since Linux 5.11 (`epoll_wait(2)`). Older kernels answer `ENOSYS`, and a sandbox
+//! with a list of allowed system calls whatever error its author chose; there we fall back to
+//! milliseconds, rounded up.
 //!
 //! What takes or gives a descriptor as a bare number is a call of `libc`: for `rustix` it would
 //! have to be a `BorrowedFd`, which promises that the descriptor is open, and that is exactly what
@@ -23,7 +23,8 @@ use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// What a reader is told beside bytes, and never without `READABLE`: that the peer has ended its side.
+/// What a reader is told beside bytes, and never without `READABLE`: that the peer has ended its
+/// side.
 const END: u32 = libc::EPOLLRDHUP as u32;
 /// The same, and an urgent byte, which may be alone.
 const BESIDE_BYTES: u32 = END | libc::EPOLLPRI as u32;
@@ -81,8 +82,9 @@ impl Selector {
         self.wait_milliseconds(buffer, milliseconds_rounded_up(timeout))
     }
 
-    /// The wait by the older call, after the newer one has failed. Whether that was refused or the wait is
-    /// not possible, the older one tells: a sandbox may answer with the error of a wrong descriptor.
+    /// The wait by the older call, after the newer one has failed. Whether that was refused or the
+    /// wait is not possible, the older one tells: a sandbox may answer with the error of a wrong
+    /// descriptor.
     #[cold]
     fn wait_refused(&self, buffer: &mut EventBuffer, timeout: Duration) -> io::Result<()> {
         let outcome = self.wait_milliseconds(buffer, milliseconds_rounded_up(timeout));
@@ -177,7 +179,8 @@ impl EventBuffer {
                 reason = "the two halves of an event's data are what `control` put there"
             )]
             let (fd, mark) = (data as RawFd, (data >> 32) as u32);
-            // Whatever is none of the others is an error or a hang-up, and both readable and writable.
+            // Whatever is none of the others is an error or a hang-up, and both readable and
+            // writable.
             Event {
                 fd,
                 mark,

@@ -6,8 +6,8 @@ use std::ptr;
 
 /// See [`crate::stack::bounds`].
 ///
-/// `pthread_getattr_np(3)` reads `/proc/self/maps` for the main thread, so it fails where there is none.
-/// There it takes the present limit for the size: the stack grows up to that.
+/// `pthread_getattr_np(3)` reads `/proc/self/maps` for the main thread, so it fails where there is
+/// none. There it takes the present limit for the size: the stack grows up to that.
 pub fn bounds() -> Option<Range<usize>> {
     let mut attributes = MaybeUninit::uninit();
     let (mut lowest, mut size, mut guard) = (ptr::null_mut(), 0, 0);

@@ -146,8 +146,8 @@ fn make_task_by_name(
     Ok(task.into())
 }
 
-/// `asyncio.capture_call_graph()` shows that the parent awaits the child. Of a child of ours that is
-/// found out when somebody asks.
+/// `asyncio.capture_call_graph()` shows that the parent awaits the child. Of a child of ours that
+/// is found out when somebody asks.
 #[cfg(Py_3_14)]
 fn show(group: &TaskGroup, task: &Object) -> Result<()> {
     if Future::is_native(task) {

@@ -192,13 +192,15 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"create_task",
             create_task,
-            c"create_task($self, /, coro, **kwargs)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+            c"create_task($self, /, coro, **kwargs)\n--\n\n\
+             Create a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
         ),
         #[cfg(not(Py_3_14))]
         fast!(
             c"create_task",
             create_task,
-            c"create_task($self, /, coro, *, name=None, context=None)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+            c"create_task($self, /, coro, *, name=None, context=None)\n--\n\n\
+             Create a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
         ),
         one!(
             c"_on_task_done",
@@ -235,7 +237,10 @@ pub fn make_class() -> Result<Object> {
     }
     class_of::<TaskGroup>(c"greenloop.TaskGroup")
         .subclassable()
-        .doc(c"TaskGroup()\n--\n\nAn asynchronous context manager for a group of tasks; see asyncio.TaskGroup.")
+        .doc(
+            c"TaskGroup()\n--\n\n\
+             An asynchronous context manager for a group of tasks; see asyncio.TaskGroup.",
+        )
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .methods(methods)

@@ -90,7 +90,8 @@ fn owner(this: &Object) -> Object {
     Awaitable::of(this).owner().get_or_none()
 }
 
-/// At the end, whatever it is, the group lets go of exceptions: they are heavy and tend to be in cycles.
+/// At the end, whatever it is, the group lets go of exceptions: they are heavy and tend to be in
+/// cycles.
 fn concluded(owner: &Object, progress: Result<Progress>) -> Result<Progress> {
     if matches!(progress, Ok(Progress::Blocked)) {
         return progress;
@@ -145,8 +146,8 @@ fn start(this: &Object, owner: &Object) -> Result<Progress> {
     wait_or_finish(this, owner)
 }
 
-/// Takes back the group's own request to cancel its parent. If it was the only one, the cancellation
-/// that it has led to goes no further.
+/// Takes back the group's own request to cancel its parent. If it was the only one, the
+/// cancellation that it has led to goes no further.
 fn settle(owner: &Object) -> Result<()> {
     let group = of(owner);
     if !group.parent_cancel_requested.get() {
@@ -170,8 +171,8 @@ fn wait_or_finish(this: &Object, owner: &Object) -> Result<Progress> {
     Ok(Progress::Blocked)
 }
 
-/// The wait may be cancelled several times: by others, and when the group's own cancellation is under
-/// way already.
+/// The wait may be cancelled several times: by others, and when the group's own cancellation is
+/// under way already.
 fn interrupted(this: &Object, owner: &Object, exception: Object) -> Result<Progress> {
     let group = of(owner);
     if !is_cancellation(&exception) {
@@ -231,7 +232,8 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
         }
         let errors = group.errors()?;
         if rules().group.lets_generator_exit && is_generator_exit(body_class)? {
-            // SAFETY: what the slot holds is valid, and a list unless a program has put something else there.
+            // SAFETY: what the slot holds is valid, and a list unless a program has put something
+            // else there.
             match unsafe { ffi::PyObject_Size(errors.as_ptr()) } {
                 -1 => return Err(Raised),
                 1 => return Ok(raise_anything(&group.body_exception.get_or_none())),

@@ -7,12 +7,12 @@
 //!                         └── 4 abort: a child or ─┘
 //!                             the body has failed; no new children from here on
 //! ```
-//! What happens at 2 and 3 is in [`exit`], what children do in [`children`]. The differences between
-//! versions of asyncio are flags of [`GroupRules`](super::running_rules::GroupRules).
+//! What happens at 2 and 3 is in [`exit`], what children do in [`children`]. The differences
+//! between versions of asyncio are flags of [`GroupRules`](super::running_rules::GroupRules).
 //!
 //! A child that is done tells the group by a native function; it costs neither a bound method nor a
-//! context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or `_is_base_error`,
-//! which are therefore called by name there.
+//! context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or
+//! `_is_base_error`, which are therefore called by name there.
 
 mod children;
 mod class;
@@ -203,7 +203,8 @@ fn is_base_error(this: &Object, exception: &Object) -> Result<bool> {
     call_method(&globals().names.is_base_error, &arguments)?.is_true()
 }
 
-/// The same for a group whose methods are our own. asyncio's group asserts that it is asked of an exception.
+/// The same for a group whose methods are our own. asyncio's group asserts that it is asked of an
+/// exception.
 fn ends_the_program(exception: &Object) -> Result<bool> {
     if !is_exception(exception) {
         // SAFETY: the interpreter's own exceptions are always valid.

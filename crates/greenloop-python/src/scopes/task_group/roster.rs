@@ -1,8 +1,8 @@
 //! `Roster`: a group's children that are not done.
 //!
-//! asyncio keeps a set. Here tasks of ours stand in a vector, and each knows its place there: joining and
-//! leaving cost 2 ns instead of 40. Once somebody asks for the set, or a task of another class joins,
-//! there is a set, and only that, for it may be changed from outside.
+//! asyncio keeps a set. Here tasks of ours stand in a vector, and each knows its place there:
+//! joining and leaving cost 2 ns instead of 40. Once somebody asks for the set, or a task of
+//! another class joins, there is a set, and only that, for it may be changed from outside.
 
 use std::ffi::{c_int, c_void};
 

@@ -259,7 +259,10 @@ pub fn make_class() -> Result<Object> {
     }
     let class = class_of::<Timeout>(c"greenloop.Timeout")
         .subclassable()
-        .doc(c"Timeout(when)\n--\n\nAn asynchronous context manager that cancels overdue coroutines; see asyncio.Timeout.")
+        .doc(
+            c"Timeout(when)\n--\n\n\
+             An asynchronous context manager that cancels overdue coroutines; see asyncio.Timeout.",
+        )
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_free, free as *mut c_void)
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)

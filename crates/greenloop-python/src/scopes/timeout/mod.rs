@@ -8,8 +8,8 @@
 //!                     Expiring ───────────────► Expired
 //!                               4 exit, which makes a TimeoutError of the cancellation
 //! ```
-//! On a loop of ours the deadline is an [`Alarm`]; on others, in debug mode and for a subclass it is what
-//! asyncio makes: a handle for the method `_on_timeout`.
+//! On a loop of ours the deadline is an [`Alarm`]; on others, in debug mode and for a subclass it
+//! is what asyncio makes: a handle for the method `_on_timeout`.
 
 mod class;
 
@@ -210,8 +210,8 @@ fn is_running_loop_of(task: &Object) -> Result<bool> {
     Ok(is_stepping || running_loop()?.is(Future::of(task).event_loop().as_ptr()))
 }
 
-/// Has the task cancelled at the deadline, if there is one. `native` is given if the running loop is ours
-/// and takes alarms.
+/// Has the task cancelled at the deadline, if there is one. `native` is given if the running loop
+/// is ours and takes alarms.
 fn start_timer(this: &Object, native: Option<&EventLoop>) -> Result<()> {
     let timeout = of(this);
     if let (Some(native), Some(seconds)) = (native, timeout.exact_seconds()) {

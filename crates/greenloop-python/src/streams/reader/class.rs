@@ -242,7 +242,10 @@ pub fn make_class() -> Result<Object> {
     methods.extend(reading::methods());
     class_of::<Reader>(c"greenloop.StreamReader")
         .subclassable()
-        .doc(c"StreamReader(limit=65536, loop=None)\n--\n\nThe receiving end; see asyncio.StreamReader.")
+        .doc(
+            c"StreamReader(limit=65536, loop=None)\n--\n\n\
+             The receiving end; see asyncio.StreamReader.",
+        )
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .slot(ffi::Py_tp_repr, repr as *mut c_void)
         .slot(ffi::Py_am_aiter, reading::iterate as *mut c_void)
@@ -255,7 +258,11 @@ pub fn make_class() -> Result<Object> {
             attribute!(c"_waiter", waiter, set_waiter),
             attribute!(c"_exception", get_exception, put_exception),
             attribute!(c"_transport", get_transport, put_transport),
-            attribute!(c"_source_traceback", get_source_traceback, put_source_traceback),
+            attribute!(
+                c"_source_traceback",
+                get_source_traceback,
+                put_source_traceback
+            ),
             attribute!(c"_eof", get_eof, put_eof),
             attribute!(c"_paused", get_paused, put_paused),
         ])

@@ -53,7 +53,8 @@ fn resume_read(this: &Object) -> Result<Progress> {
     let owner = awaitable.owner().get_or_none();
     let reader = Reader::of(&owner);
     if awaitable.step().get() == UNTIL_EOF {
-        // The read that has waited takes what there is, also if that is nothing: then it was the last.
+        // The read that has waited takes what there is, also if that is nothing: then it was the
+        // last.
         return if take_block(this, reader)? {
             read_until_eof(this, reader)
         } else {
@@ -64,8 +65,8 @@ fn resume_read(this: &Object) -> Result<Progress> {
     ready(take(reader, usize::try_from(count).unwrap_or(0))?)
 }
 
-/// Reads blocks of the limit's size one after another, so that a sender is held up no sooner than by any
-/// other read.
+/// Reads blocks of the limit's size one after another, so that a sender is held up no sooner than
+/// by any other read.
 fn read_until_eof(this: &Object, reader: &Reader) -> Result<Progress> {
     loop {
         reader.raise_exception()?;

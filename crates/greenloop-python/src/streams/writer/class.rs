@@ -173,7 +173,8 @@ pub fn make_class() -> Result<Object> {
             fast!(
                 c"get_extra_info",
                 get_extra_info,
-                c"get_extra_info($self, /, name, default=None)\n--\n\nAsk the transport for what it knows."
+                c"get_extra_info($self, /, name, default=None)\n--\n\n\
+                 Ask the transport for what it knows."
             ),
             fast!(c"start_tls", start_tls, c"Upgrade the connection to TLS."),
         ])

@@ -1,5 +1,5 @@
-//! Waiting where the lock is not a plain native one or a method may have been replaced: each of asyncio's
-//! calls is made by name. What is awaited stands in the awaitable's `value`.
+//! Waiting where the lock is not a plain native one or a method may have been replaced: each of
+//! asyncio's calls is made by name. What is awaited stands in the awaitable's `value`.
 
 use greenloop_core::WaitList as _;
 

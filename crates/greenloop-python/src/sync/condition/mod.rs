@@ -1,8 +1,8 @@
 //! `Condition`.
 //!
 //! A condition with a plain native lock, which is nearly every waits natively: one awaitable stands
-//! in the condition's line and then in the lock's. With any other lock, or where a method may have been
-//! replaced, each of asyncio's calls is made by name.
+//! in the condition's line and then in the lock's. With any other lock, or where a method may have
+//! been replaced, each of asyncio's calls is made by name.
 
 mod by_name;
 mod notify;
@@ -133,8 +133,8 @@ fn native_lock(this: &Object) -> Option<Object> {
     }
 }
 
-/// The lock of a condition that waits natively. It is gone only if the garbage collector or a second
-/// `__init__` took it.
+/// The lock of a condition that waits natively. It is gone only if the garbage collector or a
+/// second `__init__` took it.
 #[inline]
 fn lock_of(this: &Object) -> Result<Object> {
     of(this)
@@ -332,7 +332,8 @@ pub fn make_class() -> Result<Object> {
             fast!(
                 c"wait_for",
                 wait_for,
-                c"wait_for($self, predicate)\n--\n\nWait until predicate() is true; return what it returned."
+                c"wait_for($self, predicate)\n--\n\n\
+                 Wait until predicate() is true; return what it returned."
             ),
             fast!(
                 c"notify",

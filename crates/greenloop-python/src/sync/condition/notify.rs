@@ -88,8 +88,8 @@ fn notify_some(this: &Object, limit: &Object) -> Result<()> {
     of(this).logic.notify(limit)
 }
 
-/// The limit that an object means that is no int, as far as anybody waits: asyncio asks `count >= limit`
-/// before each of them.
+/// The limit that an object means that is no int, as far as anybody waits: asyncio asks
+/// `count >= limit` before each of them.
 #[cold]
 fn by_comparison(this: &Object, limit: &Object) -> Result<usize> {
     let mut count = 0;

@@ -1,7 +1,7 @@
 //! Waiting natively: one awaitable stands in the condition's line, and then in the lock's.
 //!
-//! It is asyncio's `Condition.wait` step by step. What ends the wait by an exception is kept until the
-//! lock is held again, whatever comes meanwhile.
+//! It is asyncio's `Condition.wait` step by step. What ends the wait by an exception is kept until
+//! the lock is held again, whatever comes meanwhile.
 
 use greenloop_core::sync;
 use pyo3::ffi;
@@ -88,8 +88,8 @@ fn begin(this: &Object) -> Result<Progress> {
     }
 }
 
-/// There is no waiting, because the condition belongs to another loop. Up to Python 3.12 asyncio lets go
-/// of the lock before it learns that, and raises when it has it again.
+/// There is no waiting, because the condition belongs to another loop. Up to Python 3.12 asyncio
+/// lets go of the lock before it learns that, and raises when it has it again.
 pub(super) fn keep_refusal(awaitable: &Awaitable, raised: Raised) -> Result<()> {
     if SINCE_3_13 {
         return Err(raised);
@@ -145,8 +145,8 @@ fn relock(this: &Object) -> Result<Progress> {
     }
 }
 
-/// A cancellation that comes while the lock is waited for is what the wait ends with: the last one, or up
-/// to Python 3.12 a new one. Its context is what the wait was interrupted by before.
+/// A cancellation that comes while the lock is waited for is what the wait ends with: the last one,
+/// or up to Python 3.12 a new one. Its context is what the wait was interrupted by before.
 pub(super) fn keep_cancellation(awaitable: &Awaitable, exception: Object) -> Result<()> {
     let again = awaitable.step().replace(CANCELLED) == CANCELLED;
     if again && !SINCE_3_13 {
