@@ -16,7 +16,7 @@ export CARGO_NET_RETRY ?= 10
 
 # Which interpreter it is decides the names of files, so it is asked at once; but only by commands
 # that need one.
-INDEPENDENT := help clean test-rust miri
+INDEPENDENT := help clean test-rust miri arrows
 ifneq ($(filter-out $(INDEPENDENT),$(MAKECMDGOALS)),)
 INTERPRETER := $(shell .ci/find-python $(PYTHON))
 ifeq ($(INTERPRETER),)
@@ -128,6 +128,10 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documenta
 	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done
 	$(RUN) -m mypy.stubtest greenloop --mypy-config-file pyproject.toml \
 		--allowlist tests/surface/stubtest_allowlist.txt
+
+.PHONY: arrows
+arrows: ## Print the arrows between the rooms of the extension, and what breaks their order
+	@python3 -m tests.house
 
 .PHONY: bench
 bench: $(VENV)/installed $(VENV)/example-installed $(VENV)/bench-tools $(LOAD) ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it

@@ -1,8 +1,8 @@
-//! Lists what a crate of the workspace exports: each public item with its signature, and what is implemented for
-//! each public type, `Send` and `Sync` included, or their lack.
+//! Lists what a crate of the workspace exports: each public item with its signature, and what is
+//! implemented for each public type, `Send` and `Sync` included, or their lack.
 //!
-//! The list is made by the crate `public-api` from rustdoc's JSON, which stable compilers write as well when
-//! they are told that they may. No interpreter is needed: pyo3 is told of one in a file.
+//! The list is made by the crate `public-api` from rustdoc's JSON, which stable compilers write as
+//! well when they are told that they may. No interpreter is needed: pyo3 is told of one in a file.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

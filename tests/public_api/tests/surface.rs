@@ -1,11 +1,12 @@
-//! A crate exports what its list says, and nothing else. Whoever means a change to what is exported renews the
-//! lists, and everybody sees the change in the diff:
+//! A crate exports what its list says, and nothing else. Whoever means a change to what is exported
+//! renews the lists, and everybody sees the change in the diff:
 //!
 //! ```console
 //! $ UPDATE_SNAPSHOTS=yes cargo test --package greenloop-public-api
 //! ```
 //!
-//! A compiler that calls an item of the standard library by another path than before changes them as well.
+//! A compiler that calls an item of the standard library by another path than before changes them
+//! as well.
 
 use std::path::Path;
 

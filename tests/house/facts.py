@@ -1,0 +1,108 @@
+"""What the house rules bound: where danger stands in the extension, and how much is documented."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from .arrows import EXTENSION
+from .rust import ROOT, code_of, sources
+from .words import tracked
+
+EDGE = "interop"
+"""The room that talks to CPython."""
+
+_OBLIGATION = re.compile(r"// (SAFETY: .*(?:\n\s*// (?!SAFETY).*)*)")
+_DOWNCAST = re.compile(
+    r"(?P<unsafe>unsafe\s+)?(?:extern \"C\" )?fn (?P<name>\w+)(?:<[^>]*>)?"
+    r"\(\s*\w+: &Object,?\s*\) -> &[\w<>]+"
+)
+_PACKAGE = re.compile(r'c"greenloop(?:\.(?!_native)[a-z_]+)?"')
+_COMMENT = re.compile(r"\s*//[/!]")
+
+Files = dict[Path, str]
+
+
+def _outside_of_the_edge() -> Files:
+    return {file: text for file, text in sources(EXTENSION).items() if file.parts[0] != EDGE}
+
+
+def files_with_ffi() -> set[str]:
+    """Files outside of the edge that call the C API."""
+    return {
+        str(file)
+        for file, text in _outside_of_the_edge().items()
+        if re.search(r"\bffi::|\bpyo3_ffi::|\buse pyo3::ffi\b", code_of(text))
+    }
+
+
+def unsafe_blocks() -> int:
+    """Unsafe blocks outside of the edge."""
+    texts = _outside_of_the_edge().values()
+    return sum(len(re.findall(r"\bunsafe\s*\{", code_of(text))) for text in texts)
+
+
+def repeated_obligations() -> int:
+    """`SAFETY` comments outside of the edge that say what another one says."""
+    said = Counter(
+        " ".join(match[1].replace("//", " ").split())
+        for text in _outside_of_the_edge().values()
+        for match in _OBLIGATION.finditer(text)
+    )
+    return said.total() - len(said)
+
+
+def unchecked_downcasts() -> set[str]:
+    """Safe functions that take an untyped object for what a struct of ours, as `file: function`."""
+    return {
+        f"{file}: {match['name']}"
+        for file, text in sources(EXTENSION).items()
+        for match in _DOWNCAST.finditer(code_of(text))
+        if match["unsafe"] is None
+    }
+
+
+def imports_of_the_package() -> set[str]:
+    """Files of the extension that look something up in the package above it."""
+    return {
+        str(file)
+        for file, text in sources(EXTENSION).items()
+        if re.search(r'import(?:ed)?\([^)]*c"greenloop', text)
+    }
+
+
+def long_files(most: int) -> set[str]:
+    """Sources of more than `most` lines."""
+    return {
+        str(path)
+        for path in tracked("*.rs", "*.py", "*.pyi")
+        if (ROOT / path).read_text(encoding="utf-8").count("\n") > most
+    }
+
+
+def wide_lines(most: int) -> set[str]:
+    """Lines of Rust with more than `most` characters, as `file:line`."""
+    return {
+        f"{path}:{number}"
+        for path in tracked("*.rs")
+        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > most
+    }
+
+
+def files_without_header() -> set[str]:
+    """Sources that do not begin with what they are."""
+    return {
+        str(path)
+        for path in tracked("*.rs", "*.py", "*.pyi")
+        if not re.match(r'//!|r?"""|#!', (ROOT / path).read_text(encoding="utf-8"))
+    }
+
+
+def documentation_per_code(crate: str) -> float:
+    """Lines of `///` and `//!` for each line of code."""
+    texts = sources(crate).values()
+    documentation = sum(1 for text in texts for line in text.splitlines() if _COMMENT.match(line))
+    code = sum(1 for text in texts for line in code_of(text).splitlines() if line.strip())
+    return documentation / code
