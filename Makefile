@@ -122,7 +122,10 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documenta
 	cargo fmt --check
 	$(CARGO_ENVIRONMENT) cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	$(CARGO_ENVIRONMENT) RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps \
-		--package greenloop-core --package greenloop-os --package greenloop --package greenloop-bridge
+		--package greenloop-core --package greenloop-cpython --package greenloop-os \
+		--package greenloop --package greenloop-bridge
+	$(CARGO_ENVIRONMENT) RUSTDOCFLAGS="--deny warnings --allow rustdoc::private-intra-doc-links" \
+		cargo doc --quiet --no-deps --document-private-items --package greenloop-python
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done

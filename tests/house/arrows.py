@@ -15,7 +15,7 @@ from .rust import Import, imports, module_of, sources
 EXTENSION = "greenloop-python"
 
 FLOORS = (
-    ("the edge to CPython", {"interop"}),
+    ("what is taken from asyncio", {"asyncio"}),
     ("kernel: handle, future", {"handle", "future"}),
     ("kernel: awaitable", {"awaitable"}),
     ("kernel: task", {"task"}),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 from .arrows import EXTENSION
 from .rust import ROOT, code_of, sources
 from .words import tracked
 
-EDGE = "interop"
-"""The room that talks to CPython."""
+EDGE = "greenloop-cpython"
+"""The crate that talks to CPython."""
 
 _OBLIGATION = re.compile(r"// (SAFETY: .*(?:\n\s*// (?!SAFETY).*)*)")
 _DOWNCAST = re.compile(
@@ -21,33 +20,27 @@ _DOWNCAST = re.compile(
 _PACKAGE = re.compile(r'c"greenloop(?:\.(?!_native)[a-z_]+)?"')
 _COMMENT = re.compile(r"\s*//[/!]")
 
-Files = dict[Path, str]
-
-
-def _outside_of_the_edge() -> Files:
-    return {file: text for file, text in sources(EXTENSION).items() if file.parts[0] != EDGE}
-
 
 def files_with_ffi() -> set[str]:
-    """Files outside of the edge that call the C API."""
+    """Files of the extension that call the C API, which is for `greenloop-cpython` to do."""
     return {
         str(file)
-        for file, text in _outside_of_the_edge().items()
+        for file, text in sources(EXTENSION).items()
         if re.search(r"\bffi::|\bpyo3_ffi::|\buse pyo3::ffi\b", code_of(text))
     }
 
 
 def unsafe_blocks() -> int:
-    """Unsafe blocks outside of the edge."""
-    texts = _outside_of_the_edge().values()
+    """Unsafe blocks of the extension."""
+    texts = sources(EXTENSION).values()
     return sum(len(re.findall(r"\bunsafe\s*\{", code_of(text))) for text in texts)
 
 
 def repeated_obligations() -> int:
-    """`SAFETY` comments outside of the edge that say what another one says."""
+    """`SAFETY` comments of the extension that say what another one says."""
     said = Counter(
         " ".join(match[1].replace("//", " ").split())
-        for text in _outside_of_the_edge().values()
+        for text in sources(EXTENSION).values()
         for match in _OBLIGATION.finditer(text)
     )
     return said.total() - len(said)
@@ -57,7 +50,8 @@ def unchecked_downcasts() -> set[str]:
     """Safe functions that take an untyped object for what a struct of ours, as `file: function`."""
     return {
         f"{file}: {match['name']}"
-        for file, text in sources(EXTENSION).items()
+        for crate in (EDGE, EXTENSION)
+        for file, text in sources(crate).items()
         for match in _DOWNCAST.finditer(code_of(text))
         if match["unsafe"] is None
     }

@@ -15,7 +15,8 @@ CRATES = pathlib.Path(__file__).parents[2] / "crates"
 
 # Who knows Python, and where objects are made of Rust values there.
 ROOMS = {
-    CRATES / "greenloop-python" / "src": "interop/making.rs",
+    CRATES / "greenloop-cpython" / "src": "making.rs",
+    CRATES / "greenloop-python" / "src": "",
     CRATES / "greenloop-bridge" / "src": "making.rs",
 }
 

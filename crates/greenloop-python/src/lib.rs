@@ -14,7 +14,8 @@
 //! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts
 //!   them;
 //! - [`bridge`]: futures of other extensions, written in Rust;
-//! - [`interop`]: the edge to CPython, where nearly all `unsafe` code lives.
+//! - [`asyncio`]: what is taken from the running asyncio; the edge to CPython is a crate of its
+//!   own, `greenloop-cpython`.
 //!
 //! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the
 //! GIL.
@@ -29,6 +30,7 @@
     reason = "the C API counts in signed words what is never negative"
 )]
 
+mod asyncio;
 mod awaitable;
 mod bridge;
 mod combinators;
@@ -36,7 +38,6 @@ mod datagrams;
 mod event_loop;
 mod future;
 mod handle;
-mod interop;
 mod queues;
 mod scopes;
 mod servers;
@@ -47,31 +48,26 @@ mod task;
 mod tls;
 mod transports;
 
+use asyncio::Globals;
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{ClassCell, Object};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
-
-use interop::making::ByName as _;
-use interop::{ClassCell, Globals, Object};
 
 /// The native part of Greenloop. Use the package `greenloop` instead.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     if cfg!(Py_GIL_DISABLED) {
-        return Err(interop::making::import_error(
+        return Err(making::import_error(
             "greenloop needs the GIL and does not support free-threaded builds of Python yet; \
              use a regular build, such as python3.14 instead of python3.14t",
         )
         .into());
     }
-    let globals = interop::initialise(py)?;
-    interop::find_context_layout(py)?;
-    interop::find_sent_exceptions(py)?;
-    interop::watch_names(py)?;
-    #[cfg(all(Py_3_12, not(Py_3_15)))]
-    interop::find_await_site(py)?;
-    #[cfg(not(Py_3_14))]
-    interop::verify_dict_layout(py)?;
+    greenloop_cpython::initialise(py)?;
+    let globals = asyncio::initialise(py)?;
+    transports::find_plain_sockets(py)?;
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
@@ -114,7 +110,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;
     scopes::add_functions(module)?;
-    interop::add_to_module(module, streams::functions())?;
+    greenloop_cpython::add_to_module(module, streams::functions())?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(remember_originals, module)?)?;
@@ -124,23 +120,20 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         datagrams::finish_datagram_transport,
         module
     )?)?;
-    module.add_function(wrap_pyfunction!(interop::enter_natively, module)?)?;
-    module.add_function(wrap_pyfunction!(interop::enter_method_natively, module)?)?;
+    module.add_function(wrap_pyfunction!(greenloop_cpython::enter_natively, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        greenloop_cpython::enter_method_natively,
+        module
+    )?)?;
     // PyO3 declares each of these names public. What is public says the package alone.
     Ok(module.remove(c"__all__")?)
 }
 
-fn make_classes(globals: &Globals) -> interop::Result<()> {
-    let make =
-        |cell: &ClassCell, class: interop::Result<Object>| class.map(|class| cell.set(class));
+fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
+    let make = |cell: &ClassCell, class: greenloop_cpython::Result<Object>| {
+        class.map(|class| cell.set(class))
+    };
     let classes = &globals.classes;
-    #[cfg(all(Py_3_12, not(Py_3_15)))]
-    make(
-        &classes.stop_iteration,
-        interop::make_stop_iteration_class(),
-    )?;
-    #[cfg(all(Py_3_12, not(Py_3_15)))]
-    interop::make_spare_stop_iteration();
     make(&classes.handle, handle::make_class())?;
     make(
         &classes.timer_handle,
@@ -158,10 +151,6 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.task, task::make_class())?;
     make(&classes.awaitable, awaitable::make_class())?;
     make(&classes.completed, awaitable::make_completed_class())?;
-    make(
-        &classes.coroutine_wrapper,
-        interop::make_coroutine_wrapper_class(),
-    )?;
     make(&classes.event, sync::make_event_class())?;
     make(&classes.lock, sync::make_lock_class())?;
     make(&classes.queue, queues::make_class())?;
@@ -206,8 +195,6 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
     make(&classes.ssl_transport, tls::make_transport_class())?;
     #[cfg(not(Py_3_14))]
     {
-        make(&classes.cheaply_bound, interop::make_cheaply_bound_class())?;
-        make(&classes.bound_method, interop::make_bound_method_class())?;
         for class in [
             &classes.lock,
             &classes.semaphore,
@@ -216,7 +203,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
             &classes.timeout,
             &classes.task_group,
         ] {
-            interop::bind_entering_cheaply(&class.object())?;
+            greenloop_cpython::bind_entering_cheaply(&class.object())?;
         }
     }
     Ok(())
@@ -226,7 +213,7 @@ fn make_classes(globals: &Globals) -> interop::Result<()> {
 #[pyfunction]
 #[pyo3(name = "_remember_originals")]
 fn remember_originals(py: Python<'_>) -> PyResult<()> {
-    let classes = &interop::globals().classes;
+    let classes = &asyncio::globals().classes;
     for class in [
         &classes.lock,
         &classes.semaphore,
@@ -249,5 +236,5 @@ fn remember_originals(py: Python<'_>) -> PyResult<()> {
 #[pyfunction]
 fn registered_tasks(py: Python<'_>) -> PyResult<Py<PyAny>> {
     let tasks = task::registered_tasks()?.into_iter().collect();
-    Ok(interop::making::list(tasks)?.bound(py).unbind())
+    Ok(making::list(tasks)?.bound(py).unbind())
 }

@@ -1,12 +1,13 @@
 //! A wait that ends by itself after a time: the timer of `wait(timeout=…)`.
 
 use greenloop_core::{Host as _, Instant};
+use greenloop_cpython::{Object, Result, call_function, call_method};
 
 use super::sleep::{ASLEEP, OVER, exact_seconds};
 use super::{Awaitable, Stands};
+use crate::asyncio::{globals, running_loop};
 use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
-use crate::interop::{Object, Result, call_function, call_method, globals, running_loop};
 use crate::task;
 
 impl Awaitable {

@@ -6,26 +6,26 @@
 
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, ClassBuilder, ExceptionClass, Object, Result, attached, attribute, call_method,
+    coroutine, fast, noargs, raise, type_error, unary, visit_slots,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::origin::{forget, has_origins, origin};
 use super::{Awaitable, SPARE, Stage, Stands};
+use crate::asyncio::globals;
 use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
-use crate::interop::making;
-use crate::interop::{
-    self, Arguments, ClassBuilder, Object, Result, attribute, call_method, coroutine, fast,
-    globals, noargs, raise, trap, type_error, visit_slots,
-};
 
 impl Awaitable {
     /// The future of the wait, made if there is none yet.
     pub(super) fn as_future(this: &Object) -> Result<Object> {
         let awaitable = Self::of(this);
         if awaitable.stage.get() != Stage::Blocked {
-            // SAFETY: AttributeError is always valid.
-            let class = unsafe { ffi::PyExc_AttributeError };
+            let class = ExceptionClass::AttributeError;
             return Err(raise(class, c"the coroutine does not wait for anything"));
         }
         if awaitable.foreign.get() {
@@ -123,8 +123,7 @@ fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
 
 fn qualified_name(this: &Object) -> Result<Object> {
     let name = Awaitable::of(this).operation().name;
-    // SAFETY: the text is UTF-8 and ends with a NUL.
-    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(name.as_ptr())) }
+    making::interned(name)
 }
 
 fn name(this: &Object) -> Result<Object> {
@@ -152,29 +151,25 @@ fn nothing(_this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid awaitable.
-        let this = unsafe { Object::from_borrowed(this) };
-        let name = Awaitable::of(&this).operation().name;
-        let text = format!(
-            "<coroutine object {} at {:p}>",
-            name.to_string_lossy(),
-            this.as_ptr()
-        );
-        making::text(&text)
-    })
+fn repr(this: &Object) -> Result<Object> {
+    let name = Awaitable::of(this).operation().name;
+    let text = format!(
+        "<coroutine object {} at {:p}>",
+        name.to_string_lossy(),
+        this.as_ptr()
+    );
+    making::text(&text)
 }
 
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on an awaitable that is about to die. The exception that
     // may be set is somebody else's and is put back.
     unsafe {
-        let pending = PyErr::take(Python::assume_attached());
+        let pending = PyErr::take(attached());
         let object = Object::from_borrowed(this);
         Awaitable::finalise(&object);
         if let Some(pending) = pending {
-            pending.restore(Python::assume_attached());
+            pending.restore(attached());
         }
     }
 }
@@ -216,7 +211,7 @@ unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
         if (*this.cast::<Awaitable>()).stage.get() == Stage::Finished {
             end(this);
         } else {
-            interop::deallocate(this, end);
+            greenloop_cpython::deallocate(this, end);
         }
     }
 }
@@ -283,7 +278,7 @@ pub fn make_class() -> Result<Object> {
         .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .repr(unary!(repr))
         .attributes(vec![
             attribute!(c"_asyncio_future_blocking", blocking, set_blocking),
             attribute!(c"__qualname__", qualified_name),

@@ -4,11 +4,12 @@
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
+use greenloop_cpython::{
+    ClassBuilder, Iteration, Next, Object, Raised, Result, coroutine, restore, visit_slots,
+};
 use pyo3::ffi;
 
-use crate::interop::{
-    ClassBuilder, Iteration, Next, Object, Raised, Result, coroutine, globals, restore, visit_slots,
-};
+use crate::asyncio::globals;
 
 struct Completed;
 

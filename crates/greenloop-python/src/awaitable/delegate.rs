@@ -1,15 +1,16 @@
 //! Awaiting Python objects from native code: what `await` does, one step at a time.
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    ExceptionClass, Iteration as _, Object, Raised, Result, Resumed, attached, ensure_room,
+    is_of_class, raise, restore, resume, throw, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Awaitable, Progress};
+use crate::asyncio::globals;
 use crate::future::{Future, PENDING};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Iteration as _, Object, Raised, Result, Resumed, ensure_room, globals, raise, restore, resume,
-    throw, type_error,
-};
 
 /// What an awaitable that is delegated to came to.
 pub enum Delegated {
@@ -55,8 +56,7 @@ fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
 }
 
 fn is_exit(exception: &Object) -> bool {
-    // SAFETY: both are valid.
-    unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_GeneratorExit) != 0 }
+    is_of_class(exception, ExceptionClass::GeneratorExit)
 }
 
 /// Whoever awaits is to end: what it awaits is closed, as it may be already, and not thrown into.
@@ -66,8 +66,7 @@ fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
     if Awaitable::is_native(inner) {
         Awaitable::close(inner)?;
     } else {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let close = inner.bound(py).look_up_optional(c"close")?;
         if let Some(close) = close {
             close.call0()?;
@@ -87,8 +86,7 @@ fn go_on_with_future(inner: &Object, exception: Option<&Object>) -> Result<Deleg
         return future.outcome().map(Delegated::Returned);
     }
     if future.blocking().replace(true) {
-        // SAFETY: RuntimeError is always valid.
-        let class = unsafe { ffi::PyExc_RuntimeError };
+        let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"await wasn't used with future"));
     }
     Ok(Delegated::Waits(Progress::Yielded(inner.clone())))
@@ -127,8 +125,7 @@ fn not_awaited_yet(coroutine: &Object) -> Result<Object> {
     if coroutine.attribute(&globals().names.cr_await)?.is_none() {
         return Ok(coroutine.clone());
     }
-    // SAFETY: RuntimeError is always valid.
-    let class = unsafe { ffi::PyExc_RuntimeError };
+    let class = ExceptionClass::RuntimeError;
     Err(raise(class, c"coroutine is being awaited already"))
 }
 
@@ -161,8 +158,7 @@ fn is_generator_based(object: &Object) -> Result<bool> {
     if unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } == 0 {
         return Ok(false);
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let flags = object.bound(py).look_up(c"gi_code")?.look_up(c"co_flags")?;
     Ok(flags.extract::<u32>()? & CO_ITERABLE_COROUTINE != 0)
 }

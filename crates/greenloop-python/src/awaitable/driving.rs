@@ -2,16 +2,16 @@
 
 use std::ffi::CStr;
 
-use pyo3::ffi;
+use greenloop_cpython::{
+    ExceptionClass, Iteration, Next, Object, Raised, Result, attached, call_function, fetch,
+    matches, raise, report_unraisable, restore,
+};
 use pyo3::prelude::*;
 
 use super::origin::in_words;
 use super::waiting::Outcome;
 use super::{Awaitable, Progress, Stage};
-use crate::interop::{
-    Iteration, Next, Object, Raised, Result, call_function, fetch, globals, matches, raise,
-    report_unraisable, restore,
-};
+use crate::asyncio::globals;
 
 impl Awaitable {
     /// Sees to what a step came to.
@@ -92,7 +92,7 @@ impl Awaitable {
             Stage::Running | Stage::Finished => Ok(()),
         };
         if let Err(raised) = outcome {
-            report_unraisable(raised, this.as_ptr());
+            report_unraisable(raised, this);
         }
     }
 }
@@ -153,16 +153,12 @@ impl Iteration for Awaitable {
             Stage::Running => return Err(already_executing()),
             Stage::Blocked | Stage::Delegating => {}
         }
-        // SAFETY: the exception classes are always valid.
-        let (exit, stop) = unsafe { (ffi::PyExc_GeneratorExit, ffi::PyExc_StopIteration) };
-        // SAFETY: as above.
-        let class = unsafe { Object::from_borrowed(exit) };
-        let exit_object = call_function(&class, &[])?;
+        let (exit, stop) = (ExceptionClass::GeneratorExit, ExceptionClass::StopIteration);
+        let exit_object = call_function(&exit.object(), &[])?;
         match <Self as Iteration>::throw(this, exit_object) {
             Ok(Next::Returned(_)) => Ok(()),
             Ok(Next::Yielded(_)) => {
-                // SAFETY: RuntimeError is always valid.
-                let class = unsafe { ffi::PyExc_RuntimeError };
+                let class = ExceptionClass::RuntimeError;
                 Err(raise(class, c"coroutine ignored GeneratorExit"))
             }
             Err(raised) if matches(exit) || matches(stop) => {
@@ -176,8 +172,7 @@ impl Iteration for Awaitable {
 
 #[cold]
 fn warn_never_awaited(this: &Object, name: &CStr) -> Result<()> {
-    // SAFETY: the GIL is held, and RuntimeWarning is always valid.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let name_text = name.to_string_lossy();
     let origin = in_words(this)?;
     let text = format!("coroutine '{name_text}' was never awaited{origin}\0");
@@ -190,9 +185,8 @@ fn warn_never_awaited(this: &Object, name: &CStr) -> Result<()> {
 /// Of two who await the same coroutine at once, the second is refused and the first not disturbed.
 #[cold]
 fn awaited_already() -> Raised {
-    // SAFETY: RuntimeError is always valid.
     raise(
-        unsafe { ffi::PyExc_RuntimeError },
+        ExceptionClass::RuntimeError,
         c"coroutine is being awaited already",
     )
 }
@@ -200,27 +194,21 @@ fn awaited_already() -> Raised {
 /// The wait that was yielded before was given to nobody.
 #[cold]
 fn not_received() -> Raised {
-    // SAFETY: RuntimeError is always valid.
     raise(
-        unsafe { ffi::PyExc_RuntimeError },
+        ExceptionClass::RuntimeError,
         c"await wasn't used with future",
     )
 }
 
 #[cold]
 fn already_awaited() -> Raised {
-    // SAFETY: RuntimeError is always valid.
     raise(
-        unsafe { ffi::PyExc_RuntimeError },
+        ExceptionClass::RuntimeError,
         c"cannot reuse already awaited coroutine",
     )
 }
 
 #[cold]
 fn already_executing() -> Raised {
-    // SAFETY: ValueError is always valid.
-    raise(
-        unsafe { ffi::PyExc_ValueError },
-        c"coroutine already executing",
-    )
+    raise(ExceptionClass::ValueError, c"coroutine already executing")
 }

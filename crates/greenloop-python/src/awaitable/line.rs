@@ -11,10 +11,10 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use greenloop_core::{Standing, WaitList};
+use greenloop_cpython::{Object, Raised, Result};
 use pyo3::ffi;
 
 use super::Awaitable;
-use crate::interop::{Object, Raised, Result};
 
 /// Where an awaitable stands in a line. All zeroes is nowhere.
 pub struct Place {

@@ -1,7 +1,9 @@
 //! The loop that a primitive belongs to, by the rules of asyncio's `mixins._LoopBoundMixin`.
 
-use crate::interop::making;
-use crate::interop::{Object, Raised, Result, Slot, running_loop_or_none};
+use greenloop_cpython::making;
+use greenloop_cpython::{Object, Raised, Result, Slot};
+
+use crate::asyncio::running_loop_or_none;
 
 /// The loop that a primitive belongs to: the one it first waited on. All zeroes is none yet.
 pub struct LoopBound {

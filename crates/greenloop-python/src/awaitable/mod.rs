@@ -37,11 +37,12 @@ use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::ptr;
 
+use greenloop_cpython::{Freelist, Object, Result, Slot, add_to_module, fast, restore};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::globals;
 use crate::bridge::RustFuture;
-use crate::interop::{Freelist, Object, Result, Slot, add_to_module, fast, globals, restore};
 
 pub use class::make_class;
 pub use completed::{completed, make_class as make_completed_class};
@@ -130,7 +131,7 @@ pub struct Awaitable {
     delegates: Cell<bool>,
 }
 
-/// [`Standing`] with a zero for those who wait.
+/// [`Standing`](greenloop_core::Standing) with a zero for those who wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stands {

@@ -8,10 +8,12 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use greenloop_cpython::making::imported;
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{GilCell, Object, Result, attached, ensure_room};
 use pyo3::prelude::*;
 
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{GilCell, Object, Result, ensure_room, imported, launcher_file};
+use crate::asyncio::launcher_file;
 
 /// A fact that is looked at each time an awaitable is made or dies.
 struct Flag(Cell<bool>);
@@ -50,8 +52,7 @@ pub fn has_origins() -> bool {
 pub fn note(awaitable: &Object) -> Result<()> {
     // What makes awaitables does not ask, since it runs no code otherwise.
     ensure_room()?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     // A task may be made while the interpreter ends.
     let Some(sys) = imported(py, c"sys")? else {
         return Ok(());
@@ -125,8 +126,7 @@ pub fn in_words(awaitable: &Object) -> Result<String> {
     if origin.is_none() {
         return Ok(String::new());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let get_line = making::import(py, c"linecache")?.look_up("getline")?;
     let mut frames = Vec::new();
     for frame in origin.bound(py).try_iter()? {

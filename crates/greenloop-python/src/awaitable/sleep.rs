@@ -1,16 +1,17 @@
 //! `sleep`.
 
 use greenloop_core::{Host as _, Instant, Standing};
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Raised, Result, call_method, is_raised, raise, restore,
+    type_error,
+};
 use pyo3::ffi;
 
 use super::{Awaitable, Operation, Progress, Stands};
+use crate::asyncio::{globals, running_loop};
 use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
 use crate::handle::Handle;
-use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, globals, raise, restore, running_loop,
-    type_error,
-};
 use crate::task;
 
 /// `sleep(delay, result=None)`: the delay in seconds stands in `owner`, the result in `value`.
@@ -119,7 +120,7 @@ fn start_by_name(this: &Object, delay: &Object) -> Result<Progress> {
         // SAFETY: a valid object; the error is asked for while the GIL is held.
         let (seconds, failed) = unsafe {
             let seconds = ffi::PyFloat_AsDouble(delay.as_ptr());
-            (seconds, !ffi::PyErr_Occurred().is_null())
+            (seconds, is_raised())
         };
         if failed {
             return Err(Raised);
@@ -133,9 +134,8 @@ fn start_by_name(this: &Object, delay: &Object) -> Result<Progress> {
 
 #[cold]
 fn not_a_number() -> Raised {
-    // SAFETY: ValueError is always valid.
     raise(
-        unsafe { ffi::PyExc_ValueError },
+        ExceptionClass::ValueError,
         c"Invalid delay: NaN (not a number)",
     )
 }

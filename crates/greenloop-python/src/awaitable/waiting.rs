@@ -4,18 +4,17 @@
 //! future that is. Every question is answered for both.
 
 use greenloop_core::Standing;
+use greenloop_cpython::{Object, Result, Slot, call_function, call_method, fetch, raise_object};
 
 use super::{Awaitable, LoopBound, Stage, Stands};
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, PENDING};
-use crate::interop::{
-    Object, Result, Slot, call_function, call_method, fetch, globals, raise_object,
-};
 use crate::task;
 
 impl Awaitable {
     /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation
-    /// then joins a line and returns [`Progress::Blocked`].
+    /// then joins a line and returns [`Progress::Blocked`](super::Progress::Blocked).
     ///
     /// Raises if `bound` belongs to another loop, as `asyncio.mixins._LoopBoundMixin` does.
     #[inline]

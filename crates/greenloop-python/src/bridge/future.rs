@@ -19,16 +19,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use greenloop_bridge::abi;
+use greenloop_cpython::{
+    BoundFunction, Freelist, Object, Raised, Result, call_method, noargs, report_unraisable,
+    restore, take_raised,
+};
 use pyo3::ffi;
 
 use super::{Holder, Inbox, Remote};
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::EventLoop;
 use crate::future::Future;
-use crate::interop::{
-    BoundFunction, Freelist, Object, Raised, Result, call_method, fetch, globals, noargs,
-    report_unraisable, restore,
-};
 use crate::task;
 
 /// How many bytes a future may have that is kept in place. Larger ones are boxed by the bridge.
@@ -273,15 +274,14 @@ impl RustFuture {
         if let Some(native) = awaitable.fast_loop() {
             match Awaitable::wake_if_waiting(this) {
                 Ok(()) => native.wake(),
-                Err(raised) => report_unraisable(raised, this.as_ptr()),
+                Err(raised) => report_unraisable(raised, this),
             }
             return;
         }
         // An exception that is set is somebody else's and is put back.
-        // SAFETY: the GIL is held.
-        let pending = unsafe { !ffi::PyErr_Occurred().is_null() }.then(|| fetch(Raised));
+        let pending = take_raised();
         if let Err(raised) = wake_by_call(this) {
-            report_unraisable(raised, this.as_ptr());
+            report_unraisable(raised, this);
         }
         if let Some(pending) = pending {
             let _still_raised = restore(pending);
@@ -311,7 +311,7 @@ fn wake_by_call(this: &Object) -> Result<()> {
     if call_method(&globals.names.is_closed, &[event_loop.as_ptr()])?.is_true()? {
         return Ok(());
     }
-    let running = crate::interop::running_loop_or_none()?;
+    let running = crate::asyncio::running_loop_or_none()?;
     if running.is(event_loop.as_ptr()) {
         return Awaitable::wake(this);
     }
@@ -372,7 +372,7 @@ fn step(this: &Object) -> Result<Progress> {
         // Raises where no loop runs.
         let event_loop = match running {
             Some(running) => running,
-            None => crate::interop::running_loop()?,
+            None => crate::asyncio::running_loop()?,
         };
         Awaitable::prepare_on(this, &event_loop)?;
         Awaitable::of(this).note_loop(&event_loop);
@@ -389,7 +389,7 @@ fn step(this: &Object) -> Result<Progress> {
 /// The loop that runs, and its inbox if it is one of ours.
 #[cold]
 fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
-    let running = crate::interop::running_loop_or_none()?;
+    let running = crate::asyncio::running_loop_or_none()?;
     let native = EventLoop::of(&running);
     let inbox = native.map_or(ptr::null(), EventLoop::inbox);
     Ok((Some(running).filter(|running| !running.is_none()), inbox))

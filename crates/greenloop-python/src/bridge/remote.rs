@@ -14,10 +14,10 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
+use greenloop_cpython::{Object, guarded};
 use pyo3::{Python, ffi};
 
 use super::{Inbox, RustFuture};
-use crate::interop::{Object, guarded};
 
 /// The thread-safe end of a wait.
 pub struct Remote {

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 
 use greenloop_bridge::abi;
+use greenloop_cpython::{Object, trap};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -12,7 +13,6 @@ use super::future::{ALIGNMENT, ROOM};
 use super::remote::holds_gil;
 use super::{Holder, RustFuture};
 use crate::awaitable::Awaitable;
-use crate::interop::{Object, trap};
 
 static TABLE: abi::Table = abi::Table {
     version: abi::VERSION,

@@ -10,20 +10,22 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+#[cfg(Py_3_13)]
+use greenloop_cpython::call_function;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, attribute,
+    call_method, class_of, fast, init, is_raised, noargs, one, raise_bare, raise_value, restore,
+    thrown, trap, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, is_collection};
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
-#[cfg(Py_3_13)]
-use crate::interop::call_function;
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, attribute, call_method, class_of,
-    fast, globals, initialise_with, noargs, one, restore, thrown, trap, type_error,
-};
 use crate::queues;
 
 /// The iterator.
@@ -65,10 +67,8 @@ impl AsCompleted {
         let done = queues::create()?;
         let home = Home::new(current_loop()?);
         let task = awaited_by::current_task(None)?;
-        // SAFETY: `given` is a valid object.
-        let distinct = unsafe { Object::from_returned(ffi::PySet_New(given.as_ptr()))? };
-        // SAFETY: returns a new reference or NULL with an exception set.
-        let todo = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+        let distinct = making::set_of(given)?;
+        let todo = making::set()?;
         for object in items(&distinct)? {
             let future = as_future(&object, Some(&home))?;
             // SAFETY: both are valid, the first a set.
@@ -151,8 +151,7 @@ pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object
     if cfg!(Py_3_13) {
         refuse_awaitable(given)?;
     }
-    let iterator =
-        Instance::<AsCompleted>::create(globals().classes.as_completed_iterator.as_ptr())?;
+    let iterator = Instance::<AsCompleted>::create(&globals().classes.as_completed_iterator)?;
     if cfg!(Py_3_13) {
         AsCompleted::begin(&iterator, given, timeout)?;
     } else {
@@ -193,7 +192,7 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 #[cfg(not(Py_3_13))]
 fn refuse_awaitable(given: &Object) -> Result<()> {
     if !is_collection(given)
-        && (protocol::is_future(given)? || crate::interop::is_coroutine(given)?)
+        && (protocol::is_future(given)? || crate::asyncio::is_coroutine(given)?)
     {
         let class = making::class_name(given)?;
         let text = format!("expect an iterable of futures, not {class}");
@@ -270,9 +269,7 @@ static NEXT: Operation = Operation {
             owner.set_optional(state.done.get());
             return future_of(queues::try_to_get(this)?);
         }
-        // SAFETY: StopAsyncIteration is always valid.
-        unsafe { ffi::PyErr_SetNone(ffi::PyExc_StopAsyncIteration) };
-        Err(Raised)
+        Err(raise_bare(ExceptionClass::StopAsyncIteration))
     },
     resume: |this| future_of(queues::try_to_get(this)?),
     interrupt: queues::stop_getting,
@@ -339,23 +336,11 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     AsCompleted::begin(this, given.unwrap_or(&none), timeout)
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes an iterator, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 fn send(this: &Object, _value: &Object) -> Result<Object> {
     match advance(this) {
         Err(raised) => {
-            // SAFETY: the GIL is held; StopIteration is always valid.
-            unsafe {
-                if ffi::PyErr_Occurred().is_null() {
-                    ffi::PyErr_SetNone(ffi::PyExc_StopIteration);
-                }
+            if !is_raised() {
+                return Err(raise_bare(ExceptionClass::StopIteration));
             }
             Err(raised)
         }
@@ -378,8 +363,7 @@ fn close(this: &Object) -> Result<Object> {
 
 /// The items of a set, as they are now.
 fn items(set: &Object) -> Result<Vec<Object>> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let items = set.bound(py).try_iter()?;
     items.map(|item| Ok(item?.into())).collect()
 }
@@ -390,9 +374,7 @@ fn is_empty(set: &Object) -> bool {
 }
 
 fn key_error(key: &Object) -> Raised {
-    // SAFETY: both are valid objects.
-    unsafe { ffi::PyErr_SetObject(ffi::PyExc_KeyError, key.as_ptr()) };
-    Raised
+    raise_value(ExceptionClass::KeyError, key)
 }
 
 fn attribute_todo(this: &Object) -> Result<Object> {
@@ -417,7 +399,7 @@ pub fn make_class() -> Result<Object> {
     if cfg!(Py_3_13) {
         return class
             .subclassable()
-            .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+            .init(init!(initialise))
             .slot(ffi::Py_am_aiter, iterate as *mut c_void)
             .slot(ffi::Py_am_anext, next_asynchronously as *mut c_void)
             .methods(vec![timeout])

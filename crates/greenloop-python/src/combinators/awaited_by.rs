@@ -5,8 +5,9 @@
 
 #[cfg(Py_3_14)]
 mod edges {
-    use crate::interop::{Object, Result, call_function, globals};
+    use crate::asyncio::globals;
     pub use crate::task::current_task;
+    use greenloop_cpython::{Object, Result, call_function};
 
     /// `task`, if there is one, awaits `future` from now on.
     #[inline]
@@ -30,7 +31,7 @@ mod edges {
 
 #[cfg(not(Py_3_14))]
 mod edges {
-    use crate::interop::{Object, Result};
+    use greenloop_cpython::{Object, Result};
 
     #[inline]
     pub fn current_task(_event_loop: Option<&Object>) -> Result<Option<Object>> {

@@ -5,9 +5,8 @@
 
 use std::ptr;
 
+use greenloop_cpython::{Object, Raised, Result, is_raised};
 use pyo3::ffi;
-
-use crate::interop::{Object, Raised, Result};
 
 /// Up to so many arguments are compared one by one.
 const FEW: usize = 8;
@@ -75,11 +74,7 @@ impl<'a> Places<'a> {
                     if !found.is_null() {
                         return Ok(Some(ffi::PyLong_AsSize_t(found)));
                     }
-                    if ffi::PyErr_Occurred().is_null() {
-                        Ok(None)
-                    } else {
-                        Err(Raised)
-                    }
+                    if is_raised() { Err(Raised) } else { Ok(None) }
                 }
             }
         }

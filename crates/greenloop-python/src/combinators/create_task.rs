@@ -4,8 +4,10 @@
 //! the loop. All else is asyncio's own function, which passes on to `loop.create_task` what the
 //! running version passes on.
 
+use greenloop_cpython::{Arguments, Object, Result};
+
+use crate::asyncio::globals;
 use crate::future::Future;
-use crate::interop::{Arguments, Object, Result, globals};
 use crate::task::{self, Task};
 
 /// `create_task(coro, *, name=None, context=None)`.

@@ -2,16 +2,17 @@
 
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Raised, Result, attached, call_function, call_method, fetch,
+    matches, raise, restore, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::{globals, is_coroutine};
 use crate::event_loop::EventLoop;
 use crate::future::{Future, protocol};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, Object, Raised, Result, call_function, call_method, fetch, globals, is_coroutine,
-    matches, raise, restore, type_error,
-};
 use crate::task::{self, Task};
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
@@ -92,8 +93,7 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
         Some(home) => home.create_task(&coroutine),
         None => Home::new(current_loop()?).create_task(&coroutine),
     };
-    // SAFETY: RuntimeError is always valid.
-    let refused = task.is_err() && matches(unsafe { ffi::PyExc_RuntimeError });
+    let refused = task.is_err() && matches(ExceptionClass::RuntimeError);
     match task {
         // What was wrapped here was never begun, and so has nothing to close.
         Err(raised) if refused && is_given => Err(close(&coroutine, raised)),
@@ -108,7 +108,7 @@ pub fn running_loop() -> Result<Option<Object>> {
     if let Some(task) = task::stepping() {
         return Ok(Future::of(&task).event_loop().get());
     }
-    let running = crate::interop::running_loop_or_none()?;
+    let running = crate::asyncio::running_loop_or_none()?;
     Ok(Some(running).filter(|running| !running.is_none()))
 }
 
@@ -118,7 +118,7 @@ pub fn current_loop() -> Result<Object> {
     if let Some(task) = task::stepping() {
         return Ok(Future::of(&task).event_loop().get_or_none());
     }
-    crate::interop::current_loop()
+    crate::asyncio::current_loop()
 }
 
 /// Closes a coroutine that no task was made of, so that nobody is warned of it.
@@ -135,8 +135,7 @@ fn close(coroutine: &Object, raised: Raised) -> Raised {
 fn other_loop() -> Raised {
     let text =
         c"The future belongs to a different loop than the one specified as the loop argument";
-    // SAFETY: ValueError is always valid.
-    raise(unsafe { ffi::PyExc_ValueError }, text)
+    raise(ExceptionClass::ValueError, text)
 }
 
 /// The function that makes it, once it was needed.
@@ -151,8 +150,7 @@ fn wrap(object: &Object) -> Result<Object> {
             "An asyncio.Future, a coroutine or an awaitable is required",
         ));
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let wrapper = if let Some(wrapper) = WRAPPER.get() {
         wrapper.bind(py).clone()
     } else {

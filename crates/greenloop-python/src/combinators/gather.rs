@@ -4,16 +4,18 @@
 //! the child's own struct, and a job in the ready queue when it is done.
 
 use greenloop_core::sync::Verdict;
+use greenloop_cpython::making::{self};
+use greenloop_cpython::{
+    Arguments, Object, Result, attached, call_function, call_method, same_string, type_error,
+};
 use pyo3::ffi;
 
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
 use super::gathering_future::{GatheringFuture, child_at, count};
 use super::{awaited_by, fail_without_memory};
+use crate::asyncio::globals;
 use crate::future::{name_notification, notify_when_done, protocol};
-use crate::interop::{
-    Arguments, Object, Result, call_function, call_method, globals, same_string, type_error,
-};
 use crate::task::Task;
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
@@ -90,8 +92,7 @@ fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
     let mut keep = false;
     for (name, value) in arguments.keywords() {
         if !same_string(&globals().names.return_exceptions, name) {
-            // SAFETY: the GIL is held.
-            let py = unsafe { pyo3::Python::assume_attached() };
+            let py = attached();
             return Err(type_error(&format!(
                 "gather() got an unexpected keyword argument '{}'",
                 name.bound(py)
@@ -211,8 +212,7 @@ fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
 }
 
 fn empty_text() -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(c"".as_ptr())) }
+    making::interned(c"")
 }
 
 /// A list that takes the objects over. It is filled before any code can see it.

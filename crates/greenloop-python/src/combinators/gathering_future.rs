@@ -12,14 +12,14 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::Gathering;
+use greenloop_cpython::{
+    Arguments, ClassBuilder, Freelist, Object, Result, Slot, attribute, fast, init, type_error,
+};
 use pyo3::ffi;
 
 use super::ensure_future::Home;
+use crate::asyncio::globals;
 use crate::future::{Derived, Future, PENDING, cannot_delete, derived, parse_message};
-use crate::interop::{
-    Arguments, ClassBuilder, Freelist, Object, Result, Slot, attribute, fast, globals,
-    initialise_with, type_error,
-};
 use crate::task;
 
 /// How many dead ones are kept for new ones.
@@ -162,15 +162,6 @@ fn set_cancel_requested(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a gathering future, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 impl Derived for GatheringFuture {
     fn base() -> &'static Object {
         &globals().asyncio.future
@@ -218,7 +209,7 @@ pub fn make_class() -> Result<Object> {
     ))
     .subclassable()
     .doc(c"_GatheringFuture(children, *, loop)\n--\n\nWhat gather() returns.")
-    .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+    .init(init!(initialise))
     .methods(vec![fast!(
         c"cancel",
         cancel,

@@ -15,12 +15,14 @@ mod gathering_future;
 mod shield;
 mod wait;
 
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, add_to_module, fast, fetch, matches, restore,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
 use crate::future::protocol;
-use crate::interop::{Object, Raised, Result, add_to_module, fast, fetch, matches, restore};
 
 pub use as_completed::make_class as make_as_completed_class;
 #[cfg(not(Py_3_12))]
@@ -96,8 +98,7 @@ fn is_collection(object: &Object) -> bool {
 /// nobody else would end it. Other errors are left to be reported, as asyncio does it.
 #[cold]
 fn fail_without_memory(outer: &Object, raised: Raised) -> Result<()> {
-    // SAFETY: MemoryError is always valid.
-    if !matches(unsafe { ffi::PyExc_MemoryError }) {
+    if !matches(ExceptionClass::MemoryError) {
         return Err(raised);
     }
     let exception = fetch(raised);

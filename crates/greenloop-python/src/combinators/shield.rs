@@ -7,12 +7,14 @@
 //! Each notification owns the other future, so that a shielded task lives as long as somebody
 //! waits.
 
+use greenloop_cpython::making::{self};
+use greenloop_cpython::{Arguments, Object, Result, call_method, type_error};
 use pyo3::ffi;
 
 use super::ensure_future::as_future;
 use super::{awaited_by, fail_without_memory};
+use crate::asyncio::globals;
 use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
-use crate::interop::{Arguments, Object, Result, call_method, globals, type_error};
 
 /// `shield(arg)`.
 pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -114,8 +116,7 @@ fn stop_awaiting(task: &Object, inner: &Object) -> Result<()> {
 }
 
 fn pair(inner: &Object, task: &Object) -> Result<Object> {
-    // SAFETY: both are valid objects, and the tuple takes a reference to each.
-    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, inner.as_ptr(), task.as_ptr())) }
+    making::pair(inner, task)
 }
 
 fn parts(pair: &Object) -> (Object, Object) {

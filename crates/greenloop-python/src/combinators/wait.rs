@@ -7,17 +7,18 @@
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::{Countdown, ReturnWhen};
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, call_method,
+    class_of, restore, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{awaited_by, is_collection};
+use crate::asyncio::{globals, is_coroutine};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{Future, name_notification, notify_when_done, protocol, stop_notifying};
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, class_of, globals,
-    is_coroutine, restore, type_error,
-};
 
 /// What one call of `wait` needs.
 struct State {
@@ -102,7 +103,7 @@ pub fn wait(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fs, &names.timeout, &names.return_when];
     let [futures, timeout, return_when] = arguments.bind(c"wait", parameters, 1, 1)?;
-    let owner = Instance::<State>::create(globals().classes.wait_state.as_ptr())?;
+    let owner = Instance::<State>::create(&globals().classes.wait_state)?;
     let state = State::of(&owner);
     state.futures.set_optional(futures.cloned());
     let timeout = timeout.filter(|timeout| !timeout.is_none());
@@ -218,8 +219,7 @@ fn done_and_pending(state: &State) -> Result<Object> {
         }
     }
     let rest = state.set.get_or_none();
-    // SAFETY: returns a new reference or NULL with an exception set.
-    let other = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+    let other = making::set()?;
     if done.len() == items(&futures).count() {
         return pair(&rest, &other);
     }
@@ -237,8 +237,7 @@ fn done_and_pending(state: &State) -> Result<Object> {
 }
 
 fn pair(done: &Object, pending: &Object) -> Result<Object> {
-    // SAFETY: both are valid objects, and the tuple takes a reference to each.
-    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, done.as_ptr(), pending.as_ptr())) }
+    making::pair(done, pending)
 }
 
 /// The items of a tuple.
@@ -255,8 +254,7 @@ fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
     let Some(given) = given.get() else {
         return Ok(ReturnWhen::AllCompleted);
     };
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     for (name, return_when) in [
         ("FIRST_COMPLETED", ReturnWhen::FirstCompleted),
         ("FIRST_EXCEPTION", ReturnWhen::FirstException),
@@ -272,8 +270,7 @@ fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
 }
 
 fn assertion_error(text: &str) -> Raised {
-    // SAFETY: AssertionError is always valid.
-    making::raise_text(unsafe { ffi::PyExc_AssertionError }, text)
+    making::raise_text(ExceptionClass::AssertionError, text)
 }
 
 /// Makes the class.

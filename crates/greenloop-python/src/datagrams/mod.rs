@@ -16,13 +16,14 @@ mod state;
 use std::ffi::c_int;
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Object, Result, call_function, fast, noargs, type_error};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, Result, call_function, fast, globals, noargs, type_error};
 use crate::sockets::plain;
 
 pub use state::make_class as make_state_class;

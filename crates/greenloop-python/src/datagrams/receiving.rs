@@ -3,17 +3,16 @@
 //! Several may wait, since one socket serves all peers. Where that is so, the next turn looks for
 //! another one by itself, and the poller is not asked in between.
 
+use greenloop_cpython::{Arguments, Object, Raised, Result, call_method, copy_context, fetch};
 use greenloop_os::datagram::receive_from;
 use greenloop_os::socket::Family;
 use pyo3::ffi;
 
 use super::Transport;
 use super::state::State;
+use crate::asyncio::{globals, running_loop_or_none};
 use crate::event_loop::{EventLoop, Job, NativeListener, Reaction, Side, os_error};
 use crate::handle::Handle;
-use crate::interop::{
-    Arguments, Object, Raised, Result, call_method, fetch, globals, running_loop_or_none,
-};
 use crate::sockets::address::small_number;
 use crate::sockets::{bytes_of, plain, unless_none_yet};
 
@@ -203,8 +202,7 @@ pub fn listen(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
             std::io::ErrorKind::NotConnected,
         )));
     };
-    // SAFETY: returns a new reference or NULL with an exception set.
-    let context = unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? };
+    let context = copy_context()?;
     state.context.set(context);
     state.ticket.set(state.ticket.get().wrapping_add(1));
     let listener = NativeListener {

@@ -1,13 +1,14 @@
 //! Sending: a datagram goes out at once, or asyncio's function keeps it until there is room.
 
+use greenloop_cpython::{Arguments, Object, Raised, Result, audit, call_method, clear, fetch};
 use greenloop_os::datagram::send_to;
 use greenloop_os::socket::{Family, send};
 use pyo3::ffi;
 
 use super::Transport;
 use super::state::State;
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::interop::{Arguments, Object, Result, audit, call_method, fetch, globals};
 use crate::sockets::address::from_python;
 use crate::sockets::buffer::Bytes;
 use crate::sockets::{plain, unless_none_yet};
@@ -151,12 +152,12 @@ fn is_connected(transport: &Transport<'_>) -> Option<bool> {
         let name = &globals().names.peername;
         let value = ffi::PyDict_GetItemWithError(extra.as_ptr(), name.as_ptr());
         if value.is_null() {
-            ffi::PyErr_Clear();
+            clear(Raised);
             return None;
         }
         match ffi::PyObject_IsTrue(value) {
             -1 => {
-                ffi::PyErr_Clear();
+                clear(Raised);
                 None
             }
             truth => Some(truth == 1),

@@ -4,10 +4,11 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{Held, Instance, Object, Result, Slot, class_of};
 use greenloop_os::address::Address;
 use pyo3::ffi;
 
-use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals};
+use crate::asyncio::globals;
 use crate::sockets::address::to_python;
 
 pub struct State {
@@ -107,7 +108,7 @@ impl Expectation {
 
 impl State {
     pub fn create() -> Result<Object> {
-        Instance::<Self>::create(globals().classes.datagram_state.as_ptr())
+        Instance::<Self>::create(&globals().classes.datagram_state)
     }
 
     /// The struct behind an object, if it is one.

@@ -3,12 +3,13 @@
 //! Outside of debug mode none of this runs; the scheduler itself logs nothing.
 
 use greenloop_core::Host as _;
+use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::{Object, Result, attached};
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
+use crate::asyncio::globals;
 use crate::handle::{self, Handle};
-use crate::interop::making::ByName as _;
-use crate::interop::{Object, Result, globals};
 use crate::task;
 
 impl EventLoop {
@@ -51,8 +52,7 @@ impl EventLoop {
         drop(job);
         outcome?;
         let duration = self.now().as_secs() - start.as_secs();
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let event_loop = self.this.get_or_none();
         let event_loop = event_loop.bound(py);
         if event_loop.is_none() {

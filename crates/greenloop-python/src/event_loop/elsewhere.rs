@@ -7,10 +7,10 @@
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
+use greenloop_cpython::{Object, Result, call_function};
 use pyo3::prelude::*;
 
 use super::EventLoop;
-use crate::interop::{Object, Result, call_function};
 
 impl EventLoop {
     /// Waits in the other selector, if there is one. Returns how long to wait in the poller.

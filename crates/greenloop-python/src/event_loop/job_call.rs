@@ -7,12 +7,13 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{Held, Instance, Object, Result, Slot, class_of, trap, unary};
 use pyo3::ffi;
 
 use super::Job;
 use super::watches::Reaction;
+use crate::asyncio::globals;
 use crate::awaitable;
-use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals, trap};
 use crate::scopes::Alarm;
 
 /// What is to be done with the owner.
@@ -68,7 +69,7 @@ pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
         }
         _ => return Ok(shown),
     };
-    let object = Instance::<JobCall>::create(globals().classes.job_call.as_ptr())?;
+    let object = Instance::<JobCall>::create(&globals().classes.job_call)?;
     let call = Instance::<JobCall>::of(&object);
     call.action.set(action);
     call.owner.set(owner.clone());
@@ -116,14 +117,9 @@ unsafe extern "C" fn attribute(
     })
 }
 
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on an instance of the class.
-        let this = unsafe { Object::from_borrowed(this) };
-        let shown = Instance::<JobCall>::of(&this).shown.get_or_none();
-        // SAFETY: `shown` is a valid object.
-        unsafe { Object::from_returned(ffi::PyObject_Repr(shown.as_ptr())) }
-    })
+fn repr(this: &Object) -> Result<Object> {
+    let shown = Instance::<JobCall>::of(this).shown.get_or_none();
+    shown.repr()
 }
 
 /// Makes the class.
@@ -133,6 +129,6 @@ pub fn make_class() -> Result<Object> {
         .doc(c"What runs a native job when it is called.")
         .slot(ffi::Py_tp_call, call as *mut c_void)
         .slot(ffi::Py_tp_getattro, attribute as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .repr(unary!(repr))
         .build(None)
 }

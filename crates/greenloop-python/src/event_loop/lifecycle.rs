@@ -1,11 +1,11 @@
 //! What a loop is: open, running, stopping, closed. How it comes to run is in `running`.
 
+use greenloop_cpython::making::{self, IntoObject as _};
+use greenloop_cpython::{Object, Result};
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
 use crate::handle::Handle;
-use crate::interop::making::{self, IntoObject as _};
-use crate::interop::{Object, Result};
 
 unsafe extern "C" {
     /// `threading.get_ident()`.

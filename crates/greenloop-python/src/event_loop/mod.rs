@@ -1,9 +1,10 @@
 //! `EventLoop`: the native base of the loop class that Python sees.
 //!
 //! The state is cut by who may touch it. The [`Queue`] and the watched descriptors belong to
-//! whoever holds the GIL, which is nearly always the loop's own thread; the [`Waker`] alone is for
-//! a thread that finds the loop asleep. Policy (exception handlers, task factories, executors) is
-//! Python, in the subclass `greenloop.EventLoop`: nothing there is on a hot path.
+//! whoever holds the GIL, which is nearly always the loop's own thread; the
+//! [`Waker`](greenloop_os::Waker) alone is for a thread that finds the loop asleep. Policy
+//! (exception handlers, task factories, executors) is Python, in the subclass
+//! `greenloop.EventLoop`: nothing there is on a hot path.
 //!
 //! Each capability has a file of its own with its methods.
 
@@ -24,13 +25,13 @@ use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
 use greenloop_core::Queue;
+use greenloop_cpython::{GilCell, Object, Slot, attached};
 use greenloop_os::Events;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::bridge::OwnInbox;
-use crate::interop::{GilCell, Object, Slot};
 use crate::scopes::Alarm;
 use crate::task::Published;
 use crate::transports::{Spare, Writers};
@@ -199,8 +200,7 @@ impl EventLoop {
     /// The native part of `object`, if it is a loop of ours.
     #[inline]
     pub fn of(object: &Object) -> Option<&Self> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         object.as_py().bind(py).cast::<Self>().ok().map(Bound::get)
     }
 
@@ -209,7 +209,7 @@ impl EventLoop {
     fn of_receiver(object: &Object) -> &Self {
         // SAFETY: the GIL is held, and a method descriptor has checked the receiver's class.
         unsafe {
-            let py = Python::assume_attached();
+            let py = attached();
             object.as_py().bind(py).cast_unchecked::<Self>().get()
         }
     }
@@ -226,7 +226,7 @@ impl EventLoop {
         // SAFETY: promised by the caller, and the GIL is held.
         unsafe {
             let object = Object::from_borrowed(pointer);
-            let py = Python::assume_attached();
+            let py = attached();
             let event_loop: *const Self = object.as_py().bind(py).cast_unchecked::<Self>().get();
             event_loop.as_ref()
         }

@@ -11,12 +11,13 @@
 //! [`_set_timer`]: EventLoop::_set_timer
 
 use greenloop_core::{Host as _, Instant, Wait, gather};
+use greenloop_cpython::Object;
+use greenloop_cpython::making::ByName as _;
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
+use crate::asyncio::globals;
 use crate::handle::Handle;
-use crate::interop::making::ByName as _;
-use crate::interop::{Object, globals};
 use crate::task;
 
 #[pymethods]

@@ -11,6 +11,8 @@
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Arguments, ExceptionClass, Object, Raised, Result, attached, fast, fetch};
 use greenloop_os::{Events, Interest, Poller, Waker};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::ffi;
@@ -20,14 +22,13 @@ use pyo3::types::PyInt;
 use super::EventLoop;
 use super::scheduling::{Call, leading};
 use super::watches::{Listener, NativeListener, Side, Watch};
+use crate::asyncio::globals;
 use crate::handle::Handle;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Arguments, Object, Raised, Result, fast, fetch, globals};
 
 /// An operating system error as the `OSError` subclass that its number stands for.
 pub fn os_error(error: &std::io::Error) -> Raised {
-    // SAFETY: OSError is always valid, and the GIL is held.
-    let (class, py) = unsafe { (ffi::PyExc_OSError, Python::assume_attached()) };
+    let class = ExceptionClass::OSError;
+    let py = attached();
     let raise = || match error.raw_os_error() {
         Some(number) => {
             let strerror = making::import(py, c"os")?.look_up(c"strerror")?;
@@ -87,11 +88,7 @@ impl EventLoop {
     /// one and there was no poll since, the system need not be told.
     pub fn wait_to_read(&self, fd: RawFd, socket: &Object, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
-        // SAFETY: the socket is valid; it has one weak reference without a callback, which is
-        // returned each time as long as somebody has it.
-        let weak = unsafe {
-            Object::from_returned(ffi::PyWeakref_NewRef(socket.as_ptr(), std::ptr::null_mut()))?
-        };
+        let weak = making::weak_reference(socket)?;
         let again = self
             .watches
             .with(|watches| watches.wait_again(fd, &weak, listener));
@@ -217,8 +214,7 @@ impl EventLoop {
         let call = Call::parse(name, &arguments, Some(&globals().names.fd))?;
         let native = Self::of_receiver(this);
         native.check_closed()?;
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let file = file.bound(py);
         let fd = native.watched_descriptor(&file)?;
         let class = globals().classes.handle.as_ptr();
@@ -299,8 +295,7 @@ fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
             Ok(number) if number >= 0 => return Ok(number),
             Err(_) if fd.gt(0)? => {
                 let text = "Python int too large to convert to C int";
-                // SAFETY: the interpreter's own exceptions are always valid.
-                return Err(making::raise_text(unsafe { ffi::PyExc_OverflowError }, text).into());
+                return Err(making::raise_text(ExceptionClass::OverflowError, text).into());
             }
             _ => {}
         }

@@ -16,18 +16,18 @@
 use std::cell::Cell;
 
 use greenloop_core::turn;
+use greenloop_cpython::{
+    Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
+    call_with_tuple, ensure_room, fetch, making, raise_while_handling, report_unraisable, restore,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::EventLoop;
 use super::lifecycle::current_thread;
+use crate::asyncio::globals;
 use crate::awaitable;
 use crate::future::protocol;
-use crate::interop::{
-    Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
-    call_with_tuple, ensure_room, fetch, globals, making, raise_while_handling, report_unraisable,
-    restore,
-};
 use crate::task::{self, Task};
 
 /// What a run changes in its thread, as it was before.
@@ -184,7 +184,7 @@ impl EventLoop {
             Ok(()) => cleared,
             Err(exception) => {
                 if let Err(raised) = cleared {
-                    report_unraisable(raised, this.as_ptr());
+                    report_unraisable(raised, this);
                 }
                 Err(restore(exception))
             }

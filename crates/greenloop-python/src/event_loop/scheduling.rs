@@ -6,17 +6,18 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, Object, Raised, Result, Signature, call_method, fast, noargs, same_string,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{EventLoop, Job};
+use crate::asyncio::globals;
 use crate::bridge::Inbox;
 use crate::future::Future;
 use crate::handle::Handle;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, Object, Raised, Result, Signature, call_method, fast, globals, noargs, same_string,
-};
 use crate::task::Task;
 
 /// `callback, *args, context=None`, taken apart.

@@ -16,16 +16,17 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::{
+    LastingClass, MONOTONIC, Object, Raised, Result, UNKNOWN_VERSION, attached, call_function,
+    call_method,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::EventLoop;
-use crate::interop::making::ByName as _;
-use crate::interop::{
-    MONOTONIC, Object, Raised, Result, UNKNOWN_VERSION, assign_version, call_function, call_method,
-    globals, version,
-};
+use crate::asyncio::globals;
 
 /// Which methods are not the original ones: a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,7 +107,7 @@ static PUBLIC: OnceLock<PublicClass> = OnceLock::new();
 pub struct SeenClasses {
     /// `TimerHandle`, ours and asyncio's, which live as long as the process. It gets another
     /// version when `Handle` is changed, too.
-    handle_classes: Cell<[*mut ffi::PyTypeObject; 2]>,
+    handle_classes: Cell<[LastingClass; 2]>,
     /// That of the loop's class, and those of these two.
     versions: Cell<[u32; 3]>,
 }
@@ -114,7 +115,7 @@ pub struct SeenClasses {
 impl SeenClasses {
     pub const fn nothing() -> Self {
         Self {
-            handle_classes: Cell::new([&raw mut ffi::PyBaseObject_Type; 2]),
+            handle_classes: Cell::new([LastingClass::root(); 2]),
             versions: Cell::new([UNKNOWN_VERSION; 3]),
         }
     }
@@ -219,9 +220,9 @@ impl EventLoop {
     pub(super) fn is_as_seen(&self, this: &Object) -> bool {
         let [handle, asyncios_handle] = self.seen.handle_classes.get();
         let seen = self.seen.versions.get();
-        version(this.class()) == seen[0]
-            && version(handle) == seen[1]
-            && version(asyncios_handle) == seen[2]
+        this.class_version() == seen[0]
+            && handle.version() == seen[1]
+            && asyncios_handle.version() == seen[2]
     }
 
     /// Looks which methods were replaced in the classes.
@@ -231,16 +232,16 @@ impl EventLoop {
             return Ok(());
         };
         let globals = globals();
-        // SAFETY: the GIL is held.
-        let take_over = public.take_over.bind(unsafe { Python::assume_attached() });
+        let take_over = public.take_over.bind(attached());
         let replaced = call_function(&Object::from(take_over.clone()), &[])?;
         // Versions are noted before the look: a change during it is then seen next time.
-        let handle = globals.classes.timer_handle.as_ptr();
-        let asyncios_handle = globals.asyncio.timer_handle.as_ptr().cast();
+        let handle = globals.classes.timer_handle.lasting();
+        let asyncios_handle =
+            LastingClass::of(&globals.asyncio.timer_handle).unwrap_or(LastingClass::root());
         let versions = [
-            assign_version(this.class())?,
-            assign_version(handle)?,
-            assign_version(asyncios_handle)?,
+            this.assign_class_version()?,
+            handle.assign_version()?,
+            asyncios_handle.assign_version()?,
         ];
         self.seen.handle_classes.set([handle, asyncios_handle]);
         self.runs_handles_by_name.set(replaced.is_true()?);
@@ -280,8 +281,7 @@ impl EventLoop {
         let Some(public) = PUBLIC.get() else {
             return Ok(None);
         };
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let class = Object::from(public.class.bind(py).clone().into_any());
         let is_ours = |found: &Object| found.is_exactly(&raw mut ffi::PyMethodDescr_Type);
         // What stood there before the look was called already, if it was to be called, and calls
@@ -295,8 +295,7 @@ impl EventLoop {
 
 /// Which methods the class of a loop has from elsewhere than from the public class.
 fn in_class(this: &Object, public: &PublicClass) -> Result<Overrides> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let class = this.bound(py).get_type();
     let mut overrides = Overrides::NONE;
     for ((name, group), original) in METHODS.into_iter().zip(&public.originals) {

@@ -4,18 +4,19 @@
 //! arithmetic with `loop.time()` gives the same deadlines and the same order on both.
 
 use greenloop_core::{Host as _, Instant};
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, MONOTONIC, Object, Result, call_function, call_method, call_method_keywords,
+    report_unraisable, saturating_float, type_error,
+};
 use greenloop_os as os;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::scheduling::{Call, check_callback, leading};
 use super::{EventLoop, Job};
+use crate::asyncio::globals;
 use crate::handle::Handle;
-use crate::interop::making;
-use crate::interop::{
-    Arguments, MONOTONIC, Object, Result, call_function, call_method, call_method_keywords,
-    globals, report_unraisable, saturating_float, type_error,
-};
 
 impl EventLoop {
     /// The time that an overridden `time` tells. A clock that raises is reported, and stands still.
@@ -26,7 +27,7 @@ impl EventLoop {
         match told {
             Ok(seconds) => Instant::new(seconds),
             Err(raised) => {
-                report_unraisable(raised, this.as_ptr());
+                report_unraisable(raised, &this);
                 os::monotonic()
             }
         }
@@ -125,8 +126,7 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
         }
         Object::float(now)?
     };
-    // SAFETY: both are valid objects.
-    let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
+    let when = now.plus(delay)?;
     event_loop.schedule_at(this, &when, &call)
 }
 
@@ -152,8 +152,7 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
 /// `this.call_at(now + delay, ...)`, for a `call_at` that was replaced.
 #[cold]
 fn call_at_by_name(this: &Object, now: &Object, delay: &Object, call: &Call<'_>) -> Result<Object> {
-    // SAFETY: both are valid objects.
-    let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
+    let when = now.plus(delay)?;
     let mut all = vec![this.as_ptr(), when.as_ptr(), call.callback.as_ptr()];
     all.extend(call.arguments.iter().map(Object::as_ptr));
     let none = Object::none();

@@ -6,6 +6,10 @@ use std::io;
 use std::time::Duration;
 
 use greenloop_core::{Host, Instant, Wait};
+use greenloop_cpython::{
+    Object, Raised, Result, call_method, call_with_context, check_signals, fetch, prefetch,
+    raise_sent_exception, restore_thread,
+};
 use greenloop_os as os;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -14,13 +18,10 @@ use super::EventLoop;
 use super::job_call::job_call;
 use super::readiness::{Polling, os_error};
 use super::watches::NativeListener;
+use crate::asyncio::globals;
 use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
-use crate::interop::{
-    Object, Raised, Result, call_method, call_with_context, fetch, globals, prefetch,
-    raise_sent_exception, restore_thread,
-};
 use crate::scopes::Alarm;
 use crate::task;
 
@@ -181,8 +182,7 @@ impl EventLoop {
             self.silence_ended_waits();
         }
         // Between two polls nothing else may have looked at signals: a loop of native code only.
-        // SAFETY: the GIL is held; handlers run as they would in the interpreter's own loop.
-        if wait != Wait::Now && unsafe { ffi::PyErr_CheckSignals() } < 0 {
+        if wait != Wait::Now && check_signals().is_err() {
             return Err(Raised);
         }
         // A signal's handler may have made something ready.

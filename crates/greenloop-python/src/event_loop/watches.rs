@@ -7,12 +7,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::os::fd::RawFd;
 
+use greenloop_cpython::{Object, Result};
 use greenloop_os::{Event, Interest, Poller, Registration, Told};
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::Job;
 use crate::handle::{self, Handle};
-use crate::interop::{Object, Result};
 
 /// What native code does when a descriptor of its is ready.
 pub struct Reaction {

@@ -3,11 +3,10 @@
 
 use std::ffi::CStr;
 
-use pyo3::ffi;
+use greenloop_cpython::making;
+use greenloop_cpython::{ExceptionClass, Getter, Object, Raised, Result, Setter, attribute, raise};
 
 use super::{CANCELLED, Future, PENDING};
-use crate::interop::making;
-use crate::interop::{Getter, Object, Raised, Result, Setter, attribute, raise};
 
 /// The attributes that `Future` and `Task` share.
 pub fn future_attributes() -> Vec<(&'static CStr, Getter, Option<Setter>)> {
@@ -45,8 +44,7 @@ fn attribute_state(this: &Object) -> Result<Object> {
         CANCELLED => c"CANCELLED",
         _ => c"FINISHED",
     };
-    // SAFETY: the text is valid UTF-8 and ends with a NUL.
-    unsafe { Object::from_returned(ffi::PyUnicode_InternFromString(text.as_ptr())) }
+    making::interned(text)
 }
 
 fn attribute_blocking(this: &Object) -> Result<Object> {
@@ -67,8 +65,7 @@ fn attribute_log_traceback(this: &Object) -> Result<Object> {
 
 fn set_log_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
     if value.ok_or_else(cannot_delete)?.is_true()? {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
+        let class = ExceptionClass::ValueError;
         return Err(raise(class, c"_log_traceback can only be set to False"));
     }
     Future::of(this).log_traceback.set(false);
@@ -77,11 +74,7 @@ fn set_log_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
 
 /// Refuses to delete an attribute that is always there.
 pub fn cannot_delete() -> Raised {
-    // SAFETY: AttributeError is always valid.
-    raise(
-        unsafe { ffi::PyExc_AttributeError },
-        c"cannot delete attribute",
-    )
+    raise(ExceptionClass::AttributeError, c"cannot delete attribute")
 }
 
 fn attribute_loop(this: &Object) -> Result<Object> {

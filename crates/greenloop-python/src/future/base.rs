@@ -7,10 +7,10 @@
 
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{ClassBuilder, Freelist, Object, attributes_are_untouched};
 use pyo3::ffi;
 
 use super::BASE_SIZE;
-use crate::interop::{self, ClassBuilder, Freelist, Object, attributes_are_untouched};
 
 /// A struct of ours behind one of `_asyncio`'s: a future, a task.
 pub trait Derived: Sized + 'static {
@@ -51,7 +51,7 @@ unsafe extern "C" fn finalise<T: Derived>(this: *mut ffi::PyObject) {
 
 unsafe extern "C" fn deallocate<T: Derived>(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead object.
-    unsafe { interop::deallocate(this, end::<T>) }
+    unsafe { greenloop_cpython::deallocate(this, end::<T>) }
 }
 
 unsafe fn end<T: Derived>(this: *mut ffi::PyObject) {

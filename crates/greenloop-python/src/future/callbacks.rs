@@ -6,12 +6,16 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, Slot, call_method_keywords, copy_context, fetch,
+    matches,
+};
 use pyo3::ffi;
 
 use super::notifier::{Notify, notifier};
 use super::{Future, PENDING};
+use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, Job};
-use crate::interop::{Object, Raised, Result, Slot, call_method_keywords, fetch, globals, matches};
 use crate::task;
 
 /// One callback.
@@ -59,11 +63,7 @@ impl Callback {
         match self {
             Self::Wake(task) => Ok((task::wakeup_function(task)?, task::context_of(task)?)),
             Self::Call { function, context } => Ok((function.clone(), context.clone())),
-            Self::Notify { function, owner } => Ok((
-                notifier(*function, owner)?,
-                // SAFETY: returns a new reference or NULL with an exception set.
-                unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
-            )),
+            Self::Notify { function, owner } => Ok((notifier(*function, owner)?, copy_context()?)),
         }
     }
 }
@@ -224,8 +224,7 @@ fn schedule_by_name(this: &Object, callback: &Callback) -> Result<()> {
 /// would do it later. Other errors, such as that of a closed loop, are the caller's.
 #[cold]
 pub fn push_without_memory(future: &Object, job: Job, raised: Raised) -> Result<()> {
-    // SAFETY: MemoryError is always valid.
-    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
+    let no_memory = matches(ExceptionClass::MemoryError);
     let event_loop = Future::of(future).event_loop().get_or_none();
     match EventLoop::of(&event_loop).filter(|_| no_memory) {
         Some(native) => {

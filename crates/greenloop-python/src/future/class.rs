@@ -1,17 +1,19 @@
 //! The class `Future` as Python sees it: its methods and attributes, most of which `Task` shares.
 
-use std::ffi::{c_int, c_void};
+use greenloop_cpython::making::IntoObject as _;
+use std::ffi::c_void;
 
+use greenloop_cpython::{
+    Arguments, ClassBuilder, ExceptionClass, Object, Raised, Result, call_function, copy_context,
+    fast, init, noargs, one, raise, raise_object, reducing, unary,
+};
 use pyo3::ffi;
 
 use super::attributes::future_attributes;
 use super::base::derived;
 use super::callbacks::{Callback, add};
 use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
-use crate::interop::{
-    Arguments, ClassBuilder, Object, Raised, Result, call_function, fast, globals, initialise_with,
-    noargs, one, raise, raise_object, reducing, trap,
-};
+use crate::asyncio::globals;
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [event_loop] = arguments.bind_natively(c"Future", [&globals().names.loop_], 0, 0)?;
@@ -73,15 +75,18 @@ pub fn set_exception_of(this: &Object, exception: &Object) -> Result<()> {
             exception.clone()
         };
         if ffi::PyExceptionInstance_Check(exception.as_ptr()) == 0 {
-            return Err(raise(ffi::PyExc_TypeError, c"invalid exception object"));
+            return Err(raise(
+                ExceptionClass::TypeError,
+                c"invalid exception object",
+            ));
         }
-        let stop_iteration = ffi::PyExc_StopIteration;
-        Future::fail(this, without_stop_iteration(exception, stop_iteration)?)
+        Future::fail(this, without_stop_iteration(exception)?)
     }
 }
 
 /// `StopIteration` cannot be raised into a coroutine: it is wrapped, or in older versions refused.
-fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Result<Object> {
+fn without_stop_iteration(exception: Object) -> Result<Object> {
+    let class = ExceptionClass::StopIteration.as_ptr();
     let wraps = globals().wraps_stop_iteration;
     // SAFETY: both are valid objects.
     let stops = unsafe {
@@ -99,12 +104,11 @@ fn without_stop_iteration(exception: Object, class: *mut ffi::PyObject) -> Resul
     }
     let text = c"StopIteration interacts badly with generators and cannot be raised into a Future";
     if !wraps {
-        // SAFETY: TypeError is always valid.
-        return Err(raise(unsafe { ffi::PyExc_TypeError }, text));
+        return Err(raise(ExceptionClass::TypeError, text));
     }
-    // SAFETY: RuntimeError is always valid; both setters take over a reference.
+    // SAFETY: all are exceptions; both setters take over a reference.
     unsafe {
-        let wrapper = crate::interop::fetch(raise(ffi::PyExc_RuntimeError, text));
+        let wrapper = greenloop_cpython::fetch(raise(ExceptionClass::RuntimeError, text));
         ffi::PyException_SetCause(wrapper.as_ptr(), exception.clone().into_ptr());
         ffi::PyException_SetContext(wrapper.as_ptr(), exception.into_ptr());
         Ok(wrapper)
@@ -121,14 +125,12 @@ fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> 
         1,
     )?;
     if Future::of(this).event_loop.is_empty() {
-        // SAFETY: RuntimeError is always valid.
-        let class = unsafe { ffi::PyExc_RuntimeError };
+        let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"uninitialized Future object"));
     }
     let context = match context {
         Some(context) if !context.is_none() => context.clone(),
-        // SAFETY: returns a new reference or NULL with an exception set.
-        _ => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? },
+        _ => copy_context()?,
     };
     let function = function.cloned().unwrap_or_else(Object::none);
     add(this, Callback::Call { function, context })?;
@@ -156,8 +158,7 @@ fn remove_done_callback(this: &Object, function: &Object) -> Result<Object> {
     let removed = future
         .callbacks
         .retain(|callback| !equal.iter().any(|one| same(one, callback)));
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(removed.len())) }
+    removed.len().into_object()
 }
 
 fn same(one: &Callback, other: &Callback) -> bool {
@@ -210,13 +211,9 @@ fn make_cancelled_error(this: &Object) -> Result<Object> {
     Future::of(this).make_cancelled_error()
 }
 
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid future.
-        let this = unsafe { Object::from_borrowed(this) };
-        Future::of(&this).ensure_initialised()?;
-        call_function(&globals().asyncio.future_repr, &[this.as_ptr()])
-    })
+fn repr(this: &Object) -> Result<Object> {
+    Future::of(this).ensure_initialised()?;
+    call_function(&globals().asyncio.future_repr, &[this.as_ptr()])
 }
 
 /// The methods that `Future` and `Task` share.
@@ -267,15 +264,6 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
     ]
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a future, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 /// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task,
 /// as it does where `Task` inherits from `Future`. So the receiver is anything of
 /// `_asyncio.Future`.
@@ -317,7 +305,7 @@ fn ensure_ours(this: &Object) -> Result<()> {
     if Future::is_native(this) || is(classes.future.as_ptr()) || is(classes.task.as_ptr()) {
         return Ok(());
     }
-    Err(crate::interop::type_error(
+    Err(greenloop_cpython::type_error(
         "the method applies to futures and tasks of greenloop only",
     ))
 }
@@ -335,8 +323,8 @@ pub fn make_class() -> Result<Object> {
     let class = derived::<Future>(ClassBuilder::new::<Future>(c"greenloop.Future"))
         .subclassable()
         .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr))
         .slot(ffi::Py_tp_iter, iterate as *mut c_void)
         .slot(ffi::Py_am_await, iterate as *mut c_void)
         .methods(methods)

@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{
+    ClassBuilder, ExceptionClass, Freelist, Iteration, Next, Object, Result, Slot, iterated, raise,
+    restore, trap, visit_slots,
+};
 use pyo3::ffi;
 
 use super::{Future, PENDING};
-use crate::interop::{
-    self, ClassBuilder, Freelist, Iteration, Next, Object, Result, Slot, globals, iterated, raise,
-    restore, trap, visit_slots,
-};
+use crate::asyncio::globals;
 
 static SPARE: Freelist<256> = Freelist::new();
 
@@ -43,8 +44,7 @@ impl Iteration for FutureIterator {
             return future.outcome().map(Next::Returned);
         }
         if future.blocking().replace(true) {
-            // SAFETY: RuntimeError is always valid.
-            let class = unsafe { ffi::PyExc_RuntimeError };
+            let class = ExceptionClass::RuntimeError;
             return Err(raise(class, c"await wasn't used with future"));
         }
         if !iterator.tracked.replace(true) {
@@ -87,7 +87,7 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
         if (*this.cast::<FutureIterator>()).future.is_empty() {
             end(this);
         } else {
-            interop::deallocate(this, end);
+            greenloop_cpython::deallocate(this, end);
         }
     }
 }

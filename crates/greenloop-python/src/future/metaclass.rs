@@ -9,18 +9,17 @@
 
 use std::ffi::c_void;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{ClassBuilder, Object, Result, attached, one};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{ClassBuilder, Object, Result, globals, one};
+use crate::asyncio::globals;
 
 /// Gives the metaclass to `classes`. Classes made from a spec have `type` at first; setting another
 /// one with the same layout is what `PyType_FromMetaclass` does, which 3.11 does not have, and
 /// which refuses a metaclass that is written in Python.
 pub fn adopt(classes: &[Object]) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let base = making::import(py, c"abc")?.look_up("ABCMeta")?;
     let initialise = making::import(py, c"_abc")?.look_up("_abc_init")?;
     let metaclass = ClassBuilder::new::<()>(c"greenloop.FutureType")
@@ -89,8 +88,7 @@ fn is_subtype(class: *mut ffi::PyTypeObject, of: *mut ffi::PyTypeObject) -> bool
 /// `ABCMeta`'s own answer, which also honours `__class__`, `__bases__` and classes that were
 /// registered.
 fn default_check(method: &str, class: &Object, argument: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let base = making::import(py, c"abc")?.look_up(c"ABCMeta")?;
     let answer = base.invoke_method(method, (class, argument))?;
     Ok(answer.into())

@@ -27,15 +27,16 @@ pub mod protocol;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making::{self, Enter as _};
+use greenloop_cpython::{
+    ExceptionClass, Freelist, Object, Raised, Result, Slot, attached, call_function, call_method,
+    fetch, raise, raise_object, report_unraisable,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::{creation_stack, globals};
 use crate::event_loop::EventLoop;
-use crate::interop::making::{self, Enter as _};
-use crate::interop::{
-    Freelist, Object, Raised, Result, Slot, call_function, call_method, creation_stack, fetch,
-    globals, raise, raise_object, report_unraisable,
-};
 
 pub use attributes::{cannot_delete, future_attributes};
 pub use base::{Derived, derived};
@@ -241,8 +242,7 @@ impl Future {
     /// Refuses a second `__init__`, from 3.15 on; older versions begin anew.
     pub fn ensure_fresh(&self) -> Result<()> {
         if cfg!(Py_3_15) && !self.event_loop.is_empty() {
-            // SAFETY: RuntimeError is always valid.
-            let class = unsafe { ffi::PyExc_RuntimeError };
+            let class = ExceptionClass::RuntimeError;
             return Err(raise(class, c"Future object is already initialized"));
         }
         Ok(())
@@ -250,8 +250,7 @@ impl Future {
 
     fn ensure_initialised(&self) -> Result<()> {
         if self.event_loop.is_empty() {
-            // SAFETY: RuntimeError is always valid.
-            let class = unsafe { ffi::PyExc_RuntimeError };
+            let class = ExceptionClass::RuntimeError;
             return Err(raise(class, c"Future object is not initialized."));
         }
         Ok(())
@@ -457,14 +456,13 @@ pub fn event_loop_of(future: &Object) -> Object {
 
 /// Raises `asyncio.InvalidStateError`.
 pub fn invalid_state(text: &std::ffi::CStr) -> Raised {
-    raise(globals().asyncio.invalid_state_error.as_ptr(), text)
+    raise(&globals().asyncio.invalid_state_error, text)
 }
 
 /// Tells the loop's exception handler about a future that dies. Runs in a finaliser: an exception
 /// that is set stays set, and one that is raised here goes to `sys.unraisablehook`.
 pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let pending = PyErr::take(py);
     let names = &globals().names;
     let tell = || -> Result<()> {
@@ -484,7 +482,7 @@ pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
         Ok(())
     };
     if let Err(raised) = tell() {
-        report_unraisable(raised, this.as_ptr());
+        report_unraisable(raised, this);
     }
     if let Some(pending) = pending {
         pending.restore(py);

@@ -4,16 +4,18 @@
 //! context of its own; as a [`Notify`] it is two words in the future. Only a future of another
 //! class, or a loop that must see `call_soon` called, is given an object: the [`Notifier`].
 
+use greenloop_cpython::making::{self};
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
+use greenloop_cpython::{
+    GilCell, Held, Instance, Object, Result, Slot, attribute, call_method, class_of, trap,
+    type_error,
+};
 use pyo3::ffi;
 
 use super::{Callback, Future, add_callback};
-use crate::interop::{
-    GilCell, Held, Instance, Object, Result, Slot, attribute, call_method, class_of, globals, trap,
-    type_error,
-};
+use crate::asyncio::globals;
 
 /// What is called with the owner and the future that is done. It runs in no particular context.
 pub type Notify = fn(owner: &Object, future: &Object) -> Result<()>;
@@ -81,7 +83,7 @@ impl Held for Notifier {
 
 /// The callable object for a notification.
 pub fn notifier(function: Notify, owner: &Object) -> Result<Object> {
-    let object = Instance::<Notifier>::create(globals().classes.notifier.as_ptr())?;
+    let object = Instance::<Notifier>::create(&globals().classes.notifier)?;
     let notifier = Instance::<Notifier>::of(&object);
     notifier.function.set(Some(function));
     notifier.owner.set(owner.clone());
@@ -147,10 +149,7 @@ fn qualified_name(this: &Object) -> Result<Object> {
         names.find_map(|(other, name)| std::ptr::fn_addr_eq(*other, function).then_some(*name))
     });
     match name {
-        // SAFETY: the text is UTF-8 and ends with a NUL.
-        Some(name) => unsafe {
-            Object::from_returned(ffi::PyUnicode_InternFromString(name.as_ptr()))
-        },
+        Some(name) => making::interned(name),
         None => Ok(Object::none()),
     }
 }

@@ -4,12 +4,13 @@
 //! asked directly; of any other the method is called, as it may be asyncio's own, a subclass's or
 //! nobody's.
 
+use greenloop_cpython::{Object, Result, call_function, call_method};
 use pyo3::ffi;
 
 use super::class::{retrieve_exception, set_exception_of};
 use super::{CANCELLED, FINISHED, Future, PENDING};
+use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
-use crate::interop::{Object, Result, call_function, call_method, globals};
 use crate::task;
 
 /// `asyncio.isfuture(object)`.

@@ -2,16 +2,16 @@
 
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, ClassBuilder, Object, Result, attached, attribute, call_method, init, noargs, unary,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Handle, SPARE, format_callback};
+use crate::asyncio::{creation_stack, globals};
 use crate::event_loop::EventLoop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    self, Arguments, ClassBuilder, Object, Result, attribute, call_method, creation_stack, globals,
-    initialise_with, noargs, trap,
-};
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
@@ -55,8 +55,7 @@ pub fn cancel(this: &Object) -> Result<Object> {
         handle.cancelled.set(true);
         Handle::track(this);
         if in_debug_mode(handle)? {
-            // SAFETY: `this` is valid.
-            let text = unsafe { Object::from_returned(ffi::PyObject_Repr(this.as_ptr()))? };
+            let text = this.repr()?;
             handle.set_rare(|rare| &rare.repr, Some(text));
         }
         handle.callback.clear();
@@ -89,8 +88,7 @@ fn run_method(this: &Object) -> Result<Object> {
 
 pub(super) fn repr_info(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let mut info = vec![making::text(&making::class_name(this)?)?];
     if handle.cancelled.get() {
         info.push(making::text("cancelled")?);
@@ -114,18 +112,13 @@ pub(super) fn repr_info(this: &Object) -> Result<Object> {
     making::list(info)
 }
 
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the interpreter passes a valid handle.
-        let this = unsafe { Object::from_borrowed(this) };
-        if let Some(text) = Handle::of(&this).rare(|rare| &rare.repr) {
-            return Ok(text);
-        }
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
-        let info: Vec<String> = this.bound(py).invoke_method(c"_repr_info", ())?.extract()?;
-        making::text(&format!("<{}>", info.join(" ")))
-    })
+fn repr(this: &Object) -> Result<Object> {
+    if let Some(text) = Handle::of(this).rare(|rare| &rare.repr) {
+        return Ok(text);
+    }
+    let py = attached();
+    let info: Vec<String> = this.bound(py).invoke_method(c"_repr_info", ())?.extract()?;
+    making::text(&format!("<{}>", info.join(" ")))
 }
 
 /// `isinstance(handle, asyncio.Handle)` holds, although our classes do not derive from asyncio's:
@@ -153,8 +146,7 @@ fn attribute_class(this: &Object) -> Result<Object> {
 
 /// `asyncios`, or `own` if it is installed in that one's place.
 fn stands_in(own: &Object, asyncios: &Object) -> Object {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let events = globals().asyncio.events.bound(py);
     let name = asyncios.bound(py).look_up(c"__name__");
     match name.and_then(|name| events.look_up(name)) {
@@ -191,15 +183,6 @@ fn set_source_traceback(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a handle, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 /// Makes a handle for `Handle(...)` called from Python.
 unsafe extern "C" fn new_slot(
     class: *mut ffi::PyTypeObject,
@@ -219,7 +202,7 @@ unsafe extern "C" fn new_slot(
 
 pub(super) unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead handle.
-    unsafe { interop::deallocate(this, end) }
+    unsafe { greenloop_cpython::deallocate(this, end) }
 }
 
 unsafe fn end(this: *mut ffi::PyObject) {
@@ -278,11 +261,11 @@ pub fn make_class() -> Result<Object> {
              A callback that an event loop will run; see asyncio.Handle.",
         )
         .slot(ffi::Py_tp_new, new_slot as *mut c_void)
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init(init!(initialise))
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .repr(unary!(repr))
         .methods(vec![
             noargs!(
                 c"cancel",

@@ -24,15 +24,16 @@ mod timer;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    ContextSlot, ExceptionClass, Freelist, Object, Result, Slot, attached, call_function,
+    call_method, fetch, matches, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::{creation_stack, globals};
 use crate::event_loop::EventLoop;
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    ContextSlot, Freelist, Object, Result, Slot, call_function, call_method, creation_stack, fetch,
-    globals, matches, type_error,
-};
 
 pub use class::{cancel, make_class};
 #[cfg(Py_3_14)]
@@ -268,8 +269,7 @@ impl Handle {
             }
         }
         let text = format_callback(handle)?;
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let message = format!("Exception in callback {}", text.bound(py));
         let context = making::dict(py)?;
         let names = &globals().names;
@@ -346,10 +346,7 @@ fn unpacked(arguments: &Object) -> Result<Object> {
         (*arguments.class()).tp_iter.is_some() || ffi::PySequence_Check(arguments.as_ptr()) != 0
     };
     if !iterates {
-        // SAFETY: the GIL is held.
-        let class = arguments
-            .bound(unsafe { Python::assume_attached() })
-            .get_type();
+        let class = arguments.bound(attached()).get_type();
         let text = format!("Value after * must be an iterable, not {}", class.name()?);
         return Err(type_error(&text));
     }
@@ -362,8 +359,7 @@ fn unpacked(arguments: &Object) -> Result<Object> {
 pub fn run_by_name(this: &Object) -> Result<()> {
     let globals = globals();
     let name = &globals.names.run;
-    // SAFETY: an object's class is a valid object.
-    let class = unsafe { Object::from_borrowed(this.class().cast()) };
+    let class = this.class_object();
     let function = class.attribute(name)?;
     if !function.is_exactly(&raw mut ffi::PyMethodDescr_Type) {
         return call_method(name, &[this.as_ptr()]).map(drop);
@@ -384,8 +380,7 @@ pub fn run_by_name(this: &Object) -> Result<()> {
 
 /// Whether the exception that is set ends `run_forever` instead of going to the exception handler.
 pub fn leaves_the_loop() -> bool {
-    // SAFETY: both classes are always valid.
-    unsafe { matches(ffi::PyExc_SystemExit) || matches(ffi::PyExc_KeyboardInterrupt) }
+    matches(ExceptionClass::SystemExit) || matches(ExceptionClass::KeyboardInterrupt)
 }
 
 fn tuple_of(items: &[Object]) -> Result<Object> {
@@ -406,8 +401,7 @@ fn tuple_of(items: &[Object]) -> Result<Object> {
 /// The callback as asyncio's messages show it. Whether arguments are shown in debug mode only is
 /// the running Python's choice: newer versions take a keyword for it.
 fn format_callback(handle: &Handle) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let function = globals().asyncio.format_callback_source.bound(py);
     let callback = handle.callback.get_or_none();
     let arguments = handle.arguments_or_none()?;

@@ -3,17 +3,17 @@
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::Instant;
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, ClassBuilder, Comparison, Object, Raised, Result, attached, attribute, call_method,
+    init, noargs, trap,
+};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::class::{clear_slot, deallocate, fill, repr_info, traverse};
 use super::{Handle, cancel};
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, ClassBuilder, Object, Raised, Result, attribute, call_method, globals,
-    initialise_with, noargs, trap,
-};
 
 impl Handle {
     /// A timer for `callback(*arguments)` at `deadline`, which the caller gave as `when` if that is
@@ -68,15 +68,6 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a timer, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 fn cancel_timer(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
     if !handle.is_cancelled() {
@@ -113,8 +104,7 @@ fn set_scheduled(this: &Object, value: Option<&Object>) -> Result<()> {
 
 fn timer_repr_info(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let info = repr_info(this)?;
     let place = if handle.is_cancelled() { 2 } else { 1 };
     let text = format!("when={}", making::shown(&when(this)?)?);
@@ -145,44 +135,34 @@ unsafe extern "C" fn compare(
                 return Ok(Object::from_borrowed(ffi::Py_NotImplemented()));
             }
             let (left, right) = (Object::from_borrowed(left), Object::from_borrowed(right));
+            let (less, greater) = (Comparison::Less, Comparison::Greater);
             let answer = match operation {
                 ffi::Py_EQ => equal(&left, &right)?,
                 ffi::Py_NE => !equal(&left, &right)?,
-                ffi::Py_LT | ffi::Py_GT => compare_when(&left, &right, operation)?,
-                ffi::Py_LE => compare_when(&left, &right, ffi::Py_LT)? || equal(&left, &right)?,
-                _ => compare_when(&left, &right, ffi::Py_GT)? || equal(&left, &right)?,
+                ffi::Py_LT => compare_when(&left, less, &right)?,
+                ffi::Py_GT => compare_when(&left, greater, &right)?,
+                ffi::Py_LE => compare_when(&left, less, &right)? || equal(&left, &right)?,
+                _ => compare_when(&left, greater, &right)? || equal(&left, &right)?,
             };
             Ok(Object::boolean(answer))
         }
     })
 }
 
-fn compare_objects(left: &Object, right: &Object, operation: c_int) -> Result<bool> {
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_RichCompareBool(left.as_ptr(), right.as_ptr(), operation) } {
-        -1 => Err(Raised),
-        answer => Ok(answer != 0),
-    }
-}
-
-fn compare_when(left: &Object, right: &Object, operation: c_int) -> Result<bool> {
-    compare_objects(&when(left)?, &when(right)?, operation)
+fn compare_when(left: &Object, comparison: Comparison, right: &Object) -> Result<bool> {
+    when(left)?.compares(comparison, &when(right)?)
 }
 
 /// Two timers are equal if deadline, callback, arguments and cancellation are.
 fn equal(left: &Object, right: &Object) -> Result<bool> {
     let (one, other) = (Handle::of(left), Handle::of(right));
-    Ok(compare_when(left, right, ffi::Py_EQ)?
-        && compare_objects(
-            &one.callback.get_or_none(),
-            &other.callback.get_or_none(),
-            ffi::Py_EQ,
-        )?
-        && compare_objects(
-            &one.arguments_or_none()?,
-            &other.arguments_or_none()?,
-            ffi::Py_EQ,
-        )?
+    let same = Comparison::Equal;
+    let callback = one.callback.get_or_none();
+    Ok(compare_when(left, same, right)?
+        && callback.compares(same, &other.callback.get_or_none())?
+        && one
+            .arguments_or_none()?
+            .compares(same, &other.arguments_or_none()?)?
         && one.is_cancelled() == other.is_cancelled())
 }
 
@@ -194,7 +174,7 @@ pub fn make_class(handle_class: &Object) -> Result<Object> {
             c"TimerHandle(when, callback, args, loop, context=None)\n--\n\n\
              A callback that an event loop will run at a deadline; see asyncio.TimerHandle.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init(init!(initialise))
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)

@@ -1,11 +1,15 @@
 //! The attributes of a queue, most of them private to asyncio but read all the same.
 
+use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::making::IntoObject as _;
+use greenloop_cpython::{
+    Getter, Object, Raised, Result, Setter, attached, attribute, is_raised, no_attribute,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::queue::Queue;
-use crate::interop::making::ByName as _;
-use crate::interop::{Getter, Object, Raised, Result, Setter, attribute, globals, no_attribute};
+use crate::asyncio::globals;
 use crate::sync::{Waiters, create_set_event, event_of, replace_waiters};
 
 /// The table of all of them.
@@ -64,16 +68,14 @@ fn set_putters(this: &Object, value: Option<&Object>) -> Result<()> {
 
 fn unfinished(this: &Object) -> Result<Object> {
     let unfinished = Queue::of(this).logic.unfinished().get();
-    // SAFETY: a number always becomes an int.
-    unsafe { Object::from_returned(ffi::PyLong_FromSsize_t(unfinished)) }
+    unfinished.into_object()
 }
 
 fn set_unfinished(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_unfinished_tasks"))?;
     // SAFETY: `value` is valid; -1 may be an error or itself.
     let number = unsafe { ffi::PyLong_AsSsize_t(value.as_ptr()) };
-    // SAFETY: only looks whether an exception is set.
-    if number == -1 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+    if number == -1 && is_raised() {
         return Err(Raised);
     }
     Queue::of(this).logic.unfinished().set(number);
@@ -94,8 +96,7 @@ pub fn set_finished(this: &Object, event: &Object) -> Result<()> {
     let event = if is_ours {
         event.clone()
     } else {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let is_set = event.bound(py).invoke_method(c"is_set", ())?.is_truthy()?;
         let ours = create_set_event()?;
         if !is_set {

@@ -1,8 +1,13 @@
 //! The classes `Queue`, `LifoQueue` and `PriorityQueue`.
 
-use std::ffi::{CStr, c_int, c_void};
+use greenloop_cpython::making::IntoObject as _;
+use std::ffi::{CStr, c_void};
 
 use greenloop_core::sync::NothingUnfinished;
+use greenloop_cpython::{
+    Arguments, ClassBuilder, ExceptionClass, Object, Result, call_method, class_of, copied, fast,
+    init, method_o, noargs, one, raise,
+};
 use pyo3::ffi;
 
 use super::attributes::attributes;
@@ -11,10 +16,7 @@ use super::description::{format, repr_slot, str_slot};
 use super::overrides::{Discipline, Method};
 use super::queue::{Face, Queue};
 use super::waiting::{get, item_of, join, put};
-use crate::interop::{
-    Arguments, ClassBuilder, Object, Result, call_method, class_of, copied, fast, globals,
-    initialise_with, method_o, noargs, one, raise,
-};
+use crate::asyncio::globals;
 use crate::sync::{Waiters, create_set_event, event_of};
 
 /// `_init`, `_put` and `_get` of one of the classes.
@@ -92,7 +94,7 @@ pub fn make_priority_class(base: &Object) -> Result<Object> {
 fn common(name: &'static CStr, methods: Vec<ffi::PyMethodDef>) -> ClassBuilder {
     class_of::<Queue>(name)
         .subclassable()
-        .slot(ffi::Py_tp_init, initialise as *mut c_void)
+        .init(init!(initialise_queue))
         .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
         .slot(ffi::Py_tp_str, str_slot as *mut c_void)
         .methods(methods)
@@ -188,21 +190,11 @@ fn methods() -> Vec<ffi::PyMethodDef> {
     ]
 }
 
-unsafe extern "C" fn initialise(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, initialise_queue) }
-}
-
 fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [maxsize] = arguments.bind(c"Queue.__init__", [&globals().names.maxsize], 1, 0)?;
     let maxsize = match maxsize {
         Some(maxsize) => maxsize.clone(),
-        // SAFETY: zero always becomes an int.
-        None => unsafe { Object::from_returned(ffi::PyLong_FromLong(0))? },
+        None => 0_i32.into_object()?,
     };
     let face = Face::of(this)?;
     let finished = create_set_event()?;
@@ -218,8 +210,7 @@ fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 
 fn qsize(this: &Object) -> Result<Object> {
     let items = Queue::of(this).items.len(this)?;
-    // SAFETY: a number always becomes an int.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(items)) }
+    items.into_object()
 }
 
 fn empty(this: &Object) -> Result<Object> {
@@ -246,8 +237,7 @@ fn task_done(this: &Object) -> Result<Object> {
     let event = &event_of(&finished).state;
     let outcome = face.queue.logic.task_done(event)?;
     outcome.map_err(|NothingUnfinished| {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
+        let class = ExceptionClass::ValueError;
         raise(class, c"task_done() called too many times")
     })?;
     Ok(Object::none())

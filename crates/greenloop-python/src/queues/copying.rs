@@ -1,9 +1,10 @@
 //! Copying and pickling a queue, as objects that have one among their attributes are: by the
 //! attributes that asyncio's instances have.
 
+use greenloop_cpython::{Object, Result, set_state, state_of};
+
 use super::attributes::set_finished;
 use super::queue::Queue;
-use crate::interop::{Object, Result, set_state, state_of};
 
 /// The attributes of asyncio's queues, in the order in which it makes them.
 const ATTRIBUTES: &[&str] = &[

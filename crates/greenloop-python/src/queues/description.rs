@@ -1,10 +1,11 @@
 //! A queue in words.
 
+use greenloop_cpython::making;
+use greenloop_cpython::{Object, Result, call_method, no_attribute, trap};
 use pyo3::ffi;
 
 use super::queue::Queue;
-use crate::interop::making;
-use crate::interop::{Object, Result, call_method, globals, no_attribute, trap};
+use crate::asyncio::globals;
 
 pub unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {

@@ -6,16 +6,19 @@
 //! which is what `heapq` works on: it compares in the order that asyncio compares, and whatever a
 //! comparison raises or does to the queue leaves the same heap behind.
 
+use greenloop_cpython::making::{self};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{
+    ExceptionClass, GilCell, Object, Raised, Result, Slot, call_function, call_method,
+    no_attribute, raise,
+};
 use pyo3::ffi;
 
 use super::overrides::Discipline;
-use crate::interop::{
-    GilCell, Object, Raised, Result, Slot, call_function, call_method, globals, no_attribute, raise,
-};
+use crate::asyncio::globals;
 
 /// Where the items are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,11 +76,7 @@ impl Items {
 
     fn len_of_object(&self, queue: &Object) -> Result<usize> {
         let object = self.existing(queue)?;
-        // SAFETY: `object` is valid.
-        match usize::try_from(unsafe { ffi::PyObject_Size(object.as_ptr()) }) {
-            Ok(len) => Ok(len),
-            Err(_) => Err(Raised),
-        }
+        object.size()
     }
 
     /// `not self._queue`.
@@ -142,8 +141,7 @@ impl Items {
             Place::List => c"pop from empty list",
             _ => c"pop from an empty deque",
         };
-        // SAFETY: IndexError is always valid.
-        raise(unsafe { ffi::PyExc_IndexError }, text)
+        raise(ExceptionClass::IndexError, text)
     }
 
     /// `self._queue`: the items as an object, in which they are from now on.
@@ -178,8 +176,7 @@ impl Items {
             let Some(object) = self.object.get() else {
                 return new_list();
             };
-            // SAFETY: `object` is valid.
-            return unsafe { Object::from_returned(ffi::PySequence_List(object.as_ptr())) };
+            return making::list_of(&object);
         }
         let list = new_list()?;
         let items: Vec<Object> = self.native.with(|items| items.iter().cloned().collect());
@@ -234,6 +231,5 @@ impl Items {
 }
 
 fn new_list() -> Result<Object> {
-    // SAFETY: a new reference or an error.
-    unsafe { Object::from_returned(ffi::PyList_New(0)) }
+    making::list(Vec::new())
 }

@@ -1,12 +1,11 @@
 //! How many items a queue takes: asyncio asks for no more than an object that compares with
 //! numbers.
 
+use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
-use std::ffi::c_int;
 
+use greenloop_cpython::{Comparison, Object, Result, Slot};
 use pyo3::ffi;
-
-use crate::interop::{Object, Raised, Result, Slot};
 
 /// The object that `maxsize` is, and what it means.
 pub struct Maxsize {
@@ -49,10 +48,7 @@ impl Maxsize {
         match self.limit.get() {
             Limit::None => Ok(false),
             Limit::Items(limit) => Ok(items()? >= limit),
-            Limit::Asked => self.ask(|| {
-                // SAFETY: a number always becomes an int.
-                unsafe { Object::from_returned(ffi::PyLong_FromSize_t(items()?)) }
-            }),
+            Limit::Asked => self.ask(|| items()?.into_object()),
         }
     }
 
@@ -60,12 +56,11 @@ impl Maxsize {
     #[cold]
     pub fn ask(&self, items: impl FnOnce() -> Result<Object>) -> Result<bool> {
         let maxsize = self.object.get_or_none();
-        // SAFETY: zero always becomes an int.
-        let zero = unsafe { Object::from_returned(ffi::PyLong_FromLong(0))? };
-        if compare(&maxsize, &zero, ffi::Py_LE)? {
+        let zero = 0_i32.into_object()?;
+        if maxsize.compares(Comparison::LessOrEqual, &zero)? {
             return Ok(false);
         }
-        compare(&items()?, &maxsize, ffi::Py_GE)
+        items()?.compares(Comparison::GreaterOrEqual, &maxsize)
     }
 
     pub fn clear(&self) {
@@ -101,12 +96,4 @@ fn limit_of(object: &Object) -> Limit {
         }
     }
     Limit::Asked
-}
-
-fn compare(left: &Object, right: &Object, operator: c_int) -> Result<bool> {
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_RichCompareBool(left.as_ptr(), right.as_ptr(), operator) } {
-        -1 => Err(Raised),
-        truth => Ok(truth != 0),
-    }
 }

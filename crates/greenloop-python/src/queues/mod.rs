@@ -14,9 +14,10 @@ mod overrides;
 mod queue;
 mod waiting;
 
-use crate::interop::{Object, Result, call_function, globals};
-
+use greenloop_cpython::{Object, Result, call_function};
 use queue::Face;
+
+use crate::asyncio::globals;
 
 pub use class::{make_class, make_lifo_class, make_priority_class};
 pub use waiting::{stop_getting, try_to_get};

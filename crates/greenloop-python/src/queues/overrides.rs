@@ -2,14 +2,15 @@
 //!
 //! asyncio's queue calls `self.full()`, `self._put(item)` and so on, and subclasses rely on it.
 //! Looking each up again and again would cost more than the work, so what a class overrides is
-//! found out once and remembered together with the class's version, a number that the interpreter
+//! found out once and remembered together with the class's a number that the interpreter
 //! changes whenever the class or one of its bases does. What an instance overrides is looked up
 //! each time, if it has attributes at all.
 
+use greenloop_cpython::{GilCell, Instance, Object, Raised, Result};
 use pyo3::ffi;
 
 use super::queue::Queue;
-use crate::interop::{GilCell, Instance, Object, Raised, Result, globals, version};
+use crate::asyncio::globals;
 
 /// How items are put in and taken out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,21 +99,20 @@ impl Known {
         }
     }
 
-    fn look_up(class: *mut ffi::PyTypeObject) -> Result<Self> {
+    fn look_up(queue: &Object) -> Result<Self> {
         // Classes are larger than 512 bytes.
-        let place = (class.addr() >> 9) % PLACES;
+        let place = (queue.class().addr() >> 9) % PLACES;
         let last = LAST.with(|last| last[place]);
-        if last.version == version(class) && last.version != 0 {
+        if last.version == queue.class_version() && last.version != 0 {
             return Ok(last);
         }
-        // SAFETY: the class of a living object.
-        let object = unsafe { Object::from_borrowed(class.cast()) };
+        let class = queue.class_object();
         // The first lookup gives the class a version. It is read before the others, in case that
         // one of them changes the class.
-        object.attribute(Method::Init.name())?;
+        class.attribute(Method::Init.name())?;
         let known = Self {
-            version: version(class),
-            overrides: Overrides::find_out(&object)?,
+            version: queue.class_version(),
+            overrides: Overrides::find_out(&class)?,
         };
         LAST.with(|last| last[place] = known);
         Ok(known)
@@ -133,7 +133,7 @@ impl Overrides {
     #[inline]
     pub fn of(queue: &Object) -> Result<Self> {
         let known = Queue::of(queue).overrides.get();
-        let is_known = known.version == version(queue.class()) && known.version != 0;
+        let is_known = known.version == queue.class_version() && known.version != 0;
         if is_known && Instance::<Queue>::attributes(queue).is_empty() {
             return Ok(known.overrides);
         }
@@ -142,7 +142,7 @@ impl Overrides {
 
     #[cold]
     fn look_up(queue: &Object) -> Result<Self> {
-        let known = Known::look_up(queue.class())?;
+        let known = Known::look_up(queue)?;
         Queue::of(queue).overrides.set(known);
         match Instance::<Queue>::attributes(queue).get() {
             None => Ok(known.overrides),

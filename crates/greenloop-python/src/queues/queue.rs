@@ -7,15 +7,14 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::{self, Refusal, Refused, Store};
+use greenloop_cpython::{Held, Instance, Object, Raised, Result, Slot, call_method, no_attribute};
 use pyo3::ffi;
 
 use super::items::Items;
 use super::maxsize::Maxsize;
 use super::overrides::{Known, Method, Overrides};
+use crate::asyncio::globals;
 use crate::awaitable::{Line, LoopBound};
-use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_method, globals, no_attribute,
-};
 use crate::sync::event_of;
 
 pub struct Queue {

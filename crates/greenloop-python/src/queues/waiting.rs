@@ -4,14 +4,15 @@ use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
 use greenloop_core::sync::Admission;
+use greenloop_core::sync::Refusal;
+use greenloop_cpython::{Arguments, Object, Raised, Result, fetch, restore, type_error};
 use pyo3::ffi;
 
 use super::overrides::Method;
 use super::queue::{Face, refused};
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::{Arguments, Object, Raised, Result, fetch, globals, restore, type_error};
 use crate::sync::event_of;
-use greenloop_core::sync::Refusal;
 
 pub fn put(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Awaitable::create(&PUT, this, Some(item_of(arguments, c"Queue.put")?))

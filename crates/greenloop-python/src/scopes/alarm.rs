@@ -16,11 +16,12 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::Instant;
+use greenloop_cpython::{ClassBuilder, Freelist, Object, Result, Slot, visit_slots};
 use pyo3::ffi;
 
+use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
-use crate::interop::{ClassBuilder, Freelist, Object, Result, Slot, globals, visit_slots};
 
 /// How many dead alarms are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();

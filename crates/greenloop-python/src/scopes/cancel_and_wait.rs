@@ -4,14 +4,14 @@
 //! future makes of its own cancellation.
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::{
+    Object, Result, call_method, fetch, matches, raise_while_handling, restore,
+};
 
 use super::gate::Gate;
+use crate::asyncio::{globals, running_loop};
 use crate::awaitable::{Awaitable, Progress};
 use crate::future::{Future, notify_when_done, stop_notifying};
-use crate::interop::{
-    Object, Result, call_method, fetch, globals, matches, raise_while_handling, restore,
-    running_loop,
-};
 use crate::task;
 
 /// Begins, as a step of `this`; its `value` is the gate from then on. `None` says that there is
@@ -47,7 +47,7 @@ pub fn end(this: &Object, future: &Object) -> Result<Object> {
 /// `future.result()`, where a cancellation becomes a `TimeoutError`.
 pub fn result_in_time(future: &Object) -> Result<Object> {
     result(future).map_err(|raised| {
-        if !matches(globals().asyncio.cancelled_error.as_ptr()) {
+        if !matches(&globals().asyncio.cancelled_error) {
             return raised;
         }
         let cancellation = fetch(raised);

@@ -1,14 +1,15 @@
 //! What becomes of an exception that comes out of a scope whose time is up.
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, attached, call_function, check_signals, is_exception,
+    raise_object, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::running_rules::rules;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Object, Raised, Result, call_function, globals, is_cancellation, is_exception, raise_object,
-    type_error,
-};
+use crate::asyncio::{globals, is_cancellation};
 
 /// Turns a cancellation into a `TimeoutError`: raises it with `exception` as its cause.
 ///
@@ -21,8 +22,7 @@ pub fn convert(class: &Object, exception: &Object) -> Result<()> {
     if rules.inserts_error && !exception.is_none() {
         insert_timeout_error(exception)?;
         if is_exception_group(exception)? {
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
+            let py = attached();
             let members = exception.attribute(&globals().names.exceptions)?;
             for member in members.bound(py).try_iter()? {
                 insert_timeout_error(&member?.into())?;
@@ -55,8 +55,7 @@ pub fn raise_from(exception: &Object) -> Raised {
 
 /// `TimeoutError()` with a cause, or with None for one.
 pub fn timeout_error(cause: &Object) -> Result<Object> {
-    // SAFETY: TimeoutError is always valid.
-    let class = unsafe { Object::from_borrowed(ffi::PyExc_TimeoutError) };
+    let class = ExceptionClass::TimeoutError.object();
     let error = call_function(&class, &[])?;
     if cause.is_none() {
         // SAFETY: `error` is an exception; without a cause its context is not shown either.
@@ -104,17 +103,8 @@ pub fn insert_timeout_error(exception: &Object) -> Result<()> {
     }
 }
 
-fn check_signals() -> Result<()> {
-    // SAFETY: the GIL is held.
-    if unsafe { ffi::PyErr_CheckSignals() } < 0 {
-        return Err(Raised);
-    }
-    Ok(())
-}
-
 fn is_exception_group(exception: &Object) -> Result<bool> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let class = making::import(py, c"builtins")?.look_up(c"ExceptionGroup")?;
     Ok(exception.bound(py).is_instance(&class)?)
 }

@@ -7,10 +7,11 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Standing, WaitList as _};
+use greenloop_cpython::{Held, Instance, Object, Result, Slot, class_of};
 use pyo3::ffi;
 
+use crate::asyncio::globals;
 use crate::awaitable::Line;
-use crate::interop::{Held, Instance, Object, Result, Slot, class_of, globals};
 
 /// What a `Gate` holds.
 pub struct Gate {
@@ -60,7 +61,7 @@ impl Held for Gate {
 impl Gate {
     /// A new gate on a loop.
     pub fn create(event_loop: &Object) -> Result<Object> {
-        let this = Instance::<Gate>::create(globals().classes.gate.as_ptr())?;
+        let this = Instance::<Gate>::create(&globals().classes.gate)?;
         Self::of(&this).event_loop.set(event_loop.clone());
         Ok(this)
     }

@@ -32,10 +32,9 @@ pub use task_group::make_class as make_task_group_class;
 pub use task_group::parent_of;
 pub use timeout::make_class as make_timeout_class;
 
+use greenloop_cpython::{add_to_module, fast};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
-
-use crate::interop::{add_to_module, fast};
 use timeout::{timeout, timeout_at};
 #[cfg(Py_3_12)]
 use wait_for::wait_for;

@@ -4,12 +4,12 @@
 //! The names that a function uses tell whether it has one, and need no list of version numbers.
 //! Where the code cannot be read, the first release of the minor version decides.
 
+use greenloop_cpython::attached;
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::{self, ByName as _};
 use pyo3::prelude::*;
-
-use crate::interop::making::{self, ByName as _};
 
 /// One flag for each difference.
 pub struct Rules {
@@ -65,8 +65,7 @@ static RULES: OnceLock<Rules> = OnceLock::new();
 /// replaced.
 pub fn rules() -> &'static Rules {
     RULES.get_or_init(|| {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let part = |module: &CStr, name: &CStr| {
             let found = making::import(py, module).and_then(|module| module.look_up(name));
             found.map_err(PyErr::from).ok()

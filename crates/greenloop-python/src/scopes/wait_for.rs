@@ -6,19 +6,18 @@
 //! asyncio's source.
 
 use greenloop_core::{Host as _, Instant};
+use greenloop_cpython::{Arguments, Object, Result, fetch, raise_while_handling, restore};
 use pyo3::ffi;
 
 use super::alarm::{Alarm, Bell};
 use super::cancel_and_wait;
 use super::expiry;
 use super::timeout;
+use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::as_future;
 use crate::future::{Future, event_loop_of};
-use crate::interop::{
-    Arguments, Object, Result, fetch, globals, raise_while_handling, restore, running_loop,
-};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first stands in `owner`, the second in `value` until it begins.
@@ -190,9 +189,7 @@ fn conclude(this: &Object, outcome: Result<Delegated>) -> Result<Progress> {
 fn leave(this: &Object, exception: Option<&Object>) -> Result<()> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
-    // SAFETY: an exception's class is a valid object.
-    let class =
-        exception.map(|exception| unsafe { Object::from_borrowed(exception.class().cast()) });
+    let class = exception.map(|exception| exception.class_object());
     let raised = class.as_ref().zip(exception);
     match awaitable.step().get() {
         LIMITED => {

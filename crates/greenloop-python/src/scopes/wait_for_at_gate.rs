@@ -9,21 +9,21 @@
 //! ```
 
 use greenloop_core::{Host as _, Instant, WaitList as _};
+use greenloop_cpython::{
+    Arguments, Object, Result, call_method, fetch, raise_while_handling, restore,
+};
 use pyo3::ffi;
 
 use super::alarm::{Alarm, Bell};
 use super::cancel_and_wait;
 use super::gate::Gate;
 use super::timeout::native_clock;
+use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::{Home, as_future};
 use crate::event_loop::EventLoop;
 use crate::future::{notifier, notify_when_done, stop_notifying};
-use crate::interop::{
-    Arguments, Object, Result, call_method, fetch, globals, is_cancellation, raise_while_handling,
-    restore, running_loop,
-};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first stands in `owner`, the second in `value` until it begins.

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::io::ErrorKind;
 use std::os::fd::RawFd;
 
+use greenloop_cpython::{Object, Raised, Result, attached, call_method, copy_context};
 use greenloop_os::listener;
 use greenloop_os::socket::is_tcp;
 use pyo3::ffi;
@@ -12,9 +13,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::arrival::Arrival;
+use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
 use crate::handle::Handle;
-use crate::interop::{Object, Raised, Result, call_method, globals};
 use crate::transports::{descriptor_of_plain, is_plain, socket_numbers};
 
 /// A listening socket that the loop watches.
@@ -105,7 +106,7 @@ impl Acceptor {
     fn of(object: &Object) -> &Self {
         // SAFETY: the GIL is held, and the callers pass owners of this file's own listeners.
         unsafe {
-            let py = Python::assume_attached();
+            let py = attached();
             object.as_py().bind(py).cast_unchecked::<Self>().get()
         }
     }
@@ -127,8 +128,7 @@ impl Acceptor {
         if number < 0 || !listener::is_known(family) {
             return Ok(None);
         }
-        // SAFETY: returns a new reference or NULL with an exception set.
-        let context = unsafe { Object::from_returned(ffi::PyContext_CopyCurrent())? };
+        let context = copy_context()?;
         let server = Object::from(arguments.get_item(3)?);
         Ok(Some(Self {
             event_loop: event_loop.clone().into_any().into(),
@@ -151,7 +151,7 @@ impl Acceptor {
     pub fn native(&self) -> &EventLoop {
         // SAFETY: the GIL is held, and `new` was given a loop of ours.
         unsafe {
-            let py = Python::assume_attached();
+            let py = attached();
             let event_loop = self.event_loop.as_py().bind(py);
             event_loop.cast_unchecked::<EventLoop>().get()
         }
@@ -209,8 +209,7 @@ impl Acceptor {
 
     /// A handle that stands for what is done when somebody connects, for messages.
     fn handle(&self) -> Result<Object> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let names = &globals().names;
         let callback = self.event_loop.attribute(&names.accept_connection)?;
         let arguments: Vec<Bound<'_, PyAny>> = self.arguments.bound(py).extract()?;

@@ -2,16 +2,19 @@
 
 use std::os::fd::OwnedFd;
 
+use greenloop_cpython::making::{self, Enter as _};
+use greenloop_cpython::{
+    Object, Raised, Result, Slot, attached, call_function, call_method, fetch,
+};
 use greenloop_os::address::Address;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::acceptor::Acceptor;
+use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, Job, NativeListener, Reaction};
 use crate::handle::{Handle, leaves_the_loop};
-use crate::interop::making::{self, Enter as _};
-use crate::interop::{Object, Raised, Result, Slot, call_function, call_method, fetch, globals};
 use crate::sockets::address::to_python;
 use crate::transports::Connection;
 
@@ -77,7 +80,7 @@ impl Arrival {
     fn of(object: &Object) -> &Self {
         // SAFETY: the GIL is held, and the callers pass owners of this file's own listeners.
         unsafe {
-            let py = Python::assume_attached();
+            let py = attached();
             object.as_py().bind(py).cast_unchecked::<Self>().get()
         }
     }
@@ -85,7 +88,7 @@ impl Arrival {
     fn acceptor(&self) -> &Acceptor {
         // SAFETY: the GIL is held, and `queue` was given the object of an acceptor.
         unsafe {
-            let py = Python::assume_attached();
+            let py = attached();
             let acceptor = self.acceptor.as_py().bind(py);
             acceptor.cast_unchecked::<Acceptor>().get()
         }
@@ -99,10 +102,9 @@ impl Arrival {
         descriptor: OwnedFd,
         peer: &Address,
     ) -> Result<()> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let numbers = [acceptor.family, acceptor.kind, acceptor.protocol];
-        let socket = globals().plain_sockets.make(numbers, descriptor)?;
+        let socket = crate::transports::plain_sockets().make(numbers, descriptor)?;
         let arrival = Self {
             acceptor: acceptor_object.clone(),
             socket: Slot::empty(),
@@ -151,8 +153,7 @@ impl Arrival {
         };
         let acceptor = self.acceptor();
         let protocol = protocol.insert(call_function(&acceptor.factory, &[])?);
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let extra = making::dict(py)?;
         let peername = &globals().names.peername;
         extra.enter(peername, &self.peer)?;
@@ -174,8 +175,7 @@ impl Arrival {
     }
 
     fn report(&self, exception: &Object, protocol: Option<&Object>) -> Result<()> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let names = &globals().names;
         let context = making::dict(py)?;
         let message = "Error on transport creation for incoming connection";

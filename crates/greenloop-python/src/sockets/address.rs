@@ -3,14 +3,14 @@
 //! Only what is written as the socket's own methods would write it is made here: pairs and tuples
 //! of four of the internet families, names of Unix sockets. All else is left to those methods.
 
+use greenloop_cpython::making::IntoObject as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::raw::c_char;
 
+use greenloop_cpython::{Object, Raised, Result, clear};
 use greenloop_os::address::{Address, Parts, host_of};
 use greenloop_os::socket::Family;
 use pyo3::ffi;
-
-use crate::interop::{Object, Result};
 
 /// The address as `recvfrom` returns it, or `None` if that is for the socket's own method to say.
 pub fn to_python(address: &Address) -> Option<Result<Object>> {
@@ -62,8 +62,7 @@ fn text(text: &str) -> Result<Object> {
 }
 
 fn number(value: u64) -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(value)) }
+    value.into_object()
 }
 
 fn tuple<const N: usize>(items: [Object; N]) -> Result<Object> {
@@ -111,7 +110,7 @@ unsafe fn ascii<'a>(object: *mut ffi::PyObject) -> Option<&'a str> {
         let mut len = 0;
         let start = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut len);
         if start.is_null() {
-            ffi::PyErr_Clear();
+            clear(Raised);
             return None;
         }
         let text = std::slice::from_raw_parts(start.cast::<u8>(), len as usize);

@@ -2,9 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use greenloop_cpython::{Object, Raised, Result};
 use pyo3::ffi;
-
-use crate::interop::{Object, Raised, Result};
 
 /// The bytes of an object, for reading.
 pub struct Bytes<'a> {

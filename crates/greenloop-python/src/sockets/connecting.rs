@@ -4,8 +4,9 @@
 //! addresses have many forms, an audit hook may look on. So the socket's own methods are called,
 //! and asyncio's own `_ensure_resolved`; native is the waiting.
 
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{Arguments, ExceptionClass, Object, Result, attached, call_method};
 use greenloop_os::socket::{Family, has_ports, take_error};
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::address::from_python;
@@ -13,11 +14,10 @@ use super::exchange::{
     Exchange, OWN_STEP, Request, call, create, item, leave_to_asyncio, pair, proceed, refuse,
     request, resume_with,
 };
+use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{Side, os_error};
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{Arguments, Object, Result, call_method, globals};
 
 /// The step of a connect whose name is being looked up.
 const RESOLVING: u8 = OWN_STEP;
@@ -42,8 +42,7 @@ impl Exchange for Connect {
         };
         let address = request.given();
         let text = format!("Connect call failed {}", making::shown(&address)?);
-        // SAFETY: OSError is always valid.
-        let class = unsafe { ffi::PyExc_OSError };
+        let class = ExceptionClass::OSError;
         Err(making::raise_with(class, (error, text))?)
     }
 
@@ -78,8 +77,7 @@ fn is_resolved(request: &Request<'_>, address: &Object) -> bool {
 
 /// Awaits `loop._ensure_resolved(address, family=…, type=…, proto=…, loop=loop)`.
 fn resolve(this: &Object, request: &Request<'_>, address: &Object) -> Result<Progress> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let names = &globals().names;
     let awaitable = Awaitable::of(this);
     let event_loop = awaitable.owner().get_or_none();
@@ -102,8 +100,7 @@ fn connect_when_resolved(this: &Object, delegated: Delegated) -> Result<Progress
         Delegated::Waits(progress) => return Ok(progress),
         Delegated::Returned(resolved) => resolved,
     };
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let address = resolved.bound(py).get_item(0)?.get_item(4)?;
     let awaitable = Awaitable::of(this);
     let socket = item(&awaitable.kept().get_or_none(), 0);
@@ -159,7 +156,7 @@ pub fn sock_accept(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         None => match arguments.bind(Accept::NAME, [&globals().names.sock], 1, 1) {
             Ok([socket]) => socket,
             Err(raised) => {
-                drop(crate::interop::fetch(raised));
+                drop(greenloop_cpython::fetch(raised));
                 None
             }
         },

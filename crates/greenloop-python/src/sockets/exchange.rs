@@ -12,21 +12,21 @@
 //! so somebody who listens to the descriptor after it ends its wait without a word, as asyncio has
 //! it, and whoever ends a wait ends no other's (`is_listening`).
 
+use greenloop_cpython::making::{self, IntoObject as _};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Result, call_function, call_method, fetch, matches, restore,
+};
 use pyo3::ffi;
 
 use super::plain::{Plain, plain};
+use crate::asyncio::{globals, running_loop_or_none};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
 use crate::handle::{Handle, leaves_the_loop};
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Object, Result, call_function, call_method, fetch, globals, matches, restore,
-    running_loop_or_none,
-};
 use crate::transports::native_table;
 
 /// One of the methods.
@@ -92,9 +92,8 @@ impl Request<'_> {
 
 /// `None` in place of an exception that says that it would block.
 pub fn unless_blocking(outcome: Result<Object>) -> Result<Option<Object>> {
-    // SAFETY: both classes are always valid.
     let blocks =
-        || unsafe { matches(ffi::PyExc_BlockingIOError) || matches(ffi::PyExc_InterruptedError) };
+        || matches(ExceptionClass::BlockingIOError) || matches(ExceptionClass::InterruptedError);
     match outcome {
         Ok(object) => Ok(Some(object)),
         Err(raised) if blocks() => {
@@ -125,8 +124,7 @@ pub fn create<T: Exchange>(event_loop: &Object, socket: &Object, given: Object) 
 
 /// Two arguments in one place.
 pub fn pair(first: &Object, second: &Object) -> Result<Object> {
-    // SAFETY: both are valid; the tuple takes references of its own.
-    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, first.as_ptr(), second.as_ptr())) }
+    making::pair(first, second)
 }
 
 fn is_pair(object: &Object) -> bool {
@@ -287,8 +285,7 @@ fn ensure_no_transport(event_loop: &Object, descriptor: RawFd) -> Result<()> {
     if native_table(&table).is_some_and(|table| table.find(descriptor).is_none()) {
         return Ok(());
     }
-    // SAFETY: returns a new reference or NULL with an exception set.
-    let number = unsafe { Object::from_returned(ffi::PyLong_FromLong(descriptor.into()))? };
+    let number = descriptor.into_object()?;
     let arguments = [event_loop.as_ptr(), number.as_ptr()];
     call_method(&names.ensure_fd_no_transport, &arguments).map(drop)
 }

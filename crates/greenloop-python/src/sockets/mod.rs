@@ -5,8 +5,8 @@
 //! asyncio does, and without its future, its handle and its callbacks. What is common to all of
 //! them stands in [`exchange`], each in the file of its kind.
 //!
-//! All this is for exactly `socket.socket` in non-blocking mode (see [`plain`]). Any other socket
-//! may do something else in its methods, or has to be refused, so asyncio's own coroutine is
+//! All this is for exactly `socket.socket` in non-blocking mode (see [`mod@plain`]). Any other
+//! socket may do something else in its methods, or has to be refused, so asyncio's own coroutine is
 //! awaited instead. Its own words are also used for wrong arguments.
 
 pub mod address;
@@ -17,9 +17,8 @@ mod plain;
 mod receiving;
 mod sending;
 
+use greenloop_cpython::fast;
 use pyo3::ffi;
-
-use crate::interop::fast;
 
 pub use plain::plain;
 pub use receiving::{bytes_of, unless_none_yet};

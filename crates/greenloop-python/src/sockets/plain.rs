@@ -10,11 +10,12 @@ use std::ffi::{c_int, c_void};
 use std::os::fd::RawFd;
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Object, attached, fetch};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, fetch, globals};
+use crate::asyncio::globals;
 
 /// The beginning of the C struct of `_socket.socket`.
 #[repr(C)]
@@ -95,8 +96,7 @@ fn is_known() -> bool {
 /// An answer that could not be had, for want of descriptors, is asked for again.
 #[cold]
 fn look(known: &OnceLock<bool>) -> bool {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     match fits(py) {
         Ok(fits) => *known.get_or_init(|| fits),
         Err(error) => {

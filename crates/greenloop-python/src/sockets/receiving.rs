@@ -4,19 +4,21 @@
 //! no allocation. Much, as the last time, is received into the bytes object itself, as the socket's
 //! own method does.
 
+use greenloop_cpython::making::IntoObject as _;
 use std::ffi::c_int;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::raw::c_char;
 
+use greenloop_cpython::{Arguments, Object, Raised, Result, fetch};
 use greenloop_os::{datagram, socket};
 use pyo3::ffi;
 
 use super::address::{small_number, to_python};
 use super::buffer::with_writable;
 use super::exchange::{Exchange, Request, call, call_with_pair, item, pair};
+use crate::asyncio::globals;
 use crate::event_loop::{Side, os_error};
-use crate::interop::{Arguments, Object, Raised, Result, fetch, globals};
 
 /// From how many bytes on a copy costs more than it saves.
 const MUCH: usize = 16 * 1024;
@@ -144,8 +146,7 @@ impl Exchange for ReceiveInto {
 }
 
 fn number(count: usize) -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(count)) }
+    count.into_object()
 }
 
 struct ReceiveFrom;

@@ -1,5 +1,6 @@
 //! `sock_sendall` and `sock_sendto`.
 
+use greenloop_cpython::{Arguments, Object, Raised, Result, audit, call_method, fetch};
 use greenloop_os::socket::Family;
 use greenloop_os::{datagram, socket};
 use pyo3::ffi;
@@ -8,8 +9,8 @@ use super::address::from_python;
 use super::buffer::Bytes;
 use super::exchange::{Exchange, Request, call, call_with_pair, item};
 use super::receiving::unless_none_yet;
+use crate::asyncio::globals;
 use crate::event_loop::Side;
-use crate::interop::{Arguments, Object, Raised, Result, audit, call_method, fetch, globals};
 
 struct SendAll;
 

@@ -11,17 +11,17 @@
 macro_rules! plain {
     (slot $class:ident :: $field:ident, $get:ident, $set:ident) => {
         fn $get(
-            this: &$crate::interop::Object,
-        ) -> $crate::interop::Result<$crate::interop::Object> {
+            this: &greenloop_cpython::Object,
+        ) -> greenloop_cpython::Result<greenloop_cpython::Object> {
             Ok($class::of(this).$field.get_or_none())
         }
         $crate::streams::attributes::plain!(setter $class::$field, $set);
     };
     (setter $class:ident :: $field:ident, $set:ident) => {
         fn $set(
-            this: &$crate::interop::Object,
-            value: Option<&$crate::interop::Object>,
-        ) -> $crate::interop::Result<()> {
+            this: &greenloop_cpython::Object,
+            value: Option<&greenloop_cpython::Object>,
+        ) -> greenloop_cpython::Result<()> {
             let value = value.filter(|value| !value.is_none());
             $class::of(this).$field.set_optional(value.cloned());
             Ok(())
@@ -30,31 +30,31 @@ macro_rules! plain {
     (required $class:ident :: $field:ident, $get:ident, $set:ident, $name:literal) => {
         $crate::streams::attributes::plain!(getter $class::$field, $get, $name);
         fn $set(
-            this: &$crate::interop::Object,
-            value: Option<&$crate::interop::Object>,
-        ) -> $crate::interop::Result<()> {
+            this: &greenloop_cpython::Object,
+            value: Option<&greenloop_cpython::Object>,
+        ) -> greenloop_cpython::Result<()> {
             $class::of(this).$field.set_optional(value.cloned());
             Ok(())
         }
     };
     (getter $class:ident :: $field:ident, $get:ident, $name:literal) => {
         fn $get(
-            this: &$crate::interop::Object,
-        ) -> $crate::interop::Result<$crate::interop::Object> {
+            this: &greenloop_cpython::Object,
+        ) -> greenloop_cpython::Result<greenloop_cpython::Object> {
             let value = $class::of(this).$field.get();
-            value.ok_or_else(|| $crate::interop::no_attribute(this, $name))
+            value.ok_or_else(|| greenloop_cpython::no_attribute(this, $name))
         }
     };
     (flag $class:ident :: $field:ident, $get:ident, $set:ident) => {
         fn $get(
-            this: &$crate::interop::Object,
-        ) -> $crate::interop::Result<$crate::interop::Object> {
-            Ok($crate::interop::Object::boolean($class::of(this).$field.get()))
+            this: &greenloop_cpython::Object,
+        ) -> greenloop_cpython::Result<greenloop_cpython::Object> {
+            Ok(greenloop_cpython::Object::boolean($class::of(this).$field.get()))
         }
         fn $set(
-            this: &$crate::interop::Object,
-            value: Option<&$crate::interop::Object>,
-        ) -> $crate::interop::Result<()> {
+            this: &greenloop_cpython::Object,
+            value: Option<&greenloop_cpython::Object>,
+        ) -> greenloop_cpython::Result<()> {
             let value = value.ok_or_else($crate::future::cannot_delete)?;
             $class::of(this).$field.set(value.is_true()?);
             Ok(())

@@ -20,9 +20,10 @@ use std::mem::MaybeUninit;
 use std::slice;
 
 use greenloop_core::ReadBuffer;
+use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, call_method};
 use pyo3::ffi;
 
-use crate::interop::{GilCell, Object, Raised, Result, Slot, call_method, globals};
+use crate::asyncio::globals;
 
 /// The bytes.
 pub struct Buffer {

@@ -5,6 +5,11 @@
 
 use std::ffi::{CStr, c_int, c_void};
 
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    Arguments, Held, Instance, Object, Result, Slot, attached, class_of, fast, same_string, trap,
+    type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -12,13 +17,9 @@ use pyo3::types::PyDict;
 use super::protocol::Protocol;
 use super::reader::Reader;
 use super::writer::Writer;
+use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    Arguments, Held, Instance, Object, Result, Slot, class_of, fast, globals, running_loop,
-    same_string, trap, type_error,
-};
 
 /// What makes the protocols of one client or server. Called without arguments.
 struct Factory {
@@ -59,7 +60,7 @@ impl Held for Factory {
 
 impl Factory {
     fn create() -> Result<Object> {
-        Instance::<Self>::create(globals().classes.protocol_factory.as_ptr())
+        Instance::<Self>::create(&globals().classes.protocol_factory)
     }
 
     fn of(this: &Object) -> &Self {
@@ -205,8 +206,7 @@ impl<'py> Request<'py> {
 
 /// `loop.method(factory, ...)`, awaited.
 fn ask_loop(this: &Object, method: &Object) -> Result<Delegated> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let awaitable = Awaitable::of(this);
     let factory = awaitable.owner().get_or_none();
     let passed = awaitable.value().get_or_none();
@@ -246,8 +246,7 @@ fn finish_client(this: &Object, delegated: Delegated) -> Result<Progress> {
         Delegated::Waits(progress) => return Ok(progress),
         Delegated::Returned(connection) => connection,
     };
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let object = Awaitable::of(this).owner().get_or_none();
     let factory = Factory::of(&object);
     let (transport, _): (Bound<'_, PyAny>, Bound<'_, PyAny>) = connection.bound(py).extract()?;
@@ -321,16 +320,14 @@ static START_UNIX_SERVER: Operation = Operation {
 
 fn open_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let by_place = [&names.host, &names.port];
     Request::parse(py, OPEN_CONNECTION.name, arguments, false, &by_place)?
         .into_awaitable(&OPEN_CONNECTION)
 }
 
 fn open_unix_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let by_place = [&globals().names.path];
     Request::parse(py, OPEN_UNIX_CONNECTION.name, arguments, false, &by_place)?
         .into_awaitable(&OPEN_UNIX_CONNECTION)
@@ -338,15 +335,13 @@ fn open_unix_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Ob
 
 fn start_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let by_place = [&names.host, &names.port];
     Request::parse(py, START_SERVER.name, arguments, true, &by_place)?.into_awaitable(&START_SERVER)
 }
 
 fn start_unix_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let by_place = [&globals().names.path];
     Request::parse(py, START_UNIX_SERVER.name, arguments, true, &by_place)?
         .into_awaitable(&START_UNIX_SERVER)

@@ -3,13 +3,14 @@
 //! Some differences came with a version of Python and are known when we are compiled. Others came
 //! with a bug fix within one, so they are read off asyncio's own functions, once.
 
+use greenloop_cpython::attached;
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::ByName as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyTuple};
 
-use crate::interop::globals;
-use crate::interop::making::ByName as _;
+use crate::asyncio::globals;
 
 /// The differences.
 #[derive(Clone, Copy)]
@@ -38,8 +39,7 @@ static EDITION: OnceLock<Edition> = OnceLock::new();
 #[inline]
 pub fn edition() -> Edition {
     *EDITION.get_or_init(|| {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         read(py).unwrap_or(Edition {
             guards_callback: false,
             expects_cancellation: true,

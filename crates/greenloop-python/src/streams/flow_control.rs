@@ -8,16 +8,16 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Standing, WaitList as _};
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Held, Instance, Object, Result, Slot, attached, attribute, class_of,
+    fast, init, no_attribute, noargs, raise, raise_bare, restore,
+};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::reader::{assertion, is_debugging, loop_or_current};
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, Held, Instance, Object, Result, Slot, attribute, class_of, fast, globals,
-    initialise_with, no_attribute, noargs, raise, restore,
-};
 use crate::sync::Waiters;
 
 /// What a `FlowControlMixin` is made of, and the beginning of what inherits from it natively.
@@ -83,8 +83,7 @@ impl FlowControl {
     #[inline]
     pub fn drain(&self, waiter: &Object) -> Result<Progress> {
         if self.connection_lost.get() {
-            // SAFETY: ConnectionResetError is always valid.
-            let class = unsafe { ffi::PyExc_ConnectionResetError };
+            let class = ExceptionClass::ConnectionResetError;
             return Err(raise(class, c"Connection lost"));
         }
         if !self.paused.get() {
@@ -115,8 +114,7 @@ impl FlowControl {
 
 fn log(this: &Object, text: &str) -> Result<()> {
     if is_debugging(&FlowControl::of(this).event_loop.get_or_none())? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let logger = making::import(py, c"asyncio.log")?.look_up(c"logger")?;
         logger.invoke_method(c"debug", (text, this.bound(py)))?;
     }
@@ -169,9 +167,7 @@ static DRAIN_HELPER: Operation = Operation {
 };
 
 fn close_waiter(_this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
-    // SAFETY: NotImplementedError is always valid.
-    unsafe { ffi::PyErr_SetNone(ffi::PyExc_NotImplementedError) };
-    Err(crate::interop::Raised)
+    Err(raise_bare(ExceptionClass::NotImplementedError))
 }
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -179,15 +175,6 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [event_loop] = arguments.bind(c"FlowControlMixin.__init__", names, 1, 0)?;
     FlowControl::of(this).initialise(loop_or_current(event_loop)?);
     Ok(())
-}
-
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes an instance, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
 }
 
 fn event_loop(this: &Object) -> Result<Object> {
@@ -231,7 +218,7 @@ pub fn make_class() -> Result<Object> {
     class_of::<FlowControl>(c"greenloop.FlowControlMixin")
         .subclassable()
         .doc(c"FlowControlMixin(loop=None)\n--\n\nFlow control for StreamWriter.drain().")
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init(init!(initialise))
         .methods(vec![
             noargs!(
                 c"pause_writing",

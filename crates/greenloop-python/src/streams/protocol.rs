@@ -5,19 +5,19 @@ mod class;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making::{self, Enter as _};
+use greenloop_cpython::{
+    ExceptionClass, Held, Instance, Object, Result, Slot, attached, call_function, call_method,
+    fetch, matches,
+};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::reader::{self, Reader, loop_or_current};
 use super::writer::Writer;
+use crate::asyncio::{globals, is_coroutine};
 use crate::future::{Future, PENDING, notifier};
-use crate::interop::making::{self, Enter as _};
-use crate::interop::{
-    Held, Instance, Object, Result, Slot, call_function, call_method, fetch, globals, is_coroutine,
-    matches,
-};
 
 pub use class::make_class;
 
@@ -94,7 +94,7 @@ impl Protocol {
         client_connected: Option<&Object>,
         event_loop: &Object,
     ) -> Result<Object> {
-        let class = globals().classes.stream_reader_protocol.as_ptr();
+        let class = &globals().classes.stream_reader_protocol;
         let this = Instance::<Self>::create(class)?;
         Self::of(&this).initialise(Some(reader), client_connected, Some(event_loop))?;
         Ok(this)
@@ -112,10 +112,7 @@ impl Protocol {
         let mut reference = None;
         let mut traceback = None;
         if let Some(reader) = reader {
-            // SAFETY: `reader` is a valid object; a function is not asked for.
-            reference = Some(unsafe {
-                Object::from_returned(ffi::PyWeakref_NewRef(reader.as_ptr(), std::ptr::null_mut()))?
-            });
+            reference = Some(making::weak_reference(reader)?);
             if !Reader::is_plain(reader) || reader::is_debugging(&event_loop)? {
                 let name = &globals().names.source_traceback_attribute;
                 traceback = Some(reader.attribute(name)?);
@@ -289,8 +286,7 @@ pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
     if edition.keeps_writer {
         protocol.writer.set(writer.clone());
     }
-    // SAFETY: Exception is always valid.
-    let ordinary = unsafe { ffi::PyExc_Exception };
+    let ordinary = ExceptionClass::Exception;
     let result = match call_function(&function, &[reader.as_ptr(), writer.as_ptr()]) {
         Ok(result) => result,
         Err(raised) if edition.guards_callback && matches(ordinary) => {
@@ -342,8 +338,7 @@ fn callback_done(owner: &Object, task: &Object) -> Result<()> {
 /// connection.
 fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) -> Result<()> {
     let names = &globals().names;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let context = making::dict(py)?;
     context.enter("message", "Unhandled exception in client_connected_cb")?;
     context.enter("exception", exception.bound(py))?;
@@ -356,8 +351,7 @@ fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) 
 fn reject(this: &Object, transport: &Object) -> Result<()> {
     let protocol = Protocol::of(this);
     let names = &globals().names;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let context = making::dict(py)?;
     context.enter(
         "message",

@@ -7,15 +7,16 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::{Limit, Standing, WaitList as _};
+use greenloop_cpython::{
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, call_method, fetch, is_raised,
+    matches, raise, raise_anything,
+};
 use pyo3::ffi;
 
 use super::buffer::Buffer;
+use crate::asyncio::{creation_stack, current_loop, globals};
 use crate::awaitable::{Awaitable, Line};
 use crate::event_loop::EventLoop;
-use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_method, creation_stack, current_loop, fetch,
-    globals, matches, raise, raise_anything,
-};
 
 pub use class::make_class;
 
@@ -102,7 +103,7 @@ impl Reader {
 
     /// A reader with this limit on this loop.
     pub fn create(limit: Option<&Object>, event_loop: &Object) -> Result<Object> {
-        let this = Instance::<Self>::create(globals().classes.stream_reader.as_ptr())?;
+        let this = Instance::<Self>::create(&globals().classes.stream_reader)?;
         Self::of(&this).initialise(limit, event_loop.clone())?;
         Ok(this)
     }
@@ -220,8 +221,7 @@ impl Reader {
         };
         match call_method(&globals().names.pause_reading, &[transport.as_ptr()]) {
             Ok(_) => self.paused.set(true),
-            // SAFETY: NotImplementedError is always valid.
-            Err(raised) if matches(unsafe { ffi::PyExc_NotImplementedError }) => {
+            Err(raised) if matches(ExceptionClass::NotImplementedError) => {
                 // It cannot be held up, and is not asked again: everything has to be buffered.
                 drop(fetch(raised));
                 self.transport.clear();
@@ -335,8 +335,7 @@ pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
 
 /// What a failed `assert` raises.
 pub fn assertion(text: &CStr) -> Raised {
-    // SAFETY: AssertionError is always valid.
-    raise(unsafe { ffi::PyExc_AssertionError }, text)
+    raise(ExceptionClass::AssertionError, text)
 }
 
 /// A limit in bytes: that of a number which is larger than memory is the largest there is.
@@ -351,8 +350,7 @@ fn size_of_limit(limit: &Object) -> Result<usize> {
         }
     };
     if !positive {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
+        let class = ExceptionClass::ValueError;
         return Err(raise(class, c"Limit cannot be <= 0"));
     }
     // SAFETY: `limit` is a valid object.
@@ -365,7 +363,7 @@ fn size_of_limit(limit: &Object) -> Result<usize> {
             return Ok(ffi::PyFloat_AsDouble(limit.as_ptr()) as usize);
         }
         let size = ffi::PyNumber_AsSsize_t(limit.as_ptr(), std::ptr::null_mut());
-        if size == -1 && !ffi::PyErr_Occurred().is_null() {
+        if size == -1 && is_raised() {
             return Err(Raised);
         }
         Ok(usize::try_from(size).unwrap_or(usize::MAX))

@@ -11,16 +11,16 @@ mod lines;
 mod separators;
 
 use greenloop_core::WaitList as _;
-use pyo3::ffi;
-use pyo3::prelude::*;
-
-use super::reader::{Reader, assertion};
-use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, Instance, Object, Raised, Result, call_function, fast, globals, noargs,
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, Instance, Object, Raised, Result, attached, call_function, fast, noargs,
     raise_object, restore,
 };
+use pyo3::ffi;
+
+use super::reader::{Reader, assertion};
+use crate::asyncio::globals;
+use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
 pub use lines::{iterate, next_line};
 
@@ -194,8 +194,7 @@ const NOT_FOUND: &str = "Separator is not found, and chunk exceed the limit";
 
 /// `LimitOverrunError(text, consumed)`.
 fn overrun(text: &str, consumed: usize) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let class = globals().asyncio.limit_overrun_error.bound(py);
     Ok(class.invoke((text, consumed))?.into())
 }
@@ -233,7 +232,7 @@ pub fn methods() -> Vec<ffi::PyMethodDef> {
             read_until,
             c"readuntil($self, separator=b'\\n')\n--\n\nRead up to and with a separator."
         ),
-        crate::interop::one!(
+        greenloop_cpython::one!(
             c"_wait_for_data",
             wait_for_data,
             c"Wait until feed_data or feed_eof is called."

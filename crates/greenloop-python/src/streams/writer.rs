@@ -4,6 +4,11 @@ mod class;
 
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    Arguments, Held, Instance, Object, Raised, Result, Slot, attached, call_method, no_attribute,
+    raise_anything, restore,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -11,13 +16,9 @@ use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
 use super::reader::{Reader, assertion};
+use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, call_method, globals, no_attribute,
-    raise_anything, restore,
-};
 
 pub use class::make_class;
 
@@ -81,7 +82,7 @@ impl Writer {
         reader: &Object,
         event_loop: &Object,
     ) -> Result<Object> {
-        let this = Instance::<Self>::create(globals().classes.stream_writer.as_ptr())?;
+        let this = Instance::<Self>::create(&globals().classes.stream_writer)?;
         Self::of(&this).initialise(transport, protocol, reader, event_loop)?;
         Ok(this)
     }
@@ -321,8 +322,7 @@ fn after_drain(this: &Object, delegated: Delegated) -> Result<Progress> {
         return Ok(progress);
     }
     Awaitable::of(this).step().set(DRAINED);
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let names = &globals().names;
     let (object, arguments) = tls_arguments(this)?;
     let writer = Writer::of(&object);
@@ -373,8 +373,7 @@ fn finalise(this: &Object) -> Result<()> {
     if call_method(&names.is_closing, &[transport.as_ptr()])?.is_true()? {
         return Ok(());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let event_loop = writer.event_loop.get_or_none();
     let text = if call_method(&names.is_closed, &[event_loop.as_ptr()])?.is_true()? {
         "loop is closed".to_owned()

@@ -7,11 +7,12 @@
 use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::{Arguments, Object, Result, call_method, restore};
 
 use super::primitive::{Lined, Primitive};
+use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
-use crate::interop::{Arguments, Object, Result, call_method, globals, is_cancellation, restore};
 
 /// What can be acquired.
 pub trait Acquire: Lined {

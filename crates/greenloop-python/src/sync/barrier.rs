@@ -7,20 +7,21 @@
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::sync::{self, BarrierState, Broken, Notify};
+use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::{
+    Arguments, Instance, Object, Raised, Result, Signature, Slot, attached, attribute,
+    call_function, call_method, class_of, fast, fetch, init, no_attribute, noargs, one, reducing,
+    restore, type_error, unary,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::condition;
 use super::copying::{Copied, getstate, setstate};
 use super::primitive::{Primitive, State, bound_loop, get_loop, repr_with, set_bound_loop};
+use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, Instance, Object, Raised, Result, Signature, Slot, attribute, call_function,
-    call_method, class_of, fast, fetch, globals, initialise_with, no_attribute, noargs, one,
-    reducing, restore, trap, type_error,
-};
 
 /// A barrier's state.
 struct Barrier {
@@ -274,23 +275,19 @@ fn abort(this: &Object) -> Result<Object> {
 
 #[cold]
 fn broken(text: &str) -> Raised {
-    let class = globals().asyncio.broken_barrier_error.as_ptr();
+    let class = &globals().asyncio.broken_barrier_error;
     making::raise_with(class, (text,)).unwrap_or_else(|raised| raised)
 }
 
 // Attributes.
 
 fn integer(number: i64) -> Result<Object> {
-    // SAFETY: makes an int.
-    unsafe { Object::from_returned(ffi::PyLong_FromLongLong(number)) }
+    number.into_object()
 }
 
 fn to_integer(value: Option<&Object>) -> Result<i64> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    // SAFETY: the GIL is held.
-    Ok(value
-        .bound(unsafe { Python::assume_attached() })
-        .extract()?)
+    Ok(value.bound(attached()).extract()?)
 }
 
 fn parties(this: &Object) -> Result<Object> {
@@ -338,16 +335,14 @@ fn state_name(state: BarrierState) -> &'static str {
 
 /// `_state`: a member of asyncio's `_BarrierState`.
 fn state(this: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let class = globals().asyncio.barrier_state.bound(py);
     Ok(class.invoke((state_name(of(this).logic.state()),))?.into())
 }
 
 fn set_state(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    // SAFETY: the GIL is held.
-    let value = value.bound(unsafe { Python::assume_attached() });
+    let value = value.bound(attached());
     let name: String = value.look_up(c"value")?.extract()?;
     let Some((state, _)) = STATES.iter().find(|(_, other)| *other == name) else {
         return Err(type_error("a barrier has no such state"));
@@ -390,27 +385,14 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid barrier.
-        let this = unsafe { Object::from_borrowed(this) };
-        let barrier = &of(&this).logic;
-        let state = state_name(barrier.state());
-        if barrier.state() == BarrierState::Broken {
-            return repr_with(&this, state);
-        }
-        let (waiting, parties) = (barrier.waiting(), barrier.parties());
-        repr_with(&this, &format!("{state}, waiters:{waiting}/{parties}"))
-    })
+fn repr_slot(this: &Object) -> Result<Object> {
+    let barrier = &of(this).logic;
+    let state = state_name(barrier.state());
+    if barrier.state() == BarrierState::Broken {
+        return repr_with(this, state);
+    }
+    let (waiting, parties) = (barrier.waiting(), barrier.parties());
+    repr_with(this, &format!("{state}, waiters:{waiting}/{parties}"))
 }
 
 /// Makes the class.
@@ -421,8 +403,8 @@ pub fn make_class() -> Result<Object> {
             c"Barrier(parties)\n--\n\n\
               A point that all parties reach before any goes on; see asyncio.Barrier.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr_slot))
         .methods(vec![
             noargs!(
                 leaf c"wait",

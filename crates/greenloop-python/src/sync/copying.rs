@@ -1,8 +1,9 @@
 //! Copying and pickling a primitive, as objects that have a lock among their attributes are: by the
 //! attributes that asyncio's instances have.
 
+use greenloop_cpython::{Object, Result, set_state, state_of};
+
 use super::primitive::{Primitive, State};
-use crate::interop::{Object, Result, set_state, state_of};
 
 /// A state that can be copied.
 pub trait Copied: State {

@@ -3,6 +3,9 @@
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::{WaitList as _, sync};
+use greenloop_cpython::{
+    Instance, Object, Result, attribute, class_of, noargs, one, reducing, restore, unary,
+};
 use pyo3::ffi;
 
 use super::copying::{Copied, getstate, setstate};
@@ -10,10 +13,8 @@ use super::primitive::{
     Lined, Plain, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
     set_bound_loop, set_line,
 };
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
-use crate::interop::{
-    Instance, Object, Result, attribute, class_of, globals, noargs, one, reducing, restore, trap,
-};
 
 type Event = sync::Event<Line>;
 
@@ -65,7 +66,7 @@ pub fn event_of(object: &Object) -> &Primitive<Event> {
 
 /// A new event, which is set already.
 pub fn create_set_event() -> Result<Object> {
-    let class = globals().classes.event.as_ptr();
+    let class = &globals().classes.event;
     let object = Instance::<Primitive<Event>>::create(class)?;
     of(&object).set()?;
     Ok(object)
@@ -124,12 +125,8 @@ fn leave(this: &Object) {
     of(&owner).leave(this);
 }
 
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid event.
-        let this = unsafe { Object::from_borrowed(this) };
-        repr::<Event>(&this, if of(&this).is_set() { "set" } else { "unset" })
-    })
+fn repr_slot(this: &Object) -> Result<Object> {
+    repr::<Event>(this, if of(this).is_set() { "set" } else { "unset" })
 }
 
 /// Makes the class.
@@ -141,7 +138,7 @@ pub fn make_class() -> Result<Object> {
             ffi::Py_tp_init,
             initialise_without_arguments::<Event> as *mut c_void,
         )
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .repr(unary!(repr_slot))
         .methods(vec![
             noargs!(
                 leaf c"is_set",

@@ -3,6 +3,10 @@
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::{WaitList as _, sync};
+use greenloop_cpython::{
+    ExceptionClass, Instance, Object, Raised, Result, attribute, class_of, fast, noargs, one,
+    raise, reducing, unary,
+};
 use pyo3::ffi;
 
 use super::acquire::{Acquire, acquire, enter, exit};
@@ -11,11 +15,8 @@ use super::primitive::{
     Lined, Plain, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
     set_bound_loop, set_line,
 };
+use crate::asyncio::globals;
 use crate::awaitable::Line;
-use crate::interop::{
-    Instance, Object, Raised, Result, attribute, class_of, fast, globals, noargs, one, raise,
-    reducing, trap,
-};
 
 /// A lock's state.
 pub type Lock = sync::Lock<Line>;
@@ -109,8 +110,7 @@ pub fn release(this: &Object) -> Result<Object> {
 /// What releasing a lock raises that nobody holds.
 #[cold]
 pub fn not_acquired() -> Raised {
-    // SAFETY: RuntimeError is always valid.
-    let class = unsafe { ffi::PyExc_RuntimeError };
+    let class = ExceptionClass::RuntimeError;
     raise(class, c"Lock is not acquired.")
 }
 
@@ -124,19 +124,15 @@ fn set_locked(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid lock.
-        let this = unsafe { Object::from_borrowed(this) };
-        repr::<Lock>(
-            &this,
-            if of(&this).is_locked() {
-                "locked"
-            } else {
-                "unlocked"
-            },
-        )
-    })
+fn repr_slot(this: &Object) -> Result<Object> {
+    repr::<Lock>(
+        this,
+        if of(this).is_locked() {
+            "locked"
+        } else {
+            "unlocked"
+        },
+    )
 }
 
 /// Makes the class.
@@ -148,7 +144,7 @@ pub fn make_class() -> Result<Object> {
             ffi::Py_tp_init,
             initialise_without_arguments::<Lock> as *mut c_void,
         )
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .repr(unary!(repr_slot))
         .methods(vec![
             noargs!(
                 leaf c"acquire",

@@ -5,12 +5,12 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::making;
+use greenloop_cpython::{Arguments, Held, Instance, Object, Result, initialise_with, type_error};
 use pyo3::ffi;
 
 use super::waiters::{self, Waiters};
 use crate::awaitable::{Awaitable, Line, LoopBound};
-use crate::interop::making;
-use crate::interop::{Arguments, Held, Instance, Object, Result, initialise_with, type_error};
 
 /// The state of one primitive.
 pub trait State: Sized + 'static {

@@ -1,9 +1,15 @@
 //! `Semaphore` and `BoundedSemaphore`.
 
+use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::sync;
+use greenloop_cpython::{
+    Arguments, ClassBuilder, ExceptionClass, Instance, Object, Raised, Result, attached, attribute,
+    call_function, call_method, class_of, clear, fast, fetch, init, noargs, one, raise, reducing,
+    restore, type_error, unary,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -12,12 +18,8 @@ use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
     Lined, Primitive, State, bound_loop, get_loop, line, repr, set_bound_loop, set_line,
 };
+use crate::asyncio::globals;
 use crate::awaitable::Line;
-use crate::interop::{
-    Arguments, ClassBuilder, Instance, Object, Result, attribute, call_function, call_method,
-    class_of, fast, fetch, globals, initialise_with, noargs, one, raise, reducing, restore, trap,
-    type_error,
-};
 
 /// Since Python 3.13 a waiter that leaves wakes as many as the value allows.
 const WAKES_ALL: bool = cfg!(Py_3_13);
@@ -125,8 +127,7 @@ fn release_bounded(this: &Object) -> Result<Object> {
     let semaphore = of(this);
     let bound = semaphore.bound.get();
     if let Err(sync::ReleasedTooOften) = semaphore.logic.release_below(bound)? {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
+        let class = ExceptionClass::ValueError;
         return Err(raise(class, c"BoundedSemaphore released too many times"));
     }
     Ok(Object::none())
@@ -162,10 +163,9 @@ fn permits(value: &Object) -> Result<i64> {
                 _ => i64::MIN,
             });
         }
-        ffi::PyErr_Clear();
+        clear(Raised);
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     match value.bound(py).extract::<f64>() {
         Ok(number) if number == f64::INFINITY => Ok(i64::MAX),
         _ => Err(type_error(
@@ -175,8 +175,7 @@ fn permits(value: &Object) -> Result<i64> {
 }
 
 fn integer(number: i64) -> Result<Object> {
-    // SAFETY: makes a new int.
-    unsafe { Object::from_returned(ffi::PyLong_FromLongLong(number)) }
+    number.into_object()
 }
 
 fn value(this: &Object) -> Result<Object> {
@@ -229,50 +228,28 @@ fn set_up(this: &Object, function: &CStr, arguments: Arguments<'_>) -> Result<()
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn initialise_bounded_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, initialise_bounded) }
-}
-
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid semaphore.
-        let this = unsafe { Object::from_borrowed(this) };
-        let semaphore = &of(&this).logic;
-        let locked = call_method(&globals().names.locked, &[this.as_ptr()])?;
-        if locked.is_true()? {
-            repr::<Semaphore>(&this, "locked")
-        } else {
-            let value = semaphore.value();
-            repr::<Semaphore>(&this, &format!("unlocked, value:{value}"))
-        }
-    })
+fn repr_slot(this: &Object) -> Result<Object> {
+    let semaphore = &of(this).logic;
+    let locked = call_method(&globals().names.locked, &[this.as_ptr()])?;
+    if locked.is_true()? {
+        repr::<Semaphore>(this, "locked")
+    } else {
+        let value = semaphore.value();
+        repr::<Semaphore>(this, &format!("unlocked, value:{value}"))
+    }
 }
 
 /// What both classes need of their own.
 fn class(name: &'static CStr) -> ClassBuilder {
     class_of::<Primitive<Semaphore>>(name)
         .subclassable()
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .repr(unary!(repr_slot))
 }
 
 /// Makes the class `Semaphore`.
 pub fn make_class() -> Result<Object> {
     class(c"greenloop.Semaphore")
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init(init!(initialise))
         .doc(
             c"Semaphore(value=1)\n--\n\n\
               A number of permits, handed on in the order of asking; see asyncio.Semaphore.",
@@ -340,7 +317,7 @@ pub fn make_class() -> Result<Object> {
 /// Makes the class `BoundedSemaphore`.
 pub fn make_bounded_class(semaphore_class: &Object) -> Result<Object> {
     class(c"greenloop.BoundedSemaphore")
-        .slot(ffi::Py_tp_init, initialise_bounded_slot as *mut c_void)
+        .init(init!(initialise_bounded))
         .doc(
             c"BoundedSemaphore(value=1)\n--\n\n\
               A semaphore that refuses to be released more often than it was acquired.",

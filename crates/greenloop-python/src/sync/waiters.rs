@@ -9,14 +9,16 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, class_of, noargs, one,
+    raise, trap,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
-use crate::interop::making;
-use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, class_of, globals, noargs, one, raise, trap,
-};
 
 /// Finds the line in the primitive that has it.
 type LineOf = fn(&Object) -> &Line;
@@ -30,7 +32,7 @@ pub struct Waiters {
 impl Waiters {
     /// A view of the line that `line_of` finds in `owner`.
     pub fn create(owner: &Object, line_of: LineOf) -> Result<Object> {
-        let object = Instance::<Self>::create(globals().classes.waiters.as_ptr())?;
+        let object = Instance::<Self>::create(&globals().classes.waiters)?;
         let waiters = Instance::<Self>::of(&object);
         waiters.owner.set(owner.clone());
         waiters.line_of.set(Some(line_of));
@@ -79,8 +81,7 @@ impl Held for Waiters {
 /// Puts those of `iterable` into the line, in place of those who stand there. Who stood there
 /// before and is given keeps waiting; who is not given is woken by nobody any more.
 pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let given: Vec<Object> = match iterable {
         None => Vec::new(),
         Some(iterable) => iterable
@@ -134,8 +135,7 @@ fn remove(this: &Object, future: &Object) -> Result<Object> {
     if found {
         Ok(Object::none())
     } else {
-        // SAFETY: ValueError is always valid.
-        let class = unsafe { ffi::PyExc_ValueError };
+        let class = ExceptionClass::ValueError;
         Err(raise(class, c"the future does not wait here"))
     }
 }
@@ -159,8 +159,7 @@ fn reduce(this: &Object, _protocol: &Object) -> Result<Object> {
 }
 
 fn index_error(text: &std::ffi::CStr) -> Raised {
-    // SAFETY: IndexError is always valid.
-    raise(unsafe { ffi::PyExc_IndexError }, text)
+    raise(ExceptionClass::IndexError, text)
 }
 
 unsafe extern "C" fn length(this: *mut ffi::PyObject) -> ffi::Py_ssize_t {

@@ -15,12 +15,12 @@ use std::cell::Cell;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3::ffi;
+use greenloop_cpython::making::{self, ByName as _, Enter as _, IntoObject as _};
+use greenloop_cpython::{Object, Result, Slot};
 use pyo3::prelude::*;
 
 use super::Task;
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{Object, Result, Slot, globals};
+use crate::asyncio::globals;
 
 /// The part of `_asyncio.Task` of a GIL build that is written here.
 #[repr(C)]
@@ -115,10 +115,7 @@ pub fn fill(task: &Object, name: &Slot, number: u64) -> Result<()> {
     base.is_task.set(true);
     match name.get() {
         Some(name) => base.name.set(name),
-        // SAFETY: returns a new reference or NULL with an exception set.
-        None => base
-            .name
-            .set(unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(number))? }),
+        None => base.name.set(number.into_object()?),
     }
     Ok(())
 }

@@ -11,13 +11,14 @@
 
 use std::collections::HashSet;
 
+use greenloop_cpython::{Object, Result, call_method_keywords, recursion_error};
 use pyo3::ffi;
 
 use super::Task;
+use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::combinators::{GatheringFuture, child_at};
 use crate::future::{Future, PENDING};
-use crate::interop::{Object, Result, call_method_keywords, globals, recursion_error};
 
 /// A path is searched for circles only once it is longer than nearly all are.
 const LONG: usize = 64;

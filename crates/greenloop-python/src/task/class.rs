@@ -1,19 +1,20 @@
 //! The class `Task` as Python sees it: what it has beyond a future.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, ClassBuilder, ExceptionClass, Object, Raised, Result, attribute, call_function,
+    fast, init, noargs, one, raise, unary,
+};
 use pyo3::ffi;
 
 use super::cancellation::cancel_task;
 use super::{Start, Task, as_string, context_of};
+use crate::asyncio::globals;
 use crate::future::{
     Beginning, cannot_delete, derived, ensure_base_fits, future_attributes, future_methods,
     iterate, parse_message,
-};
-use crate::interop::making;
-use crate::interop::{
-    Arguments, ClassBuilder, Object, Raised, Result, attribute, call_function, fast, globals,
-    initialise_with, noargs, one, raise, trap,
 };
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -31,7 +32,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         1,
     )?;
     if eager.is_some() && cfg!(not(Py_3_12)) {
-        return Err(crate::interop::type_error(
+        return Err(greenloop_cpython::type_error(
             "Task() got an unexpected keyword argument 'eager_start'",
         ));
     }
@@ -143,26 +144,12 @@ fn attribute_waiter(this: &Object) -> Result<Object> {
     Ok(Task::of(this).waiter.get_or_none())
 }
 
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid task.
-        let this = unsafe { Object::from_borrowed(this) };
-        if Task::of(&this).future.event_loop().is_empty() {
-            // SAFETY: RuntimeError is always valid.
-            let class = unsafe { ffi::PyExc_RuntimeError };
-            return Err(raise(class, c"Future object is not initialized."));
-        }
-        call_function(&globals().asyncio.task_repr, &[this.as_ptr()])
-    })
-}
-
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a task, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
+fn repr(this: &Object) -> Result<Object> {
+    if Task::of(this).future.event_loop().is_empty() {
+        let class = ExceptionClass::RuntimeError;
+        return Err(raise(class, c"Future object is not initialized."));
+    }
+    call_function(&globals().asyncio.task_repr, &[this.as_ptr()])
 }
 
 /// Makes the class `Task`.
@@ -249,8 +236,8 @@ pub fn make_class() -> Result<Object> {
             c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
              A coroutine that an event loop drives; see asyncio.Task."
         })
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr))
         .slot(ffi::Py_tp_iter, iterate as *mut c_void)
         .slot(ffi::Py_am_await, iterate as *mut c_void)
         .methods(methods)

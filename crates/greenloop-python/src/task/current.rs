@@ -9,13 +9,14 @@
 use std::cell::Cell;
 use std::ptr;
 
+#[cfg(not(Py_3_14))]
+use greenloop_cpython::{DictEntry, ExceptionClass, is_raised, matches};
+use greenloop_cpython::{Object, Raised, Result, call_function, call_method, clear};
 use pyo3::ffi;
 
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::future::Future;
-#[cfg(not(Py_3_14))]
-use crate::interop::{DictEntry, Raised};
-use crate::interop::{Object, Result, call_function, call_method, globals};
 
 thread_local! {
     /// The task of ours whose coroutine this thread runs, borrowed: its step holds it.
@@ -58,8 +59,7 @@ fn is_recorded(event_loop: *mut ffi::PyObject, task: &Object) -> Result<bool> {
     let tasks = globals().asyncio.current_tasks.as_ptr();
     // SAFETY: the dictionary and the loop, which the task holds, are valid; the result is borrowed.
     let recorded = unsafe { ffi::PyDict_GetItemWithError(tasks, event_loop) };
-    // SAFETY: may be asked at any time while the GIL is held.
-    if recorded.is_null() && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+    if recorded.is_null() && is_raised() {
         return Err(Raised);
     }
     Ok(task.is(recorded))
@@ -158,10 +158,10 @@ fn remove(event_loop: &EventLoop) -> Result<()> {
     unsafe {
         if ffi::PyDict_DelItem(tasks, event_loop.object().as_ptr()) < 0 {
             // Somebody removed it before, as nested loops do.
-            if ffi::PyErr_ExceptionMatches(ffi::PyExc_KeyError) == 0 {
+            if !matches(ExceptionClass::KeyError) {
                 return Err(Raised);
             }
-            ffi::PyErr_Clear();
+            clear(Raised);
         }
     }
     Ok(())
@@ -203,16 +203,15 @@ pub fn entered(task: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let event_loop = Future::of(task).event_loop().get_or_none();
     let arguments = [event_loop.as_ptr(), task.as_ptr()];
     call_function(&asyncio.enter_task, &arguments)?;
-    let outcome = body().map_err(crate::interop::fetch);
+    let outcome = body().map_err(greenloop_cpython::fetch);
     let left = call_function(&asyncio.leave_task, &arguments);
     match outcome {
         Ok(()) => left.map(drop),
         Err(exception) => {
             if left.is_err() {
-                // SAFETY: clears the less important of two exceptions.
-                unsafe { ffi::PyErr_Clear() };
+                clear(Raised);
             }
-            Err(crate::interop::restore(exception))
+            Err(greenloop_cpython::restore(exception))
         }
     }
 }

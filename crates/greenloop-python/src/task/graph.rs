@@ -5,25 +5,24 @@
 
 #![cfg(Py_3_14)]
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Object, Raised, Result, attached};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::globals;
 use crate::future::{Callback, Future};
-use crate::interop::making::ByName as _;
-use crate::interop::{Object, Raised, Result, globals};
 use crate::scopes::parent_of;
 
 /// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C
 /// tasks) and those of our waiting tasks; `None` if there are none.
 pub fn awaited_by(this: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let base = globals().asyncio.future.bound(py);
     let written = base
         .look_up(c"_asyncio_awaited_by")?
         .invoke_method(c"__get__", (this.bound(py),))?;
-    // SAFETY: returns a new set or NULL with an exception set.
-    let all = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+    let all = making::set()?;
     let mut found = false;
     let mut add = |waiter: &Object| -> Result<()> {
         found = true;

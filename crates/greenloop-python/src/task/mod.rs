@@ -31,15 +31,15 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, type_error,
+};
 use pyo3::ffi;
 
+use crate::asyncio::{globals, is_coroutine};
 use crate::event_loop::EventLoop;
 use crate::future::{Derived, Future, PENDING, report};
-use crate::interop::making;
-use crate::interop::{
-    Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, globals, is_coroutine,
-    type_error,
-};
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;

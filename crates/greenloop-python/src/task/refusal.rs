@@ -1,16 +1,15 @@
 //! What a task refuses to wait for, and says so in asyncio's words.
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Object, Raised, Result, attached};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::step::schedule;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, Raised, Result, globals};
+use crate::asyncio::globals;
 
 /// Has a `RuntimeError` thrown into the coroutine, in the next turn.
 fn refuse(this: &Object, text: &str) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     // Made by its class and not raised, so that it gets no context from an exception being handled.
     let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
     let error: Object = class.invoke((text,))?.into();
@@ -67,7 +66,7 @@ pub fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
     let none = Object::none();
     let raise = || -> Result<Raised> {
         let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);
-        let class = globals().asyncio.invalid_state_error.as_ptr();
+        let class = &globals().asyncio.invalid_state_error;
         let text = format!("__step(): already done: {task} {exception}");
         making::raise_with(class, (text,))
     };

@@ -4,21 +4,21 @@
 //! which asyncio is shown through that very set (`greenloop.task_registry`). From 3.14
 //! on asyncio's own list is as cheap, and knows our tasks because they derive from its class.
 
+use greenloop_cpython::{Object, Result};
 use pyo3::prelude::*;
-
-use crate::interop::{Object, Result};
 
 #[cfg(not(Py_3_14))]
 mod list {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use greenloop_cpython::making::ByName as _;
+    use greenloop_cpython::{GilCell, Object, Result, attached};
     use pyo3::ffi;
     use pyo3::prelude::*;
 
     use super::super::Task;
-    use crate::interop::making::ByName as _;
-    use crate::interop::{GilCell, Object, Result, globals};
+    use crate::asyncio::globals;
 
     /// The pending tasks, borrowed: a task leaves the list before it dies.
     struct Pending(Vec<*mut ffi::PyObject>);
@@ -47,8 +47,7 @@ mod list {
         else {
             return Ok(());
         };
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let (class, names) = (class.bind(py), &globals().names);
         let tasks = globals().asyncio.tasks.attribute(&names.scheduled_tasks)?;
         let tasks = tasks.bound(py);
@@ -96,8 +95,10 @@ mod list {
 
 #[cfg(Py_3_14)]
 mod list {
+    use greenloop_cpython::{Object, Result, call_function};
+
     use super::super::Task;
-    use crate::interop::{Object, Result, call_function, globals};
+    use crate::asyncio::globals;
 
     pub fn register(this: &Object) -> Result<()> {
         let task = Task::of(this);

@@ -1,11 +1,12 @@
 //! Requests for cancellation, from native code to a task of any class.
 
+use greenloop_cpython::{Object, Raised, Result, call_method, is_raised};
 use pyo3::ffi;
 
 use super::Task;
 use super::cancellation::cancel_task;
+use crate::asyncio::globals;
 use crate::future::{Future, PENDING};
-use crate::interop::{Object, Raised, Result, call_method, globals};
 
 /// `task.cancel()`.
 pub fn cancel(task: &Object) -> Result<()> {
@@ -50,8 +51,7 @@ fn is_native(task: &Object) -> bool {
 fn number(count: &Object) -> Result<i64> {
     // SAFETY: `count` is a valid object.
     let number = unsafe { ffi::PyLong_AsLongLong(count.as_ptr()) };
-    // SAFETY: may be asked at any time while the GIL is held.
-    if number == -1 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+    if number == -1 && is_raised() {
         return Err(Raised);
     }
     Ok(number)

@@ -1,19 +1,20 @@
 //! One step of a task: resume the coroutine, and see to what it yields, returns or raises.
 
+use greenloop_cpython::{
+    Arguments, BoundFunction, ExceptionClass, Object, Raised, Result, Resumed, call_method,
+    call_method_keywords, call_with_context, fast, fetch, matches, one, restore, resume, throw,
+};
 use pyo3::ffi;
 
 use super::cancellation::cancel_waiter;
 use super::current::{self, entered, publish};
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
+use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::event_loop::{EventLoop, Job};
 use crate::future::{Callback, Future, PENDING, add_callback, call_soon, push_without_memory};
 use crate::handle::{self, Handle};
-use crate::interop::{
-    Arguments, BoundFunction, Object, Raised, Result, Resumed, call_method, call_method_keywords,
-    call_with_context, fast, fetch, globals, matches, one, restore, resume, throw,
-};
 
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
 #[inline]
@@ -54,8 +55,7 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
 #[cold]
 fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
     let task = Task::of(this);
-    // SAFETY: MemoryError is always valid.
-    let no_memory = matches(unsafe { ffi::PyExc_MemoryError });
+    let no_memory = matches(ExceptionClass::MemoryError);
     if !no_memory || task.future.state() != PENDING || !task.waiter.is_empty() {
         return Err(raised);
     }
@@ -185,9 +185,11 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
     };
     task.waiter.clear();
     let Some(coroutine) = task.coroutine().get() else {
-        // SAFETY: RuntimeError is always valid.
-        let class = unsafe { ffi::PyExc_RuntimeError };
-        return Err(crate::interop::raise(class, c"uninitialized Task object"));
+        let class = ExceptionClass::RuntimeError;
+        return Err(greenloop_cpython::raise(
+            class,
+            c"uninitialized Task object",
+        ));
     };
     let resumed = current::within(this, || match exception {
         None => resume(&coroutine),
@@ -231,7 +233,7 @@ fn finish(this: &Object, value: Object) -> Result<()> {
 /// The coroutine raised.
 fn fail(this: &Object, raised: Raised) -> Result<()> {
     let task = Task::of(this);
-    let cancelled = matches(globals().asyncio.cancelled_error.as_ptr());
+    let cancelled = matches(&globals().asyncio.cancelled_error);
     let leaves = handle::leaves_the_loop();
     let exception = fetch(raised);
     let unregistered = registry::unregister(this).map_err(fetch);
@@ -318,7 +320,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
         return refuse_itself(this);
     }
     let event_loop = match awaited.optional_attribute(&globals.names.get_loop)? {
-        Some(get_loop) => crate::interop::call_function(&get_loop, &[])?,
+        Some(get_loop) => greenloop_cpython::call_function(&get_loop, &[])?,
         None => awaited.attribute(&globals.names.loop_attribute)?,
     };
     if event_loop.as_ptr() != task.future.event_loop().as_ptr() {

@@ -5,9 +5,8 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{GilCell, Object};
 use pyo3::ffi;
-
-use crate::interop::{GilCell, Object};
 
 /// Something written, the object itself, as asyncio keeps it.
 #[derive(Clone)]

@@ -1,8 +1,14 @@
 //! The class `SSLProtocol` as Python sees it: what a transport calls, and by asyncio's private
 //! names what libraries and tests look at.
 
+use greenloop_cpython::making::IntoObject as _;
 use std::ffi::c_void;
 
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, Object, Raised, Result, attached, attribute, call_function, class_of, fast, named,
+    noargs, one, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -10,11 +16,7 @@ use super::engine::{count_of, size_object};
 use super::opening::{app_transport, initialise_slot};
 use super::protocol::{self, SslProtocol};
 use super::{flow_control, handshake, reading, shutdown, writing};
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Object, Raised, Result, attribute, call_function, class_of, fast, globals, named,
-    noargs, one, type_error,
-};
+use crate::asyncio::globals;
 
 // What a transport calls.
 
@@ -40,8 +42,7 @@ fn eof_received(this: &Object) -> Result<Object> {
 /// `get_buffer(hint)`: memory of the protocol's own, for a transport that is not ours.
 fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
     let protocol = SslProtocol::of(this);
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let most = protocol.max_size.get();
     let wanted = hint.bound(py).extract::<isize>()?;
     let wanted = usize::try_from(wanted).unwrap_or(0);
@@ -243,8 +244,7 @@ fn app_state(this: &Object) -> Result<Object> {
 
 fn lost(this: &Object) -> Result<Object> {
     let count = SslProtocol::of(this).lost.get();
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(count)) }
+    count.into_object()
 }
 
 /// `_write_backlog`: a copy of what waits.
@@ -292,26 +292,26 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         named!(
             c"connection_made",
             connection_made,
-            transport,
+            globals().names.transport,
             c"connection_made($self, /, transport)\n--\n\n\
              There is a connection: begin the handshake."
         ),
         named!(
             c"connection_lost",
             connection_lost,
-            exc,
+            globals().names.exc,
             c"connection_lost($self, /, exc)\n--\n\nThere is no connection any more."
         ),
         named!(
             c"get_buffer",
             get_buffer,
-            n,
+            globals().names.n,
             c"get_buffer($self, /, n)\n--\n\nReturn where a transport may receive into."
         ),
         named!(
             c"buffer_updated",
             buffer_updated,
-            nbytes,
+            globals().names.nbytes,
             c"buffer_updated($self, /, nbytes)\n--\n\nSo many bytes were received."
         ),
         noargs!(c"eof_received", eof_received, c"The peer sends no more."),

@@ -13,15 +13,16 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 
+use greenloop_cpython::making::{self, ByName as _, Enter as _, IntoObject as _};
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, Slot, attached, call_function, call_method, fetch,
+    is_raised, matches,
+};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::library::library;
 use super::window::{show_bytes, show_room};
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    Object, Raised, Result, Slot, call_function, call_method, fetch, globals, matches,
-};
+use crate::asyncio::globals;
 
 /// The ssl object and its BIOs.
 pub struct Engine {
@@ -63,8 +64,7 @@ impl Engine {
         server_hostname: &Object,
     ) -> Result<()> {
         let (library, names) = (library()?, &globals().names);
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let memory_bio: Object = making::import(py, c"ssl")?.look_up(c"MemoryBIO")?.into();
         let incoming = call_function(&memory_bio, &[])?;
         let outgoing = call_function(&memory_bio, &[])?;
@@ -288,8 +288,7 @@ fn unless_again(answer: Result<Object>) -> Result<Option<Object>> {
 /// Whether the exception that is set is an `Exception`, which ends a connection and not the
 /// program.
 pub fn is_ordinary() -> bool {
-    // SAFETY: Exception is always valid.
-    matches(unsafe { ffi::PyExc_Exception })
+    matches(ExceptionClass::Exception)
 }
 
 /// A count that Python code gave.
@@ -299,7 +298,7 @@ pub fn count_of(number: &Object) -> Result<usize> {
     unsafe {
         let count = ffi::PyLong_AsSsize_t(number.as_ptr());
         if count < 0 {
-            if ffi::PyErr_Occurred().is_null() {
+            if !is_raised() {
                 return Ok(0);
             }
             return Err(Raised);
@@ -311,8 +310,7 @@ pub fn count_of(number: &Object) -> Result<usize> {
 /// A new `int`.
 #[inline]
 pub fn size_object(size: usize) -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
+    size.into_object()
 }
 
 /// A new `bytes`.

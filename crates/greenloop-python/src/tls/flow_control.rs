@@ -6,6 +6,10 @@
 
 use std::cell::Cell;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Object, Result, Slot, attached, call_function, call_method, fetch, saturating_float,
+};
 use pyo3::prelude::*;
 
 use super::engine::size_object;
@@ -13,11 +17,8 @@ use super::library::constant;
 use super::protocol::{SslProtocol, report};
 use super::state::State;
 use super::{reading, shutdown};
+use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Object, Result, Slot, call_function, call_method, fetch, globals, saturating_float,
-};
 
 /// Two water marks in bytes: any numbers, given back as they were given.
 pub struct Marks {
@@ -47,8 +48,7 @@ impl Marks {
 
     /// What asyncio's function makes of two arguments, either of which may be None.
     fn set(&self, high: &Object, low: &Object, kilobytes: &Object) -> Result<()> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let complete =
             making::import(py, c"asyncio.sslproto")?.look_up(c"add_flowcontrol_defaults")?;
         let arguments = [high.as_ptr(), low.as_ptr(), kilobytes.as_ptr()];
@@ -97,8 +97,7 @@ fn bytes_of(number: &Bound<'_, PyAny>, round: fn(f64) -> f64) -> Result<usize> {
 
 /// The marks of a new connection.
 pub fn set_defaults(protocol: &SslProtocol) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     for (marks, name) in [
         (&protocol.incoming_marks, READ_DEFAULT),
         (&protocol.outgoing_marks, WRITE_DEFAULT),

@@ -1,5 +1,10 @@
 //! The handshake: from `connection_made` below to `connection_made` above, or the timeout.
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, attached, call_function, call_method, fetch, matches,
+    restore,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -7,10 +12,7 @@ use super::library::library;
 use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, reading, writing};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Object, Raised, Result, call_function, call_method, fetch, globals, matches, restore,
-};
+use crate::asyncio::globals;
 
 /// `connection_made(transport)`: there is a connection, and the handshake begins.
 pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
@@ -23,8 +25,7 @@ fn start(this: &Object) -> Result<()> {
     let names = &globals().names;
     protocol.handshake_start.clear();
     if protocol.debug()? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let arguments = ("%r starts SSL handshake", this.bound(py));
         logger(py)?.invoke_method(c"debug", arguments)?;
         let event_loop = protocol.event_loop.get_or_none();
@@ -48,8 +49,7 @@ pub fn check_timeout(this: &Object) -> Result<()> {
     let text = making::text(&format!(
         "SSL handshake is taking longer than {timeout} seconds: aborting the connection"
     ))?;
-    // SAFETY: ConnectionAbortedError is always valid.
-    let class = unsafe { Object::from_borrowed(ffi::PyExc_ConnectionAbortedError) };
+    let class = ExceptionClass::ConnectionAbortedError.object();
     let exception = call_function(&class, &[text.as_ptr()])?;
     fatal_error(this, &exception, "Fatal error on transport")
 }
@@ -60,20 +60,14 @@ pub fn go_on(this: &Object) -> Result<()> {
     match engine.ask(&globals().names.do_handshake) {
         Ok(Some(_)) => complete(this, None),
         Ok(None) => writing::process_outgoing(this),
-        Err(raised) if matches(library()?.ssl_error.as_ptr()) => {
-            complete(this, Some(fetch(raised)))
-        }
+        Err(raised) if matches(&library()?.ssl_error) => complete(this, Some(fetch(raised))),
         Err(raised) => Err(raised),
     }
 }
 
 /// The stream below ended before the peers agreed.
 pub fn cut_off(this: &Object) -> Result<()> {
-    // SAFETY: the class is always valid, and makes an exception without arguments.
-    let error = unsafe {
-        let class = ffi::PyExc_ConnectionResetError;
-        Object::from_returned(ffi::PyObject_CallNoArgs(class))?
-    };
+    let error = call_function(&ExceptionClass::ConnectionResetError.object(), &[])?;
     complete(this, Some(error))
 }
 
@@ -140,8 +134,7 @@ fn log_duration(this: &Object, start: &Object) -> Result<()> {
     if !protocol.debug()? {
         return Ok(());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let event_loop = protocol.event_loop.get_or_none();
     let now = call_method(&globals().names.time, &[event_loop.as_ptr()])?;
     let milliseconds = now

@@ -3,10 +3,11 @@
 
 use std::sync::OnceLock;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Object, Result, attached, matches};
 use pyo3::prelude::*;
 
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, Result, globals, matches};
+use crate::asyncio::globals;
 
 /// Classes and functions of the standard library.
 pub struct Library {
@@ -52,8 +53,7 @@ pub fn library() -> Result<&'static Library> {
 
 #[cold]
 fn look_up() -> Result<&'static Library> {
-    // SAFETY: the GIL is held.
-    let library = Library::new(unsafe { Python::assume_attached() })?;
+    let library = Library::new(attached())?;
     Ok(LIBRARY.get_or_init(|| library))
 }
 
@@ -96,14 +96,13 @@ impl Library {
 
     /// Whether the exception that is set says no more than that bytes of the peer's are missing.
     pub fn is_again(&self) -> bool {
-        matches(self.want_read.as_ptr()) || matches(self.syscall_error.as_ptr())
+        matches(&self.want_read) || matches(&self.syscall_error)
     }
 }
 
 /// A constant of `asyncio.constants`, read at each use: programs change some.
 pub fn constant(name: &str) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     Ok(making::import(py, c"asyncio.constants")?
         .look_up(name)?
         .into())

@@ -2,6 +2,10 @@
 
 use std::ffi::c_int;
 
+use greenloop_cpython::making::{self, Enter as _};
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Result, attached, initialise_with, raise,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -10,8 +14,7 @@ use super::library::constant;
 use super::protocol::{SslProtocol, default_context, set_app_protocol};
 use super::state::ApplicationState;
 use super::transport::SslTransport;
-use crate::interop::making::{self, Enter as _};
-use crate::interop::{Arguments, Object, Result, globals, initialise_with, raise};
+use crate::asyncio::globals;
 
 /// What `SSLProtocol(…)` is given.
 struct Given<'a> {
@@ -81,8 +84,7 @@ fn open(this: &Object, given: &Given<'_>) -> Result<()> {
     } else {
         Object::none()
     };
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let extra = making::dict(py)?;
     extra.enter(&names.sslcontext, context.bound(py))?;
     let connected = !given.call_connection_made.is_true()?;
@@ -113,8 +115,7 @@ fn timeout_of(timeout: &Object, name: &str, default: &str) -> Result<Object> {
     if timeout.is_none() {
         return constant(default);
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     if timeout.bound(py).le(0)? {
         let text = format!(
             "{name} should be a positive number, got {}",
@@ -132,8 +133,7 @@ pub fn app_transport(this: &Object) -> Result<Object> {
         return Ok(transport);
     }
     if protocol.app_transport_created.replace(true) {
-        // SAFETY: RuntimeError is always valid.
-        let class = unsafe { ffi::PyExc_RuntimeError };
+        let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"Creating _SSLProtocolTransport twice"));
     }
     let transport = SslTransport::create(&protocol.event_loop.get_or_none(), this)?;

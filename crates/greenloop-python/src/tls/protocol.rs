@@ -3,6 +3,11 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, call_function,
+    call_method, is_of_class,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -12,11 +17,7 @@ use super::flow_control::Marks;
 use super::library::library;
 use super::state::{ApplicationState, State};
 use super::transport::SslTransport;
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_function, call_method, globals,
-    is_cancellation,
-};
+use crate::asyncio::{globals, is_cancellation};
 use crate::transports;
 
 /// What asyncio asks the ssl object for at once.
@@ -276,13 +277,9 @@ pub fn cancel_timer(timer: &Slot) -> Result<()> {
 pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
     let protocol = SslProtocol::of(this);
     protocol.force_close_below(exception)?;
-    // SAFETY: both are valid objects.
-    let of_network =
-        unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_OSError) != 0 };
-    if of_network {
+    if is_of_class(exception, ExceptionClass::OSError) {
         if protocol.debug()? {
-            // SAFETY: the GIL is held.
-            let py = unsafe { Python::assume_attached() };
+            let py = attached();
             let keywords = making::dict(py)?;
             keywords.enter("exc_info", exception.bound(py))?;
             let arguments = ("%r: %s", this.bound(py), message);
@@ -300,8 +297,7 @@ pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<(
 
 /// Tells the loop's exception handler that something of the connection's has raised.
 pub fn report(this: &Object, message: &str, exception: &Object, transport: &Object) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let names = &globals().names;
     let context = making::dict(py)?;
     context.enter(&names.message, message)?;
@@ -369,8 +365,7 @@ pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<
 
 /// `_create_transport_context(server_side, server_hostname)`, for a program that has given none.
 pub fn default_context(server_side: &Object, server_hostname: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let make = making::import(py, c"asyncio.sslproto")?.look_up(c"_create_transport_context")?;
     let arguments = [server_side.as_ptr(), server_hostname.as_ptr()];
     call_function(&make.into(), &arguments)

@@ -1,6 +1,7 @@
 //! Reading: what came from the transport below is decrypted and told to the application's protocol,
 //! all that there is at once.
 
+use greenloop_cpython::{Object, Raised, Result, call_function, call_method, fetch};
 use pyo3::ffi;
 
 use super::engine::{self, Engine, size_object};
@@ -9,7 +10,7 @@ use super::protocol::{SslProtocol, fatal_error};
 use super::state::State;
 use super::view::View;
 use super::{flow_control, handshake, shutdown, writing};
-use crate::interop::{Object, Raised, Result, call_function, call_method, fetch, globals};
+use crate::asyncio::globals;
 use crate::streams;
 
 /// The most that a record holds. One byte more is asked for, so that a full one is seen to end.

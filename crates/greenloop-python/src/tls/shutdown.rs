@@ -1,18 +1,17 @@
 //! The end of a connection: what waits is flushed, the peers take leave of each other, and the
 //! transport below is closed. Or it is lost.
 
-use pyo3::ffi;
-use pyo3::prelude::*;
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    ExceptionClass, Object, Result, attached, call_function, call_method, fetch, matches, restore,
+};
 
 use super::library::library;
 use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, handshake, reading, writing};
+use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Object, Result, call_function, call_method, fetch, globals, matches, restore,
-};
 
 /// `_start_shutdown()`: the application closes, or the peer has taken leave.
 pub fn start(this: &Object) -> Result<()> {
@@ -39,8 +38,7 @@ pub fn check_timeout(this: &Object) -> Result<()> {
         return Ok(());
     }
     let text = making::text("SSL shutdown timed out")?;
-    // SAFETY: TimeoutError is always valid.
-    let class = unsafe { Object::from_borrowed(ffi::PyExc_TimeoutError) };
+    let class = ExceptionClass::TimeoutError.object();
     let exception = call_function(&class, &[text.as_ptr()])?;
     protocol.tell_below(&globals().names.force_close, &[&exception])
 }
@@ -59,7 +57,7 @@ pub fn go_on(this: &Object) -> Result<()> {
         match protocol.engine.ask(&globals().names.unwrap) {
             Ok(Some(_)) => {}
             Ok(None) => return writing::process_outgoing(this),
-            Err(raised) if matches(library()?.ssl_error.as_ptr()) => {
+            Err(raised) if matches(&library()?.ssl_error) => {
                 return complete(this, Some(fetch(raised)));
             }
             Err(raised) => return Err(raised),
@@ -121,8 +119,7 @@ pub fn tell_end_of_stream(this: &Object) -> Result<()> {
 }
 
 fn warn_of_half_close() -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let text = "returning true from eof_received() has no effect when using ssl";
     logger(py)?.invoke_method(c"warning", (text,))?;
     Ok(())
@@ -147,8 +144,7 @@ pub fn eof_received(this: &Object) -> Result<bool> {
 fn end_of_stream(this: &Object) -> Result<bool> {
     let protocol = SslProtocol::of(this);
     if protocol.debug()? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         logger(py)?.invoke_method(c"debug", ("%r received EOF", this.bound(py)))?;
     }
     match protocol.state.get() {

@@ -1,10 +1,9 @@
 //! Where a connection stands, towards its peer and towards its application.
 
-use pyo3::prelude::*;
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{Object, Result, attached};
 
 use super::library::library;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, Result};
 
 /// Towards the peer; see the diagram in [`super`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,7 +83,6 @@ impl ApplicationState {
 }
 
 fn member(enumeration: &Object, name: &str) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     Ok(enumeration.bound(py).look_up(name)?.into())
 }

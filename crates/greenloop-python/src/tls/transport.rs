@@ -1,15 +1,19 @@
 //! `SSLTransport`: what the application writes to. All it does is ask its protocol.
 
+use greenloop_cpython::making::{self};
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Raised, Result, Slot, attached, raise_bare, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::engine::size_object;
 use super::protocol::{SslProtocol, get_extra_info, is_transport_closing, set_app_protocol};
 use super::{flow_control, shutdown, writing};
-use crate::interop::{Arguments, Object, Raised, Result, Slot, globals, type_error};
+use crate::asyncio::globals;
 
 /// How many attributes asyncio's base classes keep in slots of theirs.
 const BASE_SLOTS: usize = 5;
@@ -128,8 +132,7 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
 
 #[cold]
 fn unsuitable(data: &Object) -> Raised {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     match data.bound(py).get_type().name() {
         Ok(name) => type_error(&format!(
             "data: expecting a bytes-like instance, got {name}"
@@ -154,9 +157,7 @@ pub fn append_to_backlog(this: &Object, data: &Object) -> Result<Object> {
 
 /// `write_eof()`: TLS knows no half closed connections.
 pub fn write_eof(_: &Object) -> Result<Object> {
-    // SAFETY: the class is always valid.
-    unsafe { ffi::PyErr_SetNone(ffi::PyExc_NotImplementedError) };
-    Err(Raised)
+    Err(raise_bare(ExceptionClass::NotImplementedError))
 }
 
 pub fn can_write_eof(_: &Object) -> Result<Object> {
@@ -235,8 +236,7 @@ pub fn get_read_buffer_size(this: &Object) -> Result<Object> {
 }
 
 fn pair(first: &Object, second: &Object) -> Result<Object> {
-    // SAFETY: both are valid objects, to which the tuple takes references of its own.
-    unsafe { Object::from_returned(ffi::PyTuple_Pack(2, first.as_ptr(), second.as_ptr())) }
+    making::pair(first, second)
 }
 
 // The protocol, and what is known of the connection.

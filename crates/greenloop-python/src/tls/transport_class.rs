@@ -6,15 +6,15 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    ClassBuilder, ExceptionClass, Object, Raised, Result, attached, attribute, fast, named, noargs,
+    one, report_unraisable, restore, take_raised,
+};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::transport::{self, SslTransport};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    self, ClassBuilder, Object, Raised, Result, attribute, fast, fetch, globals, named, noargs,
-    one, report_unraisable, restore,
-};
+use crate::asyncio::globals;
 
 /// `__del__`: a connection that nobody closed is said to be one.
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
@@ -24,10 +24,10 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
         if (*this.cast::<SslTransport>()).closed.replace(true) {
             return;
         }
-        let pending = (!ffi::PyErr_Occurred().is_null()).then(|| fetch(Raised));
+        let pending = take_raised();
         let text = c"unclosed transport <asyncio._SSLProtocolTransport object>";
-        if ffi::PyErr_WarnEx(ffi::PyExc_ResourceWarning, text.as_ptr(), 1) < 0 {
-            report_unraisable(Raised, this);
+        if ffi::PyErr_WarnEx(ExceptionClass::ResourceWarning.as_ptr(), text.as_ptr(), 1) < 0 {
+            report_unraisable(Raised, &Object::from_borrowed(this));
         }
         if let Some(exception) = pending {
             let Raised = restore(exception);
@@ -37,7 +37,7 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead transport.
-    unsafe { interop::deallocate(this, end) }
+    unsafe { greenloop_cpython::deallocate(this, end) }
 }
 
 unsafe fn end(this: *mut ffi::PyObject) {
@@ -85,13 +85,13 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
         named!(
             c"write",
             transport::write,
-            data,
+            globals().names.data,
             c"write($self, /, data)\n--\n\nEncrypt data and write it."
         ),
         named!(
             c"writelines",
             transport::writelines,
-            list_of_data,
+            globals().names.list_of_data,
             c"writelines($self, /, list_of_data)\n--\n\nWrite each of an iterable of data."
         ),
         noargs!(
@@ -160,7 +160,7 @@ fn reading_methods() -> Vec<ffi::PyMethodDef> {
         named!(
             c"set_protocol",
             transport::set_protocol,
-            protocol,
+            globals().names.protocol,
             c"set_protocol($self, /, protocol)\n--\n\nSet who is told of what comes in."
         ),
         noargs!(
@@ -247,8 +247,7 @@ pub fn make_class() -> Result<Object> {
 
 /// Says to asyncio which of its methods a transport may be given to.
 fn mark(class: &Object) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let class = class.bound(py);
     let fallback = making::import(py, c"asyncio.constants")?
         .look_up(c"_SendfileMode")?

@@ -4,9 +4,8 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::slice;
 
+use greenloop_cpython::{Object, Raised, Result};
 use pyo3::ffi;
-
-use crate::interop::{Object, Raised, Result};
 
 /// The memory, until this is dropped.
 pub struct View(Box<ffi::Py_buffer>);

@@ -10,9 +10,10 @@ use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use greenloop_cpython::{ClassBuilder, ExceptionClass, GilCell, Object, Raised, Result};
 use pyo3::ffi;
 
-use crate::interop::{ClassBuilder, GilCell, Object, Raised, Result, globals};
+use crate::asyncio::globals;
 
 /// The C struct of a window.
 #[repr(C)]
@@ -87,7 +88,8 @@ unsafe extern "C" fn give_buffer(
     unsafe {
         let window = &*this.cast::<Window>();
         let Ok(length) = ffi::Py_ssize_t::try_from(window.length.get()) else {
-            let Raised = crate::interop::raise(ffi::PyExc_OverflowError, c"too much memory");
+            let Raised =
+                greenloop_cpython::raise(ExceptionClass::OverflowError, c"too much memory");
             return -1;
         };
         let read_only = c_int::from(window.read_only.get());

@@ -1,5 +1,7 @@
 //! Writing: what the application writes is encrypted at once and handed to the transport below.
 
+use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::{ExceptionClass, Object, Raised, Result, attached, fetch, raise_bare};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -10,8 +12,7 @@ use super::library::constant;
 use super::protocol::{SslProtocol, fatal_error, logger};
 use super::state::State;
 use super::view::View;
-use crate::interop::making::ByName as _;
-use crate::interop::{Object, Raised, Result, fetch, globals};
+use crate::asyncio::globals;
 
 /// `write(data)` of the application: encrypted in place, unless something waits.
 #[inline]
@@ -34,8 +35,7 @@ pub fn write_lines(this: &Object, lines: &Object) -> Result<()> {
     if !takes_data(protocol)? {
         return Ok(());
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     for line in lines.bound(py).try_iter()? {
         protocol.backlog.push(chunk_of(&line?.into())?);
     }
@@ -53,8 +53,7 @@ fn takes_data(protocol: &SslProtocol) -> Result<bool> {
     if !protocol.state.get().is_ending() {
         return Ok(true);
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let threshold = constant("LOG_THRESHOLD_FOR_CONNLOST_WRITES")?;
     let threshold: u64 = threshold.bound(py).extract()?;
     if protocol.lost.get() >= threshold {
@@ -204,7 +203,5 @@ pub fn pause_writing(this: &Object) -> Result<()> {
 
 /// What a failed `assert` raises.
 fn assertion() -> Raised {
-    // SAFETY: AssertionError is always valid, and the call without arguments makes one.
-    unsafe { ffi::PyErr_SetNone(ffi::PyExc_AssertionError) };
-    Raised
+    raise_bare(ExceptionClass::AssertionError)
 }

@@ -7,9 +7,8 @@
 
 use std::mem::MaybeUninit;
 
+use greenloop_cpython::{Object, Raised, Result};
 use pyo3::ffi;
-
-use crate::interop::{Object, Raised, Result};
 
 /// Bytes that wait, and the object whose they are: `bytes`, or a memoryview that nobody else has.
 pub struct Chunk {

@@ -7,16 +7,16 @@
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 
+use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::{
+    ClassBuilder, Object, Raised, Result, Slot, attached, attribute, call_function, fast, named,
+    noargs, one, report_unraisable, restore, take_raised, visit_slots,
+};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::{SocketTransport, closing, flow_control, foreign, joining, reading, writing};
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    self, ClassBuilder, Object, Raised, Result, Slot, attribute, call_function, fast, fetch,
-    globals, named, noargs, one, report_unraisable, restore, visit_slots,
-};
 
 /// What asyncio's own class does as well: nothing on a hot path, and all in the words of the
 /// running version.
@@ -81,14 +81,12 @@ fn paused(this: &Object) -> Result<Object> {
 
 fn lost(this: &Object) -> Result<Object> {
     let count = SocketTransport::of(this).lost.get();
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLongLong(count)) }
+    count.into_object()
 }
 
 fn number(this: &Object) -> Result<Object> {
     let number = SocketTransport::of(this).number.get();
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromLong(number.into())) }
+    number.into_object()
 }
 
 /// `__del__`: a connection that nobody closed is closed, with a warning. asyncio's function does
@@ -101,11 +99,11 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
             return;
         }
         let this = Object::from_borrowed(this);
-        let pending = (!ffi::PyErr_Occurred().is_null()).then(|| fetch(Raised));
+        let pending = take_raised();
         let names = &globals().names;
         let end = globals().asyncio.socket_transport.attribute(&names.del);
         if let Err(raised) = end.and_then(|end| call_function(&end, &[this.as_ptr()])) {
-            report_unraisable(raised, this.as_ptr());
+            report_unraisable(raised, &this);
         }
         if let Some(exception) = pending {
             let Raised = restore(exception);
@@ -115,7 +113,7 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
 
 unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead transport.
-    unsafe { interop::deallocate(this, end) }
+    unsafe { greenloop_cpython::deallocate(this, end) }
 }
 
 unsafe fn end(this: *mut ffi::PyObject) {
@@ -189,7 +187,7 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
         named!(
             c"write",
             writing::write,
-            data,
+            globals().names.data,
             c"write($self, /, data)\n--\n\n\
              Write data: what there is no room for at once is kept and written later."
         ),
@@ -197,7 +195,7 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
         named!(
             c"writelines",
             writing::writelines,
-            list_of_data,
+            globals().names.list_of_data,
             c"writelines($self, /, list_of_data)\n--\n\nWrite each of an iterable of data."
         ),
         noargs!(
@@ -256,7 +254,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         named!(
             c"set_protocol",
             reading::set_protocol,
-            protocol,
+            globals().names.protocol,
             c"set_protocol($self, /, protocol)\n--\n\nSet who is told of what comes in."
         ),
         noargs!(
@@ -367,8 +365,7 @@ pub fn make_class() -> Result<Object> {
 
 /// Puts asyncio's own functions and marks into the class.
 fn adopt(class: &Object) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let class = class.bound(py);
     let theirs = globals().asyncio.socket_transport.bound(py);
     for name in ASYNCIOS_OWN.into_iter().chain(MARKS) {

@@ -3,12 +3,14 @@
 //! Whatever ends it, the descriptor is no longer watched when the socket is closed: its number may
 //! go to the next connection at once.
 
-use pyo3::ffi;
-use pyo3::prelude::*;
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Result, attached, call_method, fetch, is_of_class, raise,
+    restore,
+};
 
 use super::{SocketTransport, joining, logger, report};
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{Arguments, Object, Result, call_method, fetch, globals, raise, restore};
+use crate::asyncio::globals;
 
 /// `close()`: reading ends at once, the connection when everything is written.
 pub fn close(this: &Object) -> Result<Object> {
@@ -63,14 +65,10 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
 /// `connection_lost`; any other is a mistake in the program and reported.
 pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
     let transport = SocketTransport::of(this);
-    // SAFETY: both are valid objects.
-    let of_network =
-        unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_OSError) != 0 };
-    if !of_network {
+    if !is_of_class(exception, ExceptionClass::OSError) {
         report(this, message, exception)?;
     } else if transport.debug()? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let keywords = making::dict(py)?;
         keywords.enter("exc_info", exception.bound(py))?;
         let arguments = ("%r: %s", this, message);
@@ -115,7 +113,7 @@ impl SocketTransport {
         if self.is_foreign() {
             call_method(&names.close, &[socket.as_ptr()])?;
         } else {
-            globals().plain_sockets.close(&socket)?;
+            super::plain_sockets().close(&socket)?;
         }
         self.socket.clear();
         self.protocol.clear();
@@ -137,8 +135,7 @@ impl SocketTransport {
         let Some(waiter) = self.empty_waiter.get() else {
             return Ok(());
         };
-        // SAFETY: ConnectionError is always valid.
-        let class = unsafe { ffi::PyExc_ConnectionError };
+        let class = ExceptionClass::ConnectionError;
         let error = fetch(raise(class, c"Connection is closed by peer"));
         let arguments = [waiter.as_ptr(), error.as_ptr()];
         call_method(&globals().names.set_exception, &arguments).map(drop)

@@ -4,14 +4,15 @@
 //! `_low_water`: any numbers, given back as they were given.
 
 use greenloop_core::FlowControl;
-use pyo3::ffi;
+use greenloop_cpython::making::IntoObject as _;
+use greenloop_cpython::{
+    Object, Result, Slot, attached, call_method, fetch, saturating_float, type_error,
+};
 use pyo3::prelude::*;
 
 use super::{SocketTransport, report};
+use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
-use crate::interop::{
-    Object, Result, Slot, call_method, fetch, globals, saturating_float, type_error,
-};
 
 impl SocketTransport {
     fn waiting(&self) -> usize {
@@ -88,8 +89,7 @@ fn given(mark: &Slot, default: usize) -> Result<Object> {
     if let Some(mark) = mark.get() {
         return Ok(mark);
     }
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(default)) }
+    default.into_object()
 }
 
 pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
@@ -114,8 +114,7 @@ fn bytes_of(mark: Option<&Object>) -> Result<(Object, usize)> {
     let Some(mark) = mark else {
         return Err(type_error("a water mark cannot be deleted"));
     };
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let number = mark.bound(py);
     if let Ok(bytes) = number.extract::<usize>() {
         return Ok((mark.clone(), bytes));

@@ -3,13 +3,16 @@
 //! Tests do so to see a transport on a network that is slow or broken. Its methods are called by
 //! name, as asyncio's transport calls those of every socket.
 
-use pyo3::ffi;
+use greenloop_cpython::making;
+use greenloop_cpython::making::IntoObject as _;
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, attached, call_method, fetch, matches,
+};
 use pyo3::prelude::*;
 
 use super::SocketTransport;
 use super::opening::is_plain;
-use crate::interop::making;
-use crate::interop::{Object, Raised, Result, call_method, fetch, globals, matches};
+use crate::asyncio::globals;
 
 impl SocketTransport {
     /// Whether the socket has to be asked by its methods.
@@ -21,8 +24,7 @@ impl SocketTransport {
     /// `sock.recv(max_size)`, or `None` if there is nothing yet.
     #[cold]
     pub fn receive_by_name(&self) -> Result<Option<Object>> {
-        // SAFETY: returns a new reference or NULL with an exception set.
-        let most = unsafe { Object::from_returned(ffi::PyLong_FromSize_t(self.max_size.get()))? };
+        let most = self.max_size.get().into_object()?;
         self.ask(&globals().names.recv, &most)
     }
 
@@ -63,16 +65,14 @@ impl SocketTransport {
 }
 
 fn count_of(answer: Option<Object>) -> Result<Option<usize>> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     answer
         .map(|count| count.bound(py).extract().map_err(Raised::from))
         .transpose()
 }
 
 fn is_none_yet() -> bool {
-    // SAFETY: both classes are always valid.
-    unsafe { matches(ffi::PyExc_BlockingIOError) || matches(ffi::PyExc_InterruptedError) }
+    matches(ExceptionClass::BlockingIOError) || matches(ExceptionClass::InterruptedError)
 }
 
 /// `_sock = value`

@@ -18,12 +18,12 @@
 
 use std::cell::Cell;
 
+use greenloop_cpython::{GilCell, Object, Result, fetch, restore};
 use greenloop_os::socket;
 use pyo3::prelude::*;
 
 use super::SocketTransport;
 use crate::event_loop::EventLoop;
-use crate::interop::{GilCell, Object, Result, fetch, restore};
 
 /// How many jobs in a row have to write more than once before anything is joined.
 const HABIT: u8 = 4;

@@ -33,21 +33,22 @@ use std::ffi::c_int;
 use std::os::fd::RawFd;
 
 use greenloop_core::{FlowControl, WriteQueue};
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    GilCell, Object, Raised, Result, Slot, attached, call_method, call_method_keywords,
+    copy_context,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::asyncio::{globals, running_loop_or_none};
 use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    GilCell, Object, Raised, Result, Slot, call_method, call_method_keywords, globals,
-    running_loop_or_none,
-};
 
 pub use class::make_class;
 pub use joining::Writers;
 pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
-pub use plain_socket::PlainSockets;
+pub use plain_socket::{initialise as find_plain_sockets, plain_sockets};
 pub use receiving::Spare;
 pub use table::TransportTable;
 pub use writing::write;
@@ -208,8 +209,7 @@ impl SocketTransport {
     fn context_now(&self) -> Result<Object> {
         match self.context.get() {
             Some(context) => Ok(context),
-            // SAFETY: returns a new reference or NULL with an exception set.
-            None => unsafe { Object::from_returned(ffi::PyContext_CopyCurrent()) },
+            None => copy_context(),
         }
     }
 
@@ -267,8 +267,7 @@ fn handle_for(this: &Object, name: &Object, context: &Slot) -> Result<Object> {
 /// `logger.debug(text, self)`, in debug mode.
 fn log_in_debug_mode(this: &Object, text: &str) -> Result<()> {
     if SocketTransport::of(this).debug()? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         logger(py)?.invoke_method(c"debug", (text, this.bound(py)))?;
     }
     Ok(())
@@ -282,8 +281,7 @@ fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
 /// Tells the loop's exception handler that something of the connection's has raised.
 fn report(this: &Object, message: &str, exception: &Object) -> Result<()> {
     let transport = SocketTransport::of(this);
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let names = &globals().names;
     let context = making::dict(py)?;
     context.enter(&names.message, message)?;

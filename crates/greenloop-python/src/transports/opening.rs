@@ -5,17 +5,19 @@ use std::os::fd::RawFd;
 
 use greenloop_core::FlowControl;
 use greenloop_core::WriteQueue;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    ExceptionClass, GilCell, Object, Raised, Result, attached, call_function, call_method, fetch,
+    matches, restore,
+};
 use greenloop_os::socket::{is_tcp, set_no_delay};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::closing::force_close;
 use super::{SocketObject, SocketTransport, TransportTable, reading};
+use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, os_error};
-use crate::interop::making;
-use crate::interop::{
-    GilCell, Object, Raised, Result, call_function, call_method, fetch, globals, matches, restore,
-};
 
 /// What asyncio's transports receive at once.
 const MAX_SIZE: usize = 256 * 1024;
@@ -191,16 +193,14 @@ fn table_of(event_loop: &Object) -> Result<Object> {
 
 /// The native part of the table, unless somebody has put another one there.
 pub fn native_table(table: &Object) -> Option<&TransportTable> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let table = table.as_py().bind(py).cast::<TransportTable>();
     table.ok().map(Bound::get)
 }
 
 /// A socket's family, kind and protocol, as `socket(2)` takes them.
 pub fn socket_numbers(socket: &Object) -> Result<[c_int; 3]> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let getters = &globals().socket_numbers;
     let number = |getter: &Object| -> Result<c_int> {
         let get = &globals().names.get_descriptor;
@@ -239,8 +239,7 @@ pub fn descriptor_of_plain(socket: &Object) -> RawFd {
 
 fn fileno(socket: &Object) -> Result<c_int> {
     let number = call_method(&globals().names.fileno, &[socket.as_ptr()])?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     Ok(number.bound(py).extract()?)
 }
 
@@ -265,11 +264,10 @@ fn describe(socket: &Object, extra: &Object) -> Result<()> {
 /// `None` in place of an `OSError`.
 fn or_none(name: Result<Object>) -> Result<Object> {
     name.or_else(|raised| {
-        // SAFETY: OSError is always valid.
-        if !matches(unsafe { ffi::PyExc_OSError }) {
+        if !matches(ExceptionClass::OSError) {
             return Err(raised);
         }
-        drop(crate::interop::fetch(raised));
+        drop(greenloop_cpython::fetch(raised));
         Ok(Object::none())
     })
 }

@@ -5,13 +5,15 @@
 
 use std::ffi::c_int;
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::sync::OnceLock;
 
+use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::{ExceptionClass, Object, Raised, Result, call_function, raise};
 use greenloop_os::listener::NON_BLOCKING;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::interop::making::{self, ByName as _, IntoObject as _};
-use crate::interop::{Object, Raised, Result, call_function, globals, raise};
+use crate::asyncio::globals;
 
 /// What of the two classes is needed, looked up once.
 pub struct PlainSockets {
@@ -24,19 +26,39 @@ pub struct PlainSockets {
     zero: Object,
 }
 
-impl PlainSockets {
-    /// Looks up what is needed.
-    pub fn new(py: Python<'_>) -> PyResult<Self> {
-        let base = making::import(py, c"_socket")?.look_up(c"socket")?;
-        Ok(Self {
-            close: base.look_up(c"close")?.into(),
-            base: base.into(),
-            io_refs: making::interned(c"_io_refs")?,
-            closed: making::interned(c"_closed")?,
-            zero: 0_i32.into_object()?,
-        })
-    }
+// SAFETY: written once at import, and the objects are touched with the GIL held only.
+unsafe impl Send for PlainSockets {}
+// SAFETY: as above.
+unsafe impl Sync for PlainSockets {}
 
+static PLAIN_SOCKETS: OnceLock<PlainSockets> = OnceLock::new();
+
+/// What [`initialise`] looked up.
+///
+/// # Panics
+/// Before [`initialise`], which module import runs before any socket can be here.
+pub fn plain_sockets() -> &'static PlainSockets {
+    PLAIN_SOCKETS
+        .get()
+        .expect("the module's import fills this before anything else can run")
+}
+
+/// Looks up what is needed. Called once, by the module's import.
+pub fn initialise(py: Python<'_>) -> PyResult<()> {
+    let base = making::import(py, c"_socket")?.look_up(c"socket")?;
+    let found = PlainSockets {
+        close: base.look_up(c"close")?.into(),
+        base: base.into(),
+        io_refs: making::interned(c"_io_refs")?,
+        closed: making::interned(c"_closed")?,
+        zero: 0_i32.into_object()?,
+    };
+    // A second import of the module finds it looked up.
+    let _ = PLAIN_SOCKETS.set(found);
+    Ok(())
+}
+
+impl PlainSockets {
     /// `socket.close()` of a plain socket: at once, unless files made of it are still open.
     pub fn close(&self, socket: &Object) -> Result<()> {
         socket.set_attribute(&self.closed, &Object::boolean(true))?;
@@ -64,7 +86,7 @@ impl PlainSockets {
         let socket = unsafe {
             let base: *mut ffi::PyTypeObject = self.base.as_ptr().cast();
             let (Some(new), Some(initialise)) = ((*base).tp_new, (*base).tp_init) else {
-                let class = ffi::PyExc_RuntimeError;
+                let class = ExceptionClass::RuntimeError;
                 return Err(raise(class, c"sockets cannot be made"));
             };
             let none = globals().no_arguments.as_ptr();

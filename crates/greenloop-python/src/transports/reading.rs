@@ -5,17 +5,21 @@
 //! as much as finding something, and the poller reports again what is left. Nor may one connection
 //! keep the others waiting.
 
+use greenloop_cpython::making::IntoObject as _;
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Raised, Result, attached, call_method, fetch, raise,
+};
 use greenloop_os::socket;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode};
+use crate::asyncio::globals;
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
-use crate::interop::{Arguments, Object, Raised, Result, call_method, fetch, globals, raise};
 use crate::{streams, tls};
 
 /// The limit of `max_size`: 1 GiB at once is asked for by mistake only.
@@ -156,8 +160,7 @@ fn fill_protocols_buffer(this: &Object) -> Result<()> {
         return end_of_stream(this);
     }
     let names = &globals().names;
-    // SAFETY: returns a new reference or NULL with an exception set.
-    let count = unsafe { Object::from_returned(ffi::PyLong_FromSize_t(count))? };
+    let count = count.into_object()?;
     let called = call_method(&names.buffer_updated, &[protocol.as_ptr(), count.as_ptr()]);
     unless_fatal(
         this,
@@ -176,8 +179,7 @@ fn protocols_buffer(protocol: &Object) -> Result<Object> {
     match unsafe { ffi::PyObject_Size(buffer.as_ptr()) } {
         -1 => Err(Raised),
         0 => {
-            // SAFETY: RuntimeError is always valid.
-            let class = unsafe { ffi::PyExc_RuntimeError };
+            let class = ExceptionClass::RuntimeError;
             Err(raise(class, c"get_buffer() returned an empty buffer"))
         }
         _ => Ok(buffer),
@@ -222,9 +224,8 @@ fn not_a_buffer(transport: &SocketTransport, buffer: &Object) -> Raised {
     let arguments = [socket.as_ptr(), buffer.as_ptr()];
     match call_method(&globals().names.recv_into, &arguments) {
         Err(raised) => raised,
-        // SAFETY: BufferError is always valid.
         Ok(_) => raise(
-            unsafe { ffi::PyExc_BufferError },
+            ExceptionClass::BufferError,
             c"the buffer of the protocol cannot be received into",
         ),
     }
@@ -337,11 +338,7 @@ pub fn resume_reading(this: &Object) -> Result<Object> {
 pub fn set_protocol(this: &Object, protocol: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     let class = &globals().asyncio.buffered_protocol;
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_IsInstance(protocol.as_ptr(), class.as_ptr()) } {
-        -1 => return Err(Raised),
-        buffered => transport.buffered.set(buffered == 1),
-    }
+    transport.buffered.set(protocol.is_instance(class)?);
     transport.protocol.set(protocol.clone());
     transport.protocol_connected.set(true);
     Ok(Object::none())
@@ -354,13 +351,11 @@ pub fn get_protocol(this: &Object) -> Result<Object> {
 /// `max_size`: how many bytes one receive takes at most.
 pub fn max_size(this: &Object) -> Result<Object> {
     let size = SocketTransport::of(this).max_size.get();
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
+    size.into_object()
 }
 
 pub fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let value = value.cloned().unwrap_or_else(Object::none);
     let size: usize = value.bound(py).extract()?;
     SocketTransport::of(this)

@@ -14,11 +14,11 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
+use greenloop_cpython::{Object, Raised, Result, Slot};
 use greenloop_os::socket;
 use pyo3::ffi;
 
 use crate::event_loop::EventLoop;
-use crate::interop::{Object, Raised, Result, Slot};
 
 /// From how many bytes on a copy costs more than it saves.
 const MUCH: usize = 16 * 1024;

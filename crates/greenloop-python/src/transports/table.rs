@@ -7,11 +7,10 @@
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 
+use greenloop_cpython::making::{self, IntoObject};
+use greenloop_cpython::{ExceptionClass, GilCell, Object, Raised, Result};
 use pyo3::ffi;
 use pyo3::prelude::*;
-
-use crate::interop::making::{self, IntoObject};
-use crate::interop::{GilCell, Object, Raised, Result};
 
 /// A weak mapping from descriptors to transports.
 #[pyclass(
@@ -99,8 +98,7 @@ impl TransportTable {
 }
 
 fn key_error(key: impl IntoObject) -> Result<Raised> {
-    // SAFETY: KeyError is always valid.
-    making::raise_with(unsafe { ffi::PyExc_KeyError }, (key,))
+    making::raise_with(ExceptionClass::KeyError, (key,))
 }
 
 impl TransportTable {

@@ -7,8 +7,9 @@ use std::io::IoSlice;
 use std::sync::OnceLock;
 
 use greenloop_core::WriteQueue;
+use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::{ExceptionClass, Object, Result, attached, call_method, fetch, raise};
 use greenloop_os::socket::{self, MOST_SLICES};
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 #[cfg(Py_3_12)]
@@ -16,10 +17,9 @@ use super::chunk::chunk_of;
 use super::chunk::{View, may_be_written, rest_of};
 use super::reading::is_none_yet;
 use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
+use crate::asyncio::globals;
 use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{Object, Result, call_method, fetch, globals, raise};
 
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {
@@ -47,7 +47,7 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
             .asyncio
             .socket_transport
             .attribute(&globals().names.write)?;
-        return crate::interop::call_function(&refuse, &arguments);
+        return greenloop_cpython::call_function(&refuse, &arguments);
     }
     transport.refuse_writing(
         c"Cannot call write() after write_eof()",
@@ -94,8 +94,7 @@ pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
     }
     // All are looked at before the first is kept.
     let mut chunks = Vec::new();
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     for line in lines.bound(py).try_iter()? {
         let line = Object::from(line?);
         chunks.push(chunk_of(&line)?);
@@ -127,8 +126,7 @@ fn writelines_pauses() -> Result<bool> {
     if let Some(answer) = ANSWER.get() {
         return Ok(*answer);
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let theirs = globals().asyncio.socket_transport.bound(py);
     let code = theirs.look_up(c"writelines")?.look_up(c"__code__")?;
     let answer = code.look_up(c"co_names")?.has("_maybe_pause_protocol")?;
@@ -163,8 +161,7 @@ impl SocketTransport {
     }
 
     fn refuse_writing(&self, after_eof: &std::ffi::CStr, busy: &std::ffi::CStr) -> Result<()> {
-        // SAFETY: RuntimeError is always valid.
-        let class = unsafe { ffi::PyExc_RuntimeError };
+        let class = ExceptionClass::RuntimeError;
         if self.eof.get() {
             return Err(raise(class, after_eof));
         }
@@ -176,8 +173,7 @@ impl SocketTransport {
 
     /// Something is written although the connection is lost: said after a few times.
     fn count_lost_write(&self) -> Result<Object> {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let threshold: u64 = making::import(py, c"asyncio.constants")?
             .look_up(c"LOG_THRESHOLD_FOR_CONNLOST_WRITES")?
             .extract()?;
@@ -363,8 +359,7 @@ pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     joining::push(transport);
     let size = transport.pending.with(|pending| pending.len());
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(size)) }
+    size.into_object()
 }
 
 /// `_buffer`: a copy of what waits, as the running asyncio keeps it: a bytearray up to 3.11, then a
@@ -377,8 +372,7 @@ pub fn buffer(this: &Object) -> Result<Object> {
             .map(|(chunk, range)| chunk.slice(range).to_vec())
             .collect()
     });
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     if cfg!(not(Py_3_12)) {
         return making::bytearray(&waiting.concat());
     }

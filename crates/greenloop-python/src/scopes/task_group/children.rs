@@ -1,15 +1,15 @@
 //! A group's children: how they are made, and what becomes of the group when one is done.
 
 use greenloop_core::{Standing, WaitList as _};
-use pyo3::prelude::*;
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
+use greenloop_cpython::{
+    Arguments, Object, Raised, Result, Signature, attached, call_method, same_string,
+};
 
 use super::{TaskGroup, abort, cancel_parent, is_base_error, is_exact, of, refusal};
+use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, notify_when_done};
-use crate::interop::making::{self, ByName as _, Enter as _};
-use crate::interop::{
-    Arguments, Object, Raised, Result, Signature, call_method, globals, same_string,
-};
 use crate::scopes::running_rules::{GroupRules, rules};
 use crate::task;
 
@@ -127,8 +127,7 @@ fn make_task_by_name(
     }
     let parameters = [&names.coro, &names.name, &names.context];
     let [coroutine, name, context] = arguments.bind(c"create_task", parameters, 1, 1)?;
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let (none, keywords) = (Object::none(), making::dict(py)?);
     let coroutine = coroutine.unwrap_or(&none).bound(py);
     let name = name.unwrap_or(&none).bound(py);
@@ -242,8 +241,7 @@ fn on_child_failed(this: &Object, task: &Object, exception: &Object) -> Result<(
 
 /// The parent task has ended without waiting for its child.
 fn report_orphan(group: &TaskGroup, task: &Object, exception: &Object) -> Result<()> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let names = &globals().names;
     let parent = group.parent_task.get_or_none();
     let message = format!(

@@ -2,9 +2,12 @@
 //!
 //! The attributes with an underscore are asyncio's. Libraries read them, and subclasses set them.
 
-use std::ffi::{c_int, c_void};
-
 use greenloop_core::WaitList as _;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, Held as _, Object, Result, Slot, attached, attribute, class_of, copied, fast, init,
+    noargs, one, set_state, state_of, type_error, unary,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -12,11 +15,6 @@ use super::children::{create_task, on_child_done};
 use super::exit::{cancel, enter, exit};
 use super::{TaskGroup, abort_children, ends_the_program, of};
 use crate::awaitable::Awaitable;
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Held as _, Object, Result, Slot, attribute, class_of, copied, fast, initialise_with,
-    noargs, one, set_state, state_of, trap, type_error,
-};
 use crate::scopes::running_rules::rules;
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
@@ -35,22 +33,9 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a group, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid group.
-        let this = unsafe { Object::from_borrowed(this) };
-        let text = describe(of(&this))?;
-        making::text(&text)
-    })
+fn repr_slot(this: &Object) -> Result<Object> {
+    let text = describe(of(this))?;
+    making::text(&text)
 }
 
 fn describe(group: &TaskGroup) -> Result<String> {
@@ -59,8 +44,7 @@ fn describe(group: &TaskGroup) -> Result<String> {
         info.push(format!("tasks={}", group.tasks.len()));
     }
     if group.has_errors()? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let errors = group.errors.get_or_none().bound(py).len()?;
         info.push(format!("errors={errors}"));
     }
@@ -241,8 +225,8 @@ pub fn make_class() -> Result<Object> {
             c"TaskGroup()\n--\n\n\
              An asynchronous context manager for a group of tasks; see asyncio.TaskGroup.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr_slot))
         .methods(methods)
         .attributes(attributes)
         .build(None)

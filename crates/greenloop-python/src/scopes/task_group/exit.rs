@@ -1,14 +1,15 @@
 //! Entering a group, and leaving it: the wait for the children, and what is raised in the end.
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Raised, Result, call_function, fetch, raise_anything,
+    raise_object, restore,
+};
 use pyo3::ffi;
 
 use super::{abort, cancel_parent, is_base_error, of, refusal};
+use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::{
-    Arguments, Object, Raised, Result, call_function, fetch, globals, is_cancellation,
-    raise_anything, raise_object, restore, running_loop,
-};
 use crate::scopes::expiry::is_cancelled;
 use crate::scopes::running_rules::rules;
 use crate::scopes::timeout::pair;
@@ -46,7 +47,7 @@ fn begin(this: &Object) -> Result<()> {
     group.entered.set(true);
     if group.cancel_on_enter.get() {
         let cancel = &globals().names.cancel;
-        crate::interop::call_method(cancel, &[this.as_ptr()])?;
+        greenloop_cpython::call_method(cancel, &[this.as_ptr()])?;
     }
     Ok(())
 }
@@ -256,7 +257,9 @@ fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
         return Ok(false);
     };
     // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_IsSubclass(class.as_ptr(), ffi::PyExc_GeneratorExit) } {
+    match unsafe {
+        ffi::PyObject_IsSubclass(class.as_ptr(), ExceptionClass::GeneratorExit.as_ptr())
+    } {
         -1 => Err(Raised),
         answer => Ok(answer != 0),
     }
@@ -265,7 +268,7 @@ fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
 fn exception_group(errors: &Object) -> Result<Object> {
     // SAFETY: BaseExceptionGroup is always valid; the text is UTF-8 and ends with a NUL.
     unsafe {
-        let class = Object::from_borrowed(ffi::PyExc_BaseExceptionGroup);
+        let class = ExceptionClass::BaseExceptionGroup.object();
         let text = c"unhandled errors in a TaskGroup".as_ptr();
         let text = Object::from_returned(ffi::PyUnicode_FromString(text))?;
         call_function(&class, &[text.as_ptr(), errors.as_ptr()])

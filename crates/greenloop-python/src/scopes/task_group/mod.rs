@@ -22,13 +22,15 @@ mod roster;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, call_method, is_exception,
+    is_of_class,
+};
 use pyo3::ffi;
 
+use crate::asyncio::globals;
 use crate::awaitable::Line;
-use crate::interop::making;
-use crate::interop::{
-    Held, Instance, Object, Raised, Result, Slot, call_method, globals, is_exception,
-};
 use crate::task;
 
 pub use class::make_class;
@@ -132,9 +134,7 @@ impl TaskGroup {
     /// The list of errors, made if there is none yet; None after the end.
     fn errors(&self) -> Result<Object> {
         if self.errors.is_empty() {
-            // SAFETY: returns a new reference or NULL with an exception set.
-            self.errors
-                .set(unsafe { Object::from_returned(ffi::PyList_New(0))? });
+            self.errors.set(making::list(Vec::new())?);
         }
         Ok(self.errors.get_or_none())
     }
@@ -207,18 +207,10 @@ fn is_base_error(this: &Object, exception: &Object) -> Result<bool> {
 /// exception.
 fn ends_the_program(exception: &Object) -> Result<bool> {
     if !is_exception(exception) {
-        // SAFETY: the interpreter's own exceptions are always valid.
-        return Err(making::raise_with(
-            unsafe { ffi::PyExc_AssertionError },
-            (),
-        )?);
+        return Err(making::raise_with(ExceptionClass::AssertionError, ())?);
     }
-    // SAFETY: all are valid objects.
-    Ok(unsafe {
-        let exception = exception.as_ptr();
-        ffi::PyErr_GivenExceptionMatches(exception, ffi::PyExc_SystemExit) != 0
-            || ffi::PyErr_GivenExceptionMatches(exception, ffi::PyExc_KeyboardInterrupt) != 0
-    })
+    Ok(is_of_class(exception, ExceptionClass::SystemExit)
+        || is_of_class(exception, ExceptionClass::KeyboardInterrupt))
 }
 
 /// `RuntimeError(f"TaskGroup {self!r} {text}")`.

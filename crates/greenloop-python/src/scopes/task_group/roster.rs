@@ -4,12 +4,14 @@
 //! joining and leaving cost 2 ns instead of 40. Once somebody asks for the set, or a task of
 //! another class joins, there is a set, and only that, for it may be changed from outside.
 
+use greenloop_cpython::making::{self};
 use std::ffi::{c_int, c_void};
 
+use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, attached};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::interop::{GilCell, Object, Raised, Result, Slot, globals};
+use crate::asyncio::globals;
 use crate::task::Task;
 
 /// See the module's text. All zeroes, or [`new`](Self::new), is an empty one.
@@ -94,8 +96,7 @@ impl Roster {
         let Some(set) = self.set.get() else {
             return Ok(self.places.with(|places| places.clone()));
         };
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let members = set.bound(py).try_iter()?;
         Ok(members
             .map(|member| member.map(Object::from))
@@ -107,8 +108,7 @@ impl Roster {
         if let Some(set) = self.set.get() {
             return Ok(set);
         }
-        // SAFETY: returns a new reference or NULL with an exception set.
-        let set = unsafe { Object::from_returned(ffi::PySet_New(std::ptr::null_mut()))? };
+        let set = making::set()?;
         for task in &self.places.with(|places| places.clone()) {
             add(&set, task)?;
         }

@@ -1,19 +1,20 @@
 //! The class `Timeout` as Python sees it, and the functions that make one.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{
+    Arguments, Object, Result, attached, attribute, class_of, copied, fast, init, noargs, one,
+    restore, set_state, state_of, type_error, unary,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{
     Alarm, SPARE, State, Timeout, create, create_after, enter, expire, leave, of, reschedule,
 };
+use crate::asyncio::{globals, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
-use crate::interop::making::{self, ByName as _};
-use crate::interop::{
-    Arguments, Object, Result, attribute, class_of, copied, fast, globals, initialise_with, noargs,
-    one, restore, running_loop, set_state, state_of, trap, type_error,
-};
 use crate::scopes::expiry;
 use crate::scopes::running_rules::rules;
 
@@ -86,15 +87,6 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a timeout, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 fn when_method(this: &Object) -> Result<Object> {
     of(this).when()
 }
@@ -124,28 +116,24 @@ fn insert_timeout_error(_class: &Object, exception: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid timeout; the GIL is held.
-        let (this, py) = unsafe { (Object::from_borrowed(this), Python::assume_attached()) };
-        let timeout = of(&this);
-        let state = timeout.state.get();
-        let mut text = format!("<Timeout [{}]>", state.as_str());
-        if state == State::Entered {
-            let mut when = timeout.when()?.bound(py).clone();
-            if !when.is_none() {
-                when = making::import(py, c"builtins")?.invoke_method(c"round", (when, 3))?;
-            }
-            text = format!("<Timeout [{}] when={when}>", state.as_str());
+fn repr_slot(this: &Object) -> Result<Object> {
+    let py = attached();
+    let timeout = of(this);
+    let state = timeout.state.get();
+    let mut text = format!("<Timeout [{}]>", state.as_str());
+    if state == State::Entered {
+        let mut when = timeout.when()?.bound(py).clone();
+        if !when.is_none() {
+            when = making::import(py, c"builtins")?.invoke_method(c"round", (when, 3))?;
         }
-        making::text(&text)
-    })
+        text = format!("<Timeout [{}] when={when}>", state.as_str());
+    }
+    making::text(&text)
 }
 
 /// The member of asyncio's own enumeration.
 fn state_attribute(this: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let states = making::import(py, c"asyncio.timeouts")?.look_up(c"_State")?;
     Ok(states.invoke((of(this).state.get().as_str(),))?.into())
 }
@@ -192,8 +180,7 @@ fn setstate(this: &Object, state: &Object) -> Result<Object> {
 
 /// What a member of asyncio's enumeration says about a timeout that no task is in.
 fn state_of_member(member: &Object) -> Result<State> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let value: String = member.bound(py).look_up(c"value")?.extract()?;
     let states = [State::Exited, State::Expired];
     let ended = states.into_iter().find(|state| state.as_str() == value);
@@ -263,9 +250,9 @@ pub fn make_class() -> Result<Object> {
             c"Timeout(when)\n--\n\n\
              An asynchronous context manager that cancels overdue coroutines; see asyncio.Timeout.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init(init!(initialise))
         .slot(ffi::Py_tp_free, free as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .repr(unary!(repr_slot))
         .methods(methods)
         .attributes(vec![
             attribute!(c"_state", state_attribute),
@@ -276,8 +263,7 @@ pub fn make_class() -> Result<Object> {
         ])
         .build(None)?;
     if cfg!(not(Py_3_14)) {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         // What `typing.final` does.
         class.bound(py).put(c"__final__", true)?;
     }

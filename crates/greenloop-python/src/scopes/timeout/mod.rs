@@ -17,18 +17,19 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Host as _, Instant};
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    ExceptionClass, Freelist, Held, Instance, Object, Raised, Result, Slot, call_method, raise,
+    raise_bare,
+};
 use pyo3::ffi;
 
 use super::alarm::{Alarm, Bell};
 use super::expiry;
+use crate::asyncio::{globals, running_loop};
 use crate::awaitable::exact_seconds;
 use crate::event_loop::EventLoop;
 use crate::future::Future;
-use crate::interop::making;
-use crate::interop::{
-    Freelist, Held, Instance, Object, Raised, Result, Slot, call_method, globals, raise,
-    running_loop,
-};
 use crate::task;
 
 pub use class::{make_class, pair, timeout, timeout_at};
@@ -115,7 +116,7 @@ fn is_exact(this: &Object) -> bool {
 
 /// A `Timeout` at `when`, not entered yet.
 pub fn create(when: Option<&Object>) -> Result<Object> {
-    let this = Instance::<Timeout>::create_from(&SPARE, globals().classes.timeout.as_ptr())?;
+    let this = Instance::<Timeout>::create_from(&SPARE, &globals().classes.timeout)?;
     of(&this).set_when(when);
     Ok(this)
 }
@@ -133,8 +134,7 @@ pub fn create_after(delay: &Object) -> Result<Object> {
     }
     let event_loop = running_loop()?;
     let now = call_method(&globals().names.time, &[event_loop.as_ptr()])?;
-    // SAFETY: both are valid objects.
-    let when = unsafe { Object::from_returned(ffi::PyNumber_Add(now.as_ptr(), delay.as_ptr()))? };
+    let when = now.plus(delay)?;
     create(Some(&when))
 }
 
@@ -175,8 +175,7 @@ pub fn outside_of_a_task() -> Raised {
 }
 
 fn runtime_error(text: &std::ffi::CStr) -> Raised {
-    // SAFETY: RuntimeError is always valid.
-    raise(unsafe { ffi::PyExc_RuntimeError }, text)
+    raise(ExceptionClass::RuntimeError, text)
 }
 
 /// Moves the deadline, or takes it away if it is None.
@@ -273,9 +272,7 @@ fn expire(this: &Object) -> Result<()> {
 
 #[cold]
 fn assertion_failed() -> Raised {
-    // SAFETY: AssertionError is always valid.
-    unsafe { ffi::PyErr_SetNone(ffi::PyExc_AssertionError) };
-    Raised
+    raise_bare(ExceptionClass::AssertionError)
 }
 
 impl Timeout {

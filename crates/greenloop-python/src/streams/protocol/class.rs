@@ -1,16 +1,12 @@
 //! The class `StreamReaderProtocol` as Python sees it.
 
-use std::ffi::{c_int, c_void};
-
-use pyo3::ffi;
+use greenloop_cpython::{Arguments, Object, Result, attribute, class_of, fast, init, noargs, one};
 
 use super::{
     Protocol, close_waiter, connection_lost, connection_made, data_received, eof_received,
     replace_transport, replace_writer,
 };
-use crate::interop::{
-    Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
-};
+use crate::asyncio::globals;
 use crate::streams::attributes::plain;
 use crate::streams::edition::edition;
 
@@ -24,15 +20,6 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [reader, function, event_loop] =
         arguments.bind(c"StreamReaderProtocol.__init__", parameters, 3, 1)?;
     Protocol::of(this).initialise(reader, function, event_loop)
-}
-
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a protocol, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
 }
 
 fn connection_made_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -152,7 +139,7 @@ pub fn make_class() -> Result<Object> {
             c"StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)\n--\n\n\
               Between a transport and a StreamReader; see asyncio.StreamReaderProtocol.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init(init!(initialise))
         .methods(methods)
         .attributes(attributes)
         .build(Some(&globals().classes.flow_control.object()))

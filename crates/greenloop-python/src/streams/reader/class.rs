@@ -1,20 +1,21 @@
 //! The class `StreamReader` as Python sees it.
 
-use std::ffi::{c_int, c_void};
+use greenloop_cpython::making::IntoObject as _;
+use std::ffi::c_void;
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, Object, Result, attribute, class_of, fast, init, noargs, one, type_error, unary,
+};
 use pyo3::ffi;
 
 use super::{
     DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, replace_transport, set_exception,
     set_transport, size_of_limit,
 };
+use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Object, Result, attribute, class_of, fast, globals, initialise_with, noargs, one,
-    trap, type_error,
-};
 use crate::streams::attributes::plain;
 use crate::streams::edition::edition;
 use crate::streams::reading;
@@ -30,45 +31,32 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Reader::of(this).initialise(limit, event_loop)
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a reader, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid reader.
-        let this = unsafe { Object::from_borrowed(this) };
-        let reader = Reader::of(&this);
-        let mut parts = vec!["StreamReader".to_owned()];
-        if !reader.buffer.is_empty() {
-            parts.push(format!("{} bytes", reader.buffer.len()));
+fn repr(this: &Object) -> Result<Object> {
+    let reader = Reader::of(this);
+    let mut parts = vec!["StreamReader".to_owned()];
+    if !reader.buffer.is_empty() {
+        parts.push(format!("{} bytes", reader.buffer.len()));
+    }
+    if reader.eof.get() {
+        parts.push("eof".to_owned());
+    }
+    if reader.limit.get() != DEFAULT_LIMIT {
+        parts.push(format!("limit={}", making::shown(&limit(this)?)?));
+    }
+    for (name, value) in [
+        ("waiter", waiter(this)?),
+        ("exception", reader.exception.get_or_none()),
+        ("transport", reader.transport.get_or_none()),
+    ] {
+        if value.is_true()? {
+            parts.push(format!("{name}={}", making::represented(&value)?));
         }
-        if reader.eof.get() {
-            parts.push("eof".to_owned());
-        }
-        if reader.limit.get() != DEFAULT_LIMIT {
-            parts.push(format!("limit={}", making::shown(&limit(&this)?)?));
-        }
-        for (name, value) in [
-            ("waiter", waiter(&this)?),
-            ("exception", reader.exception.get_or_none()),
-            ("transport", reader.transport.get_or_none()),
-        ] {
-            if value.is_true()? {
-                parts.push(format!("{name}={}", making::represented(&value)?));
-            }
-        }
-        if reader.paused.get() {
-            parts.push("paused".to_owned());
-        }
-        let text = format!("<{}>", parts.join(" "));
-        making::text(&text)
-    })
+    }
+    if reader.paused.get() {
+        parts.push("paused".to_owned());
+    }
+    let text = format!("<{}>", parts.join(" "));
+    making::text(&text)
 }
 
 fn feed_data_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -149,8 +137,7 @@ fn limit(this: &Object) -> Result<Object> {
     let reader = Reader::of(this);
     match reader.given_limit.get() {
         Some(limit) => Ok(limit),
-        // SAFETY: makes a new object.
-        None => unsafe { Object::from_returned(ffi::PyLong_FromSize_t(reader.limit.get())) },
+        None => reader.limit.get().into_object(),
     }
 }
 
@@ -246,8 +233,8 @@ pub fn make_class() -> Result<Object> {
             c"StreamReader(limit=65536, loop=None)\n--\n\n\
              The receiving end; see asyncio.StreamReader.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr))
         .slot(ffi::Py_am_aiter, reading::iterate as *mut c_void)
         .slot(ffi::Py_am_anext, reading::next_line as *mut c_void)
         .methods(methods)

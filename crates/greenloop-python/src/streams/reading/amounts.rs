@@ -1,12 +1,11 @@
 //! A number of bytes: `read`, which takes some or all there will be, and `readexactly`.
 
+use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::{ExceptionClass, Object, Raised, Result, attached, is_raised, raise};
 use pyo3::ffi;
-use pyo3::prelude::*;
 
 use super::{empty_bytes, incomplete, interrupt, resumed, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::making::ByName as _;
-use crate::interop::{Object, Raised, Result, raise};
 use crate::streams::reader::Reader;
 
 // Some bytes, or all there will be.
@@ -39,8 +38,7 @@ fn start_read(this: &Object) -> Result<Progress> {
             ready(take(reader, count)?)
         }
         Err(_) => {
-            // SAFETY: makes a new list.
-            let blocks = unsafe { Object::from_returned(ffi::PyList_New(0))? };
+            let blocks = making::list(Vec::new())?;
             awaitable.value().set(blocks);
             awaitable.step().set(UNTIL_EOF);
             read_until_eof(this, reader)
@@ -102,8 +100,7 @@ fn join_blocks(this: &Object) -> Result<Progress> {
             return ready(Object::from_borrowed(only));
         }
     }
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let empty = empty_bytes()?;
     let joined = empty
         .bound(py)
@@ -120,8 +117,7 @@ pub static READ_EXACTLY: Operation = Operation {
         let owner = awaitable.owner().get_or_none();
         let count = number(&awaitable.value().get_or_none())?;
         if count < 0 {
-            // SAFETY: ValueError is always valid.
-            let class = unsafe { ffi::PyExc_ValueError };
+            let class = ExceptionClass::ValueError;
             return Err(raise(class, c"readexactly size can not be less than zero"));
         }
         Reader::of(&owner).raise_exception()?;
@@ -162,7 +158,7 @@ fn number(value: &Object) -> Result<isize> {
             }
         }
         let number = ffi::PyNumber_AsSsize_t(value.as_ptr(), std::ptr::null_mut());
-        if number == -1 && !ffi::PyErr_Occurred().is_null() {
+        if number == -1 && is_raised() {
             return Err(Raised);
         }
         Ok(number)

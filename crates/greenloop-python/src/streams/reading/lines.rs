@@ -1,15 +1,17 @@
 //! Lines: `readline`, and `async for` over a reader.
 
 use greenloop_core::{Message, find_message};
+use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::{
+    ExceptionClass, Instance, Object, Raised, Result, attached, fetch, raise_bare, raise_object,
+    restore, trap,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, resumed, take, wait};
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::making::ByName as _;
-use crate::interop::{
-    Instance, Object, Raised, Result, fetch, globals, raise_object, restore, trap,
-};
 use crate::streams::reader::Reader;
 
 pub static READ_LINE: Operation = Operation {
@@ -59,8 +61,7 @@ fn line(this: &Object) -> Result<Progress> {
 
 /// `raise ValueError(overrun.args[0])` while the overrun is being handled.
 fn line_too_long(overrun: &Object) -> Result<Raised> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     let text = overrun.attribute(&globals().names.args)?;
     let text = text.bound(py).get_item(0)?;
     let error = py
@@ -92,8 +93,7 @@ pub fn next(this: &Object) -> Result<Object> {
     let class = &globals().classes.stream_reader;
     let replaced = Instance::<Reader>::overrides(this, class, &[&names.readline])?;
     if replaced || is_customised(this)? {
-        // SAFETY: the GIL is held.
-        let py = unsafe { Python::assume_attached() };
+        let py = attached();
         let original = globals().asyncio.stream_reader.bound(py);
         return Ok(original
             .invoke_method(c"__anext__", (this.bound(py),))?
@@ -116,9 +116,7 @@ static NEXT_LINE: Operation = Operation {
 fn next_or_stop(progress: Progress) -> Result<Progress> {
     match progress {
         Progress::Returned(line) if !line.is_true()? => {
-            // SAFETY: StopAsyncIteration is always valid.
-            unsafe { ffi::PyErr_SetNone(ffi::PyExc_StopAsyncIteration) };
-            Err(Raised)
+            Err(raise_bare(ExceptionClass::StopAsyncIteration))
         }
         progress => Ok(progress),
     }

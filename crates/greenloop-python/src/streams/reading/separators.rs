@@ -3,13 +3,15 @@
 use std::ffi::CStr;
 
 use greenloop_core::{Message, find_message};
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    ExceptionClass, Object, Raised, Result, attached, raise, raise_object, type_error,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{FOUND, NOT_FOUND, incomplete, interrupt, new_bytes, overrun, resumed, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::making;
-use crate::interop::{Object, Raised, Result, raise, raise_object, type_error};
 use crate::streams::buffer::{View, content_of_bytes};
 use crate::streams::edition::edition;
 use crate::streams::reader::Reader;
@@ -76,8 +78,7 @@ fn search(reader: &Reader, separators: &Object) -> Message {
 
 /// What `readuntil` was given as `bytes`, or as a tuple of them by their length.
 fn parse_separators(given: &Object) -> Result<Object> {
-    // SAFETY: the GIL is held.
-    let py = unsafe { Python::assume_attached() };
+    let py = attached();
     // SAFETY: `given` is a valid object.
     let several =
         edition().several_separators && unsafe { ffi::PyTuple_Check(given.as_ptr()) } != 0;
@@ -130,6 +131,5 @@ fn parse_separator(given: &Object) -> Result<Object> {
 }
 
 fn no_separator(text: &CStr) -> Raised {
-    // SAFETY: ValueError is always valid.
-    raise(unsafe { ffi::PyExc_ValueError }, text)
+    raise(ExceptionClass::ValueError, text)
 }

@@ -1,15 +1,12 @@
 //! The class `StreamWriter` as Python sees it, with what it passes on to its transport.
 
-use std::ffi::{c_int, c_void};
-
-use pyo3::ffi;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, Object, Result, attribute, call_method, class_of, fast, init, noargs, unary,
+};
 
 use super::{Writer, drain, start_tls, wait_closed};
-use crate::interop::making;
-use crate::interop::{
-    Arguments, Object, Result, attribute, call_method, class_of, fast, globals, initialise_with,
-    noargs, trap,
-};
+use crate::asyncio::globals;
 use crate::streams::attributes::plain;
 
 // What is passed on to the transport.
@@ -68,32 +65,19 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Writer::of(this).initialise(transport, protocol, reader, event_loop)
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a writer, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid writer.
-        let this = unsafe { Object::from_borrowed(this) };
-        let writer = Writer::of(&this);
-        let transport = writer.transport(&this)?;
-        let transport = making::represented(&transport)?;
-        let reader = match writer.reader.get().filter(|reader| !reader.is_none()) {
-            Some(reader) => format!(" reader={}", making::represented(&reader)?),
-            None => String::new(),
-        };
-        let text = format!(
-            "<{} transport={transport}{reader}>",
-            making::class_name(&this)?
-        );
-        making::text(&text)
-    })
+fn repr(this: &Object) -> Result<Object> {
+    let writer = Writer::of(this);
+    let transport = writer.transport(this)?;
+    let transport = making::represented(&transport)?;
+    let reader = match writer.reader.get().filter(|reader| !reader.is_none()) {
+        Some(reader) => format!(" reader={}", making::represented(&reader)?),
+        None => String::new(),
+    };
+    let text = format!(
+        "<{} transport={transport}{reader}>",
+        making::class_name(this)?
+    );
+    making::text(&text)
 }
 
 fn complete_future(this: &Object) -> Result<Object> {
@@ -127,8 +111,8 @@ pub fn make_class() -> Result<Object> {
             c"StreamWriter(transport, protocol, reader, loop)\n--\n\n\
               The sending end; see asyncio.StreamWriter.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr))
         .methods(vec![
             fast!(
                 c"write",

@@ -2,12 +2,13 @@
 //! asyncio's calls is made by name. What is awaited stands in the awaitable's `value`.
 
 use greenloop_core::WaitList as _;
+use greenloop_cpython::{Object, Result, call_function, fetch};
 
 use super::wait::{WAITING, cannot_wait, conclude, fail, keep_cancellation, keep_refusal, locking};
 use super::{Condition, by_name, of};
+use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::interop::{Object, Result, call_function, fetch, globals, is_cancellation};
 use crate::sync::primitive::Primitive;
 
 pub(super) static WAIT_BY_NAME: Operation = Operation {

@@ -12,6 +12,10 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_core::sync;
+use greenloop_cpython::{
+    Arguments, Instance, Object, Result, Slot, attribute, call_method, class_of, fast, init,
+    no_attribute, noargs, one, reducing, unary,
+};
 use pyo3::ffi;
 
 use super::acquire::{Acquire as _, check_exit, enter_by_name, exit_by_name};
@@ -20,11 +24,8 @@ use super::lock::{self, Lock};
 use super::primitive::{
     Lined, Primitive, State, bound_loop, get_loop, line, repr, set_bound_loop, set_line,
 };
+use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, completed};
-use crate::interop::{
-    Arguments, Instance, Object, Result, Slot, attribute, call_method, class_of, fast, globals,
-    initialise_with, no_attribute, noargs, one, reducing, trap,
-};
 
 pub use notify::notify_all;
 pub use wait::wait;
@@ -115,8 +116,7 @@ fn of(this: &Object) -> &Condition {
 
 /// Whether `object` is a condition of this class or of one that inherits from it.
 pub fn is_condition(object: &Object) -> bool {
-    // SAFETY: both are valid objects.
-    unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), globals().classes.condition.as_ptr()) != 0 }
+    object.is_of(&globals().classes.condition)
 }
 
 /// The lock of a condition all of whose methods are our own.
@@ -237,7 +237,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [lock] = arguments.bind(c"Condition.__init__", [&globals.names.lock], 1, 0)?;
     let lock = match lock.filter(|lock| !lock.is_none()) {
         Some(lock) => lock.clone(),
-        None => Instance::<Primitive<Lock>>::create(globals.classes.lock.as_ptr())?,
+        None => Instance::<Primitive<Lock>>::create(&globals.classes.lock)?,
     };
     set_up(this, &lock)?;
     Primitive::<Condition>::of(this).forget_waiters();
@@ -247,8 +247,8 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 /// A condition with a lock of its own.
 pub fn create() -> Result<Object> {
     let classes = &globals().classes;
-    let this = Instance::<Primitive<Condition>>::create(classes.condition.as_ptr())?;
-    let lock = Instance::<Primitive<Lock>>::create(classes.lock.as_ptr())?;
+    let this = Instance::<Primitive<Condition>>::create(&classes.condition)?;
+    let lock = Instance::<Primitive<Lock>>::create(&classes.lock)?;
     set_up(&this, &lock)?;
     Ok(this)
 }
@@ -281,15 +281,6 @@ fn set_up(this: &Object, lock: &Object) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
-}
-
 fn lock_attribute(this: &Object) -> Result<Object> {
     of(this)
         .lock
@@ -304,13 +295,9 @@ fn set_lock_attribute(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid condition.
-        let this = unsafe { Object::from_borrowed(this) };
-        let locked = is_locked(&this)?;
-        repr::<Condition>(&this, if locked { "locked" } else { "unlocked" })
-    })
+fn repr_slot(this: &Object) -> Result<Object> {
+    let locked = is_locked(this)?;
+    repr::<Condition>(this, if locked { "locked" } else { "unlocked" })
 }
 
 /// Makes the class.
@@ -321,8 +308,8 @@ pub fn make_class() -> Result<Object> {
             c"Condition(lock=None)\n--\n\n\
               Lets tasks wait until they are notified; see asyncio.Condition.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr_slot as *mut c_void)
+        .init(init!(initialise))
+        .repr(unary!(repr_slot))
         .methods(vec![
             noargs!(
                 c"wait",

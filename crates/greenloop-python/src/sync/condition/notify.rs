@@ -1,9 +1,11 @@
 //! Notifying those who wait.
 
+use greenloop_cpython::making::IntoObject as _;
+use greenloop_cpython::{Arguments, ExceptionClass, Object, Raised, Result, call_method, raise};
 use pyo3::ffi;
 
 use super::{SINCE_3_13, by_name, native_lock, of};
-use crate::interop::{Arguments, Object, Raised, Result, call_method, globals, raise};
+use crate::asyncio::globals;
 use crate::sync::lock;
 use crate::sync::primitive::Lined as _;
 
@@ -108,8 +110,7 @@ fn by_comparison(this: &Object, limit: &Object) -> Result<usize> {
 }
 
 fn integer(number: usize) -> Result<Object> {
-    // SAFETY: makes an int.
-    unsafe { Object::from_returned(ffi::PyLong_FromSize_t(number)) }
+    number.into_object()
 }
 
 #[inline]
@@ -119,7 +120,6 @@ fn check(locked: bool) -> Result<()> {
 
 #[cold]
 fn cannot_notify() -> Raised {
-    // SAFETY: RuntimeError is always valid.
-    let class = unsafe { ffi::PyExc_RuntimeError };
+    let class = ExceptionClass::RuntimeError;
     raise(class, c"cannot notify on un-acquired lock")
 }

@@ -4,16 +4,16 @@
 //! the lock is held again, whatever comes meanwhile.
 
 use greenloop_core::sync;
+use greenloop_cpython::{
+    Arguments, ExceptionClass, Object, Raised, Result, call_function, fetch, raise, restore,
+};
 use pyo3::ffi;
 
 use super::by_name::{WAIT_BY_NAME, WAIT_FOR_BY_NAME};
 use super::notify::hand_on;
 use super::{Condition, SINCE_3_13, by_name, lock_of, native_lock, of};
+use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::interop::{
-    Arguments, Object, Raised, Result, call_function, fetch, globals, is_cancellation, raise,
-    restore,
-};
 use crate::sync::acquire::{acquire_or_join, leave};
 use crate::sync::lock::{self, Lock};
 use crate::sync::primitive::Primitive;
@@ -216,7 +216,6 @@ fn check_again(this: &Object, waited: Result<Progress>) -> Result<Progress> {
 
 #[cold]
 pub(super) fn cannot_wait() -> Raised {
-    // SAFETY: RuntimeError is always valid.
-    let class = unsafe { ffi::PyExc_RuntimeError };
+    let class = ExceptionClass::RuntimeError;
     raise(class, c"cannot wait on un-acquired lock")
 }

@@ -1,0 +1,98 @@
+//! The interpreter's own classes of exceptions, and what an exception can be raised from.
+
+use pyo3::{Bound, PyAny, ffi};
+
+use super::object::Object;
+
+/// What names a class of exceptions: one of the interpreter's, or an object that is one.
+pub trait AsExceptionClass {
+    /// The class, borrowed.
+    fn class_pointer(self) -> *mut ffi::PyObject;
+}
+
+impl AsExceptionClass for &Object {
+    fn class_pointer(self) -> *mut ffi::PyObject {
+        self.as_ptr()
+    }
+}
+
+impl AsExceptionClass for &Bound<'_, PyAny> {
+    fn class_pointer(self) -> *mut ffi::PyObject {
+        self.as_ptr()
+    }
+}
+
+impl AsExceptionClass for ExceptionClass {
+    #[inline]
+    fn class_pointer(self) -> *mut ffi::PyObject {
+        self.as_ptr()
+    }
+}
+
+macro_rules! exceptions {
+    ($($name:ident = $pointer:ident,)*) => {
+        /// A class of exceptions that the interpreter keeps for ever.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum ExceptionClass {
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                $name,
+            )*
+        }
+
+        impl ExceptionClass {
+            /// The class, which is always valid.
+            #[inline]
+            pub fn as_ptr(self) -> *mut ffi::PyObject {
+                // SAFETY: the interpreter sets these pointers before any module is imported, and
+                // never again.
+                unsafe {
+                    match self {
+                        $(Self::$name => ffi::$pointer,)*
+                    }
+                }
+            }
+        }
+    };
+}
+
+exceptions! {
+    AssertionError = PyExc_AssertionError,
+    AttributeError = PyExc_AttributeError,
+    BaseExceptionGroup = PyExc_BaseExceptionGroup,
+    BlockingIOError = PyExc_BlockingIOError,
+    BufferError = PyExc_BufferError,
+    ConnectionAbortedError = PyExc_ConnectionAbortedError,
+    ConnectionError = PyExc_ConnectionError,
+    ConnectionResetError = PyExc_ConnectionResetError,
+    Exception = PyExc_Exception,
+    GeneratorExit = PyExc_GeneratorExit,
+    ImportError = PyExc_ImportError,
+    IndexError = PyExc_IndexError,
+    InterruptedError = PyExc_InterruptedError,
+    KeyError = PyExc_KeyError,
+    KeyboardInterrupt = PyExc_KeyboardInterrupt,
+    MemoryError = PyExc_MemoryError,
+    NotImplementedError = PyExc_NotImplementedError,
+    OSError = PyExc_OSError,
+    OverflowError = PyExc_OverflowError,
+    RecursionError = PyExc_RecursionError,
+    ResourceWarning = PyExc_ResourceWarning,
+    RuntimeError = PyExc_RuntimeError,
+    StopAsyncIteration = PyExc_StopAsyncIteration,
+    StopIteration = PyExc_StopIteration,
+    SystemError = PyExc_SystemError,
+    SystemExit = PyExc_SystemExit,
+    TimeoutError = PyExc_TimeoutError,
+    TypeError = PyExc_TypeError,
+    UnicodeEncodeError = PyExc_UnicodeEncodeError,
+    ValueError = PyExc_ValueError,
+}
+
+impl ExceptionClass {
+    /// The class as an object.
+    pub fn object(self) -> Object {
+        // SAFETY: the class is always valid.
+        unsafe { Object::from_borrowed(self.as_ptr()) }
+    }
+}

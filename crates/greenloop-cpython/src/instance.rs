@@ -1,0 +1,283 @@
+//! Classes of plain Rust values: the slots that every such class needs, written once.
+//!
+//! A class for a `T` says what `T` is when it is new, what of Python's it holds and how to let go
+//! of that ([`Held`]). Its instances have attributes, weak references and subclasses as those of a
+//! class written in Python do.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use pyo3::{PyErr, ffi};
+
+use super::attached::attached;
+use super::class::ClassBuilder;
+use super::class_cell::ClassCell;
+use super::error::{Raised, Result, report_unraisable};
+use super::freelist::Freelist;
+use super::nesting;
+use super::object::Object;
+use super::slot::Slot;
+use super::trap::trap_int;
+
+/// What an instance holds.
+pub trait Held: Sized + 'static {
+    /// The value before `__init__`.
+    fn new() -> Self;
+
+    /// Shows what it holds to the garbage collector.
+    ///
+    /// # Safety
+    /// Called from a `tp_traverse` with the arguments it was given.
+    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int;
+
+    /// Lets go of everything, and stays valid.
+    fn clear(&self);
+
+    /// The class's `__del__`, if it has one. It may raise, and is called once in an instance's
+    /// life.
+    const FINALISER: Option<fn(&Object) -> Result<()>> = None;
+}
+
+/// The C struct of an instance.
+#[repr(C)]
+pub struct Instance<T> {
+    header: ffi::PyObject,
+    /// `__dict__`, once there is one.
+    attributes: Slot,
+    /// The list of weak references, which is the interpreter's.
+    weak_references: Cell<*mut ffi::PyObject>,
+    held: T,
+}
+
+impl<T: Held> Instance<T> {
+    /// The value in an instance.
+    ///
+    /// The callers pass receivers of methods of the class, and objects whose class they have
+    /// compared.
+    #[inline]
+    pub fn of(object: &Object) -> &T {
+        // SAFETY: see above: the object is laid out as this struct.
+        unsafe { &(*object.as_ptr().cast::<Self>()).held }
+    }
+
+    /// The instance's `__dict__`, empty as long as nobody has set an attribute.
+    #[inline]
+    pub fn attributes(object: &Object) -> &Slot {
+        // SAFETY: as above.
+        unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
+    }
+
+    /// Whether nobody has given the instance an attribute of its own, which might stand for a
+    /// method.
+    #[inline]
+    pub fn has_no_attributes(object: &Object) -> bool {
+        // SAFETY: as above; what the slot holds is a dict.
+        unsafe {
+            let attributes = (*object.as_ptr().cast::<Self>()).attributes.as_ptr();
+            attributes.is_null() || ffi::PyDict_Size(attributes) == 0
+        }
+    }
+
+    /// Whether `object` is exactly of `class` and has no attributes of its own, and nobody has
+    /// replaced a method of either.
+    #[inline]
+    pub fn is_plain(object: &Object, class: &ClassCell) -> bool {
+        // SAFETY: an object of the class is laid out as this struct.
+        class.is_untouched_class_of(object)
+            && unsafe { (*object.as_ptr().cast::<Self>()).attributes.is_empty() }
+    }
+
+    /// Whether a subclass, the instance itself or somebody else has put something else in the place
+    /// of a method of `class`.
+    pub fn overrides(object: &Object, class: &ClassCell, names: &[&Object]) -> Result<bool> {
+        if Self::is_plain(object, class) {
+            return Ok(false);
+        }
+        // SAFETY: the object and its class are valid, and the object's attributes are a dict.
+        unsafe {
+            let own = Object::from_borrowed(object.class().cast());
+            let attributes = (*object.as_ptr().cast::<Self>()).attributes.get();
+            for name in names {
+                let found = own.attribute(name)?;
+                if !class
+                    .original(name)
+                    .is_some_and(|original| original.is(found.as_ptr()))
+                {
+                    return Ok(true);
+                }
+                if let Some(attributes) = &attributes {
+                    match ffi::PyDict_Contains(attributes.as_ptr(), name.as_ptr()) {
+                        0 => {}
+                        1 => return Ok(true),
+                        _ => return Err(Raised),
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of
+    /// its `__init__`.
+    pub fn create(class: &ClassCell) -> Result<Object> {
+        // SAFETY: `make` is the class's own `tp_new`, which looks at no arguments.
+        unsafe {
+            let nothing = ptr::null_mut();
+            Object::from_returned(make::<T>(class.as_ptr(), nothing, nothing))
+        }
+    }
+
+    /// As [`create`](Self::create), in the block of a dead instance if there is one. The class's
+    /// `tp_free` hands them to [`Freelist::keep`].
+    #[inline]
+    pub fn create_from<const N: usize>(spare: &Freelist<N>, class: &ClassCell) -> Result<Object> {
+        // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed
+        // block before anybody sees it.
+        unsafe {
+            let object = spare.allocate_with_attributes::<Self>(class.as_ptr())?;
+            (&raw mut (*object).held).write(T::new());
+            Ok(Object::from_owned(object.cast()))
+        }
+    }
+}
+
+/// Begins a class whose instances hold a `T`. It can be inherited from only if that is asked for.
+pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
+    let offset = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset as ffi::Py_ssize_t,
+        flags: ffi::Py_READONLY,
+        doc: ptr::null(),
+    };
+    let mut builder = ClassBuilder::new::<Instance<T>>(name).named_as_in_python();
+    if T::FINALISER.is_some() {
+        builder = builder.slot(ffi::Py_tp_finalize, finalise::<T> as *mut c_void);
+    }
+    builder
+        .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
+        .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
+        .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
+        .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
+        .attributes(vec![(
+            c"__dict__",
+            ffi::PyObject_GenericGetDict,
+            Some(ffi::PyObject_GenericSetDict),
+        )])
+        .members(vec![
+            offset(
+                c"__dictoffset__",
+                std::mem::offset_of!(Instance<T>, attributes),
+            ),
+            offset(
+                c"__weaklistoffset__",
+                std::mem::offset_of!(Instance<T>, weak_references),
+            ),
+        ])
+}
+
+unsafe extern "C" fn make<T: Held>(
+    class: *mut ffi::PyTypeObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an exception
+    // set; the value is written into it before anybody sees it.
+    unsafe {
+        if (*class).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0 {
+            return refuse_abstract(class);
+        }
+        let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
+        let object = allocate(class, 0);
+        if !object.is_null() {
+            (&raw mut (*object.cast::<Instance<T>>()).held).write(T::new());
+        }
+        object
+    }
+}
+
+/// Has `object` refuse to make an instance of a class with abstract methods, and name these.
+#[cold]
+unsafe fn refuse_abstract(class: *mut ffi::PyTypeObject) -> *mut ffi::PyObject {
+    let arguments = super::names::names().no_arguments.as_ptr();
+    // SAFETY: the class's flag is what `object` looks at first; it is a class, with no arguments.
+    unsafe {
+        match ffi::PyBaseObject_Type.tp_new {
+            Some(new) => new(class, arguments, ptr::null_mut()),
+            None => ptr::null_mut(),
+        }
+    }
+}
+
+unsafe extern "C" fn deallocate<T: Held>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead instance.
+    unsafe { nesting::deallocate(this, end::<T>) }
+}
+
+unsafe fn end<T: Held>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on a dead instance, of this class or of a subclass whose
+    // own deallocation ends here. The value is dropped once, last of all.
+    unsafe {
+        if T::FINALISER.is_some() && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let instance = this.cast::<Instance<T>>();
+        if !(*instance).weak_references.get().is_null() {
+            ffi::PyObject_ClearWeakRefs(this);
+        }
+        (*instance).held.clear();
+        (*instance).attributes.clear();
+        (&raw mut (*instance).held).drop_in_place();
+        let class = ffi::Py_TYPE(this);
+        let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
+        free(this.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+unsafe extern "C" fn finalise<T: Held>(this: *mut ffi::PyObject) {
+    // SAFETY: called by the interpreter on an instance that is about to die. The exception that may
+    // be set is somebody else's and is put back.
+    unsafe {
+        let pending = PyErr::take(attached());
+        let object = Object::from_borrowed(this);
+        if trap_int(|| T::FINALISER.map_or(Ok(()), |finaliser| finaliser(&object))) < 0 {
+            report_unraisable(Raised, &object);
+        }
+        drop(object);
+        if let Some(pending) = pending {
+            pending.restore(attached());
+        }
+    }
+}
+
+unsafe extern "C" fn traverse<T: Held>(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: called by the garbage collector on an instance, with its own visitor.
+    unsafe {
+        let instance = &*this.cast::<Instance<T>>();
+        match instance.attributes.visit(visit, arg) {
+            0 => {}
+            stop => return stop,
+        }
+        match instance.held.visit(visit, arg) {
+            0 => visit(ffi::Py_TYPE(this).cast(), arg),
+            stop => stop,
+        }
+    }
+}
+
+unsafe extern "C" fn clear<T: Held>(this: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the garbage collector on an instance.
+    unsafe {
+        let instance = &*this.cast::<Instance<T>>();
+        instance.attributes.clear();
+        instance.held.clear();
+    }
+    0
+}

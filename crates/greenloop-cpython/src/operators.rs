@@ -1,0 +1,97 @@
+//! What Python's operators and built-in functions do with objects.
+
+use std::ffi::c_int;
+
+use pyo3::ffi;
+
+use super::class_cell::ClassCell;
+use super::error::{Raised, Result};
+use super::object::Object;
+
+/// One of Python's comparisons.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(i32)]
+pub enum Comparison {
+    /// `<`
+    Less = ffi::Py_LT,
+    /// `<=`
+    LessOrEqual = ffi::Py_LE,
+    /// `==`
+    Equal = ffi::Py_EQ,
+    /// `!=`
+    Unequal = ffi::Py_NE,
+    /// `>`
+    Greater = ffi::Py_GT,
+    /// `>=`
+    GreaterOrEqual = ffi::Py_GE,
+}
+
+impl Object {
+    /// `len(self)`
+    pub fn size(&self) -> Result<usize> {
+        // SAFETY: the object is valid.
+        let size = unsafe { ffi::PyObject_Size(self.as_ptr()) };
+        usize::try_from(size).map_err(|_| Raised)
+    }
+
+    /// Whether `self` compares to `other` as said. What is identical counts as equal, whatever its
+    /// `__eq__` says.
+    pub fn compares(&self, comparison: Comparison, other: &Object) -> Result<bool> {
+        let comparison = comparison as c_int;
+        // SAFETY: both are valid objects.
+        truth(unsafe { ffi::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), comparison) })
+    }
+
+    /// What the comparison returns, which is whatever the objects say.
+    pub fn compared(&self, comparison: Comparison, other: &Object) -> Result<Object> {
+        let comparison = comparison as c_int;
+        // SAFETY: both are valid objects; the result is a new reference, or NULL.
+        unsafe {
+            Object::from_returned(ffi::PyObject_RichCompare(
+                self.as_ptr(),
+                other.as_ptr(),
+                comparison,
+            ))
+        }
+    }
+
+    /// `self + other`
+    pub fn plus(&self, other: &Object) -> Result<Object> {
+        // SAFETY: both are valid objects; the result is a new reference, or NULL.
+        unsafe { Object::from_returned(ffi::PyNumber_Add(self.as_ptr(), other.as_ptr())) }
+    }
+
+    /// `isinstance(self, class)`
+    pub fn is_instance(&self, class: &Object) -> Result<bool> {
+        // SAFETY: both are valid objects.
+        truth(unsafe { ffi::PyObject_IsInstance(self.as_ptr(), class.as_ptr()) })
+    }
+
+    /// `issubclass(self, class)`
+    pub fn is_subclass(&self, class: &Object) -> Result<bool> {
+        // SAFETY: both are valid objects.
+        truth(unsafe { ffi::PyObject_IsSubclass(self.as_ptr(), class.as_ptr()) })
+    }
+
+    /// Whether the object is of the class or of one below it, whatever it says itself.
+    #[inline]
+    pub fn is_of(&self, class: &ClassCell) -> bool {
+        // SAFETY: the object is valid, and so is the class of a cell or its absence.
+        !class.as_ptr().is_null()
+            && unsafe { ffi::PyObject_TypeCheck(self.as_ptr(), class.as_ptr()) != 0 }
+    }
+
+    /// `repr(self)`
+    pub fn repr(&self) -> Result<Object> {
+        // SAFETY: the object is valid; the result is a new reference, or NULL.
+        unsafe { Object::from_returned(ffi::PyObject_Repr(self.as_ptr())) }
+    }
+}
+
+/// What a function says that answers 1, 0 or, with an exception set, -1.
+fn truth(answer: c_int) -> Result<bool> {
+    match answer {
+        -1 => Err(Raised),
+        answer => Ok(answer != 0),
+    }
+}

@@ -1,0 +1,47 @@
+//! Where something is made, for the messages of debug mode.
+
+use greenloop_cpython::making::{ByName as _, imported};
+use greenloop_cpython::{Object, Raised, Result, attached, call_function};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+
+use super::globals::globals;
+
+/// asyncio's `extract_stack()`, which begins where the program does: without the frames of the
+/// launcher that started it, as an uncaught exception's traceback is.
+pub fn creation_stack() -> Result<Object> {
+    let stack = call_function(&globals().asyncio.extract_stack, &[])?;
+    let py = attached();
+    let Some(file) = launcher_file(py)? else {
+        return Ok(stack);
+    };
+    let frames = stack.bound(py);
+    let mut outside = 0;
+    for (index, frame) in frames.try_iter()?.enumerate() {
+        if frame?.look_up("filename")?.eq(&file)? {
+            outside = index + 1;
+        }
+    }
+    if outside > 0 {
+        // SAFETY: the stack is asyncio's, a list; a null value deletes.
+        let code =
+            unsafe { ffi::PySequence_DelSlice(stack.as_ptr(), 0, outside as ffi::Py_ssize_t) };
+        if code < 0 {
+            return Err(Raised);
+        }
+    }
+    Ok(stack)
+}
+
+/// The file of the launcher, if one runs the program: no stack that a program sees goes beyond its
+/// frames.
+///
+/// Nothing is imported for it: while the interpreter ends, that is no longer possible.
+pub fn launcher_file(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let Some(launcher) = imported(py, c"greenloop.launcher")? else {
+        return Ok(None);
+    };
+    let launcher = launcher.cast::<PyModule>();
+    launcher.map_or(Ok(None), |launcher| Ok(Some(launcher.look_up("__file__")?)))
+}

@@ -1,0 +1,303 @@
+//! What is looked up once at import: interned names, parts of asyncio, and the classes of this
+//! crate.
+//!
+//! PyO3 refuses to import the module into a second interpreter, so one set for the process is
+//! enough.
+
+use std::sync::OnceLock;
+
+use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::{ClassCell, Object};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::names::Names;
+
+macro_rules! imports {
+    ($($(#[$meta:meta])* $field:ident = $module:literal . $name:literal,)*) => {
+        /// Functions and classes of the standard library.
+        pub struct Asyncio { $($(#[$meta])* pub $field: Object,)* }
+
+        impl Asyncio {
+            /// Looks them all up before the struct is filled, for the reason that [`Names::new`]
+            /// has.
+            fn new(py: Python<'_>) -> PyResult<Self> {
+                let places = [$($(#[$meta])* ($module, $name),)*];
+                let found = places.into_iter().map(|(module, name)| {
+                    Ok(making::import(py, module)?.look_up(name)?.into())
+                });
+                let mut found = found.collect::<PyResult<Vec<_>>>()?.into_iter();
+                let mut next = || found.next().unwrap_or_else(Object::none);
+                Ok(Self { $($(#[$meta])* $field: next(),)* })
+            }
+        }
+    };
+}
+
+imports! {
+    // Modules whose functions may be replaced.
+    constants = c"asyncio".c"constants",
+    events = c"asyncio".c"events",
+    tasks = c"asyncio".c"tasks",
+    #[cfg(Py_3_14)]
+    futures = c"asyncio".c"futures",
+    #[cfg(Py_3_14)]
+    add_to_awaited_by = c"_asyncio".c"future_add_to_awaited_by",
+    barrier = c"asyncio.locks".c"Barrier",
+    barrier_state = c"asyncio.locks".c"_BarrierState",
+    broken_barrier_error = c"asyncio.exceptions".c"BrokenBarrierError",
+    buffered_protocol = c"asyncio.protocols".c"BufferedProtocol",
+    cancelled_error = c"asyncio.exceptions".c"CancelledError",
+    create_task = c"asyncio.tasks".c"create_task",
+    #[cfg(Py_3_14)]
+    current_task = c"_asyncio".c"current_task",
+    #[cfg(not(Py_3_14))]
+    current_tasks = c"_asyncio".c"_current_tasks",
+    datagram_transport = c"asyncio.selector_events".c"_SelectorDatagramTransport",
+    deque = c"collections".c"deque",
+    #[cfg(Py_3_14)]
+    discard_from_awaited_by = c"_asyncio".c"future_discard_from_awaited_by",
+    enter_task = c"_asyncio".c"_enter_task",
+    extract_stack = c"asyncio.format_helpers".c"extract_stack",
+    flow_control = c"asyncio.transports".c"_FlowControlMixin",
+    format_callback_source = c"asyncio.format_helpers".c"_format_callback_source",
+    future = c"_asyncio".c"Future",
+    future_repr = c"asyncio.base_futures".c"_future_repr",
+    get_asyncgen_hooks = c"sys".c"get_asyncgen_hooks",
+    get_event_loop = c"_asyncio".c"get_event_loop",
+    get_origin_depth = c"sys".c"get_coroutine_origin_tracking_depth",
+    get_running_loop_or_none = c"_asyncio".c"_get_running_loop",
+    handle = c"asyncio.events".c"Handle",
+    heappop = c"heapq".c"heappop",
+    heappush = c"heapq".c"heappush",
+    incomplete_read_error = c"asyncio.exceptions".c"IncompleteReadError",
+    invalid_state_error = c"asyncio.exceptions".c"InvalidStateError",
+    isawaitable = c"inspect".c"isawaitable",
+    iscoroutine = c"asyncio.coroutines".c"iscoroutine",
+    isfuture = c"asyncio.base_futures".c"isfuture",
+    leave_task = c"_asyncio".c"_leave_task",
+    limit_overrun_error = c"asyncio.exceptions".c"LimitOverrunError",
+    protocol = c"asyncio.protocols".c"Protocol",
+    queue_empty = c"asyncio.queues".c"QueueEmpty",
+    queue_full = c"asyncio.queues".c"QueueFull",
+    #[cfg(Py_3_13)]
+    queue_shut_down = c"asyncio.queues".c"QueueShutDown",
+    #[cfg(Py_3_14)]
+    register_task = c"_asyncio".c"_register_task",
+    release_waiter = c"asyncio.tasks".c"_release_waiter",
+    run_until_complete_cb = c"asyncio.base_events".c"_run_until_complete_cb",
+    selector_event_loop = c"asyncio.selector_events".c"BaseSelectorEventLoop",
+    semaphore = c"asyncio.locks".c"Semaphore",
+    set_asyncgen_hooks = c"sys".c"set_asyncgen_hooks",
+    set_origin_depth = c"sys".c"set_coroutine_origin_tracking_depth",
+    set_result_unless_cancelled = c"asyncio.futures".c"_set_result_unless_cancelled",
+    shut_wr = c"socket".c"SHUT_WR",
+    socket = c"socket".c"socket",
+    socket_transport = c"asyncio.selector_events".c"_SelectorSocketTransport",
+    stream_reader = c"asyncio.streams".c"StreamReader",
+    stream_reader_protocol = c"asyncio.streams".c"StreamReaderProtocol",
+    stream_writer = c"asyncio.streams".c"StreamWriter",
+    #[cfg(Py_3_12)]
+    swap_current_task = c"_asyncio".c"_swap_current_task",
+    task = c"_asyncio".c"Task",
+    task_get_stack = c"asyncio.base_tasks".c"_task_get_stack",
+    task_print_stack = c"asyncio.base_tasks".c"_task_print_stack",
+    task_repr = c"asyncio.base_tasks".c"_task_repr",
+    #[cfg(Py_3_14)]
+    thread_safe_handle = c"asyncio.events".c"_ThreadSafeHandle",
+    timeout_error = c"asyncio.exceptions".c"TimeoutError",
+    timer_handle = c"asyncio.events".c"TimerHandle",
+    transport_socket = c"asyncio.trsock".c"TransportSocket",
+    unix_event_loop = c"asyncio.unix_events".c"_UnixSelectorEventLoop",
+    #[cfg(Py_3_14)]
+    unregister_task = c"_asyncio".c"_unregister_task",
+}
+
+/// Tuples of keyword names for calls by the vectorcall convention.
+pub struct KeywordNames {
+    /// `("context",)`
+    pub context: Object,
+    /// `("loop",)`
+    pub loop_: Object,
+    /// `("msg",)`
+    pub msg: Object,
+}
+
+/// The descriptors of `_socket.socket` for a socket's three numbers.
+pub struct SocketNumbers {
+    pub family: Object,
+    pub kind: Object,
+    pub protocol: Object,
+}
+
+impl SocketNumbers {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let class = making::import(py, c"_socket")?.look_up(c"socket")?;
+        Ok(Self {
+            family: class.look_up(c"family")?.into(),
+            kind: class.look_up(c"type")?.into(),
+            protocol: class.look_up(c"proto")?.into(),
+        })
+    }
+}
+
+/// The classes this crate makes.
+#[derive(Default)]
+pub struct Classes {
+    pub awaitable: ClassCell,
+    pub completed: ClassCell,
+    pub event: ClassCell,
+    pub lock: ClassCell,
+    pub handle: ClassCell,
+    pub job_call: ClassCell,
+    pub timer_handle: ClassCell,
+    #[cfg(Py_3_14)]
+    pub thread_safe_handle: ClassCell,
+    pub future: ClassCell,
+    pub future_iterator: ClassCell,
+    pub notifier: ClassCell,
+    pub task: ClassCell,
+    pub queue: ClassCell,
+    pub lifo_queue: ClassCell,
+    pub priority_queue: ClassCell,
+    pub gathering_future: ClassCell,
+    pub wait_state: ClassCell,
+    pub as_completed_iterator: ClassCell,
+    pub waiters: ClassCell,
+    pub semaphore: ClassCell,
+    pub bounded_semaphore: ClassCell,
+    pub condition: ClassCell,
+    pub barrier: ClassCell,
+    pub alarm: ClassCell,
+    pub gate: ClassCell,
+    pub timeout: ClassCell,
+    pub task_group: ClassCell,
+    pub stream_reader: ClassCell,
+    pub flow_control: ClassCell,
+    pub stream_reader_protocol: ClassCell,
+    pub stream_writer: ClassCell,
+    pub protocol_factory: ClassCell,
+    pub socket_transport: ClassCell,
+    pub datagram_state: ClassCell,
+    pub ssl_protocol: ClassCell,
+    pub ssl_transport: ClassCell,
+    pub window: ClassCell,
+}
+
+impl Classes {
+    /// Whether a class is exactly one of the handles'.
+    #[inline]
+    pub fn is_handle(&self, class: *mut ffi::PyTypeObject) -> bool {
+        #[cfg(Py_3_14)]
+        if class == self.thread_safe_handle.as_ptr() {
+            return true;
+        }
+        class == self.handle.as_ptr() || class == self.timer_handle.as_ptr()
+    }
+
+    /// The class of what `call_soon_threadsafe` returns: `Handle` up to 3.13.
+    #[inline]
+    pub fn threadsafe(&self) -> *mut ffi::PyTypeObject {
+        #[cfg(Py_3_14)]
+        let class = &self.thread_safe_handle;
+        #[cfg(not(Py_3_14))]
+        let class = &self.handle;
+        class.as_ptr()
+    }
+}
+
+/// All of it.
+pub struct Globals {
+    pub names: Names,
+    pub keywords: KeywordNames,
+    pub asyncio: Asyncio,
+    pub classes: Classes,
+    /// What reads a socket's numbers, where its Python attributes make enumerations of them.
+    pub socket_numbers: SocketNumbers,
+    /// The empty tuple.
+    pub no_arguments: Object,
+    /// -1
+    pub minus_one: Object,
+    /// 0, which is one object wherever it comes from.
+    pub zero: Object,
+    /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
+    pub create_task_takes_eager_start: bool,
+    /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
+    pub sleep_refuses_nan: bool,
+    /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
+    pub wraps_stop_iteration: bool,
+    /// What the running asyncio reports the exception of a shielded future with that nobody waits
+    /// for any more, if it does.
+    pub log_shielded: Option<Object>,
+    /// What the running asyncio takes a gathering's edges back with that children leave behind, if
+    /// it does.
+    pub stop_awaiting: Option<Object>,
+}
+
+// SAFETY: written once at import, and the objects are touched with the GIL held only.
+unsafe impl Send for Globals {}
+// SAFETY: as above.
+unsafe impl Sync for Globals {}
+
+static GLOBALS: OnceLock<Globals> = OnceLock::new();
+
+/// What [`initialise`] looked up.
+///
+/// # Panics
+/// Before [`initialise`], which module import runs before anything of this crate can be reached.
+#[inline]
+pub fn globals() -> &'static Globals {
+    GLOBALS
+        .get()
+        .expect("the module's import fills this before anything else can run")
+}
+
+/// Looks everything up. Called once, by the module's import.
+pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
+    let keyword = |name| making::tuple(vec![making::interned(name)?]);
+    let globals = Globals {
+        names: Names::new()?,
+        keywords: KeywordNames {
+            context: keyword(c"context")?,
+            loop_: keyword(c"loop")?,
+            msg: keyword(c"msg")?,
+        },
+        asyncio: Asyncio::new(py)?,
+        socket_numbers: SocketNumbers::new(py)?,
+        classes: Classes::default(),
+        create_task_takes_eager_start: takes_keywords(py)?,
+        sleep_refuses_nan: cfg!(Py_3_13),
+        wraps_stop_iteration: wraps_stop_iteration(py)?,
+        log_shielded: private_function(py, "_log_on_exception")?,
+        stop_awaiting: private_function(py, "_discard_awaited_by")?,
+        no_arguments: making::tuple(Vec::new())?,
+        minus_one: (-1_i32).into_object()?,
+        zero: 0_i32.into_object()?,
+    };
+    Ok(GLOBALS.get_or_init(|| globals))
+}
+
+/// A function of `asyncio.tasks` that some of the supported versions have.
+fn private_function(py: Python<'_>, name: &str) -> PyResult<Option<Object>> {
+    let function = making::import(py, c"asyncio.tasks")?.look_up_optional(name)?;
+    Ok(function.map(Object::from))
+}
+
+/// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).
+fn wraps_stop_iteration(py: Python<'_>) -> PyResult<bool> {
+    let version: u32 = making::import(py, c"sys")?
+        .look_up(c"hexversion")?
+        .extract()?;
+    Ok((0x030B_0800..0x030C_0000).contains(&version) || version >= 0x030C_0200)
+}
+
+/// Whether `create_task(coro, **kwargs)` takes any keyword, as it does from 3.13.3 on.
+fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
+    const CO_VARKEYWORDS: u32 = 8;
+    let class = making::import(py, c"asyncio.base_events")?.look_up(c"BaseEventLoop")?;
+    let flags = class
+        .look_up(c"create_task")?
+        .look_up(c"__code__")?
+        .look_up(c"co_flags")?;
+    Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
+}

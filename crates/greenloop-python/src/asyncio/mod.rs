@@ -1,0 +1,15 @@
+//! What we take from the running asyncio: its names, functions and classes, looked up once, and the
+//! questions that it is asked.
+
+mod cancellation;
+mod coroutine;
+mod creation_stack;
+mod globals;
+mod names;
+mod running_loop;
+
+pub use cancellation::is_cancellation;
+pub use coroutine::is_coroutine;
+pub use creation_stack::{creation_stack, launcher_file};
+pub use globals::{Globals, globals, initialise};
+pub use running_loop::{current_loop, running_loop, running_loop_or_none};

@@ -1,0 +1,29 @@
+//! Which loop runs, asked as asyncio's Python code asks: by the names in `asyncio.events`.
+//!
+//! Libraries replace the functions behind them, as trio-asyncio does. asyncio's own C code, which
+//! is that of its Future and Task, asks past them.
+
+use greenloop_cpython::Object;
+use greenloop_cpython::Result;
+use greenloop_cpython::call_method;
+
+use super::globals::globals;
+
+/// `events.get_running_loop()`: raises if none runs.
+pub fn running_loop() -> Result<Object> {
+    ask(&globals().names.get_running_loop)
+}
+
+/// `events._get_running_loop()`: `None` if none runs.
+pub fn running_loop_or_none() -> Result<Object> {
+    ask(&globals().names.get_running_loop_or_none)
+}
+
+/// `events.get_event_loop()`: the running loop, or what the policy says, with its warnings.
+pub fn current_loop() -> Result<Object> {
+    ask(&globals().names.get_event_loop)
+}
+
+fn ask(function: &Object) -> Result<Object> {
+    call_method(function, &[globals().asyncio.events.as_ptr()])
+}
