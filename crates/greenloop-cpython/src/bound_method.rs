@@ -16,6 +16,7 @@ use super::class::ClassBuilder;
 use super::class_cell::ClassCell;
 use super::error::Result;
 use super::freelist::Freelist;
+use super::gc;
 use super::making::ByName as _;
 use super::object::Object;
 use super::slot::{Slot, visit_slots};
@@ -229,7 +230,11 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on a bound method, with its own visitor.
-    unsafe { visit_slots(this, [&(*this.cast::<BoundMethod>()).receiver], visit, arg) }
+    unsafe {
+        gc::traverse(this, visit, arg, |visitor| {
+            visit_slots(visitor, [&(*this.cast::<BoundMethod>()).receiver])
+        })
+    }
 }
 
 /// What the function in the descriptor's place would say, its class included.
@@ -254,7 +259,9 @@ unsafe extern "C" fn traverse_descriptor(
     // SAFETY: called by the garbage collector on a descriptor, with its own visitor.
     unsafe {
         let descriptor = &*this.cast::<CheaplyBound>();
-        visit_slots(this, [&descriptor.method, &descriptor.shown], visit, arg)
+        gc::traverse(this, visit, arg, |visitor| {
+            visit_slots(visitor, [&descriptor.method, &descriptor.shown])
+        })
     }
 }
 

@@ -25,7 +25,6 @@
 //! whose values were taken away.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use pyo3::ffi;
@@ -33,6 +32,7 @@ use pyo3::ffi;
 use super::call::call_with_context;
 use super::context_layout::{Layout, layout};
 use super::error::{Raised, Result};
+use super::gc::{Visited, Visitor};
 use super::object::Object;
 use super::slot::Slot;
 
@@ -155,12 +155,8 @@ impl ContextSlot {
     }
 
     /// Shows what is held to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.0.visit(visit, arg) }
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
+        self.0.visit(visitor)
     }
 
     /// Empties the slot and drops what was in it.

@@ -12,6 +12,7 @@ use super::class::ClassBuilder;
 use super::class_cell::ClassCell;
 use super::coroutine::{Resumed, resume, throw};
 use super::error::Result;
+use super::gc;
 use super::iteration::{Iteration, Next, iterated};
 use super::making::ByName as _;
 use super::object::Object;
@@ -92,12 +93,9 @@ unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: called by the garbage collector on a wrapper, with its own visitor.
     unsafe {
-        visit_slots(
-            this,
-            [&(*this.cast::<CoroutineWrapper>()).coroutine],
-            visit,
-            arg,
-        )
+        gc::traverse(this, visit, arg, |visitor| {
+            visit_slots(visitor, [&(*this.cast::<CoroutineWrapper>()).coroutine])
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use super::class::ClassBuilder;
 use super::class_cell::ClassCell;
 use super::error::{Raised, Result, report_unraisable};
 use super::freelist::Freelist;
+use super::gc::{self, Visited, Visitor};
 use super::nesting;
 use super::object::Object;
 use super::slot::Slot;
@@ -26,10 +27,7 @@ pub trait Held: Sized + 'static {
     fn new() -> Self;
 
     /// Shows what it holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int;
+    fn visit(&self, visitor: &Visitor) -> Visited;
 
     /// Lets go of everything, and stays valid.
     fn clear(&self);
@@ -261,14 +259,10 @@ unsafe extern "C" fn traverse<T: Held>(
     // SAFETY: called by the garbage collector on an instance, with its own visitor.
     unsafe {
         let instance = &*this.cast::<Instance<T>>();
-        match instance.attributes.visit(visit, arg) {
-            0 => {}
-            stop => return stop,
-        }
-        match instance.held.visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
+        gc::traverse(this, visit, arg, |visitor| {
+            instance.attributes.visit(visitor)?;
+            instance.held.visit(visitor)
+        })
     }
 }
 

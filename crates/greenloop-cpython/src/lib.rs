@@ -40,6 +40,7 @@ mod exceptions;
 mod freelist;
 #[cfg(any(not(Py_3_12), Py_3_13))]
 mod function_class;
+mod gc;
 mod gil_cell;
 mod instance;
 mod iteration;
@@ -87,6 +88,7 @@ pub use error::{
 };
 pub use exceptions::{AsExceptionClass, ExceptionClass};
 pub use freelist::{Freelist, attributes_are_untouched};
+pub use gc::{Stop, Visited, Visitor, answer, traverse};
 pub use gil_cell::GilCell;
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, coroutine, iterated, thrown};

@@ -6,13 +6,12 @@
 //! slot.
 
 use std::cell::Cell;
-use std::ffi::c_int;
-use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
 
 use pyo3::ffi;
 
+use super::gc::{Visited, Visitor};
 use super::object::Object;
 
 /// An optional strong reference.
@@ -111,39 +110,19 @@ impl Slot {
     }
 
     /// Shows the object to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    #[inline]
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
         let pointer = self.as_ptr();
         if pointer.is_null() {
-            0
-        } else {
-            // SAFETY: the caller passes the collector's own function and argument.
-            unsafe { visit(pointer, arg) }
+            return Ok(());
         }
+        // SAFETY: a slot holds nothing or a valid object.
+        unsafe { visitor.show_pointer(pointer) }
     }
 }
 
-/// Shows what `slots` hold to the garbage collector, and the class of `object`, which they are
-/// fields of: a `tp_traverse` of a class that is made at run time.
-///
-/// # Safety
-/// Called from a `tp_traverse` with the arguments it was given.
-pub unsafe fn visit_slots<'a>(
-    object: *mut ffi::PyObject,
-    slots: impl IntoIterator<Item = &'a Slot>,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: the caller passes the collector's own function and argument, and a valid object.
-    unsafe {
-        for slot in slots {
-            let stop = slot.visit(visit, arg);
-            if stop != 0 {
-                return stop;
-            }
-        }
-        visit(ffi::Py_TYPE(object).cast(), arg)
-    }
+/// Shows what `slots` hold to the garbage collector.
+#[inline]
+pub fn visit_slots<'a>(visitor: &Visitor, slots: impl IntoIterator<Item = &'a Slot>) -> Visited {
+    slots.into_iter().try_for_each(|slot| slot.visit(visitor))
 }

@@ -248,16 +248,15 @@ unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: called by the garbage collector on an awaitable, with its own visitor.
     unsafe {
-        let awaitable = &*this.cast::<Awaitable>();
-        // The first is the waiter, which the line visits as long as there is one.
-        let first = usize::from(awaitable.place.is_linked());
-        if let Some(future) = RustFuture::behind(&*(&raw const this).cast::<Object>()) {
-            let stop = future.visit(visit, arg);
-            if stop != 0 {
-                return stop;
+        greenloop_cpython::traverse(this, visit, arg, |visitor| {
+            let awaitable = &*this.cast::<Awaitable>();
+            // The first is the waiter, which the line visits as long as there is one.
+            let first = usize::from(awaitable.place.is_linked());
+            if let Some(future) = RustFuture::behind(&*(&raw const this).cast::<Object>()) {
+                future.visit(visitor)?;
             }
-        }
-        visit_slots(this, awaitable.slots().into_iter().skip(first), visit, arg)
+            visit_slots(visitor, awaitable.slots().into_iter().skip(first))
+        })
     }
 }
 

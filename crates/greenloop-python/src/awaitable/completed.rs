@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::sync::OnceLock;
 
 use greenloop_cpython::{
-    ClassBuilder, Iteration, Next, Object, Raised, Result, coroutine, restore, visit_slots,
+    ClassBuilder, Iteration, Next, Object, Raised, Result, coroutine, restore,
 };
 use pyo3::ffi;
 
@@ -58,7 +58,7 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> std::ffi::c_int {
     // SAFETY: called by the garbage collector on an instance, with its own visitor.
-    unsafe { visit_slots(this, [], visit, arg) }
+    unsafe { greenloop_cpython::traverse(this, visit, arg, |_| Ok(())) }
 }
 
 /// Makes the class.

@@ -7,11 +7,10 @@
 //! guest, see [`Line::push_guest`].
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 use std::ptr;
 
 use greenloop_core::{Standing, WaitList};
-use greenloop_cpython::{Object, Raised, Result};
+use greenloop_cpython::{Object, Raised, Result, Visited, Visitor};
 use pyo3::ffi;
 
 use super::Awaitable;
@@ -86,23 +85,15 @@ impl Line {
     }
 
     /// Shows the tasks and futures behind the awaitables to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
         let mut next = self.first.get();
         while !next.is_null() {
-            // SAFETY: an awaitable in the list is alive; the rest is passed on from the caller.
-            unsafe {
-                let awaitable = &*next.cast::<Awaitable>();
-                let stop = awaitable.waiter().visit(visit, arg);
-                if stop != 0 {
-                    return stop;
-                }
-                next = awaitable.place.next.get();
-            }
+            // SAFETY: an awaitable in the list is alive.
+            let awaitable = unsafe { &*next.cast::<Awaitable>() };
+            awaitable.waiter().visit(visitor)?;
+            next = awaitable.place.next.get();
         }
-        0
+        Ok(())
     }
 
     /// Lets go of the tasks and futures, because a cycle is being broken; the awaitables stay until

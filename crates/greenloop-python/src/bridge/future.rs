@@ -12,7 +12,7 @@
 //! it from others is its operation.
 
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use greenloop_bridge::abi;
 use greenloop_cpython::{
-    BoundFunction, Freelist, Object, Raised, Result, call_method, noargs, report_unraisable,
-    restore, take_raised,
+    BoundFunction, Freelist, Object, Raised, Result, Visited, Visitor, call_method, noargs,
+    report_unraisable, restore, take_raised,
 };
 use pyo3::ffi;
 
@@ -289,14 +289,13 @@ impl RustFuture {
     }
 
     /// Shows what the future holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
         match self.kind.get() {
             // SAFETY: the place holds a future of this kind.
-            Some(kind) => unsafe { (kind.traverse)(self.place.0.get().cast(), visit, arg) },
-            None => 0,
+            Some(kind) => visitor.hand_on(|visit, arg| unsafe {
+                (kind.traverse)(self.place.0.get().cast(), visit, arg)
+            }),
+            None => Ok(()),
         }
     }
 }

@@ -8,15 +8,15 @@
 //! There `None` means that the time is over.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
 #[cfg(Py_3_13)]
 use greenloop_cpython::call_function;
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, attribute,
-    call_method, class_of, fast, init, is_raised, noargs, one, raise_bare, raise_value, restore,
-    thrown, trap, type_error,
+    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
+    attached, attribute, call_method, class_of, fast, init, is_raised, noargs, one, raise_bare,
+    raise_value, restore, thrown, trap, type_error, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -122,15 +122,8 @@ impl Held for AsCompleted {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())
     }
 
     fn clear(&self) {

@@ -9,11 +9,11 @@
 //! a later argument of `gather` is refused.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::Gathering;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, Freelist, Object, Result, Slot, attribute, fast, init, type_error,
+    Arguments, ClassBuilder, Freelist, Object, Result, Slot, Visited, Visitor, attribute, fast,
+    init, type_error, visit_slots,
 };
 use pyo3::ffi;
 
@@ -183,16 +183,9 @@ impl Derived for GatheringFuture {
         Future::finalise(this);
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in [&self.children, &self.awaiting] {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: passed on from the caller.
-        unsafe { self.future.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, [&self.children, &self.awaiting])?;
+        self.future.visit(visitor)
     }
 
     fn clear(&self) {

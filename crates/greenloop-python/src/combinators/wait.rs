@@ -4,13 +4,11 @@
 //! where a notification is under way already: it still counts, and looks at exceptions, as
 //! asyncio's does.
 
-use std::ffi::{c_int, c_void};
-
 use greenloop_core::sync::{Countdown, ReturnWhen};
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, call_method,
-    class_of, restore, type_error,
+    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
+    attached, call_method, class_of, restore, type_error, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -80,15 +78,8 @@ impl Held for State {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())
     }
 
     fn clear(&self) {

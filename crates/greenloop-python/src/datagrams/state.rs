@@ -2,11 +2,9 @@
 //! knows of how datagrams come, and the last address that something came from.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
-use greenloop_cpython::{Held, Instance, Object, Result, Slot, class_of};
+use greenloop_cpython::{Held, Instance, Object, Result, Slot, Visited, Visitor, class_of};
 use greenloop_os::address::Address;
-use pyo3::ffi;
 
 use crate::asyncio::globals;
 use crate::sockets::address::to_python;
@@ -155,14 +153,9 @@ impl Held for State {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match self.context.visit(visit, arg) {
-                0 => self.seen.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.context.visit(visitor)?;
+        self.seen.visit(visitor)
     }
 
     fn clear(&self) {

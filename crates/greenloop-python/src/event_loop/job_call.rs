@@ -5,9 +5,11 @@
 //! somebody else, its callback is a [`JobCall`], which looks like what is shown and runs the job.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
-use greenloop_cpython::{Held, Instance, Object, Result, Slot, class_of, trap, unary};
+use greenloop_cpython::{
+    Held, Instance, Object, Result, Slot, Visited, Visitor, class_of, trap, unary,
+};
 use pyo3::ffi;
 
 use super::Job;
@@ -41,14 +43,9 @@ impl Held for JobCall {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match self.owner.visit(visit, arg) {
-                0 => self.shown.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.owner.visit(visitor)?;
+        self.shown.visit(visitor)
     }
 
     fn clear(&self) {

@@ -7,7 +7,9 @@
 
 use std::ffi::{c_int, c_void};
 
-use greenloop_cpython::{ClassBuilder, Freelist, Object, attributes_are_untouched};
+use greenloop_cpython::{
+    ClassBuilder, Freelist, Object, Visited, Visitor, answer, attributes_are_untouched,
+};
 use pyo3::ffi;
 
 use super::BASE_SIZE;
@@ -25,10 +27,7 @@ pub trait Derived: Sized + 'static {
     /// Reports what would be lost with the object, which is about to die.
     fn finalise(this: &Object);
     /// Shows what the struct holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int;
+    fn visit(&self, visitor: &Visitor) -> Visited;
     /// Lets go of everything.
     fn clear(&self);
 }
@@ -79,12 +78,22 @@ unsafe extern "C" fn traverse<T: Derived>(
     visit: ffi::visitproc,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: called by the garbage collector on an object, with its own visitor.
+    // SAFETY: called by the garbage collector on an object, with its own visitor. A heap class's
+    // traverse shows the object's class itself.
     unsafe {
-        match (*this.cast::<T>()).visit(visit, arg) {
-            0 => traverse_base(this, T::base().as_ptr().cast(), visit, arg),
-            stop => stop,
-        }
+        let visitor = Visitor::new(visit, arg);
+        let base: *mut ffi::PyTypeObject = T::base().as_ptr().cast();
+        let held = || -> Visited {
+            (*this.cast::<T>()).visit(&visitor)?;
+            if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
+                visitor.show_pointer(ffi::Py_TYPE(this).cast())?;
+            }
+            let Some(traverse) = (*base).tp_traverse else {
+                return Ok(());
+            };
+            visitor.hand_on(|visit, arg| traverse(this, visit, arg))
+        };
+        answer(held())
     }
 }
 
@@ -142,31 +151,6 @@ unsafe fn is_untouched(this: *mut ffi::PyObject) -> bool {
         let words = BASE_SIZE / size_of::<usize>() - header;
         let fields = std::slice::from_raw_parts(this.cast::<usize>().add(header), words);
         fields.iter().fold(0, |all, field| all | field) == 0
-    }
-}
-
-/// Shows the base's fields, among them the instance's `__dict__`, to the garbage collector.
-///
-/// # Safety
-/// Called from a `tp_traverse` with the arguments it was given, and the class of `_asyncio` that
-/// the object's class derives from.
-unsafe fn traverse_base(
-    this: *mut ffi::PyObject,
-    base: *mut ffi::PyTypeObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: passed on from the caller. A heap class's traverse visits the object's class itself.
-    unsafe {
-        if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
-            let stop = visit(ffi::Py_TYPE(this).cast(), arg);
-            if stop != 0 {
-                return stop;
-            }
-        }
-        (*base)
-            .tp_traverse
-            .map_or(0, |traverse| traverse(this, visit, arg))
     }
 }
 

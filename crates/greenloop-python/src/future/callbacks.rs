@@ -4,13 +4,11 @@
 //! itself and needs no allocation: a waking task is no function, no handle and no context.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, Slot, call_method_keywords, copy_context, fetch,
-    matches,
+    ExceptionClass, Object, Raised, Result, Slot, Visited, Visitor, call_method_keywords,
+    copy_context, fetch, matches, visit_slots,
 };
-use pyo3::ffi;
 
 use super::notifier::{Notify, notifier};
 use super::{Future, PENDING};
@@ -161,10 +159,7 @@ impl Callbacks {
     }
 
     /// Shows them to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
         // SAFETY: the collector runs no code that changes the list, which is only looked at here.
         let more = unsafe { &*self.more.as_ptr() };
         let more = more
@@ -175,16 +170,8 @@ impl Callbacks {
                 Callback::Call { function, context } => [Some(function), Some(context)],
                 Callback::Notify { owner, .. } => [Some(owner), None],
             });
-        let first = [self.first.as_ptr(), self.first_context.as_ptr()];
-        let all = first.into_iter().chain(more.flatten().map(Object::as_ptr));
-        for object in all.filter(|object| !object.is_null()) {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { visit(object, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+        visit_slots(visitor, [&self.first, &self.first_context])?;
+        more.flatten().try_for_each(|object| visitor.show(object))
     }
 }
 

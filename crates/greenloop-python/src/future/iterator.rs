@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::{
     ClassBuilder, ExceptionClass, Freelist, Iteration, Next, Object, Result, Slot, iterated, raise,
-    restore, trap, visit_slots,
+    restore, trap,
 };
 use pyo3::ffi;
 
@@ -110,7 +110,11 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on an iterator, with its own visitor.
-    unsafe { visit_slots(this, [&(*this.cast::<FutureIterator>()).future], visit, arg) }
+    unsafe {
+        greenloop_cpython::traverse(this, visit, arg, |visitor| {
+            (*this.cast::<FutureIterator>()).future.visit(visitor)
+        })
+    }
 }
 
 unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {

@@ -25,12 +25,11 @@ mod notifier;
 pub mod protocol;
 
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::making::{self, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Freelist, Object, Raised, Result, Slot, attached, call_function, call_method,
-    fetch, raise, raise_object, report_unraisable,
+    ExceptionClass, Freelist, Object, Raised, Result, Slot, Visited, Visitor, attached,
+    call_function, call_method, fetch, raise, raise_object, report_unraisable, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -419,16 +418,9 @@ impl Derived for Future {
         );
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: passed on from the caller.
-        unsafe { self.callbacks.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        self.callbacks.visit(visitor)
     }
 
     fn clear(&self) {

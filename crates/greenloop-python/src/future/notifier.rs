@@ -9,8 +9,8 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_cpython::{
-    GilCell, Held, Instance, Object, Result, Slot, attribute, call_method, class_of, trap,
-    type_error,
+    GilCell, Held, Instance, Object, Result, Slot, Visited, Visitor, attribute, call_method,
+    class_of, trap, type_error,
 };
 use pyo3::ffi;
 
@@ -71,9 +71,8 @@ impl Held for Notifier {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.owner.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.owner.visit(visitor)
     }
 
     fn clear(&self) {

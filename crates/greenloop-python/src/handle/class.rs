@@ -239,10 +239,9 @@ pub(super) unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: called by the garbage collector on a handle, with its own visitor.
     unsafe {
-        match (*this.cast::<Handle>()).visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
+        greenloop_cpython::traverse(this, visit, arg, |visitor| {
+            (*this.cast::<Handle>()).visit(visitor)
+        })
     }
 }
 

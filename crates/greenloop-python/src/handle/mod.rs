@@ -22,12 +22,11 @@ mod thread_safe;
 mod timer;
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    ContextSlot, ExceptionClass, Freelist, Object, Result, Slot, attached, call_function,
-    call_method, fetch, matches, type_error,
+    ContextSlot, ExceptionClass, Freelist, Object, Result, Slot, Visited, Visitor, attached,
+    call_function, call_method, fetch, matches, type_error, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -287,21 +286,12 @@ impl Handle {
     }
 
     /// Shows what the handle holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: the collector runs no code that changes the box; the arguments are passed on.
-        unsafe {
-            let rare = (*self.rare.as_ptr()).as_deref().map(Rare::slots);
-            for slot in self.slots().into_iter().chain(rare.into_iter().flatten()) {
-                let stop = slot.visit(visit, arg);
-                if stop != 0 {
-                    return stop;
-                }
-            }
-            self.context.visit(visit, arg)
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        // SAFETY: the collector runs no code that changes the box.
+        let rare = unsafe { (*self.rare.as_ptr()).as_deref() };
+        visit_slots(visitor, self.slots())?;
+        visit_slots(visitor, rare.map(Rare::slots).into_iter().flatten())?;
+        self.context.visit(visitor)
     }
 
     /// Lets go of everything, for the garbage collector and at the end.

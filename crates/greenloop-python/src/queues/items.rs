@@ -9,11 +9,10 @@
 use greenloop_cpython::making::{self};
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::{
-    ExceptionClass, GilCell, Object, Raised, Result, Slot, call_function, call_method,
-    no_attribute, raise,
+    ExceptionClass, GilCell, Object, Raised, Result, Slot, Visited, Visitor, call_function,
+    call_method, no_attribute, raise,
 };
 use pyo3::ffi;
 
@@ -205,23 +204,11 @@ impl Items {
     }
 
     /// Shows the items to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller; visiting runs no Python code.
-        unsafe {
-            let stop = self.native.with(|items| {
-                items
-                    .iter()
-                    .map(|item| visit(item.as_ptr(), arg))
-                    .find(|stop| *stop != 0)
-            });
-            match stop {
-                None => self.object.visit(visit, arg),
-                Some(stop) => stop,
-            }
-        }
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
+        // A visitor runs no Python code, so nobody comes back to the items.
+        self.native
+            .with(|items| items.iter().try_for_each(|item| visitor.show(item)))?;
+        self.object.visit(visitor)
     }
 
     pub fn clear(&self) {

@@ -4,10 +4,12 @@
 //! taken.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_core::sync::{self, Refusal, Refused, Store};
-use greenloop_cpython::{Held, Instance, Object, Raised, Result, Slot, call_method, no_attribute};
+use greenloop_cpython::{
+    Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, call_method, no_attribute,
+    visit_slots,
+};
 use pyo3::ffi;
 
 use super::items::Items;
@@ -43,23 +45,12 @@ impl Held for Queue {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            for slot in [self.bound.slot(), self.maxsize.slot(), &self.finished] {
-                let stop = slot.visit(visit, arg);
-                if stop != 0 {
-                    return stop;
-                }
-            }
-            for waiters in [&self.logic.getters, &self.logic.putters] {
-                let stop = waiters.visit(visit, arg);
-                if stop != 0 {
-                    return stop;
-                }
-            }
-            self.items.visit(visit, arg)
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        let slots = [self.bound.slot(), self.maxsize.slot(), &self.finished];
+        visit_slots(visitor, slots)?;
+        self.logic.getters.visit(visitor)?;
+        self.logic.putters.visit(visitor)?;
+        self.items.visit(visitor)
     }
 
     fn clear(&self) {

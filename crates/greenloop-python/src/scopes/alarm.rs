@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_core::Instant;
-use greenloop_cpython::{ClassBuilder, Freelist, Object, Result, Slot, visit_slots};
+use greenloop_cpython::{ClassBuilder, Freelist, Object, Result, Slot};
 use pyo3::ffi;
 
 use crate::asyncio::globals;
@@ -188,8 +188,12 @@ unsafe extern "C" fn traverse(
     visit: ffi::visitproc,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: called by the garbage collector, with its own visitor. No alarm is tracked.
-    unsafe { visit_slots(this, [&(*this.cast::<Alarm>()).target], visit, arg) }
+    // SAFETY: called by the garbage collector on an alarm, of which none is tracked, with its own visitor.
+    unsafe {
+        greenloop_cpython::traverse(this, visit, arg, |visitor| {
+            (*this.cast::<Alarm>()).target.visit(visitor)
+        })
+    }
 }
 
 /// Makes the class.

@@ -4,11 +4,11 @@
 //! and not the awaitable, so that a wait that was dropped is dropped.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Standing, WaitList as _};
-use greenloop_cpython::{Held, Instance, Object, Result, Slot, class_of};
-use pyo3::ffi;
+use greenloop_cpython::{
+    Held, Instance, Object, Result, Slot, Visited, Visitor, class_of, visit_slots,
+};
 
 use crate::asyncio::globals;
 use crate::awaitable::Line;
@@ -38,16 +38,9 @@ impl Held for Gate {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe { self.line.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        self.line.visit(visitor)
     }
 
     fn clear(&self) {

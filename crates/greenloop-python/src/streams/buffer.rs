@@ -15,12 +15,12 @@
 //! ```
 
 use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::slice;
 
 use greenloop_core::ReadBuffer;
-use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, call_method};
+use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, Visited, Visitor, call_method};
 use pyo3::ffi;
 
 use crate::asyncio::globals;
@@ -199,12 +199,8 @@ impl Buffer {
     }
 
     /// Shows what is held to the garbage collector: a bytearray may be of a subclass.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.exposed.visit(visit, arg) }
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
+        self.exposed.visit(visitor)
     }
 
     /// Lets go of everything.

@@ -3,12 +3,12 @@
 //! Each hands the loop a factory of protocols and awaits what the loop makes of it. Which loop that
 //! is and how it connects does not matter here.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_void};
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    Arguments, Held, Instance, Object, Result, Slot, attached, class_of, fast, same_string, trap,
-    type_error,
+    Arguments, Held, Instance, Object, Result, Slot, Visited, Visitor, attached, class_of, fast,
+    same_string, trap, type_error, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -40,15 +40,8 @@ impl Held for Factory {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())
     }
 
     fn clear(&self) {

@@ -5,15 +5,13 @@
 //! subprocesses, which is Python.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Standing, WaitList as _};
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Held, Instance, Object, Result, Slot, attached, attribute, class_of,
-    fast, init, no_attribute, noargs, raise, raise_bare, restore,
+    Arguments, ExceptionClass, Held, Instance, Object, Result, Slot, Visited, Visitor, attached,
+    attribute, class_of, fast, init, no_attribute, noargs, raise, raise_bare, restore,
 };
-use pyo3::ffi;
 
 use super::reader::{assertion, is_debugging, loop_or_current};
 use crate::asyncio::globals;
@@ -41,14 +39,9 @@ impl Held for FlowControl {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match self.event_loop.visit(visit, arg) {
-                0 => self.waiters.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.event_loop.visit(visitor)?;
+        self.waiters.visit(visitor)
     }
 
     fn clear(&self) {

@@ -3,12 +3,11 @@
 mod class;
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::making::{self, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Result, Slot, attached, call_function, call_method,
-    fetch, matches,
+    ExceptionClass, Held, Instance, Object, Result, Slot, Visited, Visitor, attached,
+    call_function, call_method, fetch, matches, visit_slots,
 };
 use pyo3::ffi;
 
@@ -60,16 +59,9 @@ impl Held for Protocol {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe { self.flow.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        self.flow.visit(visitor)
     }
 
     fn clear(&self) {

@@ -4,12 +4,12 @@
 mod class;
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::CStr;
 
 use greenloop_core::{Limit, Standing, WaitList as _};
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, call_method, fetch, is_raised,
-    matches, raise, raise_anything,
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, call_method,
+    fetch, is_raised, matches, raise, raise_anything, visit_slots,
 };
 use pyo3::ffi;
 
@@ -63,21 +63,10 @@ impl Held for Reader {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe {
-            match self.buffer.visit(visit, arg) {
-                0 => self.waiter.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        self.buffer.visit(visitor)?;
+        self.waiter.visit(visitor)
     }
 
     fn clear(&self) {

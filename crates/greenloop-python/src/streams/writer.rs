@@ -2,12 +2,10 @@
 
 mod class;
 
-use std::ffi::{c_int, c_void};
-
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, attached, call_method, no_attribute,
-    raise_anything, restore,
+    Arguments, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
+    call_method, no_attribute, raise_anything, restore, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -43,15 +41,8 @@ impl Held for Writer {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())
     }
 
     fn clear(&self) {

@@ -4,16 +4,15 @@
 //! What is awaited of the condition stands in the awaitable's `value`, and the number of who is
 //! inside in `kept`.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::CStr;
 
 use greenloop_core::sync::{self, BarrierState, Broken, Notify};
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
 use greenloop_cpython::{
-    Arguments, Instance, Object, Raised, Result, Signature, Slot, attached, attribute,
-    call_function, call_method, class_of, fast, fetch, init, no_attribute, noargs, one, reducing,
-    restore, type_error, unary,
+    Arguments, Instance, Object, Raised, Result, Signature, Slot, Visited, Visitor, attached,
+    attribute, call_function, call_method, class_of, fast, fetch, init, no_attribute, noargs, one,
+    reducing, restore, type_error, unary,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::condition;
@@ -40,9 +39,8 @@ impl State for Barrier {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.condition.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.condition.visit(visitor)
     }
 
     fn clear(&self) {

@@ -1,10 +1,11 @@
 //! `Event`.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_void};
 
 use greenloop_core::{WaitList as _, sync};
 use greenloop_cpython::{
-    Instance, Object, Result, attribute, class_of, noargs, one, reducing, restore, unary,
+    Instance, Object, Result, Visited, Visitor, attribute, class_of, noargs, one, reducing,
+    restore, unary,
 };
 use pyo3::ffi;
 
@@ -25,9 +26,8 @@ impl State for Event {
         Self::new(Line::new())
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.waiters.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.waiters.visit(visitor)
     }
 
     fn clear(&self) {

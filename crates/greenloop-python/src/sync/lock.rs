@@ -1,11 +1,11 @@
 //! `Lock`.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_void};
 
 use greenloop_core::{WaitList as _, sync};
 use greenloop_cpython::{
-    ExceptionClass, Instance, Object, Raised, Result, attribute, class_of, fast, noargs, one,
-    raise, reducing, unary,
+    ExceptionClass, Instance, Object, Raised, Result, Visited, Visitor, attribute, class_of, fast,
+    noargs, one, raise, reducing, unary,
 };
 use pyo3::ffi;
 
@@ -28,9 +28,8 @@ impl State for Lock {
         Self::new(Line::new())
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.waiters.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.waiters.visit(visitor)
     }
 
     fn clear(&self) {

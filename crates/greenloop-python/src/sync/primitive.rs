@@ -2,11 +2,13 @@
 //! shown.
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::making;
-use greenloop_cpython::{Arguments, Held, Instance, Object, Result, initialise_with, type_error};
+use greenloop_cpython::{
+    Arguments, Held, Instance, Object, Result, Visited, Visitor, initialise_with, type_error,
+};
 use pyo3::ffi;
 
 use super::waiters::{self, Waiters};
@@ -21,10 +23,7 @@ pub trait State: Sized + 'static {
     fn new() -> Self;
 
     /// Shows what of Python's it holds to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int;
+    fn visit(&self, visitor: &Visitor) -> Visited;
 
     /// Lets go of everything, and stays valid.
     fn clear(&self);
@@ -85,14 +84,9 @@ impl<S: State> Held for Primitive<S> {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe {
-            match self.bound.slot().visit(visit, arg) {
-                0 => self.state.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.bound.slot().visit(visitor)?;
+        self.state.visit(visitor)
     }
 
     fn clear(&self) {

@@ -2,13 +2,13 @@
 
 use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::CStr;
 
 use greenloop_core::sync;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, ExceptionClass, Instance, Object, Raised, Result, attached, attribute,
-    call_function, call_method, class_of, clear, fast, fetch, init, noargs, one, raise, reducing,
-    restore, type_error, unary,
+    Arguments, ClassBuilder, ExceptionClass, Instance, Object, Raised, Result, Visited, Visitor,
+    attached, attribute, call_function, call_method, class_of, clear, fast, fetch, init, noargs,
+    one, raise, reducing, restore, type_error, unary,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -41,9 +41,8 @@ impl State for Semaphore {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.logic.waiters.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.logic.waiters.visit(visitor)
     }
 
     fn clear(&self) {

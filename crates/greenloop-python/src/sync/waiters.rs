@@ -6,13 +6,13 @@
 //! *guest*.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, class_of, noargs, one,
-    raise, trap,
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
+    class_of, noargs, one, raise, trap,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -68,9 +68,8 @@ impl Held for Waiters {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller.
-        unsafe { self.owner.visit(visit, arg) }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.owner.visit(visitor)
     }
 
     fn clear(&self) {

@@ -28,12 +28,12 @@ mod step;
 mod thread_state;
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ContextSlot, Freelist, Object, Result, Slot, call_method, type_error,
+    Arguments, ContextSlot, Freelist, Object, Result, Slot, Visited, Visitor, call_method,
+    type_error, visit_slots,
 };
 use pyo3::ffi;
 
@@ -319,21 +319,10 @@ impl Derived for Task {
         Future::finalise(this);
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: called from `tp_traverse`, whose arguments these are.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe {
-            match self.context.visit(visit, arg) {
-                0 => self.future.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        self.context.visit(visitor)?;
+        self.future.visit(visitor)
     }
 
     fn clear(&self) {

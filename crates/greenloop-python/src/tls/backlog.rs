@@ -3,10 +3,8 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::ffi::{c_int, c_void};
 
-use greenloop_cpython::{GilCell, Object};
-use pyo3::ffi;
+use greenloop_cpython::{GilCell, Object, Visited, Visitor};
 
 /// Something written, the object itself, as asyncio keeps it.
 #[derive(Clone)]
@@ -80,19 +78,12 @@ impl Backlog {
     }
 
     /// Shows the objects to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
+        // A visitor runs no Python code, so nobody comes back to the chunks.
         self.chunks.with(|chunks| {
-            for chunk in chunks.iter() {
-                // SAFETY: the collector's own function and argument; it runs no Python code.
-                let stop = unsafe { visit(chunk.data.as_ptr(), arg) };
-                if stop != 0 {
-                    return stop;
-                }
-            }
-            0
+            chunks
+                .iter()
+                .try_for_each(|chunk| visitor.show(&chunk.data))
         })
     }
 }

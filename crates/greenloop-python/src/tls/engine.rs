@@ -10,13 +10,13 @@
 //! than it was asked for, that record is done, and if the BIO is empty there is nothing more.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _, IntoObject as _};
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, Slot, attached, call_function, call_method, fetch,
-    is_raised, matches,
+    ExceptionClass, Object, Raised, Result, Slot, Visited, Visitor, attached, call_function,
+    call_method, fetch, is_raised, matches, visit_slots,
 };
 use pyo3::ffi;
 
@@ -321,16 +321,6 @@ pub fn bytes_object(bytes: &[u8]) -> Result<Object> {
 }
 
 /// Shows what an engine holds to the garbage collector.
-///
-/// # Safety
-/// Called from a `tp_traverse` with the arguments it was given.
-pub unsafe fn visit(engine: &Engine, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-    for slot in engine.slots() {
-        // SAFETY: passed on from the caller.
-        let stop = unsafe { slot.visit(visit, arg) };
-        if stop != 0 {
-            return stop;
-        }
-    }
-    0
+pub fn visit(engine: &Engine, visitor: &Visitor) -> Visited {
+    visit_slots(visitor, engine.slots())
 }

@@ -1,12 +1,11 @@
 //! `SSLProtocol`: the state of a TLS connection, and whom it talks to.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, attached, call_function,
-    call_method, is_of_class,
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
+    call_function, call_method, is_of_class, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -119,21 +118,10 @@ impl Held for SslProtocol {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe {
-            match engine::visit(&self.engine, visit, arg) {
-                0 => self.backlog.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        engine::visit(&self.engine, visitor)?;
+        self.backlog.visit(visitor)
     }
 
     fn clear(&self) {

@@ -2,10 +2,11 @@
 
 use greenloop_cpython::making::{self};
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::CStr;
 
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Raised, Result, Slot, attached, raise_bare, type_error,
+    Arguments, ExceptionClass, Object, Raised, Result, Slot, Visited, Visitor, attached,
+    raise_bare, type_error, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -68,18 +69,8 @@ impl SslTransport {
     }
 
     /// Shows everything to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())
     }
 
     /// Lets go of everything.

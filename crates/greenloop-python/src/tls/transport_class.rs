@@ -67,10 +67,9 @@ unsafe extern "C" fn traverse(
 ) -> c_int {
     // SAFETY: called by the garbage collector on a transport, with its own visitor.
     unsafe {
-        match (*this.cast::<SslTransport>()).visit(visit, arg) {
-            0 => visit(ffi::Py_TYPE(this).cast(), arg),
-            stop => stop,
-        }
+        greenloop_cpython::traverse(this, visit, arg, |visitor| {
+            (*this.cast::<SslTransport>()).visit(visitor)
+        })
     }
 }
 

@@ -173,7 +173,11 @@ unsafe extern "C" fn traverse(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: called by the garbage collector on a transport, with its own visitor.
-    unsafe { visit_slots(this, (*this.cast::<SocketTransport>()).slots(), visit, arg) }
+    unsafe {
+        greenloop_cpython::traverse(this, visit, arg, |visitor| {
+            visit_slots(visitor, (*this.cast::<SocketTransport>()).slots())
+        })
+    }
 }
 
 unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {

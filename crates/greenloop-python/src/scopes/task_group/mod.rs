@@ -20,14 +20,12 @@ mod exit;
 mod roster;
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, call_method, is_exception,
-    is_of_class,
+    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, call_method,
+    is_exception, is_of_class, visit_slots,
 };
-use pyo3::ffi;
 
 use crate::asyncio::globals;
 use crate::awaitable::Line;
@@ -85,21 +83,10 @@ impl Held for TaskGroup {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in self.slots() {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe {
-            match self.tasks.visit(visit, arg) {
-                0 => self.completed.visit(visit, arg),
-                stop => stop,
-            }
-        }
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, self.slots())?;
+        self.tasks.visit(visitor)?;
+        self.completed.visit(visitor)
     }
 
     fn clear(&self) {

@@ -5,9 +5,8 @@
 //! another class joins, there is a set, and only that, for it may be changed from outside.
 
 use greenloop_cpython::making::{self};
-use std::ffi::{c_int, c_void};
 
-use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, attached};
+use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, Visited, Visitor, attached};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -131,22 +130,11 @@ impl Roster {
     }
 
     /// Shows them to the garbage collector.
-    ///
-    /// # Safety
-    /// Called from a `tp_traverse` with the arguments it was given.
-    pub unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        // SAFETY: passed on from the caller; a visitor runs no Python code.
-        let stop = unsafe { self.set.visit(visit, arg) };
-        if stop != 0 {
-            return stop;
-        }
-        self.places.with(|places| {
-            let mut stops = places
-                .iter()
-                // SAFETY: as above.
-                .map(|task| unsafe { visit(task.as_ptr(), arg) });
-            stops.find(|&stop| stop != 0).unwrap_or(0)
-        })
+    pub fn visit(&self, visitor: &Visitor) -> Visited {
+        self.set.visit(visitor)?;
+        // A visitor runs no Python code, so nobody comes back to the places.
+        self.places
+            .with(|places| places.iter().try_for_each(|task| visitor.show(task)))
     }
 }
 

@@ -14,13 +14,12 @@
 mod class;
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_core::{Host as _, Instant};
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Freelist, Held, Instance, Object, Raised, Result, Slot, call_method, raise,
-    raise_bare,
+    ExceptionClass, Freelist, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
+    call_method, raise, raise_bare, visit_slots,
 };
 use pyo3::ffi;
 
@@ -87,15 +86,8 @@ impl Held for Timeout {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
-        for slot in [&self.when, &self.task, &self.timer] {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        0
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        visit_slots(visitor, [&self.when, &self.task, &self.timer])
     }
 
     fn clear(&self) {

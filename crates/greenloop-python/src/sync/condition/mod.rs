@@ -9,14 +9,13 @@ mod notify;
 mod wait;
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::CStr;
 
 use greenloop_core::sync;
 use greenloop_cpython::{
-    Arguments, Instance, Object, Result, Slot, attribute, call_method, class_of, fast, init,
-    no_attribute, noargs, one, reducing, unary,
+    Arguments, Instance, Object, Result, Slot, Visited, Visitor, attribute, call_method, class_of,
+    fast, init, no_attribute, noargs, one, reducing, unary, visit_slots,
 };
-use pyo3::ffi;
 
 use super::acquire::{Acquire as _, check_exit, enter_by_name, exit_by_name};
 use super::copying::{Copied, getstate, setstate};
@@ -65,17 +64,13 @@ impl State for Condition {
         }
     }
 
-    unsafe fn visit(&self, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    fn visit(&self, visitor: &Visitor) -> Visited {
         let [locked, acquire, release] = &self.exported;
-        for slot in [&self.lock, &self.native_lock, locked, acquire, release] {
-            // SAFETY: passed on from the caller.
-            let stop = unsafe { slot.visit(visit, arg) };
-            if stop != 0 {
-                return stop;
-            }
-        }
-        // SAFETY: as above.
-        unsafe { self.logic.waiters.visit(visit, arg) }
+        visit_slots(
+            visitor,
+            [&self.lock, &self.native_lock, locked, acquire, release],
+        )?;
+        self.logic.waiters.visit(visitor)
     }
 
     fn clear(&self) {

@@ -1,0 +1,92 @@
+//! Showing the garbage collector what an object holds.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::object::Object;
+
+/// The collector's visitor, for the time of one `tp_traverse`. It runs no Python code.
+pub struct Visitor {
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+}
+
+/// The collector has seen enough: what it answered.
+#[derive(Clone, Copy)]
+pub struct Stop(c_int);
+
+/// What came of showing something. `?` ends a traversal where the collector wants it to end.
+pub type Visited = Result<(), Stop>;
+
+impl Visitor {
+    /// The visitor that a `tp_traverse` is given.
+    ///
+    /// # Safety
+    /// Both come from the collector, and the visitor does not outlive the call.
+    pub const unsafe fn new(visit: ffi::visitproc, arg: *mut c_void) -> Self {
+        Self { visit, arg }
+    }
+
+    /// Shows an object that the traversed one has a reference to.
+    #[inline]
+    pub fn show(&self, object: &Object) -> Visited {
+        // SAFETY: the object is valid, and so is the visitor, by `new`.
+        unsafe { self.show_pointer(object.as_ptr()) }
+    }
+
+    /// As [`show`](Self::show), for a pointer.
+    ///
+    /// # Safety
+    /// It is a valid object.
+    #[inline]
+    pub unsafe fn show_pointer(&self, object: *mut ffi::PyObject) -> Visited {
+        // SAFETY: the visitor is valid by `new`, and the object by the caller.
+        self.said(unsafe { (self.visit)(object, self.arg) })
+    }
+
+    /// Has somebody else's `tp_traverse` go on: `traverse` is given what that takes.
+    pub fn hand_on(&self, traverse: impl FnOnce(ffi::visitproc, *mut c_void) -> c_int) -> Visited {
+        self.said(traverse(self.visit, self.arg))
+    }
+
+    #[inline]
+    #[expect(
+        clippy::unused_self,
+        reason = "an answer belongs to the visitor that was asked"
+    )]
+    fn said(&self, answer: c_int) -> Visited {
+        match answer {
+            0 => Ok(()),
+            stop => Err(Stop(stop)),
+        }
+    }
+}
+
+/// Runs a `tp_traverse`: shows what `held` shows, and then the class of `this`, which a class made at
+/// run time has to show as well.
+///
+/// # Safety
+/// Called from a `tp_traverse` with the arguments it was given.
+#[inline]
+pub unsafe fn traverse(
+    this: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+    held: impl FnOnce(&Visitor) -> Visited,
+) -> c_int {
+    // SAFETY: passed on from the caller; the class of an object is valid.
+    unsafe {
+        let visitor = Visitor::new(visit, arg);
+        let visited = held(&visitor).and_then(|()| visitor.show_pointer(ffi::Py_TYPE(this).cast()));
+        answer(visited)
+    }
+}
+
+/// What a `tp_traverse` returns.
+pub fn answer(visited: Visited) -> c_int {
+    match visited {
+        Ok(()) => 0,
+        Err(Stop(stop)) => stop,
+    }
+}
