@@ -458,6 +458,12 @@ def _remember_originals() -> None:
 def _set_task_set(task_set: type) -> None:
     """Hand in the class that asyncio's set of tasks becomes, up to 3.13."""
 
+def _set_eager_task_factories(factories: list[Any]) -> None:
+    """Hand in the task factories whose tasks the loop makes itself, from 3.12 on."""
+
+def _set_wrap_awaitable(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]) -> None:
+    """Hand in the function that makes a coroutine of any awaitable."""
+
 def _show_native_tasks() -> None:
     """Have that set show the tasks that asyncio does not know."""
 

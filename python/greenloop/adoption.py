@@ -32,7 +32,7 @@ _REPLACING: dict[str, Any] = {
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.create_eager_task_factory(_native.Task)
     # A loop of ours makes what these would make without calling them.
-    EAGER_TASK_FACTORIES: list[Any] = [asyncio.eager_task_factory, eager_task_factory]
+    _native._set_eager_task_factories([asyncio.eager_task_factory, eager_task_factory])
     _REPLACING["eager_task_factory"] = eager_task_factory
 if sys.version_info >= (3, 13):
     _REPLACING["EventLoop"] = SelectorEventLoop  # The same class in asyncio as well.

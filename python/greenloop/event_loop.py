@@ -27,6 +27,7 @@ from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.outer_selector import outer_selector
 from greenloop.task_registry import TaskSet
+from greenloop.wrapping import wrap_awaitable
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -274,6 +275,7 @@ def _take_over_hooks() -> bool:
 
 
 _native._set_task_set(TaskSet)
+_native._set_wrap_awaitable(wrap_awaitable)
 _native.EventLoop._set_public_class(EventLoop, _take_over_hooks)
 declare_methods(EventLoop, selector_events.BaseSelectorEventLoop)
 _HOOKS = Hooks(EventLoop)

@@ -1,7 +1,7 @@
 """A coroutine of any awaitable, of which `ensure_future` makes a task.
 
-It is Python, because those who look at a task look at its coroutine's frame. The native code asks
-for it when something other than a coroutine or a future is to become a task.
+It is Python, because those who look at a task look at its coroutine's frame. The native code calls
+it when something other than a coroutine or a future is to become a task.
 """
 
 import asyncio.tasks

@@ -63,8 +63,8 @@ impl Visitor {
     }
 }
 
-/// Runs a `tp_traverse`: shows what `held` shows, and then the class of `this`, which a class made at
-/// run time has to show as well.
+/// Runs a `tp_traverse`: shows what `held` shows, and then the class of `this`, which a class made
+/// at run time has to show as well.
 ///
 /// # Safety
 /// Called from a `tp_traverse` with the arguments it was given.

@@ -115,6 +115,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(remember_originals, module)?)?;
     module.add_function(wrap_pyfunction!(task::set_task_set, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        event_loop::set_eager_task_factories,
+        module
+    )?)?;
+    module.add_function(wrap_pyfunction!(combinators::set_wrap_awaitable, module)?)?;
     module.add_function(wrap_pyfunction!(task::show_native_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(
         datagrams::finish_datagram_transport,

@@ -138,8 +138,15 @@ fn other_loop() -> Raised {
     raise(ExceptionClass::ValueError, text)
 }
 
-/// The function that makes it, once it was needed.
+/// The function that makes it.
 static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
+
+/// Hands in that function. Called once, by the package's import.
+#[pyfunction]
+#[pyo3(name = "_set_wrap_awaitable")]
+pub fn set_wrap_awaitable(function: Py<PyAny>) {
+    let _ = WRAPPER.set(function);
+}
 
 /// A coroutine that awaits `object`: a Python function's, as in asyncio, so that a task's stack and
 /// its repr show where it waits.
@@ -150,12 +157,9 @@ fn wrap(object: &Object) -> Result<Object> {
             "An asyncio.Future, a coroutine or an awaitable is required",
         ));
     }
-    let py = attached();
-    let wrapper = if let Some(wrapper) = WRAPPER.get() {
-        wrapper.bind(py).clone()
-    } else {
-        let found = making::import(py, c"greenloop.wrapping")?.look_up(c"wrap_awaitable")?;
-        WRAPPER.get_or_init(|| found.unbind()).bind(py).clone()
+    let Some(wrapper) = WRAPPER.get() else {
+        return Err(making::runtime_error("greenloop is not imported yet"));
     };
-    Ok(wrapper.invoke((object.bound(py),))?.into())
+    let py = attached();
+    Ok(wrapper.bind(py).invoke((object.bound(py),))?.into())
 }

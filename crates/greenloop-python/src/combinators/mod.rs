@@ -27,7 +27,7 @@ use crate::future::protocol;
 pub use as_completed::make_class as make_as_completed_class;
 #[cfg(not(Py_3_12))]
 pub use ensure_future::Home;
-pub use ensure_future::as_future;
+pub use ensure_future::{as_future, set_wrap_awaitable};
 pub use gathering_future::{GatheringFuture, child_at, make_class as make_gathering_future_class};
 pub use wait::make_class as make_wait_state_class;
 

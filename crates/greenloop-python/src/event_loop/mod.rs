@@ -40,7 +40,7 @@ pub use job_call::make_class as make_job_call_class;
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
 pub use readiness::os_error;
-pub use scheduling::install_methods;
+pub use scheduling::{install_methods, set_eager_task_factories};
 pub use turn::Job;
 pub use watches::{NativeListener, Reaction, Side};
 

@@ -4,7 +4,7 @@
 //! `(callback, *args, context=None)` costs 10 to 27 ns less that way.
 
 use std::ffi::CStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -264,7 +264,7 @@ impl EventLoop {
 
     #[setter(_task_factory)]
     fn set_task_factory_slot(&self, factory: Bound<'_, PyAny>) -> PyResult<()> {
-        self.eager_tasks.set(is_eager_factory(&factory)?);
+        self.eager_tasks.set(is_eager_factory(&factory));
         let factory = Some(factory).filter(|factory| !factory.is_none());
         self.task_factory.set_optional(factory.map(Object::from));
         Ok(())
@@ -281,19 +281,23 @@ impl EventLoop {
     }
 }
 
+static EAGER_TASK_FACTORIES: OnceLock<Vec<Py<PyAny>>> = OnceLock::new();
+
 /// Whether `factory` is `eager_task_factory`, asyncio's or ours: what it would make is known.
-fn is_eager_factory(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn is_eager_factory(factory: &Bound<'_, PyAny>) -> bool {
     if factory.is_none() || cfg!(not(Py_3_12)) {
-        return Ok(false);
+        return false;
     }
-    let py = factory.py();
-    let known = making::import(py, c"greenloop.adoption")?.look_up(c"EAGER_TASK_FACTORIES")?;
-    for known in known.try_iter()? {
-        if factory.is(&known?) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let known = EAGER_TASK_FACTORIES.get().into_iter().flatten();
+    known.into_iter().any(|known| factory.is(known))
+}
+
+/// Hands in the task factories whose tasks the loop makes itself. Called once, by the package's
+/// import.
+#[pyfunction]
+#[pyo3(name = "_set_eager_task_factories")]
+pub fn set_eager_task_factories(factories: Vec<Py<PyAny>>) {
+    let _ = EAGER_TASK_FACTORIES.set(factories);
 }
 
 /// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A

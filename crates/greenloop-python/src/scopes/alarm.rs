@@ -188,7 +188,8 @@ unsafe extern "C" fn traverse(
     visit: ffi::visitproc,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: called by the garbage collector on an alarm, of which none is tracked, with its own visitor.
+    // SAFETY: called by the garbage collector on an alarm, of which none is tracked, with its own
+    // visitor.
     unsafe {
         greenloop_cpython::traverse(this, visit, arg, |visitor| {
             (*this.cast::<Alarm>()).target.visit(visitor)
