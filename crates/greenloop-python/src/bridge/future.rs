@@ -273,7 +273,7 @@ impl RustFuture {
         let awaitable = Awaitable::of(this);
         if let Some(native) = awaitable.fast_loop() {
             match Awaitable::wake_if_waiting(this) {
-                Ok(()) => native.wake(),
+                Ok(()) => native.wake_for_a_future(),
                 Err(raised) => report_unraisable(raised, this),
             }
             return;

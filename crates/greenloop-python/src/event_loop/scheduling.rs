@@ -13,6 +13,7 @@ use greenloop_cpython::{
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::lifecycle::current_thread;
 use super::{EventLoop, Job};
 use crate::asyncio::globals;
 use crate::bridge::Inbox;
@@ -176,6 +177,15 @@ impl EventLoop {
             if let Some(polling) = self.polling.borrow().as_ref() {
                 polling.waker.wake();
             }
+        }
+    }
+
+    /// As [`wake`](Self::wake), after a Rust future has woken its task. Called by the loop's own
+    /// thread it leaves the system unasked: what a job sends through the loop is known.
+    #[inline]
+    pub fn wake_for_a_future(&self) {
+        if self.asleep.get() || self.thread.get() != current_thread() {
+            self.wake();
         }
     }
 }
