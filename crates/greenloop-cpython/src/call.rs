@@ -15,6 +15,7 @@ use super::trap::trap_int;
 use super::wrong_arguments::Signature;
 
 /// `function(*arguments)`.
+#[inline]
 pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
     // SAFETY: the function and, by the callers' duty, each argument are valid for the call.
     unsafe {
@@ -29,6 +30,7 @@ pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Res
 
 /// `function(*arguments)` with a tuple that exists: a function that takes one is called without
 /// memory.
+#[inline]
 pub fn call_with_tuple(function: &Object, arguments: &Object) -> Result<Object> {
     let nothing = std::ptr::null_mut();
     // SAFETY: both are valid, and by the callers' duty the arguments are a tuple.
@@ -36,11 +38,13 @@ pub fn call_with_tuple(function: &Object, arguments: &Object) -> Result<Object> 
 }
 
 /// `receiver.name(*arguments)`, where the receiver is the first of `arguments`.
+#[inline]
 pub fn call_method(name: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
     call_method_keywords(name, arguments, 0, None)
 }
 
 /// `receiver.name(*arguments, **keywords)`: the last `keywords` arguments are named by `names`.
+#[inline]
 pub fn call_method_keywords(
     name: &Object,
     arguments: &[*mut ffi::PyObject],
@@ -163,16 +167,19 @@ impl<'a> Arguments<'a> {
     }
 
     /// The positional arguments.
+    #[inline]
     pub const fn positional(&self) -> &'a [Object] {
         self.positional
     }
 
     /// Whether all arguments were given by place.
+    #[inline]
     pub const fn has_no_keywords(&self) -> bool {
         self.keywords.is_empty()
     }
 
     /// Each keyword argument: its name and its value.
+    #[inline]
     pub fn keywords(&self) -> impl Iterator<Item = (&'a Object, &'a Object)> + use<'a> {
         let names = self.names;
         self.keywords.iter().enumerate().map(move |(index, value)| {
@@ -186,6 +193,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// `receiver.name(...)` with these same arguments.
+    #[inline]
     pub fn forward(&self, name: &Object, receiver: &Object) -> Result<Object> {
         let all = [
             std::slice::from_ref(receiver),
@@ -427,6 +435,7 @@ pub unsafe fn initialise_with(
 
 /// Whether two strings are equal. Names in source code are interned, so that the first test
 /// decides; some of C code are not, among them those of asyncio itself.
+#[inline]
 pub fn same_string(left: &Object, right: &Object) -> bool {
     // SAFETY: both are str objects: parameter names of ours and names of keyword arguments.
     left.is(right.as_ptr()) || unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) == 0 }
@@ -438,6 +447,7 @@ fn quoted(name: &Object) -> String {
 }
 
 /// Sets a `TypeError`.
+#[inline]
 pub fn type_error(text: &str) -> Raised {
     match std::ffi::CString::new(text) {
         Ok(text) => raise(ExceptionClass::TypeError, &text),

@@ -35,6 +35,7 @@ impl Default for ClassCell {
 
 impl ClassCell {
     /// The place of a class that is not made yet.
+    #[inline]
     pub const fn new() -> Self {
         Self {
             class: Cell::new(std::ptr::null_mut()),
@@ -45,6 +46,7 @@ impl ClassCell {
     }
 
     /// Keeps the class. Called once, by the module's import.
+    #[inline]
     pub fn set(&self, class: Object) {
         self.class.set(class.into_ptr().cast());
     }
@@ -108,6 +110,7 @@ impl ClassCell {
     }
 
     /// What the class had under a name when it was made.
+    #[inline]
     pub fn original(&self, name: &Object) -> Option<&Object> {
         let originals = self.originals.get()?.iter();
         let mut originals = originals.filter(|(other, _)| same_string(other, name));
@@ -115,6 +118,7 @@ impl ClassCell {
     }
 
     /// The class as an object, once it has been made; `object` itself before.
+    #[inline]
     pub fn object(&self) -> Object {
         let class: *mut ffi::PyObject = self.as_ptr().cast();
         let class = if class.is_null() {

@@ -155,11 +155,13 @@ impl ContextSlot {
     }
 
     /// Shows what is held to the garbage collector.
+    #[inline]
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         self.0.visit(visitor)
     }
 
     /// Empties the slot and drops what was in it.
+    #[inline]
     pub fn clear(&self) {
         self.0.clear();
     }
@@ -260,6 +262,7 @@ fn new_context() -> Result<Object> {
 }
 
 /// `contextvars.copy_context()`
+#[inline]
 pub fn copy_context() -> Result<Object> {
     // SAFETY: returns a new reference, or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyContext_CopyCurrent()) }

@@ -128,6 +128,7 @@ pub fn raise_anything(anything: &Object) -> Raised {
 
 /// Takes the exception that is set, with its traceback attached.
 #[cfg(Py_3_12)]
+#[inline]
 pub fn fetch(_: Raised) -> Object {
     // SAFETY: the result is a new reference, or null if none is set after all.
     unsafe {
@@ -141,6 +142,7 @@ pub fn fetch(_: Raised) -> Object {
 
 /// Takes the exception that is set, with its traceback attached.
 #[cfg(not(Py_3_12))]
+#[inline]
 pub fn fetch(_: Raised) -> Object {
     let (mut class, mut value, mut traceback) = (
         std::ptr::null_mut(),
@@ -166,6 +168,7 @@ pub fn fetch(_: Raised) -> Object {
 
 /// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is.
 #[cfg(Py_3_12)]
+#[inline]
 pub fn restore(exception: Object) -> Raised {
     // SAFETY: the reference is given away.
     unsafe { ffi::PyErr_SetRaisedException(exception.into_ptr()) };
@@ -174,6 +177,7 @@ pub fn restore(exception: Object) -> Raised {
 
 /// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is.
 #[cfg(not(Py_3_12))]
+#[inline]
 pub fn restore(exception: Object) -> Raised {
     // SAFETY: all three references are given away.
     unsafe {
@@ -186,6 +190,7 @@ pub fn restore(exception: Object) -> Raised {
 }
 
 /// Whether an exception is set.
+#[inline]
 pub fn is_raised() -> bool {
     // SAFETY: may be asked at any time.
     !unsafe { ffi::PyErr_Occurred() }.is_null()
@@ -206,12 +211,14 @@ pub fn check_signals() -> Result<()> {
 }
 
 /// Clears the exception that is set.
+#[inline]
 pub fn clear(_: Raised) {
     // SAFETY: may be called at any time.
     unsafe { ffi::PyErr_Clear() }
 }
 
 /// Whether the exception that is set is an instance of `class`.
+#[inline]
 pub fn matches(class: impl AsExceptionClass) -> bool {
     // SAFETY: an exception is set, and the class is a valid object.
     unsafe { ffi::PyErr_ExceptionMatches(class.class_pointer()) != 0 }

@@ -27,6 +27,7 @@ impl<const N: usize> Default for Freelist<N> {
 
 impl<const N: usize> Freelist<N> {
     /// An empty list.
+    #[inline]
     pub const fn new() -> Self {
         Self {
             blocks: UnsafeCell::new([std::ptr::null_mut(); N]),
@@ -138,6 +139,7 @@ impl<const N: usize> Freelist<N> {
     }
 
     /// Whether another block would be kept.
+    #[inline]
     pub fn has_room(&self) -> bool {
         self.len.get() < N
     }
@@ -163,6 +165,7 @@ impl<const N: usize> Freelist<N> {
     ///
     /// # Safety
     /// Called at the end of the class's `tp_dealloc`, for an object of the class this list is for.
+    #[inline]
     pub unsafe fn free(&self, object: *mut ffi::PyObject) {
         // SAFETY: nothing refers to the object any more; a heap type is referenced by each
         // instance.
@@ -219,6 +222,7 @@ impl<const N: usize> Freelist<N> {
     ///
     /// # Safety
     /// Called as `tp_free` is: last, with the object's class still in its header.
+    #[inline]
     pub unsafe fn keep(&self, object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) {
         // SAFETY: nothing refers to the object any more.
         unsafe {

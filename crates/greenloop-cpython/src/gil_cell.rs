@@ -14,6 +14,7 @@ pub struct GilCell<T> {
 
 impl<T> GilCell<T> {
     /// A cell around `value`.
+    #[inline]
     pub const fn new(value: T) -> Self {
         Self {
             value: UnsafeCell::new(value),

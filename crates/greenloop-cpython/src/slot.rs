@@ -26,21 +26,25 @@ impl Default for Slot {
 
 impl Slot {
     /// An empty slot.
+    #[inline]
     pub const fn empty() -> Self {
         Self(Cell::new(ptr::null_mut()))
     }
 
     /// The object, borrowed, or null: for comparing addresses and for C calls that take a borrow.
+    #[inline]
     pub fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.get()
     }
 
     /// Whether nothing is held.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.as_ptr().is_null()
     }
 
     /// A new reference to what is held.
+    #[inline]
     pub fn get(&self) -> Option<Object> {
         let pointer = self.as_ptr();
         // SAFETY: what a slot holds is valid.
@@ -48,6 +52,7 @@ impl Slot {
     }
 
     /// A new reference to what is held, or to `None`.
+    #[inline]
     pub fn get_or_none(&self) -> Object {
         self.get().unwrap_or_else(Object::none)
     }
@@ -56,6 +61,7 @@ impl Slot {
     ///
     /// # Safety
     /// The slot goes on holding it for as long as the result is used.
+    #[inline]
     pub unsafe fn borrowed_or_none(&self) -> ManuallyDrop<Object> {
         let pointer = self.as_ptr();
         // SAFETY: what a slot holds is valid, and None always; the reference is not dropped.
@@ -69,6 +75,7 @@ impl Slot {
     }
 
     /// Empties the slot.
+    #[inline]
     pub fn take(&self) -> Option<Object> {
         let pointer = self.0.replace(ptr::null_mut());
         // SAFETY: the reference the slot owned is now ours.
@@ -76,11 +83,13 @@ impl Slot {
     }
 
     /// Empties the slot and drops what was in it.
+    #[inline]
     pub fn clear(&self) {
         drop(self.take());
     }
 
     /// Holds `value` from now on; the old value is dropped last.
+    #[inline]
     pub fn set(&self, value: Object) {
         let old = self.0.replace(value.into_ptr());
         if !old.is_null() {
@@ -90,6 +99,7 @@ impl Slot {
     }
 
     /// Holds `value` from now on, in a struct that was made just now: there is nothing to drop.
+    #[inline]
     pub fn fill(&self, value: Object) {
         debug_assert!(self.is_empty(), "a slot of a new struct holds nothing");
         self.0.set(value.into_ptr());
@@ -97,11 +107,13 @@ impl Slot {
 
     /// Holds `value` from now on and forgets the old value, whose reference was given to somebody
     /// else.
+    #[inline]
     pub fn replace_moved(&self, value: Object) {
         self.0.set(value.into_ptr());
     }
 
     /// Holds `value` or nothing from now on.
+    #[inline]
     pub fn set_optional(&self, value: Option<Object>) {
         match value {
             Some(value) => self.set(value),

@@ -119,6 +119,7 @@ pub unsafe fn vectorcall_method(
 ///
 /// # Safety
 /// As for the function of this name.
+#[inline]
 pub unsafe fn call(
     callable: *mut ffi::PyObject,
     arguments: *mut ffi::PyObject,

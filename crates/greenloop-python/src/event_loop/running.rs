@@ -164,6 +164,13 @@ impl EventLoop {
         if self.has_own_turns() {
             return call_method(&globals().names.run_once, &[this.as_ptr()]).map(drop);
         }
+        self.run_single_turn()
+    }
+
+    /// Runs one turn. Apart from the loop of turns, so that the compiler puts a turn right into
+    /// that.
+    #[inline(never)]
+    fn run_single_turn(&self) -> Result<()> {
         turn(self)
     }
 
@@ -333,9 +340,9 @@ impl EventLoop {
         event_loop.take_arrivals(&this)?;
         if event_loop.is_turning() {
             ensure_room()?;
-            return Ok(task::away(|| turn(event_loop))?);
+            return Ok(task::away(|| event_loop.run_single_turn())?);
         }
-        Ok(event_loop.turning(&this, || turn(event_loop))?)
+        Ok(event_loop.turning(&this, || event_loop.run_single_turn())?)
     }
 
     /// Have the origins of coroutines tracked, or no more.

@@ -95,7 +95,11 @@ impl Host for EventLoop {
     type Job = Job;
     type Interrupt = Raised;
 
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "what is done with the queue is a few instructions each time"
+    )]
     fn queue<R>(&self, access: impl FnOnce(&mut greenloop_core::Queue<Job>) -> R) -> R {
         self.queue.with(access)
     }
@@ -157,7 +161,11 @@ impl Host for EventLoop {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "there is one loop of turns, and each kind of job is a call"
+    )]
     fn run(&self, job: Job) -> Result<()> {
         // First of all what is most frequent.
         let outcome = match job {

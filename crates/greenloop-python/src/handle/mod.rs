@@ -214,38 +214,39 @@ impl Handle {
         Self::report(this, &fetch(raised))
     }
 
+    #[inline]
     fn call(&self) -> Result<()> {
         let callback = self.callback.get_or_none();
         let arguments = self.arguments.get();
+        if let Some(several) = arguments.as_ref().filter(|_| !self.single.get()) {
+            return self.call_with_several(&callback, several);
+        }
+        let nothing = std::ptr::null_mut();
+        let places = [nothing, arguments.as_ref().map_or(nothing, Object::as_ptr)];
+        let count = usize::from(arguments.is_some());
         // SAFETY: the slice handed over begins behind a free place, and `arguments` keeps what is
         // in it alive during the call.
+        unsafe { self.context.call(&callback, places.as_ptr().add(1), count) }.map(drop)
+    }
+
+    #[inline(never)]
+    fn call_with_several(&self, callback: &Object, arguments: &Object) -> Result<()> {
+        // SAFETY: as in `call`, where the tuple keeps the arguments alive.
         unsafe {
-            match arguments {
-                None => {
-                    let place = [std::ptr::null_mut::<ffi::PyObject>()];
-                    self.context.call(&callback, place.as_ptr().add(1), 0)?;
-                }
-                Some(single) if self.single.get() => {
-                    let places = [std::ptr::null_mut(), single.as_ptr()];
-                    self.context.call(&callback, places.as_ptr().add(1), 1)?;
-                }
-                Some(arguments) => {
-                    let tuple = if ffi::PyTuple_CheckExact(arguments.as_ptr()) != 0 {
-                        arguments
-                    } else {
-                        unpacked(&arguments)?
-                    };
-                    let count = ffi::PyTuple_GET_SIZE(tuple.as_ptr()) as usize;
-                    let mut places = vec![std::ptr::null_mut(); count + 1];
-                    for (index, place) in places[1..].iter_mut().enumerate() {
-                        *place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index as ffi::Py_ssize_t);
-                    }
-                    self.context
-                        .call(&callback, places.as_ptr().add(1), count)?;
-                }
+            let tuple = if ffi::PyTuple_CheckExact(arguments.as_ptr()) != 0 {
+                arguments.clone()
+            } else {
+                unpacked(arguments)?
+            };
+            let count = ffi::PyTuple_GET_SIZE(tuple.as_ptr()) as usize;
+            let mut places = vec![std::ptr::null_mut(); count + 1];
+            for (index, place) in places[1..].iter_mut().enumerate() {
+                *place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index as ffi::Py_ssize_t);
             }
+            self.context
+                .call(callback, places.as_ptr().add(1), count)
+                .map(drop)
         }
-        Ok(())
     }
 
     /// Changes the callback of a handle that nobody has seen yet, for one that enters a context
