@@ -4,9 +4,9 @@ import asyncio
 import socket
 
 import pytest
-from connections import run
 
 import greenloop
+from connections import run
 from greenloop import _native
 from primitives_under_test import SCOPES, SETTINGS
 

@@ -324,7 +324,7 @@ def operations_of(path):
 
 def main():
     kind, limit, *paths = sys.argv[1:]
-    sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
     if kind == "greenloop":
         import greenloop
 

@@ -5,7 +5,7 @@ whoever waits, what leaves the loop, what its exception handler gets, what the p
 afterwards and what descriptors are left must be the same, and the loop must run on.
 
 The methods of `Protocol` and `DatagramProtocol` on connections that exist are in
-`tests/behaviour`, in `test_transport_reading.py`, `test_tls_closing.py` and
+`tests/behaviour`, in `transports/test_transport_reading.py`, `tls/test_tls_closing.py` and
 `datagrams/test_datagram_closing.py`.
 """
 

@@ -13,10 +13,10 @@ import socket
 import sys
 import threading
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 
 import greenloop  # noqa: E402
-import tls_contexts  # noqa: E402 - from the folder above
+import tls_contexts  # noqa: E402 - from `tests/support`
 
 
 async def tasks_and_futures():

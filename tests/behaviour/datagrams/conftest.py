@@ -3,8 +3,9 @@
 import socket
 
 import pytest
-from connections import run
 from datagram_recorder import Recorder
+
+from connections import run
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import socket
 
 import pytest
-from connections import raising, run, run_until
 from datagram_recorder import Recorder, address, all_of, fill
+
+from connections import raising, run, run_until
 
 # The end.
 

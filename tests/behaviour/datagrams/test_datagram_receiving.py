@@ -7,8 +7,9 @@ import os
 import socket
 
 import pytest
-from connections import run, run_until
 from datagram_recorder import Recorder, address, all_of
+
+from connections import run, run_until
 
 
 def test_a_datagram_comes_with_its_address(loop, endpoint, peer):

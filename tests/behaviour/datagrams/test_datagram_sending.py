@@ -6,10 +6,10 @@ import inspect
 import socket
 
 import pytest
-from connections import run, run_until
 from datagram_recorder import Recorder, address, all_of, fill
 
 import greenloop
+from connections import run, run_until
 
 # Both changed within a version of Python, so its source is asked and not its number.
 SENDTO = inspect.getsource(asyncio.selector_events._SelectorDatagramTransport.sendto)

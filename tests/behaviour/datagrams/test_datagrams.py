@@ -6,8 +6,9 @@ import socket
 import sys
 
 import pytest
-from connections import run_until
 from datagram_recorder import Recorder, address, all_of
+
+from connections import run_until
 
 
 def test_it_is_what_asyncios_is(endpoint, peer):

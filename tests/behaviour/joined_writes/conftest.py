@@ -1,8 +1,9 @@
 """A transport that has the habit."""
 
 import pytest
-from connections import Recorder
 from habits import WELL_ESTABLISHED, received, write_in_pieces
+
+from connections import Recorder
 
 
 @pytest.fixture

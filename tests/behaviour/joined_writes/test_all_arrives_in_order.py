@@ -10,10 +10,10 @@ import sys
 import threading
 
 import pytest
-from connections import Recorder, everything, run
 from habits import WELL_ESTABLISHED, in_a_job, received, tcp_pair, waits_with, write_in_pieces
 
 import greenloop
+from connections import Recorder, everything, run
 from loop_turns import run_turns
 from tls_contexts import CLIENT, SERVER
 

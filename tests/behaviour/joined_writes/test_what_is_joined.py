@@ -9,10 +9,10 @@ import signal
 import sys
 
 import pytest
-from connections import everything, run
 from habits import in_a_job, received, unsent, waits_with
 
 import greenloop
+from connections import everything, run
 from greenloop._native import SocketTransport
 
 

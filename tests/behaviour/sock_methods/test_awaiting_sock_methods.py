@@ -11,10 +11,10 @@ import sys
 import warnings
 
 import pytest
-from connections import run
 from socket_waits import ARGUMENTS, EACH, drain, fill, finish, waiting
 
 import greenloop
+from connections import run
 
 
 @EACH

@@ -6,8 +6,9 @@ import os
 import socket
 
 import pytest
-from connections import run, run_until
 from socket_waits import ARGUMENTS, drain, fill, finish, waiting
+
+from connections import run, run_until
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import socket
 import ssl
 
 import pytest
-from connections import run
 from socket_waits import ARGUMENTS, EACH, fill, finish
 
 import greenloop
+from connections import run
 
 
 def error_of(loop, method, *arguments, **keywords):

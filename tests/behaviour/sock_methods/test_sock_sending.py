@@ -5,8 +5,9 @@ import os
 import socket
 
 import pytest
-from connections import run_until
 from socket_waits import drain, fill, finish, waiting
+
+from connections import run_until
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data)[::1]])

@@ -1,6 +1,7 @@
 """Files sent by `loop.sock_sendfile`, by the system or by reading and sending.
 
-What `loop.sendfile` does for transports is in `test_transports.py` and `test_tls.py`.
+What `loop.sendfile` does for transports is in `transports/test_transports.py` and
+`tls/test_tls.py`.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import os
 import socket
 
 import pytest
+
 from connections import everything, run, run_until
 
 CONTENT = os.urandom(300_000)

@@ -7,9 +7,9 @@ import ssl
 import struct
 
 import pytest
-from connections import BufferedRecorder, Recorder, raising, run, run_until
 from tls_peers import SIDES, Peer, begin, connect, end, finish
 
+from connections import BufferedRecorder, Recorder, raising, run, run_until
 from tls_contexts import CLIENT, SERVER
 
 

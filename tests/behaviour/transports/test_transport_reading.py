@@ -7,6 +7,7 @@ import socket
 import struct
 
 import pytest
+
 from connections import BufferedRecorder, Recorder, everything, raising, run, run_until
 
 # Reading.

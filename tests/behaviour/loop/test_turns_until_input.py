@@ -13,9 +13,9 @@ import socket
 import threading
 
 import pytest
-from connections import connected
 
 import greenloop
+from connections import connected
 
 MOST_TURNS = 100
 

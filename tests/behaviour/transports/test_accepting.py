@@ -12,9 +12,9 @@ import sys
 import weakref
 
 import pytest
-from connections import Recorder, run, run_until
 
 import greenloop
+from connections import Recorder, run, run_until
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from asyncio import trsock
 from unittest import mock
 
 import pytest
+
 from connections import BufferedRecorder, Recorder, everything, run, run_until
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="outside")

@@ -5,9 +5,9 @@ import socket
 import ssl
 
 import pytest
-from connections import Recorder, raising, run, run_until
 from tls_peers import SIDES, begin, connect, end
 
+from connections import Recorder, raising, run, run_until
 from tls_contexts import CLIENT, SERVER, client_context, server_context
 
 

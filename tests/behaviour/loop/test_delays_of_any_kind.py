@@ -6,9 +6,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from recording import Recording
 
 import greenloop
+from recording import Recording
 
 TOO_LARGE = 10**400
 UNLIKE = "unsupported operand type(s) for +: 'float' and 'decimal.Decimal'"

@@ -1,8 +1,9 @@
 """Flow control of TLS in both directions: who is held up when, and told to go on."""
 
 import pytest
-from connections import Recorder, run, run_until
 from tls_peers import connect, end
+
+from connections import Recorder, run, run_until
 
 KIB = 1024
 

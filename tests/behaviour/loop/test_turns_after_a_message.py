@@ -11,9 +11,9 @@ import os
 import socket
 
 import pytest
-from connections import connected
 
 import greenloop
+from connections import connected
 
 SCENES = {}
 

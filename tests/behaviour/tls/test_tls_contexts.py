@@ -3,9 +3,9 @@
 import ssl
 
 import pytest
-from connections import BufferedRecorder, Recorder, run_until
 from tls_peers import connect, end
 
+from connections import BufferedRecorder, Recorder, run_until
 from tls_contexts import CERTIFICATE, client_context, server_context
 
 

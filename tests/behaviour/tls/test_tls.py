@@ -8,9 +8,9 @@ import warnings
 import weakref
 
 import pytest
-from connections import BufferedRecorder, Recorder, run, run_until
 from tls_peers import SIDES, Peer, begin, connect, end, finish
 
+from connections import BufferedRecorder, Recorder, run, run_until
 from tls_contexts import CLIENT, SERVER
 
 # What a transport is.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-LESSON = pathlib.Path(__file__).resolve().parents[2] / "examples" / "lesson"
+LESSON = pathlib.Path(__file__).resolve().parents[3] / "examples" / "lesson"
 TEN_ROUNDS = [f"Round {number}" for number in range(1, 11)]
 IN_TURN = [f"Round {name}{number}" for number in range(1, 6) for name in "abc"]
 END = "[End of input]"

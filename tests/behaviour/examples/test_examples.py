@@ -9,7 +9,7 @@ import pytest
 
 from tls_contexts import CERTIFICATE
 
-TLS = pathlib.Path(__file__).resolve().parents[2] / "examples" / "tls"
+TLS = pathlib.Path(__file__).resolve().parents[3] / "examples" / "tls"
 LAUNCHERS = {"asyncio": (), "greenloop": ("-m", "greenloop")}
 
 pytestmark = pytest.mark.slow

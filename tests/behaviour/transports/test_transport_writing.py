@@ -7,6 +7,7 @@ import socket
 from asyncio import constants
 
 import pytest
+
 from connections import Recorder, everything, run
 
 # Writing.

@@ -4,8 +4,8 @@ import socket
 import ssl
 
 import pytest
-from connections import run, run_until
 
+from connections import run, run_until
 from tls_contexts import CLIENT, SERVER
 
 # The side that the loop under test takes.

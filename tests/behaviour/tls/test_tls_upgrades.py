@@ -6,9 +6,9 @@ import ssl
 import sys
 
 import pytest
-from connections import BufferedRecorder, Recorder, run, run_until
 from tls_peers import SIDES, Peer, end, finish
 
+from connections import BufferedRecorder, Recorder, run, run_until
 from tls_contexts import CLIENT, SERVER
 
 
