@@ -24,6 +24,7 @@ mod await_site;
 mod bound_function;
 #[cfg(not(Py_3_14))]
 mod bound_method;
+mod buffer;
 mod call;
 mod class;
 mod class_cell;
@@ -69,6 +70,7 @@ pub use audit::audit;
 pub use bound_function::BoundFunction;
 #[cfg(not(Py_3_14))]
 pub use bound_method::bind_entering_cheaply;
+pub use buffer::{Buffer, Bytes};
 pub use call::{
     Arguments, call_function, call_method, call_method_keywords, call_with_context,
     call_with_tuple, initialise_with, same_string, type_error,

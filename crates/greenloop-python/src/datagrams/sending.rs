@@ -1,6 +1,8 @@
 //! Sending: a datagram goes out at once, or asyncio's function keeps it until there is room.
 
-use greenloop_cpython::{Arguments, Object, Raised, Result, audit, call_method, clear, fetch};
+use greenloop_cpython::{
+    Arguments, Bytes, Object, Raised, Result, audit, call_method, clear, fetch,
+};
 use greenloop_os::datagram::send_to;
 use greenloop_os::socket::{Family, send};
 use pyo3::ffi;
@@ -10,7 +12,6 @@ use super::state::State;
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::sockets::address::from_python;
-use crate::sockets::buffer::Bytes;
 use crate::sockets::{plain, unless_none_yet};
 
 /// `sendto(data, addr=None)`

@@ -189,7 +189,7 @@ fn conclude(this: &Object, outcome: Result<Delegated>) -> Result<Progress> {
 fn leave(this: &Object, exception: Option<&Object>) -> Result<()> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
-    let class = exception.map(|exception| exception.class_object());
+    let class = exception.map(Object::class_object);
     let raised = class.as_ref().zip(exception);
     match awaitable.step().get() {
         LIMITED => {

@@ -10,7 +10,6 @@
 //! awaited instead. Its own words are also used for wrong arguments.
 
 pub mod address;
-pub mod buffer;
 mod connecting;
 mod exchange;
 mod plain;

@@ -10,12 +10,11 @@ use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::raw::c_char;
 
-use greenloop_cpython::{Arguments, Object, Raised, Result, fetch};
+use greenloop_cpython::{Arguments, Buffer, Object, Raised, Result, fetch};
 use greenloop_os::{datagram, socket};
 use pyo3::ffi;
 
 use super::address::{small_number, to_python};
-use super::buffer::with_writable;
 use super::exchange::{Exchange, Request, call, call_with_pair, item, pair};
 use crate::asyncio::globals;
 use crate::event_loop::{Side, os_error};
@@ -130,10 +129,10 @@ impl Exchange for ReceiveInto {
 
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let buffer = request.given();
-        let outcome = with_writable(&buffer, |memory| match memory.len() {
+        let outcome = Buffer::writable(&buffer).map(|mut memory| match memory.room() {
             // The socket's own method asks the system for nothing then.
-            0 => Ok(0),
-            _ => socket::receive(request.plain.descriptor, memory),
+            [] => Ok(0),
+            room => socket::receive(request.plain.descriptor, room),
         });
         match outcome {
             Ok(outcome) => unless_none_yet(outcome)?.map(number).transpose(),
@@ -216,9 +215,9 @@ impl Exchange for ReceiveFromInto {
         if has_other_addresses(request) {
             return by_name();
         }
-        let outcome = with_writable(&buffer, |memory| {
-            let memory = memory.get_mut(..size)?;
-            Some(datagram::receive_from(request.plain.descriptor, memory))
+        let outcome = Buffer::writable(&buffer).map(|mut memory| {
+            let room = memory.room().get_mut(..size)?;
+            Some(datagram::receive_from(request.plain.descriptor, room))
         });
         match outcome {
             Ok(Some(outcome)) => {

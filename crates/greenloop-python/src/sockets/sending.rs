@@ -1,12 +1,11 @@
 //! `sock_sendall` and `sock_sendto`.
 
-use greenloop_cpython::{Arguments, Object, Raised, Result, audit, call_method, fetch};
+use greenloop_cpython::{Arguments, Bytes, Object, Raised, Result, audit, call_method, fetch};
 use greenloop_os::socket::Family;
 use greenloop_os::{datagram, socket};
 use pyo3::ffi;
 
 use super::address::from_python;
-use super::buffer::Bytes;
 use super::exchange::{Exchange, Request, call, call_with_pair, item};
 use super::receiving::unless_none_yet;
 use crate::asyncio::globals;

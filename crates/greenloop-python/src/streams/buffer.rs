@@ -16,7 +16,6 @@
 
 use std::cell::Cell;
 use std::ffi::c_char;
-use std::mem::MaybeUninit;
 use std::slice;
 
 use greenloop_core::ReadBuffer;
@@ -116,10 +115,9 @@ impl Buffer {
             call_method(&globals().names.extend, &arguments)?;
             return self.extend_by_buffer(&numbers);
         }
-        let view = View::of(data)?;
+        let view = greenloop_cpython::Buffer::of(data)?;
         self.gather();
-        self.gathered
-            .with(|gathered| gathered.extend(view.as_slice()));
+        self.gathered.with(|gathered| gathered.extend(view.bytes()));
         Ok(())
     }
 
@@ -234,38 +232,5 @@ unsafe fn content_of_bytearray<'a>(bytearray: *mut ffi::PyObject) -> &'a [u8] {
     unsafe {
         let start = ffi::PyByteArray_AsString(bytearray).cast::<u8>();
         slice::from_raw_parts(start, ffi::PyByteArray_Size(bytearray) as usize)
-    }
-}
-
-/// A look at an object's memory, as `memoryview` has it.
-pub struct View(Box<ffi::Py_buffer>);
-
-impl View {
-    /// Raises unless the object has memory that lies in one piece.
-    pub fn of(object: &Object) -> Result<Self> {
-        let mut view = Box::new(MaybeUninit::<ffi::Py_buffer>::zeroed());
-        // SAFETY: `object` is valid, and the struct stays where it is until it is released.
-        unsafe {
-            if ffi::PyObject_GetBuffer(object.as_ptr(), view.as_mut_ptr(), ffi::PyBUF_SIMPLE) < 0 {
-                return Err(Raised);
-            }
-            Ok(Self(view.assume_init()))
-        }
-    }
-
-    pub fn as_slice(&self) -> &[u8] {
-        let length = self.0.len as usize;
-        if length == 0 {
-            return &[];
-        }
-        // SAFETY: the exporter keeps that much memory valid until the view is released.
-        unsafe { slice::from_raw_parts(self.0.buf.cast::<u8>(), length) }
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        // SAFETY: the view was filled by `PyObject_GetBuffer`.
-        unsafe { ffi::PyBuffer_Release(&raw mut *self.0) }
     }
 }

@@ -6,8 +6,8 @@ use std::ffi::c_void;
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, Object, Raised, Result, attached, attribute, call_function, class_of, fast, named,
-    noargs, one, type_error,
+    Arguments, Buffer, Object, Raised, Result, attached, attribute, call_function, class_of, fast,
+    named, noargs, one, type_error,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -73,7 +73,7 @@ fn buffer_updated(this: &Object, count: &Object) -> Result<Object> {
     let protocol = SslProtocol::of(this);
     let count = count_of(count)?;
     if let Some(buffer) = protocol.own_buffer.get() {
-        let view = super::view::View::of_bytes(&buffer)?;
+        let view = Buffer::of(&buffer)?;
         let bytes = view.bytes();
         protocol.engine.feed(&bytes[..count.min(bytes.len())])?;
     }

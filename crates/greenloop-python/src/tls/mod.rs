@@ -40,7 +40,6 @@ mod shutdown;
 mod state;
 mod transport;
 mod transport_class;
-mod view;
 mod window;
 mod writing;
 

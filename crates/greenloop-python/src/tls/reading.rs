@@ -1,14 +1,13 @@
 //! Reading: what came from the transport below is decrypted and told to the application's protocol,
 //! all that there is at once.
 
-use greenloop_cpython::{Object, Raised, Result, call_function, call_method, fetch};
+use greenloop_cpython::{Buffer, Object, Raised, Result, call_function, call_method, fetch};
 use pyo3::ffi;
 
 use super::engine::{self, Engine, size_object};
 use super::joined::Joined;
 use super::protocol::{SslProtocol, fatal_error};
 use super::state::State;
-use super::view::View;
 use super::{flow_control, handshake, shutdown, writing};
 use crate::asyncio::globals;
 use crate::streams;
@@ -188,11 +187,11 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
             break;
         }
         match (first.take(), &mut joined) {
-            (_, Some(joined)) => joined.extend(View::of_bytes(&chunk)?.bytes())?,
+            (_, Some(joined)) => joined.extend(Buffer::of(&chunk)?.bytes())?,
             (Some(before), None) => {
                 let mut both = Joined::new(None, RECORD)?;
-                both.extend(View::of_bytes(&before)?.bytes())?;
-                both.extend(View::of_bytes(&chunk)?.bytes())?;
+                both.extend(Buffer::of(&before)?.bytes())?;
+                both.extend(Buffer::of(&chunk)?.bytes())?;
                 joined = Some(both);
             }
             (None, None) => first = Some(chunk),
@@ -247,7 +246,7 @@ fn fill_on(engine: &Engine, buffer: &Object, wanted: usize, filled: &mut usize) 
     if is_all(engine, *filled, wanted)? {
         return Ok(true);
     }
-    let mut view = View::of_room(buffer)?;
+    let mut view = Buffer::writable(buffer)?;
     while *filled < wanted {
         let room = view.room().get_mut(*filled..wanted).unwrap_or_default();
         let most = room.len();

@@ -1,7 +1,9 @@
 //! Writing: what the application writes is encrypted at once and handed to the transport below.
 
 use greenloop_cpython::making::ByName as _;
-use greenloop_cpython::{ExceptionClass, Object, Raised, Result, attached, fetch, raise_bare};
+use greenloop_cpython::{
+    Buffer, ExceptionClass, Object, Raised, Result, attached, fetch, raise_bare,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -11,7 +13,6 @@ use super::flow_control;
 use super::library::constant;
 use super::protocol::{SslProtocol, fatal_error, logger};
 use super::state::State;
-use super::view::View;
 use crate::asyncio::globals;
 
 /// `write(data)` of the application: encrypted in place, unless something waits.
@@ -125,7 +126,7 @@ fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> R
             return Ok(());
         }
     }
-    let view = View::of_bytes(data)?;
+    let view = Buffer::of(data)?;
     while *done < length {
         let rest = view.bytes().get(*done..length).unwrap_or_default();
         match engine.write_bytes(rest)? {

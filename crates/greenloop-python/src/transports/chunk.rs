@@ -5,9 +5,7 @@
 //! themselves, and from 3.12 on a memoryview of our own instead of a copy of what the caller's
 //! shows. A `bytearray` is copied, since its owner may change its size.
 
-use std::mem::MaybeUninit;
-
-use greenloop_cpython::{Object, Raised, Result};
+use greenloop_cpython::{Bytes, Object, Result};
 use pyo3::ffi;
 
 /// Bytes that wait, and the object whose they are: `bytes`, or a memoryview that nobody else has.
@@ -35,67 +33,6 @@ impl Chunk {
     }
 }
 
-/// What is to be written, seen for the length of a call.
-pub struct View<'a> {
-    pub bytes: &'a [u8],
-    /// A memoryview's buffer, to be released.
-    buffer: Option<ffi::Py_buffer>,
-}
-
-impl<'a> View<'a> {
-    /// The bytes of `data`, which is a `bytes`, a `bytearray` or a memoryview. Nothing else may
-    /// happen to a `bytearray` meanwhile.
-    pub fn of(data: &'a Object) -> Result<Self> {
-        let object = data.as_ptr();
-        // SAFETY: each function is for the class that was tested; the sizes are those of the
-        // memory.
-        unsafe {
-            let (start, len) = if ffi::PyBytes_Check(object) != 0 {
-                (ffi::PyBytes_AsString(object), ffi::PyBytes_Size(object))
-            } else if ffi::PyByteArray_Check(object) != 0 {
-                (
-                    ffi::PyByteArray_AsString(object),
-                    ffi::PyByteArray_Size(object),
-                )
-            } else {
-                let mut buffer = MaybeUninit::<ffi::Py_buffer>::uninit();
-                if ffi::PyObject_GetBuffer(object, buffer.as_mut_ptr(), ffi::PyBUF_SIMPLE) < 0 {
-                    return Err(Raised);
-                }
-                let buffer = buffer.assume_init();
-                let bytes = raw_bytes(buffer.buf.cast(), buffer.len);
-                return Ok(Self {
-                    bytes,
-                    buffer: Some(buffer),
-                });
-            };
-            Ok(Self {
-                bytes: raw_bytes(start.cast(), len),
-                buffer: None,
-            })
-        }
-    }
-}
-
-impl Drop for View<'_> {
-    fn drop(&mut self) {
-        if let Some(buffer) = &mut self.buffer {
-            // SAFETY: the buffer was acquired once and is released once.
-            unsafe { ffi::PyBuffer_Release(&raw mut *buffer) };
-        }
-    }
-}
-
-/// # Safety
-/// `start` points to `len` bytes that stay as they are for the lifetime, or `len` is 0.
-unsafe fn raw_bytes<'a>(start: *const u8, len: ffi::Py_ssize_t) -> &'a [u8] {
-    match len {
-        0 => &[],
-        // SAFETY: promised by the caller.
-        len => unsafe { std::slice::from_raw_parts(start, len as usize) },
-    }
-}
-
 pub fn may_be_written(data: &Object) -> bool {
     let object = data.as_ptr();
     // SAFETY: the object is valid.
@@ -117,9 +54,9 @@ pub fn chunk_of(data: &Object) -> Result<(Chunk, usize)> {
         } else {
             data.clone()
         };
-        let view = View::of(&owner)?;
-        let (start, length) = (view.bytes.as_ptr(), view.bytes.len());
-        drop(view);
+        let bytes = Bytes::of_unchanging(&owner)?;
+        let (start, length) = (bytes.as_ptr(), bytes.len());
+        drop(bytes);
         Ok((Chunk::new(owner, start), length))
     }
 }
@@ -136,15 +73,16 @@ pub fn rest_of(data: &Object, sent: usize) -> Result<(Chunk, usize)> {
         } else if shown {
             Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?
         } else {
-            let rest = &View::of(data)?.bytes[sent..];
+            let bytes = Bytes::of_unchanging(data)?;
+            let rest = &bytes[sent..];
             let (start, len) = (rest.as_ptr().cast(), rest.len() as ffi::Py_ssize_t);
             Object::from_returned(ffi::PyBytes_FromStringAndSize(start, len))?
         };
         let whole = (exact && cfg!(Py_3_12)) || shown;
-        let view = View::of(&owner)?;
-        let rest = &view.bytes[if whole { sent } else { 0 }..];
+        let bytes = Bytes::of_unchanging(&owner)?;
+        let rest = &bytes[if whole { sent } else { 0 }..];
         let (start, length) = (rest.as_ptr(), rest.len());
-        drop(view);
+        drop(bytes);
         Ok((Chunk::new(owner, start), length))
     }
 }

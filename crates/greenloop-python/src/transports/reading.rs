@@ -7,10 +7,10 @@
 
 use greenloop_cpython::making::IntoObject as _;
 use std::io::ErrorKind;
-use std::mem::MaybeUninit;
 
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Raised, Result, attached, call_method, fetch, raise,
+    Arguments, Buffer, ExceptionClass, Object, Raised, Result, attached, call_method, clear, fetch,
+    raise,
 };
 use greenloop_os::socket;
 use pyo3::ffi;
@@ -191,23 +191,9 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
     if transport.is_foreign() {
         return transport.receive_into_by_name(buffer);
     }
-    let mut view = MaybeUninit::<ffi::Py_buffer>::uninit();
-    // SAFETY: the view is filled if 0 is returned, and released once, after its memory was last
-    // used.
-    let outcome = unsafe {
-        let flags = ffi::PyBUF_WRITABLE;
-        if ffi::PyObject_GetBuffer(buffer.as_ptr(), view.as_mut_ptr(), flags) < 0 {
-            return Err(not_a_buffer(transport, buffer));
-        }
-        let mut view = view.assume_init();
-        let memory = match view.len {
-            // There may be no memory at all.
-            0 => &mut [],
-            len => std::slice::from_raw_parts_mut(view.buf.cast(), len as usize),
-        };
-        let outcome = socket::receive(transport.descriptor(), memory);
-        ffi::PyBuffer_Release(&raw mut view);
-        outcome
+    let outcome = match Buffer::writable(buffer) {
+        Ok(mut memory) => socket::receive(transport.descriptor(), memory.room()),
+        Err(raised) => return Err(not_a_buffer(raised, transport, buffer)),
     };
     match outcome {
         Ok(count) => Ok(Some(count)),
@@ -218,8 +204,8 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
 
 /// The exception for what cannot be received into, as the socket's own method words it.
 #[cold]
-fn not_a_buffer(transport: &SocketTransport, buffer: &Object) -> Raised {
-    drop(fetch(Raised));
+fn not_a_buffer(raised: Raised, transport: &SocketTransport, buffer: &Object) -> Raised {
+    clear(raised);
     let socket = transport.socket.get_or_none();
     let arguments = [socket.as_ptr(), buffer.as_ptr()];
     match call_method(&globals().names.recv_into, &arguments) {

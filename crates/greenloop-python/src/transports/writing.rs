@@ -8,13 +8,15 @@ use std::sync::OnceLock;
 
 use greenloop_core::WriteQueue;
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
-use greenloop_cpython::{ExceptionClass, Object, Result, attached, call_method, fetch, raise};
+use greenloop_cpython::{
+    Bytes, ExceptionClass, Object, Result, attached, call_method, fetch, raise,
+};
 use greenloop_os::socket::{self, MOST_SLICES};
 use pyo3::prelude::*;
 
 #[cfg(Py_3_12)]
 use super::chunk::chunk_of;
-use super::chunk::{View, may_be_written, rest_of};
+use super::chunk::{may_be_written, rest_of};
 use super::reading::is_none_yet;
 use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
 use crate::asyncio::globals;
@@ -140,22 +142,23 @@ impl SocketTransport {
     fn send_now(&self, data: &Object, more: bool) -> Result<(usize, usize)> {
         if self.is_foreign() {
             let count = self.send_by_name(data)?.unwrap_or(0);
-            let length = View::of(data)?.bytes.len();
+            let length = Bytes::of(data)?.len();
             return Ok((count.min(length), length));
         }
-        let view = View::of(data)?;
+        // SAFETY: what follows up to the last use of the bytes runs no Python code.
+        let bytes = unsafe { Bytes::of_unchanging(data)? };
         let outcome = if more {
             joining::wait_for_more(self);
-            socket::send_more(self.descriptor(), view.bytes)
+            socket::send_more(self.descriptor(), &bytes)
         } else {
-            socket::send(self.descriptor(), view.bytes)
+            socket::send(self.descriptor(), &bytes)
         };
         match outcome {
             Ok(count) => {
                 self.expect_input();
-                Ok((count, view.bytes.len()))
+                Ok((count, bytes.len()))
             }
-            Err(error) if is_none_yet(&error) => Ok((0, view.bytes.len())),
+            Err(error) if is_none_yet(&error) => Ok((0, bytes.len())),
             Err(error) => Err(os_error(&error)),
         }
     }

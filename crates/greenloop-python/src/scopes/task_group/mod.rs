@@ -111,9 +111,7 @@ fn is_exact(this: &Object) -> bool {
 /// The task that awaits the children of `group`, if it is a group and entered.
 #[cfg(Py_3_14)]
 pub fn parent_of(group: &Object) -> Option<Object> {
-    let class = globals().classes.task_group.as_ptr();
-    // SAFETY: both are valid.
-    let is_group = unsafe { ffi::PyObject_TypeCheck(group.as_ptr(), class) } != 0;
+    let is_group = group.is_of(&globals().classes.task_group);
     is_group.then(|| of(group).parent_task.get()).flatten()
 }
 

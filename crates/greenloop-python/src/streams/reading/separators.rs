@@ -5,14 +5,14 @@ use std::ffi::CStr;
 use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, attached, raise, raise_object, type_error,
+    Buffer, ExceptionClass, Object, Raised, Result, attached, raise, raise_object, type_error,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{FOUND, NOT_FOUND, incomplete, interrupt, new_bytes, overrun, resumed, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::streams::buffer::{View, content_of_bytes};
+use crate::streams::buffer::content_of_bytes;
 use crate::streams::edition::edition;
 use crate::streams::reader::Reader;
 
@@ -127,7 +127,7 @@ fn parse_separator(given: &Object) -> Result<Object> {
             )));
         }
     }
-    new_bytes(View::of(given)?.as_slice())
+    new_bytes(Buffer::of(given)?.bytes())
 }
 
 fn no_separator(text: &CStr) -> Raised {
