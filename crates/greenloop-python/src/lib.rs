@@ -106,6 +106,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add_class::<event_loop::EventLoop>()?;
     module.add_class::<transports::TransportTable>()?;
+    event_loop::set_further_methods(sockets::methods);
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
     awaitable::add_functions(module)?;
     combinators::add_functions(module)?;
@@ -181,7 +182,7 @@ fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
     )?;
     make(&classes.condition, sync::make_condition_class())?;
     make(&classes.barrier, sync::make_barrier_class())?;
-    make(&classes.alarm, scopes::make_alarm_class())?;
+    make(&classes.alarm, event_loop::make_alarm_class())?;
     make(&classes.gate, scopes::make_gate_class())?;
     make(&classes.timeout, scopes::make_timeout_class())?;
     make(&classes.task_group, scopes::make_task_group_class())?;

@@ -25,10 +25,10 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::{Holder, Inbox, Remote};
+use super::{Holder, Remote};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, Inbox};
 use crate::future::Future;
 use crate::task;
 

@@ -3,14 +3,12 @@
 //! Such a future lives in a [`RustFuture`], an awaitable with a place for it, and is polled by the
 //! awaitable's steps: on the loop's thread, in the task's context, with the GIL held. Who is to
 //! wake it from elsewhere has a [`Remote`]; what comes from a thread without the GIL goes through
-//! the loop's [`Inbox`]. ([0011](../../../../docs/decisions/0011-the-bridge.md))
+//! the loop's [`Inbox`](crate::event_loop::Inbox). ([0011](../../../../docs/decisions/0011-the-bridge.md))
 
 mod future;
-mod inbox;
 mod remote;
 mod table;
 
 pub use future::RustFuture;
-pub use inbox::{Inbox, OwnInbox};
 pub use remote::{Holder, Remote};
 pub use table::add_capsule;

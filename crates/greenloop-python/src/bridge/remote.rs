@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use greenloop_cpython::{Object, guarded};
 use pyo3::{Python, ffi};
 
-use super::{Inbox, RustFuture};
+use super::RustFuture;
+use crate::event_loop::{Inbox, Message};
 
 /// The thread-safe end of a wait.
 pub struct Remote {
@@ -140,13 +141,15 @@ impl Holder {
     /// Has the loop's thread do what is to be done, as soon as the loop asks the operating system.
     /// A loop of another make has no inbox, and one that is closed takes nothing.
     fn tell(self) {
-        let inbox = self.inbox.clone();
-        let refused = match inbox {
-            Some(inbox) => inbox.push(self),
-            None => Err(self),
+        let Some(inbox) = self.inbox.clone() else {
+            self.attach();
+            return;
         };
-        if let Err(holder) = refused {
-            holder.attach();
+        // SAFETY: the holder is given away to the message, which whoever holds the GIL takes back.
+        let message = unsafe { Message::new(Self::receive_message, self.into_raw().cast()) };
+        if let Err(refused) = inbox.push(message) {
+            // SAFETY: it was given away above, and nobody has received it.
+            unsafe { Self::from_raw(refused.into_payload().cast()) }.attach();
         }
     }
 
@@ -158,6 +161,12 @@ impl Holder {
             // SAFETY: given away above.
             Python::try_attach(|_| unsafe { Self::from_raw(remote) }.receive())
         });
+    }
+
+    /// A message's way back to its holder.
+    unsafe fn receive_message(remote: *const ()) {
+        // SAFETY: a message has the holder that `tell` gave away.
+        unsafe { Self::from_raw(remote.cast()) }.receive();
     }
 
     /// Does what other threads have asked for. GIL.

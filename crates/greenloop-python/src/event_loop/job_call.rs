@@ -13,10 +13,10 @@ use greenloop_cpython::{
 use pyo3::ffi;
 
 use super::Job;
+use super::alarm::Alarm;
 use super::watches::Reaction;
 use crate::asyncio::globals;
 use crate::awaitable;
-use crate::scopes::Alarm;
 
 /// What is to be done with the owner.
 #[derive(Clone, Copy)]

@@ -8,8 +8,11 @@
 //!
 //! Each capability has a file of its own with its methods.
 
+mod alarm;
 mod diagnostics;
 mod elsewhere;
+mod end_of_job;
+mod inbox;
 mod job_call;
 mod lifecycle;
 mod private_names;
@@ -17,6 +20,7 @@ mod readiness;
 mod running;
 mod scheduling;
 mod shortcut;
+mod spare_bytes;
 mod timers;
 mod turn;
 mod watches;
@@ -31,22 +35,24 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::bridge::OwnInbox;
-use crate::scopes::Alarm;
 use crate::task::Published;
-use crate::transports::{Spare, Writers};
 
+pub use alarm::{Alarm, Bell, make_class as make_alarm_class};
+pub use inbox::{Inbox, Message};
 pub use job_call::make_class as make_job_call_class;
 #[cfg(Py_3_14)]
 pub use lifecycle::current_thread;
 pub use readiness::os_error;
-pub use scheduling::{install_methods, set_eager_task_factories};
+pub use scheduling::{install_methods, set_eager_task_factories, set_further_methods};
 pub use turn::Job;
 pub use watches::{NativeListener, Reaction, Side};
 
+use end_of_job::EndOfJob;
+use inbox::OwnInbox;
 use readiness::Polling;
 use running::ThreadSettings;
 use shortcut::{Overrides, SeenClasses};
+use spare_bytes::SpareBytes;
 use watches::Watches;
 
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
@@ -68,9 +74,11 @@ pub struct EventLoop {
     /// Where transports receive into before they know how much it is.
     received: GilCell<Vec<u8>>,
     /// Where they receive into when it is much.
-    pub(crate) spare: Spare,
-    /// The transports that the present job has written to.
-    pub(crate) writers: Writers,
+    pub(crate) spare: SpareBytes,
+    /// What is to be called when the present job is done.
+    pub(crate) end_of_job: EndOfJob,
+    /// Cleared by a program that does not want that what a job writes in pieces is joined.
+    pub(crate) joins_writes: Cell<bool>,
     /// How much `sock_recv` received the last time.
     pub(crate) received_last: Cell<usize>,
     /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
@@ -136,8 +144,9 @@ impl EventLoop {
             select_elsewhere: Slot::empty(),
             events: RefCell::new(Events::with_capacity(1024)),
             received: GilCell::new(Vec::new()),
-            spare: Spare::new(),
-            writers: Writers::new(),
+            spare: SpareBytes::new(),
+            end_of_job: EndOfJob::new(),
+            joins_writes: Cell::new(true),
             received_last: Cell::new(0),
             asleep: Cell::new(false),
             in_poll: Cell::new(false),

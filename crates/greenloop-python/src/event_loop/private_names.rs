@@ -119,8 +119,8 @@ impl EventLoop {
     /// What follows a job, for one that somebody else has run.
     fn end_job_of_others(&self) -> PyResult<()> {
         task::clear_published(self)?;
-        if !self.writers.is_empty() {
-            self.writers.end_job(Ok(()))?;
+        if !self.end_of_job.is_empty() {
+            self.end_of_job.run(Ok(()))?;
         }
         Ok(())
     }

@@ -13,10 +13,10 @@ use greenloop_cpython::{
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::inbox::Inbox;
 use super::lifecycle::current_thread;
 use super::{EventLoop, Job};
 use crate::asyncio::globals;
-use crate::bridge::Inbox;
 use crate::future::Future;
 use crate::handle::Handle;
 use crate::task::Task;
@@ -310,6 +310,15 @@ pub fn set_eager_task_factories(factories: Vec<Py<PyAny>>) {
     let _ = EAGER_TASK_FACTORIES.set(factories);
 }
 
+/// The C methods of the loop that rooms above this one have.
+static FURTHER_METHODS: OnceLock<fn() -> Vec<ffi::PyMethodDef>> = OnceLock::new();
+
+/// Hands in what makes them. Called once, by the module's import, before
+/// [`install_methods`].
+pub fn set_further_methods(methods: fn() -> Vec<ffi::PyMethodDef>) {
+    let _ = FURTHER_METHODS.set(methods);
+}
+
 /// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A
 /// method whose class is exactly the receiver's needs no walk up the bases at each call.
 pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
@@ -360,7 +369,12 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
         ),
     ];
     methods.extend(super::readiness::methods());
-    methods.extend(crate::sockets::methods());
+    methods.extend(
+        FURTHER_METHODS
+            .get()
+            .into_iter()
+            .flat_map(|further| further()),
+    );
     for method in methods.leak() {
         // SAFETY: the definition lives for ever, and the class is a class.
         let descriptor =

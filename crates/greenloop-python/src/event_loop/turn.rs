@@ -15,6 +15,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
+use super::alarm::Alarm;
 use super::job_call::job_call;
 use super::readiness::{Polling, os_error};
 use super::watches::NativeListener;
@@ -22,7 +23,6 @@ use crate::asyncio::globals;
 use crate::awaitable;
 use crate::future::Notify;
 use crate::handle::{self, Handle};
-use crate::scopes::Alarm;
 use crate::task;
 
 /// An entry of the ready queue.
@@ -174,10 +174,10 @@ impl Host for EventLoop {
             Job::Handle(handle) => self.run_handle(&handle),
             job => self.run_job(&job),
         };
-        if self.writers.is_empty() {
+        if self.end_of_job.is_empty() {
             outcome
         } else {
-            self.writers.end_job(outcome)
+            self.end_of_job.run(outcome)
         }
     }
 }

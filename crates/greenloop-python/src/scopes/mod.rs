@@ -6,14 +6,12 @@
 //! between versions of asyncio, some of them patch releases; where it does, the running asyncio is
 //! asked at import.
 //!
-//! - [`Alarm`]: a deadline in a loop's heap, without a Python function;
 //! - `timeout`: the class `Timeout`, `timeout()` and `timeout_at()`;
 //! - `expiry`: a cancellation becomes a `TimeoutError`;
 //! - `wait_for` of 3.12 and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its `gate`: for
 //!   a single awaitable;
 //! - `task_group`: the class `TaskGroup`.
 
-mod alarm;
 mod cancel_and_wait;
 mod expiry;
 mod gate;
@@ -25,7 +23,6 @@ mod wait_for;
 #[cfg(not(Py_3_12))]
 mod wait_for_at_gate;
 
-pub use alarm::{Alarm, make_class as make_alarm_class};
 pub use gate::make_class as make_gate_class;
 pub use task_group::make_class as make_task_group_class;
 #[cfg(Py_3_14)]

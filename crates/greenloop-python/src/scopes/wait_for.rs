@@ -9,7 +9,6 @@ use greenloop_core::{Host as _, Instant};
 use greenloop_cpython::{Arguments, Object, Result, fetch, raise_while_handling, restore};
 use pyo3::ffi;
 
-use super::alarm::{Alarm, Bell};
 use super::cancel_and_wait;
 use super::expiry;
 use super::timeout;
@@ -17,6 +16,7 @@ use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::as_future;
+use crate::event_loop::{Alarm, Bell};
 use crate::future::{Future, event_loop_of};
 use crate::task;
 

@@ -14,7 +14,6 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::alarm::{Alarm, Bell};
 use super::cancel_and_wait;
 use super::gate::Gate;
 use super::timeout::native_clock;
@@ -22,7 +21,7 @@ use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::{Home, as_future};
-use crate::event_loop::EventLoop;
+use crate::event_loop::{Alarm, Bell, EventLoop};
 use crate::future::{notifier, notify_when_done, stop_notifying};
 use crate::task;
 

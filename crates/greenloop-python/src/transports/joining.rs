@@ -18,7 +18,7 @@
 
 use std::cell::Cell;
 
-use greenloop_cpython::{GilCell, Object, Result, fetch, restore};
+use greenloop_cpython::Object;
 use greenloop_os::socket;
 use pyo3::prelude::*;
 
@@ -32,8 +32,8 @@ const HABIT: u8 = 4;
 pub struct Joining {
     /// Set if the kernel can be told that more will follow: for TCP.
     possible: Cell<bool>,
-    /// How many pieces the present job has written. Not zero means that the loop's [`Writers`] list
-    /// it.
+    /// How many pieces the present job has written. Not zero means that the loop's
+    /// `EndOfJob` has it.
     pieces: Cell<u8>,
     /// How many jobs in a row have written several; up to [`HABIT`].
     habit: Cell<u8>,
@@ -53,59 +53,9 @@ impl Joining {
     }
 }
 
-/// The transports that the present job has written to.
-pub struct Writers {
-    transports: GilCell<Vec<Object>>,
-    /// Whether there are none, which is asked after each job.
-    none: Cell<bool>,
-    /// Cleared by a program that does not want joining.
-    join: Cell<bool>,
-}
-
-impl Writers {
-    pub const fn new() -> Self {
-        Self {
-            transports: GilCell::new(Vec::new()),
-            none: Cell::new(true),
-            join: Cell::new(true),
-        }
-    }
-
-    /// Whether the present job has written to no transport.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.none.get()
-    }
-
-    fn list(&self, transport: &Object) {
-        self.none.set(false);
-        self.transports
-            .with(|transports| transports.push(transport.clone()));
-    }
-
-    /// The job is done, with an outcome that is given back: what it has written is all.
-    #[cold]
-    pub fn end_job(&self, outcome: Result<()>) -> Result<()> {
-        // A transport that dies may run user code, for which no exception may be set, and which may
-        // write.
-        let outcome = outcome.map_err(fetch);
-        while !self.none.replace(true) {
-            let mut transports = self.transports.with(std::mem::take);
-            for transport in transports.drain(..) {
-                end_job_of(SocketTransport::of(&transport));
-            }
-            // The memory is kept for the next job, unless another list was begun.
-            self.transports.with(|list| {
-                if list.is_empty() {
-                    std::mem::swap(list, &mut transports);
-                }
-            });
-        }
-        outcome.map_err(restore)
-    }
-}
-
-fn end_job_of(transport: &SocketTransport) {
+/// The job that has written to a transport is done: what it has written is all.
+fn end_job(this: &Object) {
+    let transport = SocketTransport::of(this);
     let joining = &transport.joining;
     let several = joining.pieces.replace(0) > 1;
     let habit = joining.habit.get();
@@ -127,10 +77,10 @@ pub fn expect_more(this: &Object) -> bool {
         return false;
     };
     if joining.pieces.get() == 0 {
-        native.writers.list(this);
+        native.end_of_job.add(this, end_job);
     }
     joining.pieces.set(joining.pieces.get().saturating_add(1));
-    joining.habit.get() == HABIT && native.writers.join.get()
+    joining.habit.get() == HABIT && native.joins_writes.get()
 }
 
 /// A piece was sent as one that more will follow.
@@ -161,11 +111,11 @@ impl EventLoop {
     /// Whether what a job writes in several pieces is joined, where that is a habit.
     #[getter]
     fn join_writes(&self) -> bool {
-        self.writers.join.get()
+        self.joins_writes.get()
     }
 
     #[setter]
     fn set_join_writes(&self, join: bool) {
-        self.writers.join.set(join);
+        self.joins_writes.set(join);
     }
 }

@@ -46,10 +46,8 @@ use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
 
 pub use class::make_class;
-pub use joining::Writers;
 pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
 pub use plain_socket::{initialise as find_plain_sockets, plain_sockets};
-pub use receiving::Spare;
 pub use table::TransportTable;
 pub use writing::write;
 

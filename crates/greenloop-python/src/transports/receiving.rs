@@ -14,7 +14,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use greenloop_cpython::{Object, Raised, Result, Slot};
+use greenloop_cpython::{Object, Raised, Result};
 use greenloop_os::socket;
 use pyo3::ffi;
 
@@ -28,46 +28,6 @@ const MUCH: usize = 16 * 1024;
 /// larger one is mapped anew. A gibibyte costs a fifth less than in receives of 256 KiB, and 5 %
 /// less than in such of 32.
 const MOST_AT_ONCE: usize = 64 * 1024;
-
-/// A bytes object that nobody refers to any more, for the next receive of much.
-pub struct Spare {
-    object: Slot,
-    /// How many bytes it has room for, whatever length it says it has.
-    room: Cell<usize>,
-}
-
-impl Spare {
-    /// None yet.
-    pub const fn new() -> Self {
-        Self {
-            object: Slot::empty(),
-            room: Cell::new(0),
-        }
-    }
-
-    /// The spare object if it fits, or a new one, and its room.
-    fn take(&self, room: usize) -> Result<(Object, usize)> {
-        let kept = self.room.get();
-        if (room..=2 * room).contains(&kept) {
-            if let Some(object) = self.object.take() {
-                return Ok((object, kept));
-            }
-        }
-        // SAFETY: without a source the bytes are left for the caller to write.
-        let object = unsafe {
-            Object::from_returned(ffi::PyBytes_FromStringAndSize(
-                std::ptr::null(),
-                room as ffi::Py_ssize_t,
-            ))?
-        };
-        Ok((object, room))
-    }
-
-    fn keep(&self, object: Object, room: usize) {
-        self.room.set(room);
-        self.object.set(object);
-    }
-}
 
 /// What is known of a connection's receives.
 pub struct Habit {

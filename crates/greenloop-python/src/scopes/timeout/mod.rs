@@ -23,11 +23,10 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::alarm::{Alarm, Bell};
 use super::expiry;
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::exact_seconds;
-use crate::event_loop::EventLoop;
+use crate::event_loop::{Alarm, Bell, EventLoop};
 use crate::future::Future;
 use crate::task;
 

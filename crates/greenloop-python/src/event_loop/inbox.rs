@@ -10,7 +10,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use greenloop_os::Waker;
 
-use super::Holder;
+/// Something for the loop's thread to do: a function, and what it is given.
+pub struct Message {
+    receive: unsafe fn(*const ()),
+    payload: *const (),
+}
+
+// SAFETY: promised by who makes one.
+unsafe impl Send for Message {}
+
+impl Message {
+    /// A message that is received by a call of `receive` with `payload`.
+    ///
+    /// # Safety
+    /// Any thread that holds the GIL may make that call, once.
+    pub const unsafe fn new(receive: unsafe fn(*const ()), payload: *const ()) -> Self {
+        Self { receive, payload }
+    }
+
+    /// What the message would have been received with, for a sender that gets it back.
+    pub const fn into_payload(self) -> *const () {
+        self.payload
+    }
+
+    fn deliver(self) {
+        // SAFETY: by `new`; the loop's thread holds the GIL, and the message is gone.
+        unsafe { (self.receive)(self.payload) }
+    }
+}
 
 /// What a loop is left by other threads.
 ///
@@ -22,7 +49,7 @@ pub struct Inbox {
 }
 
 struct Open {
-    holders: Vec<Holder>,
+    messages: Vec<Message>,
     waker: Arc<Waker>,
 }
 
@@ -34,14 +61,16 @@ impl Inbox {
 
     /// Leaves a message for the loop and wakes it, or gives it back if the loop is not there to
     /// find it.
-    pub fn push(&self, holder: Holder) -> Result<(), Holder> {
+    pub fn push(&self, message: Message) -> Result<(), Message> {
         self.with(|open| {
-            let Some(open) = open else { return Err(holder) };
-            // Who finds others there has nobody to wake: the loop takes all of them.
-            if open.holders.is_empty() {
+            let Some(open) = open else {
+                return Err(message);
+            };
+            // The loop takes all messages at once, so only the first one has to wake it.
+            if open.messages.is_empty() {
                 open.waker.wake();
             }
-            open.holders.push(holder);
+            open.messages.push(message);
             Ok(())
         })
     }
@@ -49,8 +78,8 @@ impl Inbox {
     /// Runs what was left. Called by the loop's thread with the GIL held, after the waker was
     /// drained.
     pub fn deliver(&self) {
-        let holders = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.holders)));
-        holders.into_iter().flatten().for_each(Holder::receive);
+        let left = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.messages)));
+        left.into_iter().flatten().for_each(Message::deliver);
     }
 }
 
@@ -65,8 +94,8 @@ impl OwnInbox {
     #[inline]
     pub fn open(&self, waker: impl FnOnce() -> Option<Arc<Waker>>) -> &Arc<Inbox> {
         self.inbox.get_or_init(|| {
-            let holders = Vec::new();
-            let open = waker().map(|waker| Open { holders, waker });
+            let messages = Vec::new();
+            let open = waker().map(|waker| Open { messages, waker });
             Arc::new(Inbox {
                 open: Mutex::new(open),
             })
@@ -84,8 +113,8 @@ impl OwnInbox {
             .inbox
             .get()
             .and_then(|inbox| inbox.with(Option::take))
-            .map(|open| open.holders);
-        left.into_iter().flatten().for_each(Holder::receive);
+            .map(|open| open.messages);
+        left.into_iter().flatten().for_each(Message::deliver);
     }
 }
 

@@ -19,8 +19,8 @@ use greenloop_core::Instant;
 use greenloop_cpython::{ClassBuilder, Freelist, Object, Result, Slot};
 use pyo3::ffi;
 
+use super::{EventLoop, Job};
 use crate::asyncio::globals;
-use crate::event_loop::{EventLoop, Job};
 use crate::handle::Handle;
 
 /// How many dead alarms are kept for new ones.

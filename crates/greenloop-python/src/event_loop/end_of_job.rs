@@ -1,0 +1,60 @@
+//! `EndOfJob`: functions to be called when the job that runs is done.
+//!
+//! A transport uses it to learn that a job has written all it is going to write.
+
+use std::cell::Cell;
+
+use greenloop_cpython::{GilCell, Object, Result, fetch, restore};
+
+/// One such function, and the object that it is called with.
+type Ending = (Object, fn(&Object));
+
+/// The functions for the job that runs.
+pub struct EndOfJob {
+    endings: GilCell<Vec<Ending>>,
+    /// Whether there are none, which is asked after each job.
+    none: Cell<bool>,
+}
+
+impl EndOfJob {
+    pub const fn new() -> Self {
+        Self {
+            endings: GilCell::new(Vec::new()),
+            none: Cell::new(true),
+        }
+    }
+
+    /// Whether nothing is to be called.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.none.get()
+    }
+
+    /// Has `end` called with `owner` when the job is done.
+    pub fn add(&self, owner: &Object, end: fn(&Object)) {
+        self.none.set(false);
+        self.endings
+            .with(|endings| endings.push((owner.clone(), end)));
+    }
+
+    /// Calls what was added. The job is done, with an outcome that is given back.
+    #[cold]
+    pub fn run(&self, outcome: Result<()>) -> Result<()> {
+        // An owner that dies may run user code, for which no exception may be set, and which may add
+        // to the list.
+        let outcome = outcome.map_err(fetch);
+        while !self.none.replace(true) {
+            let mut endings = self.endings.with(std::mem::take);
+            for (owner, end) in endings.drain(..) {
+                end(&owner);
+            }
+            // The memory is kept for the next job, unless another list was begun.
+            self.endings.with(|list| {
+                if list.is_empty() {
+                    std::mem::swap(list, &mut endings);
+                }
+            });
+        }
+        outcome.map_err(restore)
+    }
+}
