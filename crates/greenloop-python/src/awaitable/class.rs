@@ -17,7 +17,6 @@ use pyo3::prelude::*;
 use super::origin::{forget, has_origins, origin};
 use super::{Awaitable, SPARE, Stage, Stands};
 use crate::asyncio::globals;
-use crate::bridge::RustFuture;
 use crate::future::{Callback, Future, add_callback};
 
 impl Awaitable {
@@ -179,7 +178,7 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     unsafe {
         let awaitable = &*this.cast::<Awaitable>();
         let is_finished = awaitable.stage.get() == Stage::Finished;
-        if !is_finished || RustFuture::is_behind(awaitable) || has_origins() {
+        if !is_finished || awaitable.operation().behind.is_some() || has_origins() {
             deallocate_otherwise(this);
         } else if awaitable.tracked.get() {
             deallocate_after_wait(this);
@@ -233,10 +232,9 @@ unsafe fn end(this: *mut ffi::PyObject) {
         }
         let this = &*(&raw const this).cast::<Object>();
         forget(this);
-        if RustFuture::behind(this).is_some() {
-            RustFuture::free(this);
-        } else {
-            SPARE.free(this.as_ptr());
+        match awaitable.operation().behind {
+            Some(behind) => (behind.free)(this),
+            None => SPARE.free(this.as_ptr()),
         }
     }
 }
@@ -252,8 +250,8 @@ unsafe extern "C" fn traverse(
             let awaitable = &*this.cast::<Awaitable>();
             // The first is the waiter, which the line visits as long as there is one.
             let first = usize::from(awaitable.place.is_linked());
-            if let Some(future) = RustFuture::behind(&*(&raw const this).cast::<Object>()) {
-                future.visit(visitor)?;
+            if let Some(behind) = awaitable.operation().behind {
+                (behind.visit)(&*(&raw const this).cast::<Object>(), visitor)?;
             }
             visit_slots(visitor, awaitable.slots().into_iter().skip(first))
         })

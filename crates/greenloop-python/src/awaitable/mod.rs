@@ -37,12 +37,13 @@ use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::ptr;
 
-use greenloop_cpython::{Freelist, Object, Result, Slot, add_to_module, fast, restore};
+use greenloop_cpython::{
+    Freelist, Object, Result, Slot, Visited, Visitor, add_to_module, fast, restore,
+};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::globals;
-use crate::bridge::RustFuture;
 
 pub use class::make_class;
 pub use completed::{completed, make_class as make_completed_class};
@@ -69,6 +70,18 @@ pub struct Operation {
     /// An exception arrives while it waits. It leaves its line, hands on a wake-up that it had, and
     /// raises the exception again, or does what else asyncio does.
     pub interrupt: fn(&Object, Object) -> Result<Progress>,
+    /// Set for an awaitable whose struct has more behind it, which somebody else sees to.
+    pub behind: Option<&'static Behind>,
+}
+
+/// How to see to what an awaitable's struct has behind it.
+pub struct Behind {
+    /// The awaitable is finished and holds nothing from now on.
+    pub finish: fn(&Object),
+    /// Shows what is held to the garbage collector.
+    pub visit: fn(&Object, &Visitor) -> Visited,
+    /// Gives the memory of a dead awaitable back.
+    pub free: unsafe fn(&Object),
 }
 
 /// What one step of an operation came to.
@@ -278,8 +291,8 @@ impl Awaitable {
         let awaitable = Self::of(this);
         awaitable.stage.set(Stage::Finished);
         Place::leave(this);
-        if let Some(future) = RustFuture::behind(this) {
-            future.discard();
+        if let Some(behind) = awaitable.operation().behind {
+            (behind.finish)(this);
         }
         awaitable.owner.clear();
         awaitable.value.clear();
@@ -334,6 +347,7 @@ static NOTHING: Operation = Operation {
     start: |_| Ok(Progress::Returned(Object::none())),
     resume: |_| Ok(Progress::Returned(Object::none())),
     interrupt: |_, exception| Err(restore(exception)),
+    behind: None,
 };
 
 /// An operation that is done at its first step.

@@ -40,6 +40,7 @@ static SLEEP: Operation = Operation {
     start,
     resume,
     interrupt,
+    behind: None,
 };
 
 /// The step of a `sleep` of no time at all, which lets everybody else run once.

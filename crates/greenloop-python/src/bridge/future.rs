@@ -27,7 +27,7 @@ use pyo3::ffi;
 
 use super::{Holder, Remote};
 use crate::asyncio::globals;
-use crate::awaitable::{Awaitable, Operation, Progress};
+use crate::awaitable::{Awaitable, Behind, Operation, Progress};
 use crate::event_loop::{EventLoop, Inbox};
 use crate::future::Future;
 use crate::task;
@@ -67,6 +67,13 @@ static POLL: Operation = Operation {
     start: step,
     resume: step,
     interrupt,
+    behind: Some(&BEHIND),
+};
+
+static BEHIND: Behind = Behind {
+    finish: |this| RustFuture::of(this).discard(),
+    visit: |this, visitor| RustFuture::of(this).visit(visitor),
+    free: RustFuture::free,
 };
 
 impl RustFuture {
@@ -93,7 +100,7 @@ impl RustFuture {
     /// # Safety
     /// As for [`Freelist::free`]; it is one of these.
     #[cold]
-    pub unsafe fn free(this: &Object) {
+    unsafe fn free(this: &Object) {
         if !SPARE.has_room() {
             Self::of(this).leave_remote();
         }
@@ -221,7 +228,7 @@ impl RustFuture {
     /// Cold for the sake of all other awaitables, which end where this is called: inlined there it
     /// cost an event's wait 10 %.
     #[cold]
-    pub fn discard(&self) {
+    fn discard(&self) {
         self.forget_remote();
         if let Some(kind) = self.kind.take() {
             // SAFETY: the place holds a future of this kind, from now on no more.
@@ -289,7 +296,7 @@ impl RustFuture {
     }
 
     /// Shows what the future holds to the garbage collector.
-    pub fn visit(&self, visitor: &Visitor) -> Visited {
+    fn visit(&self, visitor: &Visitor) -> Visited {
         match self.kind.get() {
             // SAFETY: the place holds a future of this kind.
             Some(kind) => visitor.hand_on(|visit, arg| unsafe {

@@ -248,6 +248,7 @@ static RESULT: Operation = Operation {
     start: |this| result_of(queues::try_to_get(this)?),
     resume: |this| result_of(queues::try_to_get(this)?),
     interrupt: queues::stop_getting,
+    behind: None,
 };
 
 /// What asynchronous iteration awaits: the next future that is done. It is about the iterator until
@@ -266,6 +267,7 @@ static NEXT: Operation = Operation {
     },
     resume: |this| future_of(queues::try_to_get(this)?),
     interrupt: queues::stop_getting,
+    behind: None,
 };
 
 /// What came out of the queue, if something did.

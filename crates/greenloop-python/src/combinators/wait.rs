@@ -120,6 +120,7 @@ static WAIT: Operation = Operation {
         leave(this)?;
         Err(restore(exception))
     },
+    behind: None,
 };
 
 fn start(this: &Object) -> Result<Progress> {

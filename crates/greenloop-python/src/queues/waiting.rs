@@ -50,6 +50,7 @@ static PUT: Operation = Operation {
         let outcome = give_up(this, |face| face.queue.logic.putter_gives_up(face, this));
         Err(raise_again(exception, outcome))
     },
+    behind: None,
 };
 
 static GET: Operation = Operation {
@@ -57,6 +58,7 @@ static GET: Operation = Operation {
     start: try_to_get,
     resume: try_to_get,
     interrupt: stop_getting,
+    behind: None,
 };
 
 /// An exception arrives while the awaitable waits for an item.
@@ -159,6 +161,7 @@ static JOIN: Operation = Operation {
         leave_finished(this);
         Err(restore(exception))
     },
+    behind: None,
 };
 
 fn leave_finished(this: &Object) {

@@ -39,6 +39,7 @@ static WAIT_FOR: Operation = Operation {
     start,
     resume,
     interrupt,
+    behind: None,
 };
 
 /// The step of a wait without a deadline.

@@ -51,6 +51,7 @@ impl Exchange for Connect {
         start: start_connecting,
         resume: |this| go_on(this, None),
         interrupt: |this, exception| go_on(this, Some(exception)),
+        behind: None,
     };
 }
 

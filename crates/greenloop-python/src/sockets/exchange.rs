@@ -56,6 +56,7 @@ pub trait Exchange: Sized + 'static {
         start: start::<Self>,
         resume: resume::<Self>,
         interrupt: interrupt::<Self>,
+        behind: None,
     };
 
     /// What the loop does when the descriptor is ready.

@@ -288,6 +288,7 @@ static OPEN_CONNECTION: Operation = Operation {
     start: |this| start_client(this, &globals().names.create_connection),
     resume: resume_client,
     interrupt: |this, exception| interrupt_client(this, &exception),
+    behind: None,
 };
 
 static OPEN_UNIX_CONNECTION: Operation = Operation {
@@ -295,6 +296,7 @@ static OPEN_UNIX_CONNECTION: Operation = Operation {
     start: |this| start_client(this, &globals().names.create_unix_connection),
     resume: resume_client,
     interrupt: |this, exception| interrupt_client(this, &exception),
+    behind: None,
 };
 
 static START_SERVER: Operation = Operation {
@@ -302,6 +304,7 @@ static START_SERVER: Operation = Operation {
     start: |this| start_listening(this, &globals().names.create_server),
     resume: resume_server,
     interrupt: |this, exception| interrupt_server(this, &exception),
+    behind: None,
 };
 
 static START_UNIX_SERVER: Operation = Operation {
@@ -309,6 +312,7 @@ static START_UNIX_SERVER: Operation = Operation {
     start: |this| start_listening(this, &globals().names.create_unix_server),
     resume: resume_server,
     interrupt: |this, exception| interrupt_server(this, &exception),
+    behind: None,
 };
 
 fn open_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {

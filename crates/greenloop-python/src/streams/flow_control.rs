@@ -157,6 +157,7 @@ static DRAIN_HELPER: Operation = Operation {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
+    behind: None,
 };
 
 fn close_waiter(_this: &Object, _arguments: Arguments<'_>) -> Result<Object> {

@@ -111,6 +111,7 @@ static WAIT_FOR_DATA: Operation = Operation {
         ready(Object::none())
     },
     interrupt,
+    behind: None,
 };
 
 /// Waits until bytes come in or none will any more.

@@ -154,6 +154,7 @@ static DRAIN: Operation = Operation {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
+    behind: None,
 };
 
 /// The step of a `drain` of a closing transport, which lets everybody else run once.
@@ -233,6 +234,7 @@ static WAIT_CLOSED: Operation = Operation {
     },
     resume: |this| without_result(delegate::continue_with(this, None)?),
     interrupt: |this, exception| without_result(delegate::continue_with(this, Some(&exception))?),
+    behind: None,
 };
 
 // TLS.
@@ -283,6 +285,7 @@ static START_TLS: Operation = Operation {
         let delegated = delegate::continue_with(this, Some(&exception))?;
         go_on_with_tls(this, delegated)
     },
+    behind: None,
 };
 
 /// The step of a `start_tls` that has drained.

@@ -43,6 +43,7 @@ pub trait Acquire: Lined {
         start: |this| begin::<Self>(this, true),
         resume: |this| resume::<Self>(this, true),
         interrupt: interrupt::<Self>,
+        behind: None,
     };
 
     /// `async with`.
@@ -51,6 +52,7 @@ pub trait Acquire: Lined {
         start: |this| begin::<Self>(this, false),
         resume: |this| resume::<Self>(this, false),
         interrupt: interrupt::<Self>,
+        behind: None,
     };
 }
 
@@ -177,6 +179,7 @@ static ENTER_BY_NAME: Operation = Operation {
     },
     resume: |this| entered(delegate::continue_with(this, None)?),
     interrupt: |this, exception| entered(delegate::continue_with(this, Some(&exception))?),
+    behind: None,
 };
 
 fn entered(delegated: Delegated) -> Result<Progress> {

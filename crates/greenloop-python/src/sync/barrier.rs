@@ -83,6 +83,7 @@ const WAIT_OPERATION: Operation = Operation {
     start: |this| begin(this, follow),
     resume: |this| follow(this, delegate::continue_with(this, None)),
     interrupt: |this, exception| follow(this, delegate::continue_with(this, Some(&exception))),
+    behind: None,
 };
 
 static WAIT: Operation = WAIT_OPERATION;
@@ -213,6 +214,7 @@ static ENTER_BY_NAME: Operation = Operation {
     },
     resume: |this| Ok(passed_on(delegate::continue_with(this, None)?)),
     interrupt: |this, exception| Ok(passed_on(delegate::continue_with(this, Some(&exception))?)),
+    behind: None,
 };
 
 fn passed_on(delegated: Delegated) -> Progress {
@@ -229,6 +231,7 @@ static RESET: Operation = Operation {
     start: |this| begin(this, reset_held),
     resume: |this| reset_held(this, delegate::continue_with(this, None)),
     interrupt: |this, exception| reset_held(this, delegate::continue_with(this, Some(&exception))),
+    behind: None,
 };
 
 static ABORT: Operation = Operation {
@@ -236,6 +239,7 @@ static ABORT: Operation = Operation {
     start: |this| begin(this, abort_held),
     resume: |this| abort_held(this, delegate::continue_with(this, None)),
     interrupt: |this, exception| abort_held(this, delegate::continue_with(this, Some(&exception))),
+    behind: None,
 };
 
 fn reset_held(this: &Object, delegated: Result<Delegated>) -> Result<Progress> {

@@ -117,6 +117,7 @@ static WAIT: Operation = Operation {
         leave(this);
         Err(restore(exception))
     },
+    behind: None,
 };
 
 fn leave(this: &Object) {

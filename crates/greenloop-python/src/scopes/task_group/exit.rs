@@ -29,6 +29,7 @@ static ENTER: Operation = Operation {
     },
     resume: |_| ready(Object::none()),
     interrupt: |_, exception| Err(restore(exception)),
+    behind: None,
 };
 
 fn begin(this: &Object) -> Result<()> {
@@ -85,6 +86,7 @@ static EXIT: Operation = Operation {
         of(&owner).completed.remove(this);
         concluded(&owner, interrupted(this, &owner, exception))
     },
+    behind: None,
 };
 
 fn owner(this: &Object) -> Object {

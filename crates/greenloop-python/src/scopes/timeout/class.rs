@@ -31,6 +31,7 @@ static ENTER: Operation = Operation {
     },
     resume: never_waits,
     interrupt: |_, exception| Err(restore(exception)),
+    behind: None,
 };
 
 fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -62,6 +63,7 @@ static EXIT: Operation = Operation {
     },
     resume: never_waits,
     interrupt: |_, exception| Err(restore(exception)),
+    behind: None,
 };
 
 /// The two objects of a tuple that was made of two.

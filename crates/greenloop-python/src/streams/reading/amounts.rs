@@ -15,6 +15,7 @@ pub static READ: Operation = Operation {
     start: start_read,
     resume: resumed!(resume_read),
     interrupt,
+    behind: None,
 };
 
 /// The step of a read until the end, whose blocks stand in a list in the awaitable's value.
@@ -128,6 +129,7 @@ pub static READ_EXACTLY: Operation = Operation {
     },
     resume: resumed!(exactly),
     interrupt,
+    behind: None,
 };
 
 fn exactly(this: &Object) -> Result<Progress> {

@@ -19,6 +19,7 @@ pub static READ_LINE: Operation = Operation {
     start: start_line,
     resume: resumed!(line),
     interrupt,
+    behind: None,
 };
 
 /// The separator of lines.
@@ -110,6 +111,7 @@ static NEXT_LINE: Operation = Operation {
         next_or_stop(line(this)?)
     },
     interrupt,
+    behind: None,
 };
 
 /// An empty line says that there is none.

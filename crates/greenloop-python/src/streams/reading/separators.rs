@@ -33,6 +33,7 @@ pub static READ_UNTIL: Operation = Operation {
     },
     resume: resumed!(until),
     interrupt,
+    behind: None,
 };
 
 fn until(this: &Object) -> Result<Progress> {

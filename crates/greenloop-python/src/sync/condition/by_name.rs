@@ -30,6 +30,7 @@ pub(super) static WAIT_BY_NAME: Operation = Operation {
         }
         relocked_by_name(this, delegate::continue_with(this, Some(&exception)))
     },
+    behind: None,
 };
 
 fn begin_by_name(this: &Object) -> Result<Progress> {
@@ -93,6 +94,7 @@ pub(super) static WAIT_FOR_BY_NAME: Operation = Operation {
     interrupt: |this, exception| {
         check_by_name(this, delegate::continue_with(this, Some(&exception))?)
     },
+    behind: None,
 };
 
 fn until_by_name(this: &Object) -> Result<Progress> {

@@ -57,6 +57,7 @@ static WAIT: Operation = Operation {
     start: begin,
     resume: go_on,
     interrupt,
+    behind: None,
 };
 
 /// The predicate stands in `value`.
@@ -65,6 +66,7 @@ static WAIT_FOR: Operation = Operation {
     start: until,
     resume: |this| check_again(this, go_on(this)),
     interrupt: |this, exception| check_again(this, interrupt(this, exception)),
+    behind: None,
 };
 
 fn begin(this: &Object) -> Result<Progress> {
