@@ -19,6 +19,7 @@ FLOORS = (
     ("kernel: handle, future", {"handle", "future"}),
     ("kernel: awaitable", {"awaitable"}),
     ("kernel: task", {"task"}),
+    ("kernel: any future", {"any_future"}),
     ("event loop", {"event_loop"}),
     ("waiting", {"sync", "queues", "combinators", "scopes"}),
     ("bridge", {"bridge"}),

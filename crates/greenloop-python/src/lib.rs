@@ -9,6 +9,7 @@
 //! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
+//! - [`any_future`]: what is asked of futures of any class;
 //! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
 //! - [`datagrams`]: what is done for each datagram;
 //! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts
@@ -30,6 +31,7 @@
     reason = "the C API counts in signed words what is never negative"
 )]
 
+mod any_future;
 mod asyncio;
 mod awaitable;
 mod bridge;

@@ -23,9 +23,10 @@ use pyo3::prelude::*;
 
 use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, is_collection};
+use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
+use crate::future::{name_notification, notify_when_done, stop_notifying};
 use crate::queues;
 
 /// The iterator.
@@ -185,7 +186,7 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 #[cfg(not(Py_3_13))]
 fn refuse_awaitable(given: &Object) -> Result<()> {
     if !is_collection(given)
-        && (protocol::is_future(given)? || crate::asyncio::is_coroutine(given)?)
+        && (any_future::is_future(given)? || crate::asyncio::is_coroutine(given)?)
     {
         let class = making::class_name(given)?;
         let text = format!("expect an iterable of futures, not {class}");
@@ -284,7 +285,7 @@ fn future_of(item: Progress) -> Result<Progress> {
 
 fn result_of(item: Progress) -> Result<Progress> {
     match future_of(item)? {
-        Progress::Returned(future) => protocol::result_of(&future).map(Progress::Returned),
+        Progress::Returned(future) => any_future::result_of(&future).map(Progress::Returned),
         wait => Ok(wait),
     }
 }

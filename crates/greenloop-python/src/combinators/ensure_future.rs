@@ -10,9 +10,10 @@ use greenloop_cpython::{
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::any_future;
 use crate::asyncio::{globals, is_coroutine};
 use crate::event_loop::EventLoop;
-use crate::future::{Future, protocol};
+use crate::future::Future;
 use crate::task::{self, Task};
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
@@ -76,9 +77,9 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
     if let Some(task) = home.and_then(|home| home.spawn(object)) {
         return task;
     }
-    if protocol::is_future(object)? {
+    if any_future::is_future(object)? {
         return match home {
-            Some(home) if !home.event_loop.is(protocol::loop_of(object)?.as_ptr()) => {
+            Some(home) if !home.event_loop.is(any_future::loop_of(object)?.as_ptr()) => {
                 Err(other_loop())
             }
             _ => Ok(object.clone()),

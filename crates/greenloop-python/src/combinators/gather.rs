@@ -14,8 +14,9 @@ use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
 use super::gathering_future::{GatheringFuture, child_at, count};
 use super::{awaited_by, fail_without_memory};
+use crate::any_future;
 use crate::asyncio::globals;
-use crate::future::{name_notification, notify_when_done, protocol};
+use crate::future::{name_notification, notify_when_done};
 use crate::task::Task;
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
@@ -43,7 +44,7 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         }
         let child = as_future(argument, home.as_ref())?;
         if home.is_none() {
-            home = Some(Home::new(protocol::loop_of(&child)?));
+            home = Some(Home::new(any_future::loop_of(&child)?));
         }
         if !child.is(argument.as_ptr()) {
             // Nobody but us can wait for it: that it is dropped while it waits is no mistake.
@@ -51,7 +52,7 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         }
         this.gathering.add();
         places.remember(place)?;
-        if cfg!(Py_3_12) && protocol::is_done(&child)? {
+        if cfg!(Py_3_12) && any_future::is_done(&child)? {
             done.push(child.clone());
         } else {
             awaited_by::add(&child, this.awaiting().get().as_ref())?;
@@ -107,7 +108,7 @@ fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
 fn of_nothing() -> Result<Object> {
     let event_loop = current_loop()?;
     let outer = call_method(&globals().names.create_future, &[event_loop.as_ptr()])?;
-    protocol::set_result(&outer, list_of(Vec::new())?)?;
+    any_future::set_result(&outer, list_of(Vec::new())?)?;
     Ok(outer)
 }
 
@@ -136,13 +137,13 @@ fn count_child(outer: &Object, child: &Object) -> Result<()> {
         Verdict::Wait => Ok(()),
         Verdict::Collect => collect(outer),
         Verdict::Fail => match failure {
-            Some(failure) => protocol::set_exception(outer, &failure),
+            Some(failure) => any_future::set_exception(outer, &failure),
             None => Ok(()),
         },
         Verdict::Ignore => {
-            if !protocol::is_cancelled(child)? {
+            if !any_future::is_cancelled(child)? {
                 // It counts as seen.
-                protocol::exception_of(child)?;
+                any_future::exception_of(child)?;
             }
             Ok(())
         }
@@ -152,13 +153,13 @@ fn count_child(outer: &Object, child: &Object) -> Result<()> {
 /// What a child raised, its cancellation included.
 #[inline]
 fn failure_of(child: &Object) -> Result<Option<Object>> {
-    if protocol::has_plain_result(child) {
+    if any_future::has_plain_result(child) {
         return Ok(None);
     }
-    if protocol::is_cancelled(child)? {
-        return protocol::cancelled_error_of(child).map(Some);
+    if any_future::is_cancelled(child)? {
+        return any_future::cancelled_error_of(child).map(Some);
     }
-    protocol::exception_of(child)
+    any_future::exception_of(child)
 }
 
 /// All children are done: sets the list of their results, or the cancellation that was asked for.
@@ -168,33 +169,33 @@ fn collect(outer: &Object) -> Result<()> {
     let mut results = Vec::with_capacity(count(&children));
     let mut last = None;
     while let Some(child) = child_at(&children, results.len()) {
-        results.push(match protocol::plain_result(&child) {
+        results.push(match any_future::plain_result(&child) {
             Some(result) => result,
             None => result_or_exception(&child)?,
         });
         last = Some(child);
     }
     if let Some(last) = last.filter(|_| this.is_cancel_requested()) {
-        let error = protocol::cancelled_error_of(&last)?;
-        return protocol::set_exception(outer, &error);
+        let error = any_future::cancelled_error_of(&last)?;
+        return any_future::set_exception(outer, &error);
     }
-    protocol::set_result(outer, list_of(results)?)
+    any_future::set_result(outer, list_of(results)?)
 }
 
 /// What stands for a child in the list of results.
 fn result_or_exception(child: &Object) -> Result<Object> {
-    if protocol::is_cancelled(child)? {
+    if any_future::is_cancelled(child)? {
         // Not the error that it would raise: nobody raises this one, and that one may be asked for
         // once.
-        let message = protocol::cancel_message_of(child)?;
+        let message = any_future::cancel_message_of(child)?;
         let message = Some(message).filter(|message| !message.is_none());
         let message = message.map_or_else(empty_text, Ok)?;
         let class = &globals().asyncio.cancelled_error;
         return call_function(class, &[message.as_ptr()]);
     }
-    match protocol::exception_of(child)? {
+    match any_future::exception_of(child)? {
         Some(exception) => Ok(exception),
-        None => protocol::result_of(child),
+        None => any_future::result_of(child),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! They learn that a future is done by a native function (`future::notify_when_done`), so that a
 //! child costs no Python callback. What they take and make may be of any class and on any loop: see
-//! `future::protocol`.
+//! `any_future`.
 
 mod as_completed;
 mod awaited_by;
@@ -15,14 +15,13 @@ mod gathering_future;
 mod shield;
 mod wait;
 
+use crate::any_future;
 use greenloop_cpython::{
     ExceptionClass, Object, Raised, Result, add_to_module, fast, fetch, matches, restore,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
-
-use crate::future::protocol;
 
 pub use as_completed::make_class as make_as_completed_class;
 #[cfg(not(Py_3_12))]
@@ -102,8 +101,8 @@ fn fail_without_memory(outer: &Object, raised: Raised) -> Result<()> {
         return Err(raised);
     }
     let exception = fetch(raised);
-    if protocol::is_done(outer)? {
+    if any_future::is_done(outer)? {
         return Err(restore(exception));
     }
-    protocol::set_exception(outer, &exception)
+    any_future::set_exception(outer, &exception)
 }

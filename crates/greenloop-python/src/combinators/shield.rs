@@ -13,8 +13,9 @@ use pyo3::ffi;
 
 use super::ensure_future::as_future;
 use super::{awaited_by, fail_without_memory};
+use crate::any_future;
 use crate::asyncio::globals;
-use crate::future::{name_notification, notify_when_done, protocol, stop_notifying};
+use crate::future::{name_notification, notify_when_done, stop_notifying};
 
 /// `shield(arg)`.
 pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -23,10 +24,10 @@ pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         return Err(type_error("shield() missing 1 required argument: 'arg'"));
     };
     let inner = as_future(argument, None)?;
-    if protocol::is_done(&inner)? {
+    if any_future::is_done(&inner)? {
         return Ok(inner);
     }
-    let event_loop = protocol::loop_of(&inner)?;
+    let event_loop = any_future::loop_of(&inner)?;
     let outer = call_method(&globals().names.create_future, &[event_loop.as_ptr()])?;
     let task = if event_loop.is_none() {
         None
@@ -62,26 +63,26 @@ fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
 }
 
 fn follow(outer: &Object, inner: &Object) -> Result<()> {
-    if protocol::is_cancelled(outer)? {
+    if any_future::is_cancelled(outer)? {
         // Where asyncio reports what a shielded future raises that nobody waits for any more, it is
         // left to that report; before, it counts as seen.
-        if globals().log_shielded.is_none() && !protocol::is_cancelled(inner)? {
-            protocol::exception_of(inner)?;
+        if globals().log_shielded.is_none() && !any_future::is_cancelled(inner)? {
+            any_future::exception_of(inner)?;
         }
         return Ok(());
     }
-    if protocol::is_cancelled(inner)? {
-        return protocol::cancel(outer).map(drop);
+    if any_future::is_cancelled(inner)? {
+        return any_future::cancel(outer).map(drop);
     }
-    match protocol::exception_of(inner)? {
-        Some(exception) => protocol::set_exception(outer, &exception),
-        None => protocol::set_result(outer, protocol::result_of(inner)?),
+    match any_future::exception_of(inner)? {
+        Some(exception) => any_future::set_exception(outer, &exception),
+        None => any_future::set_result(outer, any_future::result_of(inner)?),
     }
 }
 
 /// The outer future is done, which means cancelled if the inner one is not.
 fn outer_is_done(inner: &Object, outer: &Object) -> Result<()> {
-    if !protocol::is_done(inner)? {
+    if !any_future::is_done(inner)? {
         leave(inner, outer)?;
     }
     Ok(())
@@ -90,7 +91,7 @@ fn outer_is_done(inner: &Object, outer: &Object) -> Result<()> {
 /// As [`outer_is_done`], where a task is known to await the inner future.
 fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
     let (inner, task) = parts(owner);
-    if !protocol::is_done(&inner)? {
+    if !any_future::is_done(&inner)? {
         leave(&inner, outer)?;
         stop_notifying(&inner, stop_awaiting, &task)?;
         awaited_by::discard(&inner, Some(&task))?;

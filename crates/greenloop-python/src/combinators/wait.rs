@@ -14,9 +14,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{awaited_by, is_collection};
+use crate::any_future;
 use crate::asyncio::{globals, is_coroutine};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{Future, name_notification, notify_when_done, protocol, stop_notifying};
+use crate::future::{Future, name_notification, notify_when_done, stop_notifying};
 
 /// What one call of `wait` needs.
 struct State {
@@ -127,7 +128,7 @@ fn start(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let state = State::of(&owner);
     let given = state.futures.get_or_none();
-    if !is_collection(&given) && (protocol::is_future(&given)? || is_coroutine(&given)?) {
+    if !is_collection(&given) && (any_future::is_future(&given)? || is_coroutine(&given)?) {
         let class = making::class_name(&given)?;
         return Err(type_error(&format!(
             "expect a list of futures, not {class}"
@@ -173,8 +174,8 @@ fn start(this: &Object) -> Result<Progress> {
 fn future_is_done(owner: &Object, future: &Object) -> Result<()> {
     let state = State::of(owner);
     let raised = || -> Result<bool> {
-        let cancelled = protocol::is_cancelled(future)?;
-        Ok(!cancelled && protocol::exception_of(future)?.is_some())
+        let cancelled = any_future::is_cancelled(future)?;
+        Ok(!cancelled && any_future::exception_of(future)?.is_some())
     };
     if state.countdown.one_is_done(raised)? {
         state.cancel_timer()?;
@@ -206,7 +207,7 @@ fn done_and_pending(state: &State) -> Result<Object> {
     let futures = state.futures.get_or_none();
     let mut done = Vec::new();
     for future in items(&futures) {
-        if protocol::is_done(&future)? {
+        if any_future::is_done(&future)? {
             done.push(future);
         }
     }

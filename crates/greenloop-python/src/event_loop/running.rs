@@ -25,9 +25,9 @@ use pyo3::types::PyTuple;
 
 use super::EventLoop;
 use super::lifecycle::current_thread;
+use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable;
-use crate::future::protocol;
 use crate::task::{self, Task};
 
 /// What a run changes in its thread, as it was before.
@@ -228,7 +228,7 @@ impl EventLoop {
         let (names, asyncio) = (&globals().names, &globals().asyncio);
         call_method(&names.check_closed, &[this.as_ptr()])?;
         call_method(&names.check_running, &[this.as_ptr()])?;
-        let is_own_task = !protocol::is_future(awaitable)?;
+        let is_own_task = !any_future::is_future(awaitable)?;
         let arguments = [asyncio.tasks.as_ptr(), awaitable.as_ptr(), this.as_ptr()];
         let keyword = Some(&globals().keywords.loop_);
         let future = call_method_keywords(&names.ensure_future, &arguments, 1, keyword)?;
@@ -251,11 +251,11 @@ impl EventLoop {
         and_then(outcome, || {
             call_method(&names.remove_done_callback, &arguments).map(drop)
         })?;
-        if !protocol::is_done(&future)? {
+        if !any_future::is_done(&future)? {
             let text = "Event loop stopped before Future completed.";
             return Err(making::runtime_error(text));
         }
-        protocol::result_of(&future)
+        any_future::result_of(&future)
     }
 }
 
@@ -287,8 +287,8 @@ fn set_running_loop(event_loop: &Object) -> Result<()> {
 
 /// Counts the exception of a future that is done as seen.
 fn consume_exception(future: &Object) -> Result<()> {
-    if protocol::is_done(future)? && !protocol::is_cancelled(future)? {
-        protocol::exception_of(future)?;
+    if any_future::is_done(future)? && !any_future::is_cancelled(future)? {
+        any_future::exception_of(future)?;
     }
     Ok(())
 }

@@ -22,7 +22,6 @@ mod class;
 mod iterator;
 mod metaclass;
 mod notifier;
-pub mod protocol;
 
 use std::cell::{Cell, UnsafeCell};
 
@@ -40,7 +39,7 @@ use crate::event_loop::EventLoop;
 pub use attributes::{cannot_delete, future_attributes};
 pub use base::{Derived, derived};
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon, push_without_memory};
-pub use class::{future_methods, make_class, parse_message};
+pub use class::{future_methods, make_class, parse_message, retrieve_exception, set_exception_of};
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 pub use metaclass::adopt as adopt_metaclass;
@@ -260,6 +259,18 @@ impl Future {
             return Err(invalid_state(c"invalid state"));
         }
         Ok(())
+    }
+
+    /// Whether the future is done, and has neither raised nor been cancelled.
+    #[inline]
+    pub fn has_plain_result(&self) -> bool {
+        self.state() == FINISHED && self.exception.is_empty()
+    }
+
+    /// The result, or None where there is none.
+    #[inline]
+    pub fn result_or_none(&self) -> Object {
+        self.result.get_or_none()
     }
 
     /// The result or the exception, as `result()` gives it.

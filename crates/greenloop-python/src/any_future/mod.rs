@@ -7,10 +7,9 @@
 use greenloop_cpython::{Object, Result, call_function, call_method};
 use pyo3::ffi;
 
-use super::class::{retrieve_exception, set_exception_of};
-use super::{CANCELLED, FINISHED, Future, PENDING};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
+use crate::future::{CANCELLED, Future, PENDING, retrieve_exception, set_exception_of};
 use crate::task;
 
 /// `asyncio.isfuture(object)`.
@@ -124,14 +123,11 @@ pub fn cancel(future: &Object) -> Result<bool> {
 /// The result of one of our futures that is done and has neither raised nor been cancelled.
 #[inline]
 pub fn plain_result(future: &Object) -> Option<Object> {
-    has_plain_result(future).then(|| Future::of(future).result.get_or_none())
+    has_plain_result(future).then(|| Future::of(future).result_or_none())
 }
 
 /// Whether [`plain_result`] has an answer.
 #[inline]
 pub fn has_plain_result(future: &Object) -> bool {
-    Future::is_native(future) && {
-        let future = Future::of(future);
-        future.state() == FINISHED && future.exception.is_empty()
-    }
+    Future::is_native(future) && Future::of(future).has_plain_result()
 }
