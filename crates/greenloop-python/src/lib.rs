@@ -70,6 +70,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     greenloop_cpython::initialise(py)?;
     let globals = asyncio::initialise(py)?;
     transports::find_plain_sockets(py)?;
+    future::set_waiting_task(&task::WAITING);
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;

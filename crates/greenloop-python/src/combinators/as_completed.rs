@@ -26,7 +26,7 @@ use super::{awaited_by, is_collection};
 use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{name_notification, notify_when_done, stop_notifying};
+use crate::future::{Notification, notify_when_done, stop_notifying};
 use crate::queues;
 
 /// The iterator.
@@ -82,7 +82,7 @@ impl AsCompleted {
         state.task.set_optional(task.clone());
         state.done.set(done);
         for future in &futures {
-            notify_when_done(future, future_is_done, this)?;
+            notify_when_done(future, &FUTURE_IS_DONE, this)?;
             awaited_by::add(future, task.as_ref())?;
         }
         if let (Some(timeout), false) = (timeout, futures.is_empty()) {
@@ -156,17 +156,14 @@ pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object
     Ok(iterator)
 }
 
-/// Says what notifications are called.
-pub fn name_notifications() {
-    name_notification(
-        future_is_done,
-        if cfg!(Py_3_13) {
-            c"_AsCompletedIterator._handle_completion"
-        } else {
-            c"as_completed.<locals>._on_completion"
-        },
-    );
-}
+static FUTURE_IS_DONE: Notification = Notification::named(
+    if cfg!(Py_3_13) {
+        c"_AsCompletedIterator._handle_completion"
+    } else {
+        c"as_completed.<locals>._on_completion"
+    },
+    future_is_done,
+);
 
 /// One awaitable is not several.
 #[cfg(Py_3_13)]
@@ -228,7 +225,7 @@ fn handle_timeout(this: &Object) -> Result<Object> {
     }
     let task = state.task.get();
     for future in items(&todo)? {
-        stop_notifying(&future, future_is_done, this)?;
+        stop_notifying(&future, &FUTURE_IS_DONE, this)?;
         awaited_by::discard(&future, task.as_ref())?;
         state.put(&Object::none())?;
     }

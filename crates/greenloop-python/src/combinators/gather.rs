@@ -16,7 +16,7 @@ use super::gathering_future::{GatheringFuture, child_at, count};
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
 use crate::asyncio::globals;
-use crate::future::{name_notification, notify_when_done};
+use crate::future::{Notification, notify_when_done};
 use crate::task::Task;
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
@@ -56,7 +56,7 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
             done.push(child.clone());
         } else {
             awaited_by::add(&child, this.awaiting().get().as_ref())?;
-            notify_when_done(&child, child_is_done, &outer)?;
+            notify_when_done(&child, &CHILD_IS_DONE, &outer)?;
         }
         children.push(child);
     }
@@ -66,7 +66,7 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     };
     GatheringFuture::begin(&outer, list_of(children)?, &home)?;
     if globals().stop_awaiting.is_some() && !this.awaiting().is_empty() {
-        notify_when_done(&outer, stop_awaiting, &outer)?;
+        notify_when_done(&outer, &STOP_AWAITING, &outer)?;
     }
     for child in done {
         child_is_done(&outer, &child)?;
@@ -74,11 +74,9 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Ok(outer)
 }
 
-/// Says what notifications are called.
-pub fn name_notifications() {
-    name_notification(child_is_done, c"gather.<locals>._done_callback");
-    name_notification(stop_awaiting, c"_discard_awaited_by");
-}
+static CHILD_IS_DONE: Notification =
+    Notification::named(c"gather.<locals>._done_callback", child_is_done);
+static STOP_AWAITING: Notification = Notification::named(c"_discard_awaited_by", stop_awaiting);
 
 /// From 3.14 on the running loop is the one for everything; before, the first argument decides.
 #[inline]

@@ -74,10 +74,6 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
              Return a future of an awaitable: itself, or a task."
         ),
     ];
-    gather::name_notifications();
-    shield::name_notifications();
-    wait::name_notifications();
-    as_completed::name_notifications();
     add_to_module(module, functions)
 }
 

@@ -15,7 +15,7 @@ use super::ensure_future::as_future;
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
 use crate::asyncio::globals;
-use crate::future::{name_notification, notify_when_done, stop_notifying};
+use crate::future::{Notification, notify_when_done, stop_notifying};
 
 /// `shield(arg)`.
 pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -36,26 +36,26 @@ pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     };
     awaited_by::add(&inner, task.as_ref())?;
     if let Some(task) = &task {
-        notify_when_done(&inner, stop_awaiting, task)?;
+        notify_when_done(&inner, &STOP_AWAITING, task)?;
     }
-    notify_when_done(&inner, inner_is_done, &outer)?;
+    notify_when_done(&inner, &INNER_IS_DONE, &outer)?;
     match task {
-        Some(task) => notify_when_done(&outer, awaited_outer_is_done, &pair(&inner, &task)?)?,
-        None => notify_when_done(&outer, outer_is_done, &inner)?,
+        Some(task) => notify_when_done(&outer, &AWAITED_OUTER_IS_DONE, &pair(&inner, &task)?)?,
+        None => notify_when_done(&outer, &OUTER_IS_DONE, &inner)?,
     }
     Ok(outer)
 }
 
-/// Says what notifications are called.
-pub fn name_notifications() {
-    name_notification(inner_is_done, c"shield.<locals>._inner_done_callback");
-    name_notification(outer_is_done, c"shield.<locals>._outer_done_callback");
-    name_notification(
-        awaited_outer_is_done,
-        c"shield.<locals>._outer_done_callback",
-    );
-    name_notification(stop_awaiting, c"shield.<locals>._clear_awaited_by_callback");
-}
+static INNER_IS_DONE: Notification =
+    Notification::named(c"shield.<locals>._inner_done_callback", inner_is_done);
+static OUTER_IS_DONE: Notification =
+    Notification::named(c"shield.<locals>._outer_done_callback", outer_is_done);
+static AWAITED_OUTER_IS_DONE: Notification = Notification::named(
+    c"shield.<locals>._outer_done_callback",
+    awaited_outer_is_done,
+);
+static STOP_AWAITING: Notification =
+    Notification::named(c"shield.<locals>._clear_awaited_by_callback", stop_awaiting);
 
 /// The outer future gets the inner one's outcome.
 fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
@@ -93,7 +93,7 @@ fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
     let (inner, task) = parts(owner);
     if !any_future::is_done(&inner)? {
         leave(&inner, outer)?;
-        stop_notifying(&inner, stop_awaiting, &task)?;
+        stop_notifying(&inner, &STOP_AWAITING, &task)?;
         awaited_by::discard(&inner, Some(&task))?;
     }
     Ok(())
@@ -101,7 +101,7 @@ fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
 
 /// The inner future goes on alone.
 fn leave(inner: &Object, outer: &Object) -> Result<()> {
-    stop_notifying(inner, inner_is_done, outer)?;
+    stop_notifying(inner, &INNER_IS_DONE, outer)?;
     if let Some(log) = &globals().log_shielded {
         // Only one report, however often it was shielded.
         let names = &globals().names;

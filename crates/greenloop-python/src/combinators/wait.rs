@@ -17,7 +17,7 @@ use super::{awaited_by, is_collection};
 use crate::any_future;
 use crate::asyncio::{globals, is_coroutine};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{Future, name_notification, notify_when_done, stop_notifying};
+use crate::future::{Future, Notification, notify_when_done, stop_notifying};
 
 /// What one call of `wait` needs.
 struct State {
@@ -104,10 +104,8 @@ pub fn wait(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Awaitable::create(&WAIT, &owner, None)
 }
 
-/// Says what notifications are called.
-pub fn name_notifications() {
-    name_notification(future_is_done, c"_wait.<locals>._on_completion");
-}
+static FUTURE_IS_DONE: Notification =
+    Notification::named(c"_wait.<locals>._on_completion", future_is_done);
 
 static WAIT: Operation = Operation {
     name: c"wait",
@@ -164,7 +162,7 @@ fn start(this: &Object) -> Result<Progress> {
     let task = awaited_by::current_task(None)?;
     state.task.set_optional(task.clone());
     for future in items(&futures) {
-        notify_when_done(&future, future_is_done, &owner)?;
+        notify_when_done(&future, &FUTURE_IS_DONE, &owner)?;
         awaited_by::add(&future, task.as_ref())?;
     }
     Ok(Progress::Blocked)
@@ -195,7 +193,7 @@ fn leave(this: &Object) -> Result<()> {
     let futures = state.futures.get_or_none();
     let task = state.task.get();
     for future in items(&futures) {
-        stop_notifying(&future, future_is_done, &owner)?;
+        stop_notifying(&future, &FUTURE_IS_DONE, &owner)?;
         awaited_by::discard(&future, task.as_ref())?;
     }
     Ok(())

@@ -267,7 +267,7 @@ impl EventLoop {
                 future,
             } => {
                 task::clear_published(self)?;
-                Self::report_failure(job, function(owner, future))
+                Self::report_failure(job, (function.call)(owner, future))
             }
             Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
             Job::Alarm(alarm) => {

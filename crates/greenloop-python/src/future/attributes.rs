@@ -123,5 +123,5 @@ fn set_cancel_message(this: &Object, value: Option<&Object>) -> Result<()> {
 
 #[cfg(Py_3_14)]
 fn attribute_awaited_by(this: &Object) -> Result<Object> {
-    crate::task::awaited_by(this)
+    (super::waiting_task::waiting_task()?.awaited_by)(this)
 }

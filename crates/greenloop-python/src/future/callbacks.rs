@@ -11,10 +11,10 @@ use greenloop_cpython::{
 };
 
 use super::notifier::{Notify, notifier};
+use super::waiting_task::waiting_task;
 use super::{Future, PENDING};
 use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, Job};
-use crate::task;
 
 /// One callback.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Callback {
     /// The function and its context, as `_callbacks` shows them.
     pub fn as_pair(&self) -> Result<(Object, Object)> {
         match self {
-            Self::Wake(task) => Ok((task::wakeup_function(task)?, task::context_of(task)?)),
+            Self::Wake(task) => (waiting_task()?.callback)(task),
             Self::Call { function, context } => Ok((function.clone(), context.clone())),
             Self::Notify { function, owner } => Ok((notifier(*function, owner)?, copy_context()?)),
         }

@@ -177,7 +177,7 @@ fn same(one: &Callback, other: &Callback) -> bool {
                 function: other,
                 owner: other_owner,
             },
-        ) => std::ptr::fn_addr_eq(*function, *other) && owner.is(other_owner.as_ptr()),
+        ) => std::ptr::eq(*function, *other) && owner.is(other_owner.as_ptr()),
         _ => false,
     }
 }

@@ -22,6 +22,7 @@ mod class;
 mod iterator;
 mod metaclass;
 mod notifier;
+mod waiting_task;
 
 use std::cell::{Cell, UnsafeCell};
 
@@ -44,9 +45,10 @@ pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 pub use metaclass::adopt as adopt_metaclass;
 pub use notifier::{
-    Notify, make_class as make_notifier_class, name_notification, notifier, notify_when_done,
+    Notification, Notify, make_class as make_notifier_class, notifier, notify_when_done,
     stop_notifying,
 };
+pub use waiting_task::{WaitingTask, set_waiting_task};
 
 /// The room left for the base class's own struct: that of `_asyncio.Task` of 3.11.
 pub const BASE_SIZE: usize = 176;

@@ -9,24 +9,46 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 
 use greenloop_cpython::{
-    GilCell, Held, Instance, Object, Result, Slot, Visited, Visitor, attribute, call_method,
-    class_of, trap, type_error,
+    Held, Instance, Object, Result, Slot, Visited, Visitor, attribute, call_method, class_of, trap,
+    type_error,
 };
 use pyo3::ffi;
 
 use super::{Callback, Future, add_callback};
 use crate::asyncio::globals;
 
-/// What is called with the owner and the future that is done. It runs in no particular context.
-pub type Notify = fn(owner: &Object, future: &Object) -> Result<()>;
-
-/// What notifications are called in texts.
-static NAMES: GilCell<Vec<(Notify, &'static CStr)>> = GilCell::new(Vec::new());
-
-/// Names a notification as asyncio's callback for the same purpose, for the repr of who has it.
-pub fn name_notification(function: Notify, name: &'static CStr) {
-    NAMES.with(|names| names.push((function, name)));
+/// A native function that is told when a future is done, and what else there is to know of it. There
+/// is one static for each; two are the same if they are in the same place.
+pub struct Notification {
+    /// Called with the owner and the future that is done. It runs in no particular context.
+    pub call: fn(owner: &Object, future: &Object) -> Result<()>,
+    /// What asyncio calls its callback for the same purpose, for the repr of the future.
+    pub name: Option<&'static CStr>,
+    /// The task that waits for the owner, if one does. `asyncio.capture_call_graph()` shows it.
+    pub parent: fn(owner: &Object) -> Option<Object>,
 }
+
+impl Notification {
+    /// A notification that texts show by its repr.
+    pub const fn unnamed(call: fn(&Object, &Object) -> Result<()>) -> Self {
+        Self {
+            call,
+            name: None,
+            parent: |_| None,
+        }
+    }
+
+    /// A notification with the name of asyncio's callback.
+    pub const fn named(name: &'static CStr, call: fn(&Object, &Object) -> Result<()>) -> Self {
+        Self {
+            name: Some(name),
+            ..Self::unnamed(call)
+        }
+    }
+}
+
+/// Which notification.
+pub type Notify = &'static Notification;
 
 /// Has `function(owner, future)` called in the turn after `future`, of any class, is done.
 pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Result<()> {
@@ -47,7 +69,7 @@ pub fn stop_notifying(future: &Object, function: Notify, owner: &Object) -> Resu
         }
         let removed = Future::of(future).callbacks().retain(|callback| {
             !matches!(callback, Callback::Notify { function: other, owner: its }
-                if std::ptr::fn_addr_eq(*other, function) && its.is(owner.as_ptr()))
+                if std::ptr::eq(*other, function) && its.is(owner.as_ptr()))
         });
         drop(removed);
         return Ok(());
@@ -105,7 +127,7 @@ unsafe extern "C" fn call(
         };
         let notifier = Instance::<Notifier>::of(&this);
         if let (Some(function), Some(owner)) = (notifier.function.get(), notifier.owner.get()) {
-            function(&owner, &future)?;
+            (function.call)(&owner, &future)?;
         }
         Ok(Object::none())
     })
@@ -131,7 +153,7 @@ unsafe extern "C" fn compare(
         let functions = (one.function.get(), other.function.get());
         let same = matches!(
             functions,
-            (Some(one), Some(other)) if std::ptr::fn_addr_eq(one, other)
+            (Some(one), Some(other)) if std::ptr::eq(one, other)
         );
         let equal = same && one.owner.as_ptr() == other.owner.as_ptr();
         Ok(Object::boolean(equal == (operation == ffi::Py_EQ)))
@@ -140,14 +162,8 @@ unsafe extern "C" fn compare(
 
 /// None for one without a name, of which the repr is shown then.
 fn qualified_name(this: &Object) -> Result<Object> {
-    let Some(function) = Instance::<Notifier>::of(this).function.get() else {
-        return Ok(Object::none());
-    };
-    let name = NAMES.with(|names| {
-        let mut names = names.iter();
-        names.find_map(|(other, name)| std::ptr::fn_addr_eq(*other, function).then_some(*name))
-    });
-    match name {
+    let notification = Instance::<Notifier>::of(this).function.get();
+    match notification.and_then(|notification| notification.name) {
         Some(name) => making::interned(name),
         None => Ok(Object::none()),
     }

@@ -8,7 +8,7 @@ use greenloop_cpython::{
     Object, Result, call_method, fetch, matches, raise_while_handling, restore,
 };
 
-use super::gate::Gate;
+use super::gate::{Gate, OPEN_GATE};
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::{Awaitable, Progress};
 use crate::future::{Future, notify_when_done, stop_notifying};
@@ -21,7 +21,7 @@ pub fn begin(this: &Object, future: &Object) -> Result<Option<Progress>> {
     Awaitable::prepare_on(this, &event_loop)?;
     let gate = Gate::create(&event_loop)?;
     Awaitable::of(this).value().set(gate.clone());
-    notify_when_done(future, Gate::open, &gate)?;
+    notify_when_done(future, &OPEN_GATE, &gate)?;
     show(&gate, future)?;
     if let Err(raised) = cancel_future(future) {
         let exception = fetch(raised);
@@ -39,7 +39,7 @@ pub fn begin(this: &Object, future: &Object) -> Result<Option<Progress>> {
 pub fn end(this: &Object, future: &Object) -> Result<Object> {
     let gate = Awaitable::of(this).value().get_or_none();
     Gate::of(&gate).line.remove(this);
-    stop_notifying(future, Gate::open, &gate)?;
+    stop_notifying(future, &OPEN_GATE, &gate)?;
     hide(&gate, future)?;
     Ok(gate)
 }

@@ -12,6 +12,7 @@ use greenloop_cpython::{
 
 use crate::asyncio::globals;
 use crate::awaitable::Line;
+use crate::future::Notification;
 
 /// What a `Gate` holds.
 pub struct Gate {
@@ -51,6 +52,9 @@ impl Held for Gate {
     }
 }
 
+/// Opens the gate that owns it.
+pub static OPEN_GATE: Notification = Notification::unnamed(Gate::open);
+
 impl Gate {
     /// A new gate on a loop.
     pub fn create(event_loop: &Object) -> Result<Object> {
@@ -64,7 +68,7 @@ impl Gate {
         Instance::<Gate>::of(object)
     }
 
-    /// Opens the gate; a [`Notify`](crate::future::Notify).
+    /// Opens the gate.
     pub fn open(this: &Object, _future: &Object) -> Result<()> {
         let gate = Self::of(this);
         gate.opened.set(true);

@@ -25,8 +25,6 @@ mod wait_for_at_gate;
 
 pub use gate::make_class as make_gate_class;
 pub use task_group::make_class as make_task_group_class;
-#[cfg(Py_3_14)]
-pub use task_group::parent_of;
 pub use timeout::make_class as make_timeout_class;
 
 use greenloop_cpython::{add_to_module, fast};

@@ -15,7 +15,7 @@ use greenloop_cpython::{
 use pyo3::ffi;
 
 use super::cancel_and_wait;
-use super::gate::Gate;
+use super::gate::{Gate, OPEN_GATE};
 use super::timeout::native_clock;
 use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
@@ -77,7 +77,7 @@ fn start(this: &Object) -> Result<Progress> {
     awaitable.owner().set(future.clone());
     awaitable.value().set(gate.clone());
     awaitable.step().set(WAITING);
-    notify_when_done(&future, Gate::open, &gate)?;
+    notify_when_done(&future, &OPEN_GATE, &gate)?;
     if Gate::of(&gate).opened.get() {
         return resume(this);
     }
@@ -106,7 +106,7 @@ fn set_timer(gate: &Object, event_loop: &Object, delay: &Object) -> Result<Objec
         let deadline = Instant::new(native.now().as_secs() + seconds);
         return Alarm::at(native, deadline, &BELL, gate);
     }
-    let (release, none) = (notifier(Gate::open, gate)?, Object::none());
+    let (release, none) = (notifier(&OPEN_GATE, gate)?, Object::none());
     let arguments = [event_loop, delay, &release, &none].map(Object::as_ptr);
     call_method(&globals().names.call_later, &arguments)
 }
@@ -116,7 +116,7 @@ static BELL: Bell = Bell {
     ring: |gate| Gate::open(gate, gate),
     shown: |gate| {
         Ok((
-            notifier(Gate::open, gate)?,
+            notifier(&OPEN_GATE, gate)?,
             Gate::of(gate).event_loop.get_or_none(),
         ))
     },
@@ -235,7 +235,7 @@ fn leave_gate(this: &Object, future: &Object) -> Result<bool> {
     let done = task::is_done(future)?;
     cancel_timer(&gate)?;
     if !done {
-        stop_notifying(future, Gate::open, &gate)?;
+        stop_notifying(future, &OPEN_GATE, &gate)?;
     }
     Ok(done)
 }

@@ -16,7 +16,7 @@ use super::flow_control::FlowControl;
 use super::reader::{self, Reader, loop_or_current};
 use super::writer::Writer;
 use crate::asyncio::{globals, is_coroutine};
-use crate::future::{Future, PENDING, notifier};
+use crate::future::{Future, Notification, PENDING, notifier};
 
 pub use class::make_class;
 
@@ -293,7 +293,7 @@ pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
         let task = call_method(&names.create_task, &[event_loop.as_ptr(), result.as_ptr()])?;
         protocol.task.set(task.clone());
         let owner = making::tuple(vec![this.clone(), transport.clone()])?;
-        let callback = notifier(callback_done, &owner)?;
+        let callback = notifier(&CALLBACK_DONE, &owner)?;
         call_method(
             &names.add_done_callback,
             &[task.as_ptr(), callback.as_ptr()],
@@ -302,6 +302,8 @@ pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
     protocol.strong_reader.set(Object::none());
     Ok(())
 }
+
+static CALLBACK_DONE: Notification = Notification::unnamed(callback_done);
 
 /// The task of a `client_connected_cb` is done; `owner` is the protocol and the transport.
 fn callback_done(owner: &Object, task: &Object) -> Result<()> {

@@ -12,7 +12,6 @@ use pyo3::prelude::*;
 
 use crate::asyncio::globals;
 use crate::future::{Callback, Future};
-use crate::scopes::parent_of;
 
 /// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C
 /// tasks) and those of our waiting tasks; `None` if there are none.
@@ -40,7 +39,7 @@ pub fn awaited_by(this: &Object) -> Result<Object> {
     for callback in Future::of(this).callbacks().to_vec() {
         let waiter = match callback {
             Callback::Wake(task) => Some(task),
-            Callback::Notify { owner, .. } => parent_of(&owner),
+            Callback::Notify { function, owner } => (function.parent)(&owner),
             Callback::Call { .. } => None,
         };
         if let Some(task) = waiter {

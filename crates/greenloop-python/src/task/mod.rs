@@ -39,7 +39,7 @@ use pyo3::ffi;
 
 use crate::asyncio::{globals, is_coroutine};
 use crate::event_loop::EventLoop;
-use crate::future::{Derived, Future, PENDING, report};
+use crate::future::{Derived, Future, PENDING, WaitingTask, report};
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
@@ -47,12 +47,21 @@ pub use cancellation::{cancel_gathering, cancel_waiter};
 pub use class::make_class;
 pub use current::{Published, away, clear_published, current_task, stepping};
 #[cfg(Py_3_14)]
-pub use graph::awaited_by;
+use graph::awaited_by;
 pub use registry::{registered_tasks, set_task_set, show_native_tasks};
 pub use requests::{cancel, cancelling, is_done, uncancel};
-pub use step::{run_step, step_handle, wake, wakeup_function};
+pub use step::{run_step, step_handle, wake};
+
+use step::wakeup_function;
 #[cfg(Py_3_14)]
 pub use thread_state::find_places as find_thread_state_places;
+
+/// How a future shows a task that waits for it.
+pub static WAITING: WaitingTask = WaitingTask {
+    callback: |task| Ok((wakeup_function(task)?, context_of(task)?)),
+    #[cfg(Py_3_14)]
+    awaited_by,
+};
 
 /// How many dead tasks are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -337,7 +346,7 @@ impl Derived for Task {
 }
 
 /// The context a task's steps run in.
-pub fn context_of(task: &Object) -> Result<Object> {
+fn context_of(task: &Object) -> Result<Object> {
     Task::of(task).context.get()
 }
 

@@ -9,7 +9,7 @@ use greenloop_cpython::{
 use super::{TaskGroup, abort, cancel_parent, is_base_error, is_exact, of, refusal};
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::future::{CANCELLED, Future, notify_when_done};
+use crate::future::{CANCELLED, Future, Notification, notify_when_done};
 use crate::scopes::running_rules::{GroupRules, rules};
 use crate::task;
 
@@ -39,7 +39,7 @@ pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     }
     group.tasks.insert(&task)?;
     if is_exact(this) {
-        notify_when_done(&task, on_child_done, this)?;
+        notify_when_done(&task, &ON_CHILD_DONE, this)?;
     } else {
         let names = &globals().names;
         let callback = this.attribute(&names.on_task_done)?;
@@ -176,7 +176,13 @@ fn child_is_done(this: &Object, task: &Object) -> Result<()> {
     call_method(&globals().names.on_task_done, &arguments).map(drop)
 }
 
-/// A child is done; a [`Notify`](crate::future::Notify).
+/// A child is done. The group's own task waits for it.
+static ON_CHILD_DONE: Notification = Notification {
+    #[cfg(Py_3_14)]
+    parent: super::parent_of,
+    ..Notification::unnamed(on_child_done)
+};
+
 pub fn on_child_done(this: &Object, task: &Object) -> Result<()> {
     let group = of(this);
     group.tasks.remove(task)?;
