@@ -139,7 +139,7 @@ def _in_child(work: Callable[[], object], time_limit: float) -> tuple[object, st
             _be_child(work, answer_file, output_file, time_limit)
         status = _wait(child, time_limit)
         output_file.seek(0)
-        output = output_file.read().decode(errors="replace")[-OUTPUT_KEPT:]
+        output = _shortened(output_file.read().decode(errors="replace"))
         answer_file.seek(0)
         answer = answer_file.read()
     if status is None:
@@ -150,6 +150,14 @@ def _in_child(work: Callable[[], object], time_limit: float) -> tuple[object, st
     if code < 0:
         return f"crashed by {signal.Signals(-code).name}", output
     return f"the process ended early with exit code {code}", output
+
+
+def _shortened(output: str) -> str:
+    """The beginning, where a crash says what it is, and more of the end, with the failure."""
+    if len(output) <= OUTPUT_KEPT:
+        return output
+    beginning = OUTPUT_KEPT // 4
+    return f"{output[:beginning]}\n[...]\n{output[beginning - OUTPUT_KEPT :]}"
 
 
 def _be_child(

@@ -11,6 +11,7 @@ import builtins
 import functools
 import importlib
 import keyword
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -36,12 +37,36 @@ _NAME = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::)\w+)*(?:\(\))?!?")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
+_NOT_OURS = {"target", "dist", "__pycache__"}
+"""Folders with what is built. So are those whose name begins with a dot, but for `.ci`."""
+
+
+@functools.cache
+def _files() -> tuple[Path, ...]:
+    """The files of the repository, by their paths from its root.
+
+    They are those that git tracks; without git, all that are there.
+    """
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        found = []
+        for folder, folders, names in os.walk(ROOT):
+            folders[:] = [
+                each
+                for each in folders
+                if each not in _NOT_OURS and (each == ".ci" or not each.startswith("."))
+            ]
+            found += [Path(folder, name).relative_to(ROOT) for name in names]
+        return tuple(sorted(found))
+    return tuple(Path(line) for line in listed.stdout.splitlines() if (ROOT / line).is_file())
+
+
 def tracked(*patterns: str) -> list[Path]:
-    """Files of the repository, by their paths from its root."""
-    listed = subprocess.run(
-        ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return [Path(line) for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+    """Files whose names match one of the patterns, all without any."""
+    return [path for path in _files() if any(map(path.match, patterns or ("*",)))]
 
 
 def headers() -> Iterator[tuple[Path, str]]:
