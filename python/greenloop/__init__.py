@@ -2,8 +2,8 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop`, `ThreadQueue` and what makes asyncio itself use Greenloop: `install`,
-`uninstall`, `installed_names`. Importing it changes nothing in asyncio.
+those it adds `EventLoop`, `ThreadQueue` and the functions that make asyncio itself use Greenloop:
+`install`, `uninstall`, `installed_names`. Importing it changes nothing in asyncio.
 """
 
 import asyncio as _asyncio

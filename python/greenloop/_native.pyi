@@ -273,7 +273,7 @@ class EventLoop:
         returns whether `Handle._run` was replaced.
         """
 
-    # For those who drive the loop by its handles.
+    # For code that drives the loop by its handles.
 
     def _call_soon(
         self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
@@ -504,7 +504,7 @@ class Condition(asyncio.Condition):
 class Barrier(asyncio.Barrier):
     """A point that a number of tasks pass together; see `asyncio.Barrier`."""
 
-# Scopes. `timeout`, `timeout_at` and what combines awaitables have the types of asyncio's own.
+# Scopes. `timeout`, `timeout_at` and the combinators have the types of asyncio's own.
 
 @disjoint_base
 class Timeout(asyncio.Timeout):  # type: ignore[misc]  # typeshed marks it final.

@@ -2,8 +2,8 @@
 
 Importing Greenloop patches nothing. `install` replaces the names below in asyncio's own modules for
 the whole process, so that a program written with `import asyncio` runs on Greenloop unchanged, and
-`uninstall` puts back what stood there. A module that has said `from asyncio import Task` before
-keeps what it took: install first, import the program afterwards.
+`uninstall` restores them. A module that has run `from asyncio import Task` before keeps asyncio's
+class: install first, import the program afterwards.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _REPLACING: dict[str, Any] = {
 }
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.create_eager_task_factory(_native.Task)
-    # A loop of ours makes what these would make without calling them.
+    # Our loop makes the objects of these classes without calling them.
     _native._set_eager_task_factories([asyncio.eager_task_factory, eager_task_factory])
     _REPLACING["eager_task_factory"] = eager_task_factory
 if sys.version_info >= (3, 13):
@@ -47,8 +47,8 @@ _NATIVE: dict[str, Any] = {
     "run": run,
 }
 
-# What stood in asyncio when Greenloop was imported. A name that somebody has replaced in one of
-# asyncio's modules since is still asyncio's own in the others.
+# asyncio's own objects when Greenloop was imported. A name that was replaced since in one of
+# asyncio's modules is still asyncio's own in the others.
 _ORIGINALS: dict[str, Any] = {name: getattr(asyncio, name) for name in _REPLACING}
 
 
@@ -74,7 +74,7 @@ def install(*, whole_process: bool = False) -> None:
         take_whole_process()
     if _installed:
         return
-    # Listed first, since replacing changes what is looked for.
+    # Listed first, since replacing changes the objects that are searched for.
     for owner, name, ours in list(_replacements()):
         _installed.append(_Replaced(owner, name, vars(owner)[name], ours))
         setattr(owner, name, ours)
@@ -83,7 +83,7 @@ def install(*, whole_process: bool = False) -> None:
 def uninstall() -> None:
     """Put back what `install` replaced; do nothing if nothing is installed.
 
-    A name that somebody else has replaced since then stays theirs.
+    A name that other code has replaced since then is left alone.
     """
     leave_whole_process()
     originals = {name: original for owner, name, original, _ in _installed if owner is asyncio}
@@ -91,7 +91,7 @@ def uninstall() -> None:
         replaced = _installed.pop()
         if getattr(replaced.owner, replaced.name) is replaced.ours:
             setattr(replaced.owner, replaced.name, replaced.original)
-    # A module of asyncio's that was imported in the meantime has taken what it found.
+    # A module of asyncio's that was imported in the meantime has taken our objects.
     for module in _modules_of_asyncio():
         for name, original in originals.items():
             if vars(module).get(name) is _REPLACING[name]:
@@ -120,7 +120,7 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
         asyncios = (_ORIGINALS[name], getattr(asyncio, name))
         for module in _modules_of_asyncio():
             there = vars(module).get(name)
-            # Only under its own name: what is called `_CTask` or `_UnixSelectorEventLoop` is
+            # Only under its own name: an object called `_CTask` or `_UnixSelectorEventLoop` is
             # asyncio's and says so, though it is the same object.
             if any(there is one for one in asyncios):
                 yield module, name, ours

@@ -1,9 +1,9 @@
-"""Coroutine functions: what asyncio declares with `async def` is one here, though it is native.
+"""Coroutine functions: native functions that count as such where asyncio uses `async def`.
 
-Programs ask `inspect.iscoroutinefunction` what to do with a callback, `unittest.mock` what to put
-in place of a method, and neither a built-in function nor a built-in method has a place for the
-mark. So what is offered is a copy of asyncio's function, with its signature and documentation, and
-a call of it is a call of the native one. Which ones these are is found rather than written down.
+Programs ask `inspect.iscoroutinefunction` how to handle a callback, and `unittest.mock` how to
+replace a method, but neither a built-in function nor a built-in method has a place for the mark.
+So we offer a copy of asyncio's function, with its signature and documentation, and a call of it is
+a call of the native one. The list of these functions is computed rather than written down.
 """
 
 import functools
@@ -44,7 +44,7 @@ def _is_ours(owner: type) -> bool:
 
 
 def _is_copied(original: Any) -> bool:
-    # Somebody may have put something else in the place of asyncio's.
+    # asyncio's function may have been replaced by something else.
     return isinstance(original, FunctionType) and inspect.iscoroutinefunction(original)
 
 

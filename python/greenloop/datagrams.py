@@ -1,8 +1,8 @@
 """`DatagramTransport`: asyncio's transport of datagrams, whose receiving and sending are native.
 
-Everything else is inherited: asyncio's own class, of which this is a subclass, says what happens at
-the beginning and at the end, how what waits for room is kept, and how protocols are paused. The
-attributes that native code looks at for each datagram are slots here, so that it finds them.
+Everything else is inherited: asyncio's own class, of which this is a subclass, opens and closes the
+transport, keeps datagrams that wait for room, and pauses protocols. The attributes that native code
+uses for each datagram are slots here, so that it finds them.
 """
 
 from asyncio import selector_events
@@ -29,7 +29,7 @@ class DatagramTransport(_Transport):  # type: ignore[misc]
     )
 
     def __init__(self, loop: Any, *arguments: Any, **keywords: Any) -> None:
-        # What the finaliser asks for, should there be nothing to construct from.
+        # For the finaliser, if the constructor has failed.
         self._sock = None
         self.max_size = _Transport.max_size
         self._receiving = loop._datagram_state()

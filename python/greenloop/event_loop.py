@@ -1,10 +1,10 @@
 """`EventLoop`: the public event loop class.
 
 The scheduler is native (`greenloop._native.EventLoop`): turns, timers, readiness, futures, tasks.
-What stands here is policy, which no program waits for: exception handlers, executors, signals,
-hooks of the interpreter. Where asyncio's own implementation needs nothing but such policy it is
-inherited, so that it stays to the letter what the running Python does, and honours what a program
-has put into asyncio's classes (`greenloop.hooks`).
+This module holds the policy, which is never on a hot path: exception handlers, executors, signals,
+hooks of the interpreter. Where asyncio's own implementation needs only such policy it is inherited,
+so that it behaves exactly as the running Python does, and honours the hooks that a program has put
+into asyncio's classes (`greenloop.hooks`).
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _RUN_IN_EXECUTOR = _Base.run_in_executor
 
 
 def _signal_came(_signal: int, _frame: object) -> None:
-    """Have a busy loop look in its next turn for what the interpreter has told it of a signal."""
+    """Have a busy loop look in its next turn for a signal that the interpreter reports."""
     running: Any = events._get_running_loop()
     if isinstance(running, EventLoop):
         running._write_to_self()
@@ -71,7 +71,7 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
     )
 
     if TYPE_CHECKING:
-        # What of asyncio's private methods is used here. Type checkers know the public ones.
+        # asyncio's private methods that are used here. Type checkers know the public ones.
         def _asyncgen_finalizer_hook(self, agen: Any) -> None: ...
         def _asyncgen_firstiter_hook(self, agen: Any) -> None: ...
         def _check_running(self) -> None: ...
@@ -104,7 +104,7 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
         self._wakeup_pair: tuple[socket.socket, socket.socket] | None = None
         # The descriptor by which other threads wake the loop.
         self._internal_fds = 1
-        # What asyncio's own functions have pushed, until the next turn.
+        # Timers that asyncio's own functions have pushed, until the next turn.
         self._new_timers: list[Any] = []
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         self._open()
@@ -115,7 +115,7 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
     # Running and closing.
 
     def close(self) -> None:
-        """Close the loop: forget all that waits and let go of the executor. It must not run."""
+        """Close the loop: drop all waiting jobs and release the executor. It must not run."""
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
         if self._outer_selector is not None:
@@ -130,8 +130,8 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
                 logger.debug("Close %r", self)
             self._executor_shutdown_called = True
             self._discard()
-        # An exception may come in between, from a signal handler for instance. What follows can be
-        # done again, so another call of close() does the rest.
+        # An exception may come in between, from a signal handler for instance. The steps below can
+        # be repeated, so another call of close() does the rest.
         self._selector = None
         self._internal_fds = 0
         if self._default_executor is not None:
@@ -163,7 +163,7 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
     _create_task_with_factory = _Base.create_task
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Take note that one of asyncio's own timers was cancelled: ours need no telling."""
+        """Take note that one of asyncio's own timers was cancelled: ours need no notice."""
 
     # Debug mode and exceptions.
 
@@ -197,7 +197,7 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
         return (self._getaddrinfo_debug if self._debug else socket.getaddrinfo)(*question)
 
     def _threads_are_own(self) -> bool:
-        """Return whether nobody has replaced `run_in_executor`, and so wants to see each call."""
+        """Return whether `run_in_executor` is original: no override has to see each call."""
         method: Any = self.run_in_executor
         return getattr(method, "__func__", None) is _RUN_IN_EXECUTOR
 

@@ -1,7 +1,7 @@
 """The queues of handles, for functions of asyncio's own that are called on our loop.
 
 Ours are native, and hold jobs rather than handles. But a wrapper of `BaseEventLoop._run_once` or
-`call_at` calls asyncio's function in the end, and some libraries bring a `_run_once` of their own.
+`call_at` calls asyncio's function in the end, and some libraries bring their own `_run_once`.
 Such functions take handles out of `_ready`, and push timers into `_scheduled`.
 """
 
@@ -14,7 +14,7 @@ _WORKING = frozenset({"_run_once", "call_at"})
 
 
 class ReadyHandles:
-    """What is ready to run: a deque of handles, as far as asyncio's functions use it."""
+    """The handles that are ready to run: a deque, as far as asyncio's functions use it."""
 
     __slots__ = ("_event_loop",)
 

@@ -1,10 +1,11 @@
 """Hooks that programs put into asyncio's own classes, and how ours honour them.
 
 Tracing products wrap methods of `asyncio.BaseEventLoop`, and monitors replace
-`asyncio.Handle._run`. Our loop inherits asyncio's, so what it has not got of its own is replaced
-with that. Where a method of ours stands for asyncio's, what is put in asyncio's place is put in
-ours too, and taken out again when it goes. That is looked at when a loop is made, whenever a turn
-begins after one of the classes was changed, and before an idle loop is told to do something.
+`asyncio.Handle._run`. Our loop inherits from asyncio's, so hooks on inherited methods take effect
+by themselves. Where our class overrides a method of asyncio's, a hook on asyncio's method is put
+into our class too, and removed again with the original. The classes are checked when a loop is
+made, whenever a turn begins after one of them was changed, and before a method of an idle loop
+runs.
 """
 
 from asyncio import events, unix_events
@@ -20,17 +21,17 @@ _ASYNCIOS: Any = unix_events._UnixSelectorEventLoop
 _ASYNCIOS_HANDLES: tuple[Any, ...] = (events.Handle, events.TimerHandle)
 _HANDLES: tuple[Any, ...] = (_native.Handle, _native.TimerHandle)
 
-# Methods of ours that call asyncio's, if there is a hook.
+# Our methods that call asyncio's, if there is a hook.
 _CALLING = frozenset({"add_signal_handler", "close"})
 
-# Methods of asyncio's that work on its selector, and on nothing of ours.
+# asyncio's methods that work only on its selector.
 _SELECTING = frozenset({"_add_reader", "_add_writer", "_remove_reader", "_remove_writer"})
 
 _NOTHING: Any = object()
 
 
 def _find(owner: type, name: str) -> Any:
-    """Return what stands under a name in a class or in its bases, as it stands there."""
+    """Return the raw attribute of that name in a class or in its bases."""
     return next((vars(base)[name] for base in owner.__mro__ if name in vars(base)), _NOTHING)
 
 
@@ -41,7 +42,7 @@ class _Function:
         self._owner = owner
         self._name = name
         found = self.find()
-        # What was put there before us is no function, or one of another module, or bears marks.
+        # An earlier replacement is no function, or one of another module, or bears marks.
         code = getattr(found, "__code__", None)
         module = next(base.__module__ for base in owner.__mro__ if name in vars(base))
         is_asyncios = type(found) is FunctionType and found.__globals__.get("__name__") == module
@@ -50,7 +51,7 @@ class _Function:
         self._code = code
 
     def find(self) -> Any:
-        """Return what stands there now."""
+        """Return the present attribute."""
         return _find(self._owner, self._name)
 
     def is_replaced(self) -> bool:
@@ -60,10 +61,10 @@ class _Function:
 
 
 class _Method:
-    """A method of our class in whose stead a hook of asyncio's class may stand.
+    """A method of our class that a hook of asyncio's class may replace.
 
-    As a descriptor it is what our class has while there is a hook, and asks each time: one that was
-    taken out again is called no more.
+    As a descriptor it is in our class while there is a hook, and checks for it each time: a hook
+    that was removed is called no more.
     """
 
     def __init__(self, owner: type, name: str) -> None:
@@ -71,7 +72,7 @@ class _Method:
         self._inherited = next(
             (vars(b)[name] for b in owner.__mro__[1:] if name in vars(b)), _NOTHING
         )
-        # What the class has itself, and what it was given last.
+        # The class's own attribute, and the hook it was given last.
         self.own = self.given = vars(owner).get(name, _NOTHING)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -82,7 +83,7 @@ class _Method:
 
 
 class Hooks:
-    """What was put into asyncio's classes, as the class of our loops honours it."""
+    """The hooks in asyncio's classes, as the class of our loops honours them."""
 
     def __init__(self, event_loop_class: type) -> None:
         self._class = event_loop_class
@@ -99,10 +100,10 @@ class Hooks:
         return any(function.is_replaced() for function in self._closes)
 
     def take_over(self) -> bool:
-        """Have our class use what is in asyncio's; return whether `Handle._run` was replaced."""
+        """Have our class use the hooks of asyncio's; return whether `Handle._run` was replaced."""
         for name, method in self._methods.items():
             wanted = method if method.function.is_replaced() else method.own
-            # What somebody has put into our class itself goes before what is put into asyncio's.
+            # An attribute set on our class itself takes precedence over a hook on asyncio's.
             if wanted is method.given or vars(self._class).get(name, _NOTHING) is not method.given:
                 continue
             method.given = wanted
@@ -115,7 +116,7 @@ class Hooks:
 
 
 def _names_with_two_methods(event_loop_class: type) -> Iterator[str]:
-    """Give the names of asyncio's methods in whose stead our class has another one."""
+    """Give the names of asyncio's methods that our class overrides."""
     names = {name for base in _ASYNCIOS.__mro__[:-1] for name in vars(base)}
     for name in sorted(names):
         asyncios = _find(_ASYNCIOS, name)

@@ -1,8 +1,8 @@
 """Runs an action as soon as a module has been imported, or at once if it has been already.
 
-This is how a module is changed that a program may or may not use: nothing is imported for the
-purpose. The file itself imports nothing that costs anything, and nothing of Greenloop's, since it
-also runs alone, at the start of interpreters that may never need asyncio (`greenloop.startup`).
+So a module that a program may or may not use can be changed without importing it for the purpose.
+The file itself imports nothing expensive, and nothing of Greenloop's, since it also runs alone, at
+the start of interpreters that may never need asyncio (`greenloop.startup`).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def after_import(name: str, action: Callable[[ModuleType], object]) -> None:
 def install_on_demand() -> None:
     """Install Greenloop in this process as soon as asyncio, or Greenloop itself, is imported."""
     after_import("greenloop", lambda greenloop: greenloop.install(whole_process=True))
-    # Nothing more is to be done if it was Greenloop that has imported asyncio.
+    # Nothing is left to do if Greenloop itself has imported asyncio.
     after_import("asyncio", lambda _: importlib.import_module("greenloop"))
 
 
 class _Finder:
-    """Finds what the other finders find, and has the actions run after it."""
+    """Finds modules by the other finders, and has the actions run after the import."""
 
     def find_spec(
         self, fullname: str, path: Any = None, target: ModuleType | None = None
@@ -63,7 +63,7 @@ class _Finder:
 
 
 def _act_after(spec: ModuleSpec) -> None:
-    # The loader stays the one that it is, with its class and its sources, but for this one call.
+    # The loader keeps its class and its sources; only this one call of it changes.
     loader: Any = spec.loader
     run = getattr(loader, "exec_module", None)
     if run is None:
@@ -79,6 +79,6 @@ def _act_after(spec: ModuleSpec) -> None:
 
 
 _ACTIONS: dict[str, list[Callable[[ModuleType], object]]] = {}
-# Those that are being looked for. The import system has one thread at a time look for a name.
+# Names that are being looked for. The import system lets one thread at a time look for a name.
 _SOUGHT: set[str] = set()
 _FINDER = _Finder()

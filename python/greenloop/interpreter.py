@@ -1,7 +1,7 @@
 """Which interpreters Greenloop runs on, and the words with which it refuses the others.
 
-The check stands before the extension is loaded: an extension built for another interpreter fails
-with "No module named greenloop._native", which tells nobody what to do about it.
+The check runs before the extension is loaded: an extension built for another interpreter fails
+with "No module named greenloop._native", which suggests no remedy.
 """
 
 import sys

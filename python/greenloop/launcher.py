@@ -2,10 +2,10 @@
 
 The program gets the real `__main__` module, emptied, and is started by the same steps that the
 interpreter takes: `-m` and directories go through the interpreter's own `runpy` function, and an
-exception travels on to the interpreter, which prints it and chooses the exit code. All that is
-undone is what the detour through this module adds, the launcher's frames in a traceback.
+exception travels on to the interpreter, which prints it and chooses the exit code. Only the
+traces of the detour through this module are removed, the launcher's frames in a traceback.
 
-The interpreter's own options stand before the launcher: `python -X dev -m greenloop program.py`.
+The interpreter's own options come before the launcher: `python -X dev -m greenloop program.py`.
 Interpreters that multiprocessing starts for the program are started by the launcher as well; those
 that the program starts itself are plain `python`.
 """
@@ -87,7 +87,7 @@ def _run_script(path: str, argv: list[str]) -> None:
 
 
 def _run_standard_input(argv: list[str]) -> None:
-    """Run what standard input holds, as `python -` does."""
+    """Run the program on standard input, as `python -` does."""
     source = sys.stdin.buffer.read()
     namespace = _enter_program(argv, "")
     namespace["__loader__"] = importlib.machinery.BuiltinImporter
@@ -129,7 +129,7 @@ def _run_directory(path: str, argv: list[str]) -> None:
 
 
 def _enter_program(argv: list[str], first_path: str | None = None) -> dict[str, Any]:
-    """Install Greenloop, make `sys` and `__main__` what the program expects; return its namespace.
+    """Install Greenloop, set up `sys` and `__main__` for the program; return its namespace.
 
     `first_path` replaces the entry that the interpreter put in front of `sys.path` for `-m
     greenloop`, the current folder; None keeps it.

@@ -1,7 +1,7 @@
 """`GREENLOOP_LOG=1`: each process says which loops run in it, a line at the first start of each.
 
-A program under the launcher may start workers, and a library may choose a loop of its own; nothing
-else would tell. The lines go to standard error. It costs nothing unless it is asked for.
+A program under the launcher may start workers, and a library may choose its own loop; nothing else
+would show that. The lines go to standard error. It costs nothing unless it is asked for.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ def _set_running_loop(loop: asyncio.AbstractEventLoop | None, /) -> None:
 
 
 def _is_new(loop: Any) -> bool:
-    # Addresses are used again, so they alone would not do. A forked process is another one.
+    # Addresses are reused, so they alone would not suffice. A forked process is another one.
     key = os.getpid(), id(loop)
     known = _seen.get(key)
     if known is not None and known() is loop:

@@ -1,4 +1,4 @@
-"""Which questions of `getaddrinfo` need no resolver.
+"""The test for calls of `getaddrinfo` that need no resolver.
 
 A numeric address is translated by the C library alone, without a file or a server being asked, in a
 few microseconds. A thread to wait in would cost ten times that, and two turns of the loop.
@@ -7,7 +7,7 @@ few microseconds. A thread to wait in would cost ten times that, and two turns o
 import socket
 from typing import Any
 
-# What may be asked for without a resolver: `AI_CANONNAME` and whatever else there is may need one.
+# The flags that need no resolver: `AI_CANONNAME` and all others may need one.
 _HARMLESS = (
     socket.AI_PASSIVE
     | socket.AI_NUMERICHOST

@@ -1,12 +1,12 @@
 """`Network`: the network half of the event loop class.
 
 Connections, servers, datagrams, pipes, subprocesses and the `sock_*` methods, in asyncio's own
-implementation, inherited by the loop's class, on our scheduler and our readiness: to the letter
-what the running Python does. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and
+implementation, inherited by the loop's class, on our scheduler and our readiness: they behave
+exactly as in the running Python. All of it rests on `_add_reader`, `_add_writer`, `call_soon` and
 futures, which are native. So are the transports of connections
-(`greenloop._native.SocketTransport`) and their TLS (`greenloop._native.SSLProtocol`), what is done
-for each datagram (`greenloop.datagrams`) and the public `sock_*` methods; asyncio's own are left
-for sockets and loops that do something else than is known of them.
+(`greenloop._native.SocketTransport`) and their TLS (`greenloop._native.SSLProtocol`), the work for
+each datagram (`greenloop.datagrams`) and the public `sock_*` methods. asyncio's own are used for
+sockets and loops whose behaviour may have been changed.
 """
 
 import selectors
@@ -26,7 +26,7 @@ _Selector: Any = selector_events.BaseSelectorEventLoop
 
 
 class Transports(_native.TransportTable, MutableMapping[int, Any]):
-    """Which transport has which descriptor; a transport that nobody refers to leaves by itself."""
+    """The transport of each descriptor; a transport without references leaves by itself."""
 
     get = _native.TransportTable.get
 
@@ -46,7 +46,7 @@ class Watched:
         return selectors.SelectorKey(fileobj, fd, events, None)
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Poll, waiting no longer than `timeout` seconds; what has come is queued already."""
+        """Poll, waiting no longer than `timeout` seconds; the events are queued already."""
         self._network._select(timeout)
         return []
 
@@ -64,13 +64,13 @@ def _ssl_protocol_class() -> Any:
     return sslproto.SSLProtocol if replaced else _native.SSLProtocol
 
 
-# The types of ours are those of asyncio's, which do not declare what is private.
+# Our types are those of asyncio's, which do not declare private names.
 _streams: Any = _native
 _STREAM_PROTOCOLS: Any = (_streams.StreamReaderProtocol, streams.StreamReaderProtocol)
 
 
 def _unread_bytes(reader: Any) -> bytes:
-    """Take out of a stream's reader, if there is still one, what nobody has read."""
+    """Take the unread bytes out of a stream's reader, if there is still one."""
     if reader is None:
         return b""
     if isinstance(reader, _streams.StreamReader):
@@ -82,7 +82,7 @@ def _unread_bytes(reader: Any) -> bytes:
 
 
 def child_watcher() -> Any:
-    """Return what tells a loop that a child process ended; None up to 3.13: the policy does."""
+    """Return the watcher of child processes; None up to 3.13, where the policy has it."""
     if sys.version_info < (3, 14):
         return None
     watchers: Any = unix_events
@@ -101,14 +101,14 @@ class Network:
     _accept_natively: Callable[[tuple[Any, ...], Any], bool]
 
     _selector: Watched | None
-    # Which transport has which descriptor, so that nobody else watches it.
+    # The transport of each descriptor, so that nothing else watches it.
     _transports: Transports
     # The inode of each Unix socket that is listened on, removed when its server closes.
     _unix_server_sockets: dict[Any, Any]
-    # From 3.14 on a loop has its own way to learn that a child process ended.
+    # From 3.14 on a loop has its own watcher for the end of child processes.
     _watcher: Any
 
-    # What the class has of asyncio's besides.
+    # asyncio's other attributes of the class.
     _ensure_fd_no_transport: Callable[[Any], None]
 
     # Connections.
@@ -147,7 +147,7 @@ class Network:
             ssl_handshake_timeout=ssl_handshake_timeout,
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
-        # Nothing may reach the new protocol before it is told that there is a connection.
+        # Nothing may reach the new protocol before its `connection_made` is called.
         transport.pause_reading()
         transport.set_protocol(ssl_protocol)
         if server_side and isinstance(protocol, _STREAM_PROTOCOLS):

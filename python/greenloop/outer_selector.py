@@ -1,9 +1,9 @@
-"""Where the loop waits if the process has replaced the selector in which asyncio's loop would wait.
+"""The selector in which the loop waits if the process has replaced asyncio's.
 
-gevent puts a selector of its own in the place of `selectors.DefaultSelector`, so that other
-greenlets of the thread go on while a loop waits. Our poller is native and would stop them. But it
-has a descriptor, which is readable when anything has become ready, and this is waited for in the
-replaced selector.
+gevent puts its own selector in the place of `selectors.DefaultSelector`, so that other greenlets of
+the thread run while a loop waits. Our poller is native and would block them. But it has a
+descriptor, which is readable when anything has become ready, and the loop waits for this descriptor
+in the replaced selector.
 """
 
 import selectors

@@ -1,7 +1,7 @@
 """`ReadPipeTransport` and `WritePipeTransport`: asyncio's, whose other end may be on the same loop.
 
-A busy loop does not ask the operating system at every turn. So the loop is told when something is
-written to a pipe or one of its ends is closed, and its next turn asks. All else is inherited.
+A busy loop does not poll the operating system in every turn. So the loop is notified when data is
+written to a pipe or one of its ends is closed, and its next turn polls. All else is inherited.
 """
 
 from asyncio import unix_events
@@ -13,7 +13,7 @@ _WritePipe: Any = unix_events._UnixWritePipeTransport  # type: ignore[attr-defin
 
 
 class _ExpectingInput:
-    """What both have in common: the end of a transport closes an end of a pipe."""
+    """The common part of both: the end of a transport closes an end of a pipe."""
 
     __slots__ = ()
 
@@ -35,7 +35,7 @@ class WritePipeTransport(_ExpectingInput, _WritePipe):  # type: ignore[misc]
     """The writing end of a pipe on one of our loops; see asyncio.WriteTransport."""
 
     def write(self, data: Any) -> None:
-        """Write `data`, which whoever reads the pipe on this loop sees in the next turn."""
+        """Write `data`, which a reader of the pipe on this loop sees in the next turn."""
         loop = self._loop
         super().write(data)
         # A transport has no loop any more when its connection is lost.

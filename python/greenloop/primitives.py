@@ -1,6 +1,6 @@
-"""The native twins of what asyncio offers: those of its public names that the extension has too.
+"""The native twins of asyncio's objects: those of its public names that the extension has too.
 
-`PRIMITIVES` is the one list of them, and it is found rather than written down: an object of the
+`PRIMITIVES` is the one list of them, and it is computed rather than written down: an object of the
 extension that bears a public name of asyncio's does asyncio's work. The package exports them, and
 `install` puts them in asyncio's place.
 """
@@ -34,5 +34,5 @@ def _as_declared(name: str, native: Any) -> Any:
 
 
 PRIMITIVES: dict[str, Any] = _find()
-# From here on, what stands there else was put there by the program.
+# From here on, any other object there was put there by the program.
 _native._remember_originals()

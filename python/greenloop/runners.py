@@ -43,8 +43,8 @@ class Runner(asyncio.Runner):  # type: ignore[misc]
         super().__init__(debug=debug, loop_factory=loop_factory)
 
     def _new_current_loop(self) -> asyncio.AbstractEventLoop:
-        # What asyncio.Runner does when it is given no factory: the new loop becomes the thread's
-        # current loop, and the flag makes close() take it back.
+        # asyncio.Runner does the same when it is given no factory: the new loop becomes the
+        # thread's current loop, and the flag makes close() take it back.
         loop = new_event_loop()
         asyncio.set_event_loop(loop)
         self._set_event_loop = True

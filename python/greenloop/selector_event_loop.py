@@ -1,9 +1,9 @@
-"""`SelectorEventLoop`: what stands in asyncio's place under that name after `install`.
+"""`SelectorEventLoop`: the class that replaces asyncio's of that name after `install`.
 
 A program that makes an `asyncio.SelectorEventLoop()` (`asyncio.EventLoop()` from 3.13 on, which is
 the same class there) wants the usual loop of its system, and gets ours. A program that hands over
-a selector, or derives a class, wants asyncio's own: the selector is asked at each turn, and what a
-subclass overrides may be any of asyncio's insides. Both get asyncio's.
+a selector, or derives a class, wants asyncio's own: the selector is polled in each turn, and a
+subclass may override any of asyncio's insides. Both get asyncio's.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 
 from greenloop.event_loop import EventLoop
 
-# asyncio's class, before anybody has replaced the public name.
+# asyncio's class, before the public name is replaced.
 _Asyncios: Any = unix_events._UnixSelectorEventLoop
 
 
@@ -23,7 +23,7 @@ class _OneOfTwo(type):
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **rest: Any
     ) -> Any:
         if any(type(base) is cls for base in bases):
-            # Deriving from the stand-in derives from what it stands for.
+            # Deriving from the stand-in derives from the class that it represents.
             bases = tuple(_Asyncios if type(base) is cls else base for base in bases)
             return type(_Asyncios)(name, bases, namespace, **rest)
         return super().__new__(cls, name, bases, namespace, **rest)

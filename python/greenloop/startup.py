@@ -27,7 +27,7 @@ _LINE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says; end with an error in a line if it cannot be done."""
+    """Carry out the command line; end with an error in a line if that is impossible."""
     parser = argparse.ArgumentParser(prog="python -m greenloop.startup", description=_DESCRIPTION)
     parser.add_argument("command", choices=["enable", "disable", "status"])
     command = parser.parse_args(arguments).command

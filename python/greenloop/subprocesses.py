@@ -1,7 +1,7 @@
 """Subprocesses whose streams are Greenloop's.
 
-These are asyncio's own functions, seeing our readers and writers where asyncio's see theirs. What a
-subprocess is started and waited for by is the loop's business, and the same for both.
+These are asyncio's own functions, which use our readers and writers in place of asyncio's. The loop
+starts a subprocess and waits for it, and does so in the same way for both.
 """
 
 import asyncio.streams
@@ -21,7 +21,7 @@ _STREAMS = SimpleNamespace(
 
 
 def _adapted(function: Any, **names: Any) -> Any:
-    """Return a copy of one of asyncio's functions in which some names mean something of ours."""
+    """Return a copy of one of asyncio's functions in which some names mean our objects."""
     copy = FunctionType(
         function.__code__,
         {**function.__globals__, "streams": _STREAMS, **names},

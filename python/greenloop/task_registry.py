@@ -1,9 +1,9 @@
 """Shows our tasks to `asyncio.all_tasks()` of Python 3.11 to 3.13.
 
 Those versions keep tasks in a WeakSet, which costs more per task than everything else together.
-Ours stand in a native list, and the set that asyncio reads is given an `__iter__` that reads both.
-It remains the same object, since others hold it already, and becomes an instance of `TaskSet` when
-the first loop or task of ours is made, not at import. From 3.14 on asyncio's list is cheap, and our
+Ours are in a native list, and the set that asyncio reads gets an `__iter__` that reads both. It
+remains the same object, since others hold it already, and becomes an instance of `TaskSet` when our
+first loop or task is made, not at import. From 3.14 on asyncio's list is cheap, and our
 tasks are in it.
 """
 

@@ -1,12 +1,12 @@
 """`ThreadQueue`: a queue between the tasks of one event loop and ordinary threads.
 
 Tasks `await` its `put`, `get` and `join`; threads call `sync_put`, `sync_get` and `sync_join`,
-which block, with a timeout if asked for. Whoever waits, task or thread, waits in one line.
+which block, with an optional timeout. All waiters, tasks and threads, wait in one line.
 
-What a waiter is woken with is a promise: of one item that is there, or of room for one. Others
-cannot take what is promised, so nobody overtakes; and who was promised something and leaves without
-it, because of a cancellation or a timeout, gives the promise back, for the next in line. The items
-themselves stay in the queue until somebody takes them, so none is lost with a waiter.
+A waiter is woken with a promise: of one item that is there, or of room for one. Others cannot take
+a promised item or room, so no waiter is overtaken. A waiter that leaves without it, because of a
+cancellation or a timeout, returns the promise, for the next in line. The items themselves stay in
+the queue until they are taken, so none is lost with a waiter.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class _ThreadWaiter:
 
 
 _Waiter: TypeAlias = _TaskWaiter | _ThreadWaiter
-# In the order they came; an OrderedDict lets go of any of them in constant time.
+# In the order they came; an OrderedDict drops any of them in constant time.
 _Line: TypeAlias = OrderedDict[_Waiter, None]
 
 
@@ -152,7 +152,7 @@ class ThreadQueue(Generic[_T]):
         return self._maxsize
 
     def qsize(self) -> int:
-        """Return the number of items, those included that are promised to somebody."""
+        """Return the number of items, those included that are promised to a waiter."""
         return len(self._items)
 
     def empty(self) -> bool:
@@ -298,9 +298,9 @@ class ThreadQueue(Generic[_T]):
             self._wake_joiners_if_finished()
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Let nobody put any more, and get what is left. All who wait for anything else are woken.
+        """Refuse new items; those that are left can still be taken. All other waiters are woken.
 
-        If `immediate`, what is left is thrown away and counts as done.
+        If `immediate`, the items that are left are dropped and count as done.
         """
         with self._lock:
             self._shut_down = True
@@ -323,7 +323,7 @@ class ThreadQueue(Generic[_T]):
         return self._maxsize <= 0 or taken < self._maxsize
 
     def _may_get(self, waiter: _Waiter | None) -> bool:
-        """Whether an item can be taken, by somebody new or by a waiter, whose wait is over."""
+        """Whether an item can be taken, by a new caller or by a waiter, whose wait is over."""
         if waiter is not None:
             self._redeem(self._getters, waiter)
         if self._has_item():
@@ -333,7 +333,7 @@ class ThreadQueue(Generic[_T]):
         return False
 
     def _may_put(self, waiter: _Waiter | None) -> bool:
-        """Whether an item can be put in, by somebody new or by a waiter, whose wait is over."""
+        """Whether an item can be put in, by a new caller or by a waiter, whose wait is over."""
         if waiter is not None:
             self._redeem(self._putters, waiter)
         if self._shut_down:
@@ -353,7 +353,7 @@ class ThreadQueue(Generic[_T]):
             self._serve()
 
     def _serve(self) -> None:
-        """Promise what is there to those who wait for it."""
+        """Promise the items and the room to their waiters."""
         while self._getters and self._has_item():
             self._promise(self._getters)
         while self._putters and self._has_room():
@@ -361,7 +361,7 @@ class ThreadQueue(Generic[_T]):
 
     def _promise(self, line: _Line) -> None:
         waiter, _ = line.popitem(last=False)
-        # First of all, or what is promised could be taken by a finaliser that runs meanwhile.
+        # First of all, or a finaliser that runs meanwhile could take the promised item.
         self._count_promise(line, 1)
         waiter.promised = True
         if not waiter.wake():
@@ -369,7 +369,7 @@ class ThreadQueue(Generic[_T]):
             self._count_promise(line, -1)
 
     def _redeem(self, line: _Line, waiter: _Waiter) -> None:
-        """End a wait: what was promised to the waiter is there for it, or for anybody."""
+        """End a wait: the promised item or room is free for the waiter, or for others."""
         if waiter.promised:
             waiter.promised = False
             self._count_promise(line, -1)
@@ -383,7 +383,7 @@ class ThreadQueue(Generic[_T]):
             self._promised_room += change
 
     def _leave(self, line: _Line, waiter: _Waiter | None) -> None:
-        """End the wait, if there is one, of somebody who gives up."""
+        """End the wait, if there is one, of a waiter that gives up."""
         with self._lock:
             if waiter is not None:
                 self._redeem(line, waiter)

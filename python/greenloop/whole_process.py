@@ -1,8 +1,8 @@
-"""What a whole process needs beyond asyncio's names: child processes, and what servers choose.
+"""A whole process on Greenloop, beyond asyncio's names: child processes, and servers' defaults.
 
 A program can get past `install` in two ways, by interpreters that it starts through multiprocessing
 and by a server's own preference for another loop. Both are closed here, for the launcher and for
-`install(whole_process=True)`. What a program or its user names stays what it names:
+`install(whole_process=True)`. A loop that a program or its user names is left alone:
 `uvloop.install()`, `--loop uvloop`.
 """
 
@@ -28,7 +28,7 @@ def take_whole_process() -> None:
 
 
 def leave_whole_process() -> None:
-    """Let children and servers be as they are without Greenloop."""
+    """Let children and servers run as they do without Greenloop."""
     _state.active = False
 
 
@@ -43,7 +43,7 @@ _state = _State()
 
 
 # Children of multiprocessing. "spawn" and "forkserver" start `python -c` with one of these in the
-# code, whatever the version of Python; with "fork", nothing is to be done.
+# code, whatever the version of Python; with "fork", nothing needs to be done.
 _STARTS = "from multiprocessing.spawn import ", "from multiprocessing.forkserver import "
 
 

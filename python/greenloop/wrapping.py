@@ -1,7 +1,7 @@
 """A coroutine of any awaitable, of which `ensure_future` makes a task.
 
-It is Python, because those who look at a task look at its coroutine's frame. The native code calls
-it when something other than a coroutine or a future is to become a task.
+It is Python, because code that inspects a task looks at its coroutine's frame. The native code
+calls it when an object other than a coroutine or a future becomes a task.
 """
 
 import asyncio.tasks
@@ -15,7 +15,7 @@ if sys.version_info >= (3, 12):
         """Await `awaitable` and return its result."""
         return await awaitable
 
-    # asyncio defines it inside of `ensure_future`; a task's repr shows this name.
+    # asyncio defines it inside `ensure_future`; a task's repr shows this name.
     wrap_awaitable.__name__ = "_wrap_awaitable"
     wrap_awaitable.__qualname__ = "ensure_future.<locals>._wrap_awaitable"
 else:

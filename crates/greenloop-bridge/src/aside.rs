@@ -1,4 +1,4 @@
-//! Running code while an exception is set that is somebody else's.
+//! Runs code while an exception of somebody else's is set.
 
 use std::ptr;
 

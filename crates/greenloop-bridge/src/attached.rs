@@ -1,11 +1,10 @@
-//! Being attached in pyo3's eyes, where C calls with the GIL held.
+//! Makes pyo3 see the thread as attached where C calls with the GIL held.
 //!
-//! pyo3 counts for itself whether a thread is attached. When Greenloop polls, that count may be
-//! zero, and a `Py` that is dropped would be kept for later. `Python::attach` puts it right, but
-//! asks CPython for the GIL as one who may not have it, which made awaiting a ready future 7 %
-//! dearer. A function that Python calls has the GIL, and pyo3 counts it without asking. So it is
-//! such a function, made by pyo3, that polls. It has no arguments, and finds in [`Thread`] what it
-//! is to do.
+//! pyo3 keeps its own count of whether a thread is attached. When Greenloop polls, that count may
+//! be zero, and dropping a `Py` would be deferred. `Python::attach` corrects the count but also
+//! asks CPython for the GIL, which made awaiting a ready future 7 % slower. A function that Python
+//! calls has the GIL, and pyo3 counts it without asking. So such a function, made by pyo3, does the
+//! polling. It takes no arguments and finds its work in [`Thread`].
 
 use std::ffi::c_void;
 use std::ptr;
@@ -23,7 +22,7 @@ pub struct Errand {
     data: *mut c_void,
 }
 
-/// What pyo3 has made of [`run_errand`].
+/// The function that pyo3 has made of [`run_errand`].
 static TRAMPOLINE: OnceLock<ffi::PyCFunction> = OnceLock::new();
 
 /// Finds the function. Without effect from the second time on, or if pyo3 should make another kind

@@ -1,4 +1,4 @@
-//! `into_awaitable`: a Rust future as something that Python awaits.
+//! `into_awaitable`: a Rust future as a Python awaitable.
 
 use std::any::Any;
 use std::ffi::{c_int, c_void};
@@ -26,22 +26,22 @@ use crate::waker::with_waker;
 /// Gives Python an awaitable that is `future`.
 ///
 /// It is polled by the task that awaits it, on the loop's thread, in the task's context and with
-/// the GIL held: so it may use Python objects at any time, and must let go of the GIL (`py.detach`)
-/// for what takes long. Like a coroutine it does nothing until it is awaited, warns if it never is,
-/// and can be awaited once.
+/// the GIL held: so it may use Python objects at any time, and must release the GIL (`py.detach`)
+/// for long work. Like a coroutine it does nothing until it is awaited, warns if it never is, and
+/// can be awaited once.
 ///
-/// - What the future returns is converted and is the result of the `await`. An error is raised
+/// - The future's output is converted and is the result of the `await`. An error is raised
 ///   unchanged.
 /// - A panic raises pyo3's `PanicException`. The future is dropped, and the loop goes on.
 /// - Without memory for its result or its error the `await` raises `MemoryError`.
 /// - Cancelling the task drops the future where it waits, and raises `CancelledError` from the
 ///   `await`.
-/// - A waker may be used by any thread at any time, also when the loop is closed. Whoever holds one
-///   holds the task.
+/// - A waker may be used by any thread at any time, also when the loop is closed. A waker keeps the
+///   task alive.
 ///
-/// The future need not be `Send`, hence is polled and dropped by the thread that called this
-/// function only. Awaited by another one it raises `RuntimeError` and is leaked; where another one
-/// is the last to hold the awaitable, it is leaked, and `sys.unraisablehook` told.
+/// The future need not be `Send`, so only the thread that called this function polls and drops it.
+/// If another thread awaits it, it raises `RuntimeError` and is leaked. If another thread drops the
+/// last reference to the awaitable, the future is leaked and `sys.unraisablehook` called.
 ///
 /// # Errors
 /// `ImportError` if Greenloop is not installed or does not understand this crate's version, and
@@ -214,7 +214,7 @@ where
     }
 }
 
-/// Drops what `place` points to, with the GIL held. A panic is an error.
+/// Drops the value at `place`, with the GIL held. A panic is an error.
 ///
 /// # Safety
 /// As for the function of this name in `std::ptr`.
@@ -242,7 +242,7 @@ fn panicked(py: Python<'_>, panic: Box<dyn Any + Send>) -> PyErr {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("panic from Rust code");
     let error = exception::<PanicException>(py, text);
-    // What a panic was raised with may panic again when it is dropped.
+    // A panic's payload may panic again when it is dropped.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);
     }

@@ -21,13 +21,13 @@ use crate::python::{
 use crate::thread::Thread;
 use crate::waker::polled_by;
 
-/// Makes a Rust future of what Python can await: a coroutine, a future, a task, any object with
+/// Makes a Rust future of any Python awaitable: a coroutine, a future, a task, any object with
 /// `__await__`.
 ///
 /// It begins when it is first polled, by a thread in which a loop runs: within a future that was
 /// given to [`into_awaitable`](crate::into_awaitable), or any other. A coroutine becomes a task
 /// then, in a copy of the present context; a future or a task is taken as it is. Its result is the
-/// future's, and what it raises is its error, a `CancelledError` too.
+/// future's, and its exception, even a `CancelledError`, is the future's error.
 ///
 /// Dropping the future cancels the task or the future that it waits for, without waiting for that
 /// to have its effect. If it was never polled, nothing was begun.
@@ -37,7 +37,7 @@ pub fn into_future(awaitable: Bound<'_, PyAny>) -> PythonFuture {
     }
 }
 
-/// What [`into_future`] returns.
+/// The future that [`into_future`] returns.
 #[must_use = "it does nothing unless it is awaited"]
 pub struct PythonFuture {
     stage: Stage,
@@ -98,7 +98,7 @@ impl Drop for PythonFuture {
                     });
                 });
             }
-            // Who does not hold the GIL leaves the object to pyo3, and does not wait for it.
+            // A thread without the GIL leaves the object to pyo3, and does not wait for the GIL.
             Stage::Fresh(awaitable) if Thread::with(Thread::touches_future) => {
                 Python::attach(|py| with_exception_aside(py, || release(py, awaitable)));
             }
@@ -166,7 +166,7 @@ fn go_on(py: Python<'_>, held: Held, callback: Held, context: &Context<'_>) -> P
     }))
 }
 
-/// Cancels what is waited for.
+/// Cancels the awaited object.
 fn give_up(py: Python<'_>, held: &Held, callback: &Held) -> PyResult<()> {
     let (Some(future), Some(callback)) = (owned(py, held), owned(py, callback)) else {
         return Ok(());
@@ -207,7 +207,7 @@ fn owned<'py>(py: Python<'py>, held: &Held) -> Option<Owned<'py>> {
     held.get(py).map(|object| Owned::new(object.into_bound(py)))
 }
 
-/// Lets go of what was waited for, and of the callback it had.
+/// Releases the awaited object, and the callback it had.
 fn let_go(py: Python<'_>, future: &Held, callback: &Held) {
     for object in [future.take(), callback.take()].into_iter().flatten() {
         release(py, object);
@@ -240,7 +240,7 @@ impl OfAsyncio {
     }
 }
 
-/// What the loop calls when the task or future is done.
+/// The callback that the loop calls when the task or future is done.
 ///
 /// It holds the awaitable of a Rust future itself, and not one of its wakers, where it can: the
 /// garbage collector understands that.
@@ -277,7 +277,7 @@ impl TargetCell {
 }
 
 impl DoneCallback {
-    /// Wakes whoever polls now.
+    /// Wakes the present poller.
     fn wakes(&self, py: Python<'_>, context: &Context<'_>) {
         let waker = context.waker();
         let target = match (polled_by(waker), known(py)) {
@@ -309,7 +309,7 @@ impl DoneCallback {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // One that is being replaced counts as held by somebody else.
+        // One that is being replaced counts as held by others.
         match self.target.0.try_lock() {
             Ok(target) => match &*target {
                 Target::Awaitable(awaitable) => visit.call(awaitable),

@@ -1,4 +1,4 @@
-//! Python objects that a Rust future holds where the garbage collector sees them.
+//! Python objects that a Rust future holds and the garbage collector sees.
 
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
@@ -14,7 +14,7 @@ pub struct Held(Arc<Entry>);
 
 type Entry = Mutex<Option<Py<PyAny>>>;
 
-/// What the futures within one awaitable hold. The entries belong to those futures.
+/// The objects that the futures within one awaitable hold. The entries belong to those futures.
 #[derive(Default)]
 pub struct Holdings(Mutex<Vec<Weak<Entry>>>);
 
@@ -52,7 +52,7 @@ impl Holdings {
         result
     }
 
-    /// Shows all of them. An object that is being changed counts as held by somebody else.
+    /// Shows all of them. An object that is being changed counts as held by others.
     ///
     /// # Safety
     /// Called from a `tp_traverse` with the arguments it was given.

@@ -37,7 +37,7 @@ fn import(py: Python<'_>) -> PyResult<&'static Table> {
             error
         }
     };
-    // The package says more clearly than its extension what it does not run on.
+    // The package's errors say more clearly than its extension's where it does not run.
     if let Err(error) = python::import(py, c"greenloop") {
         return Err(refused(
             "a Rust future needs the package greenloop, which cannot be imported",

@@ -1,10 +1,9 @@
 //! New Python objects and exceptions that raise `MemoryError` where pyo3's own constructors panic.
 //!
-//! `intern!` and every `PyRuntimeError::new_err` take it for a mistake of the program if the
-//! interpreter has no memory left, and Greenloop calls this crate through C functions, out of which
-//! a panic ends the process. So this file is the only one of the crate that makes objects of Rust
-//! values: its `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py`
-//! forbids what clippy cannot see.
+//! `intern!` and every `PyRuntimeError::new_err` panic if the interpreter has no memory left.
+//! Greenloop calls this crate through C functions, and a panic out of one ends the process. So this
+//! is the only file of the crate that makes objects of Rust values: its `clippy.toml` forbids those
+//! constructors, and `tests/surface/test_memory_rules.py` forbids what clippy cannot see.
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,7 +1,7 @@
 //! How the bridge enters Python: each call with a guard against the end of the interpreter.
 //!
-//! For why pyo3's methods would not do, see [`thread_exit`](crate::thread_exit). The functions are
-//! those of the stable ABI, which is all that an extension for several versions of Python has.
+//! [`thread_exit`](crate::thread_exit) explains why pyo3's methods would not do. The functions
+//! belong to the stable ABI, because an extension for several versions of Python has no others.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::hint::black_box;
@@ -88,7 +88,7 @@ pub fn import<'py>(py: Python<'py>, name: &CStr) -> PyResult<Owned<'py>> {
     unsafe { Owned::from_result(py, module) }
 }
 
-/// Imports what a capsule of this name points to.
+/// Imports the pointer of the capsule of this name.
 pub fn import_capsule(py: Python<'_>, name: &CStr) -> PyResult<NonNull<c_void>> {
     // SAFETY: as above.
     let pointer =
@@ -154,7 +154,7 @@ pub fn is_true(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// Tells `sys.unraisablehook` of an error that nobody can be given.
+/// Reports an error that has no receiver to `sys.unraisablehook`.
 pub fn write_unraisable(py: Python<'_>, error: PyErr) {
     restore(py, error);
     // SAFETY: the type is the function's own but for the unwinding; an exception is set, and no

@@ -1,5 +1,5 @@
-//! What the bridge keeps for each thread, all in one place: in a library that is loaded at run
-//! time, to find such a variable is a call.
+//! The bridge's state of a thread. It is a single variable because each access to a thread-local
+//! variable is a function call in a library that is loaded at run time.
 
 use std::cell::Cell;
 use std::ptr;
@@ -10,13 +10,13 @@ use crate::held::Holdings;
 
 /// Of the thread that runs.
 pub struct Thread {
-    /// Zero as long as nobody has asked.
+    /// Zero before the first request.
     number: Cell<u64>,
     /// Those of the future that is polled, which borrows them.
     pub holdings: Cell<*const Holdings>,
-    /// Whether a future is being dropped by whoever held its awaitable.
+    /// Whether a future is being dropped because its awaitable is.
     drops: Cell<bool>,
-    /// What the function that pyo3 calls is about to do.
+    /// The work for the function that pyo3 calls.
     pub errand: Cell<Option<Errand>>,
 }
 

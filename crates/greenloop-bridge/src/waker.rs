@@ -1,5 +1,4 @@
-//! The wakers that a future sees: one for the time of a poll, which costs nothing, and those it
-//! clones.
+//! The wakers that a future sees: one that lasts for a poll and costs nothing, and its clones.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -8,7 +7,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::abi::Table;
 
-/// As in [`crate::import`], for those who do not hold the GIL. Filled before the first poll.
+/// As in [`crate::import`], for threads without the GIL. Filled before the first poll.
 static TABLE: OnceLock<&'static Table> = OnceLock::new();
 
 /// Runs `call` with the waker of a poll.
@@ -26,7 +25,7 @@ pub fn with_waker<R>(
     call(&waker)
 }
 
-/// What the poll was given that `waker` is lent for, if it is a waker of that kind.
+/// The argument of the poll that `waker` is lent for, if it is a waker of that kind.
 #[inline]
 pub fn polled_by(waker: &Waker) -> Option<*const c_void> {
     ptr::eq(waker.vtable(), &raw const POLLED).then(|| waker.data().cast())

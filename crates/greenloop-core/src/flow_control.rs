@@ -1,4 +1,4 @@
-//! When a writer is told to pause and when it may go on.
+//! The decision when a writer pauses and when it resumes.
 //!
 //! ```text
 //!                1 grew above the high mark
@@ -7,8 +7,8 @@
 //!      └───────┘ ◄────────────────────────── └────────┘
 //!                2 shrank to the low mark
 //! ```
-//! The distance between the two marks is what keeps a connection from being paused and resumed at
-//! every packet. Whoever asks is told of a transition exactly once.
+//! The distance between the two marks keeps a connection from being paused and resumed at every
+//! packet. Each transition is reported exactly once.
 
 /// How many bytes may wait before a writer is asked to pause, unless it says otherwise: asyncio's
 /// 64 KiB.
@@ -32,12 +32,12 @@ impl FlowControl {
         }
     }
 
-    /// Moves the high mark. What waits already is looked at by the next [`grew`](Self::grew).
+    /// Moves the high mark. The next [`grew`](Self::grew) compares the bytes that wait already.
     pub const fn set_high(&mut self, high: usize) {
         self.high = high;
     }
 
-    /// Moves the low mark. What waits already is looked at by the next [`shrank`](Self::shrank).
+    /// Moves the low mark. The next [`shrank`](Self::shrank) compares the bytes that wait already.
     pub const fn set_low(&mut self, low: usize) {
         self.low = low;
     }
@@ -47,7 +47,7 @@ impl FlowControl {
         self.high
     }
 
-    /// Transition 1: `waiting` bytes wait now. Whether the writer is to be asked to pause.
+    /// Transition 1: `waiting` bytes wait now. Whether the writer has to be paused.
     #[must_use]
     pub const fn grew(&mut self, waiting: usize) -> bool {
         let pauses = !self.paused && waiting > self.high;
@@ -55,7 +55,7 @@ impl FlowControl {
         pauses
     }
 
-    /// Transition 2: `waiting` bytes still wait. Whether the writer is to be told to go on.
+    /// Transition 2: `waiting` bytes still wait. Whether the writer has to be resumed.
     #[must_use]
     pub const fn shrank(&mut self, waiting: usize) -> bool {
         let resumes = self.paused && waiting <= self.low;
@@ -63,7 +63,7 @@ impl FlowControl {
         resumes
     }
 
-    /// Whether the writer was asked to pause and not yet told to go on.
+    /// Whether the writer was paused and not yet resumed.
     pub const fn is_paused(&self) -> bool {
         self.paused
     }

@@ -1,7 +1,7 @@
 //! A point on the loop's clock.
 //!
-//! The unit is asyncio's: seconds in an `f64`, since `loop.time()` and `loop.call_at()` speak in
-//! them and a conversion to integers could reorder two deadlines that Python sees as different.
+//! The unit is asyncio's: seconds in an `f64`. `loop.time()` and `loop.call_at()` use it, and a
+//! conversion to integers could reorder two deadlines that Python sees as different.
 
 use std::cmp::Ordering;
 use std::ops::{Add, Sub};
@@ -19,8 +19,8 @@ pub struct Instant(f64);
 impl Instant {
     /// The longest span [`Self::until`] gives: a day, asyncio's `MAXIMUM_SELECT_TIMEOUT`.
     ///
-    /// A wait that ends too soon costs one idle turn; a longer one may exceed what a system call
-    /// accepts.
+    /// A wait that ends too soon costs one idle turn; a longer one may exceed the limit of a system
+    /// call.
     pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
     /// The point `secs` seconds after the clock's origin.

@@ -1,23 +1,23 @@
 //! Decides what an event loop runs next.
 //!
-//! This crate knows no Python, makes no system call and reads no clock. It is handed time, jobs
-//! and events by a [`Host`], so every decision of the loop can be tested on a clock the test
-//! moves by hand.
+//! This crate knows no Python, makes no system call and reads no clock. A [`Host`] hands it time,
+//! jobs and events, so every decision of the loop can be tested on a clock that the test moves by
+//! hand.
 //!
-//! The story in one paragraph: whatever is to be run waits in a [`Queue`]. What may run now
-//! stands in the [`Ready`] ring, what may run later in the [`Timers`] heap, ordered by
-//! [`Instant`]. One [`turn`] asks the host for what the operating system has to say (not
-//! necessarily each time: [`PollBudget`] holds the reason), moves the timers that are due behind
-//! the jobs that are ready, and runs exactly the jobs that stood there at that moment. `turn` is
-//! the only place where a job is run, and it is asyncio's `BaseEventLoop._run_once` to the
-//! letter: same jobs, same order, same number of turns.
+//! The story in one paragraph: all scheduled jobs wait in a [`Queue`]. Its [`Ready`] ring holds the
+//! jobs that may run now; its [`Timers`] heap holds those that may run later, ordered by
+//! [`Instant`]. One [`turn`] polls the operating system through the host (not every time:
+//! [`PollBudget`] explains why), moves the timers that are due behind the jobs that are ready, and
+//! runs exactly the jobs that are in the ring at that moment. `turn` is the only place where a job
+//! is run. It is asyncio's `BaseEventLoop._run_once` to the letter: same jobs, same order, same
+//! number of turns.
 //!
-//! Who waits for something other than time stands in a [`WaitList`]; the primitives of [`sync`] say
-//! who is woken next. A connection's [`WriteQueue`] knows what is left to be written, and its
-//! [`FlowControl`] when a writer has to pause.
+//! Tasks blocked on anything but a timer are queued in a [`WaitList`]; the primitives of [`sync`]
+//! decide which is woken next. A connection's [`WriteQueue`] knows how much is left to write, and
+//! its [`FlowControl`] decides when a writer has to pause.
 //!
-//! What a stream has received and nobody has read stands in a [`ReadBuffer`]; where a message in it
-//! ends finds [`find_message`].
+//! A [`ReadBuffer`] holds the bytes that a stream has received and nobody has read.
+//! [`find_message`] finds the end of the next message in it.
 //!
 //! What the crate never does:
 //!

@@ -1,25 +1,25 @@
-//! When to ask the operating system although work is ready.
+//! The decision when to poll the operating system although work is ready.
 //!
-//! asyncio asks on every turn. With a native scheduler that question costs more than the turn
-//! itself (120 ns against 90), so a loop that is busy for long asks only now and then. Programs
-//! count turns, though: what they have just sent, or begun to watch, is there after two. So the
-//! question is asked
+//! asyncio polls in every turn. With a native scheduler a poll costs more than the turn itself (120
+//! ns against 90), so a loop that is busy for long polls only now and then. Programs count turns,
+//! though, and rely on input arriving two turns after they have sent something or begun to watch a
+//! descriptor. So the loop polls
 //!
-//! * at the next turn after whatever is known to bring input ([`PollBudget::expect_input`]):
+//! * at the next turn after an event that is known to bring input ([`PollBudget::expect_input`]):
 //!   something was sent, closed or registered, or another thread has called; and after a poll that
 //!   has brought some, since there may be more ([`PollBudget::input_came`]);
 //! * at each of the first [`EAGER_POLLS`] turns after the loop has begun to run or has waited. A
-//!   program that talks to others seldom has more turns between two waits, so for it this is
-//!   asyncio's rhythm;
-//! * but not where nothing has run since the last poll from which input can come, nor any was left
-//!   behind by it ([`PollBudget::settled`]): what has come nevertheless has just come, and is seen
-//!   a turn later;
-//! * then after a number of turns that adapts to how long they take. It starts at one, doubles
-//!   while polls follow each other so fast that they would cost more than a hundredth, and halves
-//!   once they come too late. Turns of more than [`TOO_LATE`] poll each time.
+//!   program that does network I/O seldom has more turns between two waits, so it gets asyncio's
+//!   rhythm;
+//! * but not if nothing that can bring input has run since the last poll, and that poll left none
+//!   behind ([`PollBudget::settled`]): input that has come nevertheless has only just come, and is
+//!   seen a turn later;
+//! * otherwise after a number of turns that adapts to how long they take. It starts at one, doubles
+//!   while polls follow each other so fast that they would cost more than a hundredth of the time,
+//!   and halves once they come too late. Turns that take more than [`TOO_LATE`] poll each time.
 //!
-//! A clock read per turn would decide the last exactly, for 16 ns. Where the clock is read anyway,
-//! because timers are set, it bounds the wait directly ([`PollBudget::observe`]).
+//! Reading the clock in each turn would make the last rule exact, for 16 ns. Where the clock is
+//! read anyway, because timers are set, it bounds the wait directly ([`PollBudget::observe`]).
 
 use crate::Instant;
 
@@ -38,7 +38,7 @@ const TOO_LATE: f64 = 100e-6;
 /// Seconds between two polls up to which they come too often.
 const TOO_SOON: f64 = 25e-6;
 
-/// How much may still run before the operating system is to be asked.
+/// The amount of work that may still run before the operating system is polled.
 #[derive(Debug)]
 pub struct PollBudget {
     /// How many turns may pass between two polls, from 1 to [`MOST_TURNS`].
@@ -55,21 +55,22 @@ pub struct PollBudget {
     /// [`observe`](Self::observe) sees that the last poll is too long ago; cleared by the next
     /// poll.
     overdue: bool,
-    /// What the poll that is under way has brought; nothing between polls.
+    /// The input of the poll that is under way; nothing between polls.
     came: Came,
     /// Jobs since the last poll that have [settled](Self::settled).
     settled: usize,
-    /// Set if there may be input whatever has settled: by [`expect_input`](Self::expect_input), and
-    /// by a poll that has left some behind; cleared by the next poll.
+    /// Set if there may be input even when each job has settled: by
+    /// [`expect_input`](Self::expect_input), and by a poll that has left some behind. Cleared by
+    /// the next poll.
     unsettled: bool,
 }
 
-/// What a poll has brought.
+/// The input of a poll.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Came {
     Nothing,
     Input,
-    /// Input that is not all there is to be told.
+    /// Only a part of the input that there is.
     Part,
 }
 
@@ -89,9 +90,9 @@ impl PollBudget {
         }
     }
 
-    /// The loop begins to run, or has waited: the next turns ask, each of them, as asyncio's do. A
+    /// The loop begins to run, or has waited: each of the next turns polls, as asyncio's do. A
     /// program that runs the loop for one thing after another gives it no other turn in which to
-    /// see what has come.
+    /// see new input.
     pub fn begin(&mut self) {
         self.eager = EAGER_POLLS;
         self.overdue = true;
@@ -104,24 +105,23 @@ impl PollBudget {
         self.jobs = self.jobs.saturating_add(jobs);
     }
 
-    /// Whether the operating system is to be asked before anything else is run.
+    /// Whether the operating system has to be polled before anything else is run.
     #[inline]
     pub fn is_spent(&self) -> bool {
         (self.turns >= self.allowance || self.jobs >= MOST_JOBS || self.overdue)
             && !self.is_settled()
     }
 
-    /// Whether the system would be asked in vain: all that has run since the last poll has settled.
-    /// Not said of many jobs, since so many may be no more than a part of what the poll had to
-    /// tell.
+    /// Whether a poll would be in vain: every job since the last poll has settled. Never true after
+    /// many jobs, since so many may be only a part of the events that the poll had to report.
     const fn is_settled(&self) -> bool {
         self.settled == self.jobs && self.jobs > 0 && self.jobs < MOST_JOBS && !self.unsettled
     }
 
-    /// The job that runs has taken all the input that it was told of, or all that anybody wants,
-    /// and has done nothing else from which more can come: it has sent nothing, and run no code of
-    /// the program's. If that can be said of each job since the last poll, the next turn need not
-    /// ask, and a message that wakes a task costs one poll and not two.
+    /// The job that runs has taken all the input that it was notified of, or all that is wanted,
+    /// and has done nothing else that can bring more: it has sent nothing and run none of the
+    /// program's code. If that holds for each job since the last poll, the next turn need not poll,
+    /// and a message that wakes a task costs one poll and not two.
     #[inline]
     pub fn settled(&mut self) {
         self.settled += 1;
@@ -136,10 +136,9 @@ impl PollBudget {
     }
 
     /// The program has just sent something, or begun to watch a descriptor, or another thread has
-    /// called. If what was sent is for a connection of the same loop, as both ends are in many a
-    /// test, then it has arrived; what is watched from now on may be ready; and the thread may have
-    /// sent something before it called. The next turn asks, as asyncio's does, and the program can
-    /// count turns.
+    /// called. Data sent to a connection of the same loop, as in many tests, has arrived by now; a
+    /// newly watched descriptor may be ready; and the thread may have sent something before it
+    /// called. The next turn polls, as asyncio's does, and the program can count turns.
     #[inline]
     pub fn expect_input(&mut self) {
         self.overdue = true;
@@ -153,8 +152,8 @@ impl PollBudget {
         self.came = self.came.max(Came::Input);
     }
 
-    /// As [`input_came`](Self::input_came), if more is known to be there than those who are told
-    /// can take, such as the end of a stream behind its last bytes.
+    /// As [`input_came`](Self::input_came), if more is known to be there than the notified
+    /// listeners can take, such as the end of a stream behind its last bytes.
     #[inline]
     pub fn part_came(&mut self) {
         self.came = Came::Part;
@@ -162,9 +161,9 @@ impl PollBudget {
 
     /// The operating system was asked while work was ready; `now` is the time of its answer.
     ///
-    /// Adapts the allowance to the time since the last poll: halves it for every time that span
-    /// is to be halved to be short enough, or doubles it. A poll before its time says nothing of
-    /// how long the turns of a whole allowance take, so it doubles nothing.
+    /// Adapts the allowance to the time since the last poll: halves it as often as that span has to
+    /// be halved to be short enough, or doubles it. An early poll does not show how long the turns
+    /// of a whole allowance take, so it doubles nothing.
     pub fn polled(&mut self, now: Instant) {
         if self.eager > 0 {
             self.eager -= 1;

@@ -1,9 +1,10 @@
-//! What a stream has received and nobody has read yet, and where a message in it ends.
+//! The bytes that a stream has received and nobody has read yet, and the search for the end of a
+//! message in them.
 //!
-//! The search is asyncio's `readuntil` to the letter, with one invariant: how the bytes were
-//! chopped on their way in changes neither what is found nor which limit is overrun by a message
-//! that is there. It works on plain slices, so that bytes which stand elsewhere need not be copied
-//! here to be searched.
+//! The search is asyncio's `readuntil` to the letter, with one invariant: the chunks in which the
+//! bytes arrived change neither the result nor which limit a message that is there overruns. It
+//! works on plain slices, so that bytes kept elsewhere need not be copied into the buffer to be
+//! searched.
 
 use memchr::{memchr, memmem};
 
@@ -19,8 +20,8 @@ pub struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// What an empty buffer keeps for the next bytes: ten thousand idle connections shall not each
-    /// hold on to their largest message.
+    /// The capacity that an empty buffer keeps for the next bytes: ten thousand idle connections
+    /// shall not each keep the memory of their largest message.
     const KEPT_CAPACITY: usize = 4096;
 
     /// An empty buffer, without an allocation.
@@ -83,27 +84,27 @@ impl ReadBuffer {
 pub struct Limit(pub usize);
 
 impl Limit {
-    /// Whether whoever sends must be held up, having sent so much that nobody has read.
+    /// Whether the sender must be paused, because too much of its data is unread.
     #[inline]
     pub const fn is_flooded(self, buffered: usize) -> bool {
         buffered > self.0.saturating_mul(2)
     }
 
-    /// Whether whoever was held up may go on.
+    /// Whether a paused sender may resume.
     #[inline]
     pub const fn has_room(self, buffered: usize) -> bool {
         buffered <= self.0
     }
 }
 
-/// What a search for the end of a message came to. Positions are counted from the front.
+/// The result of a search for the end of a message. Positions are counted from the front.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
     /// It ends here, its separator included.
     Ends(usize),
     /// It is there but over the limit; its separator begins here.
     TooLong(usize),
-    /// It is not there, and what can be none of its separator's bytes is over the limit already.
+    /// It is not there, and the bytes that cannot belong to its separator exceed the limit already.
     Overrun(usize),
     /// It is not there yet; the next search need not begin before this place.
     Missing(usize),
@@ -112,7 +113,7 @@ pub enum Message {
 /// Looks for the message that ends soonest, by any of `separators`, of which none is empty and the
 /// shortest comes first and the longest last.
 ///
-/// `searched` is what a search has said before of the same bytes with more behind them, or 0.
+/// `searched` is the answer of an earlier search of the same bytes with fewer behind them, or 0.
 #[inline]
 pub fn find_message(
     content: &[u8],
@@ -143,7 +144,7 @@ pub fn find_message(
     }
 }
 
-/// Where `separator` begins and ends.
+/// The beginning and the end of `separator`.
 #[inline]
 fn find(content: &[u8], separator: &[u8], from: usize) -> Option<(usize, usize)> {
     let rest = &content[from..];

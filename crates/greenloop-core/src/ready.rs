@@ -1,7 +1,7 @@
 //! The jobs that may run now, in the order in which they became ready.
 //!
-//! A ring rather than a linked list: jobs are small values, and a ring that has found its size
-//! takes no memory per job.
+//! It is a ring rather than a linked list because jobs are small values: once the ring has grown to
+//! its size, a job needs no allocation.
 
 use std::collections::{VecDeque, vec_deque};
 

@@ -1,19 +1,19 @@
 //! The jobs that may run later, ordered by their deadlines.
 //!
-//! A binary heap with lazy cancellation. Cancelling happens far more often than expiring (nearly
-//! every timeout is cancelled), so it must cost nothing here: the caller marks its entry dead and
-//! says so once ([`Timers::note_cancelled`]); the heap throws dead entries out when they reach
-//! its head, and all at once when they are more than half of it. Without the second rule a
-//! program that sets and cancels long timeouts grows without bound. Both rules and both numbers
+//! A binary heap with lazy cancellation. Timers are cancelled far more often than they expire
+//! (nearly every timeout is cancelled), so cancelling must cost nothing here. The caller marks its
+//! entry dead and reports that once ([`Timers::note_cancelled`]); the heap drops dead entries when
+//! they reach its head, and all at once when they are more than half of it. Without the second rule
+//! a program that sets and cancels long timeouts grows without bound. Both rules and both numbers
 //! are asyncio's.
 //!
 //! When most of many timers are due at once, as after a turn that took long, they are sorted
 //! instead of popped: a pop from a large heap is a cache miss per level, and sorting reads the
 //! memory in order (100 000 timers in random order: 180 ns each popped, 75 sorted).
 //!
-//! What is pushed only joins the heap when somebody asks for its head, at the next turn: many at
-//! once cost less than one after the other, and what has been given up and thrown out by then never
-//! was in it. The earliest deadline of those is looked for once a turn.
+//! A pushed timer joins the heap only when the next turn asks for the heap's head: many at once
+//! cost less than one after the other, and a timer that was cancelled and swept by then never
+//! enters the heap. The earliest deadline of the pushed timers is looked up once a turn.
 //!
 //! Rejected: a timer wheel (O(1), but it rounds deadlines, and asyncio's order by deadline is
 //! visible), and a heap that knows each entry's position (cancels at once, but every sift writes
@@ -38,12 +38,12 @@ const SHARE_WORTH_SORTING: usize = 8;
 
 /// A heap of entries with deadlines, in which equal deadlines are first in, first out.
 ///
-/// asyncio promises no order among equal deadlines (`heapq` is not stable); first in, first out
-/// is what every program that relies on one expects.
+/// asyncio promises no order among equal deadlines (`heapq` is not stable); every program that
+/// relies on one expects first in, first out.
 #[derive(Debug)]
 pub struct Timers<E> {
     heap: BinaryHeap<Timer<E>>,
-    /// Pushed since somebody last asked for the head.
+    /// Pushed since the last request for the head.
     arrivals: Vec<Timer<E>>,
     /// The sequence number of the next entry; at one push per nanosecond it lasts 584 years.
     next_sequence: u64,
@@ -126,7 +126,7 @@ impl<E> Timers<E> {
         due.count() > self.len() / SHARE_WORTH_SORTING
     }
 
-    /// Brings what has arrived into the heap.
+    /// Moves the arrivals into the heap.
     #[inline]
     fn welcome(&mut self) {
         if !self.arrivals.is_empty() {
@@ -175,7 +175,7 @@ impl<E> Timers<E> {
         self.cancelled
     }
 
-    /// Corrects that number, for somebody who has counted otherwise.
+    /// Corrects that number, for a caller that has counted otherwise.
     pub const fn set_cancelled(&mut self, cancelled: usize) {
         self.cancelled = cancelled;
     }

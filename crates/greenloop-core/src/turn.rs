@@ -7,15 +7,15 @@
 //!   4. run     exactly what is ready now, in order
 //! ```
 //!
-//! The order and the count are asyncio's (`BaseEventLoop._run_once`): a job that a job of this
-//! turn makes ready runs in the next turn, behind whatever the poll between them brings. Two
-//! things differ, and neither can be told from the order of jobs: a turn that has work asks the
-//! operating system only when [`PollBudget`] says so, and one without timers and without a poll
-//! does not read the clock.
+//! The order and the count are asyncio's (`BaseEventLoop._run_once`): a job that becomes ready in
+//! this turn runs in the next one, behind the events that the poll between them brings. Two things
+//! differ, and neither shows in the order of jobs: a turn that has work polls the operating system
+//! only when [`PollBudget`] says so, and a turn without timers and without a poll does not read the
+//! clock.
 
 use crate::{Instant, PollBudget, Ready, Timers};
 
-/// What waits to be run, and what decides when it is.
+/// The jobs that wait to be run, and the state that decides when they are.
 #[derive(Debug)]
 pub struct Queue<J> {
     /// The jobs of the next turn.
@@ -70,11 +70,11 @@ impl Wait {
     }
 }
 
-/// What a loop supplies so that [`turn`] can drive it.
+/// The operations that a loop supplies so that [`turn`] can drive it.
 pub trait Host {
     /// Something that can be run once.
     type Job;
-    /// What ends the turn early and is passed on to whoever called [`turn`]; in Python
+    /// An interrupt, which ends the turn early and is returned to the caller of [`turn`]; in Python
     /// `KeyboardInterrupt` and `SystemExit`.
     type Interrupt;
 
@@ -94,8 +94,8 @@ pub trait Host {
     /// and the loop would spin.
     fn horizon(&self, now: Instant) -> Instant;
 
-    /// Asks the operating system what has become ready, waits for it no longer than `wait`, and
-    /// pushes the jobs that follow into the queue. It may return early with nothing.
+    /// Polls the operating system, waits no longer than `wait`, and pushes the resulting jobs into
+    /// the queue. It may return early with nothing.
     fn poll(&self, wait: Wait) -> Result<(), Self::Interrupt>;
 
     /// Whether the job must not be run. Also called with the queue borrowed.
@@ -111,18 +111,16 @@ pub trait Host {
     }
 
     /// Whether the job is of a kind of which many are ready at once and each has been out of the
-    /// caches for long, so that [`prefetch`](Self::prefetch) is worth its while. Called with the
-    /// queue borrowed.
+    /// caches for long, so that [`prefetch`](Self::prefetch) pays. Called with the queue borrowed.
     fn looks_ahead(&self, _job: &Self::Job) -> bool {
         false
     }
 
-    /// The job will be run soon, and what it needs may be fetched from memory meanwhile. Called
-    /// with the queue borrowed.
+    /// The job will be run soon, and its memory may be prefetched. Called with the queue borrowed.
     fn prefetch(&self, _job: &Self::Job) {}
 
-    /// As [`prefetch`](Self::prefetch), when what was fetched then has arrived: it may be looked
-    /// at, and what it points to be fetched.
+    /// As [`prefetch`](Self::prefetch), when that memory has arrived: it may be read, and the
+    /// memory it points to prefetched.
     fn prefetch_further(&self, _job: &Self::Job) {}
 
     /// The jobs of a turn are complete, and none has run: a host that wants another order than
@@ -137,14 +135,14 @@ pub trait Host {
         drop(cancelled);
     }
 
-    /// A job that was cancelled is passed over. Returns whether it is one of the timers, whose
-    /// cancellations are told to [`Timers::note_cancelled`] also when they have become ready.
+    /// A job that was cancelled is passed over. Returns whether it is a timer: cancellations of
+    /// timers are reported to [`Timers::note_cancelled`] also when they have become ready.
     fn pass_over(&self, job: &Self::Job) -> bool;
 }
 
-/// How many jobs ahead of the one that runs what they point to is asked for, and twice as many
-/// ahead the jobs' own memory: a callback of 100 ns and a cache miss take about as long, so one is
-/// too few and more than some push each other out.
+/// The number of jobs by which the prefetch of the memory they point to is ahead of the running
+/// job; that of the jobs' own memory is twice as far ahead. A callback of 100 ns and a cache miss
+/// take about as long, so one is too few, and too many evict each other.
 const LOOK_AHEAD: usize = 4;
 
 /// Runs one turn.
@@ -191,8 +189,8 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
     Ok(())
 }
 
-/// The first half of a turn, for a host whose jobs are run by somebody else: makes ready what has
-/// come and what is due, and waits for it until something is, but no longer than `limit`.
+/// The first half of a turn, for a host whose jobs are run by other code: makes ready the jobs of
+/// new events and of due timers. It waits until there is one, but no longer than `limit`.
 ///
 /// # Errors
 /// An interrupt from [`Host::poll`].
@@ -214,7 +212,7 @@ fn pass_over<H: Host>(host: &H, job: &H::Job) {
     }
 }
 
-/// What a turn has to do before it can run jobs.
+/// The work of a turn before it can run jobs.
 enum Opening {
     /// Nothing: this many jobs are ready, and no timer is set.
     Run { jobs: usize },
@@ -247,7 +245,7 @@ fn open<H: Host>(host: &H) -> Opening {
     }
 }
 
-/// What to do about a queue whose timers have been swept.
+/// Decides how to open a turn, once the timers have been swept.
 #[inline]
 fn decide<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> Opening {
     if queue.stopping {
@@ -269,8 +267,8 @@ fn decide<H: Host>(host: &H, queue: &mut Queue<H::Job>) -> Opening {
     Opening::Run { jobs }
 }
 
-/// Takes the cancelled timers that asyncio takes at the start of a turn: all if they are too
-/// many, else those that stand in front.
+/// Takes the cancelled timers that asyncio takes at the start of a turn: all if they are too many,
+/// else those in front.
 fn take_cancelled<H: Host>(host: &H, timers: &mut Timers<H::Job>) -> Vec<H::Job> {
     let is_dead = |job: &H::Job| host.is_cancelled(job);
     if timers.needs_compaction() {
@@ -291,8 +289,8 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
             Some(Wait::Until(_) | Wait::Forever) => queue.budget.waited(now),
             None => queue.budget.observe(now),
         }
-        // Cancelled ones too, as in asyncio, only to be passed over: whoever looked at each here
-        // would pay a cache miss for it, and the ready ring drops them where user code may run.
+        // Cancelled ones too, as in asyncio, only to be passed over: looking at each here would
+        // cost a cache miss, and the ready ring drops them where user code may run.
         let ready = &mut queue.ready;
         queue.timers.take_due(horizon, |job| ready.push(job));
         host.arrange(&mut queue.ready);

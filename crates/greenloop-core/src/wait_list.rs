@@ -1,10 +1,10 @@
-//! The line in which everybody waits: one interface under every primitive of [`sync`](crate::sync).
+//! The line in which tasks wait: one interface under every primitive of [`sync`](crate::sync).
 //!
-//! A list holds waiters in the order they came. Who decides to wait joins it, who is woken or gives
-//! up leaves it, from any place and in constant time. The primitives decide *who* is woken and
-//! *what a waiter that gives up hands on*; a face (Python's, Rust's) decides what a waiter is and
-//! how it is woken, by implementing [`WaitList`]. No primitive is written twice, and none can
-//! forget how to undo a wait.
+//! A list holds waiters in the order of their arrival. A task that waits joins it; a waiter that is
+//! woken or gives up leaves it, from any place and in constant time. The primitives decide *which
+//! waiter* is woken and *what a waiter passes on when it gives up*. A face (Python's, Rust's)
+//! decides what a waiter is and how it is woken, by implementing [`WaitList`]. No primitive is
+//! written twice, and none can forget how to undo a wait.
 //!
 //! ```text
 //!              1 push              2 wake
@@ -14,7 +14,7 @@
 //!                            3 the face
 //! ```
 //! A woken or cancelled waiter stays in the line until it runs and leaves by itself, as a future in
-//! asyncio's `_waiters` does: until then it keeps its place, and nobody overtakes it.
+//! asyncio's `_waiters` does. Until then it keeps its place, and no other waiter overtakes it.
 
 /// How a waiter stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,7 @@ pub enum Standing {
 pub trait WaitList {
     /// A handle to one waiter. Two clones are the same waiter.
     type Waiter: Clone;
-    /// What asking or waking a waiter may fail with.
+    /// The error of asking or waking a waiter.
     type Error;
 
     /// Puts a waiter at the end.
@@ -52,16 +52,16 @@ pub trait WaitList {
     /// How a waiter stands.
     ///
     /// # Errors
-    /// Whatever a foreign waiter answers.
+    /// Any error of a foreign waiter.
     fn standing(&self, waiter: &Self::Waiter) -> Result<Standing, Self::Error>;
 
     /// Wakes a waiter that is [`Waiting`](Standing::Waiting).
     ///
     /// # Errors
-    /// Whatever a foreign waiter answers.
+    /// Any error of a foreign waiter.
     fn wake(&self, waiter: &Self::Waiter) -> Result<(), Self::Error>;
 
-    /// Whether nobody is here.
+    /// Whether the list is empty.
     #[inline]
     fn is_empty(&self) -> bool {
         self.first().is_none()
@@ -75,7 +75,7 @@ pub trait WaitList {
         Some(first)
     }
 
-    /// Whether all who are here were cancelled; true of an empty list.
+    /// Whether all its waiters were cancelled; true of an empty list.
     ///
     /// # Errors
     /// As [`standing`](Self::standing).
@@ -91,7 +91,8 @@ pub trait WaitList {
         Ok(true)
     }
 
-    /// Wakes the first `limit` of those who wait, in order; all stay in the list. Returns how many.
+    /// Wakes the first `limit` of those that still wait, in order; all stay in the list. Returns
+    /// their number.
     ///
     /// # Errors
     /// As [`wake`](Self::wake); those behind the one that failed are not woken.

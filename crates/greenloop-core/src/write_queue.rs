@@ -1,10 +1,10 @@
-//! What waits to be written: chunks in order, of which the first may be written in part.
+//! The data that waits to be written: chunks in order, the first of which may be partly written.
 //!
-//! The chunks are the caller's; here is only how much of each is left.
+//! The caller owns the chunks; the queue only counts how much of each is left.
 
 use std::collections::VecDeque;
 
-/// Chunks of bytes in the order in which they are to be written.
+/// Chunks of bytes in the order of writing.
 #[derive(Debug)]
 pub struct WriteQueue<C> {
     /// Each chunk with its length, which is not zero.

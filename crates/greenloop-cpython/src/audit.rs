@@ -1,5 +1,4 @@
-//! Audit events (`sys.addaudithook`) that the standard library raises for what native code does
-//! instead.
+//! Audit events (`sys.addaudithook`) of standard library functions that native code replaces.
 
 use std::ffi::{CStr, c_char, c_int};
 

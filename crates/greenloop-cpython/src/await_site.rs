@@ -1,13 +1,12 @@
-//! Whether it is an `await` that asks an iterator for its next object, so that nobody sees the
+//! Tells whether an `await` asks an iterator for its next object, in which case nobody sees the
 //! exception that ends it.
 //!
 //! The interpreter unpacks and drops that exception at once, unless a tracer, a debugger or
-//! `sys.monitoring` is on. `next(iterator)`, a `for` and so on hand it to whoever catches it. Only
-//! the instruction that the current frame is at tells the one from the other, and no public
-//! function tells that without making an object. So frames are read directly. Nothing is taken on
-//! trust: at import an iterator of this file is awaited and asked by hand, and unless each of these
-//! was recognised, [`Unpacker::current`] says no for ever, which is always right and costs time
-//! only.
+//! `sys.monitoring` is on. `next(iterator)`, a `for` loop and so on hand it to the code that
+//! catches it. Only the current instruction of the current frame distinguishes the two, and no
+//! public function returns it without making an object. So frames are read directly. The layout is
+//! verified at import: an iterator of this file is awaited and called by hand. Unless each case was
+//! recognised, [`Unpacker::current`] always says no, which is always correct and only costs time.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -47,12 +46,12 @@ unsafe impl Sync for Opcodes {}
 
 static SEND: Opcodes = Opcodes(Cell::new([0, 0]));
 
-/// A thread in which the interpreter is about to unpack what is raised, unseen by anybody.
+/// A thread in which the interpreter is about to unpack the raised exception, unseen by other code.
 pub struct Unpacker(*mut *mut ffi::PyObject);
 
 impl Unpacker {
     /// The calling thread, if its interpreter is in an `await`, a `yield from` or the like, with no
-    /// tracer that would be told what it unpacks.
+    /// tracer that would see what it unpacks.
     #[inline]
     pub fn current() -> Option<Self> {
         // SAFETY: the GIL is held, so there is a thread state. Asked first, or what is read before
@@ -117,8 +116,8 @@ unsafe fn frame_of(state: *mut *mut ffi::PyObject) -> *const *const c_void {
     }
 }
 
-/// Finds the places and tries them out. Called once, by the module's import. Where somebody traces
-/// or monitors the program already, nothing is found.
+/// Finds the places and tries them out. Called once, by the module's import. If the program is
+/// already traced or monitored, nothing is found.
 pub fn find_await_site(py: Python<'_>) -> PyResult<()> {
     let opcodes = making::import(py, c"dis")?
         .look_up_optional("_all_opmap")?
@@ -172,14 +171,14 @@ for _ in probe:
     py.run(program, Some(&names), None)
 }
 
-/// What the probe is to be recognised as, one time after the other.
+/// The expected answers about the probe, one time after the other.
 const EXPECTED: [bool; 4] = [true, true, false, false];
 
 thread_local! {
     static TRIAL: Cell<Option<Trial>> = const { Cell::new(None) };
 }
 
-/// What the probe has found out.
+/// The findings of the probe.
 #[derive(Clone, Copy)]
 struct Trial {
     send: [u8; 2],
@@ -196,7 +195,7 @@ impl Trial {
         }
     }
 
-    /// Looks at where the probe is asked from.
+    /// Looks at the place from which the probe is called.
     fn look(&mut self) -> Result<()> {
         // SAFETY: the GIL is held, so there is a thread state; the frame object is borrowed from
         // the running frame and has more words than that.

@@ -1,4 +1,4 @@
-//! Built-in functions that are made for one object, by which somebody else calls it back.
+//! Built-in functions bound to one object, which other code calls back through them.
 
 use std::ptr;
 
@@ -7,7 +7,7 @@ use pyo3::ffi;
 use super::error::Result;
 use super::object::Object;
 
-/// What such a function does, made by `noargs!`, `one!` or `fast!`. It lives for ever.
+/// The definition of such a function, made by `noargs!`, `one!` or `fast!`. It lives for ever.
 ///
 /// The interpreter takes it by a pointer to mutable memory, but does not change it.
 pub struct BoundFunction(ffi::PyMethodDef);

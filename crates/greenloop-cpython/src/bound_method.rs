@@ -1,10 +1,10 @@
 //! `__aenter__` and `__aexit__`, bound without the interpreter's allocator.
 //!
 //! Up to Python 3.13 `async with` makes two bound methods each time and throws them away, which
-//! costs a fifth of an uncontended `async with lock`. Those of a [`CheaplyBound`] come from a
-//! freelist. Whoever looks at one sees the bound method that the interpreter would have made, and
-//! whoever looks at the descriptor the function that would stand in its place. From 3.14 on the
-//! interpreter makes none, and the methods stay what they are.
+//! costs a fifth of an uncontended `async with lock`. The bound methods of a [`CheaplyBound`] come
+//! from a freelist. Code that looks at one sees the bound method that the interpreter would have
+//! made, and code that looks at the descriptor sees the plain function. From 3.14 on the
+//! interpreter makes no bound methods there, and the methods stay plain functions.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
@@ -25,7 +25,8 @@ use super::trap::trap;
 /// The methods that `async with` looks up.
 const METHODS: [&CStr; 2] = [c"__aenter__", c"__aexit__"];
 
-/// Has the methods of `class` that `async with` calls bound cheaply. They are methods of its own.
+/// Has the methods of `class` that `async with` calls bound cheaply. They are its own methods, not
+/// inherited ones.
 pub fn bind_entering_cheaply(class: &Object) -> Result<()> {
     let py = attached();
     for name in METHODS {
@@ -40,15 +41,15 @@ pub fn bind_entering_cheaply(class: &Object) -> Result<()> {
 static DESCRIPTOR_CLASS: ClassCell = ClassCell::new();
 static BOUND_CLASS: ClassCell = ClassCell::new();
 
-/// A method as it stands in a class's `__dict__`: what the interpreter would have put there, and
+/// A method in a class's `__dict__`: the function that the interpreter would have put there, and
 /// how it is bound.
 #[repr(C)]
 pub struct CheaplyBound {
     header: ffi::PyObject,
     /// The interpreter's own descriptor.
     method: Slot,
-    /// What those who look are shown, a Python function with the same native code. None before it
-    /// is given. One that is given is held for ever.
+    /// The function shown to code that looks, a Python function with the same native code. None
+    /// before it is given. One that is given is held for ever.
     shown: Slot,
 }
 
@@ -66,7 +67,7 @@ impl CheaplyBound {
         self.method.get_or_none()
     }
 
-    /// Shows `function` to those who look.
+    /// Shows `function` to code that looks.
     pub fn show(&self, function: Object) {
         std::mem::forget(function.clone());
         self.shown.set(function);
@@ -119,13 +120,13 @@ struct BoundMethod {
     header: ffi::PyObject,
     call: Option<ffi::vectorcallfunc>,
     definition: *mut ffi::PyMethodDef,
-    /// What the descriptor shows, or null. It lives as long as well.
+    /// The function that the descriptor shows, or null. It lives as long as well.
     function: *mut ffi::PyObject,
     receiver: Slot,
 }
 
 impl BoundMethod {
-    /// The bound method that this one stands for.
+    /// The bound method that this one represents.
     unsafe fn ordinary(this: *mut ffi::PyObject) -> Result<Object> {
         // SAFETY: the caller passes a bound method; the definition and the function live for ever.
         unsafe {
@@ -157,7 +158,7 @@ unsafe extern "C" fn call(
         } else if definition.ml_flags == ffi::METH_NOARGS && given == 0 && names.is_null() {
             (definition.ml_meth.PyCFunction)(receiver, ptr::null_mut())
         } else {
-            // The ordinary method says what is wrong.
+            // The ordinary method raises the error.
             trap(|| {
                 let ordinary = BoundMethod::ordinary(this)?;
                 Object::from_returned(ffi::PyObject_Vectorcall(
@@ -237,7 +238,7 @@ unsafe extern "C" fn traverse(
     }
 }
 
-/// What the function in the descriptor's place would say, its class included.
+/// The attribute that a function in the descriptor's place would have, its class included.
 unsafe extern "C" fn attribute_of_descriptor(
     this: *mut ffi::PyObject,
     name: *mut ffi::PyObject,

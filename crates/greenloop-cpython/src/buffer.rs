@@ -24,7 +24,7 @@ impl<'a> Buffer<'a> {
     /// The memory of `object`, to be read.
     ///
     /// # Errors
-    /// What the object raises if it has no memory in one piece.
+    /// The object's error if it has no contiguous memory.
     #[inline]
     pub fn of(object: &'a Object) -> Result<Self> {
         Self::take(object, ffi::PyBUF_SIMPLE)

@@ -113,7 +113,7 @@ unsafe fn run_in_other_context(
     call_method(&super::names::names().run, &all)
 }
 
-/// What a `METH_FASTCALL | METH_KEYWORDS` function is called with.
+/// The arguments of a `METH_FASTCALL | METH_KEYWORDS` function.
 #[derive(Clone, Copy)]
 pub struct Arguments<'a> {
     positional: &'a [Object],
@@ -125,7 +125,7 @@ impl<'a> Arguments<'a> {
     /// Reads the three words of the calling convention.
     ///
     /// # Safety
-    /// They are what the interpreter passed, and `'a` ends with the call.
+    /// They are the interpreter's arguments, and `'a` ends with the call.
     pub unsafe fn new(
         values: *const *mut ffi::PyObject,
         positional: ffi::Py_ssize_t,
@@ -247,7 +247,7 @@ impl<'a> Arguments<'a> {
 
     /// Distributes the arguments over named parameters, of which the first `positional` may be
     /// given by place and the first `required` must be given. `function` is its name in asyncio,
-    /// with the class before a method's. What is wrong is said as of a function that is written in
+    /// with the class before a method's. Errors are worded like those of a function written in
     /// Python.
     #[inline]
     pub fn bind<const N: usize>(
@@ -257,7 +257,7 @@ impl<'a> Arguments<'a> {
         positional: usize,
         required: usize,
     ) -> Result<[Option<&'a Object>; N]> {
-        // Most calls: nothing but what is required, by place.
+        // Most calls: only the required arguments, by place.
         if self.keywords.is_empty() && self.positional.len() == required && required <= positional {
             let mut bound = [None; N];
             for (place, value) in bound.iter_mut().zip(self.positional) {

@@ -37,7 +37,7 @@ fn declare_signature(method: &mut ffi::PyMethodDef) {
     }
 }
 
-/// Collects what a heap type is made of. Its tables live as long as the process, as the type does.
+/// Collects the parts of a heap type. Its tables live as long as the process, as the type does.
 #[must_use]
 pub struct ClassBuilder {
     name: &'static CStr,
@@ -46,7 +46,7 @@ pub struct ClassBuilder {
     slots: Vec<ffi::PyType_Slot>,
     attributes: Vec<ffi::PyGetSetDef>,
     named_as_in_python: bool,
-    /// What the class's slots are not called by.
+    /// The names that the class does not show, although it has their slots.
     hidden: &'static [&'static str],
 }
 
@@ -150,7 +150,8 @@ impl ClassBuilder {
         self
     }
 
-    /// The class's struct members, for what only the interpreter can read, such as weak references.
+    /// The class's struct members, for fields that only the interpreter reads, such as weak
+    /// references.
     pub fn members(self, mut members: Vec<ffi::PyMemberDef>) -> Self {
         members.push(ffi::PyMemberDef::default());
         self.slot(ffi::Py_tp_members, members.leak().as_mut_ptr().cast())
@@ -207,7 +208,7 @@ impl ClassBuilder {
 }
 
 /// Puts `value` under `name` into a class, or takes the name out of it, and leaves the class's
-/// slots as they are: what the interpreter itself calls stays native.
+/// slots as they are: the interpreter's own calls stay native.
 pub fn put_into_class(
     class: &Bound<'_, PyType>,
     name: &str,

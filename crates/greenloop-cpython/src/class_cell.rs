@@ -1,4 +1,4 @@
-//! Where a class stands once it is made, and whether it still is what it was then.
+//! The cell of a class once it is made, and a check whether the class has changed since.
 
 use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;
@@ -16,7 +16,8 @@ use super::object::Object;
 /// A class, once it has been made. It lives as long as the process.
 pub struct ClassCell {
     class: Cell<*mut ffi::PyTypeObject>,
-    /// What the class had and inherited when it was made, of those whose methods may be replaced.
+    /// The attributes that the class had and inherited when it was made, if its methods may be
+    /// replaced.
     originals: OnceCell<Vec<(Object, Object)>>,
     /// The version with which it was last seen to have all of that.
     untouched: SeenVersion,
@@ -51,7 +52,7 @@ impl ClassCell {
         self.class.set(class.into_ptr().cast());
     }
 
-    /// Remembers what the complete class has, for
+    /// Remembers the attributes of the complete class, for
     /// [`is_untouched_class_of`](Self::is_untouched_class_of).
     pub fn remember_originals(&self, py: Python<'_>) -> PyResult<()> {
         let class = self.object();
@@ -64,7 +65,7 @@ impl ClassCell {
             for name in base.look_up(c"__dict__")?.try_iter()? {
                 let name = name?.cast_into::<PyString>()?;
                 let value = class.look_up(&name)?;
-                // What is bound anew at each look is not what short cuts stand for.
+                // Short cuts never bypass an attribute that is bound anew at each look.
                 if value.is(&class.look_up(&name)?) {
                     originals.push((Object::from(name.into_any()), Object::from(value)));
                 }
@@ -74,7 +75,7 @@ impl ClassCell {
         Ok(())
     }
 
-    /// Whether `object` is of exactly this class, in which nobody has replaced a method.
+    /// Whether `object` is of exactly this class, and no method of it was replaced.
     #[inline]
     pub fn is_untouched_class_of(&self, object: &Object) -> bool {
         self.untouched.is(object.class_version()) || self.look_again(object)
@@ -109,7 +110,7 @@ impl ClassCell {
         Ok(true)
     }
 
-    /// What the class had under a name when it was made.
+    /// The attribute that the class had under a name when it was made.
     #[inline]
     pub fn original(&self, name: &Object) -> Option<&Object> {
         let originals = self.originals.get()?.iter();

@@ -1,9 +1,9 @@
-//! Whether a class is still what it was when it was looked at.
+//! Tells whether a class has changed since it was looked at.
 //!
-//! The interpreter numbers its classes: no two ever have the same version, a class loses its own
-//! when it or one of its bases changes, and gets another when an attribute of it is looked up
-//! again. So one comparison tells that nobody has replaced a method since. A class that was changed
-//! very often gets no version any more, and counts as changed at every look.
+//! The interpreter numbers its classes: no two ever have the same version. A class loses its
+//! version when it or one of its bases changes, and gets another when an attribute of it is looked
+//! up again. So one comparison proves that no method was replaced since. A class that was changed
+//! very often gets no version any more, and counts as changed at every check.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -14,7 +14,7 @@ use super::error::Result;
 use super::names::names;
 use super::object::Object;
 
-/// What no class has as its version. Zero is what a changed class has.
+/// A version that no class has. Zero is that of a changed class.
 pub const UNKNOWN_VERSION: u32 = u32::MAX;
 
 /// A class that lives as long as the process.
@@ -22,7 +22,8 @@ pub const UNKNOWN_VERSION: u32 = u32::MAX;
 pub struct LastingClass(NonNull<ffi::PyTypeObject>);
 
 impl LastingClass {
-    /// The class that `object` is, if it is one. Nothing that is borrowed for ever ever dies.
+    /// The class that `object` is, if it is one. An object that is borrowed for ever is never
+    /// deallocated.
     pub fn of(object: &'static Object) -> Option<Self> {
         // SAFETY: the object is valid.
         if unsafe { ffi::PyType_Check(object.as_ptr()) } == 0 {

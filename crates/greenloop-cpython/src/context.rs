@@ -1,11 +1,11 @@
-//! The context of a callback or a task: copied when somebody looks at it, and most are never looked
+//! The context of a callback or a task, copied only when code looks at it; most are never looked
 //! at.
 //!
-//! asyncio copies the current context for every callback that is scheduled. A context is nothing
-//! but a name for an immutable mapping, so the mapping is all that has to be kept; the callback
-//! then runs in a context that is lent to it for that time and holds the mapping meanwhile. With
-//! many callbacks pending the copies were a third of their cost: 64 bytes each, and the garbage
-//! collector has to know of every one of them.
+//! asyncio copies the current context for every callback that is scheduled. A context is only a
+//! name for an immutable mapping, so keeping the mapping is enough. The callback later runs in a
+//! context that is lent to it for that time and holds the mapping meanwhile. With many callbacks
+//! pending the copies were a third of their cost: each takes 64 bytes and is tracked by the garbage
+//! collector.
 //!
 //! ```text
 //!         1 copy_current          3 run                4 the run ends
@@ -16,13 +16,13 @@
 //! 3, 4 and 6 are `lend`, `take_back` and `give_away`. A task that is not done after its first step
 //! keeps the context it was lent (6): its next steps need it again.
 //!
-//! Nobody can tell: a callback sees the values that were current when it was scheduled, what it
-//! sets is seen by nobody else but by its own next run (a reader's callback runs many times), and
-//! whoever asks for the context gets the same one each time. Python code can look at copies of the
-//! current context only, but a token of `ContextVar.set` belongs to the very one, and C code
-//! (greenlet) can hand it out: a lent context is taken back only if nobody else holds it, strongly
-//! or weakly. Until then the garbage collector does not know of it, so `gc.get_objects` shows none
-//! whose values were taken away.
+//! The difference is not observable. A callback sees the values that were current when it was
+//! scheduled. The values it sets are seen only by its own next run (a reader's callback runs many
+//! times). Code that asks for the context gets the same one each time. Python code can only look at
+//! copies of the current context, but a token of `ContextVar.set` belongs to the lent context
+//! itself, and C code (greenlet) can hand it out. So a lent context is taken back only if nobody
+//! else holds it, strongly or weakly. Until then the garbage collector does not know of it, so
+//! `gc.get_objects` shows none whose values were taken away.
 
 use std::cell::Cell;
 use std::ptr;
@@ -41,7 +41,7 @@ use super::slot::Slot;
 pub struct ContextSlot(Slot);
 
 impl ContextSlot {
-    /// Keeps what `contextvars.copy_context()` would return now.
+    /// Keeps the context that `contextvars.copy_context()` would return now.
     #[inline]
     pub fn copy_current(&self) -> Result<()> {
         let values = layout().map_or(ptr::null_mut(), Layout::current_values);
@@ -74,7 +74,8 @@ impl ContextSlot {
             let held = self.0.as_ptr();
             if !held.is_null() && layout.is_values(held) {
                 let context = new_context()?;
-                // Making it may have run the garbage collector, and that somebody who asked too.
+                // Making it may have run the garbage collector, and that other code which asked
+                // too.
                 if self.0.as_ptr() == held {
                     // SAFETY: a new context holds an empty mapping. The reference that the slot
                     // forgets is the context's from now on.
@@ -154,13 +155,13 @@ impl ContextSlot {
         result
     }
 
-    /// Shows what is held to the garbage collector.
+    /// Shows the held object to the garbage collector.
     #[inline]
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         self.0.visit(visitor)
     }
 
-    /// Empties the slot and drops what was in it.
+    /// Empties the slot and drops its object.
     #[inline]
     pub fn clear(&self) {
         self.0.clear();
@@ -180,7 +181,7 @@ impl ContextSlot {
         let held = self.0.as_ptr();
         let context = take_spare(layout)?;
         if self.0.as_ptr() != held {
-            // Making it ran the garbage collector, and that somebody who asked for the context.
+            // Making it ran the garbage collector, and that other code which asked for the context.
             keep_spare(context);
             return Ok(false);
         }
@@ -191,7 +192,7 @@ impl ContextSlot {
         Ok(true)
     }
 
-    /// The end of a run in a lent context: takes its values, unless somebody has come to know it.
+    /// The end of a run in a lent context: takes its values, unless it has become known elsewhere.
     #[inline]
     fn take_back(&self, context: Object) {
         let Some(layout) = layout() else {
@@ -220,7 +221,7 @@ fn give_away(context: &Object) {
 }
 
 /// A context without values that the garbage collector does not know of, kept for the next run. One
-/// is enough where callbacks do not run inside of each other.
+/// is enough where callbacks are not nested.
 struct Spare(Cell<*mut ffi::PyObject>);
 
 // SAFETY: used with the GIL held only.
@@ -245,7 +246,7 @@ fn take_spare(layout: &Layout) -> Result<Object> {
     Ok(context)
 }
 
-/// Keeps a context that nobody else knows, or frees it if there is one already.
+/// Keeps a context that is known nowhere else, or frees it if there is one already.
 #[inline]
 fn keep_spare(context: Object) {
     if SPARE.0.get().is_null() {

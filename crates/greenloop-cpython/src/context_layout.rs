@@ -1,10 +1,9 @@
-//! Where CPython keeps what is in a context, and which context a thread is in.
+//! The places where CPython keeps the content of a context and the current context of a thread.
 //!
-//! No public function tells either without making an object, so the two structs are read directly.
-//! Nothing is taken on trust: at import the places are searched for with contexts whose contents
-//! are known, and what was found is tried out. Where anything is not as expected, as in an
-//! interpreter that does not exist yet, [`layout`] is `None` and contexts are copied by
-//! `PyContext_CopyCurrent`.
+//! No public function returns either without making an object, so the two structs are read
+//! directly. The layout is verified at import: the places are searched for with contexts of known
+//! content, and the result is tried out. If anything is not as expected, as in an interpreter that
+//! does not exist yet, [`layout`] is `None` and contexts are copied by `PyContext_CopyCurrent`.
 
 use std::sync::OnceLock;
 
@@ -144,8 +143,7 @@ fn search(py: Python<'_>) -> PyResult<Option<Layout>> {
     })
 }
 
-/// Does with the places what [`super::ContextSlot`] does, and looks at the outcome with public
-/// means.
+/// Uses the places as [`super::ContextSlot`] does, and checks the outcome with public means.
 fn works(layout: &Layout, py: Python<'_>) -> PyResult<bool> {
     let variable = new_variable(py)?;
     let (get, set) = (variable.look_up(c"get")?, variable.look_up(c"set")?);

@@ -1,6 +1,6 @@
-//! Copying and pickling an object as Python does one whose state is in attributes: asyncio's
-//! classes are written in Python, and objects that have one among their attributes are copied and
-//! pickled with it.
+//! Copying and pickling an object like a Python object whose state is in attributes. asyncio's
+//! classes are written in Python, so objects that hold one as an attribute can be copied and
+//! pickled.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -12,8 +12,8 @@ use super::error::Result;
 use super::making::{self, ByName as _, Enter as _};
 use super::object::Object;
 
-/// `__getstate__()`: those of the attributes `names` that `this` has, and then what users have
-/// added.
+/// `__getstate__()`: those of the attributes `names` that `this` has, and then the attributes that
+/// users have added.
 pub fn state_of(this: &Object, names: &[&str]) -> Result<Object> {
     let py = attached();
     let object = this.bound(py);
@@ -23,7 +23,7 @@ pub fn state_of(this: &Object, names: &[&str]) -> Result<Object> {
             state.enter(*name, value)?;
         }
     }
-    // What `object` would say: a dict or None, and in a pair with it the slots that a subclass has.
+    // The answer of `object`: a dict or None, and in a pair with it the slots that a subclass has.
     let added = py
         .get_type::<PyAny>()
         .invoke_method(c"__getstate__", (this,))?;
@@ -41,7 +41,7 @@ pub fn state_of(this: &Object, names: &[&str]) -> Result<Object> {
     }
 }
 
-/// `__setstate__(state)`: sets each attribute, unless `restore` does for it what is to be done.
+/// `__setstate__(state)`: sets each attribute, unless `restore` handles it.
 pub fn set_state(
     this: &Object,
     state: &Object,

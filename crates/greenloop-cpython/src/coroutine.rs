@@ -1,4 +1,4 @@
-//! Driving a coroutine: one `send` or `throw`, and what came of it.
+//! Driving a coroutine: one `send` or `throw`, and its outcome.
 
 use std::ptr;
 
@@ -11,7 +11,7 @@ use super::names::names;
 use super::object::Object;
 use super::thread_exit::iter_send;
 
-/// What a coroutine did with a `send` or a `throw`.
+/// The reaction of a coroutine to a `send` or a `throw`.
 pub enum Resumed {
     /// It awaits something and yielded this.
     Yielded(Object),

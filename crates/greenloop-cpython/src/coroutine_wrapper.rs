@@ -1,6 +1,6 @@
-//! What `coroutine.__await__()` returns: an iterator that drives a coroutine of ours by hand.
+//! The result of `coroutine.__await__()`: an iterator that drives one of our coroutines by hand.
 //!
-//! The interpreter, which asks the class's slot and not the method, goes on with the coroutine
+//! The interpreter uses the class's slot instead of this method, and continues with the coroutine
 //! itself.
 
 use std::ffi::{c_int, c_void};

@@ -2,10 +2,10 @@
 //!
 //! `PyDict_SetItem` hashes the key and searches for it each time, which is a tenth of a task's step
 //! where asyncio keeps the current task in a dictionary (up to CPython 3.13). So the place of the
-//! value is remembered, together with what tells that it is still the place: the table that the
-//! dictionary uses, how far that table is filled, and whose key stands there. If any of it has
-//! changed, or the interpreter is not laid out as expected, which is tried out at import, the
-//! caller goes the usual way.
+//! value is remembered, together with the facts that prove the place is still right: the table that
+//! the dictionary uses, how far that table is filled, and which key is there. If any of them has
+//! changed, the caller goes the usual way. It also does so if the interpreter is not laid out as
+//! expected, which is verified at import.
 
 use std::cell::Cell;
 use std::ptr;
@@ -32,7 +32,7 @@ struct Table {
 /// A `kind` whose keys may be of any class, and whose entries are `Entry`s.
 const GENERAL: u8 = 0;
 
-/// The low bits of a dictionary's version name those who watch it, from 3.12 on.
+/// The low bits of a dictionary's version name its watchers, from 3.12 on.
 #[cfg(Py_3_12)]
 const WATCHERS: u64 = 0xff;
 
@@ -124,7 +124,7 @@ impl DictEntry {
                 return;
             }
             let entries = entries(table);
-            // What was set last stands last.
+            // The key that was set last is at the end.
             for index in (0..(*table).filled).rev() {
                 let entry = entries.offset(index);
                 if (*entry).key == key && !(*entry).value.is_null() {
@@ -160,7 +160,7 @@ unsafe fn is_watched(dictionary: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// The entries stand behind the indices.
+/// The entries follow the indices.
 unsafe fn entries(table: *mut Table) -> *mut Entry {
     // SAFETY: the caller passes a dictionary's table.
     unsafe {

@@ -13,8 +13,8 @@ use super::exceptions::{AsExceptionClass, ExceptionClass};
 use super::making;
 use super::object::Object;
 
-/// The interpreter's error indicator is set. Whoever gets this returns it or takes the exception
-/// with [`fetch`]; it carries nothing because the exception is already where the interpreter looks.
+/// The interpreter's error indicator is set. Code that gets this returns it or takes the exception
+/// with [`fetch`]. It carries nothing because the exception is already where the interpreter looks.
 #[derive(Debug)]
 #[must_use = "an exception is set and has to be returned, reported or fetched"]
 pub struct Raised;
@@ -31,12 +31,13 @@ impl From<PyErr> for Raised {
             return no_memory();
         }
         // PyO3's references are given away before anything else is done with the exception: a `Py`
-        // that is dropped in a slot is let go of only when somebody comes through PyO3.
+        // that is dropped in a slot is released only when the thread next enters PyO3.
         let exception = fetch(Raised);
         if was_raised(&exception) {
             return restore(exception);
         }
-        // It was made by native code and is raised here, so what is being handled is its context.
+        // It was made by native code and is raised here, so the exception being handled is its
+        // context.
         raise_object(&exception)
     }
 }
@@ -245,7 +246,8 @@ pub fn is_exception(object: &Object) -> bool {
 
 /// Raises `exception` as Python code would that handles `handled`: it becomes the other's context.
 ///
-/// The interpreter does this by itself for what Python frames handle; native code has none.
+/// The interpreter does this by itself for exceptions that Python frames handle; native code has
+/// none.
 pub fn raise_while_handling(exception: Object, handled: &Object) -> Raised {
     if !exception.is(handled.as_ptr()) {
         cut_context_chain(handled, &exception);
@@ -258,7 +260,7 @@ pub fn raise_while_handling(exception: Object, handled: &Object) -> Raised {
 }
 
 /// Ends the chain of contexts that begins at `first` before it comes to `exception`, which is about
-/// to stand in front of it.
+/// to be put in front of it.
 fn cut_context_chain(first: &Object, exception: &Object) {
     for (place, context) in contexts(first) {
         if context.is(exception.as_ptr()) {
@@ -271,9 +273,8 @@ fn cut_context_chain(first: &Object, exception: &Object) {
 
 /// The chain of contexts that begins at an exception: each with the exception whose context it is.
 ///
-/// A chain that is a circle, as somebody may have made one by hand, is walked about once, in the
-/// way of the interpreter: a second walker goes half as fast, and the first one stops when they
-/// meet.
+/// A circular chain, which can be made by hand, is walked about once, in the way of the
+/// interpreter: a second walker goes half as fast, and the first one stops when they meet.
 pub fn contexts(first: &Object) -> impl Iterator<Item = (Object, Object)> + use<> {
     let (mut place, mut slow, mut advance) = (Some(first.clone()), first.clone(), false);
     std::iter::from_fn(move || {

@@ -1,10 +1,10 @@
-//! The interpreter's own classes of exceptions, and what an exception can be raised from.
+//! The interpreter's own exception classes, and the sources that an exception can be raised from.
 
 use pyo3::{Bound, PyAny, ffi};
 
 use super::object::Object;
 
-/// What names a class of exceptions: one of the interpreter's, or an object that is one.
+/// A name of an exception class: one of the interpreter's, or an object that is one.
 pub trait AsExceptionClass {
     /// The class, borrowed.
     fn class_pointer(self) -> *mut ffi::PyObject;

@@ -41,7 +41,7 @@ impl<const N: usize> Freelist<N> {
     ///
     /// # Safety
     /// `class` is a garbage collected heap type without items whose instances have the layout of
-    /// `T`, and only blocks of such classes, alike in what stands in front of an object, are given
+    /// `T`, and only blocks of such classes, with the same words in front of an object, are given
     /// to this list.
     #[inline]
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
@@ -49,8 +49,8 @@ impl<const N: usize> Freelist<N> {
         unsafe { self.allocate_as_left(class, size_of::<T>()) }
     }
 
-    /// As [`allocate`](Self::allocate), but what is behind the first `zeroed` bytes is as the last
-    /// object in the block has left it. In a new block it is zeroed.
+    /// As [`allocate`](Self::allocate), but the memory behind the first `zeroed` bytes is as the
+    /// last object in the block has left it. In a new block it is zeroed.
     ///
     /// # Safety
     /// As for [`allocate`](Self::allocate), but `T` may be longer than the instances of the class
@@ -82,7 +82,7 @@ impl<const N: usize> Freelist<N> {
             if kept == class {
                 revive(block);
             } else {
-                // Another one of the classes: the block lets go of the one that it has held.
+                // Another one of the classes: the block releases the one that it has held.
                 ffi::PyObject_Init(block, class);
                 ffi::Py_DECREF(kept.cast());
             }
@@ -184,8 +184,8 @@ impl<const N: usize> Freelist<N> {
     }
 
     /// A zeroed, tracked object of `class`, as its `tp_alloc` gives it, of a class whose instances
-    /// may have a `__dict__` and a finaliser. Where the interpreter keeps attributes inside of the
-    /// object (3.14+, for classes like ours) nothing is reused.
+    /// may have a `__dict__` and a finaliser. If the interpreter keeps attributes inside the object
+    /// (3.14+, for classes like ours), nothing is reused.
     ///
     /// # Safety
     /// As for [`allocate`](Self::allocate); `T` is the whole struct of the class, and
@@ -240,7 +240,7 @@ impl<const N: usize> Freelist<N> {
 
 /// Makes a dead object that still has its class a living one with one reference.
 ///
-/// Without telling `tracemalloc`, in whose eyes the block stays what it was when it was allocated:
+/// It does not notify `tracemalloc`, for which the block stays what it was when it was allocated:
 /// `PyObject_Init` does, and takes as long as the rest of the allocation.
 ///
 /// # Safety
@@ -255,12 +255,12 @@ pub unsafe fn revive(object: *mut ffi::PyObject) {
 /// `Py_TPFLAGS_INLINE_VALUES`: attributes are kept behind the object, in a form that only a new
 /// block has. Exists from 3.13 on; before, no class has the flag.
 const ATTRIBUTES_INSIDE: std::ffi::c_ulong = 1 << 2;
-/// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers stand before the
+/// `Py_TPFLAGS_MANAGED_WEAKREF` and `Py_TPFLAGS_MANAGED_DICT`: their pointers are in front of the
 /// object.
 const POINTERS_IN_FRONT: std::ffi::c_ulong = 1 << 3 | 1 << 4;
 
 /// Whether an object has neither a `__dict__` nor weak references, as far as its class keeps these
-/// in front of it. Where attributes are kept inside nobody can tell.
+/// in front of it. If attributes are kept inside, the answer is not known.
 ///
 /// # Safety
 /// `object` is one of a garbage collected class, and its memory is not freed yet.
@@ -278,7 +278,7 @@ pub unsafe fn attributes_are_untouched(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// Zeroes what stands before an object, in steps of two words: a constant number of bytes costs no
+/// Zeroes the words in front of an object, in steps of two: a constant number of bytes costs no
 /// call.
 ///
 /// # Safety
@@ -295,8 +295,8 @@ unsafe fn zero_in_front(block: *mut ffi::PyObject, class: *mut ffi::PyTypeObject
     }
 }
 
-/// How many words stand before an object: the garbage collector's two, among whose bits is whether
-/// the object was finalised, and for classes with managed attributes two more.
+/// The number of words in front of an object: the garbage collector's two, among whose bits is
+/// whether the object was finalised, and for classes with managed attributes two more.
 const fn words_in_front(flags: std::ffi::c_ulong) -> usize {
     if flags & POINTERS_IN_FRONT == 0 { 2 } else { 4 }
 }

@@ -1,11 +1,11 @@
-//! A subclass of `function` whose instances are entered where their entry says, on CPython 3.11,
-//! and soon, from 3.13 on.
+//! A subclass of `function` whose instances have their native entry called: at all on CPython 3.11,
+//! and sooner from 3.13 on.
 //!
-//! 3.11 enters an exact Python function at its code and never looks at its entry for calls. It
-//! looks at that of any other object. From 3.13 on calls of what is no exact Python function have
-//! an instruction of their own, while for an exact one each call looks anew what it is. So a
-//! function that is to be entered natively becomes an instance of this class, which adds nothing:
-//! it is a `types.FunctionType` to `isinstance`, and is bound as one.
+//! 3.11 enters an exact Python function at its code and never looks at its entry for calls; for any
+//! other object it does. From 3.13 on a call of any object but an exact Python function has a
+//! specialised instruction, while for an exact one each call checks anew what it is. So a function
+//! with a native entry becomes an instance of this class, which adds nothing: it is a
+//! `types.FunctionType` to `isinstance`, and is bound as one.
 
 use std::ptr;
 use std::sync::OnceLock;

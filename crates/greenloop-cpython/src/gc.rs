@@ -1,4 +1,4 @@
-//! Showing the garbage collector what an object holds.
+//! Showing the garbage collector the references that an object holds.
 
 use std::ffi::{c_int, c_void};
 
@@ -12,11 +12,11 @@ pub struct Visitor {
     arg: *mut c_void,
 }
 
-/// The collector has seen enough: what it answered.
+/// The collector has seen enough: its answer.
 #[derive(Clone, Copy)]
 pub struct Stop(c_int);
 
-/// What came of showing something. `?` ends a traversal where the collector wants it to end.
+/// The result of showing an object. `?` ends a traversal where the collector wants it to end.
 pub type Visited = Result<(), Stop>;
 
 impl Visitor {
@@ -45,7 +45,7 @@ impl Visitor {
         self.said(unsafe { (self.visit)(object, self.arg) })
     }
 
-    /// Has somebody else's `tp_traverse` go on: `traverse` is given what that takes.
+    /// Continues with another `tp_traverse`: `traverse` gets the arguments for it.
     pub fn hand_on(&self, traverse: impl FnOnce(ffi::visitproc, *mut c_void) -> c_int) -> Visited {
         self.said(traverse(self.visit, self.arg))
     }
@@ -63,8 +63,8 @@ impl Visitor {
     }
 }
 
-/// Runs a `tp_traverse`: shows what `held` shows, and then the class of `this`, which a class made
-/// at run time has to show as well.
+/// Runs a `tp_traverse`: shows the objects of `held`, and then the class of `this`, which a class
+/// made at run time has to show as well.
 ///
 /// # Safety
 /// Called from a `tp_traverse` with the arguments it was given.
@@ -83,7 +83,7 @@ pub unsafe fn traverse(
     }
 }
 
-/// What a `tp_traverse` returns.
+/// The return value of a `tp_traverse`.
 pub fn answer(visited: Visited) -> c_int {
     match visited {
         Ok(()) => 0,

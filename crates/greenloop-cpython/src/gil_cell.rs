@@ -22,8 +22,8 @@ impl<T> GilCell<T> {
         }
     }
 
-    /// Runs `body` on the value. `body` must not run Python code, which dropping an object also
-    /// does: what is to be dropped is returned.
+    /// Runs `body` on the value. `body` must not run Python code, and dropping an object may do so:
+    /// `body` returns the objects to drop.
     ///
     /// # Panics
     /// In builds with debug assertions, if `body` comes back to the cell.

@@ -1,8 +1,8 @@
 //! Classes of plain Rust values: the slots that every such class needs, written once.
 //!
-//! A class for a `T` says what `T` is when it is new, what of Python's it holds and how to let go
-//! of that ([`Held`]). Its instances have attributes, weak references and subclasses as those of a
-//! class written in Python do.
+//! A class for a `T` defines the initial value of `T`, which Python objects it holds and how to
+//! release them ([`Held`]). Like a class written in Python, it has instances with attributes and
+//! weak references, and it can be subclassed.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -21,12 +21,12 @@ use super::object::Object;
 use super::slot::Slot;
 use super::trap::trap_int;
 
-/// What an instance holds.
+/// The value that an instance holds.
 pub trait Held: Sized + 'static {
     /// The value before `__init__`.
     fn new() -> Self;
 
-    /// Shows what it holds to the garbage collector.
+    /// Shows the objects it holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited;
 
     /// Lets go of everything, and stays valid.
@@ -59,15 +59,14 @@ impl<T: Held> Instance<T> {
         unsafe { &(*object.as_ptr().cast::<Self>()).held }
     }
 
-    /// The instance's `__dict__`, empty as long as nobody has set an attribute.
+    /// The instance's `__dict__`, empty as long as no attribute was set.
     #[inline]
     pub fn attributes(object: &Object) -> &Slot {
         // SAFETY: as above.
         unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
     }
 
-    /// Whether nobody has given the instance an attribute of its own, which might stand for a
-    /// method.
+    /// Whether the instance was given no attribute, which might replace a method.
     #[inline]
     pub fn has_no_attributes(object: &Object) -> bool {
         // SAFETY: as above; what the slot holds is a dict.
@@ -77,8 +76,8 @@ impl<T: Held> Instance<T> {
         }
     }
 
-    /// Whether `object` is exactly of `class` and has no attributes of its own, and nobody has
-    /// replaced a method of either.
+    /// Whether `object` is exactly of `class` and has no attributes, and no method of either was
+    /// replaced.
     #[inline]
     pub fn is_plain(object: &Object, class: &ClassCell) -> bool {
         // SAFETY: an object of the class is laid out as this struct.
@@ -86,8 +85,7 @@ impl<T: Held> Instance<T> {
             && unsafe { (*object.as_ptr().cast::<Self>()).attributes.is_empty() }
     }
 
-    /// Whether a subclass, the instance itself or somebody else has put something else in the place
-    /// of a method of `class`.
+    /// Whether a subclass, the instance itself or other code has replaced a method of `class`.
     pub fn overrides(object: &Object, class: &ClassCell, names: &[&Object]) -> Result<bool> {
         if Self::is_plain(object, class) {
             return Ok(false);

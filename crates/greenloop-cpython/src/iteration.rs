@@ -1,9 +1,8 @@
-//! What `await` goes through: the slots and methods of an object that is awaited, from three
-//! functions.
+//! The slots and methods that `await` uses on an object, made from three functions.
 //!
 //! `await` calls `am_send` on CPython 3.11 and 3.15 and `__next__` on the versions between
-//! (measured), so both are slots. `send`, `throw` and `close` are for those who drive an awaitable
-//! by hand, and `throw` is also how a cancellation arrives.
+//! (measured), so both are slots. `send`, `throw` and `close` are for code that drives an awaitable
+//! by hand; a cancellation also arrives through `throw`.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -23,21 +22,21 @@ use super::object::Object;
 use super::stop_iteration::{end_with, raise_stop_iteration};
 use super::trap::{trap, trap_leaf};
 
-/// What one step of an awaitable gave.
+/// The result of one step of an awaitable.
 pub enum Next {
     /// It waits, and yielded this to the task.
     Yielded(Object),
-    /// It is done, and this is what `await` returns.
+    /// It is done, with the result of the `await`.
     Returned(Object),
 }
 
 /// An object that can be awaited.
 pub trait Iteration {
-    /// `await` begins: refuses if somebody else awaits the object already. Runs no code but ours.
+    /// `await` begins: refuses if the object is awaited already. Runs only our code.
     fn begin(_this: &Object) -> Result<()> {
         Ok(())
     }
-    /// Goes on: for the first time, or because what was yielded is done.
+    /// Takes a step: the first one, or one because the yielded object is done.
     fn advance(this: &Object) -> Result<Next>;
     /// Raises an exception where the object waits.
     fn throw(this: &Object, exception: Object) -> Result<Next>;
@@ -45,8 +44,8 @@ pub trait Iteration {
     fn close(this: &Object) -> Result<()>;
 }
 
-/// Adds what an iterator that `await` goes through has to a class whose instances are `T`'s, and
-/// the methods given besides.
+/// Adds the slots and methods of an iterator for `await` to a class whose instances are `T`'s, and
+/// the given methods.
 pub fn iterated<T: Iteration>(
     builder: ClassBuilder,
     mut methods: Vec<ffi::PyMethodDef>,
@@ -68,9 +67,9 @@ pub fn iterated<T: Iteration>(
         .methods(methods)
 }
 
-/// Adds what a coroutine has to a class whose instances are `T`'s. It can be iterated by the
-/// interpreter and by nobody else: it has no `__iter__` and no `__next__`, by which programs know
-/// generators, and its `__await__` by hand returns an iterator that has.
+/// Adds the slots and methods of a coroutine to a class whose instances are `T`'s. Only the
+/// interpreter can iterate it: it has no `__iter__` and no `__next__`, by which programs know
+/// generators. Its `__await__`, called by hand, returns an iterator that has them.
 pub fn coroutine<T: Iteration>(
     builder: ClassBuilder,
     mut methods: Vec<ffi::PyMethodDef>,
@@ -153,7 +152,7 @@ unsafe extern "C" fn am_send<T: Iteration>(
     }
 }
 
-/// By hand, a return is a `StopIteration` that anybody may see.
+/// By hand, a return is a `StopIteration` that any code may see.
 fn by_hand(next: Next) -> Result<Object> {
     match next {
         Next::Yielded(object) => Ok(object),
@@ -249,9 +248,9 @@ pub fn thrown(arguments: &[Object]) -> Result<Object> {
     )))
 }
 
-/// The exception that a class, a value and a traceback are, as the interpreter makes it for
-/// generators: where the class refuses, or makes something else than an exception, the error that
-/// says so is the exception.
+/// The exception made of a class, a value and a traceback, as the interpreter makes it for
+/// generators: if the class refuses, or makes something else than an exception, the error about
+/// that is the exception.
 #[allow(
     deprecated,
     reason = "what generators call, and nothing else does the same"

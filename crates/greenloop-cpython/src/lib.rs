@@ -109,8 +109,8 @@ pub use thread_exit::{guarded, restore_thread};
 pub use trap::{trap, trap_int, trap_leaf};
 pub use wrong_arguments::Signature;
 
-/// Looks up what the edge needs, tries out what it knows of the interpreter's insides, and makes
-/// its classes. Called once, by the module's import, before anything else.
+/// Looks up the edge's names, verifies its knowledge of the interpreter's insides, and makes its
+/// classes. Called once, by the module's import, before anything else.
 pub fn initialise(py: Python<'_>) -> PyResult<()> {
     names::initialise()?;
     context_layout::find_context_layout(py)?;

@@ -1,10 +1,10 @@
 //! New Python objects, and calls with Rust values, that raise `MemoryError` where PyO3's own panic.
 //!
-//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 makes an
-//! attribute's name or an argument of, and every `PyTypeError::new_err` take it for a mistake of
-//! the program if the interpreter has no memory left. So this file is the only one that makes
-//! objects of Rust values: the crate's `clippy.toml` forbids those constructors, and
-//! `tests/surface/test_memory_rules.py` what clippy cannot see.
+//! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 turns into an
+//! attribute's name or an argument, and every `PyTypeError::new_err` panic if the interpreter has
+//! no memory left. So this is the only file that makes objects of Rust values: the crate's
+//! `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py` forbids the
+//! ones that clippy cannot see.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -19,7 +19,7 @@ use super::exceptions::{AsExceptionClass, ExceptionClass};
 use super::object::Object;
 use super::thread_exit::vectorcall;
 
-/// What an object can be made of, or is already.
+/// A value of which an object can be made, or that is one already.
 pub trait IntoObject {
     /// The object.
     fn into_object(self) -> Result<Object>;
@@ -117,7 +117,7 @@ impl IntoObject for usize {
     }
 }
 
-/// The positional arguments of a call: a tuple of what objects can be made of.
+/// The positional arguments of a call: a tuple of values that objects can be made of.
 pub trait IntoArguments {
     /// The arguments as objects.
     fn into_arguments(self) -> Result<Vec<Object>>;
@@ -262,14 +262,14 @@ pub fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>> {
     }
 }
 
-/// `str(object)`, in which what is no Unicode is replaced.
+/// `str(object)`, in which invalid Unicode is replaced.
 pub fn shown(object: &Object) -> Result<String> {
     // SAFETY: returns a new string or NULL with an exception set.
     let text = unsafe { Object::from_returned(ffi::PyObject_Str(object.as_ptr()))? };
     characters(&text)
 }
 
-/// `repr(object)`, in which what is no Unicode is replaced.
+/// `repr(object)`, in which invalid Unicode is replaced.
 pub fn represented(object: &Object) -> Result<String> {
     // SAFETY: as in `shown`.
     let text = unsafe { Object::from_returned(ffi::PyObject_Repr(object.as_ptr()))? };
@@ -284,7 +284,7 @@ pub fn class_name(object: &Object) -> Result<String> {
     characters(&name)
 }
 
-/// What stands in `text`, a `str`.
+/// The content of `text`, a `str`.
 fn characters(text: &Object) -> Result<String> {
     let mut size = 0;
     // SAFETY: `text` is a string, which keeps its UTF-8 form alive; an error is asked for only if
@@ -474,7 +474,7 @@ impl<'py, T> ByName<'py> for Bound<'py, T> {
     }
 }
 
-/// Entering into a dictionary what is no object yet.
+/// Entering Rust values into a dictionary.
 pub trait Enter {
     /// `self[key] = value`
     fn enter(&self, key: impl IntoObject, value: impl IntoObject) -> Result<()>;

@@ -1,6 +1,6 @@
-//! Methods, attributes and slots as C calls them, made of plain Rust functions.
+//! Methods, attributes and slots that C can call, made of plain Rust functions.
 //!
-//! The functions have the forms `fn(&Object, …) -> Result<Object>`; [`trap`](super::trap) stands
+//! The functions have the forms `fn(&Object, …) -> Result<Object>`; [`trap`](super::trap) is
 //! between them and C.
 
 use std::ffi::{CStr, c_int, c_void};

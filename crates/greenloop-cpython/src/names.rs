@@ -1,4 +1,4 @@
-//! What the edge itself looks up once: a few names, and the empty tuple.
+//! The objects that the edge itself looks up once: a few names, and the empty tuple.
 
 use std::sync::OnceLock;
 
@@ -22,7 +22,7 @@ unsafe impl Sync for Names {}
 
 static NAMES: OnceLock<Names> = OnceLock::new();
 
-/// What [`initialise`] has made.
+/// The names that [`initialise`] has made.
 ///
 /// # Panics
 /// Before [`initialise`], which module import runs before anything of this crate can be reached.

@@ -1,17 +1,16 @@
 //! Python functions whose calls are native.
 //!
-//! `asyncio.sleep` and `Queue.get` are coroutine functions, and programs ask for that:
-//! `inspect.iscoroutinefunction`, signatures, and `unittest.mock`, which puts an `AsyncMock` in
-//! place of one. Neither a built-in function nor a built-in method can be marked as one. So what is
-//! offered is a Python function like asyncio's own, with its code object, of which only the entry
-//! for calls is ours. Bound methods, pickling, documentation and signatures are then the
-//! interpreter's own business.
+//! `asyncio.sleep` and `Queue.get` are coroutine functions, and programs check that:
+//! `inspect.iscoroutinefunction` and signatures do, and `unittest.mock` replaces one by an
+//! `AsyncMock`. Neither a built-in function nor a built-in method can be marked as one. So we offer
+//! a Python function like asyncio's own, with its code object, of which only the entry for calls is
+//! ours. The interpreter itself then handles bound methods, pickling, documentation and signatures.
 //!
-//! A call that the native code does not know, with a receiver of another class or too many
-//! arguments, runs the code of the function: asyncio's, which says what asyncio says.
+//! A call that the native code does not handle, with a receiver of another class or too many
+//! arguments, runs the function's code, which is asyncio's and raises asyncio's errors.
 //!
-//! The interpreter looks at the entry before it enters the code, from 3.12 on. 3.11 does not,
-//! unless the function is of a subclass, and 3.13 and later do it sooner then; see
+//! From 3.12 on the interpreter looks at the entry before it enters the code. 3.11 does so only for
+//! a subclass of `function`, and 3.13 and later do it sooner for one; see
 //! [`function_class`](super::function_class).
 
 use std::ffi::c_int;
@@ -30,9 +29,9 @@ use super::making::{self, ByName as _};
 use super::object::Object;
 use super::thread_exit::{call_entry, vectorcall};
 
-/// Where the calls of one function go. An entry is given no data of its own, so each place has its
-/// own entries, and what they read stands here. It is written before an entry is used, and never
-/// again; what it points to is held for ever.
+/// The target of one function's calls. An entry gets no data, so each place has its own entries,
+/// which read this. It is written before an entry is used, and never again; the objects it points
+/// to are held for ever.
 struct Place {
     /// The native code, of the calling convention that the entry is for.
     code: AtomicPtr<()>,
@@ -61,7 +60,7 @@ impl<const N: usize> Places<N> {
         }
     }
 
-    /// A place for `function`, which is to be a Python function with nothing done to it yet.
+    /// A place for `function`, which has to be an unmodified Python function.
     fn find(&'static self, function: &Bound<'_, PyAny>) -> PyResult<(usize, &'static Place)> {
         // SAFETY: a valid object, which is asked for its entry if it is a function.
         let python = unsafe {
@@ -146,7 +145,7 @@ unsafe extern "C" fn call_otherwise(
         if suits {
             return vectorcall(native, values, count, names);
         }
-        // asyncio's own code says what is wrong, or can do with the receiver.
+        // asyncio's own code raises the error, or can handle the receiver.
         let python = place.python.load(Relaxed);
         let python = mem::transmute::<*mut (), ffi::vectorcallfunc>(python);
         call_entry(python, function, values, count, names)
@@ -218,7 +217,7 @@ unsafe extern "C" fn enter_function<const INDEX: usize>(
     }
 }
 
-/// The entry of what is called seldom.
+/// The entry of rarely called functions.
 unsafe extern "C" fn enter_slowly<const INDEX: usize>(
     function: *mut ffi::PyObject,
     values: *const *mut ffi::PyObject,
@@ -276,7 +275,7 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
 }
 
 /// Put `function`, a Python function, in the place of the native method `name` of a class, or of
-/// the name of a slot, to which its calls go. Slots stay what they are.
+/// the name of a slot. Its calls go to that method or slot. Slots stay what they are.
 #[pyfunction]
 #[pyo3(name = "_enter_method_natively")]
 pub fn enter_method_natively(
@@ -296,7 +295,7 @@ pub fn enter_method_natively(
     super::class::put_into_class(class, name, Some(function))
 }
 
-/// Has calls of `function` go to a method, or to the name of a slot, as it stands in a class.
+/// Directs calls of `function` to a method, or to the name of a slot, as the class has it.
 fn lead_to_method(function: &Bound<'_, PyAny>, native: Object) -> PyResult<()> {
     let is_method = native.is_exactly(&raw mut ffi::PyMethodDescr_Type);
     if !is_method && !native.is_exactly(&raw mut ffi::PyWrapperDescr_Type) {

@@ -1,22 +1,22 @@
-//! Bringing objects to their end, however deep they are nested.
+//! Deallocating objects, however deep they are nested.
 //!
-//! A task whose result is a task whose result is a task, a million times, would end in as many
-//! calls inside of each other, which no stack has room for. From 3.14 on the interpreter looks
-//! after that for every class. Up to 3.13 each class does so itself, by a trashcan that is private
-//! and counts calls; this is ours, and it looks at the stack. Where that is used up, an object is
-//! put aside, dead and unknown to the garbage collector, and goes on to its end when the calls have
-//! come back.
+//! A task whose result is a task whose result is a task, a million times, would be deallocated in
+//! as many nested calls, and no stack has room for them. From 3.14 on the interpreter prevents that
+//! for every class. Up to 3.13 each class does so itself; CPython's classes use a private trashcan
+//! that counts calls. This is ours, and it looks at the stack. Where the stack is used up, an
+//! object is put aside, dead and untracked by the garbage collector, and its deallocation continues
+//! when the calls have returned.
 
 use pyo3::ffi;
 
-/// The end of an object: what its class's `tp_dealloc` does.
+/// The end of an object: the work of its class's `tp_dealloc`.
 pub type End = unsafe fn(*mut ffi::PyObject);
 
-/// Brings a dead object to its end, now or, deep inside of the end of others, when those are
+/// Deallocates a dead object, now or, deep inside the deallocation of others, when those are
 /// through.
 ///
 /// # Safety
-/// Called as a `tp_dealloc` is, with what that does to an object of the class.
+/// Called as a `tp_dealloc` is, with the work of that for an object of the class.
 #[cfg(Py_3_14)]
 #[inline]
 pub unsafe fn deallocate(object: *mut ffi::PyObject, end: End) {
@@ -54,17 +54,18 @@ mod put_aside {
     static WAITING: Count = Count(Cell::new(0));
 
     thread_local! {
-        /// Those of this thread: what ends may be bound to it. Objects end as long as the thread
-        /// lives, so this must not be gone before; it holds no memory while it is empty.
+        /// Those of this thread, since the ending objects may be bound to it. Objects end as long
+        /// as the thread lives, so this must not be dropped before; it holds no memory while it is
+        /// empty.
         static DEAD: RefCell<ManuallyDrop<Vec<Dead>>> =
             const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     }
 
-    /// Brings a dead object to its end, now or, deep inside of the end of others, when those are
+    /// Deallocates a dead object, now or, deep inside the deallocation of others, when those are
     /// through.
     ///
     /// # Safety
-    /// Called as a `tp_dealloc` is, with what that does to an object of the class.
+    /// Called as a `tp_dealloc` is, with the work of that for an object of the class.
     #[inline]
     pub unsafe fn deallocate(object: *mut ffi::PyObject, end: End) {
         if !has_room_to_drop() {

@@ -6,8 +6,8 @@ use super::error::{Raised, Result, fetch, matches};
 use super::exceptions::ExceptionClass;
 use super::object::Object;
 
-/// The value of a number. An int that is too large for a float is infinite: whatever it is compared
-/// with, it is the larger, or the smaller if it is negative.
+/// The value of a number. An int that is too large for a float is infinite: it is larger than any
+/// number it is compared with, or smaller if it is negative.
 pub fn saturating_float(number: &Object) -> Result<f64> {
     // SAFETY: `number` is a valid object.
     let value = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
@@ -23,7 +23,7 @@ pub fn saturating_float(number: &Object) -> Result<f64> {
     Ok(value)
 }
 
-/// What a number is that could not be converted, if it is an int.
+/// The infinity for a number that could not be converted, if it is an int.
 #[cold]
 fn infinity(number: &Object) -> Result<f64> {
     // SAFETY: the object and the exception's class are valid; an int is asked for its sign.

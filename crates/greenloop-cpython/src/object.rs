@@ -1,4 +1,4 @@
-//! An owned reference to a Python object, dropped without asking who holds the GIL.
+//! An owned reference to a Python object, dropped without a check whether the GIL is held.
 
 use std::ptr::NonNull;
 
@@ -36,7 +36,7 @@ impl Object {
         }
     }
 
-    /// Takes over what a C API function returned: a new reference, or NULL with an exception set.
+    /// Takes over the result of a C API function: a new reference, or NULL with an exception set.
     ///
     /// # Safety
     /// `pointer` comes from such a function.
@@ -100,7 +100,7 @@ impl Object {
         unsafe { Bound::from_borrowed_ptr(py, self.as_ptr()) }
     }
 
-    /// The same reference seen as a `Py`, which is what PyO3's garbage collection visitor takes.
+    /// The same reference seen as a `Py`, which PyO3's garbage collection visitor takes.
     #[inline]
     pub fn as_py(&self) -> &Py<PyAny> {
         // SAFETY: `Py` is a transparent `NonNull<PyObject>`, as `Object` is.

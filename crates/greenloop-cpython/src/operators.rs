@@ -1,4 +1,4 @@
-//! What Python's operators and built-in functions do with objects.
+//! Python's operators and built-in functions on objects.
 
 use std::ffi::c_int;
 
@@ -34,15 +34,15 @@ impl Object {
         usize::try_from(size).map_err(|_| Raised)
     }
 
-    /// Whether `self` compares to `other` as said. What is identical counts as equal, whatever its
-    /// `__eq__` says.
+    /// Whether `self` compares to `other` in that way. Identical objects count as equal, without a
+    /// look at their `__eq__`.
     pub fn compares(&self, comparison: Comparison, other: &Object) -> Result<bool> {
         let comparison = comparison as c_int;
         // SAFETY: both are valid objects.
         truth(unsafe { ffi::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), comparison) })
     }
 
-    /// What the comparison returns, which is whatever the objects say.
+    /// The result of the comparison, which may be any object.
     pub fn compared(&self, comparison: Comparison, other: &Object) -> Result<Object> {
         let comparison = comparison as c_int;
         // SAFETY: both are valid objects; the result is a new reference, or NULL.
@@ -73,7 +73,7 @@ impl Object {
         truth(unsafe { ffi::PyObject_IsSubclass(self.as_ptr(), class.as_ptr()) })
     }
 
-    /// Whether the object is of the class or of one below it, whatever it says itself.
+    /// Whether the object is of the class or of a subclass, regardless of its `__class__`.
     #[inline]
     pub fn is_of(&self, class: &ClassCell) -> bool {
         // SAFETY: the object is valid, and so is the class of a cell or its absence.
@@ -88,7 +88,7 @@ impl Object {
     }
 }
 
-/// What a function says that answers 1, 0 or, with an exception set, -1.
+/// The answer of a function that returns 1, 0 or, with an exception set, -1.
 fn truth(answer: c_int) -> Result<bool> {
     match answer {
         -1 => Err(Raised),

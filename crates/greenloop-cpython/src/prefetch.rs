@@ -1,4 +1,4 @@
-//! Telling the processor that an object will be looked at soon.
+//! Prefetching an object that will be read soon.
 
 use super::object::Object;
 

@@ -1,8 +1,8 @@
 //! A name in a module whose value may be replaced, and nearly never is.
 //!
-//! Tests replace `time.monotonic`. To look a name up costs as much as to read a clock, so the
-//! interpreter is asked to tell of changes: from 3.12 on it calls whoever watches a dictionary, and
-//! 3.11 gives each state of one a number of its own.
+//! Tests replace `time.monotonic`. Looking up a name costs as much as reading a clock, so the
+//! interpreter reports changes instead: from 3.12 on it calls the watchers of a dictionary, and
+//! 3.11 gives each state of a dictionary its own number.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -17,9 +17,9 @@ use super::making::{self, ByName as _};
 /// One such name. The objects are held for ever.
 pub struct Replaceable {
     /// Whether the value has to be looked at. Set when the dictionary changes, and cleared when the
-    /// value is found to be the original; for ever set if nobody tells of changes.
+    /// value is found to be the original; for ever set if changes are not reported.
     suspect: AtomicBool,
-    /// Whether changes are told.
+    /// Whether changes are reported.
     watched: AtomicBool,
     dictionary: AtomicPtr<ffi::PyObject>,
     name: AtomicPtr<ffi::PyObject>,
@@ -44,7 +44,7 @@ impl Replaceable {
         }
     }
 
-    /// Takes what stands there now for the original. Called once, by the module's import.
+    /// Takes the present value for the original. Called once, by the module's import.
     fn watch(&'static self, py: Python<'_>, module: &CStr, name: &CStr) -> PyResult<()> {
         let module = making::import(py, module)?;
         let original = module.look_up(name)?;

@@ -1,10 +1,10 @@
 //! An exception that another thread sends into this one, with `PyThreadState_SetAsyncExc`.
 //!
-//! The interpreter raises it between two instructions of Python code. A loop of native code may run
-//! none when it wakes, and the callback that it runs first would get what is meant for the loop.
-//! The place where the interpreter keeps the exception is not public, so it is searched for at
-//! import with an object that is known. Where it is not found, the interpreter is given an
-//! instruction to run, at a higher cost.
+//! The interpreter raises it between two instructions of Python code. A native loop may run no
+//! Python code when it wakes, and its first callback would get the exception that is meant for the
+//! loop. The place where the interpreter keeps the exception is not public, so it is searched for
+//! at import with a known object. If it is not found, the interpreter is given an instruction to
+//! run, at a higher cost.
 
 use std::ffi::c_long;
 use std::sync::OnceLock;
@@ -37,7 +37,7 @@ static KNOWN: OnceLock<Known> = OnceLock::new();
 
 /// Searches for the place. Called once, by the module's import.
 pub fn find_sent_exceptions(py: Python<'_>) -> PyResult<()> {
-    // Without a dictionary of its own it would hold the program's for ever.
+    // Without its own dictionary it would hold the program's for ever.
     let globals = making::dict(py)?;
     let nothing = py.eval(c"lambda: None", Some(&globals), None)?.into();
     let marker = py.eval(c"type('Marker', (Exception,), {})", Some(&globals), None)?;

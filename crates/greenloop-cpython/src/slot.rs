@@ -2,8 +2,7 @@
 //!
 //! A zeroed slot is an empty one, so that memory fresh from the interpreter's allocator is already
 //! a valid struct of slots. All operations take `&self` and leave the slot in its new state
-//! *before* an old value is dropped: dropping may run `__del__`, which may come back to this very
-//! slot.
+//! *before* an old value is dropped: dropping may run `__del__`, which may use this very slot.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -43,7 +42,7 @@ impl Slot {
         self.as_ptr().is_null()
     }
 
-    /// A new reference to what is held.
+    /// A new reference to the held object.
     #[inline]
     pub fn get(&self) -> Option<Object> {
         let pointer = self.as_ptr();
@@ -51,13 +50,13 @@ impl Slot {
         (!pointer.is_null()).then(|| unsafe { Object::from_borrowed(pointer) })
     }
 
-    /// A new reference to what is held, or to `None`.
+    /// A new reference to the held object, or to `None`.
     #[inline]
     pub fn get_or_none(&self) -> Object {
         self.get().unwrap_or_else(Object::none)
     }
 
-    /// What is held, or `None`, without a reference of its own.
+    /// The held object, or `None`, without a new reference.
     ///
     /// # Safety
     /// The slot goes on holding it for as long as the result is used.
@@ -82,7 +81,7 @@ impl Slot {
         (!pointer.is_null()).then(|| unsafe { Object::from_owned(pointer) })
     }
 
-    /// Empties the slot and drops what was in it.
+    /// Empties the slot and drops its object.
     #[inline]
     pub fn clear(&self) {
         drop(self.take());
@@ -105,8 +104,7 @@ impl Slot {
         self.0.set(value.into_ptr());
     }
 
-    /// Holds `value` from now on and forgets the old value, whose reference was given to somebody
-    /// else.
+    /// Holds `value` from now on and forgets the old value, whose reference was given away.
     #[inline]
     pub fn replace_moved(&self, value: Object) {
         self.0.set(value.into_ptr());
@@ -133,7 +131,7 @@ impl Slot {
     }
 }
 
-/// Shows what `slots` hold to the garbage collector.
+/// Shows the objects in `slots` to the garbage collector.
 #[inline]
 pub fn visit_slots<'a>(visitor: &Visitor, slots: impl IntoIterator<Item = &'a Slot>) -> Visited {
     slots.into_iter().try_for_each(|slot| slot.visit(visitor))

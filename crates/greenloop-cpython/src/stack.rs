@@ -1,17 +1,17 @@
-//! Whether the thread's stack has room for one more call: what keeps recursion from killing the
-//! process.
+//! Checks that the thread's stack has room for one more call, which keeps recursion from killing
+//! the process.
 //!
 //! Python code can have native code call Python code that calls native code, and so on: tasks that
 //! start eagerly inside of each other, a `wait_for` of a `wait_for`, a `__lt__` that puts into a
-//! queue. The interpreter counts calls, up to 3.13 without a look at the stack. A thread may have
-//! 256 KiB of it, and what we put on it per call is not what that count was made for. So every
-//! entry into native code compares its own address with where the stack ends, and raises
-//! `RecursionError` close to it.
+//! queue. Up to 3.13 the interpreter counts calls without a look at the stack. A thread's stack may
+//! have only 256 KiB, and our frames are larger than that count was made for. So every entry into
+//! native code compares its own address with the end of the stack, and raises `RecursionError`
+//! close to it.
 //!
-//! The range that is safe is kept for the thread that asked last, under the GIL as everything here.
-//! So the usual answer takes two loads and a comparison; only another thread, or one that is deep
-//! down, looks its bounds up. On a stack that is not the thread's own (a library that switches
-//! stacks) nobody knows where it ends, and the answer is yes.
+//! The safe range is kept for the thread that asked last, under the GIL like everything here. So
+//! the usual answer takes two loads and a comparison; only another thread, or one that is deep
+//! down, looks up its bounds. The end of a stack that is not the thread's own (of a library that
+//! switches stacks) is unknown, and the answer is yes.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -23,12 +23,12 @@ use greenloop_os as os;
 use super::error::{Raised, Result, raise};
 use super::exceptions::ExceptionClass;
 
-/// What is left free at the end of a stack: what the interpreter may need before it asks itself,
-/// for instance to import a module or to compile one. Of a small stack it is a quarter.
+/// The bytes left free at the end of a stack: the interpreter may need that many before its own
+/// check, for instance to import a module or to compile one. Of a small stack it is a quarter.
 const RESERVE: usize = 128 * 1024;
 
-/// What is assumed below the first call that asks, where the system does not say how large the
-/// stack is.
+/// The bytes assumed below the first call that asks, if the system does not tell the size of the
+/// stack.
 const ASSUMED: usize = 512 * 1024;
 
 /// The addresses at which an answer is yes, of the thread that asked last.
@@ -68,11 +68,11 @@ static TO_CALL: Safe = Safe::nowhere();
 static TO_DROP: Safe = Safe::nowhere();
 
 thread_local! {
-    /// The whole stack of the thread, or an empty range before anybody has asked.
+    /// The whole stack of the thread, or an empty range before the first request.
     static BOUNDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Where the caller stands.
+/// The caller's position on the stack.
 #[inline]
 fn here() -> usize {
     let marker = MaybeUninit::<u8>::uninit();

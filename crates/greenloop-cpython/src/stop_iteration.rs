@@ -1,20 +1,20 @@
-//! How an iterator returns a value: by a `StopIteration`.
+//! `StopIteration`, by which an iterator returns a value.
 //!
 //! On CPython 3.12, 3.13 and 3.14 `await` of an object that is no generator calls `tp_iternext`,
 //! even where `am_send` exists; a value comes back as a `StopIteration`, which the interpreter
-//! unpacks and drops at once. Making and dropping one costs 71 ns, recycling one 11. So where
-//! nobody else can see the exception, which [`await_site`](super::await_site) tells, it is of a
-//! subclass whose `tp_dealloc` keeps the block for the next time. Everybody else gets a
+//! unpacks and drops at once. Making and dropping one costs 71 ns, recycling one 11. So where no
+//! other code can see the exception, which [`await_site`](super::await_site) tells, its class is a
+//! subclass whose `tp_dealloc` keeps the block for the next time. All other code gets a
 //! `StopIteration` itself: `pdb` steps over an `await` by looking for exactly that class. `None`
-//! needs no exception at all: NULL without one is a return of `None`.
+//! needs no exception at all: NULL without one returns `None`.
 
 use super::call::call_function;
 use super::error::{Raised, Result, raise_object};
 use super::exceptions::ExceptionClass;
 use super::object::Object;
 
-/// Ends an iterator with `value`: raises what the one who asked it is to unpack. It is not inlined,
-/// so that what needs no exception is not slowed down by the registers that this takes.
+/// Ends an iterator with `value`: raises the exception that its caller unpacks. It is not inlined,
+/// so that its registers do not slow down the paths that need no exception.
 #[inline(never)]
 #[cfg_attr(
     not(all(Py_3_12, not(Py_3_15))),
@@ -31,7 +31,7 @@ pub fn end_with(value: Object) -> Raised {
     raise_stop_iteration(&value)
 }
 
-/// Raises a `StopIteration` that anybody may see.
+/// Raises a `StopIteration` that any code may see.
 pub fn raise_stop_iteration(value: &Object) -> Raised {
     let make = || -> Result<Object> {
         let class = ExceptionClass::StopIteration.object();
@@ -166,7 +166,7 @@ mod recycled {
         unsafe { nesting::deallocate(this, end) }
     }
 
-    /// Whether it has nothing but a value, which somebody else has as well.
+    /// Whether it has only a value, which other code has as well.
     #[inline]
     unsafe fn is_untouched(exception: *mut Exception) -> bool {
         // SAFETY: passed on from the caller.

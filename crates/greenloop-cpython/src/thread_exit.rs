@@ -1,8 +1,8 @@
-//! The calls by which our frames enter the interpreter, with a guard against its end.
+//! The calls by which native code enters the interpreter, guarded against the interpreter's end.
 //!
-//! Up to 3.13 CPython unwinds the stack of a daemon thread that asks for the GIL then; the guard
-//! and the reasons are the bridge's, `greenloop_bridge::thread_exit`. Without an unwinding it costs
-//! nothing.
+//! Up to 3.13 CPython unwinds the stack of a daemon thread that asks for the GIL when the
+//! interpreter ends. The guard and the reasons are in `greenloop_bridge::thread_exit`. Without an
+//! unwinding it costs nothing.
 
 use std::ffi::c_int;
 use std::hint::black_box;
@@ -12,8 +12,8 @@ pub use greenloop_bridge::thread_exit::guarded;
 use pyo3::ffi;
 
 // The functions of `pyo3::ffi`, by the type of ones that may unwind. For others the compiler leaves
-// no trace in the unwinding tables of who calls them, and no guard would run; it knows the
-// functions by their names, so it must not see which ones are called.
+// no trace of their callers in the unwinding tables, and no guard would run; it knows the functions
+// by their names, so it must not see which ones are called.
 type IterSend = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *mut ffi::PyObject,

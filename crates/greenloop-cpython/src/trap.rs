@@ -1,4 +1,4 @@
-//! What stands between a function of ours and C: neither an error nor a panic is lost there.
+//! The trampoline between our functions and C, in which neither an error nor a panic is lost.
 
 use std::any::Any;
 use std::ffi::{CStr, c_int};
@@ -14,8 +14,8 @@ use super::stack::ensure_room;
 use super::thread_exit::guarded;
 
 /// Runs a function's body for C: an error leaves the exception set and gives NULL, and a panic,
-/// which is a mistake of ours and nobody else's, becomes a `SystemError` instead of an abort.
-/// Without room on the stack it does not run at all, and `RecursionError` is raised.
+/// which is a bug of ours, becomes a `SystemError` instead of an abort. Without room on the stack
+/// it does not run at all, and `RecursionError` is raised.
 #[inline]
 pub fn trap(body: impl FnOnce() -> Result<Object>) -> *mut ffi::PyObject {
     if ensure_room().is_err() {
@@ -61,8 +61,8 @@ pub fn trap_int(body: impl FnOnce() -> Result<()>) -> c_int {
     }
 }
 
-/// Runs `body`. Builds with debug assertions check that what succeeds leaves no exception set: it
-/// would be raised later by somebody else.
+/// Runs `body`. Builds with debug assertions check that a successful body leaves no exception set:
+/// other code would raise it later.
 #[inline]
 fn checked<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     if !cfg!(debug_assertions) {

@@ -1,5 +1,5 @@
-//! The words of a `TypeError` about a call's arguments: those that the interpreter has for
-//! functions which are written in Python, as most of asyncio's are.
+//! The messages of a `TypeError` about a call's arguments, worded as the interpreter does for
+//! functions written in Python, as most of asyncio's are.
 
 use std::ffi::CStr;
 
@@ -11,8 +11,7 @@ use super::error::Raised;
 use super::making::{self, ByName as _};
 use super::object::Object;
 
-/// What a function takes. Its name is that of a method if there is a class in it, and then has
-/// `self`.
+/// The parameters of a function. If its name has a class in it, it is a method and has `self`.
 pub struct Signature<'a> {
     /// The function's name, with the class before a method's.
     pub name: &'a CStr,
@@ -111,8 +110,7 @@ impl Signature<'_> {
         ))
     }
 
-    /// What the interpreter would suggest, by the function that it has for the purpose, if it has
-    /// one.
+    /// The interpreter's suggestion, by its own function for that purpose, if it has one.
     fn similar_to(&self, name: &Object) -> Option<String> {
         let py = attached();
         let similar = || -> PyResult<Option<String>> {
@@ -125,7 +123,7 @@ impl Signature<'_> {
                 .invoke_method("_generate_suggestions", (making::list(names)?, name))?
                 .extract()
         };
-        // It is a private function, and what it has to say is an extra.
+        // It is a private function, and its suggestion is an extra.
         let similar = similar().ok().flatten()?;
         Some(format!(". Did you mean '{similar}'?"))
     }

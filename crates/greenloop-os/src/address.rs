@@ -1,4 +1,4 @@
-//! Addresses of sockets, as the system has them and in their parts.
+//! Socket addresses, in the system's form and in their parts.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,10 +13,10 @@ pub struct Address {
     pub(crate) len: socklen_t,
 }
 
-/// What an [`Address`] says.
+/// The parts of an [`Address`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Parts<'a> {
-    /// Nothing: the socket is connected, or whoever sends has no name.
+    /// Nothing: the socket is connected, or the sender has no name.
     Nothing,
     /// An address of `AF_INET` and a port.
     V4(Ipv4Addr, u16),
@@ -68,7 +68,7 @@ impl Address {
         Self::of(&inner)
     }
 
-    /// What it says.
+    /// Its parts.
     pub fn parts(&self) -> Parts<'_> {
         let start = &raw const self.storage;
         let offset = size_of::<sa_family_t>();

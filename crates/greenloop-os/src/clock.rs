@@ -3,10 +3,9 @@
 //! Programs compare `loop.time()` with `time.monotonic()` (aiohttp does), so the two must not
 //! only read the same clock but convert it in the same way. Two conversions that each are right
 //! to a nanosecond would let a timer fire at a `time.monotonic()` before its deadline.
-
 //!
-//! The calls are the C library's. `rustix` finds the kernel's page of such functions (the vDSO) by
-//! itself, which valgrind has taken out of the process: no program would run under it.
+//! The calls are the C library's. `rustix` looks for the kernel's page of such functions (the vDSO)
+//! itself, which valgrind removes from the process: no program would run under it.
 
 use std::mem::MaybeUninit;
 use std::sync::LazyLock;
@@ -35,7 +34,7 @@ pub fn resolution() -> f64 {
     *RESOLUTION
 }
 
-/// What `question` says of the clock.
+/// The answer of `question` about the clock.
 #[inline]
 fn ask(question: unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int) -> timespec {
     let mut answer = MaybeUninit::uninit();

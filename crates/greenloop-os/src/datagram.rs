@@ -1,7 +1,7 @@
-//! Datagrams through a socket, with where they come from and go to, without waiting.
+//! Non-blocking datagrams through a socket, with their source and destination.
 //!
 //! As in [`socket`](crate::socket), no call here blocks or raises a signal. A datagram is received
-//! and sent whole or not at all; an empty one is one too.
+//! and sent whole or not at all; an empty one counts as a datagram.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,8 +11,8 @@ use libc::c_void;
 
 use crate::address::Address;
 
-/// Receives a datagram into the beginning of `buffer`, and returns how many bytes were written
-/// there and who sent it. What there is no room for is lost. `WouldBlock` if there is none
+/// Receives a datagram into the beginning of `buffer`, and returns the number of bytes written
+/// there and the sender. Bytes without room are lost. `WouldBlock` if there is no datagram
 /// (`recvfrom(2)`).
 pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
     let mut address = Address::room();

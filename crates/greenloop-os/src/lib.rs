@@ -1,4 +1,4 @@
-//! What an event loop asks of the operating system.
+//! The operating system, as an event loop needs it.
 //!
 //! Five questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
 //! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`],
@@ -6,14 +6,15 @@
 //! round, how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
 //! what follows from them is decided in `greenloop-core`, which makes no system call.
 //!
-//! This crate is the home of `unsafe`: what `rustix` offers safely is taken from it, the rest is
-//! a call of `libc` in a file under `sys/`, behind a door per platform. Nothing above that door
-//! says `cfg(target_os)`. Every fact relied upon names the man page it stands in.
+//! The crate uses `rustix` where it offers a call safely. Every other call is one of `libc` in an
+//! `unsafe` block: portable calls in the file of their capability, those of a single platform under
+//! `sys/`, behind a door per platform. Nothing above that door says `cfg(target_os)`. Every fact
+//! relied upon names its man page.
 //!
 //! What the crate never does:
 //!
-//! * it never keeps state about a descriptor: registrations live in the kernel, and whose
-//!   descriptor a number is, is for the caller to know;
+//! * it never keeps state about a descriptor: registrations live in the kernel, and the caller
+//!   knows which descriptor a number means;
 //! * it never closes a descriptor it did not create, and leaks none into a child process;
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 

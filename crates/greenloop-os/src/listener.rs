@@ -1,4 +1,4 @@
-//! Connections that come in at a listening socket, and who is at the other end.
+//! Incoming connections of a listening socket, and their peers.
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -9,8 +9,8 @@ use crate::sys;
 pub use crate::sys::NON_BLOCKING;
 
 /// Takes the next connection, which is non-blocking and not inherited by children, without waiting
-/// if the listening socket is non-blocking: `WouldBlock` if there is none. The address is that of
-/// who has connected.
+/// if the listening socket is non-blocking: `WouldBlock` if there is none. The address is the
+/// peer's.
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     sys::accept(listener)
 }

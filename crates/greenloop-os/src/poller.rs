@@ -1,8 +1,10 @@
-//! Which descriptors are ready to be read or written.
+//! The poller, which reports the descriptors that are ready to be read or written.
 //!
-//! Level-triggered, as Python's `selectors` are: a descriptor is reported at every wait for as
-//! long as it is ready. Edge-triggered registration would save nothing here, since the callbacks
-//! of `add_reader` may read as little as they like and count on being called again.
+//! A registration is level-triggered by default ([`Told::Always`]), as Python's `selectors` are: a
+//! descriptor is reported at every wait for as long as it is ready. The callbacks of `add_reader`
+//! need that, since they may read as little as they like and count on being called again. A waiter
+//! that reads until the call would block registers edge-triggered ([`Told::OnChange`]), and a
+//! registration can stay in place while nobody listens ([`Told::Never`]).
 //!
 //! # Descriptors that user code closes
 //!
@@ -15,8 +17,8 @@
 //!   under the old number. No call by that number reaches the registration any more; closing
 //!   the duplicate, or the poller, ends it.
 //!
-//! Neither does harm to the poller. Which of the two it is cannot be seen from here, so both are
-//! reported, and the caller, who knows its registrations, decides.
+//! Neither harms the poller. It cannot tell the two apart, so it reports both, and the caller, who
+//! knows its registrations, decides.
 
 use std::fmt;
 use std::io;
@@ -27,8 +29,8 @@ use crate::sys;
 
 /// The kernel's set of registered descriptors, and the wait for one of them to be ready.
 ///
-/// It takes descriptors as numbers, because that is what `add_reader` gets from Python: nobody
-/// vouches for such a number to be open, and a wrong one is an error and nothing worse.
+/// It takes descriptors as numbers, because `add_reader` gets numbers from Python: such a number
+/// need not be open, and a wrong one is an error and nothing worse.
 pub struct Poller {
     selector: sys::Selector,
 }
@@ -50,8 +52,8 @@ impl Poller {
         self.selector.add(fd, registration.into())
     }
 
-    /// Replaces what a descriptor is registered with, and reports it if it is ready now. `ENOENT`
-    /// if it is not registered: also if its number was, for another file.
+    /// Replaces the registration of a descriptor, and reports it if it is ready now. `ENOENT` if it
+    /// is not registered: also if its number was, for another file.
     pub fn modify(&self, fd: RawFd, registration: impl Into<Registration>) -> io::Result<()> {
         self.selector.modify(fd, registration.into())
     }
@@ -86,10 +88,10 @@ impl fmt::Debug for Poller {
     }
 }
 
-/// What the caller wants to hear of a descriptor.
+/// The events of a descriptor that the caller wants reported.
 ///
-/// Errors and hang-ups are reported whatever the interest is, even none (`epoll_ctl(2)` on
-/// `EPOLLERR` and `EPOLLHUP`): a descriptor nobody wants to hear of has to be removed.
+/// Errors and hang-ups are reported for every interest, even none (`epoll_ctl(2)` on `EPOLLERR` and
+/// `EPOLLHUP`): a descriptor without listeners has to be removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interest {
     /// That it can be read without blocking.
@@ -101,12 +103,12 @@ pub struct Interest {
 /// How a descriptor is registered: of an [`Interest`] alone, for good and with the mark 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Registration {
-    /// What the caller wants to hear of.
+    /// The events that the caller wants reported.
     pub interest: Interest,
     /// When to report it.
     pub told: Told,
-    /// Comes back in each [`Event`]. If numbers of descriptors are used again, it tells the events
-    /// of a registration from those of an older one that nobody can reach any more.
+    /// Comes back in each [`Event`]. If numbers of descriptors are reused, it distinguishes the
+    /// events of a registration from those of an older one that can no longer be reached.
     pub mark: u32,
 }
 
@@ -125,20 +127,19 @@ impl From<Interest> for Registration {
 pub enum Told {
     /// In each wait in which it is ready.
     Always,
-    /// When more has come, or room, since it was reported or registered (`EPOLLET`). Whoever waits
-    /// for that has tried before, and found that it would block. Who wants to read hears of the end
-    /// of the stream and of urgent data as well; see [`Event::exceptional`].
+    /// When more bytes or more room have come since it was reported or registered (`EPOLLET`). A
+    /// waiter has tried before, and found that it would block. A registration for reading also
+    /// reports the end of the stream and urgent data; see [`Event::exceptional`].
     OnChange,
-    /// Never, whatever the interest, and once at most of an error or a hang-up: it is only not
-    /// forgotten.
+    /// Never, for any interest, except that an error or a hang-up is reported once at most. The
+    /// registration is only kept in place.
     Never,
 }
 
 /// A descriptor that is ready.
 ///
-/// An error or a hang-up sets both flags, as in Python's `selectors.EpollSelector`: whoever reads
-/// or writes next gets to know it by doing so. A flag may therefore be set that no interest asked
-/// for.
+/// An error or a hang-up sets both flags, as in Python's `selectors.EpollSelector`: the next read
+/// or write returns the error. A flag may therefore be set that no interest asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
     /// The number under which the descriptor was registered.
@@ -149,13 +150,13 @@ pub struct Event {
     pub readable: bool,
     /// Whether a write would not block.
     pub writable: bool,
-    /// Whether there is more to be learned than bytes and room: an error, a hang-up, where somebody
-    /// wants to read that the peer has ended its side (`EPOLLRDHUP`), and of what is told [on
-    /// change](Told::OnChange) also that urgent data stand among the others (`EPOLLPRI`).
+    /// Whether there is more to learn than bytes and room: an error, a hang-up, for a reader that
+    /// the peer has ended its side (`EPOLLRDHUP`), and for a registration [on
+    /// change](Told::OnChange) also that there are urgent data (`EPOLLPRI`).
     ///
     /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has
-    /// taken all that there is (`epoll(7)`, question 9), but for what stands behind an urgent byte
-    /// that was not reported, and whatever comes later is reported.
+    /// taken all that there are (`epoll(7)`, question 9), except those behind an urgent byte that
+    /// was not reported. Bytes that come later are reported.
     pub exceptional: bool,
 }
 

@@ -1,10 +1,10 @@
-//! Telling the processor that a value will be looked at soon.
+//! Prefetching a value that will be read soon.
 
 /// Begins to load the first two cache lines of a value.
 ///
-/// It is worth its while where many values are gone through that have been out of the caches for
-/// long; what is in them is loaded for nothing. On other processors than x86-64, for which stable
-/// Rust has no instruction, nothing happens.
+/// It pays where many values are visited that have long been out of the caches; for values in the
+/// caches it is wasted. On other processors than x86-64, for which stable Rust has no instruction,
+/// nothing happens.
 #[inline]
 pub fn prefetch<T: ?Sized>(value: &T) {
     #[cfg(target_arch = "x86_64")]

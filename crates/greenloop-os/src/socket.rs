@@ -1,11 +1,11 @@
-//! Bytes through a connected socket, without waiting.
+//! Non-blocking reads and writes of a connected socket.
 //!
 //! No call here blocks, whether the socket was made non-blocking or not: each asks for that by
 //! itself (`MSG_DONTWAIT`). A peer that is gone is an error of the call and never a signal
 //! (`MSG_NOSIGNAL`): a library must not end the process because of one connection.
 //!
-//! Descriptors are numbers, as everywhere in this crate: a wrong one is an error, and that it is
-//! not somebody else's is for the caller to know.
+//! Descriptors are numbers, as everywhere in this crate: a wrong one is an error, and the caller
+//! ensures that the number has not been given to another file.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -38,14 +38,14 @@ pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     send_with(fd, bytes, 0)
 }
 
-/// As [`send`], through a connection over TCP, to which more will be written at once: the kernel
-/// may wait with the last packet until then, or until [`push`], for 200 ms at most (`tcp(7)`,
-/// `MSG_MORE` in `send(2)`). Where a platform cannot, it is sent.
+/// As [`send`], on a TCP connection to which more will be written at once: the kernel may delay the
+/// last packet until then, or until [`push`], for 200 ms at most (`tcp(7)`, `MSG_MORE` in
+/// `send(2)`). A platform without that sends it at once.
 pub fn send_more(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     send_with(fd, bytes, sys::MORE_FOLLOWS)
 }
 
-/// Has the kernel wait no longer with what [`send_more`] has given to it. Fails for other sockets
+/// Makes the kernel send the bytes of [`send_more`] without further delay. Fails for other sockets
 /// than TCP's.
 pub fn push(fd: RawFd) -> io::Result<()> {
     set_option(fd, sys::CORK, 0)
@@ -64,8 +64,8 @@ fn send_with(fd: RawFd, bytes: &[u8], flags: c_int) -> io::Result<usize> {
     })
 }
 
-/// Sends the beginning of what the slices hold one behind the other, and returns how many bytes
-/// were taken. `WouldBlock` if none; at most [`MOST_SLICES`] are looked at (`sendmsg(2)`).
+/// Sends the beginning of the slices' bytes in order, and returns how many were taken. `WouldBlock`
+/// if none; at most [`MOST_SLICES`] are looked at (`sendmsg(2)`).
 pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let count = slices.len().min(MOST_SLICES);
     // SAFETY: all zeroes is a message without address, control data and slices.
@@ -149,7 +149,7 @@ pub const fn is_tcp(family: c_int, kind: c_int, protocol: c_int) -> bool {
         && matches!(protocol, 0 | libc::IPPROTO_TCP)
 }
 
-/// What the addresses of a socket look like.
+/// The kind of a socket's addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
     /// `AF_INET`

@@ -1,4 +1,4 @@
-//! How much stack a thread has.
+//! The bounds of a thread's stack.
 
 use std::ops::Range;
 

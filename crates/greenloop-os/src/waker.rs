@@ -1,4 +1,4 @@
-//! How another thread gets the loop out of its wait.
+//! The waker, by which another thread interrupts the loop's wait.
 
 use std::fmt;
 use std::io;
@@ -18,8 +18,8 @@ use crate::sys;
 /// ```
 ///
 /// A wake-up is a state and not a message: any number of them between two drains is one. So the
-/// loop must drain *before* it looks at what other threads have left for it; the other way round
-/// a wake-up that falls in between is lost.
+/// loop must drain *before* it looks at the messages of other threads; the other way round a
+/// wake-up that falls in between is lost.
 ///
 /// It cannot serve as `signal.set_wakeup_fd`: CPython writes a single byte there, which an eventfd
 /// refuses (`eventfd(2)`, `EINVAL`).

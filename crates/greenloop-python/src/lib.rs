@@ -1,25 +1,27 @@
 //! `greenloop._native`: the scheduler of Greenloop as CPython sees it.
 //!
-//! This crate translates and decides nothing. What runs next is decided in `greenloop-core`; the
-//! operating system is asked in `greenloop-os`. A newcomer reads in this order:
+//! This crate translates between CPython and two others: `greenloop-core` decides what runs next,
+//! and `greenloop-os` makes the system calls. A newcomer reads in this order:
 //!
-//! - [`event_loop`]: the loop, one capability a file, and the jobs a turn runs;
+//! - [`event_loop`]: the loop, one capability per file, and the jobs that a turn runs;
 //! - [`handle`]: a callback to be run;
-//! - [`awaitable`] and [`sync`]: what a task waits for; [`combinators`]: several things at once;
-//! - [`scopes`]: what ends a task's wait from outside, `timeout` and `TaskGroup`;
+//! - [`awaitable`], [`sync`] and [`queues`]: the things a task waits for; [`combinators`]: several
+//!   of them at once;
+//! - [`scopes`]: `timeout`, `wait_for` and `TaskGroup`, which end a task's wait from outside;
 //! - [`streams`]: readers and writers over any transport;
 //! - [`future`] and [`task`]: asyncio's Future and Task, and the step that drives a coroutine;
 //! - [`any_future`]: what is asked of futures of any class;
-//! - [`transports`]: connections over sockets; [`sockets`]: the `sock_*` methods, which do without;
-//! - [`datagrams`]: what is done for each datagram;
+//! - [`transports`]: connections over sockets; [`servers`], which accept them; [`tls`], which
+//!   encrypts them;
+//! - [`sockets`]: the `sock_*` methods, which need no transport; [`datagrams`]: the work for each
+//!   datagram;
 //! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts
 //!   them;
-//! - [`bridge`]: futures of other extensions, written in Rust;
-//! - [`asyncio`]: what is taken from the running asyncio; the edge to CPython is a crate of its
-//!   own, `greenloop-cpython`.
+//! - [`bridge`]: Rust futures of other extensions;
+//! - [`asyncio`]: the names and functions of the running asyncio. The edge to CPython is a separate
+//!   crate, `greenloop-cpython`.
 //!
-//! A free-threaded build of CPython is refused at import: the state of a loop is guarded by the
-//! GIL.
+//! A free-threaded build of CPython refuses to import this module: the GIL guards a loop's state.
 
 #![allow(
     clippy::unnecessary_wraps,
@@ -134,7 +136,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         greenloop_cpython::enter_method_natively,
         module
     )?)?;
-    // PyO3 declares each of these names public. What is public says the package alone.
+    // PyO3 declares each of these names public. The package alone decides which names are public.
     Ok(module.remove(c"__all__")?)
 }
 
@@ -218,7 +220,8 @@ fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
     Ok(())
 }
 
-/// Remember what the classes whose methods may be replaced have now that they are complete.
+/// Remember the attributes of the classes whose methods may be replaced, now that they are
+/// complete.
 #[pyfunction]
 #[pyo3(name = "_remember_originals")]
 fn remember_originals(py: Python<'_>) -> PyResult<()> {

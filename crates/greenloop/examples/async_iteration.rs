@@ -21,7 +21,7 @@ fn producer(name: char, rounds: u32, interval: Duration) -> impl Stream<Item = S
     })
 }
 
-/// Prints what it gets from its producers, taking one message of each in turn.
+/// Prints the messages of its producers, taking one of each in turn.
 async fn consume(mut producers: Vec<LocalBoxStream<'_, String>>) {
     while !producers.is_empty() {
         let mut those_who_go_on = Vec::new();

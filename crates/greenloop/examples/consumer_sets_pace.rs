@@ -5,7 +5,7 @@
 //!
 //! * `--mode join`: the consumer reports each message with `task_done`, the producer waits in
 //!   `join`;
-//! * `--mode event`: an `Event` is the consumer's sign that it is ready for another message.
+//! * `--mode event`: the consumer sets an `Event` when it is ready for another message.
 //!
 //! The same as `examples/lesson/consumer_sets_pace.py`.
 

@@ -1,8 +1,8 @@
 //! A web server on hyper, with a task for each connection.
 //!
-//! `http_server ADDRESS` prints where it listens and serves until it is interrupted. hyper asks its
-//! runtime for connections that it can read and write: those of `greenloop::net` have the traits of
-//! `futures::io`, and `smol_hyper::rt::FuturesIo` makes hyper's of these.
+//! `http_server ADDRESS` prints its address and serves until it is interrupted. hyper needs
+//! connections that it can read and write: those of `greenloop::net` have the traits of
+//! `futures::io`, and `smol_hyper::rt::FuturesIo` adapts them to hyper's.
 
 use std::convert::Infallible;
 use std::io;

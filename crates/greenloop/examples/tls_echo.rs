@@ -1,8 +1,8 @@
 //! An echo server over TLS, on rustls.
 //!
-//! `tls_echo ADDRESS CERTIFICATE` makes itself a certificate for `localhost`, writes it to the file
-//! `CERTIFICATE`, for clients to trust, prints where it listens, and serves until it is
-//! interrupted. `futures-rustls` drives rustls over anything that has the traits of `futures::io`.
+//! `tls_echo ADDRESS CERTIFICATE` makes a certificate for `localhost`, writes it to the file
+//! `CERTIFICATE`, for clients to trust, prints its address, and serves until it is interrupted.
+//! `futures-rustls` drives rustls over anything that has the traits of `futures::io`.
 
 use std::error::Error;
 use std::sync::Arc;

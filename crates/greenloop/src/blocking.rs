@@ -1,4 +1,4 @@
-//! What would block the loop, in another thread.
+//! Running blocking code in another thread.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use crate::runtime::{EventLoop, current};
 use crate::task::JoinHandle;
 
-/// Calls `function` in a thread of a pool, and gives what it returns: `asyncio.to_thread`.
+/// Calls `function` in a thread of a pool, and returns its result: `asyncio.to_thread`.
 ///
 /// The pool is that of the crate `blocking`, which the whole process shares.
 ///
-/// *Cancel safety:* as of every task, dropping the handle ends nothing. [`JoinHandle::abort`] keeps
-/// a function from being called that no thread has begun yet; one that runs goes on, and what it
-/// returns is dropped.
+/// *Cancel safety:* as with every task, dropping the handle ends nothing. [`JoinHandle::abort`]
+/// keeps a function from being called that no thread has begun yet; one that runs continues, and
+/// its result is dropped.
 ///
 /// # Panics
 /// Outside of [`run`](crate::run). A panic of the function is the task's.

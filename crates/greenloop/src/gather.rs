@@ -1,4 +1,4 @@
-//! Several futures at once, and all their outputs.
+//! Running several futures at once, for all their outputs.
 
 use std::fmt;
 use std::future::Future;
@@ -18,8 +18,8 @@ use crate::task::JoinHandle;
 /// *Cancel safety:* dropping it aborts the tasks that are not finished.
 ///
 /// # Panics
-/// Outside of [`run`](crate::run); and awaiting it goes on with the panic of a task, and aborts the
-/// tasks behind that.
+/// Outside [`run`](crate::run). Awaiting it also resumes the panic of a task, and aborts the tasks
+/// behind that.
 ///
 /// ```
 /// greenloop::run(async {
@@ -43,8 +43,8 @@ where
 #[must_use = "dropping it aborts the tasks"]
 pub struct Gather<T> {
     tasks: Vec<JoinHandle<T>>,
-    /// The outputs of as many tasks from the first on. Only the next one is awaited: whatever the
-    /// order in which they finish, each is asked once.
+    /// The outputs of as many tasks from the first on. Only the next one is awaited, so each is
+    /// asked once, in any order of their completion.
     outputs: Vec<T>,
 }
 
@@ -88,7 +88,7 @@ impl<T> fmt::Debug for Gather<T> {
 /// Runs up to twelve futures at once, of any types, and gives their outputs as a tuple:
 /// `asyncio.gather(one, other)`.
 ///
-/// The futures run inside of the task that awaits them, and so may borrow from it.
+/// The futures run inside the task that awaits them, and so may borrow from it.
 ///
 /// *Cancel safety:* dropping it drops the futures.
 ///
@@ -110,7 +110,7 @@ macro_rules! gather {
     };
 }
 
-/// A tuple of futures; what the macro [`gather!`](crate::gather!) is made of.
+/// A tuple of futures, on which the macro [`gather!`](crate::gather!) is built.
 ///
 /// ```
 /// use greenloop::InPlace as _;

@@ -23,9 +23,9 @@
 //! ```
 //!
 //! Tasks need be neither `Send` nor `Sync`: all of them run on the thread that calls [`run`], in
-//! turns. A turn runs whoever was ready when it began, first in, first out; who becomes ready
-//! meanwhile runs in the next one. So the order of everything is the same each time, and the same
-//! as in asyncio. [`Runtime::builder`] gives tests a clock of their own and other orders than that,
+//! turns. A turn runs the tasks that were ready when it began, first in, first out; a task that
+//! becomes ready meanwhile runs in the next one. So the order of everything is the same each time,
+//! and the same as in asyncio. [`Runtime::builder`] gives tests their own clock and other orders,
 //! from a seed.
 //!
 //! | asyncio | here |
@@ -42,22 +42,23 @@
 //! | `open_connection`, `start_server`, datagrams | [`net`] |
 //! | `add_signal_handler` | [`Signal`], [`ctrl_c`] |
 //!
-//! The scheduler and the logic of who is woken next are those of Greenloop for Python, from the
-//! crate `greenloop-core`; Python itself is not needed.
+//! The scheduler and the logic of the primitives are those of Greenloop for Python, from the crate
+//! `greenloop-core`; Python itself is not needed.
 //!
 //! # Cancelling
 //!
 //! A future is cancelled by dropping it: [`timeout`] does so, and [`JoinHandle::abort`]. Every
-//! future here says under *cancel safety* what that loses. Of those that wait for others the answer
-//! is always the same: nothing, and who was about to be woken in its place is.
+//! future here documents under *cancel safety* what that loses. For those that wait for others the
+//! answer is always the same: nothing. A waiter that is dropped after being notified passes the
+//! notification on.
 //!
 //! # With other libraries
 //!
-//! Whatever needs no more than a waker works here, from the crate `futures` and elsewhere, and what
-//! is in [`sync`] and [`queue`] works on other executors. What is in [`net`] has the traits of
-//! `futures::io`, which is all that hyper (by `smol-hyper`) and rustls (by `futures-rustls`) ask
-//! for; two examples are servers on them. What needs tokio's reactor, as everything that uses
-//! `tokio::net` or `tokio::time`, does not.
+//! Futures that only need a waker work here, from the crate `futures` and elsewhere, and the types
+//! of [`sync`] and [`queue`] work on other executors. The types of [`net`] have the traits of
+//! `futures::io`, which are all that hyper (by `smol-hyper`) and rustls (by `futures-rustls`) need;
+//! two examples are servers on them. Futures that need tokio's reactor, such as all that use
+//! `tokio::net` or `tokio::time`, do not work here.
 
 #![forbid(unsafe_code)]
 

@@ -12,7 +12,7 @@ use crate::net::UnixStream;
 
 /// Waits for Ctrl-C, once. The process does not end by it from the first call on.
 ///
-/// *Cancel safety:* a Ctrl-C that comes while nobody waits is not kept; for that use a [`Signal`].
+/// *Cancel safety:* a Ctrl-C that comes while no task waits is not kept; for that use a [`Signal`].
 ///
 /// # Errors
 /// As [`Signal::new`].
@@ -48,8 +48,8 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Hears of the signal of that number from now on, beside all others who do. What the signal
-    /// does by default, such as ending the process, it does no longer, also after this is dropped.
+    /// Listens to the signal of that number from now on, beside all other listeners. The signal
+    /// loses its default action, such as ending the process, even after this is dropped.
     ///
     /// # Errors
     /// `InvalidInput` for a signal that cannot be heard of, as `SIGKILL`, or must not, as
@@ -82,7 +82,7 @@ impl Signal {
 
     /// Waits for the signal. Several that came since the last call may be one.
     ///
-    /// *Cancel safety:* one that comes while nobody waits is kept for the next call.
+    /// *Cancel safety:* one that comes while no task waits is kept for the next call.
     ///
     /// # Errors
     /// None that is known of; those of reading from a Unix socket.

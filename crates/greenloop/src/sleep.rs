@@ -19,7 +19,7 @@ use crate::waiting::Wakee;
 /// *Cancel safety:* dropping the future ends the wait and nothing else.
 ///
 /// # Panics
-/// When it is awaited outside of [`run`](crate::run).
+/// When it is awaited outside [`run`](crate::run).
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ pub const fn sleep(delay: Duration) -> Sleep {
 /// *Cancel safety:* dropping the future ends the wait and nothing else.
 ///
 /// # Panics
-/// When it is awaited outside of [`run`](crate::run).
+/// When it is awaited outside [`run`](crate::run).
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,7 +74,7 @@ pub fn now() -> Instant {
     current::expect().clock().now()
 }
 
-/// Lets everybody run once who is ready now: asyncio's `sleep(0)`.
+/// Lets every task that is ready now run once: asyncio's `sleep(0)`.
 ///
 /// *Cancel safety:* there is nothing to lose.
 ///
@@ -116,7 +116,7 @@ struct Waiting {
     event_loop: Rc<EventLoop>,
     deadline: Instant,
     alarm: Alarm,
-    /// Whom the alarm wakes.
+    /// The target that the alarm wakes.
     wakee: Wakee,
 }
 
@@ -169,7 +169,7 @@ impl Future for Sleep {
             }
             State::Waiting(waiting) if !waiting.is_over() => {
                 if !waiting.wakee.is_of(context) {
-                    // It was handed to somebody else, who is woken from now on.
+                    // It was handed to another task, which is woken from now on.
                     let event_loop = Rc::clone(&waiting.event_loop);
                     let again = Waiting::until(waiting.deadline, event_loop, context);
                     this.state = State::Waiting(again);

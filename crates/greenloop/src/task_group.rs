@@ -18,7 +18,7 @@ use crate::task::{JoinHandle, Task};
 /// of them are: `async with asyncio.TaskGroup()`.
 ///
 /// If `body` or one of the tasks returns an error, the others are aborted, and once they have ended
-/// the error is what this returns. There is only one: who is aborted returns nothing any more.
+/// this returns the error. There is only one: an aborted task returns nothing any more.
 ///
 /// *Cancel safety:* dropping it drops `body` and aborts the tasks.
 ///
@@ -91,7 +91,7 @@ pub async fn task_group<R, E: 'static>(
     }
 }
 
-/// Where tasks are spawned that end together; from [`task_group`].
+/// The scope in which tasks are spawned that end together; from [`task_group`].
 pub struct TaskGroup<E> {
     shared: Rc<Shared<E>>,
 }
@@ -141,7 +141,7 @@ impl<E: 'static> TaskGroup<E> {
     }
 }
 
-/// What the tasks of a group and its scope share.
+/// The state that the tasks of a group and its scope share.
 struct Shared<E> {
     /// The tasks that are not finished; a place is empty while its task is being spawned.
     children: RefCell<Slab<Option<Rc<Task>>>>,

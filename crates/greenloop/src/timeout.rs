@@ -1,4 +1,4 @@
-//! Waiting no longer than some time for something.
+//! Bounding a wait in time.
 
 use std::error::Error;
 use std::fmt;
@@ -17,10 +17,10 @@ use crate::sleep::{Sleep, sleep};
 ///
 /// # Errors
 /// [`Elapsed`] if the time was over first. A future that is ready at that very moment is not lost:
-/// it is asked before the clock.
+/// it is polled before the clock is read.
 ///
 /// # Panics
-/// When it is awaited outside of [`run`](crate::run).
+/// When it is awaited outside [`run`](crate::run).
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,8 +1,8 @@
 //! A point that a number of tasks reach before any of them goes on.
 //!
-//! The barrier decides who may come in, and when all go on. Waiting is a
-//! [`Condition`](super::Condition)'s, whose lock everybody holds who calls a method here; where a
-//! method says so, all who wait for the condition are to be notified, and look again.
+//! The barrier decides which tasks may come in, and when all go on. They wait on a
+//! [`Condition`](super::Condition), and every caller of a method here holds its lock. Where a
+//! method says so, the caller notifies all waiters of the condition, and they look again.
 
 use std::cell::Cell;
 
@@ -22,11 +22,11 @@ use std::cell::Cell;
 pub enum BarrierState {
     /// Parties arrive and wait for the others.
     Filling,
-    /// All were there and leave; who comes waits outside.
+    /// All parties have arrived and leave; a new one waits outside.
     Draining,
-    /// Parties leave with an error; who comes waits outside.
+    /// Parties leave with an error; a new one waits outside.
     Resetting,
-    /// Parties leave with an error, and who comes gets one.
+    /// Parties leave with an error, and new ones get one.
     Broken,
 }
 
@@ -39,7 +39,7 @@ pub struct Barrier {
     state: Cell<BarrierState>,
 }
 
-/// Whether all who wait for the barrier's condition are to be notified.
+/// Whether all waiters of the barrier's condition have to be notified.
 #[must_use = "those who wait would not learn of the new state"]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Notify(pub bool);
@@ -83,7 +83,7 @@ impl Barrier {
         self.state.get()
     }
 
-    /// Puts the barrier into a state, notifying nobody.
+    /// Sets the barrier's state, without notifying.
     pub fn set_state(&self, state: BarrierState) {
         self.state.set(state);
     }
@@ -96,7 +96,7 @@ impl Barrier {
         }
     }
 
-    /// Whether somebody may come in, now or never; if not, it waits until that changes.
+    /// Whether a party may come in; if not, it waits until that changes.
     pub fn admits(&self) -> Result<bool, Broken> {
         match self.state.get() {
             BarrierState::Filling => Ok(true),
@@ -105,7 +105,7 @@ impl Barrier {
         }
     }
 
-    /// Somebody who is admitted comes in, and gets the next number. The last one has all notified.
+    /// A party that is admitted comes in and gets the next number. The last one notifies all.
     pub fn arrive(&self) -> (i64, Notify) {
         let index = self.count.get();
         // Python code can set the count to anything.
@@ -118,7 +118,7 @@ impl Barrier {
         (index, Notify(last))
     }
 
-    /// Whether somebody inside goes on; if not, it waits until that changes.
+    /// Whether a party inside goes on; if not, it waits until that changes.
     pub fn passes(&self) -> Result<bool, Broken> {
         match self.state.get() {
             BarrierState::Filling => Ok(false),
@@ -127,7 +127,7 @@ impl Barrier {
         }
     }
 
-    /// Somebody inside leaves, whatever for. The last one opens the barrier to those outside.
+    /// A party inside leaves, for any reason. The last one opens the barrier to those outside.
     pub fn depart(&self) -> Notify {
         self.count.set(self.count.get().wrapping_sub(1));
         let last = self.count.get() == 0;
@@ -137,7 +137,7 @@ impl Barrier {
         Notify(last)
     }
 
-    /// Sends away with an error all who are inside, and begins anew.
+    /// Breaks the barrier: every waiter leaves with an error. The barrier is then reusable.
     pub fn reset(&self) -> Notify {
         self.state.set(if self.count.get() > 0 {
             BarrierState::Resetting
@@ -147,7 +147,8 @@ impl Barrier {
         Notify(true)
     }
 
-    /// Sends away with an error all who are inside, and whoever comes until the next reset.
+    /// Breaks the barrier: all parties inside leave with an error, and so do new ones until the
+    /// next reset.
     pub fn abort(&self) -> Notify {
         self.state.set(BarrierState::Broken);
         Notify(true)

@@ -1,9 +1,9 @@
-//! Waiting, with a lock let go of, until somebody says that something has changed.
+//! Waiting, with a lock released, until a task notifies that something has changed.
 
 use super::{Lock, NotAcquired};
 use crate::WaitList;
 
-/// Whoever waits has the lock before and after, but not meanwhile.
+/// A waiter holds the lock before and after the wait, but not meanwhile.
 ///
 /// ```text
 ///              1 begin            2 notify, or it gives up         3 relock
@@ -11,27 +11,27 @@ use crate::WaitList;
 ///                                                              │   4 the lock's line
 ///                                                              └────────────────────►
 /// ```
-/// 3 is tried at once; if somebody has the lock, the waiter moves to the lock's own line.
+/// 3 is tried at once; if the lock is held, the waiter moves to the lock's own line.
 ///
-/// `HANDS_ON` is the rule of what becomes of a notification whose receiver fails: it goes to
-/// another who waits, as in asyncio from Python 3.13 on, or is lost, as before.
+/// `HANDS_ON` is the rule for a notification whose receiver fails: it goes to another waiter, as in
+/// asyncio from Python 3.13 on, or is lost, as before.
 #[derive(Debug, Default)]
 pub struct Condition<L, const HANDS_ON: bool = true> {
-    /// Those who wait to be notified.
+    /// The tasks that wait to be notified.
     pub waiters: L,
 }
 
 impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
-    /// A condition for which nobody waits.
+    /// A condition without waiters.
     pub const fn new(waiters: L) -> Self {
         Self { waiters }
     }
 
-    /// Who holds the lock lets go of it and waits. `Ok(Err(_))` if nobody held it; then nothing
-    /// happened.
+    /// Releases the lock, which the caller holds, and waits. `Ok(Err(_))` if it is not held; then
+    /// nothing happened.
     ///
     /// # Errors
-    /// As [`WaitList::wake`]; the lock is free then, and nobody waits.
+    /// As [`WaitList::wake`]; the lock is free then, and the caller does not wait.
     #[inline]
     pub fn begin(
         &self,
@@ -56,7 +56,7 @@ impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
         lock.try_acquire()
     }
 
-    /// Notifies the first `limit` of those who wait.
+    /// Notifies the first `limit` waiters.
     ///
     /// # Errors
     /// As [`WaitList::wake`].
@@ -65,8 +65,8 @@ impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
         self.waiters.wake_waiting(limit).map(drop)
     }
 
-    /// A wait ends by an exception. It may have been notified before: then another one has to see
-    /// what there was to see, and at worst wakes for nothing, which waiting allows.
+    /// A wait ends by an exception. If it was notified before, the notification goes to another
+    /// waiter, which at worst wakes for nothing, as conditions allow.
     ///
     /// # Errors
     /// As [`WaitList::wake`].

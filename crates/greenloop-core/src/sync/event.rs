@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use crate::WaitList;
 
-/// Everybody waits until the flag is set; whoever comes later does not wait.
+/// Tasks wait until the flag is set; a task that comes later does not wait.
 #[derive(Debug, Default)]
 pub struct Event<L> {
     set: Cell<bool>,
-    /// Those who wait for the flag.
+    /// The tasks that wait for the flag.
     pub waiters: L,
 }
 
@@ -21,13 +21,13 @@ impl<L: WaitList> Event<L> {
         }
     }
 
-    /// Whether the flag is set, so that nobody has to wait.
+    /// Whether the flag is set, so that no task has to wait.
     #[inline]
     pub fn is_set(&self) -> bool {
         self.set.get()
     }
 
-    /// Sets the flag and wakes all who wait, even if it is cleared again before they run.
+    /// Sets the flag and wakes all waiters, even if it is cleared again before they run.
     ///
     /// # Errors
     /// As [`WaitList::wake`].
@@ -39,12 +39,12 @@ impl<L: WaitList> Event<L> {
         Ok(())
     }
 
-    /// Says whether the flag is set, waking nobody.
+    /// Sets or clears the flag, without waking a waiter.
     pub fn set_value(&self, set: bool) {
         self.set.set(set);
     }
 
-    /// Clears the flag: whoever comes from now on waits.
+    /// Clears the flag: a task that comes from now on waits.
     #[inline]
     pub fn clear(&self) {
         self.set.set(false);

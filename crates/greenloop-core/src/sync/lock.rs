@@ -1,24 +1,24 @@
-//! A lock that is handed on in the order of asking.
+//! A lock that is granted in the order of the requests.
 
 use std::cell::Cell;
 
 use crate::{Standing, WaitList};
 
-/// Held by one at a time. Releasing it wakes the first who waits, and who comes before that one has
-/// run waits behind it.
+/// Held by one task at a time. Releasing it wakes the first waiter, and a task that comes before
+/// that one has run waits behind it.
 #[derive(Debug, Default)]
 pub struct Lock<L> {
     locked: Cell<bool>,
-    /// Those who wait for the lock.
+    /// The tasks that wait for the lock.
     pub waiters: L,
 }
 
-/// The lock was released by somebody although nobody held it.
+/// The lock was released although it was not held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotAcquired;
 
 impl<L: WaitList> Lock<L> {
-    /// A lock that nobody holds.
+    /// A free lock.
     pub const fn new(waiters: L) -> Self {
         Self {
             locked: Cell::new(false),
@@ -26,19 +26,19 @@ impl<L: WaitList> Lock<L> {
         }
     }
 
-    /// Whether somebody holds the lock.
+    /// Whether the lock is held.
     #[inline]
     pub fn is_locked(&self) -> bool {
         self.locked.get()
     }
 
-    /// Says whether the lock is held, waking nobody.
+    /// Sets whether the lock is held, without waking a waiter.
     pub fn set_locked(&self, locked: bool) {
         self.locked.set(locked);
     }
 
-    /// Takes the lock if it is free and nobody who still wants it came earlier. Returns whether it
-    /// did; if not, the caller waits in [`waiters`](Self::waiters).
+    /// Takes the lock if it is free and no earlier waiter still wants it. Returns whether it did;
+    /// if not, the caller waits in [`waiters`](Self::waiters).
     ///
     /// # Errors
     /// As [`WaitList::standing`].
@@ -72,7 +72,7 @@ impl<L: WaitList> Lock<L> {
         }
     }
 
-    /// Lets go of the lock and wakes the first waiter. `Ok(Err(_))` if nobody held it.
+    /// Releases the lock and wakes the first waiter. `Ok(Err(_))` if it was not held.
     ///
     /// # Errors
     /// As [`WaitList::wake`].

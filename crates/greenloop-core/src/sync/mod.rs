@@ -1,12 +1,12 @@
-//! The logic of everything that waits, without a word about who the waiters are.
+//! The logic of the synchronisation primitives, which knows nothing about who the waiters are.
 //!
-//! Each primitive is its own small state over a [`WaitList`](crate::WaitList), and each says the
-//! same things: what succeeds at once, what a woken waiter does when it runs, and what one that
-//! gives up hands on. The order of waking is `asyncio`'s to the letter; where that changed, the
-//! newer rule is the default of a type parameter.
+//! Each primitive is a small state over a [`WaitList`](crate::WaitList), and each defines the same
+//! things: which calls succeed at once, what a woken waiter does when it runs, and what a waiter
+//! passes on when it gives up. The order of waking is `asyncio`'s to the letter; where that
+//! changed, the newer rule is the default of a type parameter.
 //!
-//! All methods take `&self` and leave the state complete before anybody is woken, because waking
-//! may come back.
+//! All methods take `&self` and leave the state complete before they wake a waiter, because waking
+//! may call back into the primitive.
 
 mod barrier;
 mod condition;

@@ -1,60 +1,60 @@
-//! A queue between those who put items in and those who get them out.
+//! A queue between the tasks that put items in and those that get them out.
 //!
-//! What is woken is an offer, not a gift: a woken getter looks again whether there is an item, and
-//! joins the line at its end if somebody was faster; so does a putter. A waiter that leaves without
-//! using the offer hands it on. An item is in the store or with its getter, never with a waiter, so
-//! none is lost.
+//! A wake-up is an offer, not a gift: a woken getter looks again whether there is an item, and
+//! joins the line at its end if another task was faster. A putter does the same. A waiter that
+//! leaves without using the offer passes it on. An item is in the store or with its getter, never
+//! with a waiter, so none is lost.
 
 use std::cell::Cell;
 
 use super::Event;
 use crate::{Standing, WaitList};
 
-/// Where the items are. Its methods may come back to the queue.
+/// The store of the items. Its methods may call back into the queue.
 pub trait Store {
-    /// What is put in and taken out.
+    /// The type of the items.
     type Item;
-    /// What any of it may fail with.
+    /// The error of its methods.
     type Error;
 
     /// Whether there is nothing to take.
     ///
     /// # Errors
-    /// Whatever the store fails with.
+    /// Any error of the store.
     fn is_empty(&self) -> Result<bool, Self::Error>;
 
     /// Whether there is no room for another item.
     ///
     /// # Errors
-    /// Whatever the store fails with.
+    /// Any error of the store.
     fn is_full(&self) -> Result<bool, Self::Error>;
 
     /// Puts an item in.
     ///
     /// # Errors
-    /// Whatever the store fails with.
+    /// Any error of the store.
     fn put(&self, item: Self::Item) -> Result<(), Self::Error>;
 
     /// Takes the item out whose turn it is.
     ///
     /// # Errors
-    /// Whatever the store fails with.
+    /// Any error of the store.
     fn take(&self) -> Result<Self::Item, Self::Error>;
 }
 
-/// What the queue knows beside its items.
+/// The state of a queue besides its items.
 #[derive(Debug, Default)]
 pub struct Queue<L> {
-    /// Those who wait for an item.
+    /// The tasks that wait for an item.
     pub getters: L,
-    /// Those who wait for room.
+    /// The tasks that wait for room.
     pub putters: L,
     /// How many items were put in and not reported as done yet.
     unfinished: Cell<isize>,
     shut_down: Cell<bool>,
 }
 
-/// What somebody does who wants to put or get and is ready to wait.
+/// The next step of a task that wants to put or get and is ready to wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Admission {
     /// Do it.
@@ -85,7 +85,7 @@ pub struct Refused<T>(pub Refusal, pub T);
 pub struct NothingUnfinished;
 
 impl<L: WaitList> Queue<L> {
-    /// A queue that nobody waits for.
+    /// A queue without waiters.
     pub const fn new(getters: L, putters: L) -> Self {
         Self {
             getters,
@@ -95,7 +95,7 @@ impl<L: WaitList> Queue<L> {
         }
     }
 
-    /// Begins anew: nothing is unfinished, and those who waited are forgotten, not woken.
+    /// Resets the queue: no item is unfinished, and the waiters are dropped, not woken.
     pub fn reset(&self) {
         while self.getters.pop().is_some() {}
         while self.putters.pop().is_some() {}
@@ -103,12 +103,12 @@ impl<L: WaitList> Queue<L> {
         self.shut_down.set(false);
     }
 
-    /// How many items are unfinished; whoever counts by himself may set it.
+    /// The number of unfinished items; a caller that counts by itself may set it.
     pub const fn unfinished(&self) -> &Cell<isize> {
         &self.unfinished
     }
 
-    /// Whether the queue was shut down; setting it wakes nobody.
+    /// Whether the queue was shut down; setting it wakes no waiter.
     pub const fn shut_down_flag(&self) -> &Cell<bool> {
         &self.shut_down
     }
@@ -252,8 +252,8 @@ impl<L: WaitList> Queue<L> {
         self.unfinished.get() > 0
     }
 
-    /// Nothing is put in any more, and what is there can be taken; with `immediate` it is thrown
-    /// away. All who wait are woken, to find that out.
+    /// Refuses new items. The present ones can still be taken; with `immediate` they are dropped.
+    /// All waiters are woken, to see that.
     ///
     /// # Errors
     /// As the store's and [`WaitList::wake`].

@@ -1,22 +1,22 @@
-//! A number of permits, handed on in the order of asking.
+//! A number of permits, granted in the order of the requests.
 
 use std::cell::Cell;
 
 use crate::{Standing, WaitList};
 
-/// Held by as many at a time as its value says. A permit that is given back goes to the first who
-/// waits, at that moment: the value never counts permits that somebody woken is about to use.
+/// Held by as many tasks at a time as its value says. A released permit goes to the first waiter at
+/// that moment: the value never counts permits that a woken waiter is about to use.
 ///
 /// `WAKES_ALL` is the rule of how many a waiter that leaves the line wakes in turn: as many as the
 /// value allows, as asyncio does from Python 3.13 on, or one, as it did before.
 #[derive(Debug)]
 pub struct Semaphore<L, const WAKES_ALL: bool = true> {
     value: Cell<i64>,
-    /// Those who wait for a permit.
+    /// The tasks that wait for a permit.
     pub waiters: L,
 }
 
-/// A permit was given back that nobody can have had.
+/// A permit was released that cannot have been acquired.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReleasedTooOften;
 
@@ -29,18 +29,18 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         }
     }
 
-    /// How many permits nobody holds and nobody woken is about to take.
+    /// The number of permits that are neither held nor about to be taken by a woken waiter.
     #[inline]
     pub fn value(&self) -> i64 {
         self.value.get()
     }
 
-    /// Says how many permits there are, waking nobody.
+    /// Sets the number of permits, without waking a waiter.
     pub fn set_value(&self, value: i64) {
         self.value.set(value);
     }
 
-    /// Whether whoever asks now has to wait, for a permit or behind those who came earlier.
+    /// Whether a new request has to wait, for a permit or behind earlier ones.
     ///
     /// # Errors
     /// As [`WaitList::standing`].
@@ -55,8 +55,8 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         self.value.set(self.value.get().saturating_sub(1));
     }
 
-    /// Takes a permit if nobody has to wait. Returns whether it did; if not, the caller waits in
-    /// [`waiters`](Self::waiters).
+    /// Takes a permit if there is no need to wait. Returns whether it did; if not, the caller waits
+    /// in [`waiters`](Self::waiters).
     ///
     /// # Errors
     /// As [`WaitList::standing`].
@@ -96,8 +96,8 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         } else if standing == Standing::Cancelled {
             Ok(())
         } else {
-            // This includes one that was not woken, if whoever drives it throws a cancellation: the
-            // older asyncio makes a permit of that.
+            // This includes one that was not woken, if its driver throws a cancellation: the older
+            // asyncio makes a permit of that.
             self.put_back();
             self.wake_next().map(drop)
         }
@@ -116,7 +116,7 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         }
     }
 
-    /// Gives a permit back, to the first who waits if there is one.
+    /// Releases a permit, to the first waiter if there is one.
     ///
     /// # Errors
     /// As [`WaitList::wake`].
@@ -139,7 +139,7 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
         self.release().map(Ok)
     }
 
-    /// Takes a permit for the first who waits and wakes it. Returns whether there was one.
+    /// Takes a permit for the first waiter and wakes it. Returns whether there was one.
     ///
     /// # Errors
     /// As [`WaitList::wake`].

@@ -1,8 +1,8 @@
-//! Waiting for several things at once: what one that is done means for the whole.
+//! Waiting for several things at once: what the completion of one means for the whole.
 //!
-//! [`Gathering`] is behind `gather`, [`Countdown`] behind `wait`. Both only count; who is told, and
-//! how an outcome is looked up, is the face's. A question about an outcome is a closure because the
-//! answer may run user code, and because asking has an effect: an exception that was asked for
+//! [`Gathering`] is behind `gather`, [`Countdown`] behind `wait`. Both only count; the face decides
+//! whom to notify and how to look up an outcome. A question about an outcome is a closure because
+//! the answer may run user code, and because asking has an effect: an exception that was asked for
 //! counts as seen.
 
 use std::cell::Cell;
@@ -40,8 +40,8 @@ impl Countdown {
         self.return_when.set(return_when);
     }
 
-    /// One is done. Returns whether the wait is over. Whether the one has raised is asked only if
-    /// it matters: not of the last, nor where the first ends the wait anyway.
+    /// One is done. Returns whether the wait is over. `raised` is called only if it matters: not
+    /// for the last one, nor if the first ends the wait anyway.
     ///
     /// # Errors
     /// Those of `raised`.
@@ -63,13 +63,12 @@ impl Default for Countdown {
     }
 }
 
-/// What a gathering has to do about a child that is done.
+/// The reaction of a gathering to a child that is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Too late, the gathering has its outcome: whatever the child raised is looked at by nobody
-    /// else.
+    /// Too late, the gathering has its outcome: nothing else looks at the child's exception.
     Ignore,
-    /// The gathering fails with what the child raised.
+    /// The gathering fails with the child's exception.
     Fail,
     /// Wait for the others.
     Wait,
@@ -97,7 +96,7 @@ impl Gathering {
         self.children.set(self.children.get() + 1);
     }
 
-    /// Whether no child is left that could still be told of.
+    /// Whether no child is left that could still notify.
     #[inline]
     pub fn all_are_done(&self) -> bool {
         self.finished.get() == self.children.get()

@@ -1,7 +1,7 @@
 //! The door to the platform: the only place that asks which one it is.
 //!
-//! A platform supplies three types and two calls. They are private to the crate, and their methods
-//! are those the public types forward to, where they are documented.
+//! A platform supplies the items below. They are private to the crate; the public types forward to
+//! their methods and document them.
 //!
 //! * `Selector`: `new`, `add`, `modify`, `remove`, `wait`, `AsFd`; behind
 //!   [`Poller`](crate::Poller).

@@ -1,8 +1,8 @@
-//! What asyncio asks of a future of any class.
+//! The calls that asyncio makes on a future of any class.
 //!
-//! Each function is one expression of asyncio's, such as `future.cancelled()`. A future of ours is
-//! asked directly; of any other the method is called, as it may be asyncio's own, a subclass's or
-//! nobody's.
+//! Each function is one expression of asyncio's, such as `future.cancelled()`. One of our futures
+//! answers directly; on any other the method is called by name, as it may be asyncio's own, a
+//! subclass's or missing.
 
 use greenloop_cpython::{Object, Result, call_function, call_method};
 use pyo3::ffi;

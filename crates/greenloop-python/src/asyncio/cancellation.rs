@@ -1,4 +1,4 @@
-//! Which exceptions cancel.
+//! The exceptions that mean a cancellation.
 
 use greenloop_cpython::{Object, is_of_class};
 

@@ -1,12 +1,12 @@
-//! What asyncio takes for a coroutine.
+//! The test for a coroutine, as asyncio makes it.
 
 use greenloop_cpython::{Object, Result, call_function};
 use pyo3::ffi;
 
 use super::globals::globals;
 
-/// Whether a task can drive `object`: `asyncio.iscoroutine`, asked at once for what `async def`
-/// makes.
+/// Whether a task can drive `object`: `asyncio.iscoroutine`, with a short cut for coroutines of
+/// `async def`.
 pub fn is_coroutine(object: &Object) -> Result<bool> {
     // SAFETY: `object` is valid.
     let exact = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;

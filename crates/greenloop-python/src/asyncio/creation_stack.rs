@@ -1,4 +1,4 @@
-//! Where something is made, for the messages of debug mode.
+//! The stack at an object's creation, for the messages of debug mode.
 
 use greenloop_cpython::making::{ByName as _, imported};
 use greenloop_cpython::{Object, Raised, Result, attached, call_function};

@@ -1,8 +1,7 @@
-//! What is looked up once at import: interned names, parts of asyncio, and the classes of this
-//! crate.
+//! The objects that are looked up once at import: interned names, parts of asyncio, and the classes
+//! of this crate.
 //!
-//! PyO3 refuses to import the module into a second interpreter, so one set for the process is
-//! enough.
+//! PyO3 refuses to import the module into a second interpreter, so one set per process is enough.
 
 use std::sync::OnceLock;
 
@@ -195,7 +194,7 @@ impl Classes {
         class == self.handle.as_ptr() || class == self.timer_handle.as_ptr()
     }
 
-    /// The class of what `call_soon_threadsafe` returns: `Handle` up to 3.13.
+    /// The class of the handles of `call_soon_threadsafe`: `Handle` up to 3.13.
     #[inline]
     pub fn threadsafe(&self) -> *mut ffi::PyTypeObject {
         #[cfg(Py_3_14)]
@@ -212,7 +211,7 @@ pub struct Globals {
     pub keywords: KeywordNames,
     pub asyncio: Asyncio,
     pub classes: Classes,
-    /// What reads a socket's numbers, where its Python attributes make enumerations of them.
+    /// The getters of a socket's numbers, which its Python attributes turn into enumerations.
     pub socket_numbers: SocketNumbers,
     /// The empty tuple.
     pub no_arguments: Object,
@@ -226,11 +225,11 @@ pub struct Globals {
     pub sleep_refuses_nan: bool,
     /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
     pub wraps_stop_iteration: bool,
-    /// What the running asyncio reports the exception of a shielded future with that nobody waits
-    /// for any more, if it does.
+    /// The function by which the running asyncio reports the exception of a shielded future without
+    /// waiters, if it does.
     pub log_shielded: Option<Object>,
-    /// What the running asyncio takes a gathering's edges back with that children leave behind, if
-    /// it does.
+    /// The function by which the running asyncio removes the edges that a gathering's children
+    /// leave behind, if it does.
     pub stop_awaiting: Option<Object>,
 }
 
@@ -241,7 +240,7 @@ unsafe impl Sync for Globals {}
 
 static GLOBALS: OnceLock<Globals> = OnceLock::new();
 
-/// What [`initialise`] looked up.
+/// The objects that [`initialise`] looked up.
 ///
 /// # Panics
 /// Before [`initialise`], which module import runs before anything of this crate can be reached.

@@ -1,5 +1,5 @@
-//! What we take from the running asyncio: its names, functions and classes, looked up once, and the
-//! questions that it is asked.
+//! The running asyncio: its names, functions and classes, looked up once, and the questions that we
+//! ask it.
 
 mod cancellation;
 mod coroutine;

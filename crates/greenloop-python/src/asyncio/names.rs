@@ -1,4 +1,4 @@
-//! The names that native code looks up in Python objects, as strings that are interned once.
+//! The names that native code looks up in Python objects, as strings interned once.
 
 use greenloop_cpython::Object;
 use greenloop_cpython::Result;
@@ -12,7 +12,7 @@ macro_rules! names {
         impl Names {
             /// Interns them all. That is done in a loop, and the struct is filled afterwards, when
             /// nothing can fail: a failure between two fields would drop all fields before it, in
-            /// code of its own for each.
+            /// separate code for each.
             pub fn new() -> Result<Self> {
                 let texts = [$($(#[$doc])* $text,)*];
                 let names = texts.into_iter().map(making::interned_text);

@@ -1,7 +1,7 @@
-//! Which loop runs, asked as asyncio's Python code asks: by the names in `asyncio.events`.
+//! The running loop, looked up as asyncio's Python code does: by the names in `asyncio.events`.
 //!
-//! Libraries replace the functions behind them, as trio-asyncio does. asyncio's own C code, which
-//! is that of its Future and Task, asks past them.
+//! Libraries such as trio-asyncio replace the functions behind these names. asyncio's own C code,
+//! that of its Future and Task, bypasses them.
 
 use greenloop_cpython::Object;
 use greenloop_cpython::Result;
@@ -19,7 +19,7 @@ pub fn running_loop_or_none() -> Result<Object> {
     ask(&globals().names.get_running_loop_or_none)
 }
 
-/// `events.get_event_loop()`: the running loop, or what the policy says, with its warnings.
+/// `events.get_event_loop()`: the running loop, or the policy's answer, with its warnings.
 pub fn current_loop() -> Result<Object> {
     ask(&globals().names.get_event_loop)
 }

@@ -1,4 +1,4 @@
-//! A wait that ends by itself after a time: the timer of `wait(timeout=…)`.
+//! The timer of `wait(timeout=…)`, which ends a wait after a time.
 
 use greenloop_core::{Host as _, Instant};
 use greenloop_cpython::{Object, Result, call_function, call_method};
@@ -13,8 +13,8 @@ use crate::task;
 impl Awaitable {
     /// Gets ready to wait without a line, for at most `delay` seconds if there is a delay.
     ///
-    /// Inside of a native task the awaitable itself stands among the timers, as a sleeper does.
-    /// Anywhere else `call_later` is called, whose handle is returned.
+    /// Inside a native task the awaitable itself is among the timers, as a sleeper is. Anywhere
+    /// else `call_later` is called, and its handle returned.
     pub fn prepare_alone(this: &Object, delay: Option<&Object>) -> Result<Option<Object>> {
         let awaitable = Self::of(this);
         if let Some(task) = task::stepping() {

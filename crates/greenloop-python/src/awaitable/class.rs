@@ -1,8 +1,8 @@
 //! The class `Awaitable` as Python sees it: a coroutine, and while it waits a future as well.
 //!
-//! Whoever drives a native task's coroutine by hand, or reads `task._fut_waiter`, finds an
-//! awaitable where asyncio has a future. So it answers as one: what cannot be answered without a
-//! future makes one, and the wait becomes a foreign one.
+//! Code that drives a native task's coroutine by hand, or reads `task._fut_waiter`, finds an
+//! awaitable where asyncio has a future. So the awaitable has a future's methods: one that needs a
+//! real future makes it, and the wait becomes a foreign one.
 
 use std::ffi::{c_int, c_void};
 
@@ -80,7 +80,7 @@ fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Ok(Object::boolean(Awaitable::cancel(this, message)?))
 }
 
-/// What only a real future can do.
+/// The methods that only a real future can provide.
 macro_rules! as_future {
     ($name:ident, $field:ident) => {
         fn $name(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -137,7 +137,7 @@ fn running(this: &Object) -> Result<Object> {
     ))
 }
 
-/// What it awaits, for those who look where a task stands.
+/// The object that it awaits, for code that inspects where a task is suspended.
 fn awaited_object(this: &Object) -> Result<Object> {
     let awaitable = Awaitable::of(this);
     if awaitable.stage.get() == Stage::Delegating && awaitable.delegates.get() {

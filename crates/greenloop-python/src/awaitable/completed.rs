@@ -1,5 +1,5 @@
-//! `Completed`: what an asynchronous method returns that has done its work in the call already and
-//! returns None. There is one for the process, since it has no state.
+//! `Completed`: the awaitable of an asynchronous method that has done its work in the call already
+//! and returns None. There is one per process, since it has no state.
 
 use std::ffi::c_void;
 use std::sync::OnceLock;

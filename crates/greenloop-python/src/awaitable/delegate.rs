@@ -12,7 +12,7 @@ use super::{Awaitable, Progress};
 use crate::asyncio::globals;
 use crate::future::{Future, PENDING};
 
-/// What an awaitable that is delegated to came to.
+/// The outcome of an awaitable that is delegated to.
 pub enum Delegated {
     /// It waits; the operation returns this, and is resumed or interrupted later.
     Waits(Progress),
@@ -20,7 +20,7 @@ pub enum Delegated {
     Returned(Object),
 }
 
-/// Begins to await `object`. What is iterated stands in the awaitable's `value` from then on.
+/// Begins to await `object`. The awaitable's `value` holds the iterator from then on.
 pub fn begin(this: &Object, object: &Object) -> Result<Delegated> {
     let inner = if Future::is_native(object) {
         object.clone()
@@ -33,7 +33,7 @@ pub fn begin(this: &Object, object: &Object) -> Result<Delegated> {
     go_on(&inner, None)
 }
 
-/// Goes on with what [`begin`] began, with an exception or without. Raises what it raises.
+/// Continues the await that [`begin`] began, with an exception or without. Raises its exceptions.
 pub fn continue_with(this: &Object, exception: Option<&Object>) -> Result<Delegated> {
     go_on(&Awaitable::of(this).value().get_or_none(), exception)
 }
@@ -59,7 +59,8 @@ fn is_exit(exception: &Object) -> bool {
     is_of_class(exception, ExceptionClass::GeneratorExit)
 }
 
-/// Whoever awaits is to end: what it awaits is closed, as it may be already, and not thrown into.
+/// The awaiting coroutine has to end: the object it awaits is closed, if it is not already, and not
+/// thrown into.
 #[cold]
 fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
     ensure_room()?;
@@ -75,7 +76,7 @@ fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
     Ok(restore(exit.clone()))
 }
 
-/// What a future's iterator does, without one.
+/// The behaviour of a future's iterator, without one.
 #[inline]
 fn go_on_with_future(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
     if let Some(exception) = exception {
@@ -120,7 +121,7 @@ fn iterator_of(object: &Object) -> Result<Object> {
     }))
 }
 
-/// A coroutine, unless somebody else awaits it already.
+/// A coroutine, unless it is awaited already.
 fn not_awaited_yet(coroutine: &Object) -> Result<Object> {
     if coroutine.attribute(&globals().names.cr_await)?.is_none() {
         return Ok(coroutine.clone());
@@ -129,7 +130,7 @@ fn not_awaited_yet(coroutine: &Object) -> Result<Object> {
     Err(raise(class, c"coroutine is being awaited already"))
 }
 
-/// What `__await__` returned, if it is an iterator and no coroutine.
+/// The result of `__await__`, if it is an iterator and no coroutine.
 fn checked_iterator(object: &Object, iterator: Object) -> Result<Object> {
     // SAFETY: both are valid objects.
     let (is_iterator, is_coroutine) = unsafe {

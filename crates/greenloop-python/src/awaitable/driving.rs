@@ -1,4 +1,4 @@
-//! The awaitable as a coroutine: what `await`, `send`, `throw`, `close` and death do to it.
+//! The awaitable as a coroutine: `await`, `send`, `throw`, `close` and deallocation.
 
 use std::ffi::CStr;
 
@@ -14,7 +14,7 @@ use super::{Awaitable, Progress, Stage};
 use crate::asyncio::globals;
 
 impl Awaitable {
-    /// Sees to what a step came to.
+    /// Handles the outcome of a step.
     #[inline]
     fn settle(this: &Object, progress: Result<Progress>) -> Result<Next> {
         match progress {
@@ -33,8 +33,8 @@ impl Awaitable {
         }
     }
 
-    /// As [`settle`](Self::settle), for what is rarer. It stands aside so that the rest needs none
-    /// of its registers.
+    /// As [`settle`](Self::settle), for the rarer outcomes. It is a separate function so that the
+    /// rest needs none of its registers.
     #[inline(never)]
     fn settle_otherwise(this: &Object, progress: Result<Progress>) -> Result<Next> {
         let awaitable = Self::of(this);
@@ -51,7 +51,8 @@ impl Awaitable {
                 }
             }
             Ok(Progress::Paused) => {
-                // Nobody refers to it meanwhile but who awaits it, so the collector need not know.
+                // Meanwhile only the object that awaits it refers to it, so the collector need not
+                // track it.
                 awaitable.stage.set(Stage::Delegating);
                 Ok(Next::Yielded(Object::none()))
             }
@@ -82,8 +83,8 @@ impl Awaitable {
         restore(exception)
     }
 
-    /// Dies, or is about to be collected: a wait that nobody will go on with is given up, and an
-    /// awaitable that was never awaited is warned of, as a coroutine is.
+    /// The awaitable is deallocated or collected: its wait is given up, and there is a warning if
+    /// it was never awaited, as with a coroutine.
     pub(super) fn finalise(this: &Object) {
         let awaitable = Self::of(this);
         let outcome = match awaitable.stage.get() {
@@ -182,7 +183,8 @@ fn warn_never_awaited(this: &Object, name: &CStr) -> Result<()> {
     Ok(())
 }
 
-/// Of two who await the same coroutine at once, the second is refused and the first not disturbed.
+/// Of two concurrent awaits of the same coroutine, the second is refused and the first not
+/// disturbed.
 #[cold]
 fn awaited_already() -> Raised {
     raise(
@@ -191,7 +193,7 @@ fn awaited_already() -> Raised {
     )
 }
 
-/// The wait that was yielded before was given to nobody.
+/// The wait that was yielded before has no receiver.
 #[cold]
 fn not_received() -> Raised {
     raise(

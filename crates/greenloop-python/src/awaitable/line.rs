@@ -1,10 +1,10 @@
 //! The line of waiting awaitables: a doubly linked list through the awaitables themselves.
 //!
-//! Nothing is allocated to wait, and a waiter leaves from any place in constant time. The list
-//! borrows its awaitables: one that dies leaves it first. What the list owns is the task or future
-//! behind each awaitable, as asyncio's `_waiters` owns futures: a primitive keeps alive who waits
-//! for it, but not a coroutine that somebody drove by hand and dropped. The one exception is a
-//! guest, see [`Line::push_guest`].
+//! Waiting allocates nothing, and a waiter leaves from any place in constant time. The list borrows
+//! its awaitables: one that is deallocated leaves it first. The list owns the task or future behind
+//! each awaitable, as asyncio's `_waiters` owns futures: a primitive keeps its waiters alive, but
+//! not a coroutine that was driven by hand and dropped. The one exception is a guest, see
+//! [`Line::push_guest`].
 
 use std::cell::Cell;
 use std::ptr;
@@ -15,13 +15,13 @@ use pyo3::ffi;
 
 use super::Awaitable;
 
-/// Where an awaitable stands in a line. All zeroes is nowhere.
+/// The place of an awaitable in a line. All zeroes is nowhere.
 pub struct Place {
     previous: Cell<*mut ffi::PyObject>,
     next: Cell<*mut ffi::PyObject>,
-    /// The line, or null. It is alive: when a line ends, it sends everybody away first.
+    /// The line, or null. It is alive: when a line ends, it removes its waiters first.
     line: Cell<*const Line>,
-    /// Whether the line owns the awaitable, because nobody else does.
+    /// Whether the line owns the awaitable, because nothing else does.
     is_guest: Cell<bool>,
 }
 
@@ -30,7 +30,7 @@ impl Place {
         !self.line.get().is_null()
     }
 
-    /// Leaves whatever line the awaitable stands in.
+    /// Leaves the awaitable's line, whichever it is.
     #[inline]
     pub fn leave(waiter: &Object) {
         let line = Awaitable::of(waiter).place.line.get();
@@ -46,7 +46,7 @@ pub struct Line {
     first: Cell<*mut ffi::PyObject>,
     last: Cell<*mut ffi::PyObject>,
     len: Cell<usize>,
-    /// What a future that waits here has as its result when it is woken.
+    /// The result of a future that waits here, set when it is woken.
     result: fn() -> Object,
 }
 
@@ -56,7 +56,7 @@ impl Line {
         Self::waking_with(|| Object::boolean(true))
     }
 
-    /// An empty line, and what its futures are woken with.
+    /// An empty line, with the result of its futures.
     pub const fn waking_with(result: fn() -> Object) -> Self {
         Self {
             first: Cell::new(ptr::null_mut()),
@@ -66,7 +66,7 @@ impl Line {
         }
     }
 
-    /// How many stand in it.
+    /// The number of its waiters.
     pub fn len(&self) -> usize {
         self.len.get()
     }
@@ -76,7 +76,7 @@ impl Line {
         std::iter::successors(self.first(), |waiter| self.after(waiter)).collect()
     }
 
-    /// Puts an awaitable at the end that nobody else holds, until it is taken out.
+    /// Puts an awaitable at the end that is held nowhere else, until it is taken out.
     pub fn push_guest(&self, guest: Object) {
         self.push(&guest);
         Awaitable::of(&guest).place.is_guest.set(true);
@@ -96,8 +96,8 @@ impl Line {
         Ok(())
     }
 
-    /// Lets go of the tasks and futures, because a cycle is being broken; the awaitables stay until
-    /// they die.
+    /// Releases the tasks and futures, because a cycle is being broken; the awaitables stay until
+    /// they are deallocated.
     pub fn clear(&self) {
         for awaitable in self.to_vec() {
             Awaitable::of(&awaitable).waiter().clear();
@@ -130,8 +130,8 @@ impl WaitList for Line {
     fn push(&self, waiter: &Object) {
         let place = &Awaitable::of(waiter).place;
         if place.is_linked() {
-            // Somebody has ended the wait by hand, as `set_result` does, and it begins anew:
-            // asyncio leaves such a waiter where it is, and passes it over.
+            // The wait was ended by hand, as `set_result` does, and begins again: asyncio leaves
+            // such a waiter where it is, and passes it over.
             Place::leave(waiter);
         }
         let last = self.last.replace(waiter.as_ptr());

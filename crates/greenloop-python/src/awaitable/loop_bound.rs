@@ -40,7 +40,8 @@ impl LoopBound {
         Ok(())
     }
 
-    /// The running loop, bound to. Without one it is None, which nobody can wait on.
+    /// The running loop, to which the primitive is bound now. Without one it is None, on which no
+    /// task can wait.
     pub fn running_loop(&self, owner: &Object) -> Result<Object> {
         let running = running_loop_or_none()?;
         if self.event_loop.is_empty() && !running.is_none() {

@@ -1,8 +1,8 @@
-//! `Awaitable`: what `queue.get()`, `lock.acquire()` or `sleep(1)` return, and the waiter itself.
+//! `Awaitable`: the object that `queue.get()`, `lock.acquire()` or `sleep(1)` returns, and the
+//! waiter itself.
 //!
-//! One small object is three things: the coroutine that `await` drives, the waiter that stands in a
-//! primitive's line, and what a task waits for. So a wait costs no frame, no future and no
-//! callback.
+//! One small object is three things: the coroutine that `await` drives, the waiter in a primitive's
+//! line, and the object that a task waits for. So a wait costs no frame, no future and no callback.
 //!
 //! ```text
 //!            1 advance                2 Progress::Blocked
@@ -13,12 +13,12 @@
 //!              or raised  ▼ └───────────────► Delegating
 //!                      Finished
 //! ```
-//! What is done at 1, 3 and 4 says the [`Operation`]: its `start`, `resume` and `interrupt`.
+//! The [`Operation`] defines transitions 1, 3 and 4 by its `start`, `resume` and `interrupt`.
 //!
-//! Inside of a native task on a loop of ours a blocked awaitable yields *itself*, and the task is
-//! stepped when it is woken. Everywhere else (asyncio's tasks, other loops, debug mode, a coroutine
-//! driven by hand) it makes a real future and yields that, as asyncio's own primitives do: such a
-//! wait is *foreign*. The number of turns is the same either way.
+//! Inside a native task on one of our loops a blocked awaitable yields *itself*, and the task is
+//! stepped when the awaitable is woken. Everywhere else (asyncio's tasks, other loops, debug mode,
+//! a coroutine driven by hand) it makes a real future and yields that, as asyncio's own primitives
+//! do: such a wait is *foreign*. The number of turns is the same either way.
 
 mod alarm;
 mod class;
@@ -59,45 +59,45 @@ use line::Place;
 /// How many dead awaitables are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
 
-/// What an awaitable does. There is one constant for each kind of waiting.
+/// The behaviour of an awaitable. There is one constant for each kind of waiting.
 pub struct Operation {
-    /// What `__qualname__` and messages call it, such as `Queue.get`.
+    /// Its name in `__qualname__` and messages, such as `Queue.get`.
     pub name: &'static CStr,
     /// The first step.
     pub start: fn(&Object) -> Result<Progress>,
-    /// The awaitable was woken, or what it delegates to goes on.
+    /// The awaitable was woken, or the object it delegates to resumes.
     pub resume: fn(&Object) -> Result<Progress>,
-    /// An exception arrives while it waits. It leaves its line, hands on a wake-up that it had, and
-    /// raises the exception again, or does what else asyncio does.
+    /// An exception arrives while it waits. It leaves its line, passes a wake-up on that it had,
+    /// and raises the exception again, or does as asyncio does.
     pub interrupt: fn(&Object, Object) -> Result<Progress>,
-    /// Set for an awaitable whose struct has more behind it, which somebody else sees to.
+    /// Set for an awaitable whose struct has more fields behind it, which another room handles.
     pub behind: Option<&'static Behind>,
 }
 
-/// How to see to what an awaitable's struct has behind it.
+/// The functions for the fields behind an awaitable's struct.
 pub struct Behind {
     /// The awaitable is finished and holds nothing from now on.
     pub finish: fn(&Object),
-    /// Shows what is held to the garbage collector.
+    /// Shows the held objects to the garbage collector.
     pub visit: fn(&Object, &Visitor) -> Visited,
     /// Gives the memory of a dead awaitable back.
     pub free: unsafe fn(&Object),
 }
 
-/// What one step of an operation came to.
+/// The outcome of one step of an operation.
 pub enum Progress {
     /// It is done.
     Returned(Object),
     /// It has called [`Awaitable::prepare`] and joined a line, or has seen to being woken
     /// otherwise.
     Blocked,
-    /// It lets everybody else run once, as `sleep(0)` does.
+    /// It lets all other tasks run once, as `sleep(0)` does.
     Paused,
-    /// It passes on what another awaitable yielded.
+    /// It passes on the object that another awaitable yielded.
     Yielded(Object),
 }
 
-/// Where an awaitable is in its life; see the picture above.
+/// The stage of an awaitable's life; see the picture above.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stage {
@@ -113,14 +113,14 @@ enum Stage {
 pub struct Awaitable {
     header: ffi::PyObject,
     operation: Cell<Option<&'static Operation>>,
-    /// The primitive, or what else the operation is about.
+    /// The primitive, or another object that the operation works on.
     owner: Slot,
-    /// What the operation carries: an item to put, a result to return.
+    /// The operation's value: an item to put, a result to return.
     value: Slot,
-    /// The native task, or the future of a foreign wait, that is to go on. Owned by the line while
-    /// the awaitable stands in one.
+    /// The native task, or the future of a foreign wait, to resume. Owned by the line while the
+    /// awaitable is in one.
     waiter: Slot,
-    /// What an operation of several steps keeps from one to another.
+    /// The state that an operation of several steps keeps between them.
     kept: Slot,
     /// The message of a cancellation.
     message: Slot,
@@ -144,7 +144,7 @@ pub struct Awaitable {
     delegates: Cell<bool>,
 }
 
-/// [`Standing`](greenloop_core::Standing) with a zero for those who wait.
+/// [`Standing`](greenloop_core::Standing) with a zero for waiting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stands {
@@ -196,7 +196,7 @@ impl Awaitable {
         ptr::eq(own, operation)
     }
 
-    /// An awaitable that stands in a line for a future that somebody puts there by hand.
+    /// An awaitable that represents in a line a future that was put there by hand.
     pub fn guest(future: &Object) -> Result<Object> {
         let object = Self::create(&NOTHING, future, None)?;
         let awaitable = Self::of(&object);
@@ -215,26 +215,26 @@ impl Awaitable {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// Whether `object` is an awaitable of ours.
+    /// Whether `object` is one of our awaitables.
     #[inline]
     pub fn is_native(object: &Object) -> bool {
         object.is_exactly(globals().classes.awaitable.as_ptr())
     }
 
-    /// Whether `object`, an awaitable, is taken for a future by those who look: while it waits.
+    /// Whether `object`, an awaitable, looks like a future to other code: while it waits.
     #[inline]
     pub fn poses_as_future(object: &Object) -> bool {
         Self::of(object).stage.get() == Stage::Blocked
     }
 
-    /// What the operation is about. Held as long as the awaitable is not finished.
+    /// The object that the operation works on. Held as long as the awaitable is not finished.
     #[inline]
     pub fn owner(&self) -> &Slot {
         &self.owner
     }
 
-    /// The same for the first step of an operation or a later one, without a reference of its own:
-    /// while the awaitable runs, nobody takes it out.
+    /// The same for the first step of an operation or a later one, without a new reference: while
+    /// the awaitable runs, it is not taken out.
     ///
     /// # Safety
     /// Called during a step of an operation that leaves its owner where it is.
@@ -245,13 +245,13 @@ impl Awaitable {
         unsafe { self.owner.borrowed_or_none() }
     }
 
-    /// What the operation carries.
+    /// The operation's value.
     #[inline]
     pub fn value(&self) -> &Slot {
         &self.value
     }
 
-    /// What an operation of several steps keeps from one to another.
+    /// The state that an operation of several steps keeps between them.
     #[inline]
     pub fn kept(&self) -> &Slot {
         &self.kept
@@ -269,13 +269,13 @@ impl Awaitable {
         &self.descriptor
     }
 
-    /// Leaves the line that the awaitable stands in, if it stands in one.
+    /// Leaves the awaitable's line, if it is in one.
     #[inline]
     pub fn leave_line(this: &Object) {
         Place::leave(this);
     }
 
-    /// The task that is to go on. An operation that delegates has it for itself.
+    /// The task to resume. An operation that delegates may use the slot for itself.
     #[inline]
     pub fn waiter(&self) -> &Slot {
         &self.waiter
@@ -285,7 +285,7 @@ impl Awaitable {
         self.operation.get().unwrap_or(&NOTHING)
     }
 
-    /// Lets go of everything. Nothing is held from then on.
+    /// Releases everything. Nothing is held from then on.
     #[inline]
     fn finish(this: &Object) {
         let awaitable = Self::of(this);
@@ -296,7 +296,8 @@ impl Awaitable {
         }
         awaitable.owner.clear();
         awaitable.value.clear();
-        // What never had to wait holds nothing else. All at once is asked quicker than one by one.
+        // An awaitable that never had to wait holds nothing else. One test of all is faster than
+        // one by one.
         let others = [
             &awaitable.waiter,
             &awaitable.kept,
@@ -312,8 +313,8 @@ impl Awaitable {
         }
     }
 
-    /// As [`finish`](Self::finish), of what has waited. It has dropped what it was about, by which
-    /// code of the program's may have run that waits for it again.
+    /// As [`finish`](Self::finish), of an awaitable that has waited. It has dropped its owner, and
+    /// that may have run code of the program's which waits for it again.
     #[inline(never)]
     fn finish_waiting(&self) {
         for slot in self.slots() {
@@ -341,7 +342,7 @@ impl Awaitable {
     }
 }
 
-/// What an awaitable that was cleared by the garbage collector does.
+/// The operation of an awaitable that the garbage collector has cleared.
 static NOTHING: Operation = Operation {
     name: c"Awaitable",
     start: |_| Ok(Progress::Returned(Object::none())),

@@ -1,9 +1,9 @@
-//! Where awaitables were made, for the warning of one that is never awaited.
+//! The origins of awaitables, for the warning about one that is never awaited.
 //!
 //! A coroutine keeps its origin if `sys.set_coroutine_origin_tracking_depth` was called, as a loop
-//! does in debug mode. To ask the interpreter each time would cost more than to make an awaitable,
-//! so a loop of ours says when it does that, and the origins stand aside, for there are hardly ever
-//! any.
+//! does in debug mode. Asking the interpreter each time would cost more than making an awaitable,
+//! so our loop reports when it turns tracking on. The origins are kept outside the awaitables,
+//! since there are hardly ever any.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -15,13 +15,13 @@ use pyo3::prelude::*;
 
 use crate::asyncio::launcher_file;
 
-/// A fact that is looked at each time an awaitable is made or dies.
+/// A fact that is checked each time an awaitable is made or deallocated.
 struct Flag(Cell<bool>);
 
 // SAFETY: used with the GIL held only.
 unsafe impl Sync for Flag {}
 
-/// Whether a loop of ours is running in debug mode.
+/// Whether one of our loops is running in debug mode.
 static TRACKING: Flag = Flag(Cell::new(false));
 
 /// Whether there are origins at all.
@@ -35,13 +35,13 @@ pub fn track_origins(enabled: bool) {
     TRACKING.0.set(enabled);
 }
 
-/// Whether new awaitables are to be noted.
+/// Whether the origins of new awaitables have to be noted.
 #[inline]
 pub fn is_tracking() -> bool {
     TRACKING.0.get()
 }
 
-/// Whether an awaitable that dies may have an origin.
+/// Whether an awaitable that is deallocated may have an origin.
 #[inline]
 pub fn has_origins() -> bool {
     ANY.0.get()
@@ -50,7 +50,7 @@ pub fn has_origins() -> bool {
 /// Notes where `awaitable` was made: here.
 #[cold]
 pub fn note(awaitable: &Object) -> Result<()> {
-    // What makes awaitables does not ask, since it runs no code otherwise.
+    // Functions that make awaitables have no check of the stack, since they run no other code.
     ensure_room()?;
     let py = attached();
     // A task may be made while the interpreter ends.
@@ -91,7 +91,7 @@ pub fn note(awaitable: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Drops the origin of `awaitable`, which dies.
+/// Drops the origin of `awaitable`, which is being deallocated.
 #[inline]
 pub fn forget(awaitable: &Object) {
     if has_origins() {
@@ -120,7 +120,8 @@ pub fn origin(this: &Object) -> Result<Object> {
     Ok(known.unwrap_or_else(Object::none))
 }
 
-/// What a warning of `awaitable` says after that it was never awaited, as `warnings` says it.
+/// The text that follows "was never awaited" in the warning about `awaitable`, in the words of
+/// `warnings`.
 pub fn in_words(awaitable: &Object) -> Result<String> {
     let origin = origin(awaitable)?;
     if origin.is_none() {

@@ -14,7 +14,7 @@ use crate::future::Future;
 use crate::handle::Handle;
 use crate::task;
 
-/// `sleep(delay, result=None)`: the delay in seconds stands in `owner`, the result in `value`.
+/// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
 pub fn sleep(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     if let Some(delay) = arguments.only() {
         return Awaitable::create(&SLEEP, delay, None);
@@ -43,9 +43,9 @@ static SLEEP: Operation = Operation {
     behind: None,
 };
 
-/// The step of a `sleep` of no time at all, which lets everybody else run once.
+/// The step of a `sleep` of no time at all, which lets all other tasks run once.
 const YIELDED: u8 = 1;
-/// The step of a sleep whose timer stands in the heap.
+/// The step of a sleep whose timer is in the heap.
 pub(super) const ASLEEP: u8 = 2;
 /// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
 pub(super) const OVER: u8 = 3;
@@ -159,7 +159,7 @@ fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
             result.as_ptr(),
         ],
     )?;
-    // From here on the owner is what has to be cancelled.
+    // From here on the owner is the handle that has to be cancelled.
     awaitable.owner().set(handle);
     Ok(Progress::Blocked)
 }
@@ -187,8 +187,8 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     Err(restore(exception))
 }
 
-/// The timer of a foreign wait wakes nobody from now on: a handle, or, of a wait that became one,
-/// the sleeper itself.
+/// The timer of a foreign wait no longer wakes: a handle, or, of a wait that became foreign, the
+/// sleeper itself.
 fn stop_timer(awaitable: &Awaitable) -> Result<()> {
     match awaitable.step.get() {
         ASLEEP => leave_heap(awaitable),
@@ -219,12 +219,12 @@ pub fn run_sleeper(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Whether the timer has nobody to wake any more.
+/// Whether the timer has no sleeper to wake any more.
 pub fn is_cancelled(this: &Object) -> bool {
     Awaitable::of(this).step.get() != ASLEEP
 }
 
-/// A handle that stands for a sleeper's timer, for those who look at the heap.
+/// A handle that represents a sleeper's timer, for code that looks at the heap.
 pub fn sleeper_handle(this: &Object) -> Result<Object> {
     let event_loop = Awaitable::of(this).event_loop.get_or_none();
     let class = globals().classes.handle.as_ptr();

@@ -1,7 +1,7 @@
-//! The awaitable as a waiter: how it stands, how it is woken and cancelled, and whom it tells.
+//! The awaitable as a waiter: its state, how it is woken and cancelled, and whom it notifies.
 //!
-//! A wait is native if the awaitable itself is what the task waits for, and foreign if it made a
-//! future that is. Every question is answered for both.
+//! A wait is native if the task waits for the awaitable itself, and foreign if it waits for a
+//! future that the awaitable made. Every function here handles both.
 
 use greenloop_core::Standing;
 use greenloop_cpython::{Object, Result, Slot, call_function, call_method, fetch, raise_object};
@@ -32,7 +32,7 @@ impl Awaitable {
         awaitable.wait_on_future(&event_loop)
     }
 
-    /// As [`prepare`](Self::prepare), for what belongs to `event_loop` already.
+    /// As [`prepare`](Self::prepare), for an object that belongs to `event_loop` already.
     #[inline]
     pub fn prepare_on(this: &Object, event_loop: &Object) -> Result<()> {
         let awaitable = Self::of(this);
@@ -92,7 +92,7 @@ impl Awaitable {
         })
     }
 
-    /// What those see who look at a primitive's waiters: the future of a foreign wait, or the
+    /// The object visible among a primitive's waiters: the future of a foreign wait, or the
     /// awaitable.
     pub fn shown(this: &Object) -> Object {
         let awaitable = Self::of(this);
@@ -103,7 +103,7 @@ impl Awaitable {
         }
     }
 
-    /// Whether it stands in a line for a future, see [`guest`](Self::guest).
+    /// Whether it represents a future in a line, see [`guest`](Self::guest).
     pub fn is_guest(this: &Object) -> bool {
         let awaitable = Self::of(this);
         awaitable.foreign.get() && awaitable.stage.get() == Stage::Finished
@@ -114,13 +114,13 @@ impl Awaitable {
         Ok(Self::standing(this)? == Standing::Cancelled)
     }
 
-    /// Ends the wait: the task goes on in the next turn.
+    /// Ends the wait: the task resumes in the next turn.
     #[inline]
     pub fn wake(this: &Object) -> Result<()> {
         Self::wake_with(this, || Object::boolean(true))
     }
 
-    /// As [`wake`](Self::wake), saying what the future of a foreign wait has as its result.
+    /// As [`wake`](Self::wake), with the result for the future of a foreign wait.
     #[inline]
     pub fn wake_with(this: &Object, result: fn() -> Object) -> Result<()> {
         let awaitable = Self::of(this);
@@ -190,7 +190,7 @@ impl Awaitable {
     fn go_on(&self) -> Result<()> {
         match self.waiter.take() {
             Some(task) => task::wake(task),
-            // Nobody has received it yet, or somebody drives it by hand.
+            // It has no receiver yet, or is driven by hand.
             None => Ok(()),
         }
     }
@@ -219,7 +219,7 @@ impl Awaitable {
         self.event_loop.as_ptr() == event_loop.as_ptr()
     }
 
-    /// What the awaitable that woke a task has thrown into it.
+    /// The exception that the awaitable that woke a task throws into it.
     #[inline]
     pub fn failure(this: &Object) -> Result<Option<Object>> {
         let awaitable = Self::of(this);
@@ -237,7 +237,7 @@ impl Awaitable {
         }
     }
 
-    /// What `this` resumes with.
+    /// The outcome with which `this` resumes.
     #[inline]
     pub(super) fn outcome(this: &Object) -> Outcome {
         let awaitable = Self::of(this);
@@ -264,10 +264,10 @@ impl Awaitable {
         Outcome::Failed(fetch(raised))
     }
 
-    /// Somebody drives the awaitable although it still waits. A second task that was made of it
-    /// waits as well, through a future that both are given; that the first one then has used it up,
-    /// the second one finds out. Returns nothing, as a future's iterator does, where nobody has
-    /// received the first wait.
+    /// The awaitable is driven although it still waits. A second task that was made of it waits as
+    /// well, through a future that both get; once the first task has finished the awaitable, the
+    /// second gets the error. Returns nothing, as a future's iterator does, if the first wait has
+    /// no receiver.
     #[cold]
     pub(super) fn wait_again(this: &Object) -> Result<Option<Object>> {
         let names = &globals().names;
@@ -284,7 +284,7 @@ impl Awaitable {
     }
 }
 
-/// How a wait stands that is gone on with.
+/// The state of a wait that resumes.
 pub(super) enum Outcome {
     /// It is over.
     Woken,

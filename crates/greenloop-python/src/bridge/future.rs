@@ -1,4 +1,4 @@
-//! `RustFuture`: an awaitable with a place for a future of somebody else's, which its steps poll.
+//! `RustFuture`: an awaitable that holds a Rust future of another extension, which its steps poll.
 //!
 //! ```text
 //!               1 poll: pending          2 wake
@@ -8,8 +8,8 @@
 //!     ▼
 //!    Gone
 //! ```
-//! To Python, and to everybody who does not ask, it is an [`Awaitable`] like any other. What tells
-//! it from others is its operation.
+//! To Python, and to code that does not ask, it is an [`Awaitable`] like any other. Only its
+//! operation distinguishes it from others.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
@@ -34,7 +34,7 @@ use crate::task;
 
 /// How many bytes a future may have that is kept in place. Larger ones are boxed by the bridge.
 pub const ROOM: usize = 128;
-/// To what a place is aligned.
+/// The alignment of a place.
 pub const ALIGNMENT: usize = align_of::<usize>();
 
 /// How many dead ones are kept for new ones.
@@ -44,7 +44,7 @@ static SPARE: Freelist<256> = Freelist::new();
 #[repr(C)]
 pub struct RustFuture {
     awaitable: Awaitable,
-    /// Of what kind the future in `place` is, as long as there is one.
+    /// The kind of the future in `place`, as long as there is one.
     kind: Cell<Option<&'static abi::Kind>>,
     /// The inbox of the loop that it is polled on, borrowed from the loop for the poll; or null.
     inbox: Cell<*const Inbox>,
@@ -52,9 +52,9 @@ pub struct RustFuture {
     woken: Cell<bool>,
     /// Set while the awaitable holds itself.
     held: Cell<bool>,
-    /// What wakers share, made for the first of them. The pointer is a [`Holder`]. One that nobody
-    /// else holds stays for the next future in the same memory, which is most likely awaited on the
-    /// same loop.
+    /// The state that wakers share, made for the first of them. The pointer is a [`Holder`]. If it
+    /// has no other holder, it stays for the next future in the same memory, which is most likely
+    /// awaited on the same loop.
     remote: AtomicPtr<Remote>,
     place: Place,
 }
@@ -77,10 +77,11 @@ static BEHIND: Behind = Behind {
 };
 
 impl RustFuture {
-    /// An awaitable, and the place into which a future of this kind is to be moved.
+    /// An awaitable, and the place into which the caller moves a future of this kind.
     ///
     /// # Safety
-    /// `kind` tells the truth, and the caller fills the place before anybody sees the awaitable.
+    /// `kind` tells the truth, and the caller fills the place before any other code sees the
+    /// awaitable.
     pub unsafe fn create(kind: &'static abi::Kind) -> Result<(Object, *mut c_void)> {
         let class = globals().classes.awaitable.as_ptr();
         let fresh = offset_of!(Self, remote);
@@ -114,7 +115,7 @@ impl RustFuture {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// What an awaitable is besides, if it is one of these.
+    /// The Rust future of an awaitable, if it has one.
     #[inline]
     pub fn behind(awaitable: &Object) -> Option<&Self> {
         Self::is_behind(Awaitable::of(awaitable)).then(|| Self::of(awaitable))
@@ -129,7 +130,7 @@ impl RustFuture {
     /// The future that `poll` was called for.
     ///
     /// # Safety
-    /// `polled` is what it was given, and the call has not returned.
+    /// `polled` is the argument of that call, and the call has not returned.
     pub unsafe fn of_polled<'a>(polled: *const c_void) -> &'a Self {
         // SAFETY: promised by the caller; the step holds the object.
         unsafe { &*polled.cast::<Self>() }
@@ -145,7 +146,8 @@ impl RustFuture {
         self.woken.set(true);
     }
 
-    /// The future's own hold on what wakers share. May be called by any thread during a poll.
+    /// The future's own hold on the state that wakers share. May be called by any thread during a
+    /// poll.
     pub fn holder(&self) -> ManuallyDrop<Holder> {
         let mut remote: *const Remote = self.remote.load(Ordering::Acquire);
         if remote.is_null() {
@@ -195,7 +197,7 @@ impl RustFuture {
         self.woken.set(false);
     }
 
-    /// What wakers share, when no poll runs.
+    /// The state that wakers share, when no poll runs.
     #[inline]
     fn remote(&self) -> Option<&Remote> {
         // SAFETY: the field is a holder.
@@ -222,8 +224,8 @@ impl RustFuture {
         }
     }
 
-    /// Drops the future, if it is not gone by itself, here and now: whoever holds the object may
-    /// keep it for long. An exception that is set stays so.
+    /// Drops the future, if it is not gone already, immediately: a reference to the object may be
+    /// kept for long. An exception that is set stays so.
     ///
     /// Cold for the sake of all other awaitables, which end where this is called: inlined there it
     /// cost an event's wait 10 %.
@@ -236,13 +238,13 @@ impl RustFuture {
         }
     }
 
-    /// Whether anybody holds a waker.
+    /// Whether there are wakers.
     #[inline]
     fn has_wakers(&self) -> bool {
         self.remote().is_some_and(Remote::is_shared)
     }
 
-    /// The awaitable holds itself, because somebody holds a waker.
+    /// The awaitable holds itself, because there are wakers.
     #[inline]
     fn hold(&self, this: &Object) {
         if !self.held.replace(true) {
@@ -285,7 +287,7 @@ impl RustFuture {
             }
             return;
         }
-        // An exception that is set is somebody else's and is put back.
+        // An exception that is set belongs to other code and is put back.
         let pending = take_raised();
         if let Err(raised) = wake_by_call(this) {
             report_unraisable(raised, this);
@@ -295,7 +297,7 @@ impl RustFuture {
         }
     }
 
-    /// Shows what the future holds to the garbage collector.
+    /// Shows the objects that the future holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited {
         match self.kind.get() {
             // SAFETY: the place holds a future of this kind.
@@ -326,7 +328,7 @@ fn wake_by_call(this: &Object) -> Result<()> {
     call_method(&globals.names.call_soon_threadsafe, &arguments).map(drop)
 }
 
-/// What `call_soon_threadsafe` is given.
+/// The callback for `call_soon_threadsafe`.
 fn woken(this: &Object) -> Result<Object> {
     RustFuture::wake(this);
     Ok(Object::none())
@@ -392,7 +394,7 @@ fn step(this: &Object) -> Result<Progress> {
     Ok(Progress::Blocked)
 }
 
-/// The loop that runs, and its inbox if it is one of ours.
+/// The running loop, and its inbox if it is one of ours.
 #[cold]
 fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
     let running = crate::asyncio::running_loop_or_none()?;

@@ -1,9 +1,11 @@
-//! Rust futures of other extensions on our loops: what the crate `greenloop-bridge` calls.
+//! Rust futures of other extensions on our loops: the functions that the crate `greenloop-bridge`
+//! calls.
 //!
-//! Such a future lives in a [`RustFuture`], an awaitable with a place for it, and is polled by the
-//! awaitable's steps: on the loop's thread, in the task's context, with the GIL held. Who is to
-//! wake it from elsewhere has a [`Remote`]; what comes from a thread without the GIL goes through
-//! the loop's [`Inbox`](crate::event_loop::Inbox). ([0011](../../../../docs/decisions/0011-the-bridge.md))
+//! Such a future lives in a [`RustFuture`], an awaitable that holds it. The awaitable's steps poll
+//! it: on the loop's thread, in the task's context, with the GIL held. Wakers hold a [`Remote`]; a
+//! wake-up from a thread without the GIL goes through the loop's
+//! [`Inbox`](crate::event_loop::Inbox).
+//! ([0011](../../../../docs/decisions/0011-the-bridge.md))
 
 mod future;
 mod remote;

@@ -1,12 +1,12 @@
-//! `Remote`: what wakers hold of an awaitable, from any thread and for any time.
+//! `Remote`: the reference that wakers hold to an awaitable, on any thread and for any time.
 //!
-//! Whoever holds a waker holds the one who waits, as the holder of a future does: the last waker
-//! may be all that is left of a task. But a waker is cloned and dropped where no reference may be
-//! counted. So the awaitable holds itself while there are wakers, and the last of them tells
-//! ([`RustFuture::release`]).
+//! A waker keeps its waiter alive, as a reference to a future does: the last waker may hold the
+//! last reference to a task. But wakers are cloned and dropped where Python's reference counts must
+//! not be touched. So the awaitable holds itself while there are wakers, and the last of them
+//! releases it ([`RustFuture::release`]).
 //!
-//! The count is our own, since an `Arc` does not say to whom it leaves the rest: one atomic
-//! operation for a waker that is made and one for its end.
+//! The count is our own because an `Arc` does not tell which holder is the last but one. It costs
+//! one atomic operation when a waker is made and one when it is dropped.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -24,9 +24,9 @@ use crate::event_loop::{Inbox, Message};
 pub struct Remote {
     /// How many hold it: the future as long as it is not finished, each waker, and the inbox.
     holders: AtomicUsize,
-    /// The awaitable, borrowed: what it points to is touched with the GIL held only. Null once it
-    /// is finished, which it says itself; for whoever holds a waker that is for good, and can be
-    /// seen without the GIL.
+    /// The awaitable, borrowed: the object is touched only with the GIL held. Null once it is
+    /// finished, which it sets itself; for a holder of a waker that is final, and visible without
+    /// the GIL.
     awaitable: AtomicPtr<ffi::PyObject>,
     /// Set while a wake-up lies in the inbox.
     queued: AtomicBool,
@@ -44,13 +44,13 @@ impl Remote {
         ptr::eq(self.inbox.as_ref().map_or(ptr::null(), Arc::as_ptr), inbox)
     }
 
-    /// Whether anybody holds it but the future.
+    /// Whether the future is not its only holder.
     #[inline]
     pub fn is_shared(&self) -> bool {
         self.holders.load(Ordering::Acquire) > 1
     }
 
-    /// Wakers wake this awaitable from now on, or nobody. GIL.
+    /// Wakers wake this awaitable from now on, or none. GIL.
     #[inline]
     pub fn set_awaitable(&self, awaitable: *mut ffi::PyObject) {
         self.awaitable.store(awaitable, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Remote {
         self.awaitable.load(Ordering::Relaxed)
     }
 
-    /// Whether there is nobody left to be woken, or to hear that no waker is left.
+    /// Whether there is no awaitable left to wake, or to notify that the last waker is gone.
     #[inline]
     fn is_finished(&self) -> bool {
         self.awaitable().is_null()
@@ -74,7 +74,7 @@ impl Remote {
     }
 }
 
-/// One of those who hold a [`Remote`], such as a waker.
+/// A reference to a [`Remote`], such as a waker's.
 pub struct Holder(NonNull<Remote>);
 
 // SAFETY: the count is atomic; what else is in the remote, see there.
@@ -129,7 +129,7 @@ impl Holder {
         }
     }
 
-    /// Notes a wake-up. Returns whether the loop is still to be told of it.
+    /// Notes a wake-up. Returns whether the loop has yet to be notified.
     fn notes_wake(&self) -> bool {
         if self.is_finished() {
             return false;
@@ -138,8 +138,8 @@ impl Holder {
         !self.queued.swap(true, Ordering::AcqRel)
     }
 
-    /// Has the loop's thread do what is to be done, as soon as the loop asks the operating system.
-    /// A loop of another make has no inbox, and one that is closed takes nothing.
+    /// Makes the loop's thread do the rest, as soon as the loop polls. A loop of another make has
+    /// no inbox, and one that is closed takes nothing.
     fn tell(self) {
         let Some(inbox) = self.inbox.clone() else {
             self.attach();
@@ -155,7 +155,7 @@ impl Holder {
 
     #[cold]
     fn attach(self) {
-        // When the interpreter ends there is nobody left to be woken, and nobody lets go.
+        // When the interpreter ends there is nothing left to wake, and nothing is released.
         let remote = self.into_raw();
         let _ended = guarded(|| {
             // SAFETY: given away above.
@@ -169,7 +169,7 @@ impl Holder {
         unsafe { Self::from_raw(remote.cast()) }.receive();
     }
 
-    /// Does what other threads have asked for. GIL.
+    /// Handles the requests of other threads. GIL.
     pub fn receive(self) {
         self.queued.swap(false, Ordering::AcqRel);
         if self.woken.swap(false, Ordering::AcqRel) {
@@ -205,7 +205,8 @@ impl Holder {
         }
     }
 
-    /// One less, without the GIL. Who may be the last but the future leaves through the inbox.
+    /// One holder less, without the GIL. A holder that may be the last but the future leaves
+    /// through the inbox.
     unsafe fn leave_detached(remote: NonNull<Remote>) {
         // SAFETY: the caller's share in the count keeps the remote until it is given up here.
         let (holders, finished) =
@@ -271,7 +272,7 @@ fn alive(awaitable: *mut ffi::PyObject) -> Option<Object> {
     (!awaitable.is_null()).then(|| unsafe { Object::from_borrowed(awaitable) })
 }
 
-/// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to everybody once there
+/// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to every thread once there
 /// was a second interpreter.
 #[inline]
 pub fn holds_gil() -> bool {

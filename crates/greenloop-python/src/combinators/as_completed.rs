@@ -1,11 +1,11 @@
-//! `as_completed`: awaitables in the order in which they are done.
+//! `as_completed`: awaitables in the order of their completion.
 //!
-//! Up to 3.12 it is a generator, which begins when it is first asked; from 3.13 on it begins at
-//! once, and can be iterated over asynchronously, which gives the futures themselves. One class is
+//! Up to 3.12 it is a generator, which begins at its first `next`. From 3.13 on it begins at once
+//! and can also be iterated over asynchronously, which gives the futures themselves. One class does
 //! both.
 //!
-//! What is done stands in a queue, and what the iterator gives waits for the next entry of that.
-//! There `None` means that the time is over.
+//! Completed futures are put in a queue, and the awaitables that the iterator yields wait for its
+//! next entry. An entry of `None` means that the time is over.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -31,12 +31,12 @@ use crate::queues;
 
 /// The iterator.
 struct AsCompleted {
-    /// What was passed, until the iterator begins.
+    /// The arguments, until the iterator begins.
     given: Slot,
     timeout: Slot,
-    /// The queue of what is done.
+    /// The queue of the futures that are done.
     done: Slot,
-    /// The set of what is not.
+    /// The set of those that are not.
     todo: Slot,
     /// How many awaitables are still to be given out.
     left: Cell<usize>,
@@ -61,7 +61,7 @@ impl AsCompleted {
         ]
     }
 
-    /// Makes futures of what was given, and waits for all of them.
+    /// Makes futures of the arguments, and waits for all of them.
     fn begin(this: &Object, given: &Object, timeout: Option<&Object>) -> Result<()> {
         let state = Self::of(this);
         let globals = globals();
@@ -98,7 +98,7 @@ impl AsCompleted {
         Ok(())
     }
 
-    /// One awaitable less is to be given out. Returns whether there was one.
+    /// Counts one awaitable less to return. Returns whether there was one.
     fn take_one(&self) -> bool {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
@@ -216,7 +216,7 @@ fn future_is_done(this: &Object, future: &Object) -> Result<()> {
     Ok(())
 }
 
-/// The time is over: who waits is told, once for each future that is not done.
+/// The time is over: the waiters are notified, once for each future that is not done.
 fn handle_timeout(this: &Object) -> Result<Object> {
     let state = AsCompleted::of(this);
     let todo = state.todo.get_or_none();
@@ -236,7 +236,8 @@ fn handle_timeout(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// What plain iteration gives: waits for the next future in the queue, and returns its result.
+/// The awaitables of plain iteration, which wait for the next future in the queue and return its
+/// result.
 static RESULT: Operation = Operation {
     name: if cfg!(Py_3_13) {
         c"_AsCompletedIterator._wait_for_one"
@@ -249,8 +250,8 @@ static RESULT: Operation = Operation {
     behind: None,
 };
 
-/// What asynchronous iteration awaits: the next future that is done. It is about the iterator until
-/// it begins, and then about the queue.
+/// The awaitable of asynchronous iteration, for the next future that is done. Its owner is the
+/// iterator until it begins, and then the queue.
 static NEXT: Operation = Operation {
     name: c"_AsCompletedIterator.__anext__",
     start: |this| {
@@ -268,7 +269,7 @@ static NEXT: Operation = Operation {
     behind: None,
 };
 
-/// What came out of the queue, if something did.
+/// The future that came out of the queue, if one did.
 fn future_of(item: Progress) -> Result<Progress> {
     match item {
         Progress::Returned(item) if item.is_none() => {

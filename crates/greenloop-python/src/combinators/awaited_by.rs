@@ -1,7 +1,8 @@
-//! Who awaits a child of `gather`, `wait`, `as_completed` or `shield`, for `capture_call_graph`.
+//! The task that awaits a child of `gather`, `wait`, `as_completed` or `shield`, for
+//! `capture_call_graph`.
 //!
-//! The task that awaits the outer future waits for the children too, and nothing else would say so.
-//! There is no such graph before 3.14: everything here is nothing then.
+//! The task that awaits the outer future waits for the children too, and nothing else would record
+//! that. There is no such graph before 3.14, and the functions here do nothing then.
 
 #[cfg(Py_3_14)]
 mod edges {

@@ -1,7 +1,7 @@
-//! Which of the arguments of `gather` are the same: each is made a future once.
+//! Equal arguments of `gather`, of which a future is made only once.
 //!
-//! asyncio asks a dictionary. Nearly all arguments are equal to nothing but themselves, and for
-//! those a comparison of addresses says the same.
+//! asyncio uses a dictionary. Nearly all arguments are equal only to themselves, and for those a
+//! comparison of addresses gives the same answer.
 
 use std::ptr;
 
@@ -11,13 +11,13 @@ use pyo3::ffi;
 /// Up to so many arguments are compared one by one.
 const FEW: usize = 8;
 
-/// The places at which equal arguments stood first.
+/// The first places of equal arguments.
 pub enum Places<'a> {
     /// Compares each with all before it.
     Few(&'a [Object]),
     /// A table of hashed addresses: places counted from 1, or 0.
     Addresses(&'a [Object], Vec<u32>),
-    /// A dictionary from arguments to places, for those that say themselves what they are equal to.
+    /// A dictionary from arguments to places, for those that define their own equality.
     Equality(&'a [Object], Object),
 }
 

@@ -1,8 +1,8 @@
 //! `create_task`: a task on the running loop.
 //!
-//! What is called most, with a coroutine alone and inside of a task of ours, takes a short cut to
-//! the loop. All else is asyncio's own function, which passes on to `loop.create_task` what the
-//! running version passes on.
+//! The most frequent call, with only a coroutine and inside one of our tasks, takes a short cut to
+//! the loop. Every other call uses asyncio's own function, which passes to `loop.create_task` the
+//! arguments that the running version passes.
 
 use greenloop_cpython::{Arguments, Object, Result};
 

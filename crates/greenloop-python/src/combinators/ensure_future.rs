@@ -1,4 +1,4 @@
-//! `ensure_future`: a future of any awaitable.
+//! `ensure_future`: a future for any awaitable.
 
 use std::sync::OnceLock;
 
@@ -44,13 +44,13 @@ impl Home {
         &self.event_loop
     }
 
-    /// The native part of a loop of ours.
+    /// The native part of our loop.
     pub fn native(&self) -> Option<&EventLoop> {
         // SAFETY: `event_loop` keeps it alive.
         unsafe { self.native.as_ref() }
     }
 
-    /// A task of ours of `object`, if that is a plain coroutine and nobody has a say in it.
+    /// A native task of `object`, if that is a plain coroutine and no override has to see it.
     #[inline]
     pub fn spawn(&self, object: &Object) -> Option<Result<Object>> {
         // SAFETY: `object` is valid.
@@ -60,7 +60,7 @@ impl Home {
         Some(Task::spawn(&self.event_loop, native, object))
     }
 
-    /// `event_loop.create_task(coroutine)`, past the method where nobody could tell.
+    /// `event_loop.create_task(coroutine)`, bypassing the method where that is not observable.
     #[inline]
     fn create_task(&self, coroutine: &Object) -> Result<Object> {
         if let Some(native) = self.native().filter(|native| native.makes_native_tasks()) {
@@ -96,13 +96,13 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
     };
     let refused = task.is_err() && matches(ExceptionClass::RuntimeError);
     match task {
-        // What was wrapped here was never begun, and so has nothing to close.
+        // A coroutine that was wrapped here was never begun, and so has nothing to close.
         Err(raised) if refused && is_given => Err(close(&coroutine, raised)),
         task => task,
     }
 }
 
-/// The loop that runs, or `None`. Inside of a step of ours that is the task's loop.
+/// The running loop, or `None`. Inside a native step that is the task's loop.
 #[inline]
 #[cfg_attr(not(Py_3_14), expect(dead_code, reason = "gather asks from 3.14 on"))]
 pub fn running_loop() -> Result<Option<Object>> {
@@ -113,7 +113,7 @@ pub fn running_loop() -> Result<Option<Object>> {
     Ok(Some(running).filter(|running| !running.is_none()))
 }
 
-/// `events.get_event_loop()`: the running loop, or what the policy says, with its warnings.
+/// `events.get_event_loop()`: the running loop, or the policy's answer, with its warnings.
 #[inline]
 pub fn current_loop() -> Result<Object> {
     if let Some(task) = task::stepping() {
@@ -122,7 +122,7 @@ pub fn current_loop() -> Result<Object> {
     crate::asyncio::current_loop()
 }
 
-/// Closes a coroutine that no task was made of, so that nobody is warned of it.
+/// Closes a coroutine that no task was made of, so that there is no warning about it.
 #[cold]
 fn close(coroutine: &Object, raised: Raised) -> Raised {
     let refusal = fetch(raised);

@@ -1,7 +1,7 @@
 //! `gather`: one future of the results of many.
 //!
-//! What costs per child: a task (or nothing, for a future), an entry in a list, a notification in
-//! the child's own struct, and a job in the ready queue when it is done.
+//! A child costs a task (or nothing, if it is a future), an entry in a list, a notification in its
+//! own struct, and a job in the ready queue when it is done.
 
 use greenloop_core::sync::Verdict;
 use greenloop_cpython::making::{self};
@@ -128,7 +128,7 @@ fn count_child(outer: &Object, child: &Object) -> Result<()> {
             Ok(failure.is_some())
         })?;
     if cfg!(Py_3_14) && this.gathering.all_are_done() {
-        // The task may be what holds the outer future, by way of an exception's traceback.
+        // The task may hold the outer future, by way of an exception's traceback.
         this.awaiting().clear();
     }
     match verdict {
@@ -148,7 +148,7 @@ fn count_child(outer: &Object, child: &Object) -> Result<()> {
     }
 }
 
-/// What a child raised, its cancellation included.
+/// The exception of a child, its cancellation included.
 #[inline]
 fn failure_of(child: &Object) -> Result<Option<Object>> {
     if any_future::has_plain_result(child) {
@@ -180,10 +180,10 @@ fn collect(outer: &Object) -> Result<()> {
     any_future::set_result(outer, list_of(results)?)
 }
 
-/// What stands for a child in the list of results.
+/// A child's entry in the list of results.
 fn result_or_exception(child: &Object) -> Result<Object> {
     if any_future::is_cancelled(child)? {
-        // Not the error that it would raise: nobody raises this one, and that one may be asked for
+        // Not the error that it would raise: this one is not raised, and that one may be taken only
         // once.
         let message = any_future::cancel_message_of(child)?;
         let message = Some(message).filter(|message| !message.is_none());

@@ -1,12 +1,12 @@
-//! `_GatheringFuture`: what `gather` returns. Cancelling it cancels the children.
+//! `_GatheringFuture`: the result of `gather`. Cancelling it cancels the children.
 //!
-//! It is a future that is not cancelled itself when it is told to be: the children are, and what
-//! they make of it decides, as with a task. The children's notifications own it, and it owns its
+//! A call of `cancel` does not cancel this future itself: it cancels the children, and their
+//! outcomes decide, as with a task. The children's notifications own the future, and it owns its
 //! children.
 //!
-//! It exists before its children are known, because they have to be told whom to notify. Until
-//! `begin` it is on no loop, and a notification finds that there is nobody to tell yet: so too if
-//! a later argument of `gather` is refused.
+//! It exists before its children are known, because they need it as the target of their
+//! notifications. Until `begin` it is on no loop, and a notification does nothing; the same holds
+//! if a later argument of `gather` is refused.
 
 use std::cell::Cell;
 
@@ -69,7 +69,7 @@ impl GatheringFuture {
         Ok(())
     }
 
-    /// Whether nobody is interested any more in what becomes of the children, or is not yet.
+    /// Whether the outcomes of the children do not matter any more, or not yet.
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.future.event_loop().is_empty() || self.future.state() != PENDING
@@ -99,7 +99,7 @@ impl GatheringFuture {
     }
 }
 
-/// How many children there are: none where nobody has called `__init__`, and `_children` is None.
+/// The number of children: none if `__init__` was not called, and `_children` is None.
 pub fn count(children: &Object) -> usize {
     // SAFETY: `children` is valid, and asked for its length if it is a list.
     unsafe {
@@ -110,7 +110,7 @@ pub fn count(children: &Object) -> usize {
     }
 }
 
-/// The child at a place of the list, which somebody may have made shorter.
+/// The child at a place of the list, which may have been made shorter.
 pub fn child_at(children: &Object, index: usize) -> Option<Object> {
     (index < count(children)).then(|| {
         // SAFETY: what has items is a list; the item is borrowed from it.

@@ -89,8 +89,9 @@ fn is_collection(object: &Object) -> bool {
     }
 }
 
-/// Without memory an outer future cannot be given its outcome: then that is its outcome, since
-/// nobody else would end it. Other errors are left to be reported, as asyncio does it.
+/// Without memory an outer future cannot be given its outcome: then the `MemoryError` is its
+/// outcome, since nothing else would end it. Other errors are left to be reported, as asyncio does
+/// it.
 #[cold]
 fn fail_without_memory(outer: &Object, raised: Raised) -> Result<()> {
     if !matches(ExceptionClass::MemoryError) {

@@ -1,11 +1,11 @@
-//! `shield`: a future that follows another one, and takes a cancellation upon itself.
+//! `shield`: a future that takes its result from another one, and is cancelled in its stead.
 //!
 //! ```text
 //!   inner ── inner_is_done ──► outer
 //!   outer ── outer_is_done ──► inner: takes the first one back
 //! ```
-//! Each notification owns the other future, so that a shielded task lives as long as somebody
-//! waits.
+//! Each notification owns the other future, so that a shielded task lives as long as a task waits
+//! for it.
 
 use greenloop_cpython::making::{self};
 use greenloop_cpython::{Arguments, Object, Result, call_method, type_error};
@@ -64,8 +64,8 @@ fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
 
 fn follow(outer: &Object, inner: &Object) -> Result<()> {
     if any_future::is_cancelled(outer)? {
-        // Where asyncio reports what a shielded future raises that nobody waits for any more, it is
-        // left to that report; before, it counts as seen.
+        // Newer versions of asyncio report the exception of a shielded future without waiters, and
+        // the exception is left to that report; in older ones it counts as seen.
         if globals().log_shielded.is_none() && !any_future::is_cancelled(inner)? {
             any_future::exception_of(inner)?;
         }

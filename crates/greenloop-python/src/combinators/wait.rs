@@ -1,8 +1,7 @@
 //! `wait`: until some or all of several futures are done, or a time has passed.
 //!
-//! The futures notify the wait's state, which wakes the awaitable. The state outlives the wait
-//! where a notification is under way already: it still counts, and looks at exceptions, as
-//! asyncio's does.
+//! The futures notify the wait's state, which wakes the awaitable. The state outlives the wait if a
+//! notification is under way already: it still counts, and looks at exceptions, as asyncio's does.
 
 use greenloop_core::sync::{Countdown, ReturnWhen};
 use greenloop_cpython::making;
@@ -19,16 +18,16 @@ use crate::asyncio::{globals, is_coroutine};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{Future, Notification, notify_when_done, stop_notifying};
 
-/// What one call of `wait` needs.
+/// The state of one call of `wait`.
 struct State {
-    /// What was passed at first; when the wait begins, the tuple of the futures, each once.
+    /// The argument at first; when the wait begins, the tuple of the futures, each once.
     futures: Slot,
-    /// The same as a set, of which nobody else knows.
+    /// The same as a set, which is known nowhere else.
     set: Slot,
     timeout: Slot,
     return_when: Slot,
     countdown: Countdown,
-    /// What waits, as long as it does.
+    /// The awaitable that waits, as long as it does.
     awaitable: Slot,
     /// The handle of a timer that `call_later` has set.
     handle: Slot,
@@ -199,8 +198,8 @@ fn leave(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less
-/// what is done, or the first if everything is.
+/// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less the
+/// futures that are done, or the first if all are.
 fn done_and_pending(state: &State) -> Result<Object> {
     let futures = state.futures.get_or_none();
     let mut done = Vec::new();

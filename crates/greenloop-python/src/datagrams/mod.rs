@@ -1,13 +1,13 @@
 //! The native half of `greenloop.datagrams.DatagramTransport`: receiving and sending.
 //!
-//! The class derives from asyncio's own datagram transport and is written in Python: what happens
-//! once in a transport's life, what only says something, and what is done while datagrams wait for
-//! room are asyncio's functions. What is done for each datagram stands here. The attributes that it
-//! looks at are slots of the class, so native code finds them at fixed places and Python sees them
-//! as ever.
+//! The class derives from asyncio's own datagram transport and is written in Python. asyncio's
+//! functions handle the events that happen once in a transport's life, its properties, and
+//! datagrams that wait for room. The work for each datagram is done here. The attributes that it
+//! uses are slots of the class, so native code finds them at fixed places and Python sees them as
+//! usual.
 //!
-//! Whatever is not plain (a socket of another class, an address that somebody has to be asked for,
-//! a transport that is closing) is handed to the function of asyncio's class.
+//! Every special case (a socket of another class, an address that has to be resolved, a transport
+//! that is closing) is left to the function of asyncio's class.
 
 mod receiving;
 mod sending;
@@ -28,7 +28,7 @@ use crate::sockets::plain;
 
 pub use state::make_class as make_state_class;
 
-/// Where the attributes stand in an instance, as offsets in bytes.
+/// The offsets of the attributes in an instance, in bytes.
 struct Places {
     address: ffi::Py_ssize_t,
     buffer: ffi::Py_ssize_t,
@@ -79,7 +79,7 @@ impl<'a> Transport<'a> {
         })
     }
 
-    /// `super().name(*arguments)`: what asyncio does.
+    /// `super().name(*arguments)`: asyncio's own method.
     fn leave_to_asyncio(&self, name: &Object, arguments: &[&Object]) -> Result<Object> {
         let function = globals().asyncio.datagram_transport.attribute(name)?;
         let mut all = vec![self.this.as_ptr()];
@@ -103,7 +103,7 @@ struct MemberDescriptor {
     member: *const ffi::PyMemberDef,
 }
 
-/// Where a slot of `class`, or of a class it derives from, stands in an instance.
+/// The offset in an instance of a slot of `class`, or of a class it derives from.
 fn place(class: &Bound<'_, PyType>, name: &str) -> PyResult<ffi::Py_ssize_t> {
     let descriptor = class.look_up(name)?;
     // SAFETY: the class of the object is compared before its struct is looked into.
@@ -117,7 +117,7 @@ fn place(class: &Bound<'_, PyType>, name: &str) -> PyResult<ffi::Py_ssize_t> {
     }
 }
 
-/// `Py_T_OBJECT_EX`, the type of what `__slots__` makes.
+/// `Py_T_OBJECT_EX`, the type of the members that `__slots__` makes.
 const OBJECT: c_int = ffi::Py_T_OBJECT_EX;
 
 /// Finish the class of datagram transports, whose attributes are slots: put the native methods into
@@ -179,7 +179,7 @@ impl EventLoop {
         !self.shows_readiness() && plain(&Object::from(sock)).is_some()
     }
 
-    /// Return what a datagram transport keeps for itself.
+    /// Return the native state of a datagram transport.
     #[staticmethod]
     fn _datagram_state(py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(state::State::create()?.bound(py).unbind())

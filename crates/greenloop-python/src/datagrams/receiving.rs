@@ -1,7 +1,7 @@
-//! Receiving: one datagram in a turn, as asyncio has it.
+//! Receiving: one datagram in a turn, as in asyncio.
 //!
-//! Several may wait, since one socket serves all peers. Where that is so, the next turn looks for
-//! another one by itself, and the poller is not asked in between.
+//! Several may wait, since one socket serves all peers. In that case the next turn receives another
+//! one by itself, and the poller is not asked in between.
 
 use greenloop_cpython::{Arguments, Object, Raised, Result, call_method, copy_context, fetch};
 use greenloop_os::datagram::receive_from;
@@ -73,7 +73,7 @@ fn handle(this: &Object) -> Result<Object> {
     let event_loop = transport.and_then(|transport| transport.slot(transport.places.event_loop));
     let event_loop = match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => event_loop,
-        // It is closed: what is reported is reported to the loop that runs.
+        // It is closed: reports go to the running loop.
         None => running_loop_or_none()?,
     };
     let method = this.attribute(&globals().names.read_ready)?;
@@ -81,7 +81,8 @@ fn handle(this: &Object) -> Result<Object> {
     Handle::create(class, &method, &[], None, &event_loop, None)
 }
 
-/// Whether the loop still listens for the transport: nobody else does, and it was not told to stop.
+/// Whether the loop still listens for the transport: no other listener has replaced it, and it was
+/// not stopped.
 fn is_listening(transport: &Transport<'_>) -> bool {
     let event_loop = transport.slot(transport.places.event_loop);
     let socket = transport.slot(transport.places.socket);

@@ -1,4 +1,4 @@
-//! Sending: a datagram goes out at once, or asyncio's function keeps it until there is room.
+//! Sending: a datagram is sent at once, or asyncio's function keeps it until there is room.
 
 use greenloop_cpython::{
     Arguments, Bytes, Object, Raised, Result, audit, call_method, clear, fetch,
@@ -117,7 +117,8 @@ fn expect_answer(transport: &Transport<'_>) {
     }
 }
 
-/// Whether it is what asyncio sends, and not empty: that is dropped on 3.11 and sent later.
+/// Whether asyncio would send it, and it is not empty: 3.11 drops an empty datagram, and later
+/// versions send it.
 fn may_be_sent(data: &Object) -> bool {
     let object = data.as_ptr();
     // SAFETY: the object is valid, and the functions are for the classes that were tested.

@@ -1,5 +1,5 @@
-//! What a datagram transport keeps besides its attributes: its registration as a reader, what it
-//! knows of how datagrams come, and the last address that something came from.
+//! The state of a datagram transport besides its attributes: its registration as a reader, how
+//! datagrams have arrived so far, and the address of the last sender.
 
 use std::cell::Cell;
 
@@ -15,8 +15,8 @@ pub struct State {
     /// The context of the registration, in which the protocol is called.
     pub context: Slot,
     pub expectation: Expectation,
-    /// Where the last datagram came from: most come from where the one before did, and most are
-    /// answered there.
+    /// The sender of the last datagram: most come from the same sender as the one before, and most
+    /// are answered there.
     address: Cell<Option<Address>>,
     /// The same as Python sees it.
     seen: Slot,
@@ -32,7 +32,7 @@ pub struct Expectation {
     idle: Cell<u8>,
     /// The registration for which a look is queued, while one is.
     looking: Cell<Option<u32>>,
-    /// Set while the protocol is told of a datagram.
+    /// Set while the protocol is notified of a datagram.
     telling: Cell<bool>,
 }
 
@@ -52,14 +52,14 @@ impl Expectation {
         }
     }
 
-    /// The protocol is going to be told of a datagram, or has been.
+    /// Notes that the protocol is being notified of a datagram, or no longer is.
     #[inline]
     pub fn set_telling(&self, telling: bool) {
         self.telling.set(telling);
     }
 
-    /// Whether what is sent now answers one datagram of a burst: the next of them is due before
-    /// what the answer may bring.
+    /// Whether a datagram sent now answers one of a burst: the next of the burst comes before any
+    /// reaction to the answer.
     #[inline]
     pub fn is_amid_a_burst(&self) -> bool {
         self.telling.get() && self.hope.get() >= Self::BURST
@@ -70,8 +70,8 @@ impl Expectation {
         self.looking.set(Some(ticket));
     }
 
-    /// Whether such a look is queued, which will receive what the poller reports meanwhile: in one
-    /// turn there is one datagram.
+    /// Whether such a look is queued, which will receive the datagram that the poller reports
+    /// meanwhile: in one turn there is one datagram.
     pub fn is_due(&self, ticket: u32) -> bool {
         self.looking.get() == Some(ticket)
     }

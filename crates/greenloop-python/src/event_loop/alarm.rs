@@ -6,11 +6,12 @@
 //!                 │  3 silence
 //!                 └─────────► Silent: lets go of its target at once
 //! ```
-//! Whoever sets an alarm keeps it, to silence it and to ask whether it has rung. A silent one stays
-//! in the heap until it comes to the front or the heap is swept, as a cancelled timer does.
+//! The code that sets an alarm keeps it, to silence it and to ask whether it has rung. A silenced
+//! one stays in the heap until it comes to the front or the heap is swept, as a cancelled timer
+//! does.
 //!
-//! The garbage collector never learns of an alarm: the loop shows it the target of each alarm that
-//! is set, and the others have none.
+//! The garbage collector never tracks an alarm: the loop shows it the target of each alarm that is
+//! set, and the others have none.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -26,7 +27,7 @@ use crate::handle::Handle;
 /// How many dead alarms are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
 
-/// What an alarm does. There is one constant for each kind of target.
+/// The behaviour of an alarm. There is one constant for each kind of target.
 pub struct Bell {
     /// Called with the target when the alarm rings. It runs in no particular context.
     pub ring: fn(&Object) -> Result<()>,
@@ -41,11 +42,12 @@ pub struct Alarm {
     /// Held while the alarm is set, and while it rings.
     target: Slot,
     bell: Cell<Option<&'static Bell>>,
-    /// How many requests for cancellation its task had when it was set, for those who ask.
+    /// The number of requests for cancellation that its task had when it was set, for later
+    /// comparison.
     #[cfg(Py_3_12)]
     requests: Cell<i64>,
     state: Cell<State>,
-    /// Whether it stands among the timers. One for a deadline in the past does not: it is ready.
+    /// Whether it is among the timers. One for a deadline in the past is not: it is ready.
     timed: Cell<bool>,
 }
 
@@ -123,13 +125,13 @@ impl Alarm {
         self.requests.set(requests);
     }
 
-    /// What was noted.
+    /// The number that was noted.
     #[cfg(Py_3_12)]
     pub fn requests(&self) -> i64 {
         self.requests.get()
     }
 
-    /// What the alarm is for, as long as it is set.
+    /// The alarm's target, as long as it is set.
     pub fn target(&self) -> Option<Object> {
         self.target.get()
     }
@@ -164,7 +166,7 @@ impl Alarm {
         self.target.clear();
     }
 
-    /// A handle that stands for the alarm, for messages and for those who look at the heap.
+    /// A handle that represents the alarm, for messages and for code that looks at the heap.
     pub fn handle(&self) -> Result<Object> {
         let class = globals().classes.handle.as_ptr();
         let (callback, event_loop) = match (self.bell.get(), self.target.get()) {

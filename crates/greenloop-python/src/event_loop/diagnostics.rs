@@ -1,6 +1,6 @@
-//! Debug mode: which callbacks take long, and which handle runs now.
+//! Debug mode: slow callbacks, and the handle that runs now.
 //!
-//! Outside of debug mode none of this runs; the scheduler itself logs nothing.
+//! Outside debug mode none of this runs; the scheduler itself logs nothing.
 
 use greenloop_core::Host as _;
 use greenloop_cpython::making::ByName as _;
@@ -13,7 +13,7 @@ use crate::handle::{self, Handle};
 use crate::task;
 
 impl EventLoop {
-    /// Runs a job that somebody wants to see.
+    /// Runs a job that has to be visible as a handle.
     pub(super) fn run_observed(&self, job: Job) -> Result<()> {
         if self.debug.get() {
             return self.run_watched(job);

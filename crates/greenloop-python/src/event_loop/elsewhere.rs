@@ -1,8 +1,8 @@
-//! Waiting in a selector of the process's own, where gevent or the like has replaced asyncio's.
+//! Waiting in the process's own selector, where gevent or the like has replaced asyncio's.
 //!
-//! Then a thread is shared by others than the loop, and to wait in the poller would stop them all.
-//! The poller's own descriptor is readable when it has something to say, so it is waited for in
-//! that selector, and the poller is asked without waiting.
+//! In such a process the loop shares its thread with others, and blocking in the poller would stop
+//! them all. The poller's own descriptor is readable when it has events, so the loop waits for it
+//! in that selector, and then polls without blocking.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl EventLoop {
             Some(timeout) => Object::float(timeout.as_secs_f64())?,
             None => Object::none(),
         };
-        // Whoever runs meanwhile, in this thread too, may have something for the loop.
+        // Code that runs meanwhile, even in this thread, may have work for the loop.
         self.asleep.set(true);
         let outcome = call_function(select, &[timeout.as_ptr()]);
         self.asleep.set(false);

@@ -12,7 +12,7 @@ type Ending = (Object, fn(&Object));
 /// The functions for the job that runs.
 pub struct EndOfJob {
     endings: GilCell<Vec<Ending>>,
-    /// Whether there are none, which is asked after each job.
+    /// Whether there are none, which is checked after each job.
     none: Cell<bool>,
 }
 
@@ -24,7 +24,7 @@ impl EndOfJob {
         }
     }
 
-    /// Whether nothing is to be called.
+    /// Whether there is nothing to call.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.none.get()
@@ -37,11 +37,11 @@ impl EndOfJob {
             .with(|endings| endings.push((owner.clone(), end)));
     }
 
-    /// Calls what was added. The job is done, with an outcome that is given back.
+    /// Calls the added functions. The job is done. Returns `outcome`.
     #[cold]
     pub fn run(&self, outcome: Result<()>) -> Result<()> {
-        // An owner that dies may run user code, for which no exception may be set, and which may add
-        // to the list.
+        // Dropping an owner may run user code. No exception may be set for that, and it may add to
+        // the list.
         let outcome = outcome.map_err(fetch);
         while !self.none.replace(true) {
             let mut endings = self.endings.with(std::mem::take);

@@ -1,8 +1,8 @@
-//! `Inbox`: the wake-ups of threads that do not hold the GIL, of which a loop's state knows
-//! nothing.
+//! `Inbox`: the wake-ups from threads that do not hold the GIL and so cannot touch the loop's
+//! state.
 //!
-//! A queue of its own, which [0002] rejects for `call_soon_threadsafe`, is right here: between a
-//! thread that never held the GIL and what the loop did meanwhile there is no order to be kept.
+//! [0002] rejects a separate queue for `call_soon_threadsafe`, but it is right here: there is no
+//! order to keep between a thread that never held the GIL and the loop's own jobs.
 //!
 //! [0002]: ../../../../docs/decisions/0002-loop-state-under-the-gil.md
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use greenloop_os::Waker;
 
-/// Something for the loop's thread to do: a function, and what it is given.
+/// A request to the loop's thread: a function and its argument.
 pub struct Message {
     receive: unsafe fn(*const ()),
     payload: *const (),
@@ -28,7 +28,7 @@ impl Message {
         Self { receive, payload }
     }
 
-    /// What the message would have been received with, for a sender that gets it back.
+    /// The argument of the function, for a sender that gets the message back.
     pub const fn into_payload(self) -> *const () {
         self.payload
     }
@@ -39,10 +39,10 @@ impl Message {
     }
 }
 
-/// What a loop is left by other threads.
+/// The messages to a loop from other threads.
 ///
-/// The lock is held for a push or a take, never while Python or a future runs, and nobody who holds
-/// it asks for the GIL.
+/// The lock is held for a push or a take, never while Python or a future runs, and no holder asks
+/// for the GIL.
 pub struct Inbox {
     /// Empty once the loop is closed.
     open: Mutex<Option<Open>>,
@@ -75,7 +75,7 @@ impl Inbox {
         })
     }
 
-    /// Runs what was left. Called by the loop's thread with the GIL held, after the waker was
+    /// Handles the messages. Called by the loop's thread with the GIL held, after the waker was
     /// drained.
     pub fn deliver(&self) {
         let left = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.messages)));
@@ -90,7 +90,7 @@ pub struct OwnInbox {
 }
 
 impl OwnInbox {
-    /// The inbox, made for the first who asks.
+    /// The inbox, made at the first request.
     #[inline]
     pub fn open(&self, waker: impl FnOnce() -> Option<Arc<Waker>>) -> &Arc<Inbox> {
         self.inbox.get_or_init(|| {
@@ -102,12 +102,12 @@ impl OwnInbox {
         })
     }
 
-    /// The inbox, if anybody has asked for it.
+    /// The inbox, if it was requested before.
     pub fn get(&self) -> Option<&Arc<Inbox>> {
         self.inbox.get()
     }
 
-    /// Takes nothing from now on. The descriptor is let go of, whoever keeps a waker.
+    /// Takes nothing from now on. The descriptor is released, even if wakers remain.
     pub fn close(&self) {
         let left = self
             .inbox

@@ -1,8 +1,8 @@
-//! A native job as a callback, for those who run jobs by their handles.
+//! A native job as a callback, for code that runs jobs by their handles.
 //!
-//! The timer of a `sleep`, a deadline and a transport's reaction have no callback that could be
-//! called: what a handle of theirs shows is what asyncio would have there. Where a handle is run by
-//! somebody else, its callback is a [`JobCall`], which looks like what is shown and runs the job.
+//! The timer of a `sleep`, a deadline and a transport's reaction have no callable callback: their
+//! handles show the callback that asyncio would have there. If other code runs the handle, its
+//! callback is a [`JobCall`], which looks like the one shown and runs the job.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -18,7 +18,7 @@ use super::watches::Reaction;
 use crate::asyncio::globals;
 use crate::awaitable;
 
-/// What is to be done with the owner.
+/// The action on the owner.
 #[derive(Clone, Copy)]
 enum Action {
     Nothing,
@@ -54,8 +54,7 @@ impl Held for JobCall {
     }
 }
 
-/// What runs `job` when it is called, looking like `shown`. Other jobs than native ones are called
-/// by what is shown.
+/// A callable that runs `job` and looks like `shown`. For a job that is not native, `shown` itself.
 pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
     let (action, owner) = match job {
         Job::Sleeper(sleeper) => (Action::EndSleep, sleeper),

@@ -1,4 +1,5 @@
-//! What a loop is: open, running, stopping, closed. How it comes to run is in `running`.
+//! The states of a loop: open, running, stopping, closed. `running` enters and leaves the running
+//! one.
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{Object, Result};
@@ -111,8 +112,8 @@ impl EventLoop {
         Ok(self.check_thread()?)
     }
 
-    /// Drop all that waits, and what the loop waits with, for good. The caller has made sure that
-    /// the loop does not run.
+    /// Drop all waiting jobs and the loop's poller, for good. The caller has made sure that the
+    /// loop does not run.
     #[pyo3(name = "_discard")]
     fn discard(&self) {
         self.closed.set(true);

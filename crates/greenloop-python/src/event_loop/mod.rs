@@ -1,12 +1,12 @@
 //! `EventLoop`: the native base of the loop class that Python sees.
 //!
-//! The state is cut by who may touch it. The [`Queue`] and the watched descriptors belong to
-//! whoever holds the GIL, which is nearly always the loop's own thread; the
-//! [`Waker`](greenloop_os::Waker) alone is for a thread that finds the loop asleep. Policy
-//! (exception handlers, task factories, executors) is Python, in the subclass
-//! `greenloop.EventLoop`: nothing there is on a hot path.
+//! The state is divided by the threads that may touch it. The [`Queue`] and the watched descriptors
+//! belong to the thread that holds the GIL, which is nearly always the loop's own. Only the
+//! [`Waker`](greenloop_os::Waker) and the inbox are for threads without it. Policy (exception
+//! handlers, task factories, executors) is Python, in the subclass `greenloop.EventLoop`: nothing
+//! there is on a hot path.
 //!
-//! Each capability has a file of its own with its methods.
+//! Each capability has its own file with its methods.
 
 mod alarm;
 mod diagnostics;
@@ -58,69 +58,69 @@ use watches::Watches;
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
 #[pyclass(subclass, frozen, module = "greenloop._native", name = "EventLoop")]
 pub struct EventLoop {
-    /// What waits to be run.
+    /// The jobs that wait to be run.
     queue: GilCell<Queue<Job>>,
     /// The descriptors with a reader or a writer.
     watches: GilCell<Watches>,
-    /// Empty once the loop is closed: whoever keeps a closed loop keeps no descriptors. Borrowed
-    /// during a poll, and for moments in which no Python code runs.
+    /// Empty once the loop is closed: a closed loop keeps no descriptors. Borrowed during a poll,
+    /// and for moments in which no Python code runs.
     polling: RefCell<Option<Polling>>,
-    /// What threads without the GIL have left for the loop.
+    /// The messages of threads without the GIL to the loop.
     inbox: OwnInbox,
-    /// What the loop waits by, where the process has replaced asyncio's selector.
+    /// The function by which the loop waits, where the process has replaced asyncio's selector.
     select_elsewhere: Slot,
     /// The poller's answers, kept for the next poll. Borrowed during one poll only.
     events: RefCell<Events>,
-    /// Where transports receive into before they know how much it is.
+    /// The buffer that transports receive into before they know the amount.
     received: GilCell<Vec<u8>>,
-    /// Where they receive into when it is much.
+    /// The object that they receive into when the amount is large.
     pub(crate) spare: SpareBytes,
-    /// What is to be called when the present job is done.
+    /// The functions to call when the present job is done.
     pub(crate) end_of_job: EndOfJob,
-    /// Cleared by a program that does not want that what a job writes in pieces is joined.
+    /// Cleared by a program that does not want a job's writes to be joined.
     pub(crate) joins_writes: Cell<bool>,
     /// How much `sock_recv` received the last time.
     pub(crate) received_last: Cell<usize>,
-    /// Set while the loop's thread waits in the poller without the GIL; only then does anybody else
+    /// Set while the loop's thread waits in the poller without the GIL; only then do other threads
     /// have to wake it.
     asleep: Cell<bool>,
-    /// Set while the operating system is asked, in which signal handlers may run.
+    /// Set during a poll, in which signal handlers may run.
     in_poll: Cell<bool>,
     closed: Cell<bool>,
     /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
     initialised: Cell<bool>,
     debug: Cell<bool>,
-    /// Which methods that a short cut stands for the class has from elsewhere; see [`shortcut`].
+    /// The methods bypassed by short cuts that the class overrides; see [`shortcut`].
     in_class: Cell<Overrides>,
-    /// Which of them were set as attributes of the loop itself.
+    /// Those of them that were set as attributes of the loop itself.
     in_instance: Cell<Overrides>,
     /// Both together.
     overrides: Cell<Overrides>,
-    /// How the classes were when they were looked at.
+    /// The versions of the classes when they were looked at.
     seen: SeenClasses,
-    /// Set when `Handle._run` was replaced, by which all jobs are run then.
+    /// Set when `Handle._run` was replaced; all jobs are run by it then.
     runs_handles_by_name: Cell<bool>,
     /// Derived from those above: the ready queue may be used without calling `call_soon`.
     fast: Cell<bool>,
-    /// Derived from those above: somebody wants to see each job, as a handle.
+    /// Derived from those above: each job has to be visible as a handle.
     observed: Cell<bool>,
-    /// Derived from those above: there is more to do for a turn than to run it.
+    /// Derived from those above: a turn needs more work than running it.
     unusual: Cell<bool>,
     /// The clock's resolution in seconds, which a test may change.
     resolution: Cell<f64>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
     thread: Cell<u64>,
-    /// What is to be put back when the loop has run.
+    /// The settings to restore when the loop has run.
     settings: ThreadSettings,
-    /// What asyncio has been told about the current task; see `task/current.rs`.
+    /// The current task as asyncio knows it; see `task/current.rs`.
     pub(crate) published: Published,
-    /// What `set_task_factory` was given, or empty or None.
+    /// The argument of `set_task_factory`, or empty or None.
     task_factory: Slot,
     /// Set if the task factory is asyncio's or our `eager_task_factory`, which needs no call.
     eager_tasks: Cell<bool>,
     /// In debug mode the handle that runs now.
     current_handle: Slot,
-    /// The loop itself while it runs, which its turns need for what only Python can answer.
+    /// The loop itself while it runs, by which its turns call Python.
     this: Slot,
 }
 
@@ -206,7 +206,7 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// The native part of `object`, if it is a loop of ours.
+    /// The native part of `object`, if it is one of our loops.
     #[inline]
     pub fn of(object: &Object) -> Option<&Self> {
         let py = attached();
@@ -223,10 +223,10 @@ impl EventLoop {
         }
     }
 
-    /// The native part of a loop of ours that somebody else holds, or of nothing.
+    /// The native part of one of our loops that is held elsewhere, or of nothing.
     ///
     /// # Safety
-    /// `pointer` is null or a loop of ours that is held for as long as the result is used.
+    /// `pointer` is null or one of our loops that is held for as long as the result is used.
     #[inline]
     pub unsafe fn of_pointer<'a>(pointer: *mut pyo3::ffi::PyObject) -> Option<&'a Self> {
         if pointer.is_null() {
@@ -264,7 +264,7 @@ impl EventLoop {
     }
 
     /// As [`receive`](Self::receive), for a function that may run Python code: the buffer is lent
-    /// to it, and whoever receives meanwhile gets another one.
+    /// to it, and a nested receive gets another one.
     #[inline]
     pub fn receive_lent<R>(
         &self,

@@ -1,10 +1,10 @@
-//! Names with an underscore by which asyncio's own code, and what stands in for it, drives a loop.
+//! The underscored names by which asyncio's own code, and replacements of it, drive a loop.
 //!
 //! A tracing product that wraps `BaseEventLoop._run_once` or `call_at` calls asyncio's function in
-//! the end, and a library may bring a `_run_once` of its own. They take handles out of `_ready`,
-//! call `_selector.select` and run what they took. So the ready ring can be taken from
-//! ([`_take_ready`]), the first half of a turn can be made alone ([`_select`]), and timers that
-//! were pushed into the list which such a function is given are taken over ([`_set_timer`]).
+//! the end, and a library may bring its own `_run_once`. They take handles out of `_ready`, call
+//! `_selector.select` and run the handles they took. So jobs can be taken from the ready ring
+//! ([`_take_ready`]), the first half of a turn can be run alone ([`_select`]), and timers that such
+//! a function pushes into the list it is given are taken over ([`_set_timer`]).
 //!
 //! [`_take_ready`]: EventLoop::_take_ready
 //! [`_select`]: EventLoop::_select
@@ -79,8 +79,8 @@ impl EventLoop {
         Ok(Some(Self::acting_handle_of(&job)?.bound(py).unbind()))
     }
 
-    /// Ask the operating system, waiting no longer than `timeout` seconds, and make ready what has
-    /// come and what is due.
+    /// Poll, waiting no longer than `timeout` seconds, and make ready the jobs of new events and of
+    /// due timers.
     fn _select(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
         let event_loop = slf.get();
         event_loop.end_job_of_others()?;
@@ -99,7 +99,7 @@ impl EventLoop {
         self.expect_timers();
     }
 
-    /// Take over a timer that somebody else has made.
+    /// Take over a timer that other code has made.
     fn _set_timer(&self, timer: Bound<'_, PyAny>) -> PyResult<()> {
         let deadline = Instant::new(timer.invoke_method(c"when", ())?.extract()?);
         let class = timer.get_type().as_type_ptr();
@@ -116,7 +116,7 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// What follows a job, for one that somebody else has run.
+    /// Ends a job that other code has run.
     fn end_job_of_others(&self) -> PyResult<()> {
         task::clear_published(self)?;
         if !self.end_of_job.is_empty() {

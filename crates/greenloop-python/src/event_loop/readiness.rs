@@ -1,11 +1,11 @@
-//! Readers and writers: who is told that a descriptor became readable or writable.
+//! Readers and writers, which are notified that a descriptor became readable or writable.
 //!
-//! That is a `Handle`, as `add_reader` makes one, or native code: a transport reacts to readiness
-//! without a Python object per event, and so does a wait such as `sock_recv`'s.
+//! One is either a `Handle`, as `add_reader` makes it, or native code: a transport reacts to
+//! readiness without a Python object per event, and so does a wait such as `sock_recv`'s.
 //!
-//! A descriptor with nothing but waits is reported when something has come, and stays registered
-//! when they are over: until the loop waits, from when on it is silent until a wait renews it.
-//! Whoever else listens is told as long as that lasts
+//! A descriptor that has only waits is registered edge-triggered, and stays registered when they
+//! are over. When the loop next blocks, the registration is disabled until a wait renews it. With
+//! any other listener the descriptor is level-triggered
 //! ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -25,7 +25,7 @@ use super::watches::{Listener, NativeListener, Side, Watch};
 use crate::asyncio::globals;
 use crate::handle::Handle;
 
-/// An operating system error as the `OSError` subclass that its number stands for.
+/// An operating system error as the `OSError` subclass of its number.
 pub fn os_error(error: &std::io::Error) -> Raised {
     let class = ExceptionClass::OSError;
     let py = attached();
@@ -40,7 +40,7 @@ pub fn os_error(error: &std::io::Error) -> Raised {
     raise().unwrap_or_else(|raised| raised)
 }
 
-/// What an open loop waits with.
+/// The poller and its companions, with which an open loop waits.
 pub struct Polling {
     pub poller: Poller,
     /// Reported by the poller. Shared with the inbox.
@@ -64,8 +64,8 @@ impl Polling {
 }
 
 impl EventLoop {
-    /// Has `listener` told of what happens to one side of a descriptor, instead of who was told
-    /// before.
+    /// Notifies `listener` of one side of a descriptor from now on, in place of the previous
+    /// listener.
     pub fn listen(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Native(listener)))? {
@@ -74,8 +74,8 @@ impl EventLoop {
         }
     }
 
-    /// As [`listen`](Self::listen), for somebody who has just found that it would block: told is
-    /// what comes after that.
+    /// As [`listen`](Self::listen), for a listener that has just found that it would block: only
+    /// later changes are reported.
     pub fn wait_for(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Wait(listener)))? {
@@ -85,7 +85,7 @@ impl EventLoop {
     }
 
     /// As [`wait_for`](Self::wait_for), to read from `socket`. If the last wait was for the same
-    /// one and there was no poll since, the system need not be told.
+    /// one and there was no poll since, no system call is needed.
     pub fn wait_to_read(&self, fd: RawFd, socket: &Object, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         let weak = making::weak_reference(socket)?;
@@ -104,8 +104,8 @@ impl EventLoop {
         }
     }
 
-    /// Has the poller say nothing of what nobody waits for any more: before the loop waits, if they
-    /// are many, and when it stops. Until then the waits that ended may begin again at no cost.
+    /// Disables the registrations of ended waits in the poller: before the loop waits, if they are
+    /// many, and when it stops. Until then the waits that ended may begin again at no cost.
     pub(super) fn silence_ended_waits(&self) {
         let ended = self.polling.borrow().as_ref().map(|polling| {
             self.watches
@@ -114,13 +114,13 @@ impl EventLoop {
         drop(ended);
     }
 
-    /// Whether `owner` is who is told of one side of a descriptor.
+    /// Whether `owner` is the listener of one side of a descriptor.
     pub fn is_listening(&self, fd: RawFd, side: Side, owner: &Object) -> bool {
         self.watches.with(|watches| watches.is_of(fd, side, owner))
     }
 
-    /// Ends what [`listen`](Self::listen) or [`wait_for`](Self::wait_for) began, if `owner` still
-    /// is who is told: the number of a descriptor that was closed may be somebody else's by now.
+    /// Ends what [`listen`](Self::listen) or [`wait_for`](Self::wait_for) began, if `owner` is
+    /// still the listener: the number of a closed descriptor may mean another file by now.
     pub fn stop_listening(&self, fd: RawFd, side: Side, owner: &Object) {
         if self.is_listening(fd, side, owner) {
             // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor
@@ -139,10 +139,10 @@ impl EventLoop {
         self.queue.with(|queue| queue.budget.expect_input());
     }
 
-    /// The job that runs has taken what a descriptor of its was ready with, has sent nothing, and
-    /// has run no code but ours: from that alone no input comes, so the next turn need not ask. Not
-    /// if anybody waits for room, which a receive may have made at the other end, where that is in
-    /// this process.
+    /// The job that runs has taken the input of its descriptor, has sent nothing, and has run only
+    /// our code: that alone brings no input, so the next turn need not poll. This does not hold if
+    /// a writer waits for room, which a receive may have made at the other end, if that is in this
+    /// process.
     #[inline]
     pub fn settle(&self) {
         if !self.watches.with(|watches| watches.has_writers()) {
@@ -150,7 +150,7 @@ impl EventLoop {
         }
     }
 
-    /// Queues the callbacks of what the poller reported.
+    /// Queues the callbacks of the events that the poller reported.
     pub(super) fn dispatch(&self, events: &Events, waker: &Waker) {
         if events.is_empty() {
             return;
@@ -162,7 +162,7 @@ impl EventLoop {
             self.watches.with(|watches| {
                 for event in events.iter() {
                     if event.exceptional {
-                        // Behind the bytes stands what asyncio's next poll reports.
+                        // There is more behind the bytes, which asyncio's next poll reports.
                         queue.budget.part_came();
                     }
                     if event.fd == awake {
@@ -173,7 +173,7 @@ impl EventLoop {
                     }
                 }
             });
-            // What would have been found without the poll is no reason for the next one.
+            // Jobs that would have been found without the poll are no reason for the next one.
             if woken || queue.ready.len() > known {
                 queue.budget.input_came();
             }
@@ -263,8 +263,8 @@ impl EventLoop {
     }
 }
 
-/// What `add_reader` and `add_writer` do. Unlike PyO3's `*args` they need no tuple, whose making
-/// panics without memory.
+/// The methods `add_reader` and `add_writer`. Unlike PyO3's `*args` they need no tuple, and making
+/// one panics without memory.
 pub(super) fn methods() -> Vec<ffi::PyMethodDef> {
     fn add_reader(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         EventLoop::add(this, arguments, Side::Reader)

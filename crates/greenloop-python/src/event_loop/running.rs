@@ -9,9 +9,9 @@
 //!
 //! Steps 1 and 3 change several things, and none may be left half done: a loop that stays marked as
 //! running can be neither run nor closed. A signal handler, a trace function or an exception sent
-//! by another thread may raise between any two instructions of Python code, those of a `finally`
-//! block included. So all three steps, and what holds them together, are native: an exception comes
-//! before them, after them, or out of the Python code that they call.
+//! by another thread may raise between any two instructions of Python code, including those of a
+//! `finally` block. So all three steps and the code around them are native: an exception is raised
+//! before them, after them, or by the Python code that they call.
 
 use std::cell::Cell;
 
@@ -30,7 +30,7 @@ use crate::asyncio::globals;
 use crate::awaitable;
 use crate::task::{self, Task};
 
-/// What a run changes in its thread, as it was before.
+/// The settings of the thread that a run changes, as they were before.
 pub(super) struct ThreadSettings {
     /// The hooks for asynchronous generators, as `sys.get_asyncgen_hooks()` returns them, during a
     /// run.
@@ -52,8 +52,8 @@ impl ThreadSettings {
 }
 
 impl EventLoop {
-    /// Marks the loop as running in this thread, whose running loop it becomes; or raises and
-    /// changes nothing.
+    /// Marks the loop as running in this thread and makes it the thread's running loop; or raises
+    /// and changes nothing.
     fn enter(&self, this: &Object) -> Result<()> {
         let names = &globals().names;
         call_method(&names.check_closed, &[this.as_ptr()])?;
@@ -78,12 +78,13 @@ impl EventLoop {
         set_running_loop(this)
     }
 
-    /// Takes back what [`enter`](Self::enter) did. All of it is tried; the last failure is raised,
-    /// and the one before it is its context.
+    /// Undoes [`enter`](Self::enter). All of it is tried; the last failure is raised, and the one
+    /// before it is its context.
     fn leave(&self, this: &Object) -> Result<()> {
         self.queue.with(|queue| queue.stopping = false);
         self.thread.set(0);
-        // On 3.11 that needs memory. A second attempt may find what a first one did not.
+        // On 3.11 that needs memory. A second attempt may find the memory that the first one did
+        // not.
         let outcome = set_running_loop(&Object::none()).or_else(|raised| {
             drop(fetch(raised));
             set_running_loop(&Object::none())
@@ -179,9 +180,10 @@ impl EventLoop {
         ensure_room()?;
         self.this.set(this.clone());
         self.queue.with(|queue| queue.budget.begin());
-        // A task of another loop may be running this one: its step is none of ours.
+        // A task of another loop may be running this one: its step is not of this loop.
         let outcome = task::away(body);
-        // The exception that ends the loop stays set while asyncio is told that no task runs.
+        // The exception that ends the loop stays set while asyncio's entry of the current task is
+        // removed.
         let kept = outcome.map_err(fetch);
         let cleared = task::clear_published(self);
         self.silence_ended_waits();
@@ -201,7 +203,7 @@ impl EventLoop {
     fn run(&self, this: &Object) -> Result<()> {
         let names = &globals().names;
         let may_enter = !self.is_entered(this)?;
-        // By name, since both may be overridden, and be interrupted in what they do beside ours.
+        // By name, since both may be overridden, and be interrupted in their own part.
         if let Err(raised) = call_method(&names.run_forever_setup, &[this.as_ptr()]) {
             let exception = fetch(raised);
             return Err(if may_enter && self.is_entered(this)? {
@@ -242,7 +244,8 @@ impl EventLoop {
             .map(drop)
             .map_err(|raised| {
                 let exception = fetch(raised);
-                // The caller cannot ask the task what it was that has ended it, and is told here.
+                // The caller cannot ask the task for the exception that ended it, so it is raised
+                // here.
                 match is_own_task.then(|| consume_exception(&future)) {
                     Some(Err(raised)) => raise_while_handling(fetch(raised), &exception),
                     _ => restore(exception),
@@ -272,7 +275,7 @@ fn and_then(outcome: Result<()>, step: impl FnOnce() -> Result<()>) -> Result<()
     })
 }
 
-/// [`EventLoop::track_origins`], or what was put in its place.
+/// [`EventLoop::track_origins`], or its replacement.
 fn track_origins_by_name(this: &Object, enabled: bool) -> Result<()> {
     let enabled = Object::boolean(enabled);
     let name = &globals().names.set_coroutine_origin_tracking;
@@ -356,7 +359,7 @@ impl EventLoop {
         self.settings.tracks_origins.get()
     }
 
-    // What asyncio's own functions set, which wrappers of them call in the end.
+    // The attribute that asyncio's own functions set, which wrappers of them call in the end.
 
     #[setter(_coroutine_origin_tracking_enabled)]
     fn set_tracks_origins(&self, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -377,7 +380,7 @@ impl EventLoop {
         if hooks.is_none() {
             self.settings.hooks.clear();
         } else {
-            // They are given back as they are, and what is no tuple could not be.
+            // They are restored as they are, and only a tuple could be.
             let hooks = hooks.cast_into::<PyTuple>()?;
             self.settings.hooks.set(Object::from(hooks.into_any()));
         }

@@ -1,7 +1,7 @@
 //! `call_soon` and its kin, `create_future` and `create_task`.
 //!
-//! These are called more than anything else, so they are plain C methods instead of PyO3's: a
-//! `(callback, *args, context=None)` costs 10 to 27 ns less that way.
+//! These are the most frequent calls, so they are plain C methods instead of PyO3's: a `(callback,
+//! *args, context=None)` costs 10 to 27 ns less that way.
 
 use std::ffi::CStr;
 use std::sync::{Arc, OnceLock};
@@ -92,8 +92,8 @@ pub(super) fn leading<'a>(
         .ok_or_else(|| refuse_call(function, arguments, Some(parameter)))
 }
 
-/// Says what is wrong with the arguments of `call_soon` and its like, of which some have a
-/// parameter before the callback.
+/// The error about wrong arguments of `call_soon` and its like, some of which have a parameter
+/// before the callback.
 #[cold]
 fn refuse_call(function: &CStr, arguments: &Arguments<'_>, leading: Option<&Object>) -> Raised {
     let names = &globals().names;
@@ -155,7 +155,7 @@ impl EventLoop {
         Some(Task::create(this, self, arguments, self.eager_tasks.get()))
     }
 
-    /// Where threads without the GIL leave what they want.
+    /// The inbox for threads without the GIL.
     #[inline]
     pub fn inbox(&self) -> *const Inbox {
         let waker = || {
@@ -165,8 +165,8 @@ impl EventLoop {
         Arc::as_ptr(self.inbox.open(waker))
     }
 
-    /// Wakes the loop if its thread waits. Called with the GIL held, which the loop's thread lets
-    /// go of only after it has said that it is asleep, so no wake-up is missed.
+    /// Wakes the loop if its thread waits. Called with the GIL held. The loop's thread releases the
+    /// GIL only after it has set the flag that it is asleep, so no wake-up is missed.
     ///
     /// A loop that is awake asks the operating system in its next turn: the thread may have sent
     /// something before it called.
@@ -180,8 +180,8 @@ impl EventLoop {
         }
     }
 
-    /// As [`wake`](Self::wake), after a Rust future has woken its task. Called by the loop's own
-    /// thread it leaves the system unasked: what a job sends through the loop is known.
+    /// As [`wake`](Self::wake), after a Rust future has woken its task. On the loop's own thread it
+    /// does not cause a poll: the loop knows what a job sends through it.
     #[inline]
     pub fn wake_for_a_future(&self) {
         if self.asleep.get() || self.thread.get() != current_thread() {
@@ -220,7 +220,7 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
     Ok(handle)
 }
 
-/// Refuses, in debug mode, what cannot be a callback, as the running asyncio does.
+/// Refuses, in debug mode, an object that cannot be a callback, as the running asyncio does.
 pub(super) fn check_callback(this: &Object, callback: &Object, function: &str) -> Result<()> {
     let function = making::text(function)?;
     let arguments = [this.as_ptr(), callback.as_ptr(), function.as_ptr()];
@@ -234,8 +234,8 @@ fn create_future(this: &Object) -> Result<Object> {
     Future::create(this, event_loop)
 }
 
-/// A native task, or with a task factory whatever `_create_task_with_factory`, which is asyncio's
-/// own `create_task`, makes of it: which arguments a factory gets differs between versions.
+/// A native task, or with a task factory the result of `_create_task_with_factory`, which is
+/// asyncio's own `create_task`: the arguments of a factory differ between versions.
 fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.create_task)? {
@@ -280,9 +280,9 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Return what is ready to run, as handles, for diagnostics.
+    /// Return the jobs that are ready to run, as handles, for diagnostics.
     fn _ready_handles(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        // Handles are made outside of the queue: making one may run the garbage collector.
+        // Handles are made outside the queue's borrow: making one may run the garbage collector.
         let jobs = self
             .queue
             .with(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
@@ -293,7 +293,7 @@ impl EventLoop {
 
 static EAGER_TASK_FACTORIES: OnceLock<Vec<Py<PyAny>>> = OnceLock::new();
 
-/// Whether `factory` is `eager_task_factory`, asyncio's or ours: what it would make is known.
+/// Whether `factory` is `eager_task_factory`, asyncio's or ours, which need not be called.
 fn is_eager_factory(factory: &Bound<'_, PyAny>) -> bool {
     if factory.is_none() || cfg!(not(Py_3_12)) {
         return false;
@@ -313,7 +313,7 @@ pub fn set_eager_task_factories(factories: Vec<Py<PyAny>>) {
 /// The C methods of the loop that rooms above this one have.
 static FURTHER_METHODS: OnceLock<fn() -> Vec<ffi::PyMethodDef>> = OnceLock::new();
 
-/// Hands in what makes them. Called once, by the module's import, before
+/// Hands in the function that makes them. Called once, by the module's import, before
 /// [`install_methods`].
 pub fn set_further_methods(methods: fn() -> Vec<ffi::PyMethodDef>) {
     let _ = FURTHER_METHODS.set(methods);

@@ -1,16 +1,16 @@
-//! When the ready queue may be used directly, and when the loop's methods must be called by name.
+//! The decision whether the ready queue is used directly or the loop's methods are called by name.
 //!
 //! Futures and tasks push into our ready queue instead of calling `loop.call_soon`. That is right
-//! only as long as nobody could tell: a subclass that overrides `call_soon`, a test that replaces
-//! it on the instance or on a class, debug mode (which checks threads and keeps tracebacks) and a
-//! closed loop (which refuses) must all see the call. One flag, [`EventLoop::is_fast`], says so,
-//! and every change of a reason derives it anew.
+//! only while the difference is not observable: a subclass that overrides `call_soon`, a test that
+//! replaces it on the instance or on a class, debug mode (which checks threads and keeps
+//! tracebacks) and a closed loop (which refuses) must all see the call. One flag,
+//! [`EventLoop::is_fast`], holds the decision, and every change of a reason derives it anew.
 //!
-//! What stands in the instance is known when it is set. What stands in the classes, ours, a
-//! subclass and asyncio's below, is looked at when the loop is made and whenever a turn begins
-//! after one of them was changed ([`EventLoop::is_as_seen`]). Wrappers that tracing products put
-//! around the methods of `asyncio.BaseEventLoop` are then taken over into our class by the package
-//! (`greenloop.hooks`), and a replaced `Handle._run` is what all jobs are run by.
+//! An override in the instance is noticed when it is set. The classes (ours, a subclass, and
+//! asyncio's below) are inspected when the loop is made and whenever a turn begins after one of
+//! them was changed ([`EventLoop::is_as_seen`]). The package (`greenloop.hooks`) then copies
+//! wrappers that tracing products put around the methods of `asyncio.BaseEventLoop` into our class.
+//! If `Handle._run` was replaced, all jobs are run by it.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -34,13 +34,13 @@ pub struct Overrides(u8);
 
 impl Overrides {
     pub const NONE: Self = Self(0);
-    /// Those that a push into the ready queue stands for.
+    /// Those that a push into the ready queue bypasses.
     const CALLS: Self = Self(1);
     /// Those by which transports listen to their descriptors, and in whose stead the native one
     /// asks for readiness itself.
     const READINESS: Self = Self(1 << 1);
-    /// Those by which asyncio makes connections of what a listening socket takes, in whose stead
-    /// the native ones do.
+    /// Those by which asyncio makes connections of a listening socket, which native acceptors
+    /// bypass.
     const SERVING: Self = Self(1 << 2);
     /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now)
     /// stands.
@@ -71,7 +71,7 @@ impl Overrides {
     }
 }
 
-/// The methods that short cuts stand for.
+/// The methods that short cuts bypass.
 const METHODS: [(&CStr, Overrides); 17] = [
     (c"call_soon", Overrides::CALLS),
     (c"get_debug", Overrides::CALLS),
@@ -95,9 +95,10 @@ const METHODS: [(&CStr, Overrides); 17] = [
 /// The public class, as it was when it was defined.
 struct PublicClass {
     class: Py<PyType>,
-    /// The methods that the short cuts stand for, in the order of [`METHODS`].
+    /// The methods that the short cuts bypass, in the order of [`METHODS`].
     originals: Vec<Py<PyAny>>,
-    /// Takes over what was put in asyncio's classes; returns whether `Handle._run` was replaced.
+    /// Takes over the methods that were put in asyncio's classes; returns whether `Handle._run` was
+    /// replaced.
     take_over: Py<PyAny>,
 }
 
@@ -128,7 +129,7 @@ impl EventLoop {
         self.fast.get()
     }
 
-    /// Whether a task may be made without calling `create_task`: nobody has a say in it.
+    /// Whether a task may be made without calling `create_task`: no override has to see it.
     #[inline]
     pub fn makes_native_tasks(&self) -> bool {
         let factory = self.task_factory.is_empty() || self.eager_tasks.get();
@@ -189,21 +190,20 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Whether somebody wants to see how descriptors are watched, which native listeners do not
-    /// show.
+    /// Whether the watching of descriptors has to be visible, which native listeners do not show.
     pub fn shows_readiness(&self) -> bool {
         self.overrides.get().has(Overrides::READINESS)
     }
 
-    /// Whether connections may be taken without calling `_accept_connection`: nobody has a say in
-    /// it, nor in the task that asyncio makes for each.
+    /// Whether connections may be accepted without calling `_accept_connection`: no override has to
+    /// see it, nor the task that asyncio makes for each.
     pub fn accepts_natively(&self) -> bool {
         let replaced = Overrides::SERVING.with(Overrides::READINESS);
         let replaced = self.overrides.get().has(replaced);
         self.makes_native_tasks() && !self.starts_eagerly() && !replaced
     }
 
-    /// Derives the flags that hot paths look at from what they depend on.
+    /// Derives the flags of the hot paths from the fields that they depend on.
     pub(super) fn update_fast(&self) {
         self.fast.set(
             self.initialised.get()
@@ -259,8 +259,8 @@ impl EventLoop {
         self.update_fast();
     }
 
-    /// For a native method: what was put in place of the method called `name` while the loop ran no
-    /// turns, which is to be called instead.
+    /// For a native method: the replacement of the method called `name` made while the loop ran no
+    /// turns, which the caller has to call instead.
     #[inline]
     pub(super) fn replacement_when_idle(
         &self,
@@ -284,8 +284,8 @@ impl EventLoop {
         let py = attached();
         let class = Object::from(public.class.bind(py).clone().into_any());
         let is_ours = |found: &Object| found.is_exactly(&raw mut ffi::PyMethodDescr_Type);
-        // What stood there before the look was called already, if it was to be called, and calls
-        // us.
+        // An attribute that was there before the look was called already, if it had to be, and
+        // calls us.
         let was_ours = is_ours(&class.attribute(name)?);
         self.look_again(this)?;
         let found = class.attribute(name)?;
@@ -306,7 +306,7 @@ fn in_class(this: &Object, public: &PublicClass) -> Result<Overrides> {
     Ok(overrides)
 }
 
-/// Which methods stand in the `__dict__` of a loop.
+/// The methods in the `__dict__` of a loop.
 fn in_instance(this: &Bound<'_, EventLoop>) -> Result<Overrides> {
     let attributes = this.look_up(c"__dict__")?;
     let mut overrides = Overrides::NONE;
@@ -321,7 +321,7 @@ fn in_instance(this: &Bound<'_, EventLoop>) -> Result<Overrides> {
 #[pymethods]
 impl EventLoop {
     /// Names the class whose methods are the original ones, once, when it is defined, and the
-    /// function that takes over into it what is put in asyncio's classes.
+    /// function that takes hooks in asyncio's classes over into it.
     #[staticmethod]
     fn _set_public_class(class: Bound<'_, PyType>, take_over: Bound<'_, PyAny>) -> PyResult<()> {
         super::install_methods(&class)?;
@@ -361,8 +361,7 @@ impl EventLoop {
     }
 }
 
-/// What the method called `name` belongs to. What is no text that Rust could read is no method's
-/// name.
+/// The group of the method called `name`. A string that Rust cannot read is no method's name.
 fn group_of(name: &Bound<'_, PyAny>) -> Option<Overrides> {
     let name = name.cast::<PyString>().ok()?.to_str().ok()?;
     let mut methods = METHODS.into_iter();

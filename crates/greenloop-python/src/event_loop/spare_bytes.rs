@@ -6,10 +6,10 @@ use std::cell::Cell;
 use greenloop_cpython::{Object, Result, Slot};
 use pyo3::ffi;
 
-/// A bytes object that nobody refers to any more, for the next receive of much.
+/// A bytes object without other references, for the next large receive.
 pub struct SpareBytes {
     object: Slot,
-    /// How many bytes it has room for, whatever length it says it has.
+    /// The number of bytes it has room for, which may differ from its stated length.
     room: Cell<usize>,
 }
 
@@ -40,7 +40,7 @@ impl SpareBytes {
         Ok((object, room))
     }
 
-    /// Keeps an object that nobody else refers to, and how many bytes it has room for.
+    /// Keeps an object without other references, and the number of bytes it has room for.
     pub fn keep(&self, object: Object, room: usize) {
         self.room.set(room);
         self.object.set(object);

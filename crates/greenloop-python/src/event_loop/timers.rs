@@ -19,7 +19,7 @@ use crate::asyncio::globals;
 use crate::handle::Handle;
 
 impl EventLoop {
-    /// The time that an overridden `time` tells. A clock that raises is reported, and stands still.
+    /// The result of an overridden `time`. A clock that raises is reported, and stands still.
     pub(super) fn overridden_time(&self) -> Instant {
         let this = self.this.get_or_none();
         let told = call_method(&globals().names.time, &[this.as_ptr()])
@@ -86,8 +86,8 @@ pub(super) fn time(this: &Object) -> Result<Object> {
     if MONOTONIC.is_original() {
         return Object::float(os::monotonic().as_secs());
     }
-    // asyncio's own method, since what replaces the clock may give asyncio's loops the real one, as
-    // freezegun does with `real_asyncio=True`.
+    // asyncio's own method is called, since the replacement of the clock may give asyncio's loops
+    // the real one, as freezegun does with `real_asyncio=True`.
     let method = globals()
         .asyncio
         .unix_event_loop
@@ -109,7 +109,7 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
     event_loop.check_closed()?;
     if event_loop.debug() {
         event_loop.check_thread()?;
-        // asyncio's call_later goes through call_at, whose name its message bears.
+        // asyncio's `call_later` goes through `call_at`, whose name is in its message.
         check_callback(this, call.callback, "call_at")?;
     }
     let now = if event_loop.has_own_timers() {

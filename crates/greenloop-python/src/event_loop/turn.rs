@@ -1,6 +1,6 @@
-//! What a turn runs, and how the loop asks the operating system.
+//! The jobs that a turn runs, and the poll of the operating system.
 //!
-//! The order of things is `greenloop_core::turn`'s; here are the jobs and the poll.
+//! `greenloop_core::turn` defines the order; here are the jobs and the poll.
 
 use std::io;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub enum Job {
         owner: Object,
         future: Object,
     },
-    /// Runs a `Handle` or `TimerHandle` of ours.
+    /// Runs one of our `Handle`s or `TimerHandle`s.
     Handle(Object),
     /// Ends a native `sleep`.
     Sleeper(Object),
@@ -57,7 +57,7 @@ pub enum Job {
 }
 
 impl Job {
-    /// Shows what the job holds to the garbage collector.
+    /// Shows the objects that the job holds to the garbage collector.
     pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         match self {
             Self::Step(object)
@@ -127,7 +127,7 @@ impl Host for EventLoop {
         if let Some(inbox) = self.inbox.get() {
             inbox.deliver();
         }
-        // What has become ready stays so for the next run.
+        // Jobs that have become ready stay so for the next run.
         outcome.and_then(|()| raise_sent_exception())
     }
 
@@ -167,7 +167,7 @@ impl Host for EventLoop {
         reason = "there is one loop of turns, and each kind of job is a call"
     )]
     fn run(&self, job: Job) -> Result<()> {
-        // First of all what is most frequent.
+        // The most frequent jobs come first.
         let outcome = match job {
             job if self.observed.get() => self.run_observed(job),
             Job::Step(task) => task::run_step(self, &task, None),
@@ -323,7 +323,7 @@ impl EventLoop {
         }
     }
 
-    /// A handle that stands for a job and runs it, as a handle of asyncio's would.
+    /// A handle that represents a job and runs it, as a handle of asyncio's would.
     pub(super) fn acting_handle_of(job: &Job) -> Result<Object> {
         let handle = Self::handle_of(job)?;
         match job {
@@ -335,7 +335,7 @@ impl EventLoop {
         Ok(handle)
     }
 
-    /// A handle that stands for a job, for messages and for those who look at the queue.
+    /// A handle that represents a job, for messages and for code that looks at the queue.
     pub(super) fn handle_of(job: &Job) -> Result<Object> {
         let class = globals().classes.handle.as_ptr();
         match job {
@@ -355,7 +355,7 @@ impl EventLoop {
                 future,
             } => {
                 let event_loop = crate::future::event_loop_of(future);
-                let callback = crate::future::notifier(*function, owner)?;
+                let callback = crate::future::notifier(function, owner)?;
                 let arguments = std::slice::from_ref(future);
                 Handle::create(class, &callback, arguments, None, &event_loop, None)
             }

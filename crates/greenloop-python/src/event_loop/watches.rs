@@ -1,6 +1,7 @@
-//! The descriptors of a loop that somebody watches: who is told, and what the poller knows of it.
+//! The watched descriptors of a loop: their listeners, and their registrations in the poller.
 //!
-//! Nothing here runs Python code or drops an object: what has ended is handed to the caller.
+//! Nothing here runs Python code or drops an object: a listener that has ended is handed to the
+//! caller.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,12 +15,12 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use super::Job;
 use crate::handle::{self, Handle};
 
-/// What native code does when a descriptor of its is ready.
+/// The reaction of native code when its descriptor is ready.
 pub struct Reaction {
-    /// Runs in no particular context. The ticket is that of the registration which was told: if the
-    /// owner has ended that one since, there is nothing to do.
+    /// Runs in no particular context. The ticket is that of the notified registration: if the owner
+    /// has ended that one since, there is nothing to do.
     pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
-    /// A handle that stands for the reaction, for messages.
+    /// A handle that represents the reaction, for messages.
     pub handle: fn(owner: &Object) -> Result<Object>,
     /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of
     /// its descriptor is then no news.
@@ -34,12 +35,12 @@ pub struct NativeListener {
     pub ticket: u32,
 }
 
-/// Who is told that a descriptor is ready.
+/// The listener to a descriptor's readiness.
 pub enum Listener {
-    /// A `Handle` of ours, to be run.
+    /// One of our `Handle`s, to run.
     Handle(Object),
     Native(NativeListener),
-    /// Native code that waits until it is told, and then listens again or is done.
+    /// Native code that waits until it is notified, and then listens again or is done.
     Wait(NativeListener),
 }
 
@@ -51,8 +52,8 @@ impl Listener {
         }
     }
 
-    /// What a listener does that is no longer told: a handle that is queued already must not run.
-    /// Native listeners look at their tickets, and waits at whether they are over.
+    /// Retires a listener that is no longer notified: a handle that is queued already must not run.
+    /// Native listeners compare their tickets, and waits check whether they are over.
     pub fn retire(&self) -> Result<()> {
         match self {
             Self::Handle(handle) => handle::cancel(handle).map(drop),
@@ -73,19 +74,18 @@ impl Listener {
     }
 }
 
-/// The listeners of one descriptor, and what the poller has been told of it.
+/// The listeners of one descriptor, and its registration in the poller.
 #[derive(Default)]
 pub struct Watch {
     reader: Option<Listener>,
     writer: Option<Listener>,
-    /// `None` if the poller does not know the descriptor. What waits have registered stays here
-    /// when nobody listens any more.
+    /// `None` if the poller does not know the descriptor. A registration that waits have made stays
+    /// here when there are no more listeners.
     registered: Option<Registration>,
-    /// A weak reference to the socket whose readability is registered so that only changes are
-    /// told.
+    /// A weak reference to the socket whose readability is registered edge-triggered.
     socket: Option<Object>,
-    /// The object with a `fileno()` that was given for the number, if one was. Who has closed it
-    /// can still end its watch, and as long as it is watched nothing else closes it.
+    /// The object with a `fileno()` that was given for the number, if one was. Its watch can still
+    /// be ended after it was closed, and as long as it is watched nothing else closes it.
     file: Option<Object>,
 }
 
@@ -108,7 +108,7 @@ impl Watch {
         self.reader.iter().chain(&self.writer)
     }
 
-    /// When who listens now wants to be told: waits have tried before.
+    /// The mode that the present listeners need: waits have tried before.
     pub fn told(&self) -> Told {
         let waits = |listener| matches!(listener, &Listener::Wait(_));
         if self.listeners().all(waits) {
@@ -118,13 +118,13 @@ impl Watch {
         }
     }
 
-    /// Whether the poller tells of changes and nobody wants to know.
+    /// Whether the poller reports changes that have no listener.
     pub fn is_unwanted(&self) -> bool {
         let told = self.registered.map(|known| known.told);
         told == Some(Told::OnChange) && self.listeners().next().is_none()
     }
 
-    /// Tells the poller who listens now. `next_mark` counts the registrations.
+    /// Registers the present listeners in the poller. `next_mark` counts the registrations.
     pub fn register(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
         let interest = self.interest();
         let Some(known) = self.registered else {
@@ -134,8 +134,8 @@ impl Watch {
             return self.register_anew(poller, fd, next_mark);
         };
         if !interest.read && !interest.write {
-            // What tells of changes is silenced before the next poll, unless somebody waits by
-            // then.
+            // An edge-triggered registration is silenced before the next poll, unless there is a
+            // wait by then.
             if known.told == Told::Always {
                 self.registered = None;
                 // A descriptor that was closed first has left the poller by itself (epoll(7)).
@@ -148,7 +148,8 @@ impl Watch {
             told: self.told(),
             ..known
         };
-        // A change that has been told is not told again, so that is always renewed.
+        // A change that has been reported is not reported again, so that registration is always
+        // renewed.
         if wanted == known && wanted.told == Told::Always {
             return Ok(());
         }
@@ -175,7 +176,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether changes that make `socket` readable are told already, and nothing else is.
+    /// Whether changes that make `socket` readable are reported already, and nothing else is.
     pub fn tells_of(&self, socket: &Object) -> bool {
         let armed = self.registered.is_some_and(|known| {
             known.told == Told::OnChange && known.interest.read && !known.interest.write
@@ -187,10 +188,11 @@ impl Watch {
         armed && same && self.writer.is_none()
     }
 
-    /// What is to be run because of an event, pushed by `push`.
+    /// Schedules the jobs for an event, by `push`.
     pub fn tell(&self, event: Event, push: impl FnMut(Job)) {
         if self.registered.is_none_or(|known| known.mark != event.mark) {
-            // It is about a file that had the number before, whose description lives on elsewhere.
+            // It belongs to a file that had the number before, whose description lives on
+            // elsewhere.
             return;
         }
         let told = [
@@ -204,7 +206,7 @@ impl Watch {
     }
 }
 
-/// What a listener is told of.
+/// The side of a descriptor that a listener watches.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// That the descriptor is readable.
@@ -223,15 +225,15 @@ pub struct Watches {
     by_number: HashMap<RawFd, Watch, BuildHasherDefault<DescriptorHasher>>,
     /// The mark of the last registration. The waker's is 0.
     last_mark: u32,
-    /// How many descriptors somebody wants to write to.
+    /// The number of descriptors with a listener for writing.
     writers: usize,
     /// Descriptors whose waits have ended since the last were silenced. Somebody may wait for them
     /// again.
     ended: Vec<RawFd>,
 }
 
-/// Spreads descriptors over a map. They are small numbers that the kernel gives out, so nobody can
-/// choose them to collide, and one multiplication does (Fibonacci hashing).
+/// Spreads descriptors over a map. They are small numbers that the kernel gives out, so they cannot
+/// be chosen to collide, and one multiplication suffices (Fibonacci hashing).
 #[derive(Default)]
 struct DescriptorHasher(u64);
 
@@ -254,17 +256,17 @@ impl Hasher for DescriptorHasher {
     }
 }
 
-/// What a change of a watch comes to. To drop it may run user code, so it is not done in here.
+/// The outcome of a change of a watch. Dropping it may run user code, so the caller does that.
 pub struct Change {
     /// The listener that was there, or the one that the poller refused.
     pub listener: Option<Listener>,
-    /// The object by which the descriptor was known, if nobody listens any more.
+    /// The object by which the descriptor was known, if there is no listener any more.
     pub _file: Option<Object>,
     pub outcome: io::Result<()>,
 }
 
 impl Watches {
-    /// What is known of a descriptor, if it is watched.
+    /// The watch of a descriptor, if it has one.
     pub fn get(&self, fd: RawFd) -> Option<&Watch> {
         self.by_number.get(&fd)
     }
@@ -320,12 +322,12 @@ impl Watches {
         }
     }
 
-    /// Whether anybody waits for room.
+    /// Whether any listener waits for room.
     pub const fn has_writers(&self) -> bool {
         self.writers > 0
     }
 
-    /// Remembers which socket's changes are told of. Returns what was remembered before.
+    /// Remembers the socket whose changes are reported. Returns the one remembered before.
     pub fn remember(&mut self, fd: RawFd, socket: Object) -> Option<Object> {
         let watch = self.by_number.get_mut(&fd)?;
         watch.socket.replace(socket)
@@ -336,7 +338,8 @@ impl Watches {
         self.ended.len() > MOST_ENDED
     }
 
-    /// Has the poller say nothing of what nobody waits for any more. Returns what is to be dropped.
+    /// Disables the registrations of ended waits in the poller. Returns the watches for the caller
+    /// to drop.
     pub fn silence_ended(&mut self, poller: &Poller) -> Vec<Watch> {
         let mut gone = Vec::new();
         for fd in std::mem::take(&mut self.ended) {

@@ -1,5 +1,5 @@
-//! What of a future's state Python can read: asyncio's private attributes, which its own modules,
-//! tests and libraries look at.
+//! A future's state as Python reads it: asyncio's private attributes, which its own modules, tests
+//! and libraries look at.
 
 use std::ffi::CStr;
 

@@ -1,9 +1,9 @@
-//! The base classes of `_asyncio`: whose parts of a future's life are left to them.
+//! The base classes of `_asyncio`, and the slots of theirs that our classes call.
 //!
-//! Our futures and tasks derive from theirs and use none of their fields, but those fields are
-//! there, and so are the `__dict__`, the weak references and, from 3.14 on, the edges of the call
-//! graph, which asyncio's own code writes. The base's slots look after all of these, so that
-//! nothing here depends on where they stand.
+//! Our futures and tasks derive from theirs and use none of their fields. But those fields exist,
+//! and so do the `__dict__`, the weak references and, from 3.14 on, the edges of the call graph,
+//! which asyncio's own code writes. The base's slots handle all of these, so that nothing here
+//! depends on their positions.
 
 use std::ffi::{c_int, c_void};
 
@@ -14,19 +14,19 @@ use pyo3::ffi;
 
 use super::BASE_SIZE;
 
-/// A struct of ours behind one of `_asyncio`'s: a future, a task.
+/// Our struct behind one of `_asyncio`'s: a future, a task.
 pub trait Derived: Sized + 'static {
     /// The class of `_asyncio`.
     fn base() -> &'static Object;
-    /// The class of ours.
+    /// Our class.
     fn class() -> *mut ffi::PyTypeObject;
-    /// Where dead instances of exactly that class are kept.
+    /// The freelist of dead instances of exactly that class.
     fn spare() -> &'static Freelist<256>;
     /// Whether [`finalise`](Self::finalise) has anything to do.
     fn has_something_to_report(&self) -> bool;
-    /// Reports what would be lost with the object, which is about to die.
+    /// Reports an exception that would be lost with the object, which is about to be deallocated.
     fn finalise(this: &Object);
-    /// Shows what the struct holds to the garbage collector.
+    /// Shows the objects that the struct holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited;
     /// Lets go of everything.
     fn clear(&self);
@@ -136,9 +136,9 @@ unsafe fn deallocate_base(this: *mut ffi::PyObject, base: *mut ffi::PyTypeObject
     }
 }
 
-/// Whether the base's part of a dead object is as it was when it was allocated: nobody has set an
-/// attribute, taken a weak reference or called a method of the base's own. Then there is nothing
-/// for the base to clear, which would take about a third of what a task's end costs.
+/// Whether the base's part of a dead object is as it was when it was allocated: no attribute was
+/// set, no weak reference taken and no method of the base called. Then there is nothing for the
+/// base to clear, which would take about a third of the cost of a task's deallocation.
 #[inline]
 unsafe fn is_untouched(this: *mut ffi::PyObject) -> bool {
     // SAFETY: an instance of a class of ours has `BASE_SIZE` bytes, and in front of it what its

@@ -1,7 +1,7 @@
-//! What a future does when it is done: the list of its callbacks.
+//! The list of a future's callbacks, which are scheduled when it is done.
 //!
-//! Most futures have exactly one, the task that awaits them, so the first stands in the struct
-//! itself and needs no allocation: a waking task is no function, no handle and no context.
+//! Most futures have exactly one, the task that awaits them, so the first is in the struct itself
+//! and needs no allocation: waking a task needs no function, no handle and no context.
 
 use std::cell::Cell;
 
@@ -30,9 +30,9 @@ pub enum Callback {
     },
     /// Tell `owner`, a combinator such as `gather`, by a native function.
     Notify {
-        /// What is called with the owner and the future.
+        /// The function that is called with the owner and the future.
         function: Notify,
-        /// Who wants to know.
+        /// The object that is notified.
         owner: Object,
     },
 }
@@ -61,7 +61,7 @@ impl Callback {
         match self {
             Self::Wake(task) => (waiting_task()?.callback)(task),
             Self::Call { function, context } => Ok((function.clone(), context.clone())),
-            Self::Notify { function, owner } => Ok((notifier(*function, owner)?, copy_context()?)),
+            Self::Notify { function, owner } => Ok((notifier(function, owner)?, copy_context()?)),
         }
     }
 }
@@ -207,8 +207,8 @@ fn schedule_by_name(this: &Object, callback: &Callback) -> Result<()> {
     call_soon(&event_loop, &function, Some(this), &context)
 }
 
-/// Hands a job to the loop of `future` by itself where there is no memory for a handle: nobody
-/// would do it later. Other errors, such as that of a closed loop, are the caller's.
+/// Pushes a job directly to the loop of `future` if there is no memory for a handle: nothing would
+/// do it later. Other errors, such as that of a closed loop, are the caller's.
 #[cold]
 pub fn push_without_memory(future: &Object, job: Job, raised: Raised) -> Result<()> {
     let no_memory = matches(ExceptionClass::MemoryError);

@@ -295,7 +295,7 @@ fn install_setters(class: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a future that is not one of ours, which only a call on the class can pass.
+/// Refuses a future that is not one of ours; only a call on the class can pass one.
 fn ensure_ours(this: &Object) -> Result<()> {
     let classes = &globals().classes;
     let is = |class: *mut ffi::PyTypeObject| {

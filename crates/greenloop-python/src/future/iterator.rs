@@ -1,4 +1,4 @@
-//! What `await future` iterates over: yields the future once, then returns its result.
+//! The iterator of `await future`: it yields the future once, then returns its result.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

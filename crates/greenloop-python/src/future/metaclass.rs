@@ -1,11 +1,11 @@
-//! `isinstance(task, Future)`: what counts as a future.
+//! The metaclass of `Future`, which makes `isinstance(task, Future)` true.
 //!
 //! Our `Task` derives from `_asyncio.Task`, whose layout rules out that it derives from our
 //! `Future` as well; and code under a stdlib loop still makes asyncio's own futures. Both are
 //! futures to a program that asks `isinstance(x, asyncio.Future)` after `install()`. So the class
 //! `Future`, itself only and not its subclasses, answers for everything of `_asyncio.Future`. The
 //! metaclass derives from `ABCMeta`, so that a subclass of ours can be an abstract class as well.
-//! The price: it cannot have yet another metaclass.
+//! The price: such a subclass cannot have yet another metaclass.
 
 use std::ffi::c_void;
 
@@ -15,9 +15,9 @@ use pyo3::ffi;
 
 use crate::asyncio::globals;
 
-/// Gives the metaclass to `classes`. Classes made from a spec have `type` at first; setting another
-/// one with the same layout is what `PyType_FromMetaclass` does, which 3.11 does not have, and
-/// which refuses a metaclass that is written in Python.
+/// Gives the metaclass to `classes`. Classes made from a spec have `type` at first.
+/// `PyType_FromMetaclass` would set another one with the same layout in the same way, but 3.11 does
+/// not have it, and it refuses a metaclass that is written in Python.
 pub fn adopt(classes: &[Object]) -> Result<()> {
     let py = attached();
     let base = making::import(py, c"abc")?.look_up("ABCMeta")?;
@@ -46,7 +46,7 @@ pub fn adopt(classes: &[Object]) -> Result<()> {
         // SAFETY: the metaclass has the layout of `type`, as `ABCMeta` has, which adds methods
         // only; the class takes over the reference.
         unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };
-        // What `ABCMeta.__new__` does.
+        // `ABCMeta.__new__` does the same.
         initialise.invoke((class,))?;
     }
     Ok(())

@@ -7,13 +7,13 @@
 //!     └─────────┘ ────────────────────────────► CANCELLED
 //!                 2 cancel
 //! ```
-//! Either way the callbacks are handed to the loop and forgotten.
+//! Either way the callbacks are handed to the loop and dropped.
 //!
 //! Our classes are subtypes of `_asyncio.Future` and `_asyncio.Task`, so that `isinstance` holds,
 //! but no field of theirs is used, from 3.14 on except for a task's coroutine: the base's
 //! `__init__` never runs and every inherited name that would read its state is overridden (see the
-//! decision record on subtyping). Our fields stand behind the largest base of any supported
-//! version, so that one struct serves both classes.
+//! decision record on subtyping). Our fields come after the largest base of any supported version,
+//! so that one struct serves both classes.
 
 mod attributes;
 mod base;
@@ -88,19 +88,20 @@ pub struct Future {
     exception_traceback: Slot,
     source_traceback: Slot,
     cancel_message: Slot,
-    /// The `CancelledError` that ended a task, raised once to whoever asks first.
+    /// The `CancelledError` that ended a task, raised once, to the first that asks for the result.
     cancelled_error: Slot,
     callbacks: Callbacks,
     /// `PENDING`, `CANCELLED` or `FINISHED`.
     state: Cell<u8>,
-    /// Set when an exception is set, cleared when somebody sees it: whether its loss is reported.
+    /// Whether the loss of the exception is reported: set with the exception, cleared when it is
+    /// retrieved.
     log_traceback: Cell<bool>,
     /// `_asyncio_future_blocking`: set by `await`, cleared by the task that received the future, so
     /// that a task can tell `await future` from a stray `yield future`.
     blocking: Cell<bool>,
 }
 
-/// What `__init__` has to find out before anything of a future is changed.
+/// The facts that `__init__` has to collect before it changes the future.
 pub struct Beginning {
     event_loop: Object,
     source: Option<Object>,
@@ -120,7 +121,7 @@ impl Beginning {
 }
 
 impl Future {
-    /// The struct behind a `Future` or `Task` of ours.
+    /// The struct behind one of our `Future`s or `Task`s.
     #[inline]
     pub fn of(object: &Object) -> &Self {
         // SAFETY: the callers pass instances of our two classes only: receivers of methods, objects
@@ -128,8 +129,8 @@ impl Future {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// Whether `object` is exactly a `Future` or `Task` of ours, or what `gather` returns. A
-    /// subclass in Python may override anything and is therefore treated as foreign.
+    /// Whether `object` is exactly our `Future` or `Task`, or the result of `gather`. A subclass in
+    /// Python may override anything and is therefore treated as foreign.
     #[inline]
     pub fn is_native(object: &Object) -> bool {
         let classes = &globals().classes;
@@ -139,7 +140,7 @@ impl Future {
             || class == classes.gathering_future.as_ptr()
     }
 
-    /// A pending future on a loop of ours.
+    /// A pending future on one of our loops.
     #[inline]
     pub fn create(event_loop: &Object, native: &EventLoop) -> Result<Object> {
         let class = globals().classes.future.as_ptr();
@@ -153,7 +154,7 @@ impl Future {
         Ok(object)
     }
 
-    /// Binds a fresh future to a loop of ours.
+    /// Binds a fresh future to one of our loops.
     #[inline]
     pub fn attach(&self, event_loop: &Object, native: &EventLoop) {
         self.event_loop.set(event_loop.clone());
@@ -166,8 +167,8 @@ impl Future {
         Ok(())
     }
 
-    /// Begins, or begins anew. What a future that lives already had is dropped when the new state
-    /// is complete, for dropping it may run code that comes back here.
+    /// Initialises the future, or initialises it again. The old state is dropped when the new one
+    /// is complete, since dropping it may run code that uses this future.
     pub fn begin(&self, beginning: Beginning) {
         let Beginning { event_loop, source } = beginning;
         let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
@@ -219,12 +220,12 @@ impl Future {
         &self.blocking
     }
 
-    /// What is to be called when the future is done.
+    /// The callbacks to call when the future is done.
     pub const fn callbacks(&self) -> &Callbacks {
         &self.callbacks
     }
 
-    /// Whether the loss of the exception is to be reported.
+    /// Whether the loss of the exception has to be reported.
     pub const fn log_traceback(&self) -> &Cell<bool> {
         &self.log_traceback
     }
@@ -239,7 +240,7 @@ impl Future {
         self.cancelled_error.set(error);
     }
 
-    /// Refuses a second `__init__`, from 3.15 on; older versions begin anew.
+    /// Refuses a second `__init__`, from 3.15 on; older versions initialise the future again.
     pub fn ensure_fresh(&self) -> Result<()> {
         if cfg!(Py_3_15) && !self.event_loop.is_empty() {
             let class = ExceptionClass::RuntimeError;
@@ -316,7 +317,7 @@ impl Future {
         }
     }
 
-    /// The `CancelledError` for whoever asks: the original one the first time.
+    /// The `CancelledError` to raise: the original one the first time.
     pub fn make_cancelled_error(&self) -> Result<Object> {
         if let Some(error) = self.cancelled_error.take() {
             return Ok(error);
@@ -408,7 +409,7 @@ impl Derived for Future {
         self.log_traceback.get()
     }
 
-    /// Reports an exception that nobody asked for, when the future dies.
+    /// Reports an exception that was never retrieved, when the future is deallocated.
     fn finalise(this: &Object) {
         let future = Self::of(this);
         if !future.log_traceback.replace(false) {
@@ -454,7 +455,7 @@ fn source() -> Result<Option<Object>> {
     creation_stack().map(Some)
 }
 
-/// The loop of a future of any class of ours, subclasses included.
+/// The loop of a future of any of our classes, subclasses included.
 pub fn event_loop_of(future: &Object) -> Object {
     Future::of(future).event_loop.get_or_none()
 }
@@ -464,8 +465,8 @@ pub fn invalid_state(text: &std::ffi::CStr) -> Raised {
     raise(&globals().asyncio.invalid_state_error, text)
 }
 
-/// Tells the loop's exception handler about a future that dies. Runs in a finaliser: an exception
-/// that is set stays set, and one that is raised here goes to `sys.unraisablehook`.
+/// Reports a future that is deallocated to the loop's exception handler. Runs in a finaliser: an
+/// exception that is set stays set, and one that is raised here goes to `sys.unraisablehook`.
 pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
     let py = attached();
     let pending = PyErr::take(py);

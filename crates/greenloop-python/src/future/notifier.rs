@@ -1,8 +1,8 @@
-//! Telling a combinator, by a native function, that a future is done.
+//! Notifying a combinator, by a native function, that a future is done.
 //!
-//! `gather` of 100 tasks has 100 callbacks. As Python functions each would be an object with a
-//! context of its own; as a [`Notify`] it is two words in the future. Only a future of another
-//! class, or a loop that must see `call_soon` called, is given an object: the [`Notifier`].
+//! `gather` of 100 tasks has 100 callbacks. As Python functions each would be an object with its
+//! own context; as a [`Notify`] it is two words in the future. Only a future of another class, or a
+//! loop that must see `call_soon` called, gets an object: the [`Notifier`].
 
 use greenloop_cpython::making::{self};
 use std::cell::Cell;
@@ -17,12 +17,12 @@ use pyo3::ffi;
 use super::{Callback, Future, add_callback};
 use crate::asyncio::globals;
 
-/// A native function that is told when a future is done, and what else there is to know of it. There
-/// is one static for each; two are the same if they are in the same place.
+/// A native function that is called when a future is done, and the facts about it. There is one
+/// static for each; two are the same if they are in the same place.
 pub struct Notification {
     /// Called with the owner and the future that is done. It runs in no particular context.
     pub call: fn(owner: &Object, future: &Object) -> Result<()>,
-    /// What asyncio calls its callback for the same purpose, for the repr of the future.
+    /// The name of asyncio's callback for the same purpose, for the repr of the future.
     pub name: Option<&'static CStr>,
     /// The task that waits for the owner, if one does. `asyncio.capture_call_graph()` shows it.
     pub parent: fn(owner: &Object) -> Option<Object>,
@@ -47,7 +47,7 @@ impl Notification {
     }
 }
 
-/// Which notification.
+/// A reference to a notification, which also identifies it.
 pub type Notify = &'static Notification;
 
 /// Has `function(owner, future)` called in the turn after `future`, of any class, is done.
@@ -61,7 +61,7 @@ pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Re
     call_method(&globals().names.add_done_callback, &arguments).map(drop)
 }
 
-/// Takes back what [`notify_when_done`] has asked for, if it is not under way already.
+/// Takes back the request of [`notify_when_done`], if the notification is not under way already.
 pub fn stop_notifying(future: &Object, function: Notify, owner: &Object) -> Result<()> {
     if Future::is_native(future) {
         if Future::of(future).callbacks().is_empty() {

@@ -1,4 +1,5 @@
-//! What a future asks of the tasks that wait for it, only when somebody looks at the future.
+//! The questions of a future to the tasks that wait for it, asked only when code looks at the
+//! future.
 //!
 //! Tasks are above futures, so the functions are handed in.
 

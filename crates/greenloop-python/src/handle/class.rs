@@ -1,4 +1,4 @@
-//! The class `Handle` as Python sees it: its methods, its attributes and its end.
+//! The class `Handle` as Python sees it: its methods, its attributes and its deallocation.
 
 use std::ffi::{c_int, c_void};
 
@@ -25,7 +25,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     fill(handle, callback, args, event_loop, context)
 }
 
-/// What both classes' `__init__` do with the arguments they share.
+/// The common part of both classes' `__init__`.
 pub(super) fn fill(
     handle: &Handle,
     callback: Option<&Object>,
@@ -42,7 +42,7 @@ pub(super) fn fill(
     handle.set_rare(|rare| &rare.source_traceback, traceback);
     handle.event_loop.set(event_loop);
     handle.callback.set_optional(callback.cloned());
-    // Together: what the slot holds is an argument or all of them.
+    // Both are set together: the slot holds one argument or all of them.
     handle.single.set(false);
     handle.arguments.set_optional(args.cloned());
     Ok(())
@@ -123,7 +123,7 @@ fn repr(this: &Object) -> Result<Object> {
 
 /// `isinstance(handle, asyncio.Handle)` holds, although our classes do not derive from asyncio's:
 /// those have room for eight attributes that ours would carry along unused. `isinstance` asks an
-/// object for its `__class__` too, and there a handle of ours says what it stands for. That is
+/// object for its `__class__` too, and our handle returns the class that it replaces. That is
 /// asyncio's class, unless ours was put in its place.
 fn attribute_class(this: &Object) -> Result<Object> {
     let (globals, class) = (globals(), this.class());
@@ -212,8 +212,7 @@ unsafe fn end(this: *mut ffi::PyObject) {
         let handle = &*this.cast::<Handle>();
         let class = ffi::Py_TYPE(this);
         let exact = globals().classes.is_handle(class);
-        // An instance of a subclass is tracked by the interpreter, whatever it was when it was
-        // made.
+        // The interpreter tracks an instance of a subclass in any case.
         if handle.tracked.get() || !exact {
             ffi::PyObject_GC_UnTrack(this.cast());
         }

@@ -8,9 +8,9 @@
 //!                  cancelled: callback and arguments are dropped at once
 //! ```
 //!
-//! The garbage collector need not know of a handle while its loop runs: the loop is alive then, and
-//! so is all that waits in it. A handle is shown to the collector (`track`) when that may end: when
-//! its callback has run and somebody still holds it, when it is cancelled, and when the loop stops
+//! The garbage collector need not track a handle while its loop runs: the loop is alive then, and
+//! so are all handles that wait in it. A handle is tracked (`track`) when that may end: when its
+//! callback has run and other code still holds it, when it is cancelled, and when the loop stops
 //! running. With a hundred thousand timers set, collections were more than half of the cost.
 //!
 //! `Handle` and its subclass `TimerHandle` share one struct. Attributes with an underscore are
@@ -45,13 +45,13 @@ static SPARE: Freelist<32768> = Freelist::new();
 
 /// The C struct of both classes.
 ///
-/// What each run touches stands first, in one cache line.
+/// The fields that each run touches come first, in one cache line.
 #[repr(C)]
 pub struct Handle {
     header: ffi::PyObject,
     callback: Slot,
     /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple, or
-    /// what `__init__` was given for it, which may be anything.
+    /// the argument of `__init__` for it, which may be anything.
     arguments: Slot,
     context: ContextSlot,
     /// Set by `cancel`; cleared by `__init__` only.
@@ -65,12 +65,12 @@ pub struct Handle {
     /// A timer's deadline on the loop's clock, as a float's bits; see [`Rare::when`]. Of a
     /// thread-safe handle the thread that runs its callback now, or 0. No handle is both.
     deadline_or_thread: Cell<u64>,
-    /// What few handles have, so that all of them spend one word on it.
+    /// The state that few handles have, so that every handle spends only one word on it.
     rare: Cell<Option<Box<Rare>>>,
     weak_references: Cell<*mut ffi::PyObject>,
 }
 
-/// What few handles have.
+/// The state that few handles have.
 #[derive(Default)]
 struct Rare {
     source_traceback: Slot,
@@ -139,7 +139,7 @@ impl Handle {
         }
     }
 
-    /// The loop is done with the handle: whoever still holds it may be in a cycle with it.
+    /// The loop has finished with the handle: any other holder may be in a cycle with it.
     #[inline]
     pub fn release(this: &Object) {
         // SAFETY: `this` is a valid object; one reference is the caller's.
@@ -190,8 +190,8 @@ impl Handle {
         self.rare(|rare| &rare.source_traceback)
     }
 
-    /// Runs the callback in its context. What it raises goes to the loop's exception handler, but
-    /// for `SystemExit` and `KeyboardInterrupt`, which leave the loop.
+    /// Runs the callback in its context. Its exceptions go to the loop's exception handler, except
+    /// `SystemExit` and `KeyboardInterrupt`, which leave the loop.
     #[inline]
     pub fn run(this: &Object) -> Result<()> {
         #[cfg(Py_3_14)]
@@ -249,21 +249,21 @@ impl Handle {
         }
     }
 
-    /// Changes the callback of a handle that nobody has seen yet, for one that enters a context
-    /// itself.
+    /// Changes the callback of a handle that no other code has seen yet, for one that enters a
+    /// context itself.
     pub fn set_callback(&self, change: impl FnOnce(Object) -> Result<Object>) -> Result<()> {
         let callback = change(self.callback.get_or_none())?;
         self.callback.set(callback);
         self.context.set(None)
     }
 
-    /// Tells the loop's exception handler what the callback raised.
+    /// Reports the callback's exception to the loop's exception handler.
     pub fn report(this: &Object, exception: &Object) -> Result<()> {
         let handle = Handle::of(this);
         let event_loop = handle.event_loop.get_or_none();
         let ends_the_run = globals().asyncio.run_until_complete_cb.as_ptr();
         if handle.callback.as_ptr() == ends_the_run {
-            // The run would go on for ever, with nobody left to stop it.
+            // The run would go on for ever, with nothing left to stop it.
             if let Some(native) = EventLoop::of(&event_loop) {
                 native.stop();
             }
@@ -286,7 +286,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Shows what the handle holds to the garbage collector.
+    /// Shows the objects that the handle holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited {
         // SAFETY: the collector runs no code that changes the box.
         let rare = unsafe { (*self.rare.as_ptr()).as_deref() };
@@ -345,8 +345,8 @@ fn unpacked(arguments: &Object) -> Result<Object> {
     unsafe { Object::from_returned(ffi::PySequence_Tuple(arguments.as_ptr())) }
 }
 
-/// Runs a handle of any class by the `_run` that somebody has put in the place of the original one:
-/// in the handle's own class, or else in asyncio's, for which ours stands.
+/// Runs a handle of any class by the `_run` that replaces the original one: in the handle's own
+/// class, or else in asyncio's, which ours represents.
 pub fn run_by_name(this: &Object) -> Result<()> {
     let globals = globals();
     let name = &globals.names.run;

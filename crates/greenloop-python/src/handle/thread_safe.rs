@@ -1,9 +1,9 @@
-//! `ThreadSafeHandle` (3.14+): what `call_soon_threadsafe` returns.
+//! `ThreadSafeHandle` (3.14+): the handle that `call_soon_threadsafe` returns.
 //!
-//! Another thread that cancels the handle, or asks whether it was cancelled, while its callback
-//! runs waits until the callback has ended, so that it knows afterwards. asyncio has a lock in each
-//! such handle for this; here a handle knows which thread runs it, and only a thread that has to
-//! wait touches a lock, one for all.
+//! If another thread cancels the handle, or asks whether it was cancelled, while its callback runs,
+//! that thread waits until the callback has ended, so that its answer is final. asyncio has a lock
+//! in each such handle for this. Here a handle knows which thread runs it, and only a thread that
+//! has to wait touches a lock, one for all handles.
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,8 +46,9 @@ fn wait_for_end(handle: &Handle) {
             return;
         }
         WAITING.fetch_add(1, Ordering::Relaxed);
-        // Taken while the GIL is held, and given up by waiting: whoever ends a callback takes it
-        // before it notifies, so that no notification falls between the look above and the wait.
+        // Taken while the GIL is held, and released by waiting: the thread that ends a callback
+        // takes it before it notifies, so that no notification falls between the look above and the
+        // wait.
         let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the GIL is held here, and taken back before any object is touched again.
         unsafe {

@@ -1,4 +1,4 @@
-//! `TimerHandle`: a handle with a deadline, ordered by it.
+//! `TimerHandle`: a handle with a deadline, by which handles are ordered.
 
 use std::ffi::{c_int, c_void};
 

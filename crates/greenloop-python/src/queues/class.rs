@@ -264,7 +264,7 @@ fn wakeup_next(_this: &Object, waiters: &Object) -> Result<Object> {
         Waiters::wake_next(waiters)?;
         return Ok(Object::none());
     }
-    // Whatever a subclass keeps its own waiters in.
+    // A subclass may keep its own waiters in any object.
     let names = &globals().names;
     while waiters.is_true()? {
         let waiter = call_method(&names.popleft, &[waiters.as_ptr()])?;

@@ -1,5 +1,5 @@
-//! Copying and pickling a queue, as objects that have one among their attributes are: by the
-//! attributes that asyncio's instances have.
+//! Copying and pickling a queue, by the attributes that asyncio's instances have. Objects that hold
+//! a queue as an attribute are copied and pickled with it.
 
 use greenloop_cpython::{Object, Result, set_state, state_of};
 

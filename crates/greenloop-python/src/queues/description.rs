@@ -1,4 +1,4 @@
-//! A queue in words.
+//! The `repr` of a queue.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{Object, Result, call_method, no_attribute, trap};

@@ -1,10 +1,10 @@
-//! The items of a queue: in Rust as long as nobody looks, in a Python object from then on.
+//! The items of a queue: in Rust until Python code asks for them, in a Python object from then on.
 //!
-//! `queue._queue` is a `deque` or a `list` in asyncio, and programs reach for it: to look, to clear
-//! it, to put something in front. So whoever reads the attribute gets such an object, filled, and
-//! it *is* the queue's store from that moment. A priority queue has its list from the beginning,
-//! which is what `heapq` works on: it compares in the order that asyncio compares, and whatever a
-//! comparison raises or does to the queue leaves the same heap behind.
+//! `queue._queue` is a `deque` or a `list` in asyncio, and programs use it: to look, to clear it,
+//! to put an item in front. So reading the attribute returns such an object, filled, which *is* the
+//! queue's store from that moment. A priority queue has its list from the beginning, and `heapq`
+//! works on it: items are compared in asyncio's order, and a comparison that raises or changes the
+//! queue leaves the same heap behind.
 
 use greenloop_cpython::making::{self};
 use std::cell::Cell;
@@ -19,7 +19,7 @@ use pyo3::ffi;
 use super::overrides::Discipline;
 use crate::asyncio::globals;
 
-/// Where the items are.
+/// The place of the items.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In Rust, standing for a `deque`.
@@ -46,7 +46,7 @@ impl Items {
         }
     }
 
-    /// An empty store for items of this discipline; what was in the old one is dropped.
+    /// An empty store for items of this discipline; the items in the old one are dropped.
     pub fn initialise(&self, discipline: Discipline) -> Result<()> {
         match discipline {
             Discipline::Fifo => self.replace(Place::Deque, None),
@@ -205,7 +205,7 @@ impl Items {
 
     /// Shows the items to the garbage collector.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
-        // A visitor runs no Python code, so nobody comes back to the items.
+        // A visitor runs no Python code, so nothing uses the items meanwhile.
         self.native
             .with(|items| items.iter().try_for_each(|item| visitor.show(item)))?;
         self.object.visit(visitor)

@@ -1,5 +1,4 @@
-//! How many items a queue takes: asyncio asks for no more than an object that compares with
-//! numbers.
+//! The capacity of a queue: asyncio only requires an object that compares with numbers.
 
 use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
@@ -7,13 +6,13 @@ use std::cell::Cell;
 use greenloop_cpython::{Comparison, Object, Result, Slot};
 use pyo3::ffi;
 
-/// The object that `maxsize` is, and what it means.
+/// The object that `maxsize` is, and the limit it means.
 pub struct Maxsize {
     object: Slot,
     limit: Cell<Limit>,
 }
 
-/// What the object says.
+/// The limit that the object states.
 #[derive(Clone, Copy)]
 enum Limit {
     /// Never full.

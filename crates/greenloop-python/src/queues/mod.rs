@@ -1,8 +1,9 @@
 //! asyncio's queues as Python sees them.
 //!
-//! What they decide is in [`greenloop_core::sync::Queue`]; here are their classes. A newcomer reads
-//! `class`, then `queue` (the struct) and `waiting` (`put`, `get` and `join`), then the parts:
-//! `items`, `maxsize`, `waiters`, and `overrides`, which says what subclasses have changed.
+//! Their decisions are made in [`greenloop_core::sync::Queue`]; here are their classes. A newcomer
+//! reads `class`, then `queue` (the struct) and `waiting` (`put`, `get` and `join`), then the
+//! parts: `items`, `maxsize`, `attributes`, `description`, `copying`, and `overrides`, which finds
+//! the methods that a subclass replaces.
 
 mod attributes;
 mod class;

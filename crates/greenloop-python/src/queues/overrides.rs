@@ -1,10 +1,10 @@
-//! Which of its own methods a queue has to call by name.
+//! The methods that a queue has to call by name because they are overridden.
 //!
 //! asyncio's queue calls `self.full()`, `self._put(item)` and so on, and subclasses rely on it.
-//! Looking each up again and again would cost more than the work, so what a class overrides is
-//! found out once and remembered together with the class's a number that the interpreter
-//! changes whenever the class or one of its bases does. What an instance overrides is looked up
-//! each time, if it has attributes at all.
+//! Looking up each one again and again would cost more than the work. So the overrides of a class
+//! are determined once and remembered together with the class's version, a number that the
+//! interpreter changes whenever the class or one of its bases changes. The overrides of an instance
+//! are looked up each time, if it has attributes at all.
 
 use greenloop_cpython::{GilCell, Instance, Object, Raised, Result};
 use pyo3::ffi;
@@ -65,19 +65,19 @@ impl Method {
     }
 }
 
-/// What an instance's methods are.
+/// The methods that an instance overrides.
 #[derive(Clone, Copy)]
 pub struct Overrides {
     /// The bits of those methods that are not this crate's.
     by_name: u8,
-    /// Whose `_init`, `_put` and `_get` it has, where they are this crate's.
+    /// The classes whose `_init`, `_put` and `_get` it has, where they are this crate's.
     pub init: Discipline,
     pub put: Discipline,
     pub get: Discipline,
 }
 
-/// What was found out about a class. Each instance remembers it, since no two classes ever have the
-/// same version.
+/// The overrides found for a class. Each instance remembers them, since no two classes ever have
+/// the same version.
 #[derive(Clone, Copy)]
 pub struct Known {
     /// The class's version then; 0 is none.
@@ -85,8 +85,8 @@ pub struct Known {
     overrides: Overrides,
 }
 
-/// What was found out last about some classes, for new instances. A class has its place by its
-/// address.
+/// The overrides last found for some classes, for new instances. A class's address determines its
+/// place.
 const PLACES: usize = 16;
 
 static LAST: GilCell<[Known; PLACES]> = GilCell::new([Known::nothing(); PLACES]);
@@ -129,7 +129,7 @@ impl Overrides {
         }
     }
 
-    /// What `queue` overrides.
+    /// The overrides of `queue`.
     #[inline]
     pub fn of(queue: &Object) -> Result<Self> {
         let known = Queue::of(queue).overrides.get();
@@ -156,7 +156,7 @@ impl Overrides {
         self.by_name & method as u8 != 0
     }
 
-    /// What the class of `object` overrides.
+    /// Finds the overrides of the class of `object`.
     fn find_out(object: &Object) -> Result<Self> {
         let mut overrides = Self::none(Discipline::Fifo);
         for method in Method::ALL {
@@ -174,7 +174,7 @@ impl Overrides {
         Ok(overrides)
     }
 
-    /// Adds what is overridden in an instance's `__dict__`.
+    /// Adds the overrides in an instance's `__dict__`.
     fn with_attributes(mut self, attributes: &Object) -> Result<Self> {
         // SAFETY: `attributes` is a dict.
         if unsafe { ffi::PyDict_Size(attributes.as_ptr()) } == 0 {
@@ -192,7 +192,7 @@ impl Overrides {
     }
 }
 
-/// Whose method it is, if it is one of this crate's under its own name.
+/// The class whose method it is, if it is one of this crate's under its own name.
 fn native(found: &Object, name: &Object) -> Option<Discipline> {
     if !found.is_exactly(&raw mut ffi::PyMethodDescr_Type) {
         return None;

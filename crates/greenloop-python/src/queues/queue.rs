@@ -1,6 +1,6 @@
-//! The struct of a queue, and how its logic sees it.
+//! The struct of a queue, and the interface through which the core's logic uses it.
 //!
-//! There is one struct for all three classes, which differ in where items are put and which is
+//! There is one struct for all three classes, which differ only in the order in which items are
 //! taken.
 
 use std::cell::Cell;
@@ -24,7 +24,7 @@ pub struct Queue {
     pub logic: sync::Queue<Line>,
     pub items: Items,
     pub maxsize: Maxsize,
-    /// What is known about the methods of the instance's class.
+    /// The overrides of the instance's class, as last determined.
     pub overrides: Cell<Known>,
     /// The event `_finished`: set when all items are done. Empty before `__init__`.
     pub finished: Slot,
@@ -71,7 +71,7 @@ impl Queue {
     }
 }
 
-/// A queue and its object: what its logic sees. Where the object has methods of its own, they are
+/// A queue and its object, as the core's logic sees them. Methods that the object overrides are
 /// called.
 pub struct Face<'a> {
     pub object: &'a Object,
@@ -123,7 +123,7 @@ impl<'a> Face<'a> {
         maxsize.is_reached_by(|| self.queue.items.len(self.object))
     }
 
-    /// Calls one of its own methods by name.
+    /// Calls one of the object's methods by name.
     #[cold]
     pub fn call(&self, method: Method) -> Result<Object> {
         call_method(method.name(), &[self.object.as_ptr()])

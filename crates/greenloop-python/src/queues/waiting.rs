@@ -1,4 +1,4 @@
-//! `put`, `get` and `join`: what waits.
+//! `put`, `get` and `join`: the operations that wait.
 
 use std::ffi::CStr;
 
@@ -111,14 +111,14 @@ pub fn try_to_get(this: &Object) -> Result<Progress> {
     ready(face.get_nowait()?)
 }
 
-/// Ends the wait, which cancels one that nobody has woken, and does what the queue does about it.
+/// Ends the wait, which cancels one that was not woken, and runs the queue's reaction.
 fn give_up(this: &Object, queue: impl FnOnce(&Face<'_>) -> Result<()>) -> Result<()> {
     Awaitable::cancel(this, None)?;
     let owner = Awaitable::of(this).owner().get_or_none();
     queue(&Face::of(&owner)?)
 }
 
-/// The exception that arrived, or the one of what was done about it, which has it as its context.
+/// The exception that arrived, or the one of the reaction, which has it as its context.
 fn raise_again(exception: Object, outcome: Result<()>) -> Raised {
     match outcome {
         Ok(()) => restore(exception),
@@ -133,7 +133,7 @@ fn raise_again(exception: Object, outcome: Result<()>) -> Raised {
     }
 }
 
-/// Waits for the event `_finished`, which stands in the value. It has a loop of its own.
+/// Waits for the event `_finished`, which is in `value`. The event is bound to its own loop.
 static JOIN: Operation = Operation {
     name: c"Queue.join",
     start: |this| {

@@ -1,7 +1,7 @@
 //! `_cancel_and_wait`: cancels a future and waits until it is done.
 //!
-//! It waits at a gate and not on the future itself: so the wait can be cancelled whatever the
-//! future makes of its own cancellation.
+//! It waits at a gate and not on the future itself, so the wait can be cancelled even if the future
+//! ignores its own cancellation.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{
@@ -74,7 +74,7 @@ fn cancel_future(future: &Object) -> Result<()> {
     task::cancel(future)
 }
 
-/// From 3.14.6 on: `asyncio.capture_call_graph()` shows who waits for the future.
+/// From 3.14.6 on: `asyncio.capture_call_graph()` shows the task that waits for the future.
 fn show(gate: &Object, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
     if super::running_rules::rules().cancelling_is_shown {

@@ -1,4 +1,4 @@
-//! What becomes of an exception that comes out of a scope whose time is up.
+//! The exception that leaves a scope whose time is up.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -78,8 +78,8 @@ pub fn timeout_error(cause: &Object) -> Result<Object> {
     Ok(error)
 }
 
-/// Puts a `TimeoutError` before the first cancellation in the chain of contexts: whoever handles
-/// the exception finds out why its cause was cancelled.
+/// Puts a `TimeoutError` before the first cancellation in the chain of contexts: it tells the
+/// handler of the exception why its cause was cancelled.
 ///
 /// Python code passes anything here, by `Timeout.__aexit__`. As in asyncio, anything with a
 /// `__context__` will do.

@@ -1,7 +1,7 @@
-//! `Gate`: what a wait for somebody else's future stands at until a callback opens it.
+//! `Gate`: a one-shot event that a done-callback sets to resume the waiting task.
 //!
 //! It is asyncio's `waiter` future with its `_release_waiter`. Callbacks and alarms hold the gate
-//! and not the awaitable, so that a wait that was dropped is dropped.
+//! and not the awaitable, so that they do not keep a dropped wait alive.
 
 use std::cell::Cell;
 
@@ -14,17 +14,17 @@ use crate::asyncio::globals;
 use crate::awaitable::Line;
 use crate::future::Notification;
 
-/// What a `Gate` holds.
+/// The fields of a `Gate`.
 pub struct Gate {
-    /// The one who waits.
+    /// The line of the single waiter.
     pub line: Line,
-    /// Set when the gate is opened: whoever comes now need not wait.
+    /// Set when the gate is opened: a later wait returns at once.
     pub opened: Cell<bool>,
-    /// What will open it when time is up, or nothing.
+    /// The timer that will open it when time is up, or nothing.
     pub timer: Slot,
     /// The loop of the wait.
     pub event_loop: Slot,
-    /// What is to be raised when the wait is over, or shown as waiting meanwhile.
+    /// The exception to raise when the wait is over, or the object shown as waiting meanwhile.
     pub carried: Slot,
 }
 

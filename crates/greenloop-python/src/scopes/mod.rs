@@ -1,10 +1,10 @@
 //! Scopes in which a task waits: `timeout`, `wait_for` and `TaskGroup`.
 //!
-//! A scope ends a task's wait from outside: when its time is up, or when a child has failed. Each
-//! asks the task to cancel itself, and when the cancellation comes out of the scope takes the
-//! request back and turns it into what its user expects. What exactly counts as its own differs
-//! between versions of asyncio, some of them patch releases; where it does, the running asyncio is
-//! asked at import.
+//! A scope ends a task's wait from outside: when its time is up, or when a child has failed. It
+//! requests the task's cancellation. When the cancellation leaves the scope, the scope takes the
+//! request back and raises the exception that its user expects. Versions of asyncio, even patch
+//! releases, differ in which cancellations count as the scope's own; where they do, the running
+//! asyncio is inspected at import.
 //!
 //! - `timeout`: the class `Timeout`, `timeout()` and `timeout_at()`;
 //! - `expiry`: a cancellation becomes a `TimeoutError`;

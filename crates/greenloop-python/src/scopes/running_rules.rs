@@ -1,8 +1,8 @@
-//! What the running asyncio does where its patch releases differ, read off its own code.
+//! The behaviour of the running asyncio where its patch releases differ, read off its own code.
 //!
 //! A wheel is built for a minor version, but several fixes of asyncio came with 3.12.x and 3.13.x.
-//! The names that a function uses tell whether it has one, and need no list of version numbers.
-//! Where the code cannot be read, the first release of the minor version decides.
+//! The names that a function uses tell whether it has such a fix, which needs no list of version
+//! numbers. Where the code cannot be read, the first release of the minor version decides.
 
 use greenloop_cpython::attached;
 use std::ffi::CStr;
@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 pub struct Rules {
     pub timeout: TimeoutRules,
     pub group: GroupRules,
-    /// Waiting for what was cancelled is shown in the graph of awaiting tasks.
+    /// Waiting for the cancelled future is shown in the graph of awaiting tasks.
     #[cfg(Py_3_14)]
     pub cancelling_is_shown: bool,
 }
@@ -37,15 +37,15 @@ pub struct GroupRules {
     /// Subclasses of `CancelledError` are cancellations too.
     pub takes_subclasses: bool,
     /// The request to the parent task is taken back after the children are done, not before; and if
-    /// others have requested too, the parent is asked anew.
+    /// others have requested too, the parent is cancelled again.
     pub settles_last: bool,
-    /// The group lets go of its parent task and of its errors when it ends.
+    /// The group releases its parent task and its errors when it ends.
     pub forgets: bool,
     /// A cancellation that came while it waited and was not its own is passed on.
     pub keeps_cancellation: bool,
     /// A `GeneratorExit` leaves it as it is.
     pub lets_generator_exit: bool,
-    /// It has a method `cancel`, and swallows what it did not raise.
+    /// It has a method `cancel`, and swallows cancellations that it did not raise.
     pub can_be_cancelled: bool,
     /// A coroutine that it refuses is closed.
     pub closes_refused: bool,

@@ -1,9 +1,9 @@
 //! `wait_for` of 3.12 and later: `async with timeout(timeout): return await fut`, without the
 //! `Timeout`.
 //!
-//! What is awaited runs as a part of the same task. If its first step ends it, no deadline is set
-//! at all; else an [`Alarm`] cancels the task. The order of turns is that of the two scopes in
-//! asyncio's source.
+//! The awaited object runs as a part of the same task. If its first step completes it, no deadline
+//! is set at all; else an [`Alarm`] cancels the task. The order of turns is that of the two scopes
+//! in asyncio's source.
 
 use greenloop_core::{Host as _, Instant};
 use greenloop_cpython::{Arguments, Object, Result, fetch, raise_while_handling, restore};
@@ -20,7 +20,7 @@ use crate::event_loop::{Alarm, Bell};
 use crate::future::{Future, event_loop_of};
 use crate::task;
 
-/// `wait_for(fut, timeout)`: the first stands in `owner`, the second in `value` until it begins.
+/// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
 pub fn wait_for(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fut, &names.timeout];
@@ -39,12 +39,11 @@ static WAIT_FOR: Operation = Operation {
 
 /// The step of a wait without a deadline.
 const UNLIMITED: u8 = 1;
-/// The step of a wait with an alarm, which stands in `owner`; the task stands in `waiter`.
+/// The step of a wait with an alarm, which is in `owner`; the task is in `waiter`.
 const LIMITED: u8 = 2;
-/// The step of a wait inside of a `Timeout`, which stands in `owner`: on a loop that is not ours.
+/// The step of a wait inside a `Timeout`, which is in `owner`: on a loop that is not ours.
 const SCOPED: u8 = 3;
-/// The step of a wait for a future, which stands in `owner`, that was given no time and was
-/// cancelled.
+/// The step of a wait for a future, which is in `owner`, that was given no time and was cancelled.
 const CANCELLING: u8 = 4;
 
 /// A shorter delay is over before anything can be awaited. asyncio's `Timeout` makes a callback for
@@ -82,7 +81,7 @@ fn start(this: &Object) -> Result<Progress> {
     conclude(this, begun)
 }
 
-/// In a task of ours on a loop of ours.
+/// Starts in one of our tasks on our loop.
 #[inline]
 fn start_natively(this: &Object, future: &Object, seconds: f64) -> Option<Result<Progress>> {
     let task = task::stepping()?;
@@ -120,7 +119,7 @@ static BELL: Bell = Bell {
     },
 };
 
-/// `delay <= 0`, of what is neither a float nor a small int.
+/// `delay <= 0`, for an object that is neither a float nor a small int.
 fn is_over(delay: &Object) -> Result<bool> {
     // SAFETY: both are valid objects.
     unsafe {
@@ -168,7 +167,7 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     conclude(this, delegate::continue_with(this, Some(&exception)))
 }
 
-/// Sees to what the awaited came to: to wait on, or to leave the scope around it.
+/// Handles the outcome of the awaited object: waits on, or leaves the scope around it.
 #[inline]
 fn conclude(this: &Object, outcome: Result<Delegated>) -> Result<Progress> {
     let exception = match outcome {
@@ -185,7 +184,7 @@ fn conclude(this: &Object, outcome: Result<Delegated>) -> Result<Progress> {
     }
 }
 
-/// What `Timeout.__aexit__` does.
+/// The work of `Timeout.__aexit__`.
 #[inline]
 fn leave(this: &Object, exception: Option<&Object>) -> Result<()> {
     let awaitable = Awaitable::of(this);

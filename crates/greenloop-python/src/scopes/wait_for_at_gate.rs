@@ -1,5 +1,4 @@
-//! `wait_for` of 3.11: a task of its own for a coroutine, and a wait until it is done or time is
-//! up.
+//! `wait_for` of 3.11: a separate task for a coroutine, and a wait until it is done or time is up.
 //!
 //! ```text
 //!               ┌ 1 the future is done ────────────────────────────► its result
@@ -25,7 +24,7 @@ use crate::event_loop::{Alarm, Bell, EventLoop};
 use crate::future::{notifier, notify_when_done, stop_notifying};
 use crate::task;
 
-/// `wait_for(fut, timeout)`: the first stands in `owner`, the second in `value` until it begins.
+/// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
 pub fn wait_for(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fut, &names.timeout];
@@ -44,7 +43,7 @@ static WAIT_FOR: Operation = Operation {
 
 /// The step of a wait without a deadline.
 const UNLIMITED: u8 = 1;
-/// The step of a wait with one: the future stands in `owner`, the gate in `value`.
+/// The step of a wait with one: the future is in `owner`, the gate in `value`.
 const WAITING: u8 = 2;
 /// The step after the deadline, or of a wait that was given no time: the future was cancelled.
 const LATE: u8 = 3;
@@ -98,7 +97,7 @@ fn is_over(delay: &Object) -> Result<bool> {
     }
 }
 
-/// An alarm on a loop of ours, else `event_loop.call_later`.
+/// An alarm on our loop, else `event_loop.call_later`.
 fn set_timer(gate: &Object, event_loop: &Object, delay: &Object) -> Result<Object> {
     let task = task::stepping();
     let native = task.as_ref().and_then(native_clock);

@@ -1,4 +1,4 @@
-//! `Acceptor`: a listening socket, and what becomes of who connects there.
+//! `Acceptor`: a listening socket, and the handling of its new connections.
 
 use std::ffi::c_int;
 use std::io::ErrorKind;
@@ -28,10 +28,10 @@ pub struct Acceptor {
     context: Object,
     /// The context of which each connection has a copy, where the server has one (3.15).
     pub of_connections: Option<Object>,
-    /// The listening socket. Its descriptor is asked of it each time, since it knows when it was
-    /// closed: a number that was kept might be somebody else's by then.
+    /// The listening socket. Its descriptor is read from it each time, since it knows when it was
+    /// closed: a kept number might mean another file by then.
     socket: Object,
-    /// What asyncio's `_accept_connection` takes.
+    /// The arguments of asyncio's `_accept_connection`.
     arguments: Object,
     /// Its descriptor when it began, by which it is watched.
     number: RawFd,
@@ -180,22 +180,22 @@ impl Acceptor {
         }
     }
 
-    /// Takes what has come, as much as the backlog allows: as in asyncio, from 3.14 on one more,
-    /// since with a backlog of none somebody may wait too.
+    /// Accepts the waiting connections, as many as the backlog allows. As in asyncio, from 3.14 on
+    /// it accepts one more, since one may wait even with a backlog of zero.
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
         let most = self.backlog.saturating_add(usize::from(cfg!(Py_3_14)));
         for _ in 0..most {
             match listener::accept(descriptor_of_plain(&self.socket)) {
                 Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, &peer)?,
                 Err(error) if ends_quietly(error.kind()) => return Ok(()),
-                // It meets the error too, and knows what to do about it.
+                // It gets the error too, and handles it.
                 Err(_) => return self.accept_by_name(),
             }
         }
         Ok(())
     }
 
-    /// `loop._accept_connection(…)`, which is asyncio's unless somebody has replaced it.
+    /// `loop._accept_connection(…)`, which is asyncio's unless it was replaced.
     fn accept_by_name(&self) -> Result<()> {
         let mut all = vec![self.event_loop.as_ptr()];
         // SAFETY: `arguments` is a tuple, which keeps what it holds valid.
@@ -207,7 +207,7 @@ impl Acceptor {
         call_method(&globals().names.accept_connection, &all).map(drop)
     }
 
-    /// A handle that stands for what is done when somebody connects, for messages.
+    /// A handle that represents the reaction to a new connection, for messages.
     fn handle(&self) -> Result<Object> {
         let py = attached();
         let names = &globals().names;
@@ -227,7 +227,7 @@ impl Acceptor {
     }
 }
 
-/// Whether an error of `accept` says no more than that there is nobody, or nobody any more.
+/// Whether an error of `accept` only means that no connection waits, or no longer.
 const fn ends_quietly(kind: ErrorKind) -> bool {
     matches!(
         kind,

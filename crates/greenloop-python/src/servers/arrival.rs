@@ -1,4 +1,4 @@
-//! `Arrival`: a connection that was taken and gets its protocol and its transport in the next turn.
+//! `Arrival`: an accepted connection that gets its protocol and its transport in the next turn.
 
 use std::os::fd::OwnedFd;
 
@@ -131,8 +131,8 @@ impl Arrival {
         Ok(())
     }
 
-    /// Makes the protocol and the transport. asyncio does so in a task of whose exception nobody
-    /// learns, but for debug mode and but for what ends the program.
+    /// Makes the protocol and the transport. asyncio does so in a task whose exception is not
+    /// reported, except in debug mode and if it ends the program.
     fn admit(&self) -> Result<()> {
         let mut protocol = None;
         let outcome = self.make_transport(&mut protocol);

@@ -1,7 +1,8 @@
-//! Addresses as the standard library's sockets have them in Python, and as the system has them.
+//! Addresses in Python, in the form of the standard library's sockets, and in the system's form.
 //!
-//! Only what is written as the socket's own methods would write it is made here: pairs and tuples
-//! of four of the internet families, names of Unix sockets. All else is left to those methods.
+//! Only addresses in the form that the socket's own methods produce are converted here: pairs and
+//! tuples of four of the internet families, names of Unix sockets. All others are left to those
+//! methods.
 
 use greenloop_cpython::making::IntoObject as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -76,8 +77,8 @@ fn tuple<const N: usize>(items: [Object; N]) -> Result<Object> {
     }
 }
 
-/// The address that a socket of `family` means by `(host, port)`, if the host is written in digits
-/// and nobody has to be asked; otherwise `None`, and no exception.
+/// The address that a socket of `family` means by `(host, port)`, if the host is numeric and no
+/// lookup is needed; otherwise `None`, and no exception.
 pub fn from_python(family: Family, address: &Object) -> Option<Address> {
     // SAFETY: the object is valid; the items of a tuple are borrowed from it.
     let (host, port) = unsafe {

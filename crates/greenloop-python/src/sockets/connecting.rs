@@ -1,8 +1,8 @@
 //! `sock_connect` and `sock_accept`.
 //!
-//! Both are rare next to what a connection does, and say more in Python: names are looked up,
-//! addresses have many forms, an audit hook may look on. So the socket's own methods are called,
-//! and asyncio's own `_ensure_resolved`; native is the waiting.
+//! Both are rare compared with reads and writes, and involve more of Python: names are looked up,
+//! addresses have many forms, an audit hook may be installed. So the socket's own methods are
+//! called, and asyncio's own `_ensure_resolved`; only the waiting is native.
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{Arguments, ExceptionClass, Object, Result, attached, call_method};
@@ -89,7 +89,7 @@ fn resolve(this: &Object, request: &Request<'_>, address: &Object) -> Result<Pro
     keywords.enter(&names.loop_, event_loop.bound(py))?;
     let method = event_loop.attribute(&names.ensure_resolved)?;
     let coroutine = method.bound(py).invoke_with((address,), &keywords)?;
-    // What is awaited takes the socket's place.
+    // The awaited object takes the socket's place.
     awaitable.kept().set(pair(&request.socket, address)?);
     awaitable.step().set(RESOLVING);
     let delegated = delegate::begin(this, &coroutine.into())?;

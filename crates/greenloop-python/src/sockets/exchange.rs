@@ -1,5 +1,4 @@
-//! What all `sock_*` methods have in common: to try, to wait until it is worth while, and to try
-//! again.
+//! The common part of all `sock_*` methods: try, wait until the descriptor is ready, and try again.
 //!
 //! ```text
 //!           1 start                  2 wait                  3 react, once or more
@@ -7,10 +6,10 @@
 //!     │                                                                                │
 //!     └──► DELEGATED to asyncio's coroutine                     4 resume, in the next turn
 //! ```
-//! The awaitable holds the loop as its owner, the socket as its value, and what else was given in
-//! `kept`, where the result or the exception stands after 3. It is the loop that listens with it:
-//! so somebody who listens to the descriptor after it ends its wait without a word, as asyncio has
-//! it, and whoever ends a wait ends no other's (`is_listening`).
+//! The awaitable holds the loop as its owner, the socket as its value, and the other arguments in
+//! `kept`, which holds the result or the exception after 3. The loop registers the awaitable as the
+//! listener. So a later listener of the same descriptor ends its wait silently, as in asyncio, and
+//! a wait that ends removes no other's listener (`is_listening`).
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use std::ffi::CStr;
@@ -31,7 +30,7 @@ use crate::transports::native_table;
 
 /// One of the methods.
 pub trait Exchange: Sized + 'static {
-    /// What the coroutine is called.
+    /// The coroutine's name.
     const NAME: &'static CStr;
     /// Which side of the descriptor says that it is worth while to try again.
     const SIDE: Side;
@@ -50,7 +49,7 @@ pub trait Exchange: Sized + 'static {
         Self::attempt(exchange)
     }
 
-    /// What an awaitable does that was made for it.
+    /// The operation of its awaitables.
     const OPERATION: &'static Operation = &Operation {
         name: Self::NAME,
         start: start::<Self>,
@@ -59,7 +58,7 @@ pub trait Exchange: Sized + 'static {
         behind: None,
     };
 
-    /// What the loop does when the descriptor is ready.
+    /// The loop's reaction when the descriptor is ready.
     const REACTION: &'static Reaction = &Reaction {
         react: |this, _| react::<Self>(this),
         handle: handle::<Self>,
@@ -67,17 +66,17 @@ pub trait Exchange: Sized + 'static {
     };
 }
 
-/// What an attempt is made with.
+/// The parameters of an attempt.
 pub struct Request<'a> {
     pub event_loop: &'a EventLoop,
     pub socket: Object,
-    /// The awaitable itself, which holds what was given.
+    /// The awaitable itself, which holds the arguments.
     pub awaitable: &'a Awaitable,
     pub plain: Plain,
 }
 
 impl Request<'_> {
-    /// What was given besides the socket.
+    /// The arguments besides the socket.
     #[inline]
     pub fn given(&self) -> Object {
         self.awaitable.kept().get_or_none()
@@ -107,9 +106,9 @@ pub fn unless_blocking(outcome: Result<Object>) -> Result<Option<Object>> {
 
 /// The step of an awaitable that listens to its descriptor.
 const WAITING: u8 = 1;
-/// It has what it returns.
+/// It has its result.
 const DONE: u8 = 2;
-/// It has what it raises.
+/// It has its exception.
 const FAILED: u8 = 3;
 /// asyncio's coroutine does it.
 const DELEGATED: u8 = 4;
@@ -141,8 +140,8 @@ pub fn item(pair: &Object, index: ffi::Py_ssize_t) -> Object {
     unsafe { Object::from_borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), index)) }
 }
 
-/// What a call with `arguments`, the first two of which are required, is to do: a coroutine, or
-/// asyncio's own function refuses them in its words.
+/// Handles a call with `arguments`, the first two of which are required: returns a coroutine, or
+/// has asyncio's own function refuse them with its messages.
 pub fn call<T: Exchange>(this: &Object, arguments: Arguments<'_>, name: &Object) -> Result<Object> {
     let make = |socket: &Object, given: &Object| create::<T>(this, socket, given.clone());
     if let ([socket, given], true) = (arguments.positional(), arguments.has_no_keywords()) {
@@ -209,7 +208,7 @@ fn start<T: Exchange>(this: &Object) -> Result<Progress> {
     }
 }
 
-/// What is needed to do it natively, if it can be.
+/// The parameters of a native attempt, if one is possible.
 pub fn request(this: &Object) -> Option<Request<'_>> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().as_ptr();
@@ -226,7 +225,7 @@ pub fn request(this: &Object) -> Option<Request<'_>> {
     })
 }
 
-/// Returns what an attempt came to, or waits.
+/// Returns the outcome of an attempt, or waits.
 pub fn proceed<T: Exchange>(
     this: &Object,
     request: &Request<'_>,
@@ -249,14 +248,14 @@ pub fn proceed<T: Exchange>(
 fn listen<T: Exchange>(this: &Object, event_loop: &EventLoop, socket: &Object) -> Result<()> {
     let descriptor = Awaitable::of(this).descriptor().get();
     match T::SIDE {
-        // Nobody waits to read who has not just found nothing.
+        // A wait to read always follows an attempt that found nothing.
         Side::Reader => event_loop.wait_to_read(descriptor, socket, listener::<T>(this)),
         // There may be room again since a part was sent.
         Side::Writer => event_loop.wait_for(descriptor, T::SIDE, listener::<T>(this)),
     }
 }
 
-/// As [`listen`], but told is also what there is already.
+/// As [`listen`], but the present state is reported too.
 fn listen_anew<T: Exchange>(this: &Object, event_loop: &EventLoop) -> Result<()> {
     let descriptor = Awaitable::of(this).descriptor().get();
     event_loop.wait_for(descriptor, T::SIDE, listener::<T>(this))
@@ -302,8 +301,8 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     let Some(event_loop) = (unsafe { EventLoop::of_pointer(owner) }) else {
         return Ok(());
     };
-    // Somebody else may listen by now, or nobody: the wait may have ended since this was queued.
-    // One that was interrupted has no future any more that could be asked how it stands.
+    // There may be another listener by now, or none: the wait may have ended since this was queued.
+    // One that was interrupted has no future any more that could tell its state.
     if !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this)
         || Awaitable::standing(this)? != greenloop_core::Standing::Waiting
     {
@@ -318,7 +317,8 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     });
     let (result, step) = match outcome {
         Ok(Some(result)) => (result, DONE),
-        // What makes it readable after this attempt is told without further ado.
+        // A change that makes it readable after this attempt is reported without a new
+        // registration.
         Ok(None) if T::SIDE == Side::Reader => return Ok(()),
         Ok(None) => return listen_anew::<T>(this, event_loop),
         Err(raised) if leaves_the_loop() => {
@@ -336,7 +336,7 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     awaitable.kept().set(result);
     awaitable.step().set(step);
     stop_listening::<T>(awaitable, this);
-    // What may be left is for the next receiver, which tries at once.
+    // Bytes that may be left are for the next receiver, which tries at once.
     let settles = T::RECEIVES && awaitable.fast_loop().is_some();
     Awaitable::wake(this)?;
     if settles {
@@ -345,7 +345,7 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// What [`Exchange::OPERATION`] does when the awaitable goes on, with an exception or without.
+/// The part of [`Exchange::OPERATION`] for an awaitable that resumes, with an exception or without.
 pub fn resume_with<T: Exchange>(this: &Object, exception: Option<Object>) -> Result<Progress> {
     match exception {
         None => resume::<T>(this),
@@ -390,7 +390,7 @@ pub fn leave_to_asyncio<T: Exchange>(this: &Object) -> Result<Progress> {
     Ok(finish_delegated(delegate::begin(this, &coroutine)?))
 }
 
-/// The loop, the socket, and what else was given.
+/// The loop, the socket, and the other arguments.
 fn arguments_of<T: Exchange>(awaitable: &Awaitable) -> Result<Vec<Object>> {
     let mut all = vec![
         awaitable.owner().get_or_none(),
@@ -400,7 +400,7 @@ fn arguments_of<T: Exchange>(awaitable: &Awaitable) -> Result<Vec<Object>> {
     match T::COUNT {
         0 => {}
         1 => all.push(given),
-        // What was given may have been replaced by what is left of it.
+        // The data may have been replaced by the rest of it.
         _ if is_pair(&given) => all.extend([item(&given, 0), item(&given, 1)]),
         _ => all.push(given),
     }
@@ -414,7 +414,7 @@ fn finish_delegated(delegated: Delegated) -> Progress {
     }
 }
 
-/// A handle that stands for the reaction: of asyncio's function with what asyncio gives it.
+/// A handle that represents the reaction: of asyncio's function with asyncio's arguments.
 fn handle<T: Exchange>(this: &Object) -> Result<Object> {
     let mut arguments = arguments_of::<T>(Awaitable::of(this))?;
     if arguments[0].is_none() {

@@ -1,13 +1,13 @@
-//! The `sock_*` methods: to use a socket without a transport.
+//! The `sock_*` methods, which use a socket without a transport.
 //!
 //! `await loop.sock_recv(sock, n)` tries at once. If there is nothing yet, it waits until the
-//! descriptor is readable, tries again in the turn that says so, and goes on in the next one: as
-//! asyncio does, and without its future, its handle and its callbacks. What is common to all of
-//! them stands in [`exchange`], each in the file of its kind.
+//! descriptor is readable, tries again in the turn that reports it, and resumes its task in the
+//! next one. asyncio does the same with a future, a handle and callbacks, which are saved here. The
+//! common part of all methods is in [`exchange`], each method in the file of its kind.
 //!
 //! All this is for exactly `socket.socket` in non-blocking mode (see [`mod@plain`]). Any other
-//! socket may do something else in its methods, or has to be refused, so asyncio's own coroutine is
-//! awaited instead. Its own words are also used for wrong arguments.
+//! socket may override its methods, or has to be refused, so asyncio's own coroutine is awaited
+//! instead. The coroutine also raises the errors for wrong arguments.
 
 pub mod address;
 mod connecting;

@@ -1,10 +1,10 @@
-//! Which sockets native code may use by their descriptors: those of exactly the standard class, in
-//! non-blocking mode.
+//! The sockets that native code may use by their descriptors: those of exactly the standard class,
+//! in non-blocking mode.
 //!
-//! What a socket is, it is asked each time, because it may be closed or change its mode at any
-//! time; and not through its methods, since that would cost more than all the rest. The beginning
-//! of its C struct has been the same since Python 3.7. That it still is, is looked at once, on
-//! sockets whose numbers and modes are known; if it is not, every socket is used by its methods.
+//! A socket's state is read each time, because it may be closed or change its mode at any time. It
+//! is not read through its methods, since that would cost more than all the rest. The beginning of
+//! its C struct has been the same since Python 3.7. That is verified once, on sockets whose numbers
+//! and modes are known; if it does not hold, every socket is used through its methods.
 
 use std::ffi::{c_int, c_void};
 use std::os::fd::RawFd;
@@ -31,7 +31,7 @@ struct SocketObject {
     timeout: i64,
 }
 
-/// What is known of a plain socket at the moment.
+/// The present state of a plain socket.
 #[derive(Clone, Copy)]
 pub struct Plain {
     /// -1 once it is closed or detached, which every system call refuses.
@@ -53,7 +53,7 @@ pub fn plain(socket: &Object) -> Option<Plain> {
 }
 
 impl Plain {
-    /// What is known of a socket that was plain when a wait for it began.
+    /// The present state of a socket that was plain when a wait for it began.
     pub fn now(socket: &Object) -> Self {
         let class = globals().asyncio.socket.as_ptr().cast();
         // SAFETY: both are valid; an instance of a subclass begins as one of the class does.
@@ -93,7 +93,7 @@ fn is_known() -> bool {
     look(&KNOWN)
 }
 
-/// An answer that could not be had, for want of descriptors, is asked for again.
+/// If there was no answer, for want of descriptors, the next call tries again.
 #[cold]
 fn look(known: &OnceLock<bool>) -> bool {
     let py = attached();
@@ -106,7 +106,7 @@ fn look(known: &OnceLock<bool>) -> bool {
     }
 }
 
-/// Whether two sockets of two kinds are what they say they are, in each of three modes.
+/// Whether the layout fits two sockets of two kinds, in each of three modes.
 fn fits(py: Python<'_>) -> PyResult<bool> {
     let class = globals().asyncio.socket.bound(py);
     // SAFETY: it is a class.

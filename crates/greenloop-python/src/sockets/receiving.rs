@@ -1,8 +1,8 @@
 //! `sock_recv`, `sock_recv_into`, `sock_recvfrom` and `sock_recvfrom_into`.
 //!
-//! A little is received into the loop's buffer and copied: an attempt that finds nothing then costs
-//! no allocation. Much, as the last time, is received into the bytes object itself, as the socket's
-//! own method does.
+//! Small amounts are received into the loop's buffer and copied: an attempt that finds nothing then
+//! costs no allocation. If the last amount was large, the next is received into the bytes object
+//! itself, as the socket's own method does.
 
 use greenloop_cpython::making::IntoObject as _;
 use std::ffi::c_int;
@@ -73,7 +73,7 @@ impl Exchange for Receive {
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
         match size(&given) {
-            // Nothing is asked of the system then, and of a huge object there may be no memory.
+            // No system call is needed then, and there may be no memory for a huge object.
             None | Some(0) => request.by_name(&globals().names.recv, &[&given]),
             Some(size) => {
                 let last = request.event_loop.received_last.get();

@@ -18,8 +18,8 @@ impl Exchange for SendAll {
     const SIDE: Side = Side::Writer;
     const METHODS: (&'static str, &'static str) = ("sock_sendall", "_sock_sendall");
 
-    /// While it waits, what is left is a memoryview in the place of the data, which keeps their
-    /// memory where it is.
+    /// While it waits, a memoryview of the rest replaces the data, which keeps their memory in
+    /// place.
     #[inline]
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let data = request.given();
@@ -42,7 +42,7 @@ impl Exchange for SendAll {
     }
 }
 
-/// What has no bytes is refused by the socket's own method.
+/// The socket's own method refuses an object without bytes.
 #[cold]
 fn send_by_name(request: &Request<'_>, data: &Object) -> Result<Option<Object>> {
     let sent = request.by_name(&globals().names.send, &[data])?;

@@ -1,8 +1,8 @@
-//! The attributes of the streams' classes that are a field, as Python reads, sets and deletes them.
+//! The attributes of the streams' classes that are fields, which Python reads, sets and deletes.
 
 /// `plain!(kind Class::field, getter, setter)`: the functions that `attribute!` takes.
 ///
-/// - `slot`: None stands for an empty one, both ways, and a deleted attribute is None;
+/// - `slot`: None represents an empty one, both ways, and a deleted attribute is None;
 /// - `setter`: only the setter of such a one;
 /// - `required`: `__init__` sets it; reading an empty one is an `AttributeError` with the name that
 ///   follows;

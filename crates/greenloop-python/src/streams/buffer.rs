@@ -1,11 +1,11 @@
-//! Where a reader's bytes stand until somebody reads them.
+//! A reader's buffer, which holds its bytes until they are read.
 //!
-//! Most messages come whole and are read whole, so a chunk that arrives at an empty buffer is kept
-//! as the `bytes` object it is, and given out again without being copied if somebody reads all of
-//! it. Only what must be joined is gathered in memory of our own.
+//! Most messages arrive whole and are read whole, so a chunk that arrives at an empty buffer is
+//! kept as the `bytes` object it is, and returned without a copy if all of it is read. Only chunks
+//! that must be joined are gathered in our own memory.
 //!
-//! asyncio's buffer is a bytearray, and some programs change it. Whoever asks for `_buffer` gets a
-//! real one, which holds the bytes from then on.
+//! asyncio's buffer is a bytearray, and some programs change it. Reading `_buffer` returns a real
+//! one, which holds the bytes from then on.
 //!
 //! ```text
 //!             1 extend              2 extend                 4 expose
@@ -31,7 +31,7 @@ pub struct Buffer {
     /// How much of it has been read.
     consumed: Cell<usize>,
     gathered: GilCell<ReadBuffer>,
-    /// The bytearray that somebody has asked for.
+    /// The bytearray that Python code has asked for.
     exposed: Slot,
 }
 
@@ -57,7 +57,7 @@ impl Buffer {
         self.len() == 0
     }
 
-    /// Whether somebody has asked for the bytearray, which may be of any class.
+    /// Whether Python code has asked for the bytearray, which may be of any class.
     #[inline]
     pub fn is_exposed(&self) -> bool {
         !self.exposed.is_empty()
@@ -79,8 +79,8 @@ impl Buffer {
         body(&unsafe { content_of_bytes(whole) }[self.consumed.get()..])
     }
 
-    /// Puts `data` at the end: bytes, what has a buffer, or numbers, as `bytearray.extend` takes
-    /// them.
+    /// Puts `data` at the end: bytes, an object with a buffer, or numbers, as `bytearray.extend`
+    /// takes them.
     #[inline]
     pub fn extend(&self, data: &Object) -> Result<()> {
         if let Some(exposed) = self.exposed.get() {
@@ -173,7 +173,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// The bytes as a bytearray, in which they stand from now on.
+    /// The bytes as a bytearray, which holds them from now on.
     pub fn expose(&self) -> Result<Object> {
         if let Some(exposed) = self.exposed.get() {
             return Ok(exposed);
@@ -188,7 +188,7 @@ impl Buffer {
         Ok(exposed)
     }
 
-    /// Holds the bytes in this bytearray from now on, whatever was there before.
+    /// Holds the bytes in this bytearray from now on, in place of any earlier ones.
     pub fn replace(&self, bytearray: Object) {
         self.exposed.set(bytearray);
         self.gathered.with(ReadBuffer::clear);
@@ -196,7 +196,7 @@ impl Buffer {
         self.whole.clear();
     }
 
-    /// Shows what is held to the garbage collector: a bytearray may be of a subclass.
+    /// Shows the held object to the garbage collector: a bytearray may be of a subclass.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         self.exposed.visit(visitor)
     }

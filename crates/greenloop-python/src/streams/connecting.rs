@@ -1,7 +1,7 @@
 //! `open_connection`, `start_server`, and the same for Unix sockets.
 //!
-//! Each hands the loop a factory of protocols and awaits what the loop makes of it. Which loop that
-//! is and how it connects does not matter here.
+//! Each hands the loop a factory of protocols and awaits the loop's answer. The class of the loop
+//! and the way it connects do not matter here.
 
 use std::ffi::{CStr, c_void};
 
@@ -21,7 +21,7 @@ use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
-/// What makes the protocols of one client or server. Called without arguments.
+/// The factory of the protocols of one client or server. Called without arguments.
 struct Factory {
     /// The one protocol of a client, or empty.
     protocol: Slot,
@@ -102,7 +102,7 @@ unsafe extern "C" fn call(
     })
 }
 
-/// Makes the class of what the loop calls for a protocol.
+/// Makes the class of the factory that the loop calls for a protocol.
 pub fn make_factory_class() -> Result<Object> {
     class_of::<Factory>(c"greenloop.StreamProtocolFactory")
         .not_callable()
@@ -111,8 +111,8 @@ pub fn make_factory_class() -> Result<Object> {
         .build(None)
 }
 
-/// A call of one of the four functions, between the call and the first step: what is passed on to
-/// the loop, and what is for the streams.
+/// A call of one of the four functions, between the call and the first step: the arguments for the
+/// loop, and those for the streams.
 struct Request<'py> {
     positional: Vec<Object>,
     keywords: Bound<'py, PyDict>,
@@ -184,8 +184,8 @@ impl<'py> Request<'py> {
         })
     }
 
-    /// The coroutine that does it: the factory holds what is for the streams, and the tuple in
-    /// `value` what is for the loop.
+    /// The coroutine that does it: the factory holds the arguments for the streams, and the tuple
+    /// in `value` those for the loop.
     fn into_awaitable(self, operation: &'static Operation) -> Result<Object> {
         let object = Factory::create()?;
         let factory = Factory::of(&object);

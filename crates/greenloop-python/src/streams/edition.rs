@@ -1,7 +1,7 @@
-//! In what the running asyncio's streams differ from those of other releases.
+//! The differences between the running asyncio's streams and those of other releases.
 //!
-//! Some differences came with a version of Python and are known when we are compiled. Others came
-//! with a bug fix within one, so they are read off asyncio's own functions, once.
+//! Some differences came with a version of Python and are known at compile time. Others came with a
+//! bug fix within a version, so they are read off asyncio's own functions, once.
 
 use greenloop_cpython::attached;
 use std::sync::OnceLock;

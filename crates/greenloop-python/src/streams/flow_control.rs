@@ -18,11 +18,11 @@ use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::sync::Waiters;
 
-/// What a `FlowControlMixin` is made of, and the beginning of what inherits from it natively.
+/// The fields of a `FlowControlMixin`, with which the structs of native subclasses begin.
 #[repr(C)]
 pub struct FlowControl {
     event_loop: Slot,
-    /// Those who wait in `drain`.
+    /// The tasks that wait in `drain`.
     waiters: Line,
     /// Set while the transport's buffer is full.
     paused: Cell<bool>,
@@ -51,7 +51,7 @@ impl Held for FlowControl {
 }
 
 impl FlowControl {
-    /// The state of a `FlowControlMixin` or of what inherits from it.
+    /// The state of a `FlowControlMixin` or of a subclass.
     #[inline]
     pub fn of(this: &Object) -> &Self {
         Instance::<Self>::of(this)
@@ -71,8 +71,8 @@ impl FlowControl {
         self.event_loop.set(event_loop);
     }
 
-    /// Goes on at once, or waits until the transport has room. An awaitable that waits leaves its
-    /// line when it goes on.
+    /// Returns at once, or waits until the transport has room. An awaitable that waits leaves its
+    /// line when it resumes.
     #[inline]
     pub fn drain(&self, waiter: &Object) -> Result<Progress> {
         if self.connection_lost.get() {
@@ -87,7 +87,7 @@ impl FlowControl {
         Ok(Progress::Blocked)
     }
 
-    /// The connection ended: whoever waits goes on, or fails with the connection's exception.
+    /// The connection ended: the waiters resume, or fail with the connection's exception.
     pub fn lose_connection(&self, exception: &Object) -> Result<()> {
         self.connection_lost.set(true);
         if !self.paused.get() {

@@ -1,18 +1,19 @@
 //! Streams: `StreamReader`, `StreamWriter`, the protocol between them and a transport, and the
 //! functions that open connections.
 //!
-//! They work on any transport of any loop. Where both ends are exactly ours nothing of Python runs
+//! They work on any transport of any loop. Where both ends are exactly ours, no Python code runs
 //! between a transport's bytes and the task that waits for them: [`data_received`] feeds the
-//! reader, which wakes its waiter. What a subclass may have replaced is called by name, as
+//! reader, which wakes its waiter. Methods that a subclass may have replaced are called by name, as
 //! asyncio's own code would.
 //!
-//! - [`buffer`]: where the bytes stand until they are read;
-//! - [`reader`] and [`reading`]: the reader, and what waits in it;
-//! - [`flow_control`] and [`protocol`]: what a transport calls;
-//! - [`writer`]: the writer; the class that Python sees stands in a file `class` of each;
-//! - [`attributes`]: what Python reads and sets of the fields of these;
+//! - [`buffer`]: the bytes until they are read;
+//! - [`reader`] and [`reading`]: the reader, and its operations that wait;
+//! - [`flow_control`] and [`protocol`]: the methods that a transport calls;
+//! - [`writer`]: the writer. The class that Python sees is in a file `class` of each;
+//! - [`attributes`]: their fields, as Python reads and sets them;
 //! - [`connecting`]: `open_connection`, `start_server` and their kin;
-//! - [`edition`]: in what the running asyncio's streams differ from those of other releases.
+//! - [`edition`]: the differences between the running asyncio's streams and those of other
+//!   releases.
 
 mod attributes;
 mod buffer;

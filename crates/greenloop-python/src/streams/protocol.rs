@@ -1,4 +1,4 @@
-//! `StreamReaderProtocol`: what a transport calls, between it and a reader.
+//! `StreamReaderProtocol`: the protocol between a transport and a reader.
 
 mod class;
 
@@ -20,12 +20,12 @@ use crate::future::{Future, Notification, PENDING, notifier};
 
 pub use class::make_class;
 
-/// What a `StreamReaderProtocol` is made of. It begins as its base class does.
+/// The fields of a `StreamReaderProtocol`. It begins as its base class does.
 #[repr(C)]
 pub struct Protocol {
     flow: FlowControl,
-    /// A weak reference: whoever drops the reader does not read any more, and what comes is
-    /// dropped.
+    /// A weak reference: when the program drops the reader it does not read any more, and incoming
+    /// bytes are dropped.
     reader_reference: Slot,
     /// The reader of a server's connection, until its callback has got it.
     strong_reader: Slot,
@@ -80,7 +80,7 @@ impl Protocol {
         Instance::<Self>::of(this)
     }
 
-    /// A protocol for a reader, and for a server's connection the function that is told of it.
+    /// A protocol for a reader, and for a server's connection the function that is called for it.
     pub fn create(
         reader: &Object,
         client_connected: Option<&Object>,
@@ -128,7 +128,7 @@ impl Protocol {
         Ok(())
     }
 
-    /// What the weak reference refers to.
+    /// The reader that the weak reference refers to.
     #[inline]
     fn referenced_reader(&self) -> Result<Option<Object>> {
         let reference = self.reader_reference.as_ptr();
@@ -170,8 +170,8 @@ impl Protocol {
     }
 }
 
-/// Whether `object` is a protocol of exactly our class, on which nobody has replaced a method: then
-/// [`data_received`] and [`eof_received`] may stand for its methods.
+/// Whether `object` is a protocol of exactly our class, with no method replaced: then
+/// [`data_received`] and [`eof_received`] may be called instead of its methods.
 #[inline]
 pub fn is_native(object: &Object) -> bool {
     Instance::<Protocol>::is_plain(object, &globals().classes.stream_reader_protocol)
@@ -187,8 +187,8 @@ fn reader_of(this: &Object) -> Result<Option<Object>> {
     Ok((!reader.is_none()).then_some(reader))
 }
 
-/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter. Returns what
-/// [`reader::feed_data`] does.
+/// `protocol.data_received(data)`: feeds the reader, which wakes its waiter. Returns the answer of
+/// [`reader::feed_data`].
 #[inline]
 pub fn data_received(this: &Object, data: &Object) -> Result<bool> {
     let Some(reader) = reader_of(this)? else {
@@ -206,7 +206,7 @@ pub fn eof_received(this: &Object) -> Result<bool> {
     if let Some(reader) = reader_of(this)? {
         feed_eof(&reader)?;
     }
-    // TLS has no half closed connections, and warns of those who ask for one.
+    // TLS has no half closed connections, and warns if a protocol asks for one.
     Ok(!Protocol::of(this).over_ssl.get())
 }
 
@@ -369,7 +369,7 @@ fn is_over_ssl(transport: &Object) -> Result<bool> {
     Ok(!call_method(&names.get_extra_info, &arguments)?.is_none())
 }
 
-/// `__del__`: the end of a connection that nobody waits for is not reported as lost.
+/// `__del__`: the exception of a connection's end without a waiter is not reported as lost.
 fn forget_failure(this: &Object) -> Result<()> {
     let Some(closed) = Protocol::of(this).closed.get() else {
         return Ok(());

@@ -1,5 +1,5 @@
-//! `StreamReader`: its state and what feeds it. What reads from it stands in
-//! [`reading`](super::reading).
+//! `StreamReader`: its state and the methods that feed it. [`reading`](super::reading) reads from
+//! it.
 
 mod class;
 
@@ -23,7 +23,7 @@ pub use class::make_class;
 /// The limit of a reader that is given none: 64 KiB.
 pub const DEFAULT_LIMIT: usize = 1 << 16;
 
-/// What a `StreamReader` is made of.
+/// The fields of a `StreamReader`.
 pub struct Reader {
     pub(super) buffer: Buffer,
     limit: Cell<usize>,
@@ -33,15 +33,15 @@ pub struct Reader {
     exception: Slot,
     transport: Slot,
     source_traceback: Slot,
-    /// Who waits for bytes: one at most.
+    /// The task that waits for bytes: one at most.
     pub(super) waiter: Line,
-    /// What a program has put in the waiter's place.
+    /// The object that a program has put in the waiter's place.
     foreign_waiter: Slot,
     /// How many of the buffered bytes belong to no separator that is searched for. Zero again
     /// whenever bytes leave.
     pub(super) searched: Cell<usize>,
     eof: Cell<bool>,
-    /// Set when the transport was told to pause, cleared when it is told to go on.
+    /// Set when the transport was paused, cleared when it is resumed.
     paused: Cell<bool>,
 }
 
@@ -84,7 +84,7 @@ impl Reader {
         Instance::<Self>::of(this)
     }
 
-    /// Whether `object` is a reader of exactly our class, on which nobody has replaced a method.
+    /// Whether `object` is a reader of exactly our class, with no method replaced.
     #[inline]
     pub fn is_plain(object: &Object) -> bool {
         Instance::<Self>::is_plain(object, &globals().classes.stream_reader)
@@ -101,8 +101,8 @@ impl Reader {
         let size = limit.map_or(Ok(DEFAULT_LIMIT), size_of_limit)?;
         let debug = is_debugging(&event_loop)?;
         let stack = if debug { Some(creation_stack()?) } else { None };
-        // From here on nothing fails. What a reader that lives already had is gone, and its waiters
-        // are not woken.
+        // From here on nothing fails. The old state of an initialised reader is gone, and its
+        // waiters are not woken.
         self.limit.set(size);
         self.searched.set(0);
         self.eof.set(false);
@@ -148,13 +148,13 @@ impl Reader {
         self.exception.get()
     }
 
-    /// Whether somebody waits for bytes.
+    /// Whether a task waits for bytes.
     #[inline]
     pub fn is_awaited(&self) -> bool {
         !self.waiter.is_empty() || !self.foreign_waiter.is_empty()
     }
 
-    /// Tells the transport to go on, because somebody is about to wait for bytes.
+    /// Resumes the transport, because a task is about to wait for bytes.
     #[inline]
     pub fn resume_transport(&self) -> Result<()> {
         if self.paused.replace(false) {
@@ -164,7 +164,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Bytes have left: the transport may go on if there is room now.
+    /// Bytes have left: the transport resumes if there is room now.
     #[inline]
     pub fn note_consumed(&self) -> Result<()> {
         self.searched.set(0);
@@ -174,7 +174,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Ends the wait of whoever waits for bytes.
+    /// Wakes the task that waits for bytes.
     #[inline]
     fn wake_waiter(&self) -> Result<()> {
         self.waiter.pop_and_wake()?;
@@ -198,8 +198,7 @@ impl Reader {
             && self.waiter.first().is_none_or(wakes)
     }
 
-    /// Holds up a transport that has sent far more than anybody has read. Returns whether it had
-    /// to.
+    /// Pauses a transport that has sent far more than was read. Returns whether it had to.
     #[inline]
     fn pause_if_flooded(&self) -> Result<bool> {
         if self.paused.get() || !self.limit().is_flooded(self.buffer.len()) {
@@ -306,7 +305,7 @@ pub fn replace_transport(this: &Object, transport: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Whether a loop is in debug mode, asked of ours without a call.
+/// Whether a loop is in debug mode; our own needs no call.
 pub fn is_debugging(event_loop: &Object) -> Result<bool> {
     if EventLoop::of(event_loop).is_some_and(EventLoop::is_fast) {
         return Ok(false);
@@ -322,7 +321,7 @@ pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
     }
 }
 
-/// What a failed `assert` raises.
+/// The error of a failed `assert`.
 pub fn assertion(text: &CStr) -> Raised {
     raise(ExceptionClass::AssertionError, text)
 }

@@ -1,10 +1,10 @@
 //! `read`, `readline`, `readexactly`, `readuntil` and `async for`: the operations on a reader.
 //!
-//! Each looks at the buffer when it starts and whenever it is woken, and waits if that does not do.
-//! A read that finds what it wants costs no turn of the loop.
+//! Each looks at the buffer when it starts and whenever it is woken, and waits if that does not
+//! suffice. A read that is satisfied at once costs no turn of the loop.
 //!
-//! A subclass that has replaced a method which these call has asyncio's own functions run on it:
-//! they find every attribute that they use.
+//! If a subclass has replaced a method that these call, asyncio's own functions run on it: they
+//! find every attribute that they use.
 
 mod amounts;
 mod lines;
@@ -28,7 +28,7 @@ use amounts::{READ, READ_EXACTLY};
 use lines::READ_LINE;
 use separators::READ_UNTIL;
 
-/// What the four coroutines are parsed and made by.
+/// Defines how each of the four coroutines is parsed and made.
 macro_rules! coroutine {
     (
         $function:ident, $operation:ident, $name:ident, $text:literal,
@@ -127,7 +127,7 @@ fn wait(this: &Object, name: &str) -> Result<Progress> {
     if reader.is_eof() {
         return Err(assertion(c"_wait_for_data after EOF"));
     }
-    // A transport that is held up while somebody waits for it would never go on.
+    // A transport that stayed paused while a task waits for it would never resume.
     reader.resume_transport()?;
     Awaitable::prepare_on(this, &reader.event_loop.get_or_none())?;
     reader.waiter.push(this);
@@ -139,8 +139,7 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     Err(restore(exception))
 }
 
-/// Whoever is woken has left the line; this is for one that somebody else than the reader has
-/// woken.
+/// A woken waiter has left the line already; this is for one that was not woken by the reader.
 #[inline]
 fn leave(this: &Object) {
     let owner = Awaitable::of(this).owner().get_or_none();
@@ -158,9 +157,9 @@ macro_rules! resumed {
 }
 use resumed;
 
-// What the operations have in common.
+// The common part of the operations.
 
-/// Takes bytes out and lets the transport go on.
+/// Takes bytes out and lets the transport resume.
 #[inline]
 fn take(reader: &Reader, count: usize) -> Result<Object> {
     let taken = reader.buffer.take(count)?;
@@ -208,7 +207,7 @@ pub fn methods() -> Vec<ffi::PyMethodDef> {
         c"Read a line, or raise StopAsyncIteration at the end."
     );
     vec![
-        // It stands in the place of what the slot would be called, and the slot stays.
+        // It replaces the name of the slot, and the slot stays.
         ffi::PyMethodDef {
             ml_flags: next.ml_flags | ffi::METH_COEXIST,
             ..next

@@ -1,4 +1,4 @@
-//! `StreamWriter`: the sending end, which passes on to its transport and waits for it.
+//! `StreamWriter`: the sending end, which writes to its transport and waits for it.
 
 mod class;
 
@@ -20,13 +20,13 @@ use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
 pub use class::make_class;
 
-/// What a `StreamWriter` is made of.
+/// The fields of a `StreamWriter`.
 pub struct Writer {
     transport: Slot,
     protocol: Slot,
     reader: Slot,
     event_loop: Slot,
-    /// A future that is done, for those who read the attribute; made when the first one does.
+    /// A future that is done, for code that reads the attribute; made at the first read.
     complete: Slot,
 }
 
@@ -60,7 +60,7 @@ impl Writer {
         Instance::<Self>::of(this)
     }
 
-    /// Whether `object` is a writer of exactly our class, on which nobody has replaced a method.
+    /// Whether `object` is a writer of exactly our class, with no method replaced.
     #[inline]
     fn is_plain(object: &Object) -> bool {
         Instance::<Self>::is_plain(object, &globals().classes.stream_writer)
@@ -115,7 +115,7 @@ impl Writer {
     }
 }
 
-/// Whether `object` is a `StreamReader`, of ours or asyncio's own class.
+/// Whether `object` is a `StreamReader`, of our or asyncio's own class.
 fn is_reader(object: &Object) -> Result<bool> {
     let globals = globals();
     let ours = globals.classes.stream_reader.object();
@@ -157,9 +157,9 @@ static DRAIN: Operation = Operation {
     behind: None,
 };
 
-/// The step of a `drain` of a closing transport, which lets everybody else run once.
+/// The step of a `drain` of a closing transport, which lets all other tasks run once.
 const PAUSED: u8 = 1;
-/// The step of one that stands in the protocol's line.
+/// The step of one that is in the protocol's line.
 const WAITING: u8 = 2;
 /// The step of one that awaits another protocol's `_drain_helper`.
 const DELEGATED: u8 = 3;
@@ -239,7 +239,7 @@ static WAIT_CLOSED: Operation = Operation {
 
 // TLS.
 
-/// `start_tls`: the writer and its arguments stand in a tuple.
+/// `start_tls`: the writer and its arguments are in a tuple.
 fn start_tls(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     #[cfg(Py_3_12)]
@@ -357,7 +357,7 @@ fn after_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
     ready(Object::none())
 }
 
-/// `__del__`: a writer that nobody has closed closes its transport and says so.
+/// `__del__`: a writer that was not closed closes its transport and warns.
 fn finalise(this: &Object) -> Result<()> {
     let writer = Writer::of(this);
     let Some(transport) = writer.transport.get().filter(|_| edition().writer_warns) else {

@@ -1,8 +1,8 @@
-//! Acquiring, waiting for it in line, and `async with`: what a lock and a semaphore do alike.
+//! Acquiring, waiting in line for it, and `async with`: the common part of locks and semaphores.
 //!
 //! asyncio has this in `_ContextManagerMixin`, which calls the instance's own `acquire` and
-//! `release`. So does [`enter`] for an instance that may have replaced them; any other goes the
-//! short way.
+//! `release`. [`enter`] does the same for an instance that may have replaced them; any other takes
+//! the short cut.
 
 use std::ffi::CStr;
 
@@ -14,15 +14,15 @@ use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
 
-/// What can be acquired.
+/// A primitive that can be acquired.
 pub trait Acquire: Lined {
-    /// What the coroutine of `acquire` is called.
+    /// The name of the coroutine of `acquire`.
     const ACQUIRE_NAME: &'static CStr;
 
-    /// Whether `this` is an instance of the very class and has no attribute of its own.
+    /// Whether `this` is an instance of exactly the class and has no attributes.
     fn is_plain(this: &Object) -> bool;
 
-    /// Acquires if nobody has to wait.
+    /// Acquires if there is no need to wait.
     fn try_acquire(&self, this: &Object) -> Result<bool>;
 
     /// A woken waiter runs.
@@ -31,7 +31,7 @@ pub trait Acquire: Lined {
     /// A waiter is cancelled.
     fn give_up(&self, waiter: &Object) -> Result<()>;
 
-    /// A waiter ends by another exception, which comes from somebody who drives it by hand.
+    /// A waiter ends by another exception, which comes from code that drives it by hand.
     fn abandon(&self, waiter: &Object) -> Result<()>;
 
     /// The method `release`.
@@ -164,7 +164,7 @@ pub fn enter_by_name(this: &Object) -> Result<Object> {
     Awaitable::create(&ENTER_BY_NAME, this, None)
 }
 
-/// `this.release()`, and what is done already.
+/// `this.release()`, as an awaitable that is done already.
 pub fn exit_by_name(this: &Object) -> Result<Object> {
     call_method(&globals().names.release, &[this.as_ptr()])?;
     completed()

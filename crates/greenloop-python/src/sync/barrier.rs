@@ -1,8 +1,8 @@
 //! `Barrier`.
 //!
 //! As in asyncio it is built on a condition, `_cond`, so that it takes the same number of turns.
-//! What is awaited of the condition stands in the awaitable's `value`, and the number of who is
-//! inside in `kept`.
+//! The awaitable's `value` holds the condition's coroutine that is awaited, and its `kept` holds
+//! the waiter's index.
 
 use std::ffi::CStr;
 
@@ -73,9 +73,9 @@ fn notify(condition: &Object, notify: Notify) -> Result<()> {
 
 /// The condition's lock is being acquired.
 const ENTERING: u8 = 0;
-/// The lock was acquired; the barrier may not admit anybody yet.
+/// The lock was acquired; the barrier may not admit the party yet.
 const OUTSIDE: u8 = 1;
-/// The barrier counts who waits.
+/// The barrier counts this party.
 const INSIDE: u8 = 2;
 
 const WAIT_OPERATION: Operation = Operation {
@@ -93,7 +93,7 @@ static ENTER: Operation = Operation {
     ..WAIT_OPERATION
 };
 
-/// What goes on after something of the condition's was awaited.
+/// The continuation after one of the condition's coroutines was awaited.
 type Follow = fn(&Object, Result<Delegated>) -> Result<Progress>;
 
 /// `async with condition`.
@@ -163,7 +163,7 @@ fn wait_again(this: &Object, owner: &Object) -> Result<Progress> {
     follow(this, waits)
 }
 
-/// Leaves the barrier if inside, and lets go of the lock.
+/// Leaves the barrier if inside, and releases the lock.
 fn go_out(this: &Object, outcome: Result<Object>) -> Result<Progress> {
     let outcome = outcome.map_err(fetch);
     let awaitable = Awaitable::of(this);
@@ -250,7 +250,7 @@ fn abort_held(this: &Object, delegated: Result<Delegated>) -> Result<Progress> {
     change(this, delegated, sync::Barrier::abort)
 }
 
-/// Once the condition's lock is held, changes the barrier and tells everybody.
+/// Once the condition's lock is held, changes the barrier and notifies all waiters.
 fn change(
     this: &Object,
     delegated: Result<Delegated>,

@@ -1,5 +1,5 @@
-//! Copying and pickling a primitive, as objects that have a lock among their attributes are: by the
-//! attributes that asyncio's instances have.
+//! Copying and pickling a primitive, by the attributes that asyncio's instances have. Objects that
+//! hold a lock as an attribute are copied and pickled with it.
 
 use greenloop_cpython::{Object, Result, set_state, state_of};
 

@@ -106,7 +106,7 @@ pub fn release(this: &Object) -> Result<Object> {
     }
 }
 
-/// What releasing a lock raises that nobody holds.
+/// The error of releasing a lock that is not held.
 #[cold]
 pub fn not_acquired() -> Raised {
     let class = ExceptionClass::RuntimeError;

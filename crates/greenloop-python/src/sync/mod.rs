@@ -1,14 +1,14 @@
 //! asyncio's synchronisation primitives as Python sees them.
 //!
-//! What they decide (who is woken, what a waiter that gives up hands on) is in
+//! Their decisions (which waiter is woken, what a waiter passes on when it gives up) are made in
 //! [`greenloop_core::sync`]; here are their classes. Each asynchronous method is an
-//! [`Operation`](crate::awaitable::Operation): three functions, for the first step, for going on
-//! after being woken, and for an exception that arrives meanwhile.
+//! [`Operation`](crate::awaitable::Operation): three functions, for the first step, for the step
+//! after a wake-up, and for an exception that arrives meanwhile.
 //!
 //! An instance of a subclass may have overridden any method, and any instance may have been given
-//! one as an attribute. So where asyncio's code calls a public method of its own, it is called by
-//! name there; only a *plain* instance, of the very class and without attributes of its own, goes
-//! the short way.
+//! one as an attribute. So where asyncio's code calls one of its public methods, it is called by
+//! name here too. Only a *plain* instance, of exactly the class and without attributes, takes the
+//! short cut.
 
 mod acquire;
 mod barrier;

@@ -1,5 +1,5 @@
-//! What the primitives' classes share: the loop they are bound to, the line, and how both are
-//! shown.
+//! The common part of the primitives' classes: the loop they are bound to, the line, and how both
+//! are shown.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int};
@@ -22,7 +22,7 @@ pub trait State: Sized + 'static {
     /// The state before `__init__`.
     fn new() -> Self;
 
-    /// Shows what of Python's it holds to the garbage collector.
+    /// Shows the Python objects it holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited;
 
     /// Lets go of everything, and stays valid.
@@ -31,23 +31,23 @@ pub trait State: Sized + 'static {
 
 /// A state that `__init__` makes without arguments.
 pub trait Plain: Lined {
-    /// As a new one, but for those who wait.
+    /// Resets it to a new one, except for its waiters.
     fn begin_anew(&self);
 }
 
-/// A state with a line of those who wait.
+/// A state with a line of waiters.
 pub trait Lined: State {
-    /// Whether `_waiters` is None until somebody waits for the first time.
+    /// Whether `_waiters` is None until the first wait.
     const LINE_ON_DEMAND: bool;
 
-    /// Those who wait.
+    /// The waiters.
     fn line(&self) -> &Line;
 }
 
 /// A primitive: its state, and the loop it is bound to.
 pub struct Primitive<S> {
     pub bound: LoopBound,
-    /// Whether somebody has waited, or `_waiters` was set.
+    /// Whether there was a wait, or `_waiters` was set.
     waited: Cell<bool>,
     pub state: S,
 }
@@ -68,7 +68,7 @@ impl<S: Lined> Primitive<S> {
         Awaitable::prepare(awaitable, &self.bound, owner)
     }
 
-    /// What a second `__init__` does: nobody wakes the waiters any more, as in asyncio.
+    /// Drops the waiters for a second `__init__`: they are never woken any more, as in asyncio.
     pub fn forget_waiters(&self) {
         self.waited.set(false);
         while self.state.line().pop().is_some() {}
@@ -122,7 +122,7 @@ pub fn line<S: Lined>(this: &Object) -> Result<Object> {
     Waiters::create(this, |owner| Primitive::<S>::of(owner).state.line())
 }
 
-/// Sets `_waiters`: those who are given stand in the line from now on, in that order.
+/// Sets `_waiters`: the given waiters are in the line from now on, in that order.
 pub fn set_line<S: Lined>(this: &Object, value: Option<&Object>) -> Result<()> {
     let primitive = Primitive::<S>::of(this);
     let value = value.filter(|value| !value.is_none());

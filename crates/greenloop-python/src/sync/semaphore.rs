@@ -27,7 +27,7 @@ const WAKES_ALL: bool = cfg!(Py_3_13);
 /// A semaphore's state.
 pub struct Semaphore {
     logic: sync::Semaphore<Line, WAKES_ALL>,
-    /// What `BoundedSemaphore.release` never exceeds.
+    /// The bound that `BoundedSemaphore.release` never exceeds.
     bound: Cell<i64>,
 }
 
@@ -138,7 +138,7 @@ fn locked(this: &Object) -> Result<Object> {
 
 fn wake_up_next(this: &Object) -> Result<Object> {
     let woken = of(this).logic.wake_next()?;
-    // What it returns is of the newer rule.
+    // Its result follows the newer rule.
     Ok(if WAKES_ALL {
         Object::boolean(woken)
     } else {
@@ -146,8 +146,8 @@ fn wake_up_next(this: &Object) -> Result<Object> {
     })
 }
 
-/// A number of permits. Infinity is a number that nobody counts down to, and so is whatever is too
-/// large for a machine word.
+/// A number of permits. Infinity, and any number too large for a machine word, is one that is never
+/// counted down.
 fn permits(value: &Object) -> Result<i64> {
     // SAFETY: `value` is valid; the exception that is cleared is the one that was just set.
     unsafe {
@@ -238,7 +238,7 @@ fn repr_slot(this: &Object) -> Result<Object> {
     }
 }
 
-/// What both classes need of their own.
+/// The parts that both classes have in common.
 fn class(name: &'static CStr) -> ClassBuilder {
     class_of::<Primitive<Semaphore>>(name)
         .subclassable()

@@ -1,8 +1,7 @@
-//! `Waiters`: a line as `_waiters` shows it, with what of a deque's methods those use who look at
-//! it.
+//! `Waiters`: a line as `_waiters` shows it, with the methods of a deque that programs use on it.
 //!
-//! It is a view: the line itself stands in the primitive, made of the awaitables that wait there. A
-//! future that somebody puts into it by hand stands there behind an awaitable made for it, a
+//! It is a view: the line itself is in the primitive and consists of the awaitables that wait
+//! there. A future that code puts into it by hand is represented by an awaitable made for it, a
 //! *guest*.
 
 use std::cell::Cell;
@@ -77,8 +76,8 @@ impl Held for Waiters {
     }
 }
 
-/// Puts those of `iterable` into the line, in place of those who stand there. Who stood there
-/// before and is given keeps waiting; who is not given is woken by nobody any more.
+/// Puts the waiters of `iterable` into the line, in place of the present ones. A present waiter
+/// that is among them keeps waiting; one that is not is never woken any more.
 pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
     let py = attached();
     let given: Vec<Object> = match iterable {
@@ -89,7 +88,7 @@ pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
             .map(|item| item.map(Object::from))
             .collect::<PyResult<_>>()?,
     };
-    // Made before anybody is sent away. One that is given twice stands there itself only once.
+    // Made before any waiter is removed. One that is given twice is there itself only once.
     let mut before = line.to_vec();
     let mut after = Vec::with_capacity(given.len());
     for future in given {
@@ -151,7 +150,7 @@ fn clear(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// A copy of the line is what asyncio has in its place.
+/// Copies the line into the object that asyncio has in its place.
 fn reduce(this: &Object, _protocol: &Object) -> Result<Object> {
     let arguments = making::tuple(vec![to_list(this)?])?;
     making::tuple(vec![globals().asyncio.deque.clone(), arguments])

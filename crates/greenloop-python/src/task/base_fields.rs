@@ -1,13 +1,13 @@
-//! What others find in a task's memory (3.14+): its name and coroutine in the fields of
-//! `_asyncio.Task`.
+//! The fields of `_asyncio.Task` that others read in a task's memory (3.14+): its name and
+//! coroutine.
 //!
 //! `python -m asyncio ps` reads the memory of another process, so no override of ours can answer
 //! for them; and a single registered task without a name makes it fail for the whole process.
-//! greenback replaces a task's coroutine in memory, where it finds it first: so the coroutine
-//! stands in the base's field alone, and steps read it there. The fields' places are those of
-//! CPython 3.14 and 3.15. They are compared at import with a task of asyncio's own: where they do
-//! not hold the fields are left alone, the coroutine stands in ours, and that command shows nothing
-//! of ours.
+//! greenback replaces a task's coroutine at the first place in memory where it finds it. So the
+//! coroutine is in the base's field alone, and steps read it there. The fields' offsets are those
+//! of CPython 3.14 and 3.15. They are verified at import with one of asyncio's own tasks. If they
+//! do not hold, the base's fields are left alone, the coroutine is in our own field, and that
+//! command shows none of our tasks.
 
 #![cfg(Py_3_14)]
 
@@ -36,8 +36,8 @@ const _: () = assert!(offset_of!(BaseTask, is_task) == 108);
 const _: () = assert!(offset_of!(BaseTask, coroutine) == 128);
 const _: () = assert!(offset_of!(BaseTask, name) == 136);
 
-/// Where a task's coroutine stands, in bytes: in the base's field if the places hold, else in ours.
-/// An offset costs a step one addition, where a flag would be a branch.
+/// The offset of a task's coroutine in bytes: of the base's field if the offsets hold, else of
+/// ours. An offset costs a step one addition, where a flag would cost a branch.
 static COROUTINE: AtomicUsize = AtomicUsize::new(offset_of!(Task, coroutine));
 
 fn are_known() -> bool {

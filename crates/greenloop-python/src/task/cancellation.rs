@@ -1,4 +1,5 @@
-//! How a cancellation gets from a task to what can be cancelled: along tasks that await tasks.
+//! The path of a cancellation from a task to the object that can be cancelled, along tasks that
+//! await tasks.
 //!
 //! ```text
 //!   task ──► task ──► gather ──► task ──► awaitable: cancelled on the spot
@@ -25,9 +26,9 @@ const LONG: usize = 64;
 
 /// One place of the path that has not been answered yet.
 enum Link {
-    /// A task, which notes a cancellation for its next step if what it waits for refuses.
+    /// A task, which notes a cancellation for its next step if the object it waits for refuses.
     Task(Object),
-    /// What `gather` returned, with its children and how many of them were asked.
+    /// The future of a `gather`, with its children and the number of them that were asked.
     Gathering {
         future: Object,
         children: Object,
@@ -38,7 +39,7 @@ enum Link {
     Awaitable(Object),
 }
 
-/// What asking one object came to.
+/// The answer of one object.
 enum Answer {
     /// Whether it was cancelled.
     Given(bool),
@@ -46,17 +47,17 @@ enum Answer {
     Beyond(Link, Object),
 }
 
-/// `task.cancel(message)`, of a task of ours or of a subclass that calls its base.
+/// `task.cancel(message)`, of one of our tasks or of a subclass that calls its base.
 pub fn cancel_task(task: &Object, message: Option<&Object>) -> Result<bool> {
     walk(ask_task(task, message)?, message)
 }
 
-/// `future.cancel(message)`, of what `gather` returned.
+/// `future.cancel(message)`, of the result of `gather`.
 pub fn cancel_gathering(future: &Object, message: Option<&Object>) -> Result<bool> {
     walk(ask_gathering(future), message)
 }
 
-/// `waiter.cancel(msg=message)`, of whatever a task waits for.
+/// `waiter.cancel(msg=message)`, of any object that a task waits for.
 pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> {
     walk(ask(waiter, message)?, message)
 }
@@ -172,7 +173,8 @@ fn ask_gathering(object: &Object) -> Answer {
 }
 
 impl Link {
-    /// What it was about has answered. Returns the link's own answer, or whom it asks next.
+    /// Takes the answer of the object that was asked. Returns the link's own answer, or the object
+    /// that it asks next.
     fn hear(
         &mut self,
         answer: bool,
@@ -214,7 +216,7 @@ impl Link {
     }
 }
 
-/// The links between the first object and the one that is asked.
+/// The links between the first object and the one that is being asked to cancel.
 #[derive(Default)]
 struct Path {
     links: Vec<Link>,

@@ -1,4 +1,4 @@
-//! The class `Task` as Python sees it: what it has beyond a future.
+//! The class `Task` as Python sees it: its methods and attributes beyond a future's.
 
 use std::ffi::c_void;
 
@@ -47,7 +47,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         context,
         eager,
     };
-    // A task that lives already begins anew, once nothing can fail any more.
+    // An initialised task is initialised again, once nothing can fail any more.
     let beginning = Beginning::on(event_loop)?;
     let name = task.check(&start)?;
     task.future.begin(beginning);

@@ -1,9 +1,9 @@
-//! `asyncio.current_task()`: telling asyncio which task runs.
+//! `asyncio.current_task()`: the entry by which asyncio knows the current task.
 //!
 //! asyncio enters and leaves a task at each step; together that costs 30 to 45 ns. Here the entry
-//! is only written, and left in place until something other than a step of ours is about to run:
-//! the next step overwrites it, and [`clear_published`] removes it before plain callbacks, before
-//! the loop waits and when it ends. Nobody can look in between, because nothing else runs in
+//! is only written, and left in place until something other than one of our steps is about to run.
+//! The next step overwrites it, and [`clear_published`] removes it before plain callbacks, before
+//! the loop waits and when it ends. No code can see the stale entry, because nothing else runs in
 //! between. asyncio's entry alone holds the task.
 
 use std::cell::Cell;
@@ -19,12 +19,12 @@ use crate::event_loop::EventLoop;
 use crate::future::Future;
 
 thread_local! {
-    /// The task of ours whose coroutine this thread runs, borrowed: its step holds it.
+    /// The native task whose coroutine this thread runs, borrowed: its step holds it.
     static STEPPING: Cell<*mut ffi::PyObject> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// The native task whose coroutine runs on this thread, innermost first: what it awaits, it
-/// receives.
+/// The native task whose coroutine runs on this thread, innermost first, which receives the
+/// awaitables that it awaits.
 #[inline]
 pub fn stepping() -> Option<Object> {
     let task = STEPPING.get();
@@ -34,8 +34,8 @@ pub fn stepping() -> Option<Object> {
 
 /// `asyncio.current_task(event_loop)`.
 ///
-/// A task of asyncio's own that began eagerly inside of a step of ours is the current one: so the
-/// step alone does not say.
+/// If one of asyncio's own tasks began eagerly inside a native step, it is the current one, so the
+/// step alone does not tell.
 #[inline]
 pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
     if let Some(task) = stepping() {
@@ -44,7 +44,7 @@ pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
             return Ok(Some(task));
         }
     }
-    // By name: asyncio's tasks in Python have a function of their own.
+    // By name: asyncio's tasks in Python have their own function.
     let asyncio = &globals().asyncio;
     let mut arguments = vec![asyncio.tasks.as_ptr()];
     arguments.extend(event_loop.map(Object::as_ptr));
@@ -85,7 +85,7 @@ pub fn within<R>(task: &Object, body: impl FnOnce() -> R) -> R {
     })
 }
 
-/// Runs `body` outside of any task's step: a loop that runs inside of another one's task.
+/// Runs `body` outside any task's step: a loop that runs inside another one's task.
 pub fn away<R>(body: impl FnOnce() -> R) -> R {
     let before = STEPPING.replace(ptr::null_mut());
     let result = body();
@@ -93,9 +93,9 @@ pub fn away<R>(body: impl FnOnce() -> R) -> R {
     result
 }
 
-/// What one loop has written into asyncio's record.
+/// The entry that one loop has written into asyncio's record.
 pub struct Published {
-    /// Set while the record names a task of ours as the loop's current one.
+    /// Set while the record names a native task as the loop's current one.
     any: Cell<bool>,
     #[cfg(not(Py_3_14))]
     place: DictEntry,
@@ -120,7 +120,7 @@ pub fn publish(event_loop: &EventLoop, task: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Leaves no task current on this loop, before something other than a step of ours looks.
+/// Leaves no task current on this loop, before anything other than a native step looks.
 #[inline]
 pub fn clear_published(event_loop: &EventLoop) -> Result<()> {
     if event_loop.published.any.replace(false) {
@@ -180,7 +180,7 @@ fn remove(event_loop: &EventLoop) -> Result<()> {
 }
 
 /// Makes another task, or none, the current one and returns the one before, for an eager task that
-/// runs inside of somebody else's step.
+/// runs inside another task's step.
 #[cfg(Py_3_12)]
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>> {
     #[cfg(Py_3_14)]
@@ -196,8 +196,8 @@ pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>
     Ok(Some(old).filter(|old| !old.is_none()))
 }
 
-/// Runs `body` with `task` entered, as asyncio's own functions do it: for steps that are called by
-/// somebody else than our loop's turn.
+/// Runs `body` with `task` entered, as asyncio's own functions do it: for steps that are not called
+/// by our loop's turn.
 pub fn entered(task: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let asyncio = &globals().asyncio;
     let event_loop = Future::of(task).event_loop().get_or_none();

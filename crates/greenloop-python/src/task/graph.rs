@@ -1,7 +1,7 @@
-//! `asyncio.capture_call_graph()` (3.14+): which tasks await a future.
+//! `asyncio.capture_call_graph()` (3.14+): the tasks that await a future.
 //!
-//! asyncio writes an edge at each await. Ours are derived when somebody asks: a task that awaits
-//! one of our futures stands among its callbacks.
+//! asyncio writes an edge at each await. Ours are derived on request: a task that awaits one of our
+//! futures is among the future's callbacks.
 
 #![cfg(Py_3_14)]
 

@@ -76,13 +76,12 @@ fn next_number() -> u64 {
     number
 }
 
-/// The C struct of `Task`: a future and what drives it. All zeroes is a task that was never
-/// initialised: its `coroutine` is empty.
+/// The C struct of `Task`: a future and the coroutine that drives it. All zeroes is a task that was
+/// never initialised: its `coroutine` is empty.
 #[repr(C)]
 pub struct Task {
     future: Future,
-    /// The coroutine, which may stand in the base's field instead: see
-    /// [`coroutine`](Self::coroutine).
+    /// The coroutine, which may be in the base's field instead: see [`coroutine`](Self::coroutine).
     coroutine: Slot,
     context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
@@ -90,11 +89,11 @@ pub struct Task {
     /// The future the task waits for.
     waiter: Slot,
     number: Cell<u64>,
-    /// Where the task stands in the registry, counted from 1, or 0 for nowhere.
+    /// The task's place in the registry, counted from 1, or 0 for none.
     place: Cell<usize>,
     /// `cancelling()`: calls of `cancel` less calls of `uncancel`.
     cancel_requests: Cell<u32>,
-    /// Where the task stands in the roster of its task group, counted from 1, or 0 for nowhere.
+    /// The task's place in the roster of its task group, counted from 1, or 0 for none.
     group_place: Cell<u32>,
     /// Set by `cancel` if there was no future to cancel; the next step throws `CancelledError`.
     must_cancel: Cell<bool>,
@@ -102,7 +101,7 @@ pub struct Task {
     log_destroy_pending: Cell<bool>,
 }
 
-/// What a new task is made from, besides its loop.
+/// The parts of a new task, besides its loop.
 struct Start<'a> {
     coroutine: &'a Object,
     name: Option<&'a Object>,
@@ -111,7 +110,7 @@ struct Start<'a> {
 }
 
 impl Task {
-    /// The struct behind a `Task` of ours.
+    /// The struct behind one of our `Task`s.
     #[inline]
     pub fn of(object: &Object) -> &Self {
         // SAFETY: the callers pass instances of our class only: receivers of its methods, jobs, and
@@ -192,7 +191,8 @@ impl Task {
         task.set_attribute(&globals.names.log_destroy_pending, &Object::boolean(false))
     }
 
-    /// Refuses what a task cannot begin with, and returns the text of its name, if it is given one.
+    /// Refuses arguments that a task cannot begin with, and returns the text of its name, if it is
+    /// given one.
     #[inline]
     fn check(&self, start: &Start<'_>) -> Result<Option<Object>> {
         if !is_coroutine(start.coroutine)? {
@@ -205,14 +205,14 @@ impl Task {
         }
         let name = start.name.filter(|name| !name.is_none());
         if name.is_some() {
-            // As in asyncio, a task whose name raises is told of when it dies.
+            // As in asyncio, a task whose name raises is reported when it is deallocated.
             self.log_destroy_pending.set(true);
         }
         name.map(as_string).transpose()
     }
 
-    /// Takes the coroutine over and schedules, or for an eager task takes, its first step. The
-    /// future half is bound to its loop already, and what it begins with is [checked](Self::check).
+    /// Takes the coroutine over and schedules its first step, or runs it if the task is eager. The
+    /// future half is bound to its loop already, and the arguments are [checked](Self::check).
     fn begin(this: &Object, start: &Start<'_>, name: Option<Object>) -> Result<()> {
         let task = Task::of(this);
         task.context.set(start.context)?;
@@ -311,11 +311,11 @@ impl Derived for Task {
         self.is_dropped_while_pending() || self.future.log_traceback().get()
     }
 
-    /// Reports a task that dies while it waits, then an exception that nobody asked for.
+    /// Reports a task that is deallocated while it waits, then an exception that was never
+    /// retrieved.
     fn finalise(this: &Object) {
         let task = Task::of(this);
-        // Whoever brings it back to life by keeping the report does not bring it back into the
-        // list.
+        // Code that resurrects the task by keeping the report does not bring it back into the list.
         registry::forget(task);
         if task.is_dropped_while_pending() {
             let names = &globals().names;
@@ -350,7 +350,7 @@ fn context_of(task: &Object) -> Result<Object> {
     Task::of(task).context.get()
 }
 
-/// Refuses, from 3.15 on, what is no context; older versions find out at the first step.
+/// Refuses, from 3.15 on, an object that is no context; older versions notice it at the first step.
 fn check_context(context: &Object) -> Result<()> {
     // SAFETY: `context` is a valid object.
     if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {

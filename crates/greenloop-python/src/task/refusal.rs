@@ -1,4 +1,4 @@
-//! What a task refuses to wait for, and says so in asyncio's words.
+//! The objects that a task refuses to wait for, with asyncio's error messages.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{Object, Raised, Result, attached};
@@ -61,7 +61,7 @@ fn repr(object: &Object) -> Result<String> {
     making::represented(object)
 }
 
-/// A step of a task that is done: somebody drives it by hand.
+/// A step of a task that is done: it is driven by hand.
 pub fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
     let none = Object::none();
     let raise = || -> Result<Raised> {

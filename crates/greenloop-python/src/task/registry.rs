@@ -1,8 +1,8 @@
-//! `asyncio.all_tasks()`: which tasks there are.
+//! `asyncio.all_tasks()`: the registry of tasks.
 //!
-//! Up to 3.13 asyncio keeps tasks in a `WeakSet`, at 314 ns a task. Ours stand in a vector instead,
-//! which asyncio is shown through that very set (`greenloop.task_registry`). From 3.14
-//! on asyncio's own list is as cheap, and knows our tasks because they derive from its class.
+//! Up to 3.13 asyncio keeps tasks in a `WeakSet`, at 314 ns a task. Ours are in a vector instead,
+//! which asyncio sees through that very set (`greenloop.task_registry`). From 3.14 on asyncio's own
+//! list is as cheap, and contains our tasks because they derive from its class.
 
 use greenloop_cpython::{Object, Result};
 use pyo3::prelude::*;
@@ -20,7 +20,7 @@ mod list {
     use super::super::Task;
     use crate::asyncio::globals;
 
-    /// The pending tasks, borrowed: a task leaves the list before it dies.
+    /// The pending tasks, borrowed: a task leaves the list before it is deallocated.
     struct Pending(Vec<*mut ffi::PyObject>);
 
     // SAFETY: the pointers are used with the GIL held only.
@@ -39,7 +39,7 @@ mod list {
         let _ = TASK_SET.set(class);
     }
 
-    /// Has asyncio see our tasks, unless somebody has put a set of another class there.
+    /// Makes our tasks visible to asyncio, unless a set of another class was put there.
     pub fn show() -> Result<()> {
         let Some(class) = TASK_SET
             .get()
@@ -131,7 +131,7 @@ pub fn set_task_set(class: Py<PyAny>) {
     drop(class);
 }
 
-/// Has asyncio see the tasks of ours that it does not know by itself.
+/// Makes our tasks visible to asyncio, if it does not know them by itself.
 #[pyfunction]
 #[pyo3(name = "_show_native_tasks")]
 pub fn show_native_tasks() -> PyResult<()> {
@@ -145,7 +145,7 @@ pub fn register(this: &Object) -> Result<()> {
     list::register(this)
 }
 
-/// The task is done, or dies.
+/// The task is done, or is being deallocated.
 #[cfg_attr(
     not(Py_3_14),
     expect(clippy::unnecessary_wraps, reason = "fails from 3.14 on")
@@ -158,7 +158,7 @@ pub fn unregister(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// The task dies. From 3.14 on the base class sees to it.
+/// The task is being deallocated. From 3.14 on the base class handles that.
 pub fn forget(task: &super::Task) {
     #[cfg(not(Py_3_14))]
     list::unregister(task);

@@ -1,4 +1,4 @@
-//! One step of a task: resume the coroutine, and see to what it yields, returns or raises.
+//! One step of a task: resume the coroutine, and handle what it yields, returns or raises.
 
 use greenloop_cpython::{
     Arguments, BoundFunction, ExceptionClass, Object, Raised, Result, Resumed, call_method,
@@ -49,9 +49,9 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
     }
 }
 
-/// Where memory has run out before the coroutine was resumed, or before the task stands where it
-/// will be woken: then that is what its `await` raises, in the next turn, since nobody else would
-/// ever continue it.
+/// Handles a lack of memory before the coroutine was resumed, or before the task is queued where it
+/// will be woken: its `await` raises that in the next turn, since nothing else would ever continue
+/// it.
 #[cold]
 fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
     let task = Task::of(this);
@@ -80,7 +80,7 @@ fn step_in_other_context(
     unsafe { call_with_context(&context, &step, arguments.as_ptr().add(1), count) }.map(drop)
 }
 
-/// What the future that woke the task has thrown into it: its exception or cancellation.
+/// The exception or cancellation that the future that woke the task throws into it.
 #[inline]
 fn failure_of(waiter: &Object) -> Option<Object> {
     let failure = if Awaitable::is_native(waiter) {
@@ -102,7 +102,7 @@ fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
     if let Some(native) = EventLoop::of(&Future::of(this).event_loop().get_or_none()) {
         current::clear_published(native)?;
     }
-    // An awaitable that wakes a task says so to nobody else than the step.
+    // An awaitable that wakes a task notifies only the step.
     let woken_by = Task::of(this).waiter.take();
     let exception = exception.or_else(|| {
         let awaitable = woken_by.filter(Awaitable::is_native)?;
@@ -111,7 +111,7 @@ fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
     entered(this, || advance(this, exception)).or_else(|raised| go_on_without_memory(this, raised))
 }
 
-/// The first step of an eager task, taken inside of whoever created it.
+/// The first step of an eager task, run inside its creator's call.
 pub fn start_eagerly(this: &Object) -> Result<()> {
     #[cfg(Py_3_12)]
     {
@@ -255,7 +255,7 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
 #[inline]
 fn wait_for(this: &Object, awaited: Object) -> Result<()> {
     if awaited.is_none() {
-        // A bare yield lets everybody else run once.
+        // A bare yield lets all other tasks run once.
         return wake(this.clone());
     }
     if Awaitable::is_native(&awaited) {
@@ -342,7 +342,8 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     Ok(())
 }
 
-/// A cancellation that came while the task ran reaches what the task has begun to wait for.
+/// A cancellation that came while the task ran reaches the object that the task has begun to wait
+/// for.
 fn cancel_awaited(task: &Task) -> Result<()> {
     let Some(waiter) = task.waiter.get() else {
         return Ok(());
@@ -393,7 +394,7 @@ pub fn wakeup_function(this: &Object) -> Result<Object> {
     WAKEUP.bind(this)
 }
 
-/// A handle that stands for a step in messages.
+/// A handle that represents a step in messages.
 pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> {
     let class = globals().classes.handle.as_ptr();
     let event_loop = Future::of(this).event_loop().get_or_none();

@@ -1,8 +1,8 @@
-//! Where CPython 3.14 and later keep a thread's current task.
+//! The place where CPython 3.14 and later keep a thread's current task.
 //!
-//! asyncio's function for it costs 10 to 17 ns a step, writing the word 2. The place differs
-//! between versions and is named nowhere, so it is searched for at import with objects that are
-//! known, and used only if it was found. Otherwise asyncio's function is called.
+//! asyncio's function costs 10 to 17 ns a step, and writing the word costs 2. The place differs
+//! between versions and is documented nowhere, so it is searched for at import with known objects,
+//! and used only if it was found. Otherwise asyncio's function is called.
 
 use std::ptr;
 use std::sync::OnceLock;
@@ -63,8 +63,8 @@ pub fn find_places(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Makes `task`, or none, the thread's current one and returns the one before. `None` if the place
-/// is not known or `event_loop` does not run on this thread: then asyncio's own function is to be
-/// asked.
+/// is not known or `event_loop` does not run on this thread: then the caller uses asyncio's own
+/// function.
 #[inline]
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Option<Option<Object>> {
     let places = PLACES.get()?;

@@ -1,5 +1,5 @@
-//! What the application has written and the ssl object has not taken yet: before the handshake is
-//! done, and while a renegotiation waits for the peer.
+//! Data that the application has written and the ssl object has not taken yet: before the handshake
+//! is done, and while a renegotiation waits for the peer.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -71,7 +71,7 @@ impl Backlog {
         drop(self.chunks.with(std::mem::take));
     }
 
-    /// The objects, for those who look.
+    /// The objects, for code that looks.
     pub fn objects(&self) -> Vec<Object> {
         self.chunks
             .with(|chunks| chunks.iter().map(|chunk| chunk.data.clone()).collect())
@@ -79,7 +79,7 @@ impl Backlog {
 
     /// Shows the objects to the garbage collector.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
-        // A visitor runs no Python code, so nobody comes back to the chunks.
+        // A visitor runs no Python code, so nothing uses the chunks meanwhile.
         self.chunks.with(|chunks| {
             chunks
                 .iter()

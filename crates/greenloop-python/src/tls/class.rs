@@ -1,5 +1,5 @@
-//! The class `SSLProtocol` as Python sees it: what a transport calls, and by asyncio's private
-//! names what libraries and tests look at.
+//! The class `SSLProtocol` as Python sees it: the methods that a transport calls, and the private
+//! attributes of asyncio's that libraries and tests look at.
 
 use greenloop_cpython::making::IntoObject as _;
 use std::ffi::c_void;
@@ -18,7 +18,7 @@ use super::protocol::{self, SslProtocol};
 use super::{flow_control, handshake, reading, shutdown, writing};
 use crate::asyncio::globals;
 
-// What a transport calls.
+// The methods that a transport calls.
 
 fn connection_made(this: &Object, transport: &Object) -> Result<Object> {
     handshake::connection_made(this, transport)?;
@@ -91,7 +91,7 @@ fn resume_writing(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-// What is called in later turns.
+// The methods that are called in later turns.
 
 fn check_handshake_timeout(this: &Object) -> Result<Object> {
     handshake::check_timeout(this)?;
@@ -113,7 +113,7 @@ fn reading_resumed(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-// What others may call by asyncio's names.
+// The methods that other code may call by asyncio's names.
 
 fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<Object> {
     protocol::set_app_protocol(this, app_protocol)?;
@@ -247,7 +247,7 @@ fn lost(this: &Object) -> Result<Object> {
     count.into_object()
 }
 
-/// `_write_backlog`: a copy of what waits.
+/// `_write_backlog`: a copy of the pending data.
 fn write_backlog(this: &Object) -> Result<Object> {
     let waiting = SslProtocol::of(this).backlog.objects();
     let waiting = making::list(waiting)?;
@@ -273,7 +273,7 @@ marks! {
     outgoing_low_water = outgoing_marks.low,
 }
 
-/// `max_size`: how many bytes the ssl object is asked for at once.
+/// `max_size`: the number of bytes that the ssl object is asked for at once.
 fn max_size(this: &Object) -> Result<Object> {
     size_object(SslProtocol::of(this).max_size.get())
 }

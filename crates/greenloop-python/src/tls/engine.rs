@@ -1,12 +1,12 @@
 //! The ssl object of a connection, and the two memory BIOs between it and the transport.
 //!
-//! `SSLContext.wrap_bio` makes the object, whatever context it is. An `ssl.SSLObject` does nothing
-//! but call the same methods of its native `_sslobj`, so that one is asked directly, with memory of
-//! ours. An object of any other class is called by name, with objects that it may keep.
+//! `SSLContext.wrap_bio` of any context makes the object. An `ssl.SSLObject` only calls the same
+//! methods of its native `_sslobj`, so that one is called directly, with our own memory. An object
+//! of any other class is called by name, with objects that it may keep.
 //!
 //! Reading from an ssl object until it has no more ends with an exception, which costs as much as
-//! reading a small message. It is not needed: what came from the transport stands in the incoming
-//! BIO, and the object takes from there no more than the record it works on. So when it gave less
+//! reading a small message. That read can be saved: the transport's bytes are in the incoming BIO,
+//! and the object takes from there no more than the record it works on. So when it returned less
 //! than it was asked for, that record is done, and if the BIO is empty there is nothing more.
 
 use std::cell::Cell;
@@ -26,9 +26,9 @@ use crate::asyncio::globals;
 
 /// The ssl object and its BIOs.
 pub struct Engine {
-    /// What `wrap_bio` gave.
+    /// The result of `wrap_bio`.
     object: Slot,
-    /// Who is asked to read and write: the native object in it, or itself.
+    /// The object that reads and writes: the native object in it, or itself.
     worker: Slot,
     incoming: Slot,
     outgoing: Slot,
@@ -89,7 +89,7 @@ impl Engine {
                 (worker, direct) = (native, true);
             }
         }
-        // Never true beside anything that is not native: dropping what was there may run other
+        // Never true beside an object that is not native: dropping the old objects may run other
         // code.
         self.direct.set(false);
         self.drained.set(false);
@@ -102,7 +102,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Has another ssl object in its place, which is asked by name: tests put one there.
+    /// Puts another ssl object in its place, which is called by name: tests do so.
     pub fn replace(&self, object: Object) {
         self.direct.set(false);
         self.worker.set(object.clone());
@@ -121,7 +121,7 @@ impl Engine {
         self.outgoing.set(bio);
     }
 
-    /// What `wrap_bio` gave, or None.
+    /// The result of `wrap_bio`, or None.
     pub fn object(&self) -> Object {
         self.object.get_or_none()
     }
@@ -145,9 +145,9 @@ impl Engine {
     }
 }
 
-/// What an ssl object that is shown our memory does with it.
+/// The operations of an ssl object on our memory.
 impl Engine {
-    /// Puts what came from the peer into the incoming BIO. Without [`is_direct`](Self::is_direct) a
+    /// Puts bytes from the peer into the incoming BIO. Without [`is_direct`](Self::is_direct) a
     /// copy is put there.
     #[inline]
     pub fn feed(&self, bytes: &[u8]) -> Result<()> {
@@ -320,7 +320,7 @@ pub fn bytes_object(bytes: &[u8]) -> Result<Object> {
     unsafe { Object::from_returned(ffi::PyBytes_FromStringAndSize(start, length)) }
 }
 
-/// Shows what an engine holds to the garbage collector.
+/// Shows the objects that an engine holds to the garbage collector.
 pub fn visit(engine: &Engine, visitor: &Visitor) -> Visited {
     visit_slots(visitor, engine.slots())
 }

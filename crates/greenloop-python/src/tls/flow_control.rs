@@ -46,7 +46,7 @@ impl Marks {
         self.given_low.clear();
     }
 
-    /// What asyncio's function makes of two arguments, either of which may be None.
+    /// Sets the marks that asyncio's function makes of two arguments, either of which may be None.
     fn set(&self, high: &Object, low: &Object, kilobytes: &Object) -> Result<()> {
         let py = attached();
         let complete =
@@ -80,7 +80,7 @@ impl Marks {
     }
 }
 
-/// A mark as a count of bytes, rounded so that a count stands to it as to the number.
+/// A mark as a count of bytes, rounded so that it compares with a count as the number does.
 fn bytes_of(number: &Bound<'_, PyAny>, round: fn(f64) -> f64) -> Result<usize> {
     if let Ok(bytes) = number.extract::<usize>() {
         return Ok(bytes);
@@ -124,7 +124,8 @@ pub fn set_write_limits(this: &Object, high: &Object, low: &Object) -> Result<()
         .set(high, low, &constant(WRITE_DEFAULT)?)
 }
 
-/// `_get_write_buffer_size()`: what waits to be encrypted, and encrypted to be taken from below.
+/// `_get_write_buffer_size()`: the bytes that wait to be encrypted, and the encrypted ones that the
+/// transport below has yet to take.
 pub fn write_buffer_size(this: &Object) -> Result<usize> {
     let protocol = SslProtocol::of(this);
     Ok(protocol.engine.outgoing_pending()? + protocol.backlog.size())
@@ -198,7 +199,7 @@ pub fn control_reading(this: &Object) -> Result<()> {
     }
 }
 
-/// `_resume_reading()`: what has come meanwhile is read in the next turn.
+/// `_resume_reading()`: bytes that have come meanwhile are read in the next turn.
 pub fn resume_reading(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
     if protocol.app_reading_paused.replace(false) {

@@ -54,7 +54,7 @@ pub fn check_timeout(this: &Object) -> Result<()> {
     fatal_error(this, &exception, "Fatal error on transport")
 }
 
-/// `_do_handshake()`: as far as it goes with what the peer has sent.
+/// `_do_handshake()`: as far as it goes with the bytes that the peer has sent.
 pub fn go_on(this: &Object) -> Result<()> {
     let engine = &SslProtocol::of(this).engine;
     match engine.ask(&globals().names.do_handshake) {

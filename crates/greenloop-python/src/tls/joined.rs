@@ -32,7 +32,7 @@ impl Joined {
         Ok(joined)
     }
 
-    /// All the room behind what is written: `least` bytes or more.
+    /// All the room behind the written bytes: `least` bytes or more.
     pub fn room(&mut self, least: usize) -> Result<&mut [MaybeUninit<u8>]> {
         let capacity = size_of(&self.object);
         if capacity - self.length < least {
@@ -61,7 +61,7 @@ impl Joined {
         Ok(())
     }
 
-    /// The object, cut to what was written, or `None` if that is nothing.
+    /// The object, cut to the written bytes, or `None` if there are none.
     pub fn finish(mut self) -> Result<Option<Object>> {
         if self.length == 0 {
             return Ok(None);

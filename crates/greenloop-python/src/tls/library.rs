@@ -1,5 +1,5 @@
-//! What is looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is first asked for:
-//! some builds of Python have no `ssl`.
+//! The objects that are looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is
+//! first used: some builds of Python have no `ssl`.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use crate::asyncio::globals;
 pub struct Library {
     /// `_ssl.MemoryBIO`, the native class.
     pub memory_bio: Object,
-    /// `ssl.SSLObject`, whose methods but call those of its `_sslobj`.
+    /// `ssl.SSLObject`, whose methods only call those of its `_sslobj`.
     pub ssl_object: Object,
     /// `_ssl._SSLSocket`, the native class of an `_sslobj`.
     pub native_object: Object,
@@ -42,7 +42,7 @@ unsafe impl Sync for Library {}
 
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
-/// What was looked up. The error that there is no `ssl` module is raised each time.
+/// The objects that were looked up. The error that there is no `ssl` module is raised each time.
 #[inline]
 pub fn library() -> Result<&'static Library> {
     match LIBRARY.get() {
@@ -85,7 +85,7 @@ impl Library {
         })
     }
 
-    /// Whether nobody has put something else in the place of a method that is passed by.
+    /// Whether none of the bypassed methods was replaced.
     pub fn methods_are_original(&self) -> Result<bool> {
         let names = &globals().names;
         let same = |name, method: &Object| -> Result<bool> {

@@ -10,21 +10,21 @@
 //!       ▲                      │                 │                       │                │
 //!       └──────────────────────┴─── 5 connection_lost, abort, an error ──┴────────────────┘
 //! ```
-//! Whatever the program's `ssl.SSLContext` does is done, by it: certificates, callbacks, session
-//! keys. What stands here only moves bytes, from the transport through the two memory BIOs to the
-//! application's protocol and back, and knows when to ask for a handshake and an end. It does what
-//! asyncio's `SSLProtocol` does, in the same order and with the same words.
+//! The program's own `ssl.SSLContext` does everything about certificates, callbacks and session
+//! keys. The code here only moves bytes, from the transport through the two memory BIOs to the
+//! application's protocol and back, and decides when to start a handshake and a shutdown. It does
+//! the same as asyncio's `SSLProtocol`, in the same order and with the same messages.
 //!
-//! What it saves is Python between: the transport's bytes go into the BIO from where they were
-//! received, without an object of their own; the ssl object is asked by its native part; it is not
-//! asked for more when there is nothing, which it would say with an exception; and what is written
-//! goes out in place.
+//! It saves the Python code in between. The transport's bytes go straight from the receive buffer
+//! into the BIO, without a separate object. The ssl object is called through its native part. It is
+//! not called for more when there is nothing, which it would report with an exception. Written data
+//! is encrypted in place.
 //!
-//! - [`protocol`]: the state of a connection, and [`class`] how Python sees it;
-//! - [`engine`]: the ssl object and its two BIOs, and [`window`] how they are shown our memory;
+//! - [`protocol`]: the state of a connection, and [`class`]: its class as Python sees it;
+//! - [`engine`]: the ssl object and its two BIOs, and [`window`]: our memory as they see it;
 //! - [`handshake`], [`reading`], [`writing`], [`flow_control`], [`shutdown`]: a connection's life;
-//! - [`transport`]: what the application's protocol writes to;
-//! - [`library`]: what is looked up in `ssl` and in `asyncio.sslproto`.
+//! - [`transport`]: the transport that the application's protocol writes to;
+//! - [`library`]: the objects looked up in `ssl` and in `asyncio.sslproto`.
 
 mod backlog;
 mod class;

@@ -1,4 +1,4 @@
-//! How an `SSLProtocol` comes to be.
+//! The creation of an `SSLProtocol`.
 
 use std::ffi::c_int;
 
@@ -16,7 +16,7 @@ use super::state::ApplicationState;
 use super::transport::SslTransport;
 use crate::asyncio::globals;
 
-/// What `SSLProtocol(…)` is given.
+/// The arguments of `SSLProtocol(…)`.
 struct Given<'a> {
     event_loop: &'a Object,
     app_protocol: &'a Object,
@@ -126,7 +126,7 @@ fn timeout_of(timeout: &Object, name: &str, default: &str) -> Result<Object> {
     Ok(timeout.clone())
 }
 
-/// `_get_app_transport()`: what the application writes to, made once.
+/// `_get_app_transport()`: the transport that the application writes to, made once.
 pub fn app_transport(this: &Object) -> Result<Object> {
     let protocol = SslProtocol::of(this);
     if let Some(transport) = protocol.app_transport.get() {

@@ -1,4 +1,4 @@
-//! `SSLProtocol`: the state of a TLS connection, and whom it talks to.
+//! `SSLProtocol`: the state of a TLS connection, its transport and its application's protocol.
 
 use std::cell::Cell;
 
@@ -19,22 +19,22 @@ use super::transport::SslTransport;
 use crate::asyncio::{globals, is_cancellation};
 use crate::transports;
 
-/// What asyncio asks the ssl object for at once.
+/// The number of bytes that asyncio asks the ssl object for at once.
 const MAX_SIZE: usize = 256 * 1024;
 
-/// What an `SSLProtocol` is made of.
+/// The fields of an `SSLProtocol`.
 pub struct SslProtocol {
     pub event_loop: Slot,
     /// The application's protocol, until the connection is lost.
     pub app_protocol: Slot,
-    /// What the application writes to, until the connection is lost.
+    /// The transport that the application writes to, until the connection is lost.
     pub app_transport: Slot,
     /// The transport below, from `connection_made` to `connection_lost`.
     pub transport: Slot,
     pub context: Slot,
-    /// What `get_extra_info` looks into: a dict.
+    /// The dict of `get_extra_info`.
     pub extra: Slot,
-    /// Who waits for the handshake.
+    /// The waiter for the handshake.
     pub waiter: Slot,
     pub server_hostname: Slot,
     /// The two timeouts, in seconds, as they were given.
@@ -48,7 +48,8 @@ pub struct SslProtocol {
     /// The methods of the application's `BufferedProtocol`.
     pub get_buffer: Slot,
     pub buffer_updated: Slot,
-    /// Where a transport that is not ours receives into: a memoryview, made when it asks for it.
+    /// The buffer that a transport of another class receives into: a memoryview, made when it asks
+    /// for it.
     pub own_buffer: Slot,
     pub engine: Engine,
     pub backlog: Backlog,
@@ -69,7 +70,7 @@ pub struct SslProtocol {
     pub eof_received: Cell<bool>,
     /// Set between `pause_writing` and `resume_writing` of the transport below.
     pub writing_paused: Cell<bool>,
-    /// Set while the transport below is asked to receive nothing.
+    /// Set while the transport below is paused.
     pub reading_paused: Cell<bool>,
     /// Set between `pause_writing` and `resume_writing` of the application's protocol.
     pub app_writing_paused: Cell<bool>,
@@ -132,8 +133,8 @@ impl Held for SslProtocol {
     }
 }
 
-/// Whether `object` is a protocol of exactly our class, on which nobody has replaced a method: then
-/// [`feed`](super::feed) and [`received`](super::received) may stand for its methods.
+/// Whether `object` is a protocol of exactly our class, with no method replaced: then
+/// [`feed`](super::feed) and [`received`](super::received) may be called instead of its methods.
 #[inline]
 pub fn is_native(object: &Object) -> bool {
     Instance::<SslProtocol>::is_plain(object, &globals().classes.ssl_protocol)
@@ -232,7 +233,7 @@ impl SslProtocol {
     }
 }
 
-/// `_wakeup_waiter(exception)`: the handshake is over for whoever waits for it.
+/// `_wakeup_waiter(exception)`: notifies the waiter for the handshake that it is over.
 pub fn wake_waiter(this: &Object, exception: Option<&Object>) -> Result<()> {
     let protocol = SslProtocol::of(this);
     let names = &globals().names;
@@ -259,9 +260,8 @@ pub fn cancel_timer(timer: &Slot) -> Result<()> {
     }
 }
 
-/// `_fatal_error(exception, message)`: the connection ends at once. An error of the network's is
-/// what the application learns by `connection_lost`; any other is a mistake in the program and
-/// reported.
+/// `_fatal_error(exception, message)`: the connection ends at once. The application gets an error
+/// of the network by `connection_lost`; any other is a mistake in the program and reported.
 pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
     let protocol = SslProtocol::of(this);
     protocol.force_close_below(exception)?;
@@ -297,7 +297,7 @@ pub fn report(this: &Object, message: &str, exception: &Object, transport: &Obje
     call_method(&names.call_exception_handler, &arguments).map(drop)
 }
 
-/// Where asyncio's TLS logs. Looked up at each call: tests replace it there.
+/// The logger of asyncio's TLS. Looked up at each call: tests replace it there.
 pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
     making::import(py, c"asyncio.sslproto")?.look_up(c"logger")
 }

@@ -1,5 +1,5 @@
-//! Reading: what came from the transport below is decrypted and told to the application's protocol,
-//! all that there is at once.
+//! Reading: bytes from the transport below are decrypted and delivered to the application's
+//! protocol, all that there are at once.
 
 use greenloop_cpython::{Buffer, Object, Raised, Result, call_function, call_method, fetch};
 use pyo3::ffi;
@@ -69,7 +69,7 @@ fn read_and_write(this: &Object) -> Result<()> {
     flow_control::control_reading(this)
 }
 
-/// What could be decrypted, and whether the peer may send more.
+/// The decrypted bytes, and whether the peer may send more.
 struct Decrypted {
     data: Option<Object>,
     open: bool,
@@ -96,7 +96,7 @@ fn hand_over_bytes(this: &Object) -> Result<bool> {
     Ok(open)
 }
 
-/// Mostly that is one record, whose size is known: it is what came.
+/// Mostly that is one record, whose size is known: that of the received bytes.
 #[inline]
 fn decrypt(protocol: &SslProtocol) -> Result<Decrypted> {
     let engine = &protocol.engine;
@@ -217,7 +217,7 @@ fn fill_applications_buffer(this: &Object) -> Result<bool> {
         -1 => return Err(Raised),
         wanted => wanted as usize,
     };
-    // What is wrong with the buffer is said by the ssl object.
+    // The ssl object raises the error about a wrong buffer.
     let (mut filled, mut open) = match engine.read_into_object(wanted, &buffer)? {
         None => return Ok(true),
         Some(count) => (count, count > 0),

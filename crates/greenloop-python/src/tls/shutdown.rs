@@ -1,5 +1,5 @@
-//! The end of a connection: what waits is flushed, the peers take leave of each other, and the
-//! transport below is closed. Or it is lost.
+//! The end of a connection: the pending data is flushed, the peers end the TLS session, and the
+//! transport below is closed. Or the connection is lost.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -43,7 +43,7 @@ pub fn check_timeout(this: &Object) -> Result<()> {
     protocol.tell_below(&globals().names.force_close, &[&exception])
 }
 
-/// `_do_flush()`: what has come is read, what waits is written, then the peer is told.
+/// `_do_flush()`: reads the received bytes, writes the pending data, then notifies the peer.
 pub fn flush(this: &Object) -> Result<()> {
     reading::read(this)?;
     SslProtocol::of(this).switch_to(State::Shutdown)?;

@@ -1,4 +1,4 @@
-//! Where a connection stands, towards its peer and towards its application.
+//! The state of a connection, towards its peer and towards its application.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{Object, Result, attached};

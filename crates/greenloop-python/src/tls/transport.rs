@@ -1,4 +1,4 @@
-//! `SSLTransport`: what the application writes to. All it does is ask its protocol.
+//! `SSLTransport`: the transport that the application writes to. It only calls its protocol.
 
 use greenloop_cpython::making::{self};
 use std::cell::Cell;
@@ -23,8 +23,7 @@ const BASE_SLOTS: usize = 5;
 #[repr(C)]
 pub struct SslTransport {
     header: ffi::PyObject,
-    /// The slots of asyncio's classes, which stay empty unless somebody goes for them by asyncio's
-    /// descriptors.
+    /// The slots of asyncio's classes, which stay empty unless code uses asyncio's descriptors.
     base: [Slot; BASE_SLOTS],
     /// `__dict__`, once there is one.
     pub attributes: Slot,
@@ -86,7 +85,7 @@ impl SslTransport {
     }
 }
 
-/// Raises what `None.attribute` raises.
+/// Raises the error of `None.attribute`.
 #[cold]
 fn missing(attribute: &CStr) -> Raised {
     // SAFETY: None is always valid, and the name ends with a NUL.
@@ -230,7 +229,7 @@ fn pair(first: &Object, second: &Object) -> Result<Object> {
     making::pair(first, second)
 }
 
-// The protocol, and what is known of the connection.
+// The protocol's answer, and the facts about the connection.
 
 pub fn get_extra_info_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
@@ -261,7 +260,8 @@ pub fn ssl_protocol(this: &Object) -> Result<Object> {
 
 // The end.
 
-/// `close()`: what waits is written, and the peer is told. A second call lets go of the protocol.
+/// `close()`: pending data is written, and the peer is notified. A second call releases the
+/// protocol.
 pub fn close(this: &Object) -> Result<Object> {
     let transport = SslTransport::of(this);
     if transport.closed.replace(true) {
@@ -272,7 +272,7 @@ pub fn close(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `abort()`: what waits is lost.
+/// `abort()`: pending data is lost.
 pub fn abort(this: &Object) -> Result<Object> {
     force_close(this, &Object::none())
 }

@@ -1,6 +1,6 @@
-//! The class `SSLTransport` as Python sees it: its methods, its attributes and its end.
+//! The class `SSLTransport` as Python sees it: its methods, its attributes and its deallocation.
 //!
-//! As the transport below it derives from asyncio's `_FlowControlMixin`, so that `isinstance`
+//! Like the transport below, it derives from asyncio's `_FlowControlMixin`, so that `isinstance`
 //! holds.
 
 use std::ffi::{CStr, c_int, c_void};
@@ -16,7 +16,7 @@ use pyo3::ffi;
 use super::transport::{self, SslTransport};
 use crate::asyncio::globals;
 
-/// `__del__`: a connection that nobody closed is said to be one.
+/// `__del__`: warns of a connection that was not closed.
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is
     // set.

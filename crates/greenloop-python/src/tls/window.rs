@@ -1,9 +1,9 @@
-//! `Window`: memory of ours as an object that has a buffer, for the length of one native call.
+//! `Window`: our memory as an object that has a buffer, for the length of one native call.
 //!
-//! The functions of the `ssl` module take bytes from and put them into whatever has a buffer. There
-//! is one window for the process, which shows another piece of memory each time, where a memoryview
-//! would have to be made and thrown away. It is given to nobody but the native functions of `ssl`:
-//! they look at it at once, before they let go of the GIL, and keep neither it nor its buffer.
+//! The functions of the `ssl` module take bytes from, and put them into, any object that has a
+//! buffer. There is one window per process, which shows another piece of memory each time, where a
+//! memoryview would have to be made and thrown away. It is given only to the native functions of
+//! `ssl`: they use it at once, before they release the GIL, and keep neither it nor its buffer.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -60,7 +60,7 @@ fn show<R>(
 /// Calls a native function with an object that shows some bytes.
 ///
 /// # Safety
-/// The function takes the buffer before it lets go of the GIL, and does not keep it.
+/// The function takes the buffer before it releases the GIL, and does not keep it.
 #[inline]
 pub unsafe fn show_bytes<R>(bytes: &[u8], call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
     show(bytes.as_ptr().cast_mut(), bytes.len(), true, call)

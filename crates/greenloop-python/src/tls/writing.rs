@@ -1,4 +1,4 @@
-//! Writing: what the application writes is encrypted at once and handed to the transport below.
+//! Writing: the application's data is encrypted at once and handed to the transport below.
 
 use greenloop_cpython::making::ByName as _;
 use greenloop_cpython::{
@@ -43,13 +43,13 @@ pub fn write_lines(this: &Object, lines: &Object) -> Result<()> {
     write_if_wrapped(this)
 }
 
-/// Has something wait, whatever state the connection is in.
+/// Queues data, in any state of the connection.
 pub fn keep(this: &Object, data: &Object) -> Result<()> {
     SslProtocol::of(this).backlog.push(chunk_of(data)?);
     Ok(())
 }
 
-/// Whether what is written has somewhere to go. If not, that is said after a few times.
+/// Whether written data can still be sent. If not, a warning follows after a few times.
 fn takes_data(protocol: &SslProtocol) -> Result<bool> {
     if !protocol.state.get().is_ending() {
         return Ok(true);
@@ -82,7 +82,7 @@ fn unless_fatal(this: &Object, outcome: Result<()>) -> Result<()> {
     }
 }
 
-/// Encrypts something when nothing waits, and keeps what the ssl object does not take.
+/// Encrypts data when nothing waits, and keeps the part that the ssl object does not take.
 #[inline]
 fn write_through(this: &Object, data: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
@@ -97,7 +97,7 @@ fn write_through(this: &Object, data: &Object) -> Result<()> {
     flush(this)
 }
 
-/// `_do_write()`: encrypts what waits.
+/// `_do_write()`: encrypts the pending data.
 pub fn write_backlog(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
     while let Some(chunk) = protocol.backlog.first() {
@@ -117,7 +117,7 @@ pub fn write_backlog(this: &Object) -> Result<()> {
 #[inline]
 fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> Result<()> {
     if *done == 0 {
-        // What is wrong with `data` is said by the ssl object.
+        // The ssl object raises the error about wrong `data`.
         match engine.write(data)? {
             Some(count) => *done = count,
             None => return Ok(()),
@@ -160,7 +160,7 @@ fn length_of(data: &Object) -> Result<usize> {
     }
 }
 
-/// Sends what was just encrypted.
+/// Sends the data that was just encrypted.
 #[inline]
 fn flush(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
@@ -174,7 +174,7 @@ fn flush(this: &Object) -> Result<()> {
     flow_control::control_app_writing_of(this, protocol.backlog.size())
 }
 
-/// `_process_outgoing()`: sends what is encrypted, if anything is and the transport below takes it.
+/// `_process_outgoing()`: sends encrypted data, if there is any and the transport below takes it.
 #[inline]
 pub fn process_outgoing(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
@@ -202,7 +202,7 @@ pub fn pause_writing(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// What a failed `assert` raises.
+/// The error of a failed `assert`.
 fn assertion() -> Raised {
     raise_bare(ExceptionClass::AssertionError)
 }

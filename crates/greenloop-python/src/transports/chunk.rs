@@ -1,14 +1,15 @@
-//! What is written, as bytes: looked at for the length of a call, or kept with the object whose
-//! they are.
+//! Written data as bytes: borrowed for the length of a call, or kept with the object that owns
+//! them.
 //!
-//! What is kept is kept as asyncio of the running version does, as far as that can be told: `bytes`
-//! themselves, and from 3.12 on a memoryview of our own instead of a copy of what the caller's
-//! shows. A `bytearray` is copied, since its owner may change its size.
+//! Data is kept as the running version of asyncio keeps it, as far as that is observable: `bytes`
+//! themselves, and from 3.12 on our own memoryview instead of a copy of the caller's. A `bytearray`
+//! is copied, since its owner may change its size.
 
 use greenloop_cpython::{Bytes, Object, Result};
 use pyo3::ffi;
 
-/// Bytes that wait, and the object whose they are: `bytes`, or a memoryview that nobody else has.
+/// Pending bytes, and the object that owns them: `bytes`, or a memoryview that is held nowhere
+/// else.
 pub struct Chunk {
     /// Held for the memory, and never looked at.
     _owner: Object,
@@ -61,7 +62,7 @@ pub fn chunk_of(data: &Object) -> Result<(Chunk, usize)> {
     }
 }
 
-/// A chunk of what follows the first `sent` bytes of `data`, and its length.
+/// A chunk of the bytes after the first `sent` of `data`, and its length.
 pub fn rest_of(data: &Object, sent: usize) -> Result<(Chunk, usize)> {
     // SAFETY: a `bytes` is kept itself, and does not change; of others a copy, or where that is
     // allowed a memoryview of our own, which keeps the memory in place.

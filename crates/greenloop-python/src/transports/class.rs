@@ -1,8 +1,8 @@
-//! The class `SocketTransport` as Python sees it: its methods, its attributes and its end.
+//! The class `SocketTransport` as Python sees it: its methods, its attributes and its deallocation.
 //!
-//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and what is replaced
-//! on asyncio's base classes is seen, and has the attributes of asyncio's own transport, with their
-//! underscores: libraries and asyncio itself read them.
+//! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and methods replaced
+//! on asyncio's base classes take effect. It has the attributes of asyncio's own transport, with
+//! their underscores: libraries and asyncio itself read them.
 
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
@@ -18,11 +18,11 @@ use super::{SocketTransport, closing, flow_control, foreign, joining, reading, w
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 
-/// What asyncio's own class does as well: nothing on a hot path, and all in the words of the
-/// running version.
+/// The methods that asyncio's own class provides: none is on a hot path, and all have the messages
+/// of the running version.
 const ASYNCIOS_OWN: [&str; 3] = ["__repr__", "_make_empty_waiter", "_reset_empty_waiter"];
 
-/// What tells asyncio which of its methods a transport may be given to.
+/// The attributes by which asyncio knows to which of its methods a transport may be passed.
 const MARKS: [&str; 2] = ["_start_tls_compatible", "_sendfile_compatible"];
 
 macro_rules! slot_getters {
@@ -46,7 +46,7 @@ slot_getters! {
     context = context,
 }
 
-/// `_extra`: by it somebody may be about to write past the transport.
+/// `_extra`: its reader may be about to write past the transport.
 fn extra(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     joining::push(transport);
@@ -89,8 +89,7 @@ fn number(this: &Object) -> Result<Object> {
     number.into_object()
 }
 
-/// `__del__`: a connection that nobody closed is closed, with a warning. asyncio's function does
-/// it.
+/// `__del__`: closes a connection that was not closed, with a warning. asyncio's function does it.
 unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is
     // set.
@@ -138,8 +137,7 @@ unsafe fn end(this: *mut ffi::PyObject) {
 }
 
 impl SocketTransport {
-    /// All that holds objects but for what waits to be written, which holds bytes and views of
-    /// them.
+    /// All fields that hold objects, except the write queue, which holds bytes and views of them.
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         let own = [
             &self.attributes,

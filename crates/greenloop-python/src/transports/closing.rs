@@ -1,7 +1,7 @@
-//! The end of a connection: asked for, or because of an error.
+//! The end of a connection, by request or because of an error.
 //!
-//! Whatever ends it, the descriptor is no longer watched when the socket is closed: its number may
-//! go to the next connection at once.
+//! In each case the descriptor is no longer watched when the socket is closed: its number may go to
+//! the next connection at once.
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
@@ -32,7 +32,7 @@ pub fn close(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `abort()`: what waits is dropped.
+/// `abort()`: pending data is dropped.
 pub fn abort(this: &Object) -> Result<Object> {
     force_close(this, &Object::none())
 }
@@ -61,8 +61,8 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `_fatal_error(exc, message)`: an error of the network's is what a protocol learns by
-/// `connection_lost`; any other is a mistake in the program and reported.
+/// `_fatal_error(exc, message)`: the protocol gets an error of the network by `connection_lost`;
+/// any other is a mistake in the program and reported.
 pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
     let transport = SocketTransport::of(this);
     if !is_of_class(exception, ExceptionClass::OSError) {
@@ -99,16 +99,15 @@ impl SocketTransport {
         self.call_soon(&lost, &[exception])
     }
 
-    /// What is done however the protocol takes the end.
+    /// The last cleanup, done even if the protocol raises at the end.
     fn let_go(&self, this: &Object) -> Result<()> {
-        // Nothing is watched any more unless somebody calls this by hand.
+        // Nothing is watched any more unless this is called by hand.
         self.stop_reading(this);
         self.stop_writing(this);
         let names = &globals().names;
         let socket = self.socket.get_or_none();
         self.expect_input();
-        // A socket that is closed with bytes which nobody has read drops what the kernel waits
-        // with.
+        // The kernel drops delayed data when a socket is closed with unread bytes.
         joining::push(self);
         if self.is_foreign() {
             call_method(&names.close, &[socket.as_ptr()])?;
@@ -130,7 +129,7 @@ impl SocketTransport {
         Ok(())
     }
 
-    /// Tells whoever sends a file past the transport that there is no connection any more.
+    /// Notifies a `sendfile` that bypasses the transport that there is no connection any more.
     fn fail_empty_waiter(&self) -> Result<()> {
         let Some(waiter) = self.empty_waiter.get() else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Telling the protocol to pause writing and to go on. When is decided by the core's `FlowControl`.
+//! Asking the protocol to pause and to resume writing, when the core's `FlowControl` decides so.
 //!
 //! `set_write_buffer_limits` and its error are asyncio's own functions, which set `_high_water` and
 //! `_low_water`: any numbers, given back as they were given.
@@ -39,7 +39,7 @@ pub fn maybe_pause(this: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Tells a protocol that was asked to pause that it may go on, if little enough is left.
+/// Resumes a protocol that was paused, if little enough is left.
 pub fn maybe_resume(this: &Object) -> Result<()> {
     let transport = SocketTransport::of(this);
     let waiting = transport.waiting();

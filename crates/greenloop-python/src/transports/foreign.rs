@@ -1,7 +1,7 @@
-//! A socket that somebody has put in the place of the real one: `transport._sock = wrapper`.
+//! A socket that replaces the real one: `transport._sock = wrapper`.
 //!
-//! Tests do so to see a transport on a network that is slow or broken. Its methods are called by
-//! name, as asyncio's transport calls those of every socket.
+//! Tests do so to simulate a network that is slow or broken. Its methods are called by name, as
+//! asyncio's transport calls those of every socket.
 
 use greenloop_cpython::making;
 use greenloop_cpython::making::IntoObject as _;
@@ -84,7 +84,7 @@ pub fn set_socket(this: &Object, value: Option<&Object>) -> Result<()> {
         return Ok(());
     };
     let foreign = !is_plain(socket)?;
-    // In this order: what is in the slot is looked into only if it is not foreign.
+    // In this order: native code looks into the object in the slot only if it is not foreign.
     transport.foreign.set(true);
     transport.socket.set(socket.clone());
     transport.foreign.set(foreign);

@@ -1,20 +1,20 @@
-//! Joining: what a job writes in several pieces reaches the peer as one, where that has become a
+//! Joining: several writes of one job reach the peer as one packet, on connections that write so by
 //! habit.
 //!
 //! A server that writes the head of a response and then its body pays for two packets, each of
-//! which costs more than all else that is done for the request. So on a TCP connection on which one
-//! job after another has written more than once, the kernel is told with each piece that more will
-//! follow (`MSG_MORE`), and when the job is done, that this was all.
+//! which costs more than all other work for the request. So on a TCP connection on which one job
+//! after another has written more than once, each send announces that more will follow
+//! (`MSG_MORE`), and the kernel is told when the job is done.
 //!
 //! ```text
 //!             1 a habit       2 more of the same job    3 the job is done, or somebody looks
 //!   nothing ───────────► corked ──┐                  ┌── corked ────────────────────► nothing
 //!                         ▲       └──────────────────┘
 //! ```
-//! All that is written is the kernel's at once, in order: it arrives whatever becomes of the
-//! process, and stands before whatever is written past the transport. All that can be seen is that
-//! the peer gets it when the job is done and not during it; if the job takes long, after 200 ms.
-//! Why, and what it costs, is told in the decision 0009.
+//! All written data is handed to the kernel at once, in order: it arrives even if the process ends,
+//! and before any data that is written past the transport. The only observable difference is that
+//! the peer gets it when the job is done and not during it, or after 200 ms if the job takes
+//! longer. Decision 0009 gives the reasons and the costs.
 
 use std::cell::Cell;
 
@@ -28,9 +28,9 @@ use crate::event_loop::EventLoop;
 /// How many jobs in a row have to write more than once before anything is joined.
 const HABIT: u8 = 4;
 
-/// What a transport knows of how it is written to.
+/// The way in which a transport's writes have come so far.
 pub struct Joining {
-    /// Set if the kernel can be told that more will follow: for TCP.
+    /// Set if a send can announce that more will follow: for TCP.
     possible: Cell<bool>,
     /// How many pieces the present job has written. Not zero means that the loop's
     /// `EndOfJob` has it.
@@ -53,7 +53,7 @@ impl Joining {
     }
 }
 
-/// The job that has written to a transport is done: what it has written is all.
+/// The job that has written to a transport is done: its writes are complete.
 fn end_job(this: &Object) {
     let transport = SocketTransport::of(this);
     let joining = &transport.joining;
@@ -65,7 +65,7 @@ fn end_job(this: &Object) {
     push(transport);
 }
 
-/// Takes note of a write. Returns whether the kernel is to be told that more will follow.
+/// Takes note of a write. Returns whether its send has to announce that more will follow.
 #[inline]
 pub fn expect_more(this: &Object) -> bool {
     let transport = SocketTransport::of(this);
@@ -89,7 +89,7 @@ pub fn wait_for_more(transport: &SocketTransport) {
     transport.joining.corked.set(true);
 }
 
-/// What was written is all, as far as anybody knows.
+/// Sends the written data, since no more is known to follow.
 #[inline]
 pub fn push(transport: &SocketTransport) {
     if transport.joining.corked.replace(false) {
@@ -108,7 +108,7 @@ impl EventLoop {
 
 #[pymethods]
 impl EventLoop {
-    /// Whether what a job writes in several pieces is joined, where that is a habit.
+    /// Whether several writes of one job are joined, where they are a habit.
     #[getter]
     fn join_writes(&self) -> bool {
         self.joins_writes.get()

@@ -6,14 +6,14 @@
 //!                                                   │     ▲
 //!                                                   └─────┘ what waits is written first (close)
 //! ```
-//! It does what asyncio's `_SelectorSocketTransport` does, in the same turns and with the same
-//! words, and costs less: readiness reaches it without a Python object, one receive fills a buffer
-//! of the loop's, what is written goes out at once, and only the rest is kept. Each method stands
-//! in the file of its capability; what happens once in the life of a connection at most, and what
-//! only says something, is asyncio's own function, put into the class (see [`class`]).
+//! It does the same as asyncio's `_SelectorSocketTransport`, in the same turns and with the same
+//! messages, and costs less: readiness reaches it without a Python object, one receive fills one of
+//! the loop's buffers, data is sent at once, and only the rest is kept. Each method is in the file
+//! of its capability. Methods that run at most once in the life of a connection, and those that
+//! only return a property, are asyncio's own functions, put into the class (see [`class`]).
 //!
-//! The descriptor is asked of the socket object each time, which knows when it was closed: a number
-//! that was kept might be somebody else's by then.
+//! The descriptor is read from the socket object each time, which knows when it was closed: a kept
+//! number might mean another file by then.
 
 mod chunk;
 mod class;
@@ -62,8 +62,8 @@ const BASE_SLOTS: usize = 5;
 #[repr(C)]
 pub struct SocketTransport {
     header: ffi::PyObject,
-    /// The slots of asyncio's classes. Ours has attributes of its own by the same names, so these
-    /// stay empty unless somebody goes for them by asyncio's descriptors.
+    /// The slots of asyncio's classes. Ours has its own attributes by the same names, so these stay
+    /// empty unless code uses asyncio's descriptors.
     base: [Slot; BASE_SLOTS],
     /// `__dict__`, once there is one.
     attributes: Slot,
@@ -95,7 +95,7 @@ pub struct SocketTransport {
     foreign: Cell<bool>,
     /// Set by `write_eof`: nothing more will be written.
     eof: Cell<bool>,
-    /// Set by whatever ends the connection: nothing more will be read.
+    /// Set when the connection is ended, in any way: nothing more will be read.
     closing: Cell<bool>,
     /// Set between `pause_reading` and `resume_reading`.
     paused: Cell<bool>,
@@ -107,7 +107,7 @@ pub struct SocketTransport {
     /// The descriptor's number while it was open, for messages and for the loop's table.
     number: Cell<RawFd>,
     server: Slot,
-    /// What `get_extra_info` looks into.
+    /// The dict of `get_extra_info`.
     extra: Slot,
     /// While a file is sent past the transport: the future that tells when nothing waits.
     empty_waiter: Slot,
@@ -126,8 +126,8 @@ struct SocketObject {
     descriptor: c_int,
 }
 
-/// Whether `object` is a transport of exactly our class, on which nobody has replaced a method:
-/// then [`write()`] may stand for its method.
+/// Whether `object` is a transport of exactly our class, with no method replaced: then [`write()`]
+/// may be called instead of its method.
 #[inline]
 pub fn is_native(object: &Object) -> bool {
     object.is_exactly(globals().classes.socket_transport.as_ptr())
@@ -221,8 +221,8 @@ impl SocketTransport {
     }
 }
 
-/// Calls `body(this)`, which is the method `name` too, in a context: the method itself if that is
-/// an object of somebody else's, and then there is nothing to return.
+/// Calls `body(this)`, which is the method `name` too, in a context: the method itself if the
+/// context is an object of another class, and then there is nothing to return.
 #[inline]
 fn in_context<R: Default>(
     context: &Object,
@@ -248,12 +248,12 @@ fn in_context<R: Default>(
     }
 }
 
-/// A handle that stands for the method `name`, for messages about what it raised.
+/// A handle that represents the method `name`, for messages about its exceptions.
 fn handle_for(this: &Object, name: &Object, context: &Slot) -> Result<Object> {
     let transport = SocketTransport::of(this);
     let event_loop = match transport.event_loop.get() {
         Some(event_loop) => event_loop,
-        // The connection is closed: what is reported is reported to the loop that runs.
+        // The connection is closed: reports go to the running loop.
         None => running_loop_or_none()?,
     };
     let method = this.attribute(name)?;
@@ -271,7 +271,7 @@ fn log_in_debug_mode(this: &Object, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where asyncio's transports log. Looked up at each call: tests replace it there.
+/// The logger of asyncio's transports. Looked up at each call: tests replace it there.
 fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
     making::import(py, c"asyncio.selector_events")?.look_up(c"logger")
 }

@@ -1,4 +1,4 @@
-//! How a transport comes to be, and which sockets it is for.
+//! The creation of a transport, and the sockets that it supports.
 
 use std::ffi::c_int;
 use std::os::fd::RawFd;
@@ -19,7 +19,7 @@ use super::{SocketObject, SocketTransport, TransportTable, reading};
 use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, os_error};
 
-/// What asyncio's transports receive at once.
+/// The number of bytes that asyncio's transports receive at once.
 const MAX_SIZE: usize = 256 * 1024;
 
 #[pymethods]
@@ -60,14 +60,14 @@ impl EventLoop {
     }
 }
 
-/// What a transport is made of.
+/// The parts of a transport.
 pub struct Connection {
     pub event_loop: Object,
     pub socket: Object,
     pub protocol: Object,
-    /// A future that is told when the transport is ready.
+    /// A future that is woken when the transport is ready.
     pub waiter: Option<Object>,
-    /// A dictionary of what `get_extra_info` tells already.
+    /// A dictionary of the entries that `get_extra_info` has already.
     pub extra: Object,
     pub server: Option<Object>,
     pub context: Option<Object>,
@@ -93,8 +93,8 @@ impl Connection {
         call_method(name, &[self.event_loop.as_ptr(), self.socket.as_ptr()]).map(drop)
     }
 
-    /// Makes the transport. If that fails half way, what there is of it closes the socket when it
-    /// dies.
+    /// Makes the transport. If that fails half way, the partial transport closes the socket when it
+    /// is deallocated.
     pub fn open(self, native: &EventLoop) -> Result<Object> {
         let number = fileno(&self.socket)?;
         let names = &globals().names;
@@ -117,7 +117,7 @@ impl Connection {
         let made = self.protocol.attribute(&names.connection_made)?;
         transport.call_soon(&made, std::slice::from_ref(&this))?;
         if let Err(raised) = transport.begin(&this, self.waiter) {
-            // The protocol is going to learn of a connection that nobody would ever read from.
+            // The protocol would be notified of a connection that is never read from.
             let exception = fetch(raised);
             if let Err(raised) = force_close(&this, &exception) {
                 drop(fetch(raised));
@@ -129,7 +129,7 @@ impl Connection {
 }
 
 impl SocketTransport {
-    /// Once `connection_made` was called there is somebody to read for.
+    /// Once `connection_made` was called the protocol expects data.
     fn begin(&self, this: &Object, waiter: Option<Object>) -> Result<()> {
         self.call_soon(&this.attribute(&globals().names.add_reader)?, &[])?;
         let Some(waiter) = waiter else { return Ok(()) };
@@ -169,8 +169,8 @@ impl SocketTransport {
     }
 
     /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged
-    /// the one before. Where asyncio asks for the protocol's number to be TCP's, 0 does here too:
-    /// what is accepted has the number of the socket that listens, and servers make those with 0.
+    /// the one before. asyncio requires the protocol's number to be TCP's; here 0 suffices too: an
+    /// accepted socket has the number of the listening one, and servers make those with 0.
     fn send_small_packets_at_once(&self, tcp: Option<bool>) -> Result<()> {
         let tcp = if let Some(tcp) = tcp {
             tcp
@@ -191,7 +191,7 @@ fn table_of(event_loop: &Object) -> Result<Object> {
     event_loop.attribute(&globals().names.transports)
 }
 
-/// The native part of the table, unless somebody has put another one there.
+/// The native part of the table, unless it was replaced by another one.
 pub fn native_table(table: &Object) -> Option<&TransportTable> {
     let py = attached();
     let table = table.as_py().bind(py).cast::<TransportTable>();
@@ -243,7 +243,7 @@ fn fileno(socket: &Object) -> Result<c_int> {
     Ok(number.bound(py).extract()?)
 }
 
-/// Puts into `extra` what `get_extra_info` tells of the socket.
+/// Puts into `extra` the entries of `get_extra_info` about the socket.
 fn describe(socket: &Object, extra: &Object) -> Result<()> {
     let names = &globals().names;
     let wrapped = call_function(&globals().asyncio.transport_socket, &[socket.as_ptr()])?;

@@ -1,7 +1,7 @@
-//! What is done with sockets of the standard class without their Python code: make one, close one.
+//! Making and closing sockets of the standard class without running their Python code.
 //!
-//! `socket.socket` is a Python class on top of the C class `_socket.socket`, and remembers in two
-//! attributes what that does not know. Its own methods are what is followed here, line by line.
+//! `socket.socket` is a Python class on top of the C class `_socket.socket`, with two attributes
+//! for state that the C class does not keep. The code here follows its methods line by line.
 
 use std::ffi::c_int;
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
@@ -15,11 +15,11 @@ use pyo3::prelude::*;
 
 use crate::asyncio::globals;
 
-/// What of the two classes is needed, looked up once.
+/// The needed parts of the two classes, looked up once.
 pub struct PlainSockets {
     /// `_socket.socket`, whose `__init__` `socket.socket` calls first.
     base: Object,
-    /// Its `close`, which closes the descriptor whoever else uses the socket.
+    /// Its `close`, which closes the descriptor even if the socket has other users.
     close: Object,
     io_refs: Object,
     closed: Object,
@@ -33,7 +33,7 @@ unsafe impl Sync for PlainSockets {}
 
 static PLAIN_SOCKETS: OnceLock<PlainSockets> = OnceLock::new();
 
-/// What [`initialise`] looked up.
+/// The objects that [`initialise`] looked up.
 ///
 /// # Panics
 /// Before [`initialise`], which module import runs before any socket can be here.
@@ -43,7 +43,7 @@ pub fn plain_sockets() -> &'static PlainSockets {
         .expect("the module's import fills this before anything else can run")
 }
 
-/// Looks up what is needed. Called once, by the module's import.
+/// Looks up the needed objects. Called once, by the module's import.
 pub fn initialise(py: Python<'_>) -> PyResult<()> {
     let base = making::import(py, c"_socket")?.look_up(c"socket")?;
     let found = PlainSockets {

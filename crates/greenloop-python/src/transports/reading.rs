@@ -1,9 +1,8 @@
-//! Reading: one receive for each time the descriptor is readable, and what the protocol makes of
-//! it.
+//! Reading: one receive for each time the descriptor is readable, and the delivery to the protocol.
 //!
-//! There is no second receive until nothing is left: it would mostly find nothing, which costs half
-//! as much as finding something, and the poller reports again what is left. Nor may one connection
-//! keep the others waiting.
+//! It does not receive until nothing is left: the last receive would mostly find nothing, which
+//! costs half as much as finding something, and the poller reports the rest again. Nor may one
+//! connection keep the others waiting.
 
 use greenloop_cpython::making::IntoObject as _;
 use std::io::ErrorKind;
@@ -22,7 +21,7 @@ use crate::event_loop::{NativeListener, Reaction, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::{streams, tls};
 
-/// The limit of `max_size`: 1 GiB at once is asked for by mistake only.
+/// The limit of `max_size`: a request for 1 GiB at once can only be a mistake.
 const MOST_RECEIVED: usize = 1 << 30;
 
 static REACTION: Reaction = Reaction {
@@ -65,7 +64,8 @@ fn read_ready(this: &Object) -> Result<bool> {
     }
 }
 
-/// Hands the protocol a bytes object of exactly what has come. Returns what [`read_ready`] does.
+/// Hands the protocol a bytes object of exactly the received bytes. Returns the same as
+/// [`read_ready`].
 fn receive_bytes(this: &Object) -> Result<bool> {
     let transport = SocketTransport::of(this);
     let Some(native) = transport.native() else {
@@ -98,13 +98,13 @@ fn receive_bytes(this: &Object) -> Result<bool> {
     transport.habit.done(transport.native(), data);
     let message = "Fatal error: protocol.data_received() call failed.";
     let natively = unless_fatal(this, called, message)?.unwrap_or(false);
-    // Over Unix sockets a read ends behind bytes that came with descriptors, whatever follows.
+    // Over Unix sockets a read ends behind bytes that came with descriptors, even if more follow.
     let all =
         transport.habit.was_short() && transport.joining.is_possible() && !transport.is_foreign();
     Ok(natively && all)
 }
 
-/// Hands what has come to a TLS protocol, which copies it to where it is decrypted.
+/// Hands the received bytes to a TLS protocol, which copies them into its BIO.
 fn receive_for_tls(this: &Object, protocol: &Object) -> Result<()> {
     let transport = SocketTransport::of(this);
     let Some(native) = transport.native() else {
@@ -202,7 +202,7 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
     }
 }
 
-/// The exception for what cannot be received into, as the socket's own method words it.
+/// The exception for an object that cannot be received into, as the socket's own method words it.
 #[cold]
 fn not_a_buffer(raised: Raised, transport: &SocketTransport, buffer: &Object) -> Raised {
     clear(raised);
@@ -228,7 +228,7 @@ fn end_of_stream(this: &Object) -> Result<()> {
         return Ok(());
     };
     if keep_open.is_true()? {
-        // The protocol may go on writing, but there is nothing more to be told of.
+        // The protocol may go on writing, but there is nothing more to report.
         transport.stop_reading(this);
         Ok(())
     } else {
@@ -236,8 +236,8 @@ fn end_of_stream(this: &Object) -> Result<()> {
     }
 }
 
-/// The value, or `None` if there was an error instead, which ends the connection. What ends the
-/// whole program is passed on.
+/// The value, or `None` if there was an error instead, which ends the connection. Exceptions that
+/// end the whole program are returned.
 fn unless_fatal<T>(this: &Object, outcome: Result<T>, message: &str) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -255,7 +255,7 @@ pub fn is_none_yet(error: &std::io::Error) -> bool {
 }
 
 impl SocketTransport {
-    /// Whether the protocol is told of what comes in.
+    /// Whether the protocol is notified of incoming bytes.
     fn is_reading(&self) -> bool {
         !self.closing.get() && !self.paused.get()
     }
@@ -284,7 +284,7 @@ impl SocketTransport {
     }
 }
 
-/// The method `_read_ready`, for those who run it by hand.
+/// The method `_read_ready`, for code that runs it by hand.
 pub fn read_ready_method(this: &Object) -> Result<Object> {
     read_ready(this)?;
     Ok(Object::none())

@@ -1,12 +1,12 @@
-//! Two ways to a bytes object of exactly what has come.
+//! Two ways to make a bytes object of exactly the bytes that have arrived.
 //!
-//! Nobody knows beforehand how much that is. A little is received into the loop's buffer and
-//! copied, which costs less than a large object made too large and cut to size: that is an `mmap`
-//! and a page fault per page each time. Much (16 KiB and more, as the last time) is received into
-//! the bytes object itself, and when the protocol has not kept it, the next receive goes into the
-//! same one: no copy, no allocation. A protocol that keeps what it gets is found out the first
-//! time, and copied for from then on, so that it never holds more memory than it has bytes but
-//! once.
+//! Their number is not known beforehand. Small amounts are received into the loop's buffer and
+//! copied. That costs less than an object made too large and cut to size, which takes an `mmap` and
+//! a page fault per page each time. If the last amount was large (16 KiB and more), the next is
+//! received into the bytes object itself. When the protocol has not kept it, the next receive goes
+//! into the same one: no copy, no allocation. A protocol that keeps its data is noticed the first
+//! time, and gets copies from then on, so that only once does it hold more memory than it has
+//! bytes.
 
 use std::cell::Cell;
 use std::ffi::c_char;
@@ -23,13 +23,13 @@ use crate::event_loop::EventLoop;
 /// From how many bytes on a copy costs more than it saves.
 const MUCH: usize = 16 * 1024;
 
-/// How much is received at once, however much has come: what the kernel has written is still in the
-/// cache when the program reads it, and the memory of an object of this size is reused where a
-/// larger one is mapped anew. A gibibyte costs a fifth less than in receives of 256 KiB, and 5 %
-/// less than in such of 32.
+/// The most that one receive takes, even if more has come: the bytes that the kernel has written
+/// are still in the cache when the program reads them, and the memory of an object of this size is
+/// reused where a larger one is mapped anew. A gibibyte costs a fifth less than in receives of 256
+/// KiB, and 5 % less than in receives of 32 KiB.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
-/// What is known of a connection's receives.
+/// The sizes of a connection's receives so far.
 pub struct Habit {
     /// How much came the last time; twice as much if that was all there was room for.
     expected: Cell<usize>,
@@ -41,11 +41,11 @@ pub struct Habit {
     short: Cell<bool>,
 }
 
-/// What came: a bytes object, or an exception from making one.
+/// The received bytes: a bytes object, or an exception from making one.
 type Received = io::Result<Result<Object>>;
 
 impl Habit {
-    /// Receives what has come, `most` bytes at most.
+    /// Receives the bytes that have come, `most` at most.
     #[inline]
     pub fn receive(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
         self.lent.set(0);
@@ -134,7 +134,7 @@ unsafe fn bytes(start: *const c_char, count: usize) -> Result<Object> {
     unsafe { Object::from_returned(ffi::PyBytes_FromStringAndSize(start, count)) }
 }
 
-/// Gives a bytes object the length of what was written into it, and the looks of a new one.
+/// Gives a bytes object the length of the bytes written into it, and the state of a new one.
 ///
 /// # Safety
 /// Nobody else has the object, and it has room for `length` bytes and a NUL.

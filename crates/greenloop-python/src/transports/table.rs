@@ -1,8 +1,8 @@
-//! `TransportTable`: which transport has which descriptor, so that nobody else watches it.
+//! `TransportTable`: the transport of each descriptor, so that nothing else watches it.
 //!
-//! Transports are held weakly: one that nobody refers to any more has left the table. asyncio uses
-//! a `WeakValueDictionary`, whose Python code costs more per connection than the system call that
-//! takes it.
+//! Transports are held weakly: one without references has left the table. asyncio uses a
+//! `WeakValueDictionary`, whose Python code costs more per connection than the system call that
+//! accepts it.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -123,7 +123,7 @@ impl TransportTable {
     }
 }
 
-/// What a weak reference refers to, if that is still there.
+/// The object that a weak reference refers to, if it is still alive.
 #[cfg(Py_3_13)]
 fn referent(reference: &Object) -> Option<Object> {
     let mut found = std::ptr::null_mut();
@@ -134,7 +134,7 @@ fn referent(reference: &Object) -> Option<Object> {
     }
 }
 
-/// What a weak reference refers to, if that is still there.
+/// The object that a weak reference refers to, if it is still alive.
 #[cfg(not(Py_3_13))]
 fn referent(reference: &Object) -> Option<Object> {
     // SAFETY: it is a weak reference; what is found is borrowed, and None if it is gone. One whose

@@ -1,6 +1,6 @@
-//! Writing: at once as much as there is room for, the rest when there is room again.
+//! Writing: as much as there is room for at once, the rest when there is room again.
 //!
-//! Where a program writes in pieces as a habit, [`joining`] has the kernel send them as one.
+//! Where a program habitually writes in pieces, [`joining`] makes the kernel send them as one.
 
 use std::io::IoSlice;
 #[cfg(Py_3_12)]
@@ -136,8 +136,8 @@ fn writelines_pauses() -> Result<bool> {
 }
 
 impl SocketTransport {
-    /// How many bytes of `data` there was room for, and how many there are. With `more` to follow,
-    /// the kernel is told so.
+    /// The number of bytes of `data` that there was room for, and of all. `more` announces to the
+    /// kernel that more follow.
     #[inline]
     fn send_now(&self, data: &Object, more: bool) -> Result<(usize, usize)> {
         if self.is_foreign() {
@@ -187,7 +187,7 @@ impl SocketTransport {
         Ok(Object::none())
     }
 
-    /// Keeps what follows the first `sent` bytes of `data`.
+    /// Keeps the bytes after the first `sent` of `data`.
     fn keep(&self, data: &Object, sent: usize) -> Result<()> {
         let (chunk, length) = rest_of(data, sent)?;
         drop(self.pending.with(|pending| pending.push(chunk, length)));
@@ -217,12 +217,12 @@ impl SocketTransport {
         }
     }
 
-    /// Drops what waits.
+    /// Drops the pending data.
     pub(super) fn discard_pending(&self) {
         drop(self.pending.with(WriteQueue::take));
     }
 
-    /// Sends as much of what waits as there is room for: `None` if for nothing.
+    /// Sends as much of the pending data as there is room for: `None` if there is none.
     fn send_pending(&self) -> Result<Option<usize>> {
         if self.is_foreign() {
             let waiting: Vec<_> = self.pending.with(|pending| {
@@ -325,13 +325,13 @@ fn unless_fatal<T>(this: &Object, outcome: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// The method `_write_ready`, for those who run it by hand.
+/// The method `_write_ready`, for code that runs it by hand.
 pub fn write_ready_method(this: &Object) -> Result<Object> {
     write_ready(this)?;
     Ok(Object::none())
 }
 
-/// `write_eof()`: the peer is told when everything is written.
+/// `write_eof()`: the peer is notified when everything is written.
 pub fn write_eof(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     if !transport.closing.get() && !transport.eof.get() {
@@ -365,8 +365,8 @@ pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
     size.into_object()
 }
 
-/// `_buffer`: a copy of what waits, as the running asyncio keeps it: a bytearray up to 3.11, then a
-/// deque.
+/// `_buffer`: a copy of the pending data, as the running asyncio keeps it: a bytearray up to 3.11,
+/// then a deque.
 pub fn buffer(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {

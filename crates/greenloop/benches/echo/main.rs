@@ -6,19 +6,19 @@
 //! $ cargo bench -p greenloop --bench echo -- --rounds 21 greenloop tokio '100 connections'
 //! ```
 //!
-//! Words choose contestants by their names, and rows by a part of theirs.
+//! Arguments select contestants by their names, and rows by a part of theirs.
 //!
-//! Each server has a process of its own, and so has the load, which is that of `benches/load`:
-//! every connection has one request under way, and sends the next when the answer is whole. What is
-//! counted is the CPU time of the server's process, user and system. Most of it is the kernel's,
-//! which `limit` has as well: a server on bare epoll, whose receive and send for each request no
-//! runtime can do without. The contestants take turns round by round, so that a minute in which the
-//! machine is slow falls on all of them.
+//! Each server has its own process, and so has the load, which is that of `benches/load`: every
+//! connection has one request under way, and sends the next when the answer is complete. The CPU
+//! time of the server's process is counted, user and system. Most of it is the kernel's, and
+//! `limit` has that as well: it is a server on bare epoll, whose receive and send for each request
+//! no runtime can avoid. The contestants alternate round by round, so that a minute in which the
+//! machine is slow affects all of them.
 //!
-//! All of it runs on one processor, where server and load take turns, and every server finds as
-//! many requests at a time as there are connections. With `--spread` the system places them. Then
-//! the same server costs up to half as much again in one minute as in another, because waking
-//! another processor is dear, and the faster it is the more often it has to be woken.
+//! All of it runs on one processor, where server and load alternate, and every server finds as many
+//! requests at a time as there are connections. With `--spread` the system places them. Then the
+//! same server costs up to half as much again in one minute as in another, because waking another
+//! processor is expensive, and the faster it is the more often it has to be woken.
 
 mod measurement;
 mod processes;

@@ -1,4 +1,4 @@
-//! What is measured, and how often.
+//! The measurements, and their number.
 
 use std::io;
 
@@ -40,7 +40,7 @@ impl Row {
     }
 }
 
-/// What was asked for on the command line.
+/// The options of the command line.
 pub struct Plan {
     pub rounds: usize,
     pub contestants: Vec<&'static Contestant>,
@@ -95,7 +95,7 @@ impl Plan {
     }
 }
 
-/// What a request costs one contestant.
+/// The cost of a request for one contestant.
 pub struct Cost {
     /// CPU nanoseconds.
     pub median: f64,

@@ -32,14 +32,14 @@ impl Pair {
 
     /// Has the server answer so many requests, and returns how many CPU nanoseconds that took it.
     pub fn perform(&mut self, requests: usize) -> io::Result<f64> {
-        // What the server did since the last round was the others' time.
+        // The server's work since the last round was in the others' time.
         self.server.ask(0)?;
         self.load.ask(requests)?;
         self.server.ask(0)
     }
 }
 
-/// One that answers each number it is told by `done` and nanoseconds.
+/// A process that answers each number it receives by `done` and nanoseconds.
 struct Process {
     child: Child,
     input: Option<ChildStdin>,
@@ -47,7 +47,7 @@ struct Process {
 }
 
 impl Process {
-    /// Starts one, and returns what it says it is ready with.
+    /// Starts one, and returns its message that it is ready.
     fn start(words: &[&str]) -> io::Result<(Self, String)> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(words)

@@ -40,8 +40,8 @@ const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// Room for more than any request, as a program would choose it.
 const ROOM: usize = 4096;
 
-/// Tells who measures that the server listens, and from now on, in a thread of its own, what it has
-/// cost.
+/// Reports to the measuring process that the server listens, and from now on, in a separate thread,
+/// its cost.
 fn announce(address: SocketAddr) {
     thread::spawn(move || {
         if let Err(error) = greenloop_load::account(format_args!("tcp:{address}")) {
@@ -51,8 +51,8 @@ fn announce(address: SocketAddr) {
     });
 }
 
-/// Sends back what a stream receives, until it ends. The methods come from different traits, so no
-/// function does for all.
+/// Sends back the bytes that a stream receives, until it ends. The methods come from different
+/// traits, so no single function suffices.
 macro_rules! send_back {
     ($stream:ident) => {{
         let mut buffer = vec![0; ROOM];
@@ -152,7 +152,7 @@ fn on_smol() -> io::Result<()> {
     }))
 }
 
-/// No runtime: what the kernel takes.
+/// No runtime: the kernel's share of the cost.
 fn limit() -> io::Result<()> {
     let listen = format!("tcp:{ANYWHERE}");
     let words = ["serve", "--mode", "echo", "--listen", &listen];

@@ -1,4 +1,4 @@
-//! Who is measured: each runs a future, and tasks beside it, on the calling thread.
+//! The contestants: each runs a future, and tasks beside it, on the calling thread.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -12,7 +12,7 @@ use futures::task::LocalSpawnExt as _;
 
 /// An executor of one thread.
 pub trait Contestant: Clone + 'static {
-    /// What `spawn` returns; awaiting it waits for the task.
+    /// The result of `spawn`; awaiting it waits for the task.
     type Handle: Future<Output = ()> + 'static;
 
     fn new() -> Self;
@@ -158,7 +158,7 @@ impl Contestant for Monoio {
         monoio::spawn(future)
     }
 
-    /// It has none of its own.
+    /// It has no such function itself.
     fn yield_now() -> impl Future<Output = ()> {
         smol::future::yield_now()
     }
@@ -188,7 +188,7 @@ impl Contestant for Futures {
         spawned.expect("the pool is there")
     }
 
-    /// `futures` has none of its own.
+    /// `futures` has no such function itself.
     fn yield_now() -> impl Future<Output = ()> {
         smol::future::yield_now()
     }

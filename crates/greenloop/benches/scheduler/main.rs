@@ -1,13 +1,13 @@
-//! Tasks and what they wait with, against the other executors of one thread:
+//! Tasks and their primitives, against the other single-threaded executors:
 //!
 //! ```console
 //! $ cargo bench -p greenloop --bench scheduler
 //! ```
 //!
 //! Wall-clock time of a thread that has the machine to itself; `Kitem/s` counts operations. A row
-//! that an executor has nothing for is missing. monoio's channels are those of `local-sync`, which
-//! its authors made for it, and its lock is tokio's: a semaphore of `local-sync` is taken again by
-//! who has just let go of it, before all who wait, so that nobody ever contends for it.
+//! is missing for an executor that lacks the feature. monoio's channels are those of `local-sync`,
+//! which its authors made for it, and its lock is tokio's: the task that has just released a
+//! semaphore of `local-sync` can acquire it again before all waiters, so there is never contention.
 
 mod contestants;
 
@@ -23,7 +23,7 @@ fn main() {
     divan::main();
 }
 
-/// Measures what `program` does with an executor, of which each round runs `items` operations.
+/// Measures `program` on an executor; each round runs `items` operations.
 fn measure<C: Contestant, F: Future<Output = ()> + 'static>(
     bencher: Bencher<'_, '_>,
     items: usize,
@@ -249,7 +249,7 @@ mod channel_of_1 {
         });
     }
 
-    /// One more per sender than is asked for.
+    /// One more per sender than was requested.
     #[divan::bench]
     fn futures(bencher: Bencher<'_, '_>) {
         measure(bencher, ROUNDS, |executor: Futures| async move {
@@ -267,8 +267,8 @@ mod channel_of_1 {
     }
 }
 
-/// Ten producers, ten consumers and room for a hundred. Of the others none has a channel of its own
-/// that many may take from, so theirs is that of `async-channel`.
+/// Ten producers, ten consumers and room for a hundred. None of the others has a channel with
+/// several consumers, so theirs is that of `async-channel`.
 mod channel_of_100_10_by_10 {
     use super::{Bencher, Contestant, Greenloop, Monoio, ROUNDS, Rc, Smol, Tokio, measure};
 

@@ -1,5 +1,5 @@
-//! What the four programs of the lesson share: their options, and the producer and consumer of the
-//! first, which the last one uses again.
+//! The common part of the lesson's four programs: their options, and the producer and consumer of
+//! the first, which the last one uses again.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use greenloop::queue::Queue;
 use greenloop::sync::Event;
 
-/// What the programs are started with.
+/// The options of the programs.
 pub struct Options {
     /// The time between two rounds, or for each.
     pub interval: Duration,
@@ -92,7 +92,7 @@ impl Producer {
     }
 }
 
-/// Prints what it gets from the queue, until the input ends.
+/// Prints the messages of the queue, until the input ends.
 #[allow(dead_code, reason = "as above")]
 pub async fn consume(queue: &Queue<Message>) {
     while let Some(message) = get(queue).await {
@@ -101,13 +101,13 @@ pub async fn consume(queue: &Queue<Message>) {
     end_of_input();
 }
 
-/// Puts a message into a queue that nobody shuts down.
+/// Puts a message into a queue that is never shut down.
 #[allow(dead_code, reason = "lesson 3 has no queue")]
 pub async fn put(queue: &Queue<Message>, message: Message) {
     queue.put(message).await.expect("the queue stays open");
 }
 
-/// Gets a message from a queue that nobody shuts down.
+/// Gets a message from a queue that is never shut down.
 #[allow(dead_code, reason = "lesson 3 has no queue")]
 pub async fn get(queue: &Queue<Message>) -> Message {
     queue.get().await.expect("the queue stays open")

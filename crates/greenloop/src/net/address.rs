@@ -1,4 +1,4 @@
-//! Addresses: of who is at the other end, and of names.
+//! Addresses: those of peers, and those that names resolve to.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _};

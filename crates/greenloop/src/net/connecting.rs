@@ -1,4 +1,4 @@
-//! Connecting without waiting in the system.
+//! Non-blocking connects.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -19,7 +19,7 @@ pub async fn connect(domain: Domain, address: &SockAddr) -> io::Result<OwnedFd> 
         Err(error) if is_in_progress(&error) => {}
         Err(error) => return Err(error),
     }
-    // Registered for the wait only: whose stream it becomes registers it for good.
+    // Registered for the wait only: the stream that it becomes registers it for good.
     let connecting = Registered::new(socket)?;
     let mut is_under_way = true;
     connecting

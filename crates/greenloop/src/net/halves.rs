@@ -1,4 +1,4 @@
-//! The two directions of a stream, each with an owner of its own.
+//! The two directions of a stream, each with its own owner.
 
 use std::fmt;
 use std::io::{Read, Write};

@@ -1,13 +1,14 @@
 //! Connections and datagrams, with the traits of `futures::io`.
 //!
-//! A socket belongs to the loop in which it was made, whose turns find out whether it is ready.
-//! Every operation is tried at once, and waits only if it would block, or if its task has tried a
-//! few dozen in this turn: who always finds something to read keeps nobody else from running, and
-//! no timeout from ending it.
+//! A socket belongs to the loop in which it was made, whose turns poll whether it is ready. Every
+//! operation is tried at once, and waits only if it would block, or if its task has tried a few
+//! dozen in this turn. So a task that always finds something to read neither keeps others from
+//! running nor escapes a timeout.
 //!
 //! *Cancel safety* is the same for all: dropping the future of an operation that is not ready has
-//! had no effect on the socket. Of the extension traits of `futures` that hold for `read` and
-//! `write` as well, not for what goes on until it has all, as `read_exact` and `write_all`.
+//! no effect on the socket. The same holds for `read` and `write` of the extension traits of
+//! `futures`, but not for methods that repeat an operation until all is done, such as `read_exact`
+//! and `write_all`.
 
 mod address;
 mod connecting;

@@ -11,8 +11,8 @@ use crate::runtime::{EventLoop, Readiness, Watch, current};
 
 /// A socket of the standard library, non-blocking and registered with the running loop.
 pub struct Registered<S> {
-    /// Ends before the descriptor is closed and its number somebody else's: fields are dropped in
-    /// this order.
+    /// Ends before the descriptor is closed and its number reused: fields are dropped in this
+    /// order.
     registration: Registration,
     socket: S,
 }
@@ -105,7 +105,7 @@ where
         outcome
     }
 
-    /// What a read of `room` bytes at most has returned.
+    /// Notes the outcome of a read of `room` bytes at most.
     #[inline]
     fn note_read(&self, room: usize, outcome: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(received)) = outcome {
@@ -144,7 +144,7 @@ where
     }
 }
 
-/// What the streams of the standard library have in common, and no trait of it says.
+/// The common methods of the standard library's streams, for which it has no trait.
 pub trait Stream {
     /// Whether a read that has returned fewer bytes than it had room for has taken all that there
     /// were.
@@ -162,8 +162,8 @@ impl Stream for std::net::TcpStream {
 }
 
 impl Stream for std::os::unix::net::UnixStream {
-    /// A read ends behind bytes that came with descriptors (`unix(7)`, `SCM_RIGHTS`), whatever
-    /// stands behind them.
+    /// A read ends behind bytes that came with descriptors (`unix(7)`, `SCM_RIGHTS`), even if more
+    /// follow.
     const SHORT_READS_EMPTY: bool = false;
 
     fn shut_down(&self, how: Shutdown) -> io::Result<()> {

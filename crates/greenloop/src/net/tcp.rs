@@ -80,7 +80,7 @@ impl TcpListener {
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let taken = self.listener.when(Readiness::Reading, |listener| {
             match accept(listener.as_raw_fd()) {
-                // Gone before it was taken: the next one is asked for at once.
+                // Gone before it was accepted: try the next one at once.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {
                     Err(io::ErrorKind::Interrupted.into())
                 }
@@ -92,7 +92,7 @@ impl TcpListener {
         Ok((stream, internet(&peer)?))
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     ///
     /// # Errors
     /// Those of `getsockname(2)`.
@@ -136,7 +136,7 @@ impl TcpStream {
     /// Those of `connect(2)`.
     ///
     /// # Panics
-    /// When it is awaited outside of [`run`](crate::run).
+    /// When it is awaited outside [`run`](crate::run).
     ///
     /// ```
     /// use greenloop::net::{TcpListener, TcpStream};
@@ -186,7 +186,7 @@ impl TcpStream {
         Err(last)
     }
 
-    /// The two directions, each with an owner of its own.
+    /// The two directions, each with its own owner.
     ///
     /// ```
     /// # use futures::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -92,8 +92,7 @@ impl UdpSocket {
         sent
     }
 
-    /// Waits for a datagram, and returns its length and who sent it. What there is no room for is
-    /// lost.
+    /// Waits for a datagram, and returns its length and its sender. Bytes without room are lost.
     ///
     /// *Cancel safety:* one that was not returned waits on.
     ///
@@ -121,7 +120,7 @@ impl UdpSocket {
     /// *Cancel safety:* one that was not sent is not sent.
     ///
     /// # Errors
-    /// Those of `send(2)`; also that nobody received an earlier one.
+    /// Those of `send(2)`; also that an earlier one had no receiver.
     ///
     /// ```
     /// # use greenloop::net::UdpSocket;
@@ -139,7 +138,7 @@ impl UdpSocket {
         sent
     }
 
-    /// As [`recv_from`](Self::recv_from), without who sent it.
+    /// As [`recv_from`](Self::recv_from), without the sender.
     ///
     /// *Cancel safety:* one that was not returned waits on.
     ///

@@ -61,8 +61,7 @@ impl UnixListener {
         Ok(Self { listener })
     }
 
-    /// Waits for a connection. Who connects to a Unix socket mostly has no name, so none is
-    /// returned.
+    /// Waits for a connection. Clients of a Unix socket mostly have no name, so none is returned.
     ///
     /// *Cancel safety:* a connection that was not returned waits on.
     ///
@@ -117,7 +116,7 @@ impl UnixStream {
     /// be waited for.
     ///
     /// # Panics
-    /// When it is awaited outside of [`run`](crate::run).
+    /// When it is awaited outside [`run`](crate::run).
     ///
     /// ```
     /// greenloop::run(async {
@@ -156,7 +155,7 @@ impl UnixStream {
         Ok((Self::new(near)?, Self::new(far)?))
     }
 
-    /// The two directions, each with an owner of its own.
+    /// The two directions, each with its own owner.
     ///
     /// ```
     /// # greenloop::run(async {

@@ -77,7 +77,7 @@ impl<O: Order> AnyQueue<O> {
     /// Puts an item in, and waits for room if there is none.
     ///
     /// *Cancel safety:* dropping the future drops the item, which is not in the queue then; if room
-    /// was made for it, the next who waits for room gets that.
+    /// was made for it, the next waiter for room gets that.
     ///
     /// # Errors
     /// [`ShutDown`], with the item, if the queue was shut down.
@@ -106,7 +106,7 @@ impl<O: Order> AnyQueue<O> {
     /// Waits for an item and takes it.
     ///
     /// *Cancel safety:* dropping the future takes nothing; if an item was put in for it, the next
-    /// who waits gets that.
+    /// waiter gets that.
     ///
     /// # Errors
     /// [`ShutDown`] if the queue was shut down and is empty.
@@ -199,7 +199,7 @@ impl<O: Order> AnyQueue<O> {
         Wait::new(WaitForIt(&self.finished))
     }
 
-    /// Refuses what is put in from now on; what is there can still be taken. Who waits for room, or
+    /// Refuses new items from now on; those in the queue can still be taken. A waiter for room, or
     /// for an item that does not come any more, gets an error.
     ///
     /// ```
@@ -214,7 +214,7 @@ impl<O: Order> AnyQueue<O> {
         certain(self.logic.shut_down(&self.items, &self.finished, false));
     }
 
-    /// As [`shutdown`](Self::shutdown), and throws away what is there. It counts as done.
+    /// As [`shutdown`](Self::shutdown), and drops the items in the queue. They count as done.
     ///
     /// ```
     /// let queue = greenloop::queue::Queue::unbounded();
@@ -228,10 +228,10 @@ impl<O: Order> AnyQueue<O> {
         certain(self.logic.shut_down(&self.items, &self.finished, true));
     }
 
-    /// What other threads put items in with.
+    /// A sender with which other threads put items in.
     ///
-    /// Behind it stands a task of the running loop, which ends when the last clone of the sender is
-    /// gone, the queue is shut down or dropped, or the loop ends.
+    /// A task of the running loop serves it, which ends when the last clone of the sender is gone,
+    /// the queue is shut down or dropped, or the loop ends.
     ///
     /// # Panics
     /// Outside of [`run`](crate::run).

@@ -1,10 +1,10 @@
-//! Why nothing was put or taken.
+//! The errors of putting and getting.
 
 use std::error::Error;
 use std::fmt;
 
-/// The queue was shut down: nothing is put in any more, and nothing that could be taken is left.
-/// What was to be put in comes back in it.
+/// The queue was shut down: it takes no more items, and has none left. The item that was to be put
+/// in comes back in the error.
 ///
 /// ```
 /// use greenloop::queue::{Queue, ShutDown};
@@ -83,7 +83,7 @@ impl<T> PutError<T> {
 
 const SHUT_DOWN: &str = "the queue was shut down";
 
-// Items need not be `Debug` for an error to be: `expect` on a `put` of anything is to be possible.
+// Items need not be `Debug` for an error to be: `expect` must work on a `put` of anything.
 
 impl<T> fmt::Debug for ShutDown<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

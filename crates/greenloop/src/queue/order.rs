@@ -1,4 +1,4 @@
-//! Which item of a queue is taken next.
+//! The order in which a queue's items are taken.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
@@ -33,7 +33,7 @@ use std::fmt;
 /// assert_eq!(queue.get_nowait(), Ok(2));
 /// ```
 pub trait Order: Default {
-    /// What is put in and taken out.
+    /// The type of the items.
     type Item;
 
     /// Puts an item in.

@@ -1,12 +1,12 @@
-//! The end of a queue that other threads have.
+//! The sending end of a queue for other threads.
 //!
 //! ```text
 //!   threads: send ──► channel ──► Delivery ──► the queue      (a task of the loop)
 //! ```
-//! The channel is the crate `async-channel`'s: it is where threads meet, and where they wait for
-//! room. The task behind it is woken as every task is by other threads, through the loop's inject
-//! queue, and puts item by item into the queue, standing in line for room as others do. It does not
-//! keep the queue: a thread must not wait for room in a queue that nobody will take from any more.
+//! The channel is the crate `async-channel`'s: threads meet in it, and wait there for room. Like
+//! every task, the one behind it is woken by other threads through the loop's inject queue. It puts
+//! item by item into the queue, and waits in line for room as others do. It does not keep the queue
+//! alive: a thread must not wait for room in a queue that nobody will take from any more.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -27,19 +27,19 @@ use crate::waiting::{Wait, Waiter};
 /// Puts items into a queue from other threads, in order. From [`AnyQueue::remote_sender`].
 ///
 /// Its clones are the same sender. The items of each thread come into the queue in the order in
-/// which it sent them, in a turn of the loop soon after. When the last clone is gone, what was sent
-/// still comes in; the queue stays open.
+/// which it sent them, in a turn of the loop soon after. When the last clone is gone, the items
+/// already sent still come in; the queue stays open.
 ///
 /// # Room
-/// To an unbounded queue, sending never waits. To a bounded one it waits while as many items are on
-/// their way as there may be in the queue; what is on its way stands in line with the tasks that
-/// [`put`](AnyQueue::put). So the threads are ahead of whoever takes the items by twice that
-/// number, and one, at most.
+/// Sending to an unbounded queue never waits. Sending to a bounded one waits while as many items
+/// are on their way as the queue may hold; items on their way wait in line with the tasks that
+/// [`put`](AnyQueue::put). So the threads are ahead of the consumer by at most twice that number,
+/// and one.
 ///
 /// # Errors
 /// An item comes back if it cannot come into the queue any more: because the queue was shut down or
-/// dropped, or the loop has ended. Whoever waits for room then gets it back at once. An item that
-/// was accepted before that, and has not come into the queue yet, is dropped.
+/// dropped, or the loop has ended. A thread that waits for room then gets it back at once. An item
+/// that was accepted before that, and has not come into the queue yet, is dropped.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -149,13 +149,13 @@ impl<T> fmt::Debug for RemoteSender<T> {
 pub(super) struct RemoteSenders(RefCell<Vec<Link>>);
 
 struct Link {
-    /// Has the channel refuse what is sent from now on.
+    /// Makes the channel refuse later items.
     close: Box<dyn Fn()>,
     delivery: JoinHandle<()>,
 }
 
 impl RemoteSenders {
-    /// A sender to `queue`, whose field this is.
+    /// A sender to `queue`, which owns this field.
     #[track_caller]
     pub fn add<O>(&self, queue: &Rc<AnyQueue<O>>) -> RemoteSender<O::Item>
     where
@@ -197,7 +197,7 @@ impl RemoteSenders {
     }
 }
 
-/// The queue is gone. A delivery that waits for room there would not be woken by anybody.
+/// The queue is gone. A delivery that waits for room there would never be woken.
 impl Drop for RemoteSenders {
     fn drop(&mut self) {
         for link in self.0.get_mut() {
@@ -207,12 +207,12 @@ impl Drop for RemoteSenders {
     }
 }
 
-/// How many items come in by one step, so that threads that send without pause leave turns to
-/// others. To take what has arrived when the step begins is no such limit: while that comes in,
-/// more arrives.
+/// The number of items that come in by one step, so that threads that send without pause leave
+/// turns to others. Taking the items that are there when the step begins would be no such limit:
+/// meanwhile more arrive.
 const MOST_AT_ONCE: usize = 100;
 
-/// Puts what arrives into the queue.
+/// Puts arriving items into the queue.
 struct Delivery<O: Order> {
     queue: Weak<AnyQueue<O>>,
     arriving: Pin<Box<Receiver<O::Item>>>,
@@ -226,7 +226,7 @@ struct Delivery<O: Order> {
 impl<O: Order> Unpin for Delivery<O> {}
 
 impl<O: Order> Delivery<O> {
-    /// Puts the next item in, or stands in line for room. An item that comes too late is dropped.
+    /// Puts the next item in, or waits in line for room. An item that comes too late is dropped.
     fn put(&mut self, queue: &AnyQueue<O>, context: &mut Context<'_>) -> Poll<()> {
         let put = Put {
             queue,

@@ -1,4 +1,4 @@
-//! A loop as other threads may have it.
+//! A handle to a loop for other threads.
 
 use std::error::Error;
 use std::fmt;
@@ -47,7 +47,7 @@ impl LoopHandle {
         Self::new(Arc::clone(current::expect().shared()))
     }
 
-    /// Has the loop's thread call `function` soon, behind what was asked for before.
+    /// Has the loop's thread call `function` soon, behind earlier requests.
     ///
     /// The function runs between the steps of tasks. If it panics, the panic leaves `run`.
     ///

@@ -1,5 +1,4 @@
-//! The queue into which other threads put what they want of a loop, the only place where they meet
-//! it.
+//! The queue of messages from other threads to a loop, the only place where they meet it.
 //!
 //! ```text
 //!   another thread                     the loop's thread
@@ -9,16 +8,16 @@
 //!           if it was set, wake up     (waits in the poller)
 //!                                      take: lock, clear `asleep`, take all, unlock
 //! ```
-//! The flag stands under the lock of the queue, so a message is either seen before the loop sleeps,
-//! or its sender sees that the loop sleeps. Only then does the sender make a system call, and only
-//! the first of several does.
+//! The flag is under the lock of the queue, so a message is either seen before the loop sleeps, or
+//! its sender sees that the loop sleeps. Only then does the sender make a system call, and only the
+//! first of several does.
 
 use std::sync::PoisonError;
 
 // The standard library's, or in `tests/loom` those of loom, which tries every interleaving.
 use super::primitives::{Mutex, MutexGuard};
 
-/// What gets a loop out of its wait.
+/// The means to interrupt a loop's wait.
 pub trait WakeUp {
     /// Ends the wait, or the next one if the loop does not wait yet.
     fn wake_up(&self);
@@ -32,8 +31,8 @@ pub struct Inject<M, W> {
 
 struct State<M> {
     messages: Vec<M>,
-    /// Set while the loop waits, or is about to; cleared by whoever wakes it, and when it has
-    /// woken.
+    /// Set while the loop waits, or is about to; cleared by the thread that wakes it, and when it
+    /// has woken.
     asleep: bool,
     /// Set when the loop has ended: nothing is accepted any more.
     closed: bool,
@@ -52,7 +51,7 @@ impl<M, W: WakeUp> Inject<M, W> {
         }
     }
 
-    /// What gets the loop out of its wait.
+    /// The waker that interrupts the loop's wait.
     pub const fn waker(&self) -> &W {
         &self.waker
     }
@@ -86,7 +85,7 @@ impl<M, W: WakeUp> Inject<M, W> {
         std::mem::take(&mut state.messages)
     }
 
-    /// The loop has ended. What nobody has taken comes back.
+    /// The loop has ended. Returns the messages that were not taken.
     pub fn close(&self) -> Vec<M> {
         let mut state = self.lock();
         state.closed = true;

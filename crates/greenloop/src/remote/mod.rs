@@ -1,4 +1,4 @@
-//! What threads other than the loop's see of it: a queue of messages, and the waker behind it.
+//! The part of a loop that other threads see: a queue of messages, and the waker behind it.
 
 mod handle;
 mod inject;
@@ -13,7 +13,7 @@ use inject::{Inject, WakeUp};
 
 use crate::task::Remote;
 
-/// What another thread asks of a loop.
+/// A request of another thread to a loop.
 pub enum Message {
     /// Step a task.
     Wake(Arc<Remote>),

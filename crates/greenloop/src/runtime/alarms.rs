@@ -1,4 +1,4 @@
-//! Who sleeps: what stands in the heap of timers, and which of that still means something.
+//! The sleeping tasks: the entries of the timer heap, and which of them are still valid.
 //!
 //! ```text
 //!          1 set              2 ring               3 give back
@@ -7,10 +7,10 @@
 //!                     └──────────────► Dead ─────────────────────┘
 //!                       3 give back           4 forget
 //! ```
-//! An alarm is a place in a dense table. The job in the heap names it, and whom to wake. So giving
-//! up a sleep is a write into the table, and finding out whether a job is dead a read: neither
-//! touches the task, which with many sleepers has left the caches. A dead one keeps its place until
-//! its job has left the heap.
+//! An alarm is an entry in a dense table. The job in the heap names it and the waiter to wake. So
+//! giving up a sleep is a write into the table, and checking whether a job is dead is a read:
+//! neither touches the task, which with many sleepers has left the caches. A dead alarm keeps its
+//! entry until its job has left the heap.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use std::task::Waker;
 #[derive(Default)]
 pub struct Alarms {
     table: RefCell<Table>,
-    /// Of those who sleep and are no tasks of the loop.
+    /// The wakers of sleepers that are no tasks of the loop.
     wakers: RefCell<HashMap<Alarm, Waker>>,
 }
 
@@ -54,7 +54,7 @@ impl Alarms {
         alarm
     }
 
-    /// Keeps the waker of somebody who is no task of the loop.
+    /// Keeps the waker of a waiter that is no task of the loop.
     pub fn keep_waker(&self, alarm: Alarm, waker: Waker) {
         let before = self.wakers.borrow_mut().insert(alarm, waker);
         drop(before);
@@ -72,7 +72,7 @@ impl Alarms {
         }
     }
 
-    /// Whether nobody waits for it any more.
+    /// Whether no waiter is left.
     #[inline]
     pub fn is_dead(&self, alarm: Alarm) -> bool {
         self.table.borrow().states[alarm.0 as usize] == State::Dead

@@ -1,4 +1,4 @@
-//! What kind of runtime it is to be.
+//! The options of a runtime.
 
 use std::io;
 use std::rc::Rc;
@@ -27,13 +27,13 @@ impl Builder {
         }
     }
 
-    /// Gives the runtime a clock of its own, which begins at zero, stands still while anything
-    /// runs, and jumps to the next deadline when everybody waits. A test of timeouts takes no time
-    /// with it, and never depends on how fast the machine is.
+    /// Gives the runtime its own clock, which begins at zero, stands still while anything runs, and
+    /// jumps to the next deadline when all tasks wait. A test of timeouts takes no time with it,
+    /// and never depends on how fast the machine is.
     ///
     /// The clock also stands still while [`spawn_blocking`](crate::spawn_blocking) has work in
-    /// another thread. Of what else happens outside, on sockets and in other threads, it knows
-    /// nothing: a deadline comes before a message that has not arrived yet.
+    /// another thread. It ignores all other events outside, on sockets and in other threads: a
+    /// deadline comes before a message that has not arrived yet.
     ///
     /// ```
     /// use std::time::Duration;
@@ -52,9 +52,9 @@ impl Builder {
         self
     }
 
-    /// Draws the order of those who are ready in the same turn, where it would be first in, first
-    /// out. The same seed gives the same order again, in the same version of this crate: a test
-    /// that fails with one seed of many can be repeated.
+    /// Draws the order of the tasks that are ready in the same turn at random, instead of first in,
+    /// first out. The same seed gives the same order again, in the same version of this crate: a
+    /// test that fails with one seed of many can be repeated.
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};

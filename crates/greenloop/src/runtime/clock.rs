@@ -1,4 +1,4 @@
-//! The two clocks of a loop: the system's, and one that moves only while everybody waits.
+//! The two clocks of a loop: the system's, and one that moves only while all tasks wait.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use greenloop_core::{Instant, Wait};
 use greenloop_os as os;
 
-/// What time it is for a loop.
+/// The clock of a loop.
 pub enum Clock {
     /// `CLOCK_MONOTONIC`.
     System,
     /// Begins at zero, stands still while anything runs, and jumps to the next deadline when
-    /// nothing else is left to be done.
+    /// nothing else is left to do.
     Virtual(Cell<Instant>),
 }
 
@@ -32,9 +32,9 @@ impl Clock {
 
     /// The time strictly before which timers are due at `now`.
     ///
-    /// The system's clock goes on by itself, so a timer is left alone until its deadline has
-    /// passed: who measures a sleep with `std::time::Instant` never finds it too short. The virtual
-    /// one stands at the deadline itself.
+    /// The system's clock advances by itself, so a timer does not fire until its deadline has
+    /// passed: a sleep measured with `std::time::Instant` is never too short. The virtual clock is
+    /// at the deadline itself.
     #[inline]
     pub fn horizon(&self, now: Instant) -> Instant {
         match self {

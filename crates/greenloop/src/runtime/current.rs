@@ -1,4 +1,4 @@
-//! The loop that runs on this thread, found by whatever is called from inside of it.
+//! The loop that runs on this thread, for code that is called from inside it.
 
 use std::cell::RefCell;
 use std::rc::Rc;

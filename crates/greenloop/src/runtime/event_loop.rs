@@ -1,6 +1,6 @@
-//! The loop: what the core's turn is plugged into.
+//! The loop, which is the host of the core's turn.
 //!
-//! Only the loop's thread sees it. What other threads see is [`Shared`].
+//! Only the loop's thread sees it. Other threads see [`Shared`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -33,11 +33,11 @@ pub struct EventLoop {
     running: RefCell<Option<Rc<Task>>>,
     alarms: Alarms,
     clock: Clock,
-    /// Where the order of the jobs of a turn comes from, unless it is first in, first out.
+    /// The source of the order of a turn's jobs, unless it is first in, first out.
     order: Option<RefCell<fastrand::Rng>>,
     reactor: Reactor,
     shared: Arc<Shared>,
-    /// What other threads have asked for; a job stands in the ring for each.
+    /// The requests of other threads; each has a job in the ring.
     calls: RefCell<VecDeque<Call>>,
     /// How many jobs of other threads are awaited, during which a virtual clock stands still.
     elsewhere: Cell<usize>,
@@ -60,7 +60,7 @@ impl EventLoop {
         })
     }
 
-    /// What other threads see.
+    /// The part that other threads see.
     #[inline]
     pub const fn shared(&self) -> &Arc<Shared> {
         &self.shared
@@ -79,7 +79,7 @@ impl EventLoop {
         &self.clock
     }
 
-    /// How many jobs of other threads are awaited; who awaits one counts it.
+    /// The number of awaited jobs in other threads; each waiter counts its own.
     pub const fn elsewhere(&self) -> &Cell<usize> {
         &self.elsewhere
     }
@@ -90,16 +90,15 @@ impl EventLoop {
         self.tasks.spawn(self, Some(work), has_handle)
     }
 
-    /// Has a task stepped in the next turn. The caller knows that it does not stand in the ring
-    /// yet.
+    /// Has a task stepped in the next turn. The caller knows that it is not in the ring yet.
     #[inline]
     pub fn push_task(&self, task: Rc<Task>) {
         self.queue.borrow_mut().ready.push(Job::step(task));
     }
 
     /// Sets an alarm for `sleeper`.
-    // Not inlined: it returns in a register what the sleep then is put together from, which else
-    // goes through memory in pieces and is waited for.
+    // Not inlined: it returns the sleep's parts in a register, which else go through memory in
+    // pieces, and the processor waits for them.
     #[inline(never)]
     pub fn set_alarm(&self, deadline: Instant, sleeper: Wakee) -> Alarm {
         let alarm = self.alarms.set();
@@ -125,7 +124,7 @@ impl EventLoop {
         alarm
     }
 
-    /// Whether it is the job of an alarm that nobody waits for any more.
+    /// Whether it is the job of an alarm without a waiter.
     #[inline]
     fn is_dead(&self, job: &Job) -> bool {
         let alarm = job.as_alarm();
@@ -153,7 +152,7 @@ impl EventLoop {
         }
     }
 
-    /// What was just sent may be for this loop: the next turn asks the operating system.
+    /// The data just sent may be for this loop: the next turn polls.
     pub fn expect_input(&self) {
         self.queue.borrow_mut().budget.expect_input();
     }
@@ -227,7 +226,7 @@ impl EventLoop {
         self.tasks.close();
         let refused = (self.shared.close(), self.calls.take());
         drop(refused);
-        // What is dropped may make something ready, but only so often: no task is left to be woken.
+        // Dropped jobs may make others ready, but only so often: no task is left to wake.
         loop {
             let (ready, timers) = {
                 let mut queue = self.queue.borrow_mut();
@@ -239,7 +238,7 @@ impl EventLoop {
         }
     }
 
-    /// Makes ready what other threads have asked for.
+    /// Makes the requests of other threads ready.
     fn take_messages(&self) {
         for message in self.shared.take() {
             match message {
@@ -276,7 +275,7 @@ impl EventLoop {
     }
 }
 
-/// The task of `run`, whose future the [`Driver`] has.
+/// The task of `run`; the [`Driver`] has its future.
 struct MainTask(Rc<Task>);
 
 impl Drop for MainTask {
@@ -300,7 +299,7 @@ impl Drop for Step<'_> {
     }
 }
 
-/// A loop in one of its runs: what the core's turn drives.
+/// A loop in one of its runs, as the core's turn drives it.
 struct Driver<'a, 'future> {
     event_loop: &'a EventLoop,
     /// Polls the future of `run`, and returns whether it is ready.
@@ -350,7 +349,7 @@ impl Host for Driver<'_, '_> {
             return Ok(());
         }
         if event_loop.elsewhere.get() > 0 && clock.is_virtual() {
-            // What another thread works on takes time that a virtual clock does not know.
+            // Work in another thread takes time that a virtual clock does not know.
             event_loop.poll_for(if wait == Wait::Now {
                 Some(Duration::ZERO)
             } else {

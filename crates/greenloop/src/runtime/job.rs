@@ -1,8 +1,8 @@
-//! What can stand in the ring and in the heap.
+//! The jobs that the ring and the heap hold.
 //!
-//! A job is a pair of words, not an enum: so it goes through the queue in two registers. An enum
-//! with a number and a pointer in one of its variants is put together in memory and moved from
-//! there in one piece, for which the processor has to wait each time (yielding: 46 ns against 33).
+//! A job is a pair of words, not an enum, so it goes through the queue in two registers. An enum
+//! with a number and a pointer in one of its variants is assembled in memory and then loaded in one
+//! piece, and the processor has to wait for that each time (yielding: 46 ns against 33).
 
 use std::num::NonZeroU64;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ pub struct Job {
     /// [`STEP`], [`CALL`], or [`ALARM`] and the place of an alarm. Never zero, so that an `Option`
     /// of a job is no larger.
     what: NonZeroU64,
-    /// The task to be stepped or woken. Without one, an alarm is of somebody else.
+    /// The task to step or wake. Without one, an alarm belongs to another waiter.
     task: Option<Rc<Task>>,
 }
 
@@ -23,15 +23,15 @@ const STEP: NonZeroU64 = NonZeroU64::MIN;
 const CALL: NonZeroU64 = STEP.saturating_add(1);
 const ALARM: NonZeroU64 = STEP.saturating_add(1 << 32);
 
-/// What is to be done, taken apart.
+/// A job, taken apart.
 pub enum Kind {
     /// Step a task.
     Step(Rc<Task>),
     /// Wake a task that sleeps.
     Alarm(Alarm, Rc<Task>),
-    /// Wake somebody else who sleeps, whose waker is kept with the alarms.
+    /// Wake another sleeper, whose waker is kept with the alarms.
     ForeignAlarm(Alarm),
-    /// Call the next of what other threads asked for.
+    /// Call the next function that other threads asked for.
     Call,
 }
 

@@ -24,9 +24,8 @@ use crate::task::{self, JoinHandle};
 
 /// A loop that futures run on, one thread's and no other's.
 ///
-/// Most programs need [`run`](crate::run) only. A `Runtime` of one's own is for what that cannot
-/// do: tasks that go on from one run to the next, a clock that tests move, an order that a seed
-/// decides.
+/// Most programs only need [`run`](crate::run). A `Runtime` offers more: tasks that continue from
+/// one run to the next, a clock that tests move, an order that a seed decides.
 ///
 /// ```
 /// use greenloop::Runtime;
@@ -55,7 +54,7 @@ impl Runtime {
         Self::builder().build()
     }
 
-    /// Says what kind of runtime it is to be.
+    /// Chooses the options of a runtime.
     ///
     /// ```
     /// use std::time::Duration;
@@ -117,7 +116,7 @@ impl Runtime {
         spawn_on(&self.event_loop, future)
     }
 
-    /// What other threads reach the loop with.
+    /// A handle with which other threads reach the loop.
     ///
     /// ```
     /// let runtime = greenloop::Runtime::new()?;
@@ -179,7 +178,7 @@ where
 /// Drops the tasks that are not finished, in the order in which they were spawned.
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // What the tasks' destructors call belongs to this loop.
+        // Calls by the tasks' destructors belong to this loop.
         let _entered = current::enter(&self.event_loop);
         self.event_loop.close();
     }

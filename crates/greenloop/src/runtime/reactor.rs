@@ -1,12 +1,12 @@
-//! Which descriptors are ready, and who waits for them.
+//! The registered descriptors, their readiness, and the tasks that wait for them.
 //!
-//! A descriptor is registered once, for both directions, and reported when it changes. So nothing
-//! is told to the kernel per wait: an operation is tried, and if it would block, its task waits for
-//! the next change. ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
+//! A descriptor is registered once, for both directions and edge-triggered. So a wait needs no
+//! system call: an operation is tried, and if it would block, its task waits for the next change.
+//! ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
 //!
-//! Nor does a task wait for what is there already, so one whose peer sends faster than it reads
-//! would never let go of the thread. Each step of a task therefore has an allowance of operations,
-//! behind which it waits for the next turn.
+//! An operation that is ready does not wait, so a task whose peer sends faster than it reads would
+//! never yield the thread. Each step of a task therefore has an allowance of operations; when it is
+//! used up, the task waits for the next turn.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -23,7 +23,7 @@ use crate::waiting::Wakee;
 /// The mark of the loop's own waker; no table of descriptors is that long.
 const WAKER: u32 = u32::MAX;
 
-/// How many events one poll takes from the kernel; what is left is reported by the next.
+/// The number of events that one poll takes from the kernel; the next reports the rest.
 const EVENTS: usize = 256;
 
 /// How many operations a step of a task may try. One of 64 KiB takes some 10 µs, so that others
@@ -56,13 +56,13 @@ pub struct Watch {
 struct Direction {
     /// Cleared when an operation would have blocked, set when the kernel reports a change.
     may_be_ready: Cell<bool>,
-    /// The first who waits: nearly always the only one.
+    /// The first waiter: nearly always the only one.
     first: RefCell<Option<Wakee>>,
     /// The others. Nobody is here while there is no first one.
     others: RefCell<Vec<Wakee>>,
 }
 
-/// What an operation waits for.
+/// The readiness that an operation waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Readiness {
     Reading,
@@ -117,8 +117,8 @@ impl Reactor {
 
     /// Forgets a descriptor that is about to be closed.
     pub fn remove(&self, watch: &Watch) {
-        // It can only fail if somebody closed the descriptor under its owner; then there is nothing
-        // to be forgotten.
+        // It can only fail if the descriptor was closed under its owner; then there is no
+        // registration to remove.
         let _gone = self.poller.remove(watch.fd);
         let removed = self.watches.borrow_mut().try_remove(watch.mark as usize);
         drop(removed);
@@ -130,8 +130,8 @@ impl Reactor {
         self.allowance.set(ALLOWANCE);
     }
 
-    /// Tries `operation` on what `watch` watches, and if it would block, or the step has tried
-    /// enough, has whoever polls with `context` woken when it is worth another try.
+    /// Tries `operation` on the source of `watch`. If it would block, or the step has tried enough,
+    /// the task of `context` is woken when another try is worth while.
     pub fn poll_with<R>(
         &self,
         watch: &Watch,
@@ -150,13 +150,13 @@ impl Reactor {
         direction.poll_with(context, operation)
     }
 
-    /// Waits for descriptors no longer than `timeout`, and wakes who waits for those that are
+    /// Waits for descriptors no longer than `timeout`, and wakes the waiters for those that are
     /// ready.
     pub fn poll(&self, timeout: Option<Duration>, waker: &Waker) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         match self.poller.wait(&mut events, timeout) {
             Ok(()) => {}
-            // A signal's handler has run. The next turn waits for what is left.
+            // A signal's handler has run. The next turn waits for the rest of the time.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -198,9 +198,9 @@ impl Watch {
     /// proves that there are no more: the next read waits for a change without asking the kernel
     /// first.
     ///
-    /// It proves nothing where the end of the stream, or an error, stands behind the bytes. Those
-    /// that had come before the last poll were reported by it; those that came after are reported
-    /// by the next one.
+    /// It proves nothing if the end of the stream, or an error, follows the bytes. Those that had
+    /// come before the last poll were reported by it; those that came after are reported by the
+    /// next one.
     pub fn note_short_read(&self) {
         if !self.exceptional.get() {
             self.reading.may_be_ready.set(false);
@@ -251,7 +251,7 @@ impl Direction {
         }
     }
 
-    /// Whether whoever polls with `context` waits already.
+    /// Whether the task of `context` waits already.
     fn knows(&self, context: &Context<'_>) -> bool {
         let first = self.first.borrow();
         first.as_ref().is_some_and(|first| {
@@ -266,7 +266,7 @@ impl Direction {
 
     fn report(&self) {
         self.may_be_ready.set(true);
-        // Taken out before anybody is woken: a foreign waker may have somebody wait again.
+        // Taken out before any waiter is woken: a foreign waker may make one wait again.
         let Some(first) = self.first.take() else {
             return;
         };

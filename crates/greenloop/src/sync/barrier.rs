@@ -22,7 +22,7 @@ use crate::waiting::{Line, Operation, Wait, Waiter, certain};
 /// ```
 pub struct Barrier {
     logic: sync::Barrier,
-    /// Those inside who wait for the others, and those outside who wait to be admitted.
+    /// The tasks inside that wait for the others, and those outside that wait to be admitted.
     line: Line,
 }
 
@@ -60,7 +60,7 @@ impl Barrier {
     /// Waits until all parties are there, and returns which of them this was, counted from 0 in the
     /// order of arrival.
     ///
-    /// While the parties of one round leave, who comes for the next waits outside.
+    /// While the parties of one round leave, a task that comes for the next one waits outside.
     ///
     /// *Cancel safety:* dropping the future takes the party out again, and the others wait on. If
     /// all were there already, they go on without it.
@@ -79,7 +79,7 @@ impl Barrier {
         })
     }
 
-    /// Sends away with an error all who are inside, and begins anew.
+    /// Breaks the barrier: every waiter inside leaves with an error. The barrier is then reusable.
     ///
     /// ```
     /// let barrier = greenloop::sync::Barrier::new(2);
@@ -91,7 +91,8 @@ impl Barrier {
         self.tell(self.logic.reset());
     }
 
-    /// Sends away with an error all who are inside, and who comes until the next reset.
+    /// Breaks the barrier: all tasks inside leave with an error, and so do new ones until the next
+    /// reset.
     ///
     /// ```
     /// let barrier = greenloop::sync::Barrier::new(2);

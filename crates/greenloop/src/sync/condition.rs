@@ -1,4 +1,4 @@
-//! Waiting, with a lock let go of, until somebody says that something has changed.
+//! Waiting, with a lock released, until a task notifies that something has changed.
 
 use std::fmt;
 use std::task::Context;
@@ -8,7 +8,7 @@ use greenloop_core::{Standing, WaitList as _, sync};
 use super::lock::{Acquire, Lock, LockGuard};
 use crate::waiting::{Line, Operation, Wait, Waiter, certain};
 
-/// Has tasks wait for a change of what a [`Lock`] guards: `asyncio.Condition`.
+/// Lets tasks wait for a change of the value that a [`Lock`] guards: `asyncio.Condition`.
 ///
 /// ```
 /// use greenloop::sync::{Condition, Lock};
@@ -36,7 +36,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// A condition for which nobody waits.
+    /// A condition without waiters.
     ///
     /// ```
     /// let condition = greenloop::sync::Condition::new();
@@ -50,12 +50,11 @@ impl Condition {
 
     /// Lets go of the lock, waits to be notified, and takes the lock again.
     ///
-    /// Between the notification and the lock others may have changed the value, and a notification
-    /// may be one that somebody else has handed on: look again, as [`wait_for`](Self::wait_for)
-    /// does.
+    /// Between the notification and the lock others may have changed the value, and another waiter
+    /// may have passed the notification on: look again, as [`wait_for`](Self::wait_for) does.
     ///
-    /// *Cancel safety:* the lock is let go of and stays so. A notification that had arrived already
-    /// goes to the next who waits.
+    /// *Cancel safety:* the lock is released and stays so. A notification that had arrived already
+    /// goes to the next waiter.
     ///
     /// ```
     /// use greenloop::sync::{Condition, Lock};
@@ -80,7 +79,7 @@ impl Condition {
         let lock = guard.into_taken();
         let condition = &self.logic;
         let relocked = Wait::new(Notified { condition, lock }).await;
-        // The lock was not free: who waits for it has a notification to hand on.
+        // The lock was not free: the task that waits for it has a notification to pass on.
         let notification = Notification(condition);
         let guard = match relocked {
             Some(guard) => guard,
@@ -90,7 +89,7 @@ impl Condition {
         guard
     }
 
-    /// Waits until `is_so` says yes of the value, which is asked at once and after every
+    /// Waits until `is_so` returns true for the value. It is called at once and after every
     /// notification.
     ///
     /// *Cancel safety:* as [`wait`](Self::wait).
@@ -116,9 +115,9 @@ impl Condition {
         guard
     }
 
-    /// Wakes the first who waits.
+    /// Wakes the first waiter.
     ///
-    /// Other than in asyncio the caller need not hold the lock, though it mostly does: nobody else
+    /// Unlike in asyncio the caller need not hold the lock, though it mostly does: no other task
     /// runs meanwhile in any case.
     ///
     /// ```
@@ -128,7 +127,7 @@ impl Condition {
         self.notify(1);
     }
 
-    /// Wakes the first `limit` of those who wait.
+    /// Wakes the first `limit` waiters.
     ///
     /// ```
     /// greenloop::sync::Condition::new().notify(2);
@@ -137,7 +136,7 @@ impl Condition {
         certain(self.logic.notify(limit));
     }
 
-    /// Wakes all who wait.
+    /// Wakes all waiters.
     ///
     /// ```
     /// greenloop::sync::Condition::new().notify_all();
@@ -156,7 +155,7 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// Waiting to be notified. What it brings is the lock, if that is free.
+/// Waiting to be notified. Its output is the lock, if that is free.
 struct Notified<'a, 'lock, T: ?Sized> {
     condition: &'a sync::Condition<Line>,
     lock: &'lock Lock<T>,

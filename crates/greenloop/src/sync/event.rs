@@ -50,7 +50,7 @@ impl Event {
         self.logic.is_set()
     }
 
-    /// Sets the event and wakes all who wait for it, even if it is cleared again before they run.
+    /// Sets the event and wakes all waiters, even if it is cleared again before they run.
     ///
     /// ```
     /// let event = greenloop::sync::Event::new();
@@ -62,7 +62,7 @@ impl Event {
         certain(self.logic.set());
     }
 
-    /// Clears the event: who comes from now on waits.
+    /// Clears the event: a task that comes from now on waits.
     ///
     /// ```
     /// let event = greenloop::sync::Event::new();
@@ -115,7 +115,7 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Waiting for an event of the core's; also what a queue's `join` does.
+/// Waiting for an event of the core's, also for a queue's `join`.
 pub(crate) struct WaitForIt<'a>(pub &'a sync::Event<Line>);
 
 impl Operation for WaitForIt<'_> {
@@ -131,7 +131,7 @@ impl Operation for WaitForIt<'_> {
         self.0.is_set().then_some(())
     }
 
-    /// Also if the event was cleared meanwhile: it was set, and that is what was waited for.
+    /// Also if the event was cleared meanwhile: the wait was for its being set.
     #[inline]
     fn resume(&mut self, waiter: Waiter) -> Option<()> {
         self.0.leave(&waiter);

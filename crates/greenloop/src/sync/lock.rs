@@ -11,8 +11,8 @@ use crate::waiting::{Line, Operation, Wait, Waiter, certain};
 
 /// A value that one task has at a time, handed on in the order of asking: `asyncio.Lock`.
 ///
-/// What a task has to do in one go needs no lock here: nobody else runs before it awaits something.
-/// A lock is for what has awaits in between.
+/// Work without an `await` needs no lock here: no other task runs before the current one awaits
+/// something. A lock is for work with awaits in between.
 ///
 /// ```
 /// use greenloop::sync::Lock;
@@ -35,7 +35,7 @@ pub struct Lock<T: ?Sized = ()> {
 }
 
 impl<T> Lock<T> {
-    /// A lock that nobody holds, around `value`; `Lock::new(())` if it is about something else.
+    /// A free lock around `value`; `Lock::new(())` if it guards something else.
     ///
     /// ```
     /// let lock = greenloop::sync::Lock::new(());
@@ -59,7 +59,7 @@ impl<T> Lock<T> {
 }
 
 impl<T: ?Sized> Lock<T> {
-    /// Waits for the lock and takes it. It is let go of by dropping the guard.
+    /// Waits for the lock and takes it. Dropping the guard releases it.
     ///
     /// *Cancel safety:* dropping the future gives the place in the line away; if the lock was
     /// already on its way here, the next one gets it.
@@ -76,7 +76,7 @@ impl<T: ?Sized> Lock<T> {
         Wait::new(Acquire(self))
     }
 
-    /// Takes the lock if nobody holds it and nobody waits for it.
+    /// Takes the lock if it is free and no task waits for it.
     ///
     /// ```
     /// let lock = greenloop::sync::Lock::new(());
@@ -89,7 +89,7 @@ impl<T: ?Sized> Lock<T> {
         certain(self.logic.try_acquire()).then(|| LockGuard::new(self))
     }
 
-    /// Whether somebody holds the lock.
+    /// Whether the lock is held.
     ///
     /// ```
     /// let lock = greenloop::sync::Lock::new(());
@@ -100,7 +100,7 @@ impl<T: ?Sized> Lock<T> {
         self.logic.is_locked()
     }
 
-    /// The value, for which nobody else can wait.
+    /// The value, for which no other task can wait.
     ///
     /// ```
     /// let mut lock = greenloop::sync::Lock::new(1);
@@ -133,8 +133,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
     }
 }
 
-/// The right to a [`Lock`], and the way to its value. Dropping it lets go of the lock and wakes the
-/// first who waits.
+/// The right to a [`Lock`], and the access to its value. Dropping it releases the lock and wakes
+/// the first waiter.
 #[must_use = "the lock is let go of when the guard is dropped"]
 pub struct LockGuard<'a, T: ?Sized = ()> {
     lock: &'a Lock<T>,
@@ -143,7 +143,7 @@ pub struct LockGuard<'a, T: ?Sized = ()> {
 }
 
 impl<'a, T: ?Sized> LockGuard<'a, T> {
-    /// The guard of who has just taken the lock.
+    /// The guard of a lock that was just taken.
     #[inline]
     pub(super) fn new(lock: &'a Lock<T>) -> Self {
         Self {
@@ -152,7 +152,7 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
         }
     }
 
-    /// The lock, which stays taken: the caller lets go of it.
+    /// The lock, which stays taken: the caller releases it.
     #[inline]
     pub(super) fn into_taken(mut self) -> &'a Lock<T> {
         self.value = None;

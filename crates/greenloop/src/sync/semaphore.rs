@@ -62,7 +62,7 @@ impl Semaphore {
         Wait::new(Acquire(self))
     }
 
-    /// Takes a permit if there is one and nobody waits for it.
+    /// Takes a permit if there is one and no task waits for it.
     ///
     /// ```
     /// let semaphore = greenloop::sync::Semaphore::new(1);
@@ -88,7 +88,7 @@ impl Semaphore {
         certain(self.logic.release());
     }
 
-    /// How many permits nobody holds and nobody who was woken is about to take.
+    /// The number of permits that are neither held nor about to be taken by a woken waiter.
     ///
     /// ```
     /// let semaphore = greenloop::sync::Semaphore::new(2);
@@ -99,7 +99,7 @@ impl Semaphore {
         usize::try_from(self.logic.value()).unwrap_or(0)
     }
 
-    /// Whether who asks now has to wait.
+    /// Whether a new request has to wait.
     ///
     /// ```
     /// assert!(greenloop::sync::Semaphore::new(0).is_locked());
@@ -119,7 +119,7 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-/// A permit of a [`Semaphore`]. Dropping it gives it back, to the first who waits if somebody does.
+/// A permit of a [`Semaphore`]. Dropping it releases it, to the first waiter if there is one.
 #[must_use = "the permit is given back when it is dropped"]
 #[derive(Debug)]
 pub struct Permit<'a> {

@@ -1,4 +1,4 @@
-//! Why a task has no output.
+//! The error of a task that has no output.
 
 use std::any::Any;
 use std::error::Error;
@@ -22,7 +22,7 @@ pub struct JoinError {
 
 struct Panic {
     text: Option<String>,
-    /// What it was raised with. Behind a mutex, which nobody ever waits for, the error is `Sync`.
+    /// The payload of the panic. The mutex, for which no thread ever waits, makes the error `Sync`.
     payload: Mutex<Box<dyn Any + Send>>,
 }
 

@@ -1,4 +1,4 @@
-//! What `spawn` returns: the way to a task's outcome.
+//! The result of `spawn`, which gives access to a task's outcome.
 
 use std::any::Any;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::waiting::Wakee;
 /// ```
 pub struct JoinHandle<T> {
     task: Rc<Task>,
-    /// The output stands in the task, and is moved out of it.
+    /// The output is in the task, and is moved out of it.
     output: PhantomData<fn() -> T>,
 }
 

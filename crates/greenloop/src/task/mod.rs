@@ -7,12 +7,12 @@
 //!                       └──────────────────┘     │ 2                                is gone
 //!                         4 wake, or 5 abort ────┘
 //! ```
-//! After 5 the next step drops the future instead of polling it. A task is one cell that is used
-//! again for later tasks, with its waker, and one allocation for its future, in whose place the
-//! outcome stands once there is one.
+//! After 5 the next step drops the future instead of polling it. A task is one cell, which is
+//! reused for later tasks together with its waker, and one allocation for its future, which the
+//! outcome replaces in the end.
 //!
-//! Nothing here is atomic, since only the loop's thread sees it: what other threads see of a task
-//! is a [`Remote`], and all that they can do with it is to wake the task.
+//! Nothing here is atomic, since only the loop's thread sees it. Other threads see a task as a
+//! [`Remote`], with which they can only wake it.
 
 mod error;
 mod join_handle;
@@ -37,7 +37,7 @@ pub use work::{BoxedWork, boxed};
 use crate::runtime::{self, EventLoop};
 use crate::waiting::Wakee;
 
-/// Runs `future` as a task of its own, beside whoever calls this: `asyncio.create_task`. It is
+/// Runs `future` as a separate task, concurrently with the caller: `asyncio.create_task`. It is
 /// first polled in the next turn.
 ///
 /// # Panics
@@ -64,8 +64,7 @@ where
 /// See the module's text for its life.
 pub struct Task {
     event_loop: Rc<EventLoop>,
-    /// Set when it is pushed into the ring, cleared when it is stepped: it stands there once at
-    /// most.
+    /// Set when it is pushed into the ring, cleared when it is stepped: it is there once at most.
     queued: Cell<bool>,
     /// Set by an abort: the next step drops the future.
     aborted: Cell<bool>,
@@ -76,7 +75,7 @@ pub struct Task {
     has_handle: Cell<bool>,
     /// The future, or its outcome. Empty while it is polled, and in the task of `run`.
     work: Cell<Option<BoxedWork>>,
-    /// Who awaits the handle.
+    /// The waiter on the handle.
     joiner: Cell<Option<Wakee>>,
     name: Cell<Option<Rc<str>>>,
     /// Grows with every spawn: the order in which tasks are dropped when their loop ends.
@@ -104,7 +103,7 @@ impl Task {
         }
     }
 
-    /// What its futures are polled with.
+    /// The waker with which its futures are polled.
     #[inline]
     pub fn waker(&self) -> &Waker {
         &self.waker
@@ -154,7 +153,7 @@ impl Task {
         None
     }
 
-    /// Begins to load what the next step needs.
+    /// Begins to load the memory that the next step needs.
     #[inline]
     pub fn prefetch_work(&self) {
         let work = self.work.take();

@@ -1,4 +1,4 @@
-//! What other threads see of a task: a number to wake it by.
+//! A task as other threads see it: a number to wake it by.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +15,12 @@ pub struct Key {
     pub generation: u64,
 }
 
-/// The waker of a task. It outlives the task if somebody keeps it, and then wakes nobody.
+/// The waker of a task. It outlives the task if it is kept, and then has no effect.
 pub struct Remote {
     shared: Arc<Shared>,
     key: Key,
-    /// Set when it is put into the inject queue, cleared when it is taken out: it stands there once
-    /// at most, however often other threads wake the task.
+    /// Set when it is put into the inject queue, cleared when it is taken out: it is there once at
+    /// most, however often other threads wake the task.
     injected: AtomicBool,
 }
 
@@ -37,8 +37,8 @@ impl Remote {
         self.key
     }
 
-    /// It was taken out of the inject queue, and the task is about to be stepped. What is woken for
-    /// from now on may be more than that step sees, and is injected again.
+    /// It was taken out of the inject queue, and the task is about to be stepped. That step may not
+    /// see the cause of a later wake-up, so a wake-up from now on is injected again.
     pub fn note_taken(&self) {
         self.injected.store(false, Ordering::SeqCst);
     }
@@ -59,7 +59,7 @@ impl Wake for Remote {
             is_ours
         });
         if woken_here != Some(true) && !self.injected.swap(true, Ordering::SeqCst) {
-            // A loop that has ended has nobody to wake.
+            // A loop that has ended has no task to wake.
             drop(self.shared.inject(Message::Wake(Arc::clone(self))));
         }
     }

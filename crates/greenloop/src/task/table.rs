@@ -1,4 +1,4 @@
-//! The tasks of a loop, by number, and the cells that wait to be used again.
+//! The tasks of a loop, by number, and the free cells.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,7 +15,7 @@ pub struct Table {
     sequence: Cell<u64>,
     /// Set when the loop ends: no task is accepted any more.
     closed: Cell<bool>,
-    /// Whether there ever were so many tasks at a time that those who are ready do not fit into the
+    /// Whether there ever were so many tasks at a time that the ready ones do not fit into the
     /// caches.
     are_many: Cell<bool>,
 }
@@ -37,7 +37,7 @@ struct Place {
 }
 
 impl Table {
-    /// A task with this work, queued to be stepped. Without a handle nobody learns of its outcome.
+    /// A task with this work, queued to be stepped. Without a handle its outcome is not observed.
     #[inline]
     pub fn spawn(
         &self,
@@ -58,7 +58,7 @@ impl Table {
         task
     }
 
-    /// Who spawns while the loop ends, from a destructor, gets a task that is cancelled already.
+    /// A destructor that spawns while the loop ends gets a task that is cancelled already.
     #[cold]
     fn stillborn(
         event_loop: &Rc<EventLoop>,
@@ -107,9 +107,8 @@ impl Table {
         is_it.then(|| Rc::clone(cell))
     }
 
-    /// The caller, who is about to drop `task`, was the last who needed it. If somebody holds it
-    /// all the same, a stale waker or a wait that is not over, they keep it, and the place gets
-    /// another cell.
+    /// The caller, which is about to drop `task`, was the last to need it. If a stale waker or a
+    /// wait that is not over still holds it, they keep it, and the place gets another cell.
     pub fn recycle(&self, task: &Rc<Task>) {
         let Key { index, .. } = task.remote.key();
         // The caller's and the table's; the task's and the one in its waker.

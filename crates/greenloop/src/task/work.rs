@@ -13,7 +13,7 @@ use super::JoinError;
 /// Work whose type is known to the handle only.
 pub type BoxedWork = Pin<Box<dyn Work>>;
 
-/// What a task does with what it has to do.
+/// The operations of a task on its future or outcome.
 pub trait Work {
     /// Polls the future. Ready once there is an outcome; a panic is one.
     fn step(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
@@ -42,8 +42,8 @@ where
     Box::pin(Stage::Runs { future })
 }
 
-/// Drops work. A panic of a destructor ends here: the hook has told of it, and the other tasks are
-/// not to blame.
+/// Drops work. A panic of a destructor ends here: the hook has reported it, and it must not affect
+/// the other tasks.
 pub fn drop_quietly(work: BoxedWork) {
     let _reported = catch_unwind(AssertUnwindSafe(|| drop(work)));
 }

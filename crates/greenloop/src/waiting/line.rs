@@ -2,7 +2,7 @@
 //!
 //! A slab rather than links through the futures themselves, because a future of Rust may be moved
 //! until it is polled, and forgotten afterwards: links into it would be unsafe. Its entries are
-//! used again, so waiting allocates only when more wait than ever before.
+//! reused, so waiting allocates only when there are more waiters than ever before.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -29,17 +29,17 @@ struct Places {
 }
 
 struct Place {
-    /// Whether it stands in the line. A waiter that was taken out keeps its place until its future
-    /// gives it back, since it may still be asked how it stands.
+    /// Whether it is in the line. A waiter that was taken out keeps its entry until its future
+    /// gives it back, since its state may still be asked for.
     linked: bool,
     previous: Option<usize>,
     next: Option<usize>,
-    /// Whom to wake; nobody once that was done.
+    /// The target to wake; none once that was done.
     wakee: Option<Wakee>,
 }
 
 impl Line {
-    /// An empty line, which takes no memory before somebody waits.
+    /// An empty line, which takes no memory before the first wait.
     pub const fn new() -> Self {
         Self {
             places: RefCell::new(Places {
@@ -50,7 +50,7 @@ impl Line {
         }
     }
 
-    /// A place for whoever polls with `context`, which does not stand in the line yet.
+    /// An entry for the task of `context`, which is not in the line yet.
     #[inline]
     pub fn enter(&self, context: &Context<'_>) -> Waiter {
         let wakee = Wakee::of(context);
@@ -58,7 +58,7 @@ impl Line {
         Waiter(places.slab.insert(Place::of(wakee)))
     }
 
-    /// Puts whoever polls with `context` at the end.
+    /// Puts the task of `context` at the end.
     #[inline]
     pub fn join(&self, context: &Context<'_>) -> Waiter {
         let wakee = Wakee::of(context);
@@ -68,7 +68,8 @@ impl Line {
         Waiter(index)
     }
 
-    /// The waiter is polled with `context` and still waits: from now on that is who is woken.
+    /// The waiter is polled with `context` and still waits: the task of `context` is woken from now
+    /// on.
     #[inline]
     pub fn poll_again(&self, waiter: Waiter, context: &Context<'_>) {
         let is_known = {
@@ -104,7 +105,7 @@ impl Line {
         drop(place);
     }
 
-    /// How many stand in the line.
+    /// The number of waiters in the line.
     pub fn len(&self) -> usize {
         std::iter::successors(self.first(), |waiter| self.after(waiter)).count()
     }

@@ -1,5 +1,5 @@
-//! What waiting is made of here: whom to wake, the line in which waiters stand, and a wait that can
-//! be given up at any time.
+//! The parts of a wait: the target to wake, the line of waiters, and a wait that can be given up at
+//! any time.
 
 mod line;
 mod wait;
@@ -9,7 +9,7 @@ pub use line::{Line, Waiter};
 pub use wait::{Operation, Wait};
 pub use wakee::Wakee;
 
-/// The value of a result that cannot be an error: waking somebody of ours never fails.
+/// The value of a result that cannot be an error: waking one of our waiters never fails.
 #[inline]
 pub fn certain<T>(result: Result<T, std::convert::Infallible>) -> T {
     let Ok(value) = result;

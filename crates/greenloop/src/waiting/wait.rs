@@ -8,19 +8,19 @@ use greenloop_core::{Standing, WaitList as _};
 
 use super::{Line, Waiter, certain};
 
-/// What a primitive does about one who may have to wait. The counterpart in the Python face is its
-/// `Operation`.
+/// The behaviour of a primitive towards a task that may have to wait. The counterpart in the Python
+/// face is its `Operation`.
 pub trait Operation {
-    /// What waiting brings.
+    /// The output of the wait.
     type Output;
 
-    /// Where it waits.
+    /// The line in which it waits.
     fn line(&self) -> &Line;
 
-    /// Does it if nobody has to be waited for.
+    /// Does it if there is no need to wait.
     fn attempt(&mut self) -> Option<Self::Output>;
 
-    /// Begins to wait, for whoever polls with `context`.
+    /// Begins to wait, for the task of `context`.
     #[inline]
     fn join(&mut self, context: &Context<'_>) -> Waiter {
         self.line().join(context)
@@ -29,7 +29,8 @@ pub trait Operation {
     /// A woken waiter runs. `None` if it has to wait again, at the end of the line.
     fn resume(&mut self, waiter: Waiter) -> Option<Self::Output>;
 
-    /// The wait is given up, by dropping its future. Whoever was woken hands the wake-up on here.
+    /// The wait is given up, by dropping its future. A waiter that was woken passes the wake-up on
+    /// here.
     fn give_up(&mut self, waiter: Waiter);
 }
 
@@ -60,7 +61,7 @@ impl<O: Operation> Wait<O> {
         Self { operation, waiter }
     }
 
-    /// Takes a wait apart that somebody else is to go on with: dropping this gives up nothing.
+    /// Takes a wait apart that another one continues: dropping this gives up nothing.
     pub const fn interrupt(&mut self) -> (&mut O, Option<Waiter>) {
         (&mut self.operation, self.waiter.take())
     }

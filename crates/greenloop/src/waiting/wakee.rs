@@ -1,4 +1,4 @@
-//! Who is to be woken: a task of our own loop, or whatever else polls the future.
+//! The target of a wake-up: a task of our own loop, or any other waker.
 
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use crate::runtime::current;
 use crate::task::Task;
 
-/// Somebody who waits.
+/// The target of a wake-up.
 ///
 /// A future that is polled by its task itself, with the task's own waker, names the task: waking it
 /// is a flag and a push into the ring. One that is polled by something in between, such as a
@@ -21,7 +21,7 @@ pub enum Wakee {
 }
 
 impl Wakee {
-    /// Whoever polls with `context`.
+    /// The task or waker of `context`.
     #[inline]
     pub fn of(context: &Context<'_>) -> Self {
         let waker = context.waker();
@@ -32,7 +32,7 @@ impl Wakee {
         }
     }
 
-    /// Whether that is who polls with `context`.
+    /// Whether that is the task or waker of `context`.
     #[inline]
     pub fn is_of(&self, context: &Context<'_>) -> bool {
         match self {

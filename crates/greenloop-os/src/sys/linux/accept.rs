@@ -5,7 +5,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use crate::address::Address;
 
-/// What makes a socket non-blocking when it is added to its kind (`socket(2)`).
+/// The flag that makes a socket non-blocking when it is added to its kind (`socket(2)`).
 pub const NON_BLOCKING: libc::c_int = libc::SOCK_NONBLOCK;
 
 /// Takes the next connection: its descriptor, which is non-blocking and not inherited, and the

@@ -3,12 +3,12 @@
 //! `epoll_wait` counts in milliseconds, so `sleep(0.0003)` would take three times too long (or,
 //! rounded the other way, no time at all, which is a loop that spins). `epoll_pwait2` counts in
 //! nanoseconds, since Linux 5.11 (`epoll_wait(2)`). Older kernels answer `ENOSYS`, and a sandbox
-//! with a list of allowed system calls whatever error its author chose; there we fall back to
-//! milliseconds, rounded up.
+//! with a list of allowed system calls answers with an error of its author's choice; there we fall
+//! back to milliseconds, rounded up.
 //!
-//! What takes or gives a descriptor as a bare number is a call of `libc`: for `rustix` it would
-//! have to be a `BorrowedFd`, which promises that the descriptor is open, and that is exactly what
-//! nobody knows of a number that comes from Python.
+//! Calls that take or return a descriptor as a bare number use `libc`: for `rustix` it would have
+//! to be a `BorrowedFd`, which promises that the descriptor is open. Nobody can promise that of a
+//! number that comes from Python.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -23,8 +23,8 @@ use crate::{Event, Registration, Told};
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// What a reader is told beside bytes, and never without `READABLE`: that the peer has ended its
-/// side.
+/// The peer has ended its side. A reader is notified of it beside bytes, and never without
+/// `READABLE`.
 const END: u32 = libc::EPOLLRDHUP as u32;
 /// The same, and an urgent byte, which may be alone.
 const BESIDE_BYTES: u32 = END | libc::EPOLLPRI as u32;
@@ -179,8 +179,7 @@ impl EventBuffer {
                 reason = "the two halves of an event's data are what `control` put there"
             )]
             let (fd, mark) = (data as RawFd, (data >> 32) as u32);
-            // Whatever is none of the others is an error or a hang-up, and both readable and
-            // writable.
+            // Any other flag is an error or a hang-up, and both readable and writable.
             Event {
                 fd,
                 mark,
@@ -225,7 +224,7 @@ impl Registration {
         let read = if self.interest.read { READABLE } else { 0 };
         let write = if self.interest.write { WRITABLE } else { 0 };
         match self.told {
-            // An urgent byte that nobody takes would be told in each wait.
+            // An urgent byte that is not read would be reported in each wait.
             Told::Always if self.interest.read => read | write | END,
             Told::Always => write,
             Told::OnChange if self.interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
@@ -246,7 +245,7 @@ struct KernelTimespec {
 /// one would be no wait at all and the loop would spin until its deadline.
 fn milliseconds_rounded_up(timeout: Duration) -> c_int {
     let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
-    // Some 24 days; whoever wants to wait longer is back early once, with nothing.
+    // Some 24 days; a longer wait returns early once, with nothing.
     c_int::try_from(milliseconds).unwrap_or(c_int::MAX)
 }
 

@@ -1,8 +1,8 @@
 //! A flag that is a descriptor.
 //!
 //! An eventfd holds a 64-bit counter and is readable while that is not zero; a read takes all of
-//! it. One descriptor and eight bytes of kernel memory, where a pipe takes two descriptors and a
-//! buffer that can fill up (`eventfd(2)`, notes).
+//! it. It needs one descriptor and eight bytes of kernel memory, where a pipe needs two descriptors
+//! and a buffer that can fill up (`eventfd(2)`, notes).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ impl Signal {
     }
 
     pub(crate) fn set(&self) {
-        // EAGAIN: the counter stands at its maximum, so the flag is set, which is all we want.
+        // EAGAIN: the counter is at its maximum, so the flag is set, which is all we want.
         accept_again(rustix::io::write(&self.counter, &1_u64.to_ne_bytes()));
     }
 
@@ -37,11 +37,11 @@ impl AsFd for Signal {
     }
 }
 
-/// Holds the outcome of a transfer to what `eventfd(2)` allows.
+/// Checks that the outcome of a transfer is one that `eventfd(2)` allows.
 ///
 /// A non-blocking one of eight bytes on an open eventfd, with a value other than `u64::MAX`, can
-/// only succeed or say `EAGAIN`. Anything else means that somebody closed our descriptor under
-/// us, which the loop, woken or not, could not repair.
+/// only succeed or return `EAGAIN`. Anything else means that our descriptor was closed under us,
+/// which the loop, woken or not, could not repair.
 fn accept_again(outcome: Result<usize, Errno>) {
     debug_assert!(
         matches!(outcome, Ok(8) | Err(Errno::AGAIN)),

@@ -12,7 +12,7 @@ pub(crate) use epoll::{EventBuffer, Selector};
 pub(crate) use eventfd::Signal;
 pub use stack::bounds as stack_bounds;
 
-/// What `send(2)` takes to wait for more to follow.
+/// The flag by which `send(2)` waits for more to follow.
 pub(crate) const MORE_FOLLOWS: c_int = libc::MSG_MORE;
 
 /// The option of TCP which, when it is cleared, has everything sent.

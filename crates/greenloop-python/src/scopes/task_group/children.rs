@@ -1,4 +1,4 @@
-//! A group's children: how they are made, and what becomes of the group when one is done.
+//! A group's children: their creation, and the group's reaction when one is done.
 
 use greenloop_core::{Standing, WaitList as _};
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
@@ -145,8 +145,8 @@ fn make_task_by_name(
     Ok(task.into())
 }
 
-/// `asyncio.capture_call_graph()` shows that the parent awaits the child. Of a child of ours that
-/// is found out when somebody asks.
+/// `asyncio.capture_call_graph()` shows that the parent awaits the child. For one of our tasks that
+/// is derived on request.
 #[cfg(Py_3_14)]
 fn show(group: &TaskGroup, task: &Object) -> Result<()> {
     if Future::is_native(task) {
@@ -207,7 +207,7 @@ fn wake_exit(group: &TaskGroup) -> Result<()> {
     }
 }
 
-/// What the child has raised, but for a cancellation.
+/// The exception of the child, unless it is a cancellation.
 #[inline]
 fn failure_of(task: &Object) -> Result<Option<Object>> {
     if Future::is_native(task) {

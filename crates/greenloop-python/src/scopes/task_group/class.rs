@@ -127,7 +127,7 @@ fn set_errors(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-/// What the exit waits for: a future, or an awaitable that answers as one.
+/// The object that the exit waits for: a future, or an awaitable that answers as one.
 fn on_completed(this: &Object) -> Result<Object> {
     let exit = of(this).completed.first();
     Ok(exit.map_or_else(Object::none, |exit| Awaitable::shown(&exit)))

@@ -1,4 +1,5 @@
-//! Entering a group, and leaving it: the wait for the children, and what is raised in the end.
+//! Entering a group, and leaving it: the wait for the children, and the exception raised in the
+//! end.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{
@@ -93,8 +94,8 @@ fn owner(this: &Object) -> Object {
     Awaitable::of(this).owner().get_or_none()
 }
 
-/// At the end, whatever it is, the group lets go of exceptions: they are heavy and tend to be in
-/// cycles.
+/// At the end, however it comes, the group releases its exceptions: they are heavy and tend to be
+/// in cycles.
 fn concluded(owner: &Object, progress: Result<Progress>) -> Result<Progress> {
     if matches!(progress, Ok(Progress::Blocked)) {
         return progress;
@@ -226,7 +227,7 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
     let group = of(owner);
     let raise = || -> Result<Raised> {
         if rules().group.settles_last {
-            // A cancellation by somebody else is not lost: it comes at the parent's next wait.
+            // A cancellation from elsewhere is not lost: it comes at the parent's next wait.
             let parent = group.parent_task.get_or_none();
             if task::cancelling(&parent)? != 0 {
                 task::uncancel(&parent)?;

@@ -1,4 +1,4 @@
-//! `TaskGroup`: children that a task waits for, and that fall together.
+//! `TaskGroup`: children that a task waits for, and that are cancelled together.
 //!
 //! ```text
 //!            1 enter           2 exit begins             3 no child is left
@@ -7,11 +7,11 @@
 //!                         └── 4 abort: a child or ─┘
 //!                             the body has failed; no new children from here on
 //! ```
-//! What happens at 2 and 3 is in [`exit`], what children do in [`children`]. The differences
+//! Transitions 2 and 3 are in [`exit`], those that children cause in [`children`]. The differences
 //! between versions of asyncio are flags of [`GroupRules`](super::running_rules::GroupRules).
 //!
-//! A child that is done tells the group by a native function; it costs neither a bound method nor a
-//! context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or
+//! A child that is done notifies the group by a native function, which needs neither a bound method
+//! nor a context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or
 //! `_is_base_error`, which are therefore called by name there.
 
 mod children;
@@ -34,7 +34,7 @@ use crate::task;
 pub use class::make_class;
 use roster::Roster;
 
-/// What a `TaskGroup` holds.
+/// The fields of a `TaskGroup`.
 pub struct TaskGroup {
     entered: Cell<bool>,
     exiting: Cell<bool>,
@@ -47,13 +47,13 @@ pub struct TaskGroup {
     parent_task: Slot,
     /// The children that are not done.
     tasks: Roster,
-    /// What children have raised: a list, nothing before the first, or None at the end.
+    /// The exceptions of children: a list, nothing before the first, or None at the end.
     errors: Slot,
     /// The first `SystemExit` or `KeyboardInterrupt`.
     base_error: Slot,
     /// The exit that waits for the children.
     completed: Line,
-    /// What came out of the group's body: its class and its value.
+    /// The exception of the group's body: its class and its value.
     body_class: Slot,
     body_exception: Slot,
     /// The cancellation that the exit is going to raise.

@@ -1,8 +1,8 @@
 //! `Roster`: a group's children that are not done.
 //!
-//! asyncio keeps a set. Here tasks of ours stand in a vector, and each knows its place there:
-//! joining and leaving cost 2 ns instead of 40. Once somebody asks for the set, or a task of
-//! another class joins, there is a set, and only that, for it may be changed from outside.
+//! asyncio keeps a set. Here our tasks are in a vector, and each knows its index there: joining and
+//! leaving cost 2 ns instead of 40. Once code asks for the set, or a task of another class joins,
+//! the set replaces the vector, because it may be changed from outside.
 
 use greenloop_cpython::making::{self};
 
@@ -132,7 +132,7 @@ impl Roster {
     /// Shows them to the garbage collector.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         self.set.visit(visitor)?;
-        // A visitor runs no Python code, so nobody comes back to the places.
+        // A visitor runs no Python code, so nothing uses the places meanwhile.
         self.places
             .with(|places| places.iter().try_for_each(|task| visitor.show(task)))
     }

@@ -41,7 +41,7 @@ fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let none = Object::none();
     let (class, exception) = (class.unwrap_or(&none), exception.unwrap_or(&none));
     if class.is_none() {
-        // Nothing can come of this but what is done here already.
+        // The outcome needs no handling beyond this call.
         leave(this, None)?;
         return completed();
     }
@@ -162,7 +162,7 @@ fn getstate(this: &Object) -> Result<Object> {
     state_of(this, names)
 }
 
-/// `__setstate__(state)`. Nobody has entered a copy, whatever was done with the original.
+/// `__setstate__(state)`. A copy is never entered, even if the original is.
 fn setstate(this: &Object, state: &Object) -> Result<Object> {
     if matches!(of(this).state.get(), State::Entered | State::Expiring) {
         return Err(type_error("a timeout that is entered cannot become a copy"));
@@ -180,7 +180,7 @@ fn setstate(this: &Object, state: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// What a member of asyncio's enumeration says about a timeout that no task is in.
+/// The state that a member of asyncio's enumeration means for a timeout that no task is in.
 fn state_of_member(member: &Object) -> Result<State> {
     let py = attached();
     let value: String = member.bound(py).look_up(c"value")?.extract()?;
@@ -266,7 +266,7 @@ pub fn make_class() -> Result<Object> {
         .build(None)?;
     if cfg!(not(Py_3_14)) {
         let py = attached();
-        // What `typing.final` does.
+        // `typing.final` does the same.
         class.bound(py).put(c"__final__", true)?;
     }
     Ok(class)

@@ -8,8 +8,8 @@
 //!                     Expiring ───────────────► Expired
 //!                               4 exit, which makes a TimeoutError of the cancellation
 //! ```
-//! On a loop of ours the deadline is an [`Alarm`]; on others, in debug mode and for a subclass it
-//! is what asyncio makes: a handle for the method `_on_timeout`.
+//! On our loop the deadline is an [`Alarm`]. On other loops, in debug mode and for a subclass it is
+//! a handle for the method `_on_timeout`, as in asyncio.
 
 mod class;
 
@@ -35,16 +35,16 @@ pub use class::{make_class, pair, timeout, timeout_at};
 /// How many dead timeouts are kept for new ones.
 static SPARE: Freelist<64> = Freelist::new();
 
-/// What a `Timeout` holds.
+/// The fields of a `Timeout`.
 pub struct Timeout {
     state: Cell<State>,
     /// The deadline as the user gave it, or nothing for None or if it is in `seconds` only.
     when: Slot,
-    /// The deadline that `timeout` found, of which a float is made when somebody asks for it.
+    /// The deadline that `timeout` computed, of which a float is made on request.
     seconds: Cell<Option<f64>>,
     /// The task that entered.
     task: Slot,
-    /// What will end the wait: an alarm, or a handle of another loop.
+    /// The timer that will end the wait: an alarm, or a handle of another loop.
     timer: Slot,
     /// How many requests for cancellation the task had when it entered.
     requests: Cell<i64>,
@@ -129,7 +129,7 @@ pub fn create_after(delay: &Object) -> Result<Object> {
     create(Some(&when))
 }
 
-/// The loop of a task of ours, if deadlines can go straight into its heap.
+/// The loop of one of our tasks, if deadlines can go straight into its heap.
 #[inline]
 pub fn native_clock(task: &Object) -> Option<&EventLoop> {
     if !task.is_exactly(globals().classes.task.as_ptr()) {
@@ -194,7 +194,7 @@ fn reschedule(this: &Object, when: &Object) -> Result<()> {
     start_timer(this, native)
 }
 
-/// Whether the running loop is a task's own. Who reschedules a timeout need not be its task.
+/// Whether the running loop is a task's own. Code outside a timeout's task may reschedule it.
 fn is_running_loop_of(task: &Object) -> Result<bool> {
     let is_stepping = task::stepping().is_some_and(|stepping| stepping.is(task.as_ptr()));
     Ok(is_stepping || running_loop()?.is(Future::of(task).event_loop().as_ptr()))
@@ -220,7 +220,8 @@ fn start_timer(this: &Object, native: Option<&EventLoop>) -> Result<()> {
     Ok(())
 }
 
-/// What asyncio does: `call_soon` for a deadline that has passed, and `call_at`.
+/// Sets the timer as asyncio does: by `call_soon` for a deadline that has passed, else by
+/// `call_at`.
 fn set_timer_by_name(this: &Object, when: &Object) -> Result<Object> {
     let names = &globals().names;
     let event_loop = running_loop()?;
@@ -296,7 +297,7 @@ impl Timeout {
         };
         if Alarm::is_alarm(&timer) {
             let task = self.task.get();
-            // An alarm was set on the loop of a task of ours.
+            // An alarm was set on the loop of one of our tasks.
             let native = task
                 .as_ref()
                 .and_then(|task| Future::of(task).native_loop());

@@ -126,7 +126,7 @@ fn set_buffer(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-/// `_take_all()`: the bytes that nobody has read belong to somebody else, who decrypts them.
+/// `_take_all()`: the unread bytes go to another protocol, which decrypts them.
 fn take_all(this: &Object) -> Result<Object> {
     let reader = Reader::of(this);
     reader.searched.set(0);

@@ -1,4 +1,4 @@
-//! A number of bytes: `read`, which takes some or all there will be, and `readexactly`.
+//! Reads of a number of bytes: `read`, which takes some or all until the end, and `readexactly`.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{ExceptionClass, Object, Raised, Result, attached, is_raised, raise};
@@ -18,7 +18,7 @@ pub static READ: Operation = Operation {
     behind: None,
 };
 
-/// The step of a read until the end, whose blocks stand in a list in the awaitable's value.
+/// The step of a read until the end, whose blocks are in a list in the awaitable's value.
 const UNTIL_EOF: u8 = 1;
 
 fn start_read(this: &Object) -> Result<Progress> {
@@ -52,7 +52,7 @@ fn resume_read(this: &Object) -> Result<Progress> {
     let owner = awaitable.owner().get_or_none();
     let reader = Reader::of(&owner);
     if awaitable.step().get() == UNTIL_EOF {
-        // The read that has waited takes what there is, also if that is nothing: then it was the
+        // The read that has waited takes all there is, even if that is nothing: then it was the
         // last.
         return if take_block(this, reader)? {
             read_until_eof(this, reader)

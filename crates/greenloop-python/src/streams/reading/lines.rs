@@ -1,4 +1,4 @@
-//! Lines: `readline`, and `async for` over a reader.
+//! Reads of lines: `readline`, and `async for` over a reader.
 
 use greenloop_core::{Message, find_message};
 use greenloop_cpython::making::ByName as _;

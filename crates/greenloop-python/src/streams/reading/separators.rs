@@ -1,4 +1,4 @@
-//! Up to a separator: `readuntil`, which looks for one of several.
+//! Reads up to a separator: `readuntil`, which looks for one of several.
 
 use std::ffi::CStr;
 
@@ -56,7 +56,7 @@ fn until(this: &Object) -> Result<Progress> {
     }
 }
 
-/// Looks for what [`parse_separators`] has made.
+/// Searches for the separators that [`parse_separators`] has made.
 fn search(reader: &Reader, separators: &Object) -> Message {
     let (searched, limit) = (reader.searched.get(), reader.limit());
     // SAFETY: the object is bytes, or a tuple of them, and the caller holds it.
@@ -77,7 +77,7 @@ fn search(reader: &Reader, separators: &Object) -> Message {
     }
 }
 
-/// What `readuntil` was given as `bytes`, or as a tuple of them by their length.
+/// The argument of `readuntil` as `bytes`, or as a tuple of them by their length.
 fn parse_separators(given: &Object) -> Result<Object> {
     let py = attached();
     // SAFETY: `given` is a valid object.
@@ -117,7 +117,7 @@ fn parse_separator(given: &Object) -> Result<Object> {
         if ffi::PyBytes_CheckExact(given.as_ptr()) != 0 {
             return Ok(given.clone());
         }
-        // The length is asked first, as asyncio does: a number has none.
+        // The length is checked first, as in asyncio: a number has none.
         if ffi::PyObject_Size(given.as_ptr()) < 0 {
             return Err(Raised);
         }

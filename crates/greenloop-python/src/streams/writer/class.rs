@@ -1,4 +1,4 @@
-//! The class `StreamWriter` as Python sees it, with what it passes on to its transport.
+//! The class `StreamWriter` as Python sees it, with the methods that its transport answers.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
@@ -9,7 +9,7 @@ use super::{Writer, drain, start_tls, wait_closed};
 use crate::asyncio::globals;
 use crate::streams::attributes::plain;
 
-// What is passed on to the transport.
+// The methods that are passed on to the transport.
 
 /// A method that calls the transport's of the same name.
 macro_rules! passed_on {

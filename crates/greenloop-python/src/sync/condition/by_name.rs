@@ -1,5 +1,5 @@
 //! Waiting where the lock is not a plain native one or a method may have been replaced: each of
-//! asyncio's calls is made by name. What is awaited stands in the awaitable's `value`.
+//! asyncio's calls is made by name. The awaitable's `value` holds the object that is awaited.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{Object, Result, call_function, fetch};
@@ -82,7 +82,7 @@ fn relocked_by_name(this: &Object, delegated: Result<Delegated>) -> Result<Progr
     }
 }
 
-/// The predicate stands in `kept`.
+/// The predicate is in `kept`.
 pub(super) static WAIT_FOR_BY_NAME: Operation = Operation {
     name: c"Condition.wait_for",
     start: |this| {

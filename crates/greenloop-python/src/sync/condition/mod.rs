@@ -1,8 +1,8 @@
 //! `Condition`.
 //!
-//! A condition with a plain native lock, which is nearly every waits natively: one awaitable stands
-//! in the condition's line and then in the lock's. With any other lock, or where a method may have
-//! been replaced, each of asyncio's calls is made by name.
+//! A condition with a plain native lock, which nearly every condition has, waits natively: one
+//! awaitable is in the condition's line and then in the lock's. With any other lock, or where a
+//! method may have been replaced, each of asyncio's calls is made by name.
 
 mod by_name;
 mod notify;
@@ -47,7 +47,7 @@ pub struct Condition {
     native_lock: Slot,
     /// `locked`, `acquire` and `release`, where they are not the native lock's own.
     exported: [Slot; 3],
-    /// Whether one of those was set, so that they are to be called by name.
+    /// Whether one of those was set, so that they have to be called by name.
     by_name: Cell<bool>,
 }
 
@@ -239,7 +239,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A condition with a lock of its own.
+/// A condition with its own lock.
 pub fn create() -> Result<Object> {
     let classes = &globals().classes;
     let this = Instance::<Primitive<Condition>>::create(&classes.condition)?;
@@ -283,7 +283,7 @@ fn lock_attribute(this: &Object) -> Result<Object> {
         .ok_or_else(|| no_attribute(this, "_lock"))
 }
 
-/// asyncio never looks at `_lock` again: what counts are the methods that were exported.
+/// asyncio never looks at `_lock` again: only the methods that were exported count.
 fn set_lock_attribute(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     of(this).lock.set(value.clone());

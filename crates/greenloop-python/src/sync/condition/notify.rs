@@ -1,4 +1,4 @@
-//! Notifying those who wait.
+//! Notifying the waiters of a condition.
 
 use greenloop_cpython::making::IntoObject as _;
 use greenloop_cpython::{Arguments, ExceptionClass, Object, Raised, Result, call_method, raise};
@@ -41,7 +41,7 @@ pub(super) fn notify_all_method(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `_notify(n)`, which does not ask who holds the lock.
+/// `_notify(n)`, which does not check that the lock is held.
 #[cfg(Py_3_13)]
 pub(super) fn notify_private_method(this: &Object, limit: &Object) -> Result<Object> {
     notify_some(this, limit)?;
@@ -90,8 +90,8 @@ fn notify_some(this: &Object, limit: &Object) -> Result<()> {
     of(this).logic.notify(limit)
 }
 
-/// The limit that an object means that is no int, as far as anybody waits: asyncio asks
-/// `count >= limit` before each of them.
+/// The limit meant by an object that is no int, up to the number of waiters: before each of them
+/// asyncio asks `count >= limit`.
 #[cold]
 fn by_comparison(this: &Object, limit: &Object) -> Result<usize> {
     let mut count = 0;

@@ -1,7 +1,7 @@
-//! Waiting natively: one awaitable stands in the condition's line, and then in the lock's.
+//! Waiting natively: one awaitable is in the condition's line, and then in the lock's.
 //!
-//! It is asyncio's `Condition.wait` step by step. What ends the wait by an exception is kept until
-//! the lock is held again, whatever comes meanwhile.
+//! It is asyncio's `Condition.wait` step by step. An exception that ends the wait is kept until the
+//! lock is held again, whatever happens meanwhile.
 
 use greenloop_core::sync;
 use greenloop_cpython::{
@@ -38,9 +38,9 @@ pub(super) fn wait_for(this: &Object, arguments: Arguments<'_>) -> Result<Object
     Awaitable::create(operation, this, predicate)
 }
 
-/// The awaitable stands in the condition's line.
+/// The awaitable is in the condition's line.
 pub(super) const WAITING: u8 = 0;
-/// The awaitable stands in the lock's line, or awaits what `acquire` returned.
+/// The awaitable is in the lock's line, or awaits the result of `acquire`.
 const LOCKING: u8 = 1;
 /// The same, and it was cancelled meanwhile.
 const CANCELLED: u8 = 2;
@@ -51,7 +51,7 @@ pub(super) fn locking(awaitable: &Awaitable) {
     }
 }
 
-/// The exception that a wait ends with once it has the lock again stands in `kept`.
+/// The exception that a wait ends with once it has the lock again is in `kept`.
 static WAIT: Operation = Operation {
     name: c"Condition.wait",
     start: begin,
@@ -60,7 +60,7 @@ static WAIT: Operation = Operation {
     behind: None,
 };
 
-/// The predicate stands in `value`.
+/// The predicate is in `value`.
 static WAIT_FOR: Operation = Operation {
     name: c"Condition.wait_for",
     start: until,
@@ -91,7 +91,7 @@ fn begin(this: &Object) -> Result<Progress> {
 }
 
 /// There is no waiting, because the condition belongs to another loop. Up to Python 3.12 asyncio
-/// lets go of the lock before it learns that, and raises when it has it again.
+/// releases the lock before it notices that, and raises when it has the lock again.
 pub(super) fn keep_refusal(awaitable: &Awaitable, raised: Raised) -> Result<()> {
     if SINCE_3_13 {
         return Err(raised);
@@ -126,7 +126,7 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     relock(this)
 }
 
-/// The wait is over, and the lock has to be had again, whatever comes.
+/// The wait is over, and the lock has to be acquired again in any case.
 fn relock(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
@@ -147,8 +147,8 @@ fn relock(this: &Object) -> Result<Progress> {
     }
 }
 
-/// A cancellation that comes while the lock is waited for is what the wait ends with: the last one,
-/// or up to Python 3.12 a new one. Its context is what the wait was interrupted by before.
+/// The wait ends with the cancellation that comes while it waits for the lock: the last one, or up
+/// to Python 3.12 a new one. Its context is the exception that interrupted the wait before.
 pub(super) fn keep_cancellation(awaitable: &Awaitable, exception: Object) -> Result<()> {
     let again = awaitable.step().replace(CANCELLED) == CANCELLED;
     if again && !SINCE_3_13 {
