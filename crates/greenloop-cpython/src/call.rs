@@ -257,15 +257,28 @@ impl<'a> Arguments<'a> {
         positional: usize,
         required: usize,
     ) -> Result<[Option<&'a Object>; N]> {
-        // Most calls: only the required arguments, by place.
-        if self.keywords.is_empty() && self.positional.len() == required && required <= positional {
-            let mut bound = [None; N];
-            for (place, value) in bound.iter_mut().zip(self.positional) {
-                *place = Some(value);
-            }
+        if let Some(bound) = self.required_by_place(positional, required) {
             return Ok(bound);
         }
         self.bind_all(function, parameters, positional, required)
+    }
+
+    /// Distributes the arguments of most calls, which are the required ones, by place.
+    #[inline]
+    fn required_by_place<const N: usize>(
+        &self,
+        positional: usize,
+        required: usize,
+    ) -> Option<[Option<&'a Object>; N]> {
+        let plain = self.keywords.is_empty() && self.positional.len() == required;
+        if !plain || required > positional {
+            return None;
+        }
+        let mut bound = [None; N];
+        for (place, value) in bound.iter_mut().zip(self.positional) {
+            *place = Some(value);
+        }
+        Some(bound)
     }
 
     fn bind_all<const N: usize>(
@@ -317,11 +330,7 @@ impl<'a> Arguments<'a> {
         positional: usize,
         required: usize,
     ) -> Result<[Option<&'a Object>; N]> {
-        if self.keywords.is_empty() && self.positional.len() == required && required <= positional {
-            let mut bound = [None; N];
-            for (place, value) in bound.iter_mut().zip(self.positional) {
-                *place = Some(value);
-            }
+        if let Some(bound) = self.required_by_place(positional, required) {
             return Ok(bound);
         }
         self.bind_all_natively(function, parameters, positional, required)

@@ -170,7 +170,7 @@ fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
     make(&classes.priority_queue, queues::make_priority_class(&queue))?;
     make(
         &classes.gathering_future,
-        combinators::make_gathering_future_class(),
+        task::make_gathering_future_class(),
     )?;
     let futures = [classes.future.object(), classes.gathering_future.object()];
     future::adopt_metaclass(&futures)?;

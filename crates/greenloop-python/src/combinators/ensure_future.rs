@@ -50,6 +50,18 @@ impl Home {
         unsafe { self.native.as_ref() }
     }
 
+    /// Puts a future on the loop that is on none yet.
+    #[inline]
+    pub fn attach(&self, future: &Future) -> Result<()> {
+        match self.native().filter(|native| native.is_fast()) {
+            Some(native) => {
+                future.attach(&self.event_loop, native);
+                Ok(())
+            }
+            None => future.initialise(Some(&self.event_loop)),
+        }
+    }
+
     /// A native task of `object`, if that is a plain coroutine and no override has to see it.
     #[inline]
     pub fn spawn(&self, object: &Object) -> Option<Result<Object>> {

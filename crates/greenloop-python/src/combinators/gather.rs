@@ -12,12 +12,11 @@ use pyo3::ffi;
 
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
-use super::gathering_future::{GatheringFuture, child_at, count};
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
 use crate::asyncio::globals;
 use crate::future::{Notification, notify_when_done};
-use crate::task::Task;
+use crate::task::{GatheringFuture, Task, child_at, count_of_children};
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
 pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -64,7 +63,7 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         // Not reached: the first argument has made one.
         return of_nothing();
     };
-    GatheringFuture::begin(&outer, list_of(children)?, &home)?;
+    GatheringFuture::begin(&outer, list_of(children)?, |future| home.attach(future))?;
     if globals().stop_awaiting.is_some() && !this.awaiting().is_empty() {
         notify_when_done(&outer, &STOP_AWAITING, &outer)?;
     }
@@ -164,7 +163,7 @@ fn failure_of(child: &Object) -> Result<Option<Object>> {
 fn collect(outer: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     let children = this.children().get_or_none();
-    let mut results = Vec::with_capacity(count(&children));
+    let mut results = Vec::with_capacity(count_of_children(&children));
     let mut last = None;
     while let Some(child) = child_at(&children, results.len()) {
         results.push(match any_future::plain_result(&child) {

@@ -11,7 +11,6 @@ mod children;
 mod create_task;
 mod ensure_future;
 mod gather;
-mod gathering_future;
 mod shield;
 mod wait;
 
@@ -27,7 +26,6 @@ pub use as_completed::make_class as make_as_completed_class;
 #[cfg(not(Py_3_12))]
 pub use ensure_future::Home;
 pub use ensure_future::{as_future, set_wrap_awaitable};
-pub use gathering_future::{GatheringFuture, child_at, make_class as make_gathering_future_class};
 pub use wait::make_class as make_wait_state_class;
 
 /// Adds the functions to the module.

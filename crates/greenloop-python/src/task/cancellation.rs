@@ -16,9 +16,9 @@ use greenloop_cpython::{Object, Result, call_method_keywords, recursion_error};
 use pyo3::ffi;
 
 use super::Task;
+use super::gathering_future::{GatheringFuture, child_at};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
-use crate::combinators::{GatheringFuture, child_at};
 use crate::future::{Future, PENDING};
 
 /// A path is searched for circles only once it is longer than nearly all are.

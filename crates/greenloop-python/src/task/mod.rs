@@ -19,6 +19,7 @@ mod base_fields;
 mod cancellation;
 mod class;
 mod current;
+mod gathering_future;
 mod graph;
 mod refusal;
 mod registry;
@@ -43,9 +44,13 @@ use crate::future::{Derived, Future, PENDING, WaitingTask, report};
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
-pub use cancellation::{cancel_gathering, cancel_waiter};
+pub use cancellation::cancel_waiter;
 pub use class::make_class;
 pub use current::{Published, away, clear_published, current_task, stepping};
+pub use gathering_future::{
+    GatheringFuture, child_at, count as count_of_children,
+    make_class as make_gathering_future_class,
+};
 #[cfg(Py_3_14)]
 use graph::awaited_by;
 pub use registry::{registered_tasks, set_task_set, show_native_tasks};

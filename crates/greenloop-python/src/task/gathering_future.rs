@@ -17,10 +17,9 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::ensure_future::Home;
+use super::cancellation::cancel_gathering;
 use crate::asyncio::globals;
 use crate::future::{Derived, Future, PENDING, cannot_delete, derived, parse_message};
-use crate::task;
 
 /// How many dead ones are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -58,15 +57,16 @@ impl GatheringFuture {
         }
     }
 
-    /// `__init__`: all children are known, and on which loop they are.
-    pub fn begin(this: &Object, children: Object, home: &Home) -> Result<()> {
+    /// `__init__`: all children are known, and `attach` puts the future on their loop.
+    #[inline]
+    pub fn begin(
+        this: &Object,
+        children: Object,
+        attach: impl FnOnce(&Future) -> Result<()>,
+    ) -> Result<()> {
         let gathering = Self::of(this);
         gathering.children.set(children);
-        match home.native().filter(|native| native.is_fast()) {
-            Some(native) => gathering.future.attach(home.event_loop(), native),
-            None => gathering.future.initialise(Some(home.event_loop()))?,
-        }
-        Ok(())
+        attach(&gathering.future)
     }
 
     /// Whether the outcomes of the children do not matter any more, or not yet.
@@ -143,7 +143,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 
 fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
-    Ok(Object::boolean(task::cancel_gathering(this, message)?))
+    Ok(Object::boolean(cancel_gathering(this, message)?))
 }
 
 fn attribute_children(this: &Object) -> Result<Object> {
