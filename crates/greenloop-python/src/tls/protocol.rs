@@ -306,23 +306,20 @@ pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
 pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
     let names = &globals().names;
-    let class = &globals().asyncio.buffered_protocol;
-    let mut buffered = app_protocol.optional_attribute(&names.get_buffer)?;
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_IsInstance(app_protocol.as_ptr(), class.as_ptr()) } {
-        -1 => return Err(Raised),
-        0 => buffered = None,
-        _ => {}
-    }
-    let updated = if buffered.is_some() {
-        Some(app_protocol.attribute(&names.buffer_updated)?)
-    } else {
-        None
-    };
-    protocol.buffered.set(buffered.is_some());
-    protocol.get_buffer.set_optional(buffered);
-    protocol.buffer_updated.set_optional(updated);
     protocol.app_protocol.set(app_protocol.clone());
+    let get_buffer = app_protocol.optional_attribute(&names.get_buffer)?;
+    let class = &globals().asyncio.buffered_protocol;
+    match get_buffer {
+        Some(get_buffer) if app_protocol.is_instance(class)? => {
+            protocol.get_buffer.set(get_buffer);
+            let buffer_updated = app_protocol.attribute(&names.buffer_updated)?;
+            protocol.buffer_updated.set(buffer_updated);
+            protocol.buffered.set(true);
+        }
+        // The functions of the protocol before stay: a read that has its buffer is going to call
+        // the other one.
+        _ => protocol.buffered.set(false),
+    }
     Ok(())
 }
 
