@@ -183,8 +183,8 @@ class Run:
         while self.turn < TURNS:
             await asyncio.sleep(0)
         self.record("in the end", len(self.queue._getters), len(self.queue._putters))
-        # Twice, for those who are stubborn.
-        for _ in range(10):
+        # Stubborn tasks go on with their next statement, which may make another task that waits.
+        while not all(task.done() for task in self.tasks):
             for task in self.tasks:
                 task.cancel()
             await asyncio.sleep(0)
