@@ -20,7 +20,7 @@ _MODULE = re.compile(
 )
 # Our tasks wait for an awaitable itself where asyncio's wait for a future made for the occasion.
 _WAIT = re.compile(
-    r"wait_for=<(?:coroutine object [\w.]+ at 0x"
+    r"wait_for=<(?:coroutine object [\w.<>]+ at 0x"
     r"|Future (?:pending|cancelled|finished result=(?:True|False|None)))>"
 )
 
