@@ -105,6 +105,11 @@ def cycle_through_the_iterator_of_a_future(loop, thing):
     future.iterator, future.thing = iterator, thing
 
 
+def cycle_through_an_iterator_that_never_began(loop, thing):
+    future = loop.create_future()
+    future.iterator, future.thing = iter(future), thing
+
+
 def cycle_through_a_context(loop, thing):
     variable = contextvars.ContextVar("variable")
     context = contextvars.Context()

@@ -51,8 +51,7 @@ impl Awaitable {
                 }
             }
             Ok(Progress::Paused) => {
-                // Meanwhile only the object that awaits it refers to it, so the collector need not
-                // track it.
+                // A plain sleep stays untracked: it leads to no object but its result.
                 awaitable.stage.set(Stage::Delegating);
                 Ok(Next::Yielded(Object::none()))
             }

@@ -138,7 +138,7 @@ pub struct Awaitable {
     /// Set when the awaitable is yielded, cleared by the task that receives it, as a future's
     /// `_asyncio_future_blocking`.
     blocking: Cell<bool>,
-    /// Set at the first time it blocks: before that it is in no reference cycle.
+    /// Whether the garbage collector tracks it.
     tracked: Cell<bool>,
     /// Set when it began to await another object, which is its `value`.
     delegates: Cell<bool>,
@@ -155,8 +155,24 @@ enum Stands {
 
 impl Awaitable {
     /// An awaitable that will do `operation`, which begins when it is awaited.
+    ///
+    /// The garbage collector tracks it from the first: its owner may lead back to it, in a program
+    /// that keeps it there or in a task that never ran.
     #[inline]
     pub fn create(
+        operation: &'static Operation,
+        owner: &Object,
+        value: Option<&Object>,
+    ) -> Result<Object> {
+        let object = Self::create_untracked(operation, owner, value)?;
+        Self::track(&object);
+        Ok(object)
+    }
+
+    /// The same for an owner and a value that lead to no other object. The collector tracks it when
+    /// it blocks.
+    #[inline]
+    pub fn create_untracked(
         operation: &'static Operation,
         owner: &Object,
         value: Option<&Object>,

@@ -17,6 +17,10 @@ use crate::task;
 /// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
 pub fn sleep(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     if let Some(delay) = arguments.only() {
+        if exact_seconds(delay).is_some() {
+            // A plain number leads nowhere.
+            return Awaitable::create_untracked(&SLEEP, delay, None);
+        }
         return Awaitable::create(&SLEEP, delay, None);
     }
     sleep_with_result(arguments)

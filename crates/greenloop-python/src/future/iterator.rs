@@ -1,6 +1,5 @@
 //! The iterator of `await future`: it yields the future once, then returns its result.
 
-use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::{
@@ -20,8 +19,6 @@ struct FutureIterator {
     header: ffi::PyObject,
     /// Emptied when the iterator has nothing more to say.
     future: Slot,
-    /// Set at the first time it blocks: before that it is in no reference cycle.
-    tracked: Cell<bool>,
 }
 
 impl FutureIterator {
@@ -46,10 +43,6 @@ impl Iteration for FutureIterator {
         if future.blocking().replace(true) {
             let class = ExceptionClass::RuntimeError;
             return Err(raise(class, c"await wasn't used with future"));
-        }
-        if !iterator.tracked.replace(true) {
-            // SAFETY: a complete object of a garbage collected class that is not tracked yet.
-            unsafe { ffi::PyObject_GC_Track(this.as_ptr().cast()) };
         }
         Ok(Next::Yielded(object))
     }
@@ -76,6 +69,8 @@ pub unsafe extern "C" fn iterate(future: *mut ffi::PyObject) -> *mut ffi::PyObje
         let iterator =
             unsafe { Object::from_owned(SPARE.allocate::<FutureIterator>(class)?.cast()) };
         FutureIterator::of(&iterator).future.set(future);
+        // SAFETY: a complete object of a garbage collected class that is not tracked yet.
+        unsafe { ffi::PyObject_GC_Track(iterator.as_ptr().cast()) };
         Ok(iterator)
     })
 }
@@ -96,9 +91,7 @@ unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead iterator; the class cannot be inherited from.
     unsafe {
         let iterator = &*this.cast::<FutureIterator>();
-        if iterator.tracked.get() {
-            ffi::PyObject_GC_UnTrack(this.cast());
-        }
+        ffi::PyObject_GC_UnTrack(this.cast());
         iterator.future.clear();
         SPARE.free(this);
     }
