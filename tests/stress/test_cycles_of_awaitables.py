@@ -70,7 +70,9 @@ STAGES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize("api", [asyncio, greenloop], ids=["asyncio's", "greenloop's"])
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
 @pytest.mark.parametrize("awaitable", AWAITABLES.values(), ids=AWAITABLES.keys())
