@@ -36,7 +36,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator,
 from contextvars import Context
 from traceback import StackSummary
 from types import BuiltinFunctionType, FunctionType
-from typing import Any, Generic, TypeVar, TypeVarTuple, final, type_check_only
+from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, SupportsRichComparison, WriteableBuffer
 from typing_extensions import disjoint_base
@@ -45,6 +45,9 @@ _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _Ts = TypeVarTuple("_Ts")
 _Comparable = TypeVar("_Comparable", bound=SupportsRichComparison)
+_Callee: TypeAlias = Callable[[*_Ts], object]
+_Context: TypeAlias = Context | None
+_Coroutine: TypeAlias = Coroutine[Any, Any, _T]
 
 @disjoint_base
 class EventLoop:
@@ -59,17 +62,11 @@ class EventLoop:
     # Scheduling.
 
     def call_soon(
-        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+        self, callback: _Callee[*_Ts], *args: *_Ts, context: _Context = None
     ) -> Handle: ...
-    if sys.version_info >= (3, 14):
-        def call_soon_threadsafe(
-            self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
-        ) -> ThreadSafeHandle: ...
-    else:
-        def call_soon_threadsafe(
-            self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
-        ) -> Handle: ...
-
+    def call_soon_threadsafe(
+        self, callback: _Callee[*_Ts], *args: *_Ts, context: _Context = None
+    ) -> _ThreadSafeHandle: ...
     def create_future(self) -> Future[Any]: ...
     if sys.version_info >= (3, 13):
         def create_task(
@@ -77,16 +74,12 @@ class EventLoop:
             coro: _CoroutineLike[_T],
             *,
             name: str | None = None,
-            context: Context | None = None,
+            context: _Context = None,
             eager_start: bool | None = None,
         ) -> asyncio.Task[_T]: ...
     else:
         def create_task(
-            self,
-            coro: _CoroutineLike[_T],
-            *,
-            name: str | None = None,
-            context: Context | None = None,
+            self, coro: _CoroutineLike[_T], *, name: str | None = None, context: _Context = None
         ) -> asyncio.Task[_T]: ...
 
     def _add_callback(self, handle: asyncio.Handle) -> None:
@@ -103,26 +96,18 @@ class EventLoop:
 
     # Sockets without a transport. `Awaitable` is a coroutine.
 
-    def sock_recv(self, sock: socket.socket, n: int) -> Coroutine[Any, Any, bytes]: ...
-    def sock_recv_into(
-        self, sock: socket.socket, buf: WriteableBuffer
-    ) -> Coroutine[Any, Any, int]: ...
-    def sock_recvfrom(
-        self, sock: socket.socket, bufsize: int
-    ) -> Coroutine[Any, Any, tuple[bytes, Any]]: ...
+    def sock_recv(self, sock: socket.socket, n: int) -> _Coroutine[bytes]: ...
+    def sock_recv_into(self, sock: socket.socket, buf: WriteableBuffer) -> _Coroutine[int]: ...
+    def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> _Coroutine[tuple[bytes, Any]]: ...
     def sock_recvfrom_into(
         self, sock: socket.socket, buf: WriteableBuffer, nbytes: int = 0
-    ) -> Coroutine[Any, Any, tuple[int, Any]]: ...
-    def sock_sendall(
-        self, sock: socket.socket, data: ReadableBuffer
-    ) -> Coroutine[Any, Any, None]: ...
+    ) -> _Coroutine[tuple[int, Any]]: ...
+    def sock_sendall(self, sock: socket.socket, data: ReadableBuffer) -> _Coroutine[None]: ...
     def sock_sendto(
         self, sock: socket.socket, data: ReadableBuffer, address: Any
-    ) -> Coroutine[Any, Any, int]: ...
-    def sock_connect(self, sock: socket.socket, address: Any) -> Coroutine[Any, Any, None]: ...
-    def sock_accept(
-        self, sock: socket.socket
-    ) -> Coroutine[Any, Any, tuple[socket.socket, Any]]: ...
+    ) -> _Coroutine[int]: ...
+    def sock_connect(self, sock: socket.socket, address: Any) -> _Coroutine[None]: ...
+    def sock_accept(self, sock: socket.socket) -> _Coroutine[tuple[socket.socket, Any]]: ...
 
     # Datagrams.
 
@@ -136,18 +121,10 @@ class EventLoop:
     # Timers.
 
     def call_later(
-        self,
-        delay: float,
-        callback: Callable[[*_Ts], object],
-        *args: *_Ts,
-        context: Context | None = None,
+        self, delay: float, callback: _Callee[*_Ts], *args: *_Ts, context: _Context = None
     ) -> TimerHandle: ...
     def call_at(
-        self,
-        when: float,
-        callback: Callable[[*_Ts], object],
-        *args: *_Ts,
-        context: Context | None = None,
+        self, when: float, callback: _Callee[*_Ts], *args: *_Ts, context: _Context = None
     ) -> TimerHandle: ...
     def time(self) -> float:
         """Return `time.monotonic()`."""
@@ -214,18 +191,10 @@ class EventLoop:
     # Readiness. `fd` is a descriptor or an object with a `fileno()`.
 
     def _add_reader(
-        self,
-        fd: FileDescriptorLike,
-        callback: Callable[[*_Ts], object],
-        *args: *_Ts,
-        context: Context | None = None,
+        self, fd: FileDescriptorLike, callback: _Callee[*_Ts], *args: *_Ts, context: _Context = None
     ) -> Handle: ...
     def _add_writer(
-        self,
-        fd: FileDescriptorLike,
-        callback: Callable[[*_Ts], object],
-        *args: *_Ts,
-        context: Context | None = None,
+        self, fd: FileDescriptorLike, callback: _Callee[*_Ts], *args: *_Ts, context: _Context = None
     ) -> Handle: ...
     def _remove_reader(self, fd: FileDescriptorLike) -> bool: ...
     def _remove_writer(self, fd: FileDescriptorLike) -> bool: ...
@@ -246,7 +215,7 @@ class EventLoop:
         waiter: asyncio.Future[None] | None,
         extra: dict[str, Any] | None,
         server: asyncio.AbstractServer | None,
-        context: Context | None = None,
+        context: _Context = None,
     ) -> SocketTransport | None:
         """Return a transport for a connected socket, or None if it has to be asyncio's own."""
 
@@ -276,7 +245,7 @@ class EventLoop:
     # For code that drives the loop by its handles.
 
     def _call_soon(
-        self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
+        self, callback: Callable[..., object], args: Sequence[Any], context: _Context
     ) -> Handle: ...
     def _run_once(self) -> None:
         """Run one turn."""
@@ -319,7 +288,7 @@ class TimerHandle(Handle, asyncio.TimerHandle):
         callback: Callable[..., object],
         args: Sequence[Any],
         loop: asyncio.AbstractEventLoop,
-        context: Context | None = None,
+        context: _Context = None,
     ) -> None: ...
     def __lt__(self, other: asyncio.TimerHandle, /) -> bool: ...
     def __le__(self, other: asyncio.TimerHandle, /) -> bool: ...
@@ -337,6 +306,10 @@ if sys.version_info >= (3, 14):
 
         `cancel` and `cancelled` wait while another thread runs the callback.
         """
+
+    _ThreadSafeHandle: TypeAlias = ThreadSafeHandle
+else:
+    _ThreadSafeHandle: TypeAlias = Handle
 
 @type_check_only
 class _FutureType(abc.ABCMeta):
