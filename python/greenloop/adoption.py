@@ -31,6 +31,7 @@ _REPLACING: dict[str, Any] = {
 }
 if sys.version_info >= (3, 12):
     eager_task_factory = asyncio.create_eager_task_factory(_native.Task)
+    eager_task_factory.__doc__ = "Return a new task, whose coroutine has run to its first wait."
     # Our loop makes the objects of these classes without calling them.
     _native._set_eager_task_factories([asyncio.eager_task_factory, eager_task_factory])
     _REPLACING["eager_task_factory"] = eager_task_factory

@@ -3,7 +3,8 @@
 Programs ask `inspect.iscoroutinefunction` how to handle a callback, and `unittest.mock` how to
 replace a method, but neither a built-in function nor a built-in method has a place for the mark.
 So we offer a copy of asyncio's function, with its signature and documentation, and a call of it is
-a call of the native one. The list of these functions is computed rather than written down.
+a call of the native one. Where asyncio documents nothing, the native function's documentation is
+kept. The list of these functions is computed rather than written down.
 """
 
 import functools
@@ -18,7 +19,7 @@ def declared_function(native: Any, original: Any) -> Any:
     """Return a module's native function in the form that asyncio's own has."""
     if not isinstance(native, BuiltinFunctionType) or not _is_copied(original):
         return native
-    function = _copy(original, "greenloop", original.__name__)
+    function = _copy(original, native, "greenloop", original.__name__)
     _native._enter_natively(function, native)
     return function
 
@@ -35,7 +36,8 @@ def declare_methods(native: type, original: type) -> None:
             asyncios: Any = getattr(original, name, None)
             is_own = owner is native and name == "__init__" and isinstance(asyncios, FunctionType)
             if is_own or _is_copied(asyncios):
-                function = _copy(asyncios, owner.__module__, f"{owner.__qualname__}.{name}")
+                qualified_name = f"{owner.__qualname__}.{name}"
+                function = _copy(asyncios, method, owner.__module__, qualified_name)
                 _native._enter_method_natively(owner, name, function)
 
 
@@ -48,7 +50,7 @@ def _is_copied(original: Any) -> bool:
     return isinstance(original, FunctionType) and inspect.iscoroutinefunction(original)
 
 
-def _copy(original: FunctionType, module: str, qualified_name: str) -> FunctionType:
+def _copy(original: FunctionType, native: object, module: str, qualified_name: str) -> FunctionType:
     function = FunctionType(
         original.__code__,
         original.__globals__,
@@ -59,6 +61,8 @@ def _copy(original: FunctionType, module: str, qualified_name: str) -> FunctionT
     function.__kwdefaults__ = original.__kwdefaults__
     functools.update_wrapper(function, original)
     del function.__wrapped__  # type: ignore[attr-defined]
+    if function.__doc__ is None:
+        function.__doc__ = native.__doc__
     function.__module__ = module
     function.__qualname__ = qualified_name
     return function

@@ -20,6 +20,15 @@ _STREAMS = SimpleNamespace(
 )
 
 
+_DOCUMENTATION = """\
+{}; return its `asyncio.subprocess.Process`.
+
+`stdin`, `stdout` and `stderr` are None to inherit the file, PIPE, DEVNULL or a file. `limit` is
+that of the readers behind PIPE, in bytes. Other keywords are those of `subprocess.Popen`. See
+`asyncio.{}`.
+"""
+
+
 def _adapted(function: Any, **names: Any) -> Any:
     """Return a copy of one of asyncio's functions in which some names mean our objects."""
     copy = FunctionType(
@@ -46,3 +55,9 @@ SUBPROCESSES: dict[str, Any] = {
     name: _adapted(getattr(asyncio, name), SubprocessStreamProtocol=SubprocessStreamProtocol)
     for name in ("create_subprocess_exec", "create_subprocess_shell")
 }
+for _name, _purpose in {
+    "create_subprocess_exec": "Start `program` with the arguments `args`",
+    "create_subprocess_shell": "Start a shell that runs the command `cmd`",
+}.items():
+    # asyncio does not document them.
+    SUBPROCESSES[_name].__doc__ = _DOCUMENTATION.format(_purpose, _name)

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import pydoc
 
 import pytest
 
@@ -76,16 +75,6 @@ def test_a_class_takes_what_asyncios_takes(name):
 def test_a_function_takes_what_asyncios_takes(name):
     ours, asyncios = (signature(getattr(module, name)) for module in (greenloop, asyncio))
     assert parameters(ours) == parameters(asyncios)
-
-
-@pytest.mark.parametrize("name", CLASSES)
-def test_what_help_shows_is_text(name):
-    """A signature that is left in the documentation is one that could not be read."""
-    shown = pydoc.plain(pydoc.render_doc(CLASSES[name][0]))
-    assert "\n--" not in shown.replace("\n----", "")
-    assert "($self" not in shown
-    for method in vars(CLASSES[name][0]).values():
-        assert not (getattr(method, "__doc__", None) or "").startswith(("(", "$"))
 
 
 def test_arguments_of_transports_and_protocols_can_be_given_by_name(loop, peer):

@@ -277,7 +277,10 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
 /// Put `function`, a Python function, in the place of the native method `name` of a class, or of
 /// the name of a slot. Its calls go to that method or slot. Slots stay what they are.
 #[pyfunction]
-#[pyo3(name = "_enter_method_natively")]
+#[pyo3(
+    name = "_enter_method_natively",
+    text_signature = "(class_, name, function)"
+)]
 pub fn enter_method_natively(
     class: &Bound<'_, PyType>,
     name: &str,

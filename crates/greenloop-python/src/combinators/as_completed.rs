@@ -382,13 +382,13 @@ fn attribute_done(this: &Object) -> Result<Object> {
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
     let class = class_of::<AsCompleted>(c"greenloop._AsCompletedIterator")
-        .doc(c"What as_completed() returns.")
+        .doc(c"The iterator that as_completed() returns.")
         .slot(ffi::Py_tp_iter, iterate as *mut c_void)
         .slot(ffi::Py_tp_iternext, next as *mut c_void);
     let timeout = noargs!(
         c"_handle_timeout",
         handle_timeout,
-        c"Give up waiting for the futures that are not done."
+        c"Stop waiting for the futures that are not done."
     );
     if cfg!(Py_3_13) {
         return class

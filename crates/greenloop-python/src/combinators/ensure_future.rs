@@ -154,7 +154,8 @@ fn other_loop() -> Raised {
 /// The function that makes it.
 static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
 
-/// Hands in that function. Called once, by the package's import.
+/// Hand in the function that makes a coroutine of any awaitable. Called once, by the package's
+/// import.
 #[pyfunction]
 #[pyo3(name = "_set_wrap_awaitable")]
 pub fn set_wrap_awaitable(function: Py<PyAny>) {

@@ -35,41 +35,43 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             c"gather",
             gather::gather,
             c"gather(*coros_or_futures, return_exceptions=False)\n--\n\n\
-             Return a future of the list of all results."
+              Run awaitables concurrently; return a future of the list of their results."
         ),
         fast!(
             c"shield",
             shield::shield,
             c"shield(arg)\n--\n\n\
-             Return a future that follows arg, and whose cancellation does not reach arg."
+              Shield an awaitable from cancellation; return a future of its outcome."
         ),
         fast!(
             c"wait",
             wait::wait,
             c"wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\n\
-             Wait for futures; return the sets of those done and those pending."
+              Wait for futures, at most timeout seconds; return the sets (done, pending)."
         ),
         fast!(
             c"as_completed",
             as_completed::as_completed,
-            c"as_completed(fs, *, timeout=None)\n--\n\nIterate over awaitables as they are done."
+            c"as_completed(fs, *, timeout=None)\n--\n\n\
+              Iterate over awaitables in the order of their completion; raise TimeoutError after \
+              timeout seconds."
         ),
         fast!(
             c"create_task",
             create_task::create_task,
             if cfg!(Py_3_14) {
                 c"create_task(coro, **kwargs)\n--\n\n\
-                 Return a task of the coroutine on the running loop."
+                  Schedule a coroutine as a task of the running loop; return the task."
             } else {
                 c"create_task(coro, *, name=None, context=None)\n--\n\n\
-                 Return a task of the coroutine on the running loop."
+                  Schedule a coroutine as a task of the running loop; return the task."
             }
         ),
         fast!(
             c"ensure_future",
             ensure_future::ensure_future,
             c"ensure_future(coro_or_future, *, loop=None)\n--\n\n\
-             Return a future of an awaitable: itself, or a task."
+              Return a future of an awaitable: a future itself, or a new task."
         ),
     ];
     add_to_module(module, functions)

@@ -267,6 +267,6 @@ fn assertion_error(text: &str) -> Raised {
 pub fn make_class() -> Result<Object> {
     class_of::<State>(c"greenloop.WaitState")
         .not_callable()
-        .doc(c"What one call of wait() needs.")
+        .doc(c"The state of one call of wait().")
         .build(None)
 }

@@ -123,7 +123,7 @@ const OBJECT: c_int = ffi::Py_T_OBJECT_EX;
 /// Finish the class of datagram transports, whose attributes are slots: put the native methods into
 /// it.
 #[pyfunction]
-#[pyo3(signature = (class, /))]
+#[pyo3(signature = (class, /), text_signature = "(class_, /)")]
 pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
     let places = Places {
         address: place(class, "_address")?,
@@ -146,17 +146,17 @@ pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
             c"sendto",
             sending::sendto,
             c"sendto($self, data, addr=None)\n--\n\n\
-              Send a datagram: what there is no room for at once is kept and sent later."
+              Send a datagram without blocking; buffer it if the system has no room for it."
         ),
         noargs!(
             c"_read_ready",
             receiving::read_ready_method,
-            c"There is a datagram to receive."
+            c"Receive datagrams; called when the socket is readable."
         ),
         fast!(
             c"_listen",
             receiving::listen,
-            c"_listen($self, fd)\n--\n\nReceive from now on."
+            c"_listen($self, fd)\n--\n\nStart receiving: watch the descriptor fd for readability."
         ),
     ];
     for method in methods.leak() {

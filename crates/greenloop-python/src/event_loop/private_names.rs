@@ -93,8 +93,8 @@ impl EventLoop {
         Ok(gather(event_loop, wait)?)
     }
 
-    /// Somebody has got the list into which `call_at` and its like push timers: look into it before
-    /// the next turn.
+    /// Have the next turn look into the list that `call_at` and its like push timers into, since
+    /// other code has a reference to it.
     fn _expect_timers(&self) {
         self.expect_timers();
     }

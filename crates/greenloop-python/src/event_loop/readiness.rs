@@ -276,12 +276,14 @@ pub(super) fn methods() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"_add_reader",
             add_reader,
-            c"Call callback(*args) whenever fd is readable, instead of what was called before."
+            c"_add_reader($self, /, fd, callback, *args, context=None)\n--\n\n\
+              Call callback(*args) whenever fd is readable, in place of an earlier callback."
         ),
         fast!(
             c"_add_writer",
             add_writer,
-            c"Call callback(*args) whenever fd is writable, instead of what was called before."
+            c"_add_writer($self, /, fd, callback, *args, context=None)\n--\n\n\
+              Call callback(*args) whenever fd is writable, in place of an earlier callback."
         ),
     ]
 }
@@ -309,7 +311,7 @@ fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
 
 #[pymethods]
 impl EventLoop {
-    /// Which events of `fd` are watched: the sum of `selectors.EVENT_READ` and `EVENT_WRITE`.
+    /// Return the watched events of `fd`: the sum of `selectors.EVENT_READ` and `EVENT_WRITE`.
     fn _watched_events(&self, fd: RawFd) -> u8 {
         let interest = self
             .watches

@@ -302,7 +302,7 @@ fn is_eager_factory(factory: &Bound<'_, PyAny>) -> bool {
     known.into_iter().any(|known| factory.is(known))
 }
 
-/// Hands in the task factories whose tasks the loop makes itself. Called once, by the package's
+/// Hand in the task factories whose tasks the loop makes itself. Called once, by the package's
 /// import.
 #[pyfunction]
 #[pyo3(name = "_set_eager_task_factories")]
@@ -333,7 +333,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             c"call_soon_threadsafe",
             call_soon_threadsafe,
             c"call_soon_threadsafe($self, /, callback, *args, context=None)\n--\n\n\
-              Like call_soon(), from any thread."
+              Call callback(*args) in the next turn, from any thread; return its Handle."
         ),
         fast!(
             c"call_later",

@@ -320,9 +320,10 @@ fn in_instance(this: &Bound<'_, EventLoop>) -> Result<Overrides> {
 
 #[pymethods]
 impl EventLoop {
-    /// Names the class whose methods are the original ones, once, when it is defined, and the
+    /// Name the class whose methods are the original ones, once, when it is defined, and the
     /// function that takes hooks in asyncio's classes over into it.
     #[staticmethod]
+    #[pyo3(text_signature = "(class_, take_over, /)")]
     fn _set_public_class(class: Bound<'_, PyType>, take_over: Bound<'_, PyAny>) -> PyResult<()> {
         super::install_methods(&class)?;
         let original = |(name, _)| class.look_up(name).map(Bound::unbind);

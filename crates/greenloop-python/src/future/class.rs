@@ -232,7 +232,8 @@ pub fn future_methods() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"add_done_callback",
             add_done_callback,
-            c"Call fn(future), in a context, in the turn after the future is done."
+            c"add_done_callback($self, fn, /, *, context=None)\n--\n\n\
+              Call fn(future), in a context, in the turn after the future is done."
         ),
         one!(
             c"remove_done_callback",

@@ -38,17 +38,17 @@ macro_rules! discipline {
             one!(
                 c"_init",
                 init,
-                c"_init($self, maxsize, /)\n--\n\nMake an empty store."
+                c"_init($self, maxsize, /)\n--\n\nCreate an empty store for the items."
             ),
             one!(
                 c"_put",
                 put,
-                c"_put($self, item, /)\n--\n\nPut an item into the store."
+                c"_put($self, item, /)\n--\n\nAdd an item to the store."
             ),
             noargs!(
                 c"_get",
                 take,
-                c"_get($self, /)\n--\n\nTake an item out of the store."
+                c"_get($self, /)\n--\n\nRemove an item from the store and return it."
             ),
         ]
     }};
@@ -115,7 +115,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         ..method_o(
             c"__class_getitem__",
             class_getitem,
-            c"Queue[int] is a queue of ints, for type checkers.",
+            c"Return an alias for type checkers: Queue[int] is a queue of ints.",
         )
     };
     vec![
@@ -123,69 +123,76 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         noargs!(
             c"qsize",
             qsize,
-            c"qsize($self, /)\n--\n\nReturn the number of items."
+            c"qsize($self, /)\n--\n\nReturn the number of items in the queue."
         ),
         noargs!(
             c"empty",
             empty,
-            c"empty($self, /)\n--\n\nReturn whether there are no items."
+            c"empty($self, /)\n--\n\nReturn whether the queue is empty."
         ),
         noargs!(
             c"full",
             full,
-            c"full($self, /)\n--\n\nReturn whether there are maxsize items."
+            c"full($self, /)\n--\n\n\
+              Return whether the queue is full, which one without a maxsize never is."
         ),
         fast!(
             leaf c"put",
             put,
-            c"put($self, item)\n--\n\nPut an item in; wait as long as the queue is full."
+            c"put($self, item)\n--\n\n\
+              Put an item into the queue; wait for a free slot if it is full."
         ),
         fast!(
             c"put_nowait",
             put_nowait,
-            c"put_nowait($self, item)\n--\n\nPut an item in, or raise QueueFull."
+            c"put_nowait($self, item)\n--\n\nPut an item into the queue, or raise QueueFull."
         ),
         noargs!(
             leaf c"get",
             get,
-            c"get($self, /)\n--\n\nTake an item out; wait as long as the queue is empty."
+            c"get($self, /)\n--\n\nRemove and return an item; wait for one if the queue is empty."
         ),
         noargs!(
             c"get_nowait",
             get_nowait,
-            c"get_nowait($self, /)\n--\n\nTake an item out, or raise QueueEmpty."
+            c"get_nowait($self, /)\n--\n\nRemove and return an item, or raise QueueEmpty."
         ),
         noargs!(
             c"task_done",
             task_done,
-            c"task_done($self, /)\n--\n\nReport an item that was taken out as done."
+            c"task_done($self, /)\n--\n\n\
+              Report one item as processed, for join(); raise ValueError if all are."
         ),
         noargs!(
             leaf c"join",
             join,
-            c"join($self, /)\n--\n\nWait until all items that were put in are done."
+            c"join($self, /)\n--\n\n\
+              Wait until every item that was put into the queue is processed."
         ),
         #[cfg(Py_3_13)]
         fast!(
             c"shutdown",
             shutdown,
             c"shutdown($self, immediate=False)\n--\n\n\
-             Make put raise QueueShutDown, and get when no items are left or at once."
+              Shut the queue down: put() raises QueueShutDown, and so does get() once the queue \
+              is empty; immediate drops the items that are left."
         ),
         noargs!(
             c"_format",
             format,
-            c"_format($self, /)\n--\n\nReturn the state in words."
+            c"_format($self, /)\n--\n\nReturn the queue's state as text, for its repr."
         ),
         noargs!(
             c"_get_loop",
             get_loop,
-            c"_get_loop($self, /)\n--\n\nReturn the running loop, to which the queue is bound."
+            c"_get_loop($self, /)\n--\n\n\
+              Return the running loop, which the queue is bound to from the first call on."
         ),
         one!(
             c"_wakeup_next",
             wakeup_next,
-            c"_wakeup_next($self, waiters, /)\n--\n\nWake the first who waits."
+            c"_wakeup_next($self, waiters, /)\n--\n\n\
+              Wake the first of the waiters that is still waiting."
         ),
     ]
 }

@@ -90,6 +90,6 @@ impl Gate {
 pub fn make_class() -> Result<Object> {
     class_of::<Gate>(c"greenloop.Gate")
         .not_callable()
-        .doc(c"What a wait stands at.")
+        .doc(c"A one-shot event that a callback sets to resume the waiting task.")
         .build(None)
 }

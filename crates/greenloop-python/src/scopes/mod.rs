@@ -48,7 +48,9 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fast!(
             c"timeout_at",
             timeout_at,
-            c"timeout_at(when)\n--\n\nAs timeout(), but until a time on the loop's clock."
+            c"timeout_at(when)\n--\n\n\
+              Limit the body of an async with statement to a deadline on the loop's clock, in \
+              seconds; None is no limit."
         ),
         fast!(
             c"wait_for",

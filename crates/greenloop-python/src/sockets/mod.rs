@@ -28,47 +28,49 @@ pub fn methods() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"sock_recv",
             receiving::sock_recv,
-            c"sock_recv($self, sock, n)\n--\n\nReceive up to n bytes; return them."
+            c"sock_recv($self, sock, n)\n--\n\n\
+              Receive up to n bytes and return them; none are the end of the stream."
         ),
         fast!(
             c"sock_recv_into",
             receiving::sock_recv_into,
             c"sock_recv_into($self, sock, buf)\n--\n\n\
-              Receive into a buffer; return how many bytes."
+              Receive into a writable buffer; return the number of bytes."
         ),
         fast!(
             c"sock_recvfrom",
             receiving::sock_recvfrom,
             c"sock_recvfrom($self, sock, bufsize)\n--\n\n\
-              Receive a datagram of up to bufsize bytes; return it and where it came from."
+              Receive a datagram of up to bufsize bytes; return it and the sender's address."
         ),
         fast!(
             c"sock_recvfrom_into",
             receiving::sock_recvfrom_into,
             c"sock_recvfrom_into($self, sock, buf, nbytes=0)\n--\n\n\
-              Receive a datagram into a buffer; return how many bytes and where it came from."
+              Receive a datagram into a buffer; return the number of bytes and the sender's \
+              address."
         ),
         fast!(
             c"sock_sendall",
             sending::sock_sendall,
-            c"sock_sendall($self, sock, data)\n--\n\nSend all of data."
+            c"sock_sendall($self, sock, data)\n--\n\nSend all of data, a bytes-like object."
         ),
         fast!(
             c"sock_sendto",
             sending::sock_sendto,
             c"sock_sendto($self, sock, data, address)\n--\n\n\
-              Send a datagram to an address; return how many bytes."
+              Send a datagram to an address; return the number of bytes."
         ),
         fast!(
             c"sock_connect",
             connecting::sock_connect,
-            c"sock_connect($self, sock, address)\n--\n\nConnect to an address."
+            c"sock_connect($self, sock, address)\n--\n\nConnect a socket to a remote address."
         ),
         fast!(
             c"sock_accept",
             connecting::sock_accept,
             c"sock_accept($self, sock)\n--\n\n\
-              Accept a connection; return its socket and where it came from."
+              Accept a connection; return its socket and the peer's address."
         ),
     ]
 }

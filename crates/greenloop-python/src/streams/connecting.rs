@@ -351,26 +351,28 @@ pub fn functions() -> Vec<ffi::PyMethodDef> {
             c"open_connection",
             open_connection,
             c"open_connection(host=None, port=None, *, limit=65536, **kwds)\n--\n\n\
-              Connect; return a (reader, writer) pair. See asyncio.open_connection."
+              Connect to a host; return a (reader, writer) pair. See asyncio.open_connection."
         ),
         fast!(
             c"start_server",
             start_server,
             c"start_server(client_connected_cb, host=None, port=None, *, limit=65536, **kwds)\n\
               --\n\n\
-              Call back with a reader and a writer for each client. See asyncio.start_server."
+              Start a server that calls client_connected_cb(reader, writer) for each client. \
+              See asyncio.start_server."
         ),
         fast!(
             c"open_unix_connection",
             open_unix_connection,
             c"open_unix_connection(path=None, *, limit=65536, **kwds)\n--\n\n\
-              As open_connection, with a Unix socket."
+              Connect to a Unix socket; return a (reader, writer) pair. See \
+              asyncio.open_unix_connection."
         ),
         fast!(
             c"start_unix_server",
             start_unix_server,
             c"start_unix_server(client_connected_cb, path=None, *, limit=65536, **kwds)\n--\n\n\
-              As start_server, with a Unix socket."
+              Start a server on a Unix socket; see asyncio.start_unix_server."
         ),
     ]
 }

@@ -217,27 +217,28 @@ pub fn make_class() -> Result<Object> {
             noargs!(
                 c"pause_writing",
                 pause_writing,
-                c"The transport's buffer is full."
+                c"Pause writing: drain() waits until resume_writing()."
             ),
             noargs!(
                 c"resume_writing",
                 resume_writing,
-                c"The transport's buffer has room."
+                c"Resume writing: wake the waiters of drain()."
             ),
             fast!(
                 c"connection_lost",
                 connection_lost,
-                c"connection_lost($self, /, exc)\n--\n\nThe connection ended."
+                c"connection_lost($self, /, exc)\n--\n\n\
+                  Wake the waiters of drain(), which raise exc unless it is None."
             ),
             noargs!(
                 c"_drain_helper",
                 drain_helper,
-                c"Wait until the transport has room."
+                c"Wait until writing is no longer paused."
             ),
             fast!(
                 c"_get_close_waiter",
                 close_waiter,
-                c"For protocols to implement."
+                c"Raise NotImplementedError: a subclass has to implement it."
             ),
         ])
         .attributes(vec![

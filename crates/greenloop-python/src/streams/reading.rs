@@ -204,7 +204,7 @@ pub fn methods() -> Vec<ffi::PyMethodDef> {
     let next = noargs!(
         c"__anext__",
         lines::next,
-        c"Read a line, or raise StopAsyncIteration at the end."
+        c"Read a line, or raise StopAsyncIteration at the end of the stream."
     );
     vec![
         // It replaces the name of the slot, and the slot stays.
@@ -215,22 +215,25 @@ pub fn methods() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"read",
             read,
-            c"read($self, n=-1)\n--\n\nRead up to n bytes, or all until the end."
+            c"read($self, n=-1)\n--\n\n\
+              Read up to n bytes; with -1, read until the end of the stream."
         ),
         noargs!(
             c"readline",
             read_line,
-            c"Read a line, or what is left at the end."
+            c"Read a line; return what is left at the end of the stream."
         ),
         fast!(
             c"readexactly",
             read_exactly,
-            c"readexactly($self, n)\n--\n\nRead exactly n bytes, or raise IncompleteReadError."
+            c"readexactly($self, n)\n--\n\n\
+              Read exactly n bytes; raise IncompleteReadError if the stream ends before."
         ),
         fast!(
             c"readuntil",
             read_until,
-            c"readuntil($self, separator=b'\\n')\n--\n\nRead up to and with a separator."
+            c"readuntil($self, separator=b'\\n')\n--\n\n\
+              Read until a separator, and return the data with it."
         ),
         greenloop_cpython::one!(
             c"_wait_for_data",

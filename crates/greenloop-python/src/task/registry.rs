@@ -120,10 +120,10 @@ mod list {
     }
 }
 
-/// Hands in the class that shows our tasks to asyncio. Called once, by the package's import, up to
+/// Hand in the class that shows our tasks to asyncio. Called once, by the package's import, up to
 /// 3.13.
 #[pyfunction]
-#[pyo3(name = "_set_task_set")]
+#[pyo3(name = "_set_task_set", text_signature = "(task_set)")]
 pub fn set_task_set(class: Py<PyAny>) {
     #[cfg(not(Py_3_14))]
     list::set_task_set(class);
@@ -131,7 +131,7 @@ pub fn set_task_set(class: Py<PyAny>) {
     drop(class);
 }
 
-/// Makes our tasks visible to asyncio, if it does not know them by itself.
+/// Make our tasks visible to asyncio, if it does not know them by itself.
 #[pyfunction]
 #[pyo3(name = "_show_native_tasks")]
 pub fn show_native_tasks() -> PyResult<()> {

@@ -294,52 +294,63 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             connection_made,
             globals().names.transport,
             c"connection_made($self, /, transport)\n--\n\n\
-             There is a connection: begin the handshake."
+              Start the handshake over a new transport."
         ),
         named!(
             c"connection_lost",
             connection_lost,
             globals().names.exc,
-            c"connection_lost($self, /, exc)\n--\n\nThere is no connection any more."
+            c"connection_lost($self, /, exc)\n--\n\n\
+              Call the application's connection_lost(): the transport below is closed."
         ),
         named!(
             c"get_buffer",
             get_buffer,
             globals().names.n,
-            c"get_buffer($self, /, n)\n--\n\nReturn where a transport may receive into."
+            c"get_buffer($self, /, n)\n--\n\n\
+              Return the buffer for a transport to receive into; n is a hint of its size."
         ),
         named!(
             c"buffer_updated",
             buffer_updated,
             globals().names.nbytes,
-            c"buffer_updated($self, /, nbytes)\n--\n\nSo many bytes were received."
+            c"buffer_updated($self, /, nbytes)\n--\n\n\
+              Process nbytes received bytes, which are in the buffer."
         ),
-        noargs!(c"eof_received", eof_received, c"The peer sends no more."),
+        noargs!(
+            c"eof_received",
+            eof_received,
+            c"Process the end of the peer's data: a TLS connection is closed as a whole."
+        ),
         noargs!(
             c"pause_writing",
             pause_writing,
-            c"The transport below takes no more."
+            c"Pause writing: the write buffer of the transport below is full."
         ),
         noargs!(
             c"resume_writing",
             resume_writing,
-            c"The transport below takes more."
+            c"Resume writing to the transport below."
         ),
         noargs!(
             c"_check_handshake_timeout",
             check_handshake_timeout,
-            c"End a connection whose handshake takes too long."
+            c"Abort the connection if its handshake is not complete."
         ),
         noargs!(
             c"_check_shutdown_timeout",
             check_shutdown_timeout,
-            c"End a connection whose peer does not take leave."
+            c"Abort the connection if its shutdown is not complete."
         ),
-        noargs!(c"_do_read", do_read, c"Read what has come."),
+        noargs!(
+            c"_do_read",
+            do_read,
+            c"Decrypt the received data and deliver it to the application."
+        ),
         noargs!(
             c"_reading_resumed",
             reading_resumed,
-            c"Go on after resume_reading()."
+            c"Process the buffered data after resume_reading()."
         ),
         one!(
             c"_set_app_protocol",
@@ -354,25 +365,34 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         fast!(
             c"_get_extra_info",
             get_extra_info,
-            c"Return what is known of the connection by a name."
+            c"_get_extra_info($self, /, name, default=None)\n--\n\n\
+              Return optional information about the connection by its name, or default."
         ),
-        noargs!(c"_start_shutdown", start_shutdown, c"Begin to close."),
-        one!(c"_abort", abort, c"Close at once."),
+        noargs!(
+            c"_start_shutdown",
+            start_shutdown,
+            c"Start the TLS shutdown."
+        ),
+        one!(c"_abort", abort, c"Close the connection immediately."),
         fast!(
             c"_fatal_error",
             fatal_error,
-            c"Report an exception and close at once."
+            c"Report an exception and close the connection immediately."
         ),
-        one!(c"_write_appdata", write_appdata, c"Write several data."),
+        one!(
+            c"_write_appdata",
+            write_appdata,
+            c"Encrypt and write each of a list of bytes-like objects."
+        ),
         noargs!(
             c"_get_write_buffer_size",
             write_buffer_size,
-            c"Return how many bytes wait to be written."
+            c"Return the size of the write buffer in bytes."
         ),
         noargs!(
             c"_get_read_buffer_size",
             read_buffer_size,
-            c"Return how many encrypted bytes wait."
+            c"Return the size of the read buffer in bytes, which are still encrypted."
         ),
     ]
 }
@@ -380,7 +400,12 @@ fn methods() -> Vec<ffi::PyMethodDef> {
 /// Makes the class, below `BufferedProtocol`.
 pub fn make_class() -> Result<Object> {
     class_of::<SslProtocol>(c"greenloop._native.SSLProtocol")
-        .doc(c"A TLS connection between a transport and a protocol of the application.")
+        .doc(
+            c"SSLProtocol(loop, app_protocol, sslcontext, waiter, server_side=False, \
+              server_hostname=None, call_connection_made=True, ssl_handshake_timeout=None, \
+              ssl_shutdown_timeout=None)\n--\n\n\
+              A TLS connection between a transport and a protocol of the application.",
+        )
         .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
         .methods(methods())
         .attributes(vec![

@@ -85,40 +85,46 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
             c"write",
             transport::write,
             globals().names.data,
-            c"write($self, /, data)\n--\n\nEncrypt data and write it."
+            c"write($self, /, data)\n--\n\n\
+              Encrypt a bytes-like object and write it without blocking."
         ),
         named!(
             c"writelines",
             transport::writelines,
             globals().names.list_of_data,
-            c"writelines($self, /, list_of_data)\n--\n\nWrite each of an iterable of data."
+            c"writelines($self, /, list_of_data)\n--\n\n\
+              Encrypt and write each of an iterable of bytes-like objects."
         ),
         noargs!(
             c"write_eof",
             transport::write_eof,
-            c"Raise NotImplementedError: TLS knows no half closed connections."
+            c"Raise NotImplementedError: a TLS connection has no half-closed state."
         ),
-        noargs!(c"can_write_eof", transport::can_write_eof, c"Return False."),
+        noargs!(
+            c"can_write_eof",
+            transport::can_write_eof,
+            c"Return False: a TLS connection has no half-closed state."
+        ),
         fast!(
             c"set_write_buffer_limits",
             transport::set_write_buffer_limits,
             c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\n\
-              Set from how many bytes on the protocol is asked to pause, and to how few to go on."
+              Set the water marks of the write buffer, in bytes; None is the default."
         ),
         noargs!(
             c"get_write_buffer_limits",
             transport::get_write_buffer_limits,
-            c"Return the low and the high water mark for writing."
+            c"Return the (low, high) water marks of the write buffer, in bytes."
         ),
         noargs!(
             c"get_write_buffer_size",
             transport::get_write_buffer_size,
-            c"Return how many bytes wait to be written."
+            c"Return the size of the write buffer in bytes."
         ),
         one!(
             c"_test__append_write_backlog",
             transport::append_to_backlog,
-            c"Have data wait, for tests."
+            c"Append data to the write backlog, for tests."
         ),
     ]
 }
@@ -128,50 +134,51 @@ fn reading_methods() -> Vec<ffi::PyMethodDef> {
         noargs!(
             c"is_reading",
             transport::is_reading,
-            c"Return whether the protocol is told of what comes in."
+            c"Return whether the transport is receiving."
         ),
         noargs!(
             c"pause_reading",
             transport::pause_reading,
-            c"Tell the protocol nothing until resume_reading()."
+            c"Pause receiving: the protocol gets no data until resume_reading()."
         ),
         noargs!(
             c"resume_reading",
             transport::resume_reading,
-            c"Go on telling the protocol what comes in."
+            c"Resume receiving after pause_reading()."
         ),
         fast!(
             c"set_read_buffer_limits",
             transport::set_read_buffer_limits,
             c"set_read_buffer_limits($self, /, high=None, low=None)\n--\n\n\
-              Set from how many bytes on the peer is held up, and to how few it may go on."
+              Set the water marks of the read buffer, in bytes; None is the default."
         ),
         noargs!(
             c"get_read_buffer_limits",
             transport::get_read_buffer_limits,
-            c"Return the low and the high water mark for reading."
+            c"Return the (low, high) water marks of the read buffer, in bytes."
         ),
         noargs!(
             c"get_read_buffer_size",
             transport::get_read_buffer_size,
-            c"Return how many encrypted bytes wait."
+            c"Return the size of the read buffer in bytes, which are still encrypted."
         ),
         named!(
             c"set_protocol",
             transport::set_protocol,
             globals().names.protocol,
-            c"set_protocol($self, /, protocol)\n--\n\nSet who is told of what comes in."
+            c"set_protocol($self, /, protocol)\n--\n\n\
+              Set the protocol whose methods are called from now on."
         ),
         noargs!(
             c"get_protocol",
             transport::get_protocol,
-            c"Return the protocol."
+            c"Return the current protocol."
         ),
         fast!(
             c"get_extra_info",
             transport::get_extra_info_method,
             c"get_extra_info($self, /, name, default=None)\n--\n\n\
-              Return what is known of the connection by a name."
+              Return optional information about the connection by its name, or default."
         ),
     ]
 }
@@ -181,22 +188,22 @@ fn closing_methods() -> Vec<ffi::PyMethodDef> {
         noargs!(
             c"close",
             transport::close,
-            c"Close the connection once everything is written."
+            c"Close the connection after flushing the write buffer and shutting TLS down."
         ),
         noargs!(
             c"abort",
             transport::abort,
-            c"Close the connection at once; what waits is lost."
+            c"Close the connection immediately; buffered data is lost."
         ),
         noargs!(
             c"is_closing",
             transport::is_closing,
-            c"Return whether the connection is closed or about to be."
+            c"Return whether the transport is closing or closed."
         ),
         one!(
             c"_force_close",
             transport::force_close,
-            c"Close at once because of an exception."
+            c"Close the connection immediately, because of an exception."
         ),
     ]
 }

@@ -191,40 +191,46 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
             writing::write,
             globals().names.data,
             c"write($self, /, data)\n--\n\n\
-             Write data: what there is no room for at once is kept and written later."
+              Write a bytes-like object without blocking: what the socket does not take is \
+              buffered."
         ),
         #[cfg(Py_3_12)]
         named!(
             c"writelines",
             writing::writelines,
             globals().names.list_of_data,
-            c"writelines($self, /, list_of_data)\n--\n\nWrite each of an iterable of data."
+            c"writelines($self, /, list_of_data)\n--\n\n\
+              Write each of an iterable of bytes-like objects."
         ),
         noargs!(
             c"write_eof",
             writing::write_eof,
-            c"Close the writing half once everything is written."
+            c"Close the write end of the connection after flushing the write buffer."
         ),
-        noargs!(c"can_write_eof", writing::can_write_eof, c"Return True."),
+        noargs!(
+            c"can_write_eof",
+            writing::can_write_eof,
+            c"Return True: the write end can be closed alone."
+        ),
         noargs!(
             c"get_write_buffer_size",
             writing::get_write_buffer_size,
-            c"Return how many bytes wait to be written."
+            c"Return the size of the write buffer in bytes."
         ),
         noargs!(
             c"_write_ready",
             writing::write_ready_method,
-            c"There is room to write."
+            c"Send buffered data; called when the socket is writable."
         ),
         noargs!(
             c"_maybe_pause_protocol",
             flow_control::maybe_pause_method,
-            c"Ask the protocol to pause if too much waits."
+            c"Call pause_writing() if the write buffer exceeds its high-water mark."
         ),
         noargs!(
             c"_maybe_resume_protocol",
             flow_control::maybe_resume_method,
-            c"Tell a paused protocol to go on if little is left."
+            c"Call resume_writing() if the write buffer is no longer above its low-water mark."
         ),
     ]
 }
@@ -235,64 +241,69 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         noargs!(
             c"_read_ready",
             reading::read_ready_method,
-            c"There is something to read."
+            c"Receive data; called when the socket is readable."
         ),
-        fast!(c"_add_reader", reading::add_reader, c"Start to read."),
+        fast!(
+            c"_add_reader",
+            reading::add_reader,
+            c"Start receiving: watch the socket for readability."
+        ),
         noargs!(
             c"is_reading",
             reading::is_reading,
-            c"Return whether the protocol is told of what comes in."
+            c"Return whether the transport is receiving."
         ),
         noargs!(
             c"pause_reading",
             reading::pause_reading,
-            c"Tell the protocol nothing until resume_reading()."
+            c"Pause receiving: the protocol gets no data until resume_reading()."
         ),
         noargs!(
             c"resume_reading",
             reading::resume_reading,
-            c"Go on telling the protocol what comes in."
+            c"Resume receiving after pause_reading()."
         ),
         named!(
             c"set_protocol",
             reading::set_protocol,
             globals().names.protocol,
-            c"set_protocol($self, /, protocol)\n--\n\nSet who is told of what comes in."
+            c"set_protocol($self, /, protocol)\n--\n\n\
+              Set the protocol whose methods are called from now on."
         ),
         noargs!(
             c"get_protocol",
             reading::get_protocol,
-            c"Return the protocol."
+            c"Return the current protocol."
         ),
         noargs!(
             c"close",
             closing::close,
-            c"Close the connection once everything is written."
+            c"Close the connection after flushing the write buffer."
         ),
         noargs!(
             c"abort",
             closing::abort,
-            c"Close the connection at once; what waits is lost."
+            c"Close the connection immediately; buffered data is lost."
         ),
         noargs!(
             c"is_closing",
             closing::is_closing,
-            c"Return whether the connection is closed or about to be."
+            c"Return whether the transport is closing or closed."
         ),
         one!(
             c"_force_close",
             closing::force_close,
-            c"Close at once because of an exception."
+            c"Close the connection immediately, because of an exception."
         ),
         fast!(
             c"_fatal_error",
             closing::fatal_error_method,
-            c"Report an exception and close at once."
+            c"Report an exception and close the connection immediately."
         ),
         one!(
             c"_call_connection_lost",
             closing::call_connection_lost,
-            c"Tell the protocol of the end and close the socket."
+            c"Call the protocol's connection_lost() and close the socket."
         ),
     ]);
     methods

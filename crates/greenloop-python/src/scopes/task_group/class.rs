@@ -165,12 +165,12 @@ pub fn make_class() -> Result<Object> {
         noargs!(
             c"__aenter__",
             enter,
-            c"Begin; the current task is the parent of all to come."
+            c"Enter the group, as the child of the current task."
         ),
         fast!(
             c"__aexit__",
             exit,
-            c"Wait for all tasks; raise what they have raised."
+            c"Wait for all tasks of the group; raise their exceptions as an exception group."
         ),
         #[cfg(Py_3_14)]
         fast!(
@@ -189,13 +189,13 @@ pub fn make_class() -> Result<Object> {
         one!(
             c"_on_task_done",
             on_task_done,
-            c"A task of the group is done."
+            c"Remove a task that is done, and abort the group if it failed."
         ),
         noargs!(c"_abort", abort, c"Cancel all tasks of the group."),
         one!(
             c"_is_base_error",
             is_base_error,
-            c"Whether an exception ends the program."
+            c"Return whether an exception is a SystemExit or a KeyboardInterrupt."
         ),
     ];
     methods.extend(copied!(getstate, setstate));

@@ -213,27 +213,36 @@ unsafe extern "C" fn free(block: *mut c_void) {
 /// Makes the class.
 pub fn make_class() -> Result<Object> {
     let mut methods = vec![
-        noargs!(c"when", when_method, c"Return the current deadline."),
+        noargs!(
+            c"when",
+            when_method,
+            c"Return the deadline in seconds on the loop's clock, or None."
+        ),
         fast!(
             c"reschedule",
             reschedule_method,
-            c"reschedule($self, /, when)\n--\n\nReschedule the timeout."
+            c"reschedule($self, /, when)\n--\n\n\
+              Set a new deadline, in seconds on the loop's clock; None is no deadline."
         ),
-        noargs!(c"expired", expired, c"Is timeout expired during execution?"),
+        noargs!(
+            c"expired",
+            expired,
+            c"Return whether the deadline has passed before the body ended."
+        ),
         noargs!(
             c"__aenter__",
             aenter,
-            c"Begin; the current task is cancelled when the time is up."
+            c"Enter the scope: the current task is cancelled at the deadline."
         ),
         fast!(
             c"__aexit__",
             aexit,
-            c"End; raise TimeoutError if the time was up."
+            c"Leave the scope; raise TimeoutError if the deadline cancelled the body."
         ),
         noargs!(
             c"_on_timeout",
             on_timeout,
-            c"Cancel the task: the time is up."
+            c"Cancel the task, at the deadline."
         ),
     ];
     methods.extend(copied!(getstate, setstate));

@@ -74,40 +74,42 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"connection_made",
             connection_made_method,
-            c"connection_made($self, /, transport)\n--\n\nThe connection is there."
+            c"connection_made($self, /, transport)\n--\n\n\
+              Attach the transport of a new connection."
         ),
         fast!(
             c"connection_lost",
             connection_lost_method,
-            c"connection_lost($self, /, exc)\n--\n\nThe connection ended."
+            c"connection_lost($self, /, exc)\n--\n\n\
+              End the stream: feed the reader the end of the stream, or exc."
         ),
         fast!(
             c"data_received",
             data_received_method,
-            c"data_received($self, /, data)\n--\n\nBytes came."
+            c"data_received($self, /, data)\n--\n\nFeed received bytes to the reader."
         ),
         noargs!(
             c"eof_received",
             eof_received_method,
-            c"The other end sends nothing any more."
+            c"Feed the reader the end of the stream; return whether to keep the transport open."
         ),
         fast!(
             c"_get_close_waiter",
             close_waiter_method,
-            c"Return the future of the end."
+            c"Return the future that is done when the connection is lost."
         ),
     ];
     methods.push(if edition().keeps_writer {
         one!(
             c"_replace_writer",
             replace_writer,
-            c"Work with the writer of a new transport."
+            c"Use another writer and its transport, after TLS was started."
         )
     } else {
         one!(
             c"_replace_transport",
             replace_transport,
-            c"Work with a new transport."
+            c"Use another transport, after TLS was started."
         )
     });
     let mut attributes = vec![

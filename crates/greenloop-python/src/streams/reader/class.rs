@@ -176,54 +176,53 @@ pub fn make_class() -> Result<Object> {
         fast!(
             c"feed_data",
             feed_data_method,
-            c"feed_data($self, /, data)\n--\n\nPut bytes at the end."
+            c"feed_data($self, /, data)\n--\n\n\
+              Append bytes to the buffer and wake the waiting read."
         ),
         noargs!(
             c"feed_eof",
             feed_eof_method,
-            c"Note that nothing comes any more."
+            c"Mark the end of the stream and wake the waiting read."
         ),
         noargs!(
             c"exception",
             exception_method,
-            c"Return the connection's exception or None."
+            c"Return the exception that ends all reads, or None."
         ),
         fast!(
             c"set_exception",
             set_exception_method,
-            c"set_exception($self, /, exc)\n--\n\nEnd all reading with an exception."
+            c"set_exception($self, /, exc)\n--\n\n\
+              End all reads, the waiting one included, with an exception."
         ),
         fast!(
             c"set_transport",
             set_transport_method,
-            c"set_transport($self, /, transport)\n--\n\nName the transport to pause and resume."
+            c"set_transport($self, /, transport)\n--\n\n\
+              Set the transport that is paused while the buffer is full."
         ),
         noargs!(
             c"at_eof",
             at_eof,
-            c"Return whether everything was read and nothing comes."
+            c"Return whether the buffer is empty after the end of the stream."
         ),
         noargs!(
             c"_take_all",
             take_all,
-            c"Take out all bytes and return them."
+            c"Empty the buffer and return its bytes."
         ),
-        noargs!(
-            c"_wakeup_waiter",
-            wakeup_waiter,
-            c"Wake whoever waits for bytes."
-        ),
+        noargs!(c"_wakeup_waiter", wakeup_waiter, c"Wake the waiting read."),
         noargs!(
             c"_maybe_resume_transport",
             maybe_resume_transport,
-            c"Resume if there is room."
+            c"Resume the paused transport if the buffer has room."
         ),
     ];
     if edition().replaces_reader_transport {
         methods.push(one!(
             c"_replace_transport",
             replace_transport_method,
-            c"Name another transport."
+            c"Set another transport."
         ));
     }
     methods.extend(reading::methods());
@@ -231,7 +230,7 @@ pub fn make_class() -> Result<Object> {
         .subclassable()
         .doc(
             c"StreamReader(limit=65536, loop=None)\n--\n\n\
-             The receiving end; see asyncio.StreamReader.",
+              The reading end of a stream; see asyncio.StreamReader.",
         )
         .init(init!(initialise))
         .repr(unary!(repr))

@@ -109,7 +109,7 @@ pub fn make_class() -> Result<Object> {
         .subclassable()
         .doc(
             c"StreamWriter(transport, protocol, reader, loop)\n--\n\n\
-              The sending end; see asyncio.StreamWriter.",
+              The writing end of a stream; see asyncio.StreamWriter.",
         )
         .init(init!(initialise))
         .repr(unary!(repr))
@@ -117,28 +117,26 @@ pub fn make_class() -> Result<Object> {
             fast!(
                 c"write",
                 write,
-                c"write($self, data)\n--\n\nSend bytes, or buffer them."
+                c"write($self, data)\n--\n\n\
+                  Write a bytes-like object without blocking: what cannot be sent is buffered."
             ),
             fast!(
                 c"writelines",
                 writelines,
-                c"writelines($self, /, data)\n--\n\nSend several pieces of bytes."
+                c"writelines($self, /, data)\n--\n\n\
+                  Write each of an iterable of bytes-like objects."
             ),
             noargs!(
                 c"write_eof",
                 write_eof,
-                c"Say that nothing more will be sent."
+                c"Close the write end of the stream after flushing the write buffer."
             ),
             noargs!(
                 c"can_write_eof",
                 can_write_eof,
-                c"Return whether write_eof may be called."
+                c"Return whether the transport supports write_eof()."
             ),
-            noargs!(
-                c"close",
-                close,
-                c"Close the stream and the socket below it."
-            ),
+            noargs!(c"close", close, c"Close the stream and its transport."),
             noargs!(
                 c"is_closing",
                 is_closing,
@@ -147,7 +145,7 @@ pub fn make_class() -> Result<Object> {
             noargs!(
                 c"drain",
                 drain,
-                c"Wait until it is appropriate to go on writing."
+                c"Wait while the transport has writing paused, because its buffer is full."
             ),
             noargs!(
                 c"wait_closed",
@@ -158,7 +156,7 @@ pub fn make_class() -> Result<Object> {
                 c"get_extra_info",
                 get_extra_info,
                 c"get_extra_info($self, /, name, default=None)\n--\n\n\
-                 Ask the transport for what it knows."
+                  Return optional information about the transport by its name, or default."
             ),
             fast!(c"start_tls", start_tls, c"Upgrade the connection to TLS."),
         ])
