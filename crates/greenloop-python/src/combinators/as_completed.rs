@@ -406,11 +406,16 @@ pub fn make_class() -> Result<Object> {
     // A generator's methods.
     let methods = vec![
         timeout,
-        one!(c"send", send, c"Return the next awaitable."),
+        one!(
+            c"send",
+            send,
+            c"send($self, value, /)\n--\n\nReturn the next awaitable; the value is ignored."
+        ),
         fast!(
             c"throw",
             throw,
-            c"Raise an exception and end the iteration."
+            c"throw($self, typ, val=None, tb=None, /)\n--\n\n\
+              Raise an exception and end the iteration."
         ),
         noargs!(c"close", close, c"End the iteration."),
     ];

@@ -115,7 +115,8 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         ..method_o(
             c"__class_getitem__",
             class_getitem,
-            c"Return an alias for type checkers: Queue[int] is a queue of ints.",
+            c"__class_getitem__($type, item, /)\n--\n\n\
+              Return an alias for type checkers: Queue[int] is a queue of ints.",
         )
     };
     vec![
