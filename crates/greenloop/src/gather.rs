@@ -39,7 +39,23 @@ where
     }
 }
 
-/// The future of [`gather`].
+/// The future of [`gather`]: its output is a vector of the outputs, in the order of the futures.
+///
+/// The tasks run whether or not it is polled. Dropping it aborts those that are not finished.
+///
+/// ```
+/// greenloop::run(async {
+///     let running = std::rc::Rc::new(());
+///     let waits = std::rc::Rc::clone(&running);
+///     let gathered = greenloop::gather([async move {
+///         std::future::pending::<()>().await;
+///         drop(waits);
+///     }]);
+///     drop(gathered);
+///     greenloop::yield_now().await;
+///     assert_eq!(std::rc::Rc::strong_count(&running), 1);
+/// });
+/// ```
 #[must_use = "dropping it aborts the tasks"]
 pub struct Gather<T> {
     tasks: Vec<JoinHandle<T>>,
@@ -118,10 +134,15 @@ macro_rules! gather {
 /// assert_eq!(greenloop::run((async { 1 }, async { 'a' }).gather()), (1, 'a'));
 /// ```
 pub trait InPlace {
-    /// The tuple of their outputs.
+    /// The tuple of their outputs, in the order of the futures.
     type Outputs;
 
-    /// One future of them all.
+    /// Makes one future of them all, which polls each that is not finished whenever it is polled.
+    ///
+    /// *Cancel safety:* dropping it drops the futures.
+    ///
+    /// # Panics
+    /// When it is awaited again after it has given its outputs.
     fn gather(self) -> impl Future<Output = Self::Outputs>;
 }
 

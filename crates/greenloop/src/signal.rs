@@ -10,7 +10,7 @@ use signal_hook::consts::{FORBIDDEN, SIGINT};
 
 use crate::net::UnixStream;
 
-/// Waits for Ctrl-C, once. The process does not end by it from the first call on.
+/// Waits for Ctrl-C (`SIGINT`), once. From the first call on it no longer ends the process.
 ///
 /// *Cancel safety:* a Ctrl-C that comes while no task waits is not kept; for that use a [`Signal`].
 ///
@@ -27,7 +27,7 @@ pub async fn ctrl_c() -> io::Result<()> {
     Signal::new(SIGINT)?.recv().await
 }
 
-/// Hears of one of the operating system's signals: `loop.add_signal_handler`.
+/// Receives one of the operating system's signals: `loop.add_signal_handler`.
 ///
 /// ```no_run
 /// use greenloop::Signal;
@@ -52,7 +52,7 @@ impl Signal {
     /// loses its default action, such as ending the process, even after this is dropped.
     ///
     /// # Errors
-    /// `InvalidInput` for a signal that cannot be heard of, as `SIGKILL`, or must not, as
+    /// `InvalidInput` for a signal that cannot be handled, as `SIGKILL`, or must not, as
     /// `SIGSEGV`; those of `sigaction(2)`; and if the process has no descriptor left.
     ///
     /// # Panics
@@ -80,12 +80,12 @@ impl Signal {
         })
     }
 
-    /// Waits for the signal. Several that came since the last call may be one.
+    /// Waits for the signal. Several that came since the last call may count as one.
     ///
     /// *Cancel safety:* one that comes while no task waits is kept for the next call.
     ///
     /// # Errors
-    /// None that is known of; those of reading from a Unix socket.
+    /// Those of reading from a Unix socket, of which none is known to occur.
     ///
     /// ```
     /// greenloop::run(async {

@@ -90,6 +90,18 @@ pub const fn yield_now() -> YieldNow {
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
+///
+/// From its first poll until its deadline it has an entry among the loop's timers, which dropping
+/// it takes out. It may be moved to another task meanwhile: the task that polled it last is woken.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// greenloop::run(async {
+///     let mut nap: greenloop::Sleep = greenloop::sleep(Duration::from_millis(1));
+///     (&mut nap).await;
+/// });
+/// ```
 #[must_use = "a wait begins when it is awaited"]
 pub struct Sleep {
     state: State,
@@ -183,7 +195,7 @@ impl Future for Sleep {
     }
 }
 
-/// The future of [`yield_now`].
+/// The future of [`yield_now`]: pending once, and ready when its task runs again in the next turn.
 #[must_use = "only awaiting it lets others run"]
 #[derive(Debug)]
 pub struct YieldNow {

@@ -92,6 +92,22 @@ pub async fn task_group<R, E: 'static>(
 }
 
 /// The scope in which tasks are spawned that end together; from [`task_group`].
+///
+/// A clone is the same group, and may be moved into its tasks, which then spawn further ones.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// let outcome = greenloop::run(greenloop::task_group(async |group| {
+///     let inner = group.clone();
+///     group.spawn(async move {
+///         inner.spawn(async { Ok(()) });
+///         Ok::<_, Infallible>(())
+///     });
+///     Ok("all three have ended")
+/// }));
+/// assert!(outcome.is_ok());
+/// ```
 pub struct TaskGroup<E> {
     shared: Rc<Shared<E>>,
 }

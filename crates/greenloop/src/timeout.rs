@@ -39,7 +39,16 @@ pub const fn timeout<F: Future>(delay: Duration, future: F) -> Timeout<F> {
     }
 }
 
-/// The time was over.
+/// The error of [`timeout`]: the time was over before the future was ready.
+///
+/// ```
+/// use std::time::Duration;
+/// use greenloop::{Elapsed, timeout};
+///
+/// let never = std::future::pending::<()>();
+/// let outcome = greenloop::run(timeout(Duration::from_millis(1), never));
+/// assert_eq!(outcome, Err(Elapsed));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Elapsed;
 
@@ -52,7 +61,9 @@ impl fmt::Display for Elapsed {
 impl Error for Elapsed {}
 
 pin_project! {
-    /// The future of [`timeout`].
+    /// The future of [`timeout`]: the output of the future inside, or [`Elapsed`].
+    ///
+    /// At each poll the future inside goes first and the deadline second.
     #[must_use = "a wait begins when it is awaited"]
     pub struct Timeout<F> {
         #[pin]

@@ -15,7 +15,7 @@ use super::halves::{OwnedReadHalf, OwnedWriteHalf, split};
 use super::registered::{Registered, impl_read, impl_write};
 use crate::runtime::Readiness;
 
-/// Takes TCP connections.
+/// Accepts TCP connections. Dropping it ends listening; accepted connections stay open.
 ///
 /// ```
 /// use futures::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -63,7 +63,7 @@ impl TcpListener {
 
     /// Waits for a connection, and returns it with the address of the peer.
     ///
-    /// *Cancel safety:* a connection that was not returned waits on.
+    /// *Cancel safety:* a connection that was not returned stays in the queue of the listener.
     ///
     /// # Errors
     /// If the process or the system has no descriptor left (`accept(2)`); one may try again later.
@@ -116,7 +116,24 @@ impl fmt::Debug for TcpListener {
 
 /// A TCP connection. Small packets are sent at once (`TCP_NODELAY`), as by asyncio.
 ///
-/// It is read and written by the traits of `futures::io`. Dropping it closes the connection.
+/// It is read and written by the traits of `futures::io`, which give the errors of `recv(2)` and
+/// `send(2)`. Dropping it closes the connection.
+///
+/// ```
+/// use std::time::Duration;
+/// use futures::AsyncReadExt as _;
+/// use greenloop::net::{TcpListener, TcpStream};
+///
+/// greenloop::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+///     let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+///     let mut byte = [0];
+///     let read = stream.read(&mut byte);
+///     assert!(greenloop::timeout(Duration::from_millis(1), read).await.is_err());
+///     std::io::Result::Ok(())
+/// })
+/// # .unwrap();
+/// ```
 pub struct TcpStream {
     stream: Registered<net::TcpStream>,
 }

@@ -68,9 +68,10 @@ impl UdpSocket {
         self.socket.socket().connect(address)
     }
 
-    /// Sends a datagram to `address`, and waits for room if there is none. Returns its length.
+    /// Sends a datagram to `address`, and returns its length in bytes. Waits while the system has
+    /// no room for it.
     ///
-    /// *Cancel safety:* one that was not sent is not sent.
+    /// *Cancel safety:* a datagram is sent when the future is ready, or not at all.
     ///
     /// # Errors
     /// Those of `sendto(2)`, such as `EMSGSIZE` for one that is too long.
@@ -92,9 +93,10 @@ impl UdpSocket {
         sent
     }
 
-    /// Waits for a datagram, and returns its length and its sender. Bytes without room are lost.
+    /// Waits for a datagram, and returns its length in `buffer` and its sender. The rest of one
+    /// that is longer than `buffer` is lost.
     ///
-    /// *Cancel safety:* one that was not returned waits on.
+    /// *Cancel safety:* a datagram that was not returned stays in the socket.
     ///
     /// # Errors
     /// Those of `recvfrom(2)`.
@@ -117,10 +119,10 @@ impl UdpSocket {
 
     /// As [`send_to`](Self::send_to), to the address of [`connect`](Self::connect).
     ///
-    /// *Cancel safety:* one that was not sent is not sent.
+    /// *Cancel safety:* a datagram is sent when the future is ready, or not at all.
     ///
     /// # Errors
-    /// Those of `send(2)`; also that an earlier one had no receiver.
+    /// Those of `send(2)`; also `ConnectionRefused` if an earlier datagram had no receiver.
     ///
     /// ```
     /// # use greenloop::net::UdpSocket;
@@ -140,7 +142,7 @@ impl UdpSocket {
 
     /// As [`recv_from`](Self::recv_from), without the sender.
     ///
-    /// *Cancel safety:* one that was not returned waits on.
+    /// *Cancel safety:* a datagram that was not returned stays in the socket.
     ///
     /// # Errors
     /// Those of `recv(2)`.

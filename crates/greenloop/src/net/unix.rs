@@ -14,7 +14,8 @@ use super::halves::{OwnedReadHalf, OwnedWriteHalf, split};
 use super::registered::{Registered, impl_read, impl_write};
 use crate::runtime::Readiness;
 
-/// Takes connections at a Unix socket.
+/// Accepts connections at a Unix socket. Dropping it ends listening; accepted connections stay
+/// open.
 ///
 /// ```
 /// use futures::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -63,7 +64,7 @@ impl UnixListener {
 
     /// Waits for a connection. Clients of a Unix socket mostly have no name, so none is returned.
     ///
-    /// *Cancel safety:* a connection that was not returned waits on.
+    /// *Cancel safety:* a connection that was not returned stays in the queue of the listener.
     ///
     /// # Errors
     /// If the process or the system has no descriptor left (`accept(2)`).
@@ -97,6 +98,22 @@ impl fmt::Debug for UnixListener {
 
 /// A connection over a Unix socket, read and written by the traits of `futures::io`. Dropping it
 /// closes the connection.
+///
+/// ```
+/// use futures::{AsyncReadExt as _, AsyncWriteExt as _};
+/// use greenloop::net::UnixStream;
+///
+/// greenloop::run(async {
+///     let (mut near, mut far) = UnixStream::pair()?;
+///     near.write_all(b"hello").await?;
+///     drop(near);
+///     let mut text = String::new();
+///     far.read_to_string(&mut text).await?;
+///     assert_eq!(text, "hello");
+///     std::io::Result::Ok(())
+/// })
+/// # .unwrap();
+/// ```
 pub struct UnixStream {
     stream: Registered<net::UnixStream>,
 }

@@ -289,7 +289,7 @@ impl<O: Order> AnyQueue<O> {
         self.items.items.borrow().len()
     }
 
-    /// Whether there are no items.
+    /// Whether there are no items, so that a task that gets one has to wait.
     ///
     /// ```
     /// assert!(greenloop::queue::Queue::<u32>::unbounded().is_empty());
@@ -298,7 +298,8 @@ impl<O: Order> AnyQueue<O> {
         certain(self.items.is_empty())
     }
 
-    /// Whether there is no room.
+    /// Whether there is no room, so that a task that puts an item has to wait. An unbounded queue
+    /// is never full.
     ///
     /// ```
     /// assert!(!greenloop::queue::Queue::<u32>::unbounded().is_full());

@@ -36,16 +36,22 @@ pub trait Order: Default {
     /// The type of the items.
     type Item;
 
-    /// Puts an item in.
+    /// Puts an item in. The queue has made sure that there is room.
+    ///
+    /// An order may drop items, as the one above does. The queue's [`join`](super::AnyQueue::join)
+    /// still waits for them to be reported as done.
     fn push(&mut self, item: Self::Item);
 
-    /// Takes the next item.
+    /// Takes the next item, or returns `None` if there is none.
+    ///
+    /// A queue whose order returns `None` although it [is not empty](Self::is_empty) panics.
     fn pop(&mut self) -> Option<Self::Item>;
 
-    /// How many items there are.
+    /// How many items there are, which a bounded queue compares with its
+    /// [`maxsize`](super::AnyQueue::maxsize).
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Whether there are none, and a task that gets an item has to wait.
     #[inline]
     fn is_empty(&self) -> bool {
         self.len() == 0

@@ -6,7 +6,7 @@
 //! The channel is the crate `async-channel`'s: threads meet in it, and wait there for room. Like
 //! every task, the one behind it is woken by other threads through the loop's inject queue. It puts
 //! item by item into the queue, and waits in line for room as others do. It does not keep the queue
-//! alive: a thread must not wait for room in a queue that nobody will take from any more.
+//! alive: a thread must not wait for room in a queue from which no task can take any more.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -68,8 +68,8 @@ impl<T> RemoteSender<T> {
     /// [`ShutDown`], with the item, if the queue was shut down or dropped, or the loop has ended.
     ///
     /// # Panics
-    /// If the queue is bounded and a loop runs on this thread: it would wait for itself. There one
-    /// `put`s.
+    /// If the queue is bounded and a loop runs on this thread: it would wait for itself. A task of
+    /// that loop [`put`](AnyQueue::put)s instead.
     ///
     /// ```
     /// use std::rc::Rc;

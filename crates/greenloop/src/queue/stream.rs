@@ -13,6 +13,9 @@ use super::{AnyQueue, Order};
 use crate::waiting::Wait;
 
 /// The stream of [`AnyQueue::stream`].
+///
+/// While it is pending it waits in line with the tasks that [`get`](AnyQueue::get); dropping it
+/// ends that wait, and takes nothing. After its end it stays at its end.
 #[must_use = "a stream takes nothing before it is polled"]
 pub struct Items<'a, O: Order> {
     queue: &'a AnyQueue<O>,

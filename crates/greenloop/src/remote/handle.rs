@@ -109,7 +109,15 @@ impl fmt::Debug for LoopHandle {
     }
 }
 
-/// The loop has ended and does nothing any more.
+/// The error of a [`LoopHandle`] whose loop has ended: the loop does nothing any more.
+///
+/// ```
+/// let runtime = greenloop::Runtime::new()?;
+/// let handle = runtime.handle();
+/// drop(runtime);
+/// assert_eq!(handle.call(|| ()), Err(greenloop::Closed));
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
 

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alarm_rings_once_for_who_has_set_it() {
+    fn an_alarm_rings_once_each_time_it_is_set() {
         let alarms = Alarms::default();
         let alarm = alarms.set();
         assert!(!alarms.is_dead(alarm) && !alarms.has_rung(alarm));

@@ -26,7 +26,17 @@ pub struct Barrier {
     line: Line,
 }
 
-/// The barrier was aborted, or reset while one waited.
+/// The error of [`Barrier::wait`]: the barrier was aborted, or was reset during the wait.
+///
+/// ```
+/// use greenloop::sync::{Barrier, BarrierBroken};
+///
+/// greenloop::run(async {
+///     let barrier = Barrier::new(2);
+///     let (waited, ()) = greenloop::gather!(barrier.wait(), async { barrier.reset() }).await;
+///     assert_eq!(waited, Err(BarrierBroken));
+/// });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BarrierBroken;
 
@@ -103,7 +113,7 @@ impl Barrier {
         self.tell(self.logic.abort());
     }
 
-    /// Whether it is broken.
+    /// Whether it is broken: from [`abort`](Self::abort) to the next [`reset`](Self::reset).
     ///
     /// ```
     /// assert!(!greenloop::sync::Barrier::new(2).is_broken());
@@ -112,7 +122,7 @@ impl Barrier {
         self.logic.state() == sync::BarrierState::Broken
     }
 
-    /// How many have to be there.
+    /// How many parties have to be there before any of them goes on.
     ///
     /// ```
     /// assert_eq!(greenloop::sync::Barrier::new(2).parties(), 2);
@@ -121,7 +131,8 @@ impl Barrier {
         usize::try_from(self.logic.parties()).unwrap_or(0)
     }
 
-    /// How many are there and wait for the others.
+    /// How many parties are there and wait for the others: less than [`parties`](Self::parties),
+    /// and 0 while the parties of a round leave.
     ///
     /// ```
     /// assert_eq!(greenloop::sync::Barrier::new(2).waiting(), 0);

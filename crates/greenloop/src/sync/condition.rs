@@ -40,7 +40,7 @@ impl Condition {
     ///
     /// ```
     /// let condition = greenloop::sync::Condition::new();
-    /// condition.notify_one(); // Nobody is there to notice.
+    /// condition.notify_one(); // Without a waiter it has no effect.
     /// ```
     pub const fn new() -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Condition {
         }
     }
 
-    /// Lets go of the lock, waits to be notified, and takes the lock again.
+    /// Releases the lock, waits to be notified, and acquires the lock again.
     ///
     /// Between the notification and the lock others may have changed the value, and another waiter
     /// may have passed the notification on: look again, as [`wait_for`](Self::wait_for) does.
@@ -115,28 +115,45 @@ impl Condition {
         guard
     }
 
-    /// Wakes the first waiter.
+    /// Wakes the first waiter. Without a waiter the notification has no effect, also not on later
+    /// waits.
     ///
     /// Unlike in asyncio the caller need not hold the lock, though it mostly does: no other task
     /// runs meanwhile in any case.
     ///
     /// ```
-    /// greenloop::sync::Condition::new().notify_one();
+    /// use greenloop::sync::{Condition, Lock};
+    ///
+    /// greenloop::run(async {
+    ///     let (lock, changed) = (Lock::new(()), Condition::new());
+    ///     let wait = async {
+    ///         drop(changed.wait(lock.acquire().await).await);
+    ///     };
+    ///     greenloop::gather!(wait, async { changed.notify_one() }).await;
+    /// });
     /// ```
     pub fn notify_one(&self) {
         self.notify(1);
     }
 
-    /// Wakes the first `limit` waiters.
+    /// Wakes the first `limit` waiters, or all if there are fewer. They acquire the lock one after
+    /// the other, in the order of their waits.
     ///
     /// ```
-    /// greenloop::sync::Condition::new().notify(2);
+    /// use greenloop::sync::{Condition, Lock};
+    ///
+    /// greenloop::run(async {
+    ///     let (lock, changed) = (Lock::new(0), Condition::new());
+    ///     let wait = async || *changed.wait(lock.acquire().await).await += 1;
+    ///     greenloop::gather!(wait(), wait(), async { changed.notify(2) }).await;
+    ///     assert_eq!(lock.into_inner(), 2);
+    /// });
     /// ```
     pub fn notify(&self, limit: usize) {
         certain(self.logic.notify(limit));
     }
 
-    /// Wakes all waiters.
+    /// Wakes all waiters. They acquire the lock one after the other, in the order of their waits.
     ///
     /// ```
     /// greenloop::sync::Condition::new().notify_all();
@@ -175,7 +192,7 @@ impl<'lock, T: ?Sized> Operation for Notified<'_, 'lock, T> {
     fn join(&mut self, context: &Context<'_>) -> Waiter {
         let waiter = self.condition.waiters.enter(context);
         let released = certain(self.condition.begin(self.lock.logic(), &waiter));
-        debug_assert_eq!(released, Ok(()), "who had the guard had the lock");
+        debug_assert_eq!(released, Ok(()), "the holder of the guard had the lock");
         waiter
     }
 

@@ -62,7 +62,8 @@ impl Event {
         certain(self.logic.set());
     }
 
-    /// Clears the event: a task that comes from now on waits.
+    /// Clears the event: a wait that begins from now on does not return before the next
+    /// [`set`](Self::set). Waiters that were woken already return all the same.
     ///
     /// ```
     /// let event = greenloop::sync::Event::new();

@@ -48,7 +48,7 @@ impl<T> Lock<T> {
         }
     }
 
-    /// The value.
+    /// Takes the lock apart and returns the value.
     ///
     /// ```
     /// assert_eq!(greenloop::sync::Lock::new(5).into_inner(), 5);
@@ -89,7 +89,8 @@ impl<T: ?Sized> Lock<T> {
         certain(self.logic.try_acquire()).then(|| LockGuard::new(self))
     }
 
-    /// Whether the lock is held.
+    /// Whether a task holds the lock, which none does between a release and the next step of the
+    /// waiter that it has woken.
     ///
     /// ```
     /// let lock = greenloop::sync::Lock::new(());
@@ -100,7 +101,8 @@ impl<T: ?Sized> Lock<T> {
         self.logic.is_locked()
     }
 
-    /// The value, for which no other task can wait.
+    /// The value, without waiting: no other task can have the lock while this one borrows it
+    /// mutably.
     ///
     /// ```
     /// let mut lock = greenloop::sync::Lock::new(1);
@@ -135,7 +137,21 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
 
 /// The right to a [`Lock`], and the access to its value. Dropping it releases the lock and wakes
 /// the first waiter.
-#[must_use = "the lock is let go of when the guard is dropped"]
+///
+/// From then on the lock is reserved for that waiter: until it has run, all other tasks wait behind
+/// it, and [`try_acquire`](Lock::try_acquire) returns `None`.
+///
+/// ```
+/// use greenloop::sync::{Lock, LockGuard};
+///
+/// let lock = Lock::new(vec![1]);
+/// let mut guard: LockGuard<'_, Vec<i32>> = greenloop::run(lock.acquire());
+/// guard.push(2);
+/// assert_eq!(*guard, [1, 2]);
+/// drop(guard);
+/// assert!(!lock.is_locked());
+/// ```
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard<'a, T: ?Sized = ()> {
     lock: &'a Lock<T>,
     /// Empty once the guard is taken apart.
@@ -165,7 +181,7 @@ impl<T: ?Sized> Drop for LockGuard<'_, T> {
     fn drop(&mut self) {
         if self.value.take().is_some() {
             let released = certain(self.lock.logic.release());
-            debug_assert_eq!(released, Ok(()), "who has a guard has the lock");
+            debug_assert_eq!(released, Ok(()), "the holder of a guard has the lock");
         }
     }
 }

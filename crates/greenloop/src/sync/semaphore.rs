@@ -43,7 +43,7 @@ impl Semaphore {
         }
     }
 
-    /// Waits for a permit. It is given back by dropping it.
+    /// Waits for a permit and takes it. Dropping the permit releases it.
     ///
     /// *Cancel safety:* dropping the future gives the place in the line away; a permit that was
     /// already on its way here goes to the next one.
@@ -72,11 +72,12 @@ impl Semaphore {
     /// ```
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        // Made only if it was taken: dropping one gives it back.
+        // Made only if it was taken: dropping one releases it.
         certain(self.logic.try_acquire()).then(|| Permit { semaphore: self })
     }
 
-    /// Gives a permit back, or adds one if none was taken with [`Permit::forget`].
+    /// Adds a permit and wakes the first waiter. The permit is a new one, or one that
+    /// [`Permit::forget`] has taken for good; a held permit is released by dropping it.
     ///
     /// ```
     /// let semaphore = greenloop::sync::Semaphore::new(0);
@@ -120,7 +121,17 @@ impl fmt::Debug for Semaphore {
 }
 
 /// A permit of a [`Semaphore`]. Dropping it releases it, to the first waiter if there is one.
-#[must_use = "the permit is given back when it is dropped"]
+///
+/// ```
+/// use greenloop::sync::{Permit, Semaphore};
+///
+/// let semaphore = Semaphore::new(1);
+/// let permit: Option<Permit<'_>> = semaphore.try_acquire();
+/// assert_eq!(semaphore.value(), 0);
+/// drop(permit);
+/// assert_eq!(semaphore.value(), 1);
+/// ```
+#[must_use = "the permit is released when it is dropped"]
 #[derive(Debug)]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,

@@ -67,7 +67,7 @@ impl JoinError {
         self.panic.is_some()
     }
 
-    /// Goes on with the task's panic in the caller. `self` comes back if there was none.
+    /// Resumes the task's panic in the caller, or returns `self` if there was none.
     ///
     /// ```should_panic
     /// # greenloop::run(async {
