@@ -301,7 +301,7 @@ def test_a_wait_without_wakers_is_garbage_with_its_task(loop):
     assert reference() is None
 
 
-def test_who_holds_a_waker_holds_the_task(loop):
+def test_a_waker_keeps_the_task_alive(loop):
     flag, done = example.Flag(), []
 
     async def waits():

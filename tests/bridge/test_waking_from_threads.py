@@ -128,7 +128,7 @@ def test_loops_in_several_threads_do_not_meet(loop_factory):
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["loop open", "loop closed"])
-def test_who_wakes_a_finished_future_does_not_wait_for_the_gil(loop, closed):
+def test_waking_a_finished_future_does_not_wait_for_the_gil(loop, closed):
     # A library of this class is called with the GIL held.
     usleep = ctypes.PyDLL(None).usleep
 

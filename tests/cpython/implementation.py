@@ -1,4 +1,4 @@
-"""What can be put in asyncio's place: a loop, Task, Future, handles and primitives of one library.
+"""Replacements of asyncio's parts: a loop, Task, Future, handles and primitives of one library.
 
 This is the only file of the suite that knows Greenloop's names.
 """

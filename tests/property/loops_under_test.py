@@ -1,4 +1,4 @@
-"""What a random program runs on: the oracle, and what must do as it does, or must not."""
+"""The loops of random programs: the oracle, and those that must do as it does, or must not."""
 
 import asyncio
 import heapq

@@ -1,4 +1,4 @@
-"""What a random program is, and how Hypothesis writes one.
+"""Random programs: their form, and how Hypothesis writes one.
 
 A program is plain data: bodies (what coroutines do), callbacks (what functions do) and a few
 settings of the loop. A statement is a tuple, its verb first; `program_interpreter` says what each

@@ -17,7 +17,7 @@ import greenloop
 
 # How many operations a world has, those of its evil objects included.
 OPERATIONS = 60
-# Who operates inside of an operation that an operation called is stopped here.
+# An operation inside of an operation that an operation has called is stopped here.
 DEPTH = 4
 POOL = 40
 # A world that nobody stops is interrupted: its main task waits for what never comes.

@@ -1,7 +1,7 @@
-"""What scenarios are written with, and how those of a module are found.
+"""The parts of scenarios, and how the scenarios of a module are found.
 
 A scenario is a function `(loop, one, …)` of a loop and the `Contestant` that made it; see
-`differential.py`, which compares what scenarios come to.
+`differential.py`, which compares the outcomes of scenarios.
 """
 
 import asyncio

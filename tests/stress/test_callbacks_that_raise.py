@@ -277,7 +277,7 @@ RAISES = [
 
 # In seconds; nothing takes a hundredth of it.
 PATIENCE = 10
-# What leaves the loop in a handshake's last step leaves behind who waits for it, for ever.
+# An exception that leaves the loop in a handshake's last step leaves its waiter waiting for ever.
 ENDLESS = {(tls_client, "connection_made", error) for error in (KeyboardInterrupt, SystemExit)}
 
 
@@ -321,7 +321,7 @@ def observe(contestant, scenario, kind, method, error):
                 trace.append(f"left {caught!r}")
         alarm.cancel()
         task = None
-        # What the error has left open, and who waits for it.
+        # Connections that the error has left open, and their waiters.
         for protocol in protocols:
             transport = protocol.transport
             if transport is not None and not transport.is_closing():

@@ -1,7 +1,8 @@
-"""What is cancelled at any turn of its way leaves no descriptor, no task and no byte behind.
+"""An operation cancelled at any turn of its way leaves no descriptor, no task and no byte behind.
 
 Each operation is begun and cancelled after no turn, after one, after two and so on, until it is
-over before it can be cancelled: so at each of its awaits, and in each state of what it waits for.
+over before it can be cancelled: so at each of its awaits, and in each state of the object that it
+waits for.
 """
 
 import asyncio

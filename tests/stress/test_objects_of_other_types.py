@@ -183,7 +183,7 @@ def test_a_gathering_future_that_was_never_initialised_has_no_children_to_cancel
     loop.close()
 
 
-def test_a_reader_that_cannot_be_referred_to_is_refused_by_who_asks():
+def test_a_reference_to_the_reader_that_is_not_callable_is_refused():
     def attempt(module, make_loop):
         async def main():
             protocol = module.StreamReaderProtocol(module.StreamReader())

@@ -291,7 +291,7 @@ def test_one_half_of_a_connection_outlives_the_other(loop):
 # A peer that is silent and not gone: nothing comes any more, not even an end.
 
 
-def test_who_waits_for_a_silent_peer_can_give_up_and_leave(loop):
+def test_a_wait_for_a_silent_peer_can_be_given_up(loop):
     async def serve(reader, writer):
         await reader.readexactly(1000)
         writer.write(bytes(1000))

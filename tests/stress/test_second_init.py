@@ -222,7 +222,7 @@ def waiting(loop, awaitable):
 
 @BOTH
 @pytest.mark.parametrize("kind", ["Lock", "Event", "Semaphore", "Condition", "Queue", "Barrier"])
-def test_a_primitive_that_begins_anew_has_forgotten_who_waits(loop, one, kind):
+def test_a_primitive_that_begins_anew_has_no_waiters(loop, one, kind):
     async def wait():
         if kind == "Condition":
             async with primitive:
@@ -243,7 +243,7 @@ def test_a_primitive_that_begins_anew_has_forgotten_who_waits(loop, one, kind):
     assert repr(primitive).partition(" at ")[2].partition(" ")[2] == fresh
     for name in ("_waiters", "_getters"):
         assert not getattr(primitive, name, None)
-    # Who waits is woken by nobody, and can be cancelled as ever.
+    # The earlier waiter is woken by nobody, and can be cancelled as ever.
     run_turns(loop, 2)
     assert not task.done()
     task.cancel()

@@ -152,7 +152,7 @@ def test_endpoints_leave_nothing_behind(loop):
     assert_nothing_stays(loop, exchange)
 
 
-def test_who_waits_for_ever_goes_with_the_loop(loop_factory, pair):
+def test_a_wait_without_an_end_goes_with_the_loop(loop_factory, pair):
     near, _ = pair
     loop = loop_factory()
 

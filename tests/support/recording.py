@@ -1,4 +1,4 @@
-"""What the protocols of tests have in common over any transport: they write down their calls."""
+"""Protocols of tests for any transport, which write down their calls."""
 
 
 class Recording:

@@ -1,5 +1,5 @@
-//! What the primitives promise, one fact at a time; `sync_model` compares them with asyncio's own
-//! code.
+//! The promises of the primitives, one fact at a time; `sync_model` compares them with
+//! asyncio's own code.
 
 #[expect(dead_code, reason = "other tests use the rest of the line")]
 mod manual_line;
@@ -42,7 +42,7 @@ fn setting_an_event_that_is_set_wakes_nobody() -> Outcome {
 }
 
 #[test]
-fn a_lock_is_not_taken_past_one_who_was_woken_for_it() -> Outcome {
+fn a_lock_is_not_taken_past_the_waiter_that_was_woken_for_it() -> Outcome {
     let lock = Lock::new(line());
     assert!(lock.try_acquire()?);
     let first = lock.waiters.join();
@@ -56,7 +56,7 @@ fn a_lock_is_not_taken_past_one_who_was_woken_for_it() -> Outcome {
 }
 
 #[test]
-fn a_lock_is_taken_past_those_who_were_cancelled() -> Outcome {
+fn a_lock_is_taken_past_cancelled_waiters() -> Outcome {
     let lock = Lock::new(line());
     let gone = lock.waiters.join();
     lock.waiters.standings.cancel(gone);
@@ -72,7 +72,7 @@ fn a_lock_that_nobody_holds_is_not_released() -> Outcome {
 }
 
 #[test]
-fn who_gives_up_hands_a_lock_on_that_is_free() -> Outcome {
+fn a_waiter_that_gives_up_passes_a_free_lock_on() -> Outcome {
     let lock = Lock::new(line());
     lock.set_locked(true);
     let waiters = [lock.waiters.join(), lock.waiters.join()];
@@ -98,7 +98,7 @@ fn a_semaphore_counts_no_permit_that_somebody_woken_is_about_to_use() -> Outcome
 }
 
 #[test]
-fn a_permit_waits_for_those_who_came_earlier() -> Outcome {
+fn a_permit_waits_for_earlier_waiters() -> Outcome {
     let semaphore = Semaphore::<_, true>::new(0, line());
     semaphore.waiters.join();
     semaphore.release()?;
@@ -108,7 +108,7 @@ fn a_permit_waits_for_those_who_came_earlier() -> Outcome {
     Ok(())
 }
 
-/// Who was woken when the first of four leaves a line for which there are three permits.
+/// The waiters woken when the first of four leaves a line for which there are three permits.
 fn woken_in_turn<const WAKES_ALL: bool>() -> Result<usize, CannotWake> {
     let semaphore = Semaphore::<_, WAKES_ALL>::new(0, line());
     let first = semaphore.waiters.join();

@@ -1,4 +1,4 @@
-//! What one turn does, on a clock that a test moves by hand.
+//! The work of one turn, on a clock that a test moves by hand.
 
 mod manual_host;
 

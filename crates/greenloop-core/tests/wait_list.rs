@@ -1,4 +1,4 @@
-//! What every list of waiters offers on top of its five own methods.
+//! The methods that every wait list has on top of the five that it implements.
 
 #[expect(dead_code, reason = "other tests use the rest of the line")]
 mod manual_line;
@@ -43,7 +43,7 @@ fn popping_empties_the_line_from_the_front() {
 }
 
 #[test]
-fn nobody_is_all_cancelled_and_one_who_waits_or_was_woken_is_not() -> Result<(), CannotWake> {
+fn an_empty_list_is_all_cancelled_and_one_with_a_live_waiter_is_not() -> Result<(), CannotWake> {
     let (line, waiters) = line_of(2);
     line.standings.cancel(waiters[0]);
     assert!(!line.all_cancelled()?);
@@ -57,7 +57,7 @@ fn nobody_is_all_cancelled_and_one_who_waits_or_was_woken_is_not() -> Result<(),
 }
 
 #[test]
-fn waking_some_skips_those_who_wait_no_more_and_keeps_all_in_line() -> Result<(), CannotWake> {
+fn waking_some_skips_woken_and_cancelled_waiters_and_keeps_all_in_line() -> Result<(), CannotWake> {
     let (line, waiters) = line_of(5);
     line.wake(&waiters[0])?;
     line.standings.cancel(waiters[2]);

@@ -171,7 +171,7 @@ fn a_notification_goes_to_the_next() {
 }
 
 #[test]
-fn a_notification_goes_to_the_next_from_who_waits_for_the_lock_again() {
+fn a_notification_passes_on_from_a_waiter_that_waits_for_the_lock_again() {
     run(async {
         let (lock, condition) = (Rc::new(Lock::new(())), Rc::new(Condition::new()));
         let trace = Trace::default();
@@ -198,7 +198,7 @@ fn a_notification_goes_to_the_next_from_who_waits_for_the_lock_again() {
 }
 
 #[test]
-fn who_gives_up_an_event_or_a_join_leaves_the_others_alone() {
+fn a_dropped_wait_for_an_event_or_a_join_leaves_the_others_alone() {
     for when in ALWAYS {
         run(async {
             let event = Rc::new(Event::new());

@@ -149,7 +149,7 @@ fn a_connection_that_nobody_took_waits_for_the_next() {
 }
 
 #[test]
-fn all_who_wait_for_a_datagram_are_woken() {
+fn all_waiters_for_a_datagram_are_woken() {
     run(async {
         let socket = Rc::new(UdpSocket::bind(anywhere())?);
         let tasks = [(), ()].map(|()| {

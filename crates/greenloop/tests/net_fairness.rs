@@ -31,7 +31,7 @@ async fn turns_beside(program: impl Future<Output = io::Result<()>>) -> io::Resu
 }
 
 #[test]
-fn who_always_finds_bytes_lets_others_run() {
+fn a_task_that_always_finds_bytes_lets_others_run() {
     run(async {
         let (mut near, mut far) = UnixStream::pair()?;
         far.write_all(&[7; 10_000]).await?;
@@ -49,7 +49,7 @@ fn who_always_finds_bytes_lets_others_run() {
 }
 
 #[test]
-fn who_always_finds_room_lets_others_run() {
+fn a_task_that_always_finds_room_lets_others_run() {
     run(async {
         let (mut near, mut far) = UnixStream::pair()?;
         let turns = turns_beside(async {
@@ -65,7 +65,7 @@ fn who_always_finds_room_lets_others_run() {
 }
 
 #[test]
-fn who_always_finds_connections_or_datagrams_lets_others_run() {
+fn a_task_that_always_finds_connections_or_datagrams_lets_others_run() {
     run(async {
         let listener = TcpListener::bind(anywhere())?;
         let clients: io::Result<Vec<_>> = (0..100)

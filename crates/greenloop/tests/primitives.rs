@@ -1,4 +1,4 @@
-//! What the primitives do: who is woken, in which order, and in which turn.
+//! The waiters that each primitive wakes: which, in which order, and in which turn.
 
 mod trace;
 
@@ -43,7 +43,7 @@ fn a_lock_is_handed_on_in_the_order_of_asking() {
 }
 
 #[test]
-fn nobody_overtakes_who_was_woken_for_a_lock() {
+fn no_task_overtakes_the_one_that_was_woken_for_a_lock() {
     run(async {
         let lock = Rc::new(Lock::new(()));
         let guard = lock.acquire().await;

@@ -1,4 +1,4 @@
-//! What other threads put into a queue, and what becomes of it.
+//! Items that other threads put into a queue: their order, and their end when the queue is gone.
 
 use std::cell::Cell;
 use std::future::Future as _;
@@ -161,7 +161,7 @@ fn number_that_comes_back(end: impl FnOnce(Runtime, Rc<Queue<u32>>)) -> Option<u
 }
 
 #[test]
-fn who_waits_for_room_gets_the_item_back_when_nothing_can_come_of_it() {
+fn a_thread_that_waits_for_room_gets_the_item_back_when_the_queue_is_gone() {
     let is_some = |number: Option<u32>| number.is_some();
     assert!(is_some(number_that_comes_back(|runtime, _queue| drop(
         runtime

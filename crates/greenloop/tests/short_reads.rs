@@ -35,7 +35,7 @@ async fn pair() -> io::Result<(TcpStream, net::TcpStream)> {
 /// Has the loop ask the operating system what has come.
 async fn let_the_loop_look() -> io::Result<()> {
     let (mut near, _far) = UnixStream::pair()?;
-    // What was sent may be for the loop itself, so the next turn asks.
+    // The receiver of sent bytes may be on the loop itself, so the next turn polls.
     near.write_all(b"x").await?;
     yield_now().await;
     Ok(())
@@ -65,7 +65,7 @@ fn the_end_that_is_told_together_with_bytes_is_found() {
             near.read(&mut room).await
         };
         let write = async {
-            // Who reads waits by now.
+            // The reading task waits by now.
             yield_now().await;
             far.write_all(b"ab")?;
             far.shutdown(Shutdown::Write)

@@ -236,7 +236,7 @@ fn what_is_left_is_dropped_in_the_order_of_spawning() {
 }
 
 #[test]
-fn who_spawns_while_the_loop_ends_is_told_that_it_was_cancelled() {
+fn a_task_spawned_while_the_loop_ends_is_cancelled() {
     struct SpawnsWhenDropped(Rc<Cell<Option<JoinHandle<()>>>>);
     impl Drop for SpawnsWhenDropped {
         fn drop(&mut self) {

@@ -1,4 +1,4 @@
-"""What a call of an asynchronous method returns is a coroutine, and no generator."""
+"""A call of an asynchronous method returns a coroutine, and no generator."""
 
 import asyncio
 import collections.abc
@@ -102,7 +102,7 @@ def test_the_iterator_of_a_future_cannot_be_awaited(run):
     run(main())
 
 
-def test_who_takes_generators_for_coroutines_takes_no_awaitable_for_one(run, classes):
+def test_code_that_takes_generators_for_coroutines_takes_no_awaitable_for_one(run, classes):
     """As decorators do that were written before `async def`, such as tornado's `gen.coroutine`."""
 
     def coroutine(function):

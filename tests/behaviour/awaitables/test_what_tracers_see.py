@@ -153,7 +153,7 @@ def test_a_monitoring_tool_is_told_of_the_very_class(loop, queue_class, event):
     seen.check(value)
 
 
-def test_a_value_is_dropped_with_the_last_who_holds_it(loop):
+def test_a_value_is_dropped_with_its_last_holder(loop):
     async def main():
         value = object()
         before = sys.getrefcount(value)

@@ -108,7 +108,7 @@ def test_addresses_are_those_of_the_socket_module(loop, endpoint, tmp_path, fami
             assert all_of(far) == [b"back"] * 2
 
 
-def test_who_pauses_reading_is_told_later(loop, endpoint, peer):
+def test_a_protocol_that_pauses_reading_gets_the_datagrams_later(loop, endpoint, peer):
     protocol = endpoint()
     transport = protocol.transport
     assert transport.is_reading()

@@ -1,4 +1,4 @@
-"""What a datagram transport is: its class, its descriptor, its attributes, the socket it asks."""
+"""A datagram transport itself: its class, its descriptor, its attributes, the socket it asks."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ def test_its_descriptor_is_for_nobody_else(loop, endpoint):
         loop.add_reader(number, print)
 
 
-def test_who_forgets_to_close_is_warned(loop):
+def test_a_transport_that_is_not_closed_warns(loop):
     protocol = Recorder()
     loop.run_until_complete(
         loop.create_datagram_endpoint(lambda: protocol, local_addr=("127.0.0.1", 0))

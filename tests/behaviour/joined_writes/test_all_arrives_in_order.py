@@ -38,7 +38,7 @@ WRITING_ON = {
 
 
 @pytest.mark.parametrize("look", LOOKING.values(), ids=LOOKING.keys())
-def test_whoever_looks_has_everything_sent_first(loop, habitual, look):
+def test_a_look_at_the_socket_sends_everything_first(loop, habitual, look):
     protocol, far = habitual
     number = protocol.transport.get_extra_info("socket").fileno()
 

@@ -1,4 +1,4 @@
-"""What a job writes in several pieces: by habit the kernel sends them as one.
+"""Writes of one job in several pieces: if they are a habit, the kernel sends them as one.
 
 On asyncio each piece is sent at once. On our loop these tests say the same of all that can be
 asked, and some say what is joined, and when nothing is.
@@ -35,7 +35,7 @@ def test_a_habit_joins_what_a_job_writes_and_a_job_that_writes_once_ends_it(loop
 
 
 @pytest.mark.slow
-def test_who_waits_for_the_first_piece_gets_it_although_the_job_goes_on(loop, habitual):
+def test_a_peer_that_waits_for_the_first_piece_gets_it_although_the_job_goes_on(loop, habitual):
     """The kernel waits for 200 ms with what more is to follow."""
     protocol, far = habitual
 

@@ -1,5 +1,6 @@
-"""What asyncio builds from futures and loops in Python, and what has to work with ours unchanged:
-`run_coroutine_threadsafe`, `wrap_future`, `to_thread` and the race of `asyncio.staggered`.
+"""Functions that asyncio builds from futures and loops in Python work with ours unchanged.
+
+They are `run_coroutine_threadsafe`, `wrap_future`, `to_thread` and the race of `asyncio.staggered`.
 """
 
 import asyncio

@@ -137,7 +137,7 @@ def test_a_numeric_address_needs_no_thread_and_no_turn(host, port, debug):
         assert loop._default_executor is None
 
 
-def test_who_replaces_run_in_executor_sees_each_question(loop):
+def test_a_replaced_run_in_executor_sees_each_lookup(loop):
     asked = []
 
     def run_in_executor(executor, function, *arguments):

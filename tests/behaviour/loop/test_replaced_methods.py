@@ -1,7 +1,7 @@
-"""What programs put in the place of methods of asyncio's classes is called, whenever they do it.
+"""Functions that programs put in the place of methods of asyncio's classes are called, at any time.
 
 Tracing products wrap the methods of `BaseEventLoop`, monitors replace `Handle._run`, tests patch
-what they like.
+anything.
 """
 
 import asyncio

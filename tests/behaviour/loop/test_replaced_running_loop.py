@@ -1,6 +1,6 @@
-"""What asks `asyncio.events` for the running loop by name asks who has replaced the function there.
+"""Code of ours that needs the running loop calls a function that has replaced asyncio's own.
 
-trio-asyncio does: its loop runs in a Trio task, and is the running loop only there.
+trio-asyncio replaces it: its loop runs in a Trio task, and is the running loop only there.
 """
 
 import asyncio

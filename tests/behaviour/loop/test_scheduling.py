@@ -1,4 +1,4 @@
-"""What runs when: call_soon, turns, run_until_complete, stop."""
+"""The order in which callbacks run: call_soon, turns, run_until_complete, stop."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""What else is seen in the turn of a task that a message has woken: as much as with asyncio.
+"""The turn of a task that a message has woken sees as much other input as with asyncio.
 
 asyncio asks the system before that turn as well. Greenloop does not where a message alone has woken
 the task; here something else stands behind the message, or comes by receiving it, in the program

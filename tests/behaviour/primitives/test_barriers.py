@@ -43,7 +43,7 @@ def test_entering_waits_and_says_the_number(sync):
     assert sync.run(main()) == [0, 1]
 
 
-def test_who_comes_while_others_leave_waits_for_the_next_round(sync):
+def test_a_task_that_comes_while_others_leave_waits_for_the_next_round(sync):
     async def main():
         barrier, trace = sync.Barrier(2), []
 
@@ -68,7 +68,7 @@ def test_a_cancelled_party_is_counted_no_more(sync):
     assert sync.run(main()) == (True, ("FILLING", 0, 0, False), False)
 
 
-def test_a_reset_sends_away_who_waits(sync):
+def test_a_reset_breaks_the_barrier_for_its_waiters(sync):
     async def main():
         barrier = sync.Barrier(2)
         task = asyncio.create_task(barrier.wait())
@@ -114,7 +114,7 @@ def test_the_state_is_a_member_of_asyncios_enum(sync):
     assert barrier.broken
 
 
-def test_the_repr_counts_who_waits(sync):
+def test_the_repr_counts_the_waiters(sync):
     async def main():
         barrier = sync.Barrier(2)
         task = asyncio.create_task(barrier.wait())

@@ -163,7 +163,7 @@ def test_a_cancelled_waiter_has_the_lock_before_it_learns_of_it(sync, condition)
     assert sync.run(main()) == ([True], False, ("enough",))
 
 
-def test_who_is_cancelled_again_while_it_waits_for_the_lock_raises_the_last_one(sync, condition):
+def test_a_waiter_cancelled_again_while_relocking_raises_the_last_cancellation(sync, condition):
     """Up to Python 3.12 it raised one without a message."""
 
     async def main():
@@ -188,7 +188,7 @@ def test_who_is_cancelled_again_while_it_waits_for_the_lock_raises_the_last_one(
     assert (context, first) == (asyncio.CancelledError, ("first",))
 
 
-def test_the_notification_of_one_who_is_cancelled_goes_to_the_next(sync, condition):
+def test_the_notification_of_a_cancelled_waiter_goes_to_the_next(sync, condition):
     """Up to Python 3.12 it was lost."""
 
     async def main():

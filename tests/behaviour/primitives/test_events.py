@@ -50,7 +50,7 @@ def test_a_cancelled_waiter_leaves_the_line(sync):
     assert sync.run(main()) == (1, 0, True)
 
 
-def test_what_a_future_of_the_line_is_given_reaches_who_waits(sync):
+def test_the_outcome_of_a_future_of_the_line_reaches_the_waiter(sync):
     async def main():
         event = sync.Event()
         task = asyncio.create_task(event.wait())

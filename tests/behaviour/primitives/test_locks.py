@@ -36,7 +36,7 @@ def test_a_lock_is_handed_on_in_the_order_of_asking(sync):
     assert sync.run(main()) == [0, 1, 2, 3, 4]
 
 
-def test_who_comes_before_the_woken_one_has_run_waits_behind_it(sync):
+def test_a_task_that_comes_before_the_woken_one_has_run_waits_behind_it(sync):
     async def main():
         lock, order = sync.Lock(), []
         await lock.acquire()

@@ -75,7 +75,7 @@ def test_a_future_put_into_the_line_is_woken_in_its_turn(sync):
     assert sync.run(main()) is True
 
 
-def test_those_who_wait_may_be_put_into_another_order(sync):
+def test_waiters_may_be_put_into_another_order(sync):
     async def main():
         semaphore, order = sync.Semaphore(0), []
 
@@ -94,7 +94,7 @@ def test_those_who_wait_may_be_put_into_another_order(sync):
     assert sync.run(main()) == ([2, 1, 0], 0)
 
 
-def test_one_who_waits_may_be_put_into_the_line_twice(sync):
+def test_a_waiter_may_be_put_into_the_line_twice(sync):
     async def main():
         semaphore = sync.Semaphore(0)
         task = asyncio.create_task(semaphore.acquire())

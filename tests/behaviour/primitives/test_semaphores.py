@@ -40,7 +40,7 @@ def test_a_permit_that_somebody_woken_is_about_to_use_is_not_counted(sync):
     assert sync.run(main()) == ((0, True), 0)
 
 
-def test_who_comes_later_waits_behind_who_was_woken_although_there_is_a_permit(sync):
+def test_a_later_task_waits_behind_the_woken_one_although_there_is_a_permit(sync):
     async def main():
         semaphore, order = sync.Semaphore(0), []
 
@@ -76,7 +76,7 @@ def test_the_permit_of_a_waiter_that_is_cancelled_after_it_was_woken_goes_to_the
     assert sync.run(main()) == ([True, True, False], True, 0)
 
 
-def test_a_cancellation_thrown_by_hand_into_one_who_waits(sync):
+def test_a_cancellation_thrown_by_hand_into_a_waiter(sync):
     """Up to Python 3.12 that made a permit."""
 
     async def main():
@@ -90,7 +90,7 @@ def test_a_cancellation_thrown_by_hand_into_one_who_waits(sync):
     assert sync.run(main()) == (0 if sys.version_info >= (3, 13) else 1)
 
 
-def test_one_who_leaves_wakes_as_many_as_there_are_permits(sync):
+def test_a_waiter_that_leaves_wakes_as_many_as_there_are_permits(sync):
     """Up to Python 3.12 it woke one."""
 
     async def main():

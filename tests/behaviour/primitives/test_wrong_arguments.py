@@ -1,4 +1,4 @@
-"""What wrong arguments and missing attributes are refused with: asyncio's words."""
+"""Wrong arguments and missing attributes are refused in asyncio's words."""
 
 import asyncio
 import queue as threads_queue

@@ -104,7 +104,7 @@ class TestShutdown:
 
         loop.run_until_complete(main())
 
-    def test_those_who_wait_for_an_item_are_told(self, loop, queue_class):
+    def test_waiters_for_an_item_are_notified(self, loop, queue_class):
         async def main():
             queue = queue_class()
             getters = [asyncio.ensure_future(queue.get()) for _ in range(2)]

@@ -25,7 +25,7 @@ def test_a_queue_in_a_cycle_is_collected(kind, reached):
     assert reference() is None
 
 
-def test_a_cycle_through_those_who_wait_is_collected(loop, queue_class):
+def test_a_cycle_through_waiters_is_collected(loop, queue_class):
     async def wait(queue, thing):
         await queue.get()
 

@@ -1,4 +1,4 @@
-"""What is private to asyncio's queues, read and changed all the same: the store and the waiters."""
+"""Private state of asyncio's queues, read and changed all the same: the store and the waiters."""
 
 import asyncio
 import collections

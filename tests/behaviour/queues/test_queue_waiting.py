@@ -1,4 +1,4 @@
-"""Who waits at a queue: in which order they are served, and what is left when one goes away."""
+"""Waiters of a queue: the order in which they are served, and the state when one leaves."""
 
 import asyncio
 import inspect
@@ -194,7 +194,7 @@ def test_a_queue_belongs_to_the_loop_on_which_it_first_waited(loop, queue_class)
         text = f"{queue!r} is bound to a different event loop"
         with pytest.raises(RuntimeError, match=re.escape(text)):
             other.run_until_complete(queue.get())
-        # What need not wait is nobody's.
+        # A call that need not wait works on any loop.
         other.run_until_complete(queue.put(1))
         assert other.run_until_complete(queue.get()) == 1
     finally:

@@ -338,7 +338,7 @@ def test_a_thread_wakes_a_loop_that_sleeps(loop, threads):
 
 
 @pytest.mark.parametrize("immediate", [False, True])
-def test_shutting_down_wakes_all_who_wait(loop, threads, immediate):
+def test_shutting_down_wakes_all_waiters(loop, threads, immediate):
     async def main():
         queue = ThreadQueue(1)
         getters = [

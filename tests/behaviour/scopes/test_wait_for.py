@@ -101,7 +101,7 @@ def test_a_coroutine_without_time_does_not_begin(scopes, timeout):
     assert begun == []
 
 
-def test_one_who_ends_in_spite_of_the_cancellation_gives_a_result(scopes):
+def test_a_task_that_ends_in_spite_of_the_cancellation_gives_a_result(scopes):
     async def stubborn():
         try:
             await forever()

@@ -1,4 +1,4 @@
-"""What the tests of the `sock_*` methods have in common: their arguments, and how to wait."""
+"""Common parts of the tests of the `sock_*` methods: their arguments, and how to wait."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the `sock_*` methods return, and by whom it can be awaited."""
+"""The results of the `sock_*` methods, and the tasks, loops and tools that can await them."""
 
 import array
 import asyncio

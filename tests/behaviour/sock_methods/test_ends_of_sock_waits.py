@@ -163,7 +163,7 @@ def test_a_socket_that_is_replaced_under_its_number_is_waited_for(loop, pair, so
     assert finish(loop, task) == b"after"
 
 
-def test_of_two_who_wait_for_the_same_the_later_one_gets_it(loop, pair):
+def test_of_two_waiters_for_one_socket_the_later_one_gets_it(loop, pair):
     near, far = pair
     first = waiting(loop, loop.sock_recv(near, 10))
     second = waiting(loop, loop.sock_recv(near, 10))
@@ -265,7 +265,7 @@ def test_one_may_read_while_another_writes(loop, pair):
     assert finish(loop, reading) == b"in again"
 
 
-def test_who_is_told_for_nothing_goes_on_waiting(loop, pair):
+def test_a_waiter_that_is_notified_for_nothing_waits_on(loop, pair):
     """Of two who are told in one turn, the second finds nothing."""
     near, far = pair
     with near.dup() as duplicate:

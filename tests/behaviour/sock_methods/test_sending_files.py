@@ -74,7 +74,7 @@ def test_a_peer_that_goes_away_ends_the_sending(loop, pair, source):
     assert isinstance(task.exception(), (BrokenPipeError, ConnectionResetError))
 
 
-def test_who_sends_can_be_cancelled(loop, pair, source):
+def test_sending_can_be_cancelled(loop, pair, source):
     near, far = pair
     task = loop.create_task(loop.sock_sendfile(near, source))
     run(loop)

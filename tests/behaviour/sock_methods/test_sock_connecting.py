@@ -28,7 +28,7 @@ def test_a_connection_is_made_and_accepted(loop, sockets, listener):
         assert finish(loop, loop.sock_recv(connection, 10)) == b"hello"
 
 
-def test_who_waits_already_is_accepted_without_a_turn(loop, sockets, listener):
+def test_a_waiting_connection_is_accepted_without_a_turn(loop, sockets, listener):
     client = sockets()
     with contextlib.suppress(BlockingIOError):
         client.connect(listener.getsockname())

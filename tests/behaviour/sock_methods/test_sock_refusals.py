@@ -1,4 +1,4 @@
-"""What the `sock_*` methods refuse, in which words, and what is left to subclasses."""
+"""Arguments that the `sock_*` methods refuse, with the messages, and sockets of subclasses."""
 
 import asyncio
 import contextlib

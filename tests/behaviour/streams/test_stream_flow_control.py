@@ -26,7 +26,7 @@ def test_a_sender_is_held_up_over_twice_the_limit(streams, run):
     run(main())
 
 
-def test_who_waits_while_the_sender_is_held_up_has_it_go_on(streams, run):
+def test_a_wait_for_data_resumes_a_paused_sender(streams, run):
     async def main():
         reader = reader_with(streams, eof=False, limit=1)
         transport = Transport()
@@ -100,7 +100,7 @@ def test_drain_waits_until_the_transport_has_room(streams, run):
 
 
 @pytest.mark.parametrize("error", [None, ConnectionAbortedError("gone")])
-def test_the_end_of_a_connection_reaches_those_who_drain(streams, run, error):
+def test_the_end_of_a_connection_reaches_the_waiters_of_drain(streams, run, error):
     async def main():
         loop = asyncio.get_running_loop()
         reader = streams.StreamReader(loop=loop)

@@ -60,7 +60,7 @@ def test_cancelling_reaches_the_await(loop, drive):
     assert task.cancelled() is False
 
 
-def test_a_cancelled_future_cancels_who_awaits_it(loop, drive):
+def test_a_cancelled_future_cancels_the_task_that_awaits_it(loop, drive):
     future = loop.create_future()
 
     async def body():
@@ -247,7 +247,7 @@ def test_the_exception_of_a_cancelled_task_is_the_one_that_left_it(loop):
     assert task.cancelled()
 
 
-def test_a_message_reaches_who_awaits_the_task(loop):
+def test_a_message_reaches_the_task_that_awaits_the_cancelled_one(loop):
     async def main():
         task = loop.create_task(forever())
         await asyncio.sleep(0)
@@ -320,7 +320,7 @@ def test_a_task_group_waits_for_what_it_cancels(loop):
     assert order == ["cleaned", [KeyError]]
 
 
-def test_a_cancel_method_that_raises_reaches_who_cancels(loop, drive):
+def test_a_cancel_method_that_raises_reaches_the_caller_of_cancel(loop, drive):
     class Bad(asyncio.Future):
         def cancel(self, msg=None):
             raise ValueError("bad cancel")

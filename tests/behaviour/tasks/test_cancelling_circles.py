@@ -83,7 +83,7 @@ def test_a_task_that_gathers_itself_cannot_be_cancelled(loop, combinators):
     loop.run_until_complete(asyncio.sleep(0))
     with pytest.raises(RecursionError):
         task.cancel()
-    # What is left of the circle can still be ended by who holds its future.
+    # The rest of the circle can still be ended through its future.
     task._fut_waiter.set_result(None)
     loop.run_until_complete(asyncio.wait([task]))
     assert task.done()

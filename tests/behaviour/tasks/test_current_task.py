@@ -167,7 +167,7 @@ def test_all_tasks_has_tasks_of_every_kind(loop):
 class TestCallGraph:
     """asyncio.capture_call_graph: who awaits whom."""
 
-    def test_a_graph_names_the_frames_and_those_who_await(self, loop):
+    def test_a_graph_names_the_frames_and_the_awaiting_tasks(self, loop):
         graphs = []
 
         async def inner():

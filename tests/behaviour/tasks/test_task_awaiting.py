@@ -1,4 +1,4 @@
-"""What a task may await, what is thrown back into it, and when it goes on."""
+"""Objects that a task may await, exceptions thrown into it, and the turn in which it resumes."""
 
 import asyncio
 import re

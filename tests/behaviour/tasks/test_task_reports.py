@@ -1,4 +1,4 @@
-"""What a task tells: its repr, its stack, and the report when it is destroyed or nobody looks."""
+"""The reports of a task: its repr, its stack, and its message when it fails unseen or is lost."""
 
 import gc
 import io

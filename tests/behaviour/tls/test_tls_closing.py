@@ -140,7 +140,7 @@ def test_a_closing_connection_reads_nothing_and_ends_although_the_peer_goes_on(l
     peer.socket.close()
 
 
-def test_what_came_before_the_end_is_read_by_who_paused_reading(loop):
+def test_data_before_the_end_reaches_a_protocol_that_paused_reading(loop):
     protocol = Recorder()
     peer = connect(loop, protocol)
     protocol.transport.pause_reading()

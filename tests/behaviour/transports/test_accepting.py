@@ -239,7 +239,7 @@ def test_more_connect_than_the_backlog_at_once(loop, accepted):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="asyncio takes nobody before Python 3.14")
-def test_a_server_without_a_backlog_takes_who_comes(loop, accepted):
+def test_a_server_without_a_backlog_accepts_connections(loop, accepted):
     with listening(loop, accepted, backlog=0) as (_, address), clients(address):
         run_until(loop, lambda: accepted.made)
 

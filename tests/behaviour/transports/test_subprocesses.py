@@ -75,7 +75,7 @@ async def cat():
 
 
 @pytest.mark.parametrize("wait", ["wait", "communicate"])
-def test_who_waits_for_a_process_can_be_cancelled_and_the_process_ended(loop, wait):
+def test_a_wait_for_a_process_can_be_cancelled_and_the_process_ended(loop, wait):
     async def main():
         process = await cat()
         process.stdin.write(b"text")
@@ -125,7 +125,7 @@ def test_a_program_that_is_not_there_leaves_nothing(loop):
     run_and_count_descriptors(loop, main)
 
 
-def test_a_process_that_reads_nothing_holds_up_who_writes_to_it(loop):
+def test_a_process_that_reads_nothing_holds_up_the_writer(loop):
     async def main():
         process = await asyncio.create_subprocess_exec(
             "/bin/sleep", "100", stdin=asyncio.subprocess.PIPE
@@ -136,7 +136,7 @@ def test_a_process_that_reads_nothing_holds_up_who_writes_to_it(loop):
             await asyncio.sleep(0)
         assert not draining.done()
         process.terminate()
-        # Who waited is told that nobody will read it.
+        # The waiter is notified that nobody will read it.
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             await draining
         assert await process.wait() == -signal.SIGTERM

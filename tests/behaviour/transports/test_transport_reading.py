@@ -1,4 +1,4 @@
-"""What a protocol is told of what comes in, and what happens if it raises."""
+"""The calls of a protocol for received data, and the end of a connection whose protocol raises."""
 
 import asyncio
 import gc

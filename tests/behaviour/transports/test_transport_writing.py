@@ -1,4 +1,4 @@
-"""What becomes of what a protocol writes, and how a connection ends."""
+"""Data that a protocol writes, and the ways in which a connection ends."""
 
 import asyncio
 import logging

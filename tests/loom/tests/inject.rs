@@ -5,7 +5,7 @@ use loom::sync::Arc;
 use loom::sync::Notify;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a loop sleeps on, as an eventfd is: a wake-up that comes first is not lost.
+/// A loop sleeps on it, as on an eventfd: a wake-up that comes first is not lost.
 struct Bed {
     notify: Notify,
     wake_ups: AtomicUsize,

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use public_api::{Builder, Error};
 
-/// What a crate exports.
+/// The exports of a crate.
 pub enum Exports {
     /// An item a line.
     Listed(String),

@@ -1,4 +1,4 @@
-//! Who was woken or cancelled, and runs next; and the plainest line of those who wait.
+//! The waiters that were woken or cancelled and run next, and the plainest wait list.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -69,7 +69,7 @@ pub struct OurCondition<const HANDS_ON: bool> {
     standings: Rc<Standings>,
     lock: Lock<ManualLine>,
     condition: Condition<ManualLine, HANDS_ON>,
-    /// Who waited for the condition, and whether a cancellation is to be raised in the end.
+    /// The task that waited for the condition, and whether it raises a cancellation in the end.
     returning: HashMap<Waiter, bool>,
 }
 

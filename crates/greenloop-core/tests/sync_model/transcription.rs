@@ -107,7 +107,7 @@ pub struct AsyncioCondition {
     locked: bool,
     lock_waiters: Vec<Waiter>,
     waiters: Vec<Waiter>,
-    /// Who waited for the condition, and whether a cancellation is to be raised in the end.
+    /// The task that waited for the condition, and whether it raises a cancellation in the end.
     returning: HashMap<Waiter, bool>,
     futures: Futures,
     since_3_13: bool,

@@ -1,4 +1,4 @@
-//! What the poller reports, and what it withstands.
+//! Events that the poller reports, and misuse that it withstands.
 
 mod descriptors;
 mod expectations;

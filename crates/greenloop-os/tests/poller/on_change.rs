@@ -1,4 +1,4 @@
-//! What is told once for each change, with the mark it was registered with, and what is never told.
+//! Registrations that report each change once, with their mark, and those that report nothing.
 
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -96,7 +96,7 @@ fn the_end_of_what_a_peer_sends_is_no_hang_up() -> io::Result<()> {
 }
 
 #[test]
-fn the_end_is_nothing_to_those_who_only_write() -> io::Result<()> {
+fn the_end_is_not_reported_to_a_registration_for_writing_only() -> io::Result<()> {
     let poller = Poller::new()?;
     let (here, there) = UnixStream::pair()?;
     poller.add(here.as_raw_fd(), WRITE)?;

@@ -1,4 +1,4 @@
-//! What happened, in order.
+//! A record of events, in order.
 
 use std::cell::RefCell;
 use std::fmt::Display;

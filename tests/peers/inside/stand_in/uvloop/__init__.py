@@ -1,4 +1,4 @@
-"""What uvloop's own tests import as `uvloop`: its public names, on the loop under test.
+"""The module that uvloop's own tests import as `uvloop`: its public names, on the loop under test.
 
 The package's path leads on to the unpacked source distribution of uvloop, so that its test base,
 `uvloop._testbase`, is found there. The compiled module `uvloop.loop` does not exist.
