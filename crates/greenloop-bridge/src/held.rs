@@ -36,7 +36,7 @@ impl Held {
         lock(&self.0).as_ref().map(|object| object.clone_ref(py))
     }
 
-    /// Lets go of the object.
+    /// Releases the object.
     pub fn take(&self) -> Option<Py<PyAny>> {
         lock(&self.0).take()
     }

@@ -72,7 +72,7 @@ impl Drop for Owned<'_> {
     }
 }
 
-/// Lets go of an object.
+/// Releases an object.
 pub fn release(_py: Python<'_>, object: Py<PyAny>) {
     let object = object.into_ptr();
     // SAFETY: the type is the function's own but for the unwinding; the reference is given away.

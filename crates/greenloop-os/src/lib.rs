@@ -1,7 +1,7 @@
 //! The operating system, as an event loop needs it.
 //!
 //! Five questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
-//! ([`Poller`]), who connects and what goes through a socket ([`listener`], [`socket`],
+//! ([`Poller`]), which connections and data come through one ([`listener`], [`socket`],
 //! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), and, the other way
 //! round, how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
 //! what follows from them is decided in `greenloop-core`, which makes no system call.

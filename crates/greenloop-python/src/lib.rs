@@ -15,8 +15,6 @@
 //!   encrypts them;
 //! - [`sockets`]: the `sock_*` methods, which need no transport; [`datagrams`]: the work for each
 //!   datagram;
-//! - [`transports`]: connections over sockets; [`servers`], which take them; [`tls`]: what encrypts
-//!   them;
 //! - [`bridge`]: Rust futures of other extensions;
 //! - [`asyncio`]: the names and functions of the running asyncio. The edge to CPython is a separate
 //!   crate, `greenloop-cpython`.

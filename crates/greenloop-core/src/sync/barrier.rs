@@ -40,7 +40,7 @@ pub struct Barrier {
 }
 
 /// Whether all waiters of the barrier's condition have to be notified.
-#[must_use = "those who wait would not learn of the new state"]
+#[must_use = "the waiters would not learn of the new state"]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Notify(pub bool);
 

@@ -130,6 +130,8 @@ pub struct SocketNumbers {
 }
 
 impl SocketNumbers {
+    /// Looks the three getters up in `_socket.socket`, the base class whose attributes a subclass
+    /// may hide.
     fn new(py: Python<'_>) -> PyResult<Self> {
         let class = making::import(py, c"_socket")?.look_up(c"socket")?;
         Ok(Self {

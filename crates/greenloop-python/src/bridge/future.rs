@@ -157,6 +157,8 @@ impl RustFuture {
         ManuallyDrop::new(unsafe { Holder::from_raw(remote) })
     }
 
+    /// A share in the record that the future's wakers hold, which is made at the first request. It
+    /// may be another thread that makes it meanwhile; then this one is dropped.
     #[cold]
     fn share(&self) -> *const Remote {
         let inbox = self.inbox.get();
@@ -214,6 +216,7 @@ impl RustFuture {
         }
     }
 
+    /// Leaves the record of the wakers: a wake-up that comes later finds no awaitable.
     #[cold]
     fn leave_remote(&self) {
         let remote = self.remote.swap(ptr::null_mut(), Ordering::Relaxed);

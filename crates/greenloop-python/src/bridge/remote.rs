@@ -77,7 +77,7 @@ impl Remote {
 /// A reference to a [`Remote`], such as a waker's.
 pub struct Holder(NonNull<Remote>);
 
-// SAFETY: the count is atomic; what else is in the remote, see there.
+// SAFETY: the count is atomic; the remote says how its other fields are guarded.
 unsafe impl Send for Holder {}
 // SAFETY: as above.
 unsafe impl Sync for Holder {}
@@ -105,7 +105,7 @@ impl Holder {
     /// # Safety
     /// `remote` comes from [`into_raw`](Self::into_raw), and is taken back once.
     pub unsafe fn from_raw(remote: *const Remote) -> Self {
-        // SAFETY: what was given away is not null.
+        // SAFETY: a pointer from `into_raw` is not null.
         Self(unsafe { NonNull::new_unchecked(remote.cast_mut()) })
     }
 
@@ -153,6 +153,7 @@ impl Holder {
         }
     }
 
+    /// Attaches the calling thread to the interpreter and delivers the wake-up there.
     #[cold]
     fn attach(self) {
         // When the interpreter ends there is nothing left to wake, and nothing is released.

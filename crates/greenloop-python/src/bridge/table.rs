@@ -40,6 +40,8 @@ pub fn add_capsule(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("_BRIDGE", capsule.bound(module.py()))
 }
 
+/// Makes an awaitable for a Rust future of `kind`, and gives the caller the memory that the future
+/// is to be moved into.
 unsafe extern "C" fn create(kind: *const abi::Kind, place: *mut *mut c_void) -> *mut ffi::PyObject {
     trap(|| {
         // SAFETY: the caller passes a constant, and a place for the pointer.
@@ -56,6 +58,8 @@ unsafe extern "C" fn awaitable(polled: *const c_void) -> *mut ffi::PyObject {
     unsafe { Object::from_borrowed(RustFuture::of_polled(polled).awaitable()) }.into_ptr()
 }
 
+/// Wakes the task that awaits the object, with the GIL held. An object of any other class is left
+/// alone.
 unsafe extern "C" fn wake_awaitable(awaitable: *mut ffi::PyObject) {
     // SAFETY: the caller passes a valid object, and holds the GIL.
     let awaitable = unsafe { Object::from_borrowed(awaitable) };
@@ -64,6 +68,7 @@ unsafe extern "C" fn wake_awaitable(awaitable: *mut ffi::PyObject) {
     }
 }
 
+/// Wakes the future that is being polled, from within its own poll or from another thread.
 unsafe extern "C" fn wake_polled(polled: *const c_void) {
     // SAFETY: it is what `poll` was given, and poll runs.
     let future = unsafe { RustFuture::of_polled(polled) };

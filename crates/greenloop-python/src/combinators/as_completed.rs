@@ -281,6 +281,7 @@ fn future_of(item: Progress) -> Result<Progress> {
     }
 }
 
+/// The result of the future that an item stands for, or its exception.
 fn result_of(item: Progress) -> Result<Progress> {
     match future_of(item)? {
         Progress::Returned(future) => any_future::result_of(&future).map(Progress::Returned),
@@ -330,6 +331,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     AsCompleted::begin(this, given.unwrap_or(&none), timeout)
 }
 
+/// `send(value)` of the generator: the next awaitable, or StopIteration where the iteration ends.
 fn send(this: &Object, _value: &Object) -> Result<Object> {
     match advance(this) {
         Err(raised) => {
@@ -348,6 +350,7 @@ fn throw(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Err(restore(exception))
 }
 
+/// `close()` of the generator: it gives nothing more, and the futures run on.
 fn close(this: &Object) -> Result<Object> {
     let state = AsCompleted::of(this);
     state.given.clear();

@@ -22,6 +22,7 @@ mod edges {
         write(&globals().asyncio.discard_from_awaited_by, future, task)
     }
 
+    /// Calls one of asyncio's two functions, which note and forget that `task` awaits `future`.
     fn write(function: &Object, future: &Object, task: Option<&Object>) -> Result<()> {
         match task {
             Some(task) => call_function(function, &[future.as_ptr(), task.as_ptr()]).map(drop),

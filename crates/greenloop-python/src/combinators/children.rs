@@ -22,6 +22,8 @@ pub enum Places<'a> {
 }
 
 impl<'a> Places<'a> {
+    /// Chooses how equal arguments are found. Only objects that are equal to nothing but themselves
+    /// can be told apart by their addresses.
     pub fn new(arguments: &'a [Object]) -> Result<Self> {
         if !arguments.iter().all(is_only_itself) {
             // SAFETY: returns a new reference or NULL with an exception set.

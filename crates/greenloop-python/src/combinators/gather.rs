@@ -86,6 +86,7 @@ fn initial_home() -> Result<Option<Home>> {
     Ok(None)
 }
 
+/// The value of `return_exceptions`, the only keyword that `gather` has.
 fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
     let mut keep = false;
     for (name, value) in arguments.keywords() {
@@ -114,6 +115,7 @@ fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
     count_child(outer, child).or_else(|raised| fail_without_memory(outer, raised))
 }
 
+/// A child is done: decides whether the gathering future is now done, too, and finishes it.
 fn count_child(outer: &Object, child: &Object) -> Result<()> {
     let this = GatheringFuture::of(outer);
     if cfg!(Py_3_14) {

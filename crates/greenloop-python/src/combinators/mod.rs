@@ -2,8 +2,8 @@
 //! `create_task` and `ensure_future`, which make tasks.
 //!
 //! They learn that a future is done by a native function (`future::notify_when_done`), so that a
-//! child costs no Python callback. What they take and make may be of any class and on any loop: see
-//! `any_future`.
+//! child costs no Python callback. Their arguments and results may be of any class and on any loop:
+//! see `any_future`.
 
 mod as_completed;
 mod awaited_by;

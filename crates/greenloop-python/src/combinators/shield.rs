@@ -62,6 +62,7 @@ fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
     follow(outer, inner).or_else(|raised| fail_without_memory(outer, raised))
 }
 
+/// The inner future is done: its outcome becomes that of the outer one, unless that was cancelled.
 fn follow(outer: &Object, inner: &Object) -> Result<()> {
     if any_future::is_cancelled(outer)? {
         // Newer versions of asyncio report the exception of a shielded future without waiters, and

@@ -121,6 +121,7 @@ static WAIT: Operation = Operation {
     behind: None,
 };
 
+/// Checks the arguments in asyncio's order, and returns at once or begins to wait.
 fn start(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let state = State::of(&owner);
@@ -240,6 +241,7 @@ fn items(tuple: &Object) -> impl Iterator<Item = Object> + '_ {
     })
 }
 
+/// The condition that `return_when` names, compared by equality as asyncio does.
 fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
     let Some(given) = given.get() else {
         return Ok(ReturnWhen::AllCompleted);

@@ -34,6 +34,8 @@ static LOOK: Reaction = Reaction {
     is_due: None,
 };
 
+/// The descriptor is ready, or a look is due: receives a datagram and calls the protocol. A job of
+/// an earlier registration does nothing.
 fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
     let Some(transport) = Transport::of(this) else {
         return Ok(());
@@ -68,6 +70,7 @@ fn look_is_due(this: &Object, ticket: u32) -> bool {
     state.is_some_and(|state| state.expectation.is_due(ticket))
 }
 
+/// The job as a handle of `_read_ready`, for a program that looks at the loop's queue.
 fn handle(this: &Object) -> Result<Object> {
     let transport = Transport::of(this);
     let event_loop = transport.and_then(|transport| transport.slot(transport.places.event_loop));

@@ -135,6 +135,7 @@ fn bytes_of(data: &Object) -> Option<Bytes<'_>> {
     Bytes::of(data).map_err(|raised| drop(fetch(raised))).ok()
 }
 
+/// Whether datagrams are buffered, behind which the next one has to queue.
 fn something_waits(transport: &Transport<'_>) -> Result<bool> {
     match transport.slot(transport.places.buffer) {
         Some(buffer) => buffer.is_true(),

@@ -71,6 +71,7 @@ fn unfinished(this: &Object) -> Result<Object> {
     unfinished.into_object()
 }
 
+/// Sets the count of unfinished items, which may be any number that a C integer holds.
 fn set_unfinished(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_unfinished_tasks"))?;
     // SAFETY: `value` is valid; -1 may be an error or itself.
@@ -114,6 +115,7 @@ fn is_shut_down(this: &Object) -> Result<Object> {
     Ok(Object::boolean(shut_down))
 }
 
+/// Sets or clears the flag alone; no waiter is woken, as in asyncio.
 #[cfg(Py_3_13)]
 fn set_shut_down(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_is_shutdown"))?;

@@ -91,6 +91,7 @@ pub fn make_priority_class(base: &Object) -> Result<Object> {
     .build(Some(base))
 }
 
+/// The parts that the three classes have in common.
 fn common(name: &'static CStr, methods: Vec<ffi::PyMethodDef>) -> ClassBuilder {
     class_of::<Queue>(name)
         .subclassable()
@@ -198,6 +199,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
     ]
 }
 
+/// `__init__(maxsize=0)`. A second call empties the queue and forgets its waiters.
 fn initialise_queue(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let [maxsize] = arguments.bind(c"Queue.__init__", [&globals().names.maxsize], 1, 0)?;
     let maxsize = match maxsize {
@@ -239,6 +241,7 @@ fn get_nowait(this: &Object) -> Result<Object> {
     Face::of(this)?.get_nowait()
 }
 
+/// `task_done()`, which wakes the waiters of `join` when it was the last item.
 fn task_done(this: &Object) -> Result<Object> {
     let face = Face::of(this)?;
     let finished = face.finished()?;
@@ -251,6 +254,8 @@ fn task_done(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `shutdown(immediate=False)`. The waiters of `put`, and those of `get` that have nothing to wait
+/// for, raise QueueShutDown.
 #[cfg(Py_3_13)]
 fn shutdown(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let [immediate] = arguments.bind(c"Queue.shutdown", [&globals().names.immediate], 1, 0)?;

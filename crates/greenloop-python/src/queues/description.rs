@@ -23,6 +23,8 @@ pub unsafe extern "C" fn str_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObjec
     })
 }
 
+/// The text of `repr` and `str`: the class, `place`, and the result of `_format`, which a subclass
+/// may replace.
 fn described(this: &Object, place: &str) -> Result<Object> {
     let format = call_method(&globals().names.format, &[this.as_ptr()])?;
     let text = format!(

@@ -56,6 +56,8 @@ impl Items {
         Ok(())
     }
 
+    /// Puts another store in the place of the present one, which is dropped last: that may run user
+    /// code.
     fn replace(&self, place: Place, object: Option<Object>) {
         let native = self.native.with(std::mem::take);
         let old = self.object.take();
@@ -102,6 +104,8 @@ impl Items {
         self.put_into_object(queue, discipline, &item)
     }
 
+    /// Puts an item into a store that a program has seen or made, by the functions that asyncio
+    /// uses.
     fn put_into_object(&self, queue: &Object, discipline: Discipline, item: &Object) -> Result<()> {
         let object = self.object(queue)?;
         let arguments = [object.as_ptr(), item.as_ptr()];
@@ -123,6 +127,7 @@ impl Items {
         taken.ok_or_else(|| self.nothing_to_take())
     }
 
+    /// Takes an item out of such a store.
     fn take_from_object(&self, queue: &Object, discipline: Discipline) -> Result<Object> {
         let object = self.object(queue)?;
         let arguments = [object.as_ptr()];
@@ -134,6 +139,7 @@ impl Items {
         }
     }
 
+    /// The IndexError of asyncio's store for taking from nothing.
     #[cold]
     fn nothing_to_take(&self) -> Raised {
         let text = match self.place.get() {
@@ -196,6 +202,7 @@ impl Items {
         }
     }
 
+    /// The object under `_queue`, which a subclass whose `_init` makes none does not have.
     fn existing(&self, queue: &Object) -> Result<Object> {
         match self.object.get() {
             Some(object) => Ok(object),

@@ -74,6 +74,8 @@ impl Maxsize {
     clippy::cast_possible_truncation,
     reason = "the float is a whole number below 2 ** 53"
 )]
+/// The number of items at which a queue is full, for the comparison that asyncio makes with the
+/// object itself.
 fn limit_of(object: &Object) -> Limit {
     const UNREACHABLE: f64 = 9_007_199_254_740_992.0;
     // SAFETY: `object` is valid, and each conversion is of exactly the class it is for.

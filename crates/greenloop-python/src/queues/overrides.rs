@@ -99,6 +99,7 @@ impl Known {
         }
     }
 
+    /// The overrides of the queue's class, from a small cache by the class's address and version.
     fn look_up(queue: &Object) -> Result<Self> {
         // Classes are larger than 512 bytes.
         let place = (queue.class().addr() >> 9) % PLACES;
@@ -140,6 +141,7 @@ impl Overrides {
         Self::look_up(queue)
     }
 
+    /// The overrides of a queue: those of its class and those set on the instance.
     #[cold]
     fn look_up(queue: &Object) -> Result<Self> {
         let known = Known::look_up(queue)?;

@@ -67,6 +67,7 @@ pub fn stop_getting(this: &Object, exception: Object) -> Result<Progress> {
     Err(raise_again(exception, outcome))
 }
 
+/// A step of `put`: puts the item in if it is admitted, or waits in line for room.
 fn try_to_put(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     // SAFETY: a step of an operation whose owner stays.
@@ -164,6 +165,7 @@ static JOIN: Operation = Operation {
     behind: None,
 };
 
+/// Leaves the line of the event that `join` waits for, after a cancellation.
 fn leave_finished(this: &Object) {
     let finished = Awaitable::of(this).value().get_or_none();
     if !finished.is_none() {

@@ -66,6 +66,7 @@ pub fn result(future: &Object) -> Result<Object> {
     call_method(&globals().names.result, &[future.as_ptr()])
 }
 
+/// Cancels a future, by its own method unless it is exactly one of ours.
 fn cancel_future(future: &Object) -> Result<()> {
     let classes = &globals().classes;
     if future.is_exactly(classes.future.as_ptr()) {
@@ -88,6 +89,7 @@ fn show(gate: &Object, future: &Object) -> Result<()> {
     Ok(())
 }
 
+/// Takes the edge out again by which call graphs show that the task awaits `future`, from 3.14 on.
 fn hide(gate: &Object, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
     if let Some(task) = Gate::of(gate).carried.take() {

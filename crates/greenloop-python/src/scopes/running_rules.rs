@@ -80,6 +80,7 @@ pub fn rules() -> &'static Rules {
     })
 }
 
+/// Reads the rules of `timeout` off the running asyncio's class.
 fn timeout_rules(class: Option<&Bound<'_, PyAny>>) -> TimeoutRules {
     TimeoutRules {
         takes_subclasses: method_uses(class, "__aexit__", "issubclass", cfg!(Py_3_13)),
@@ -87,6 +88,7 @@ fn timeout_rules(class: Option<&Bound<'_, PyAny>>) -> TimeoutRules {
     }
 }
 
+/// Reads the rules of `TaskGroup` off the running asyncio's class.
 fn group_rules(class: Option<&Bound<'_, PyAny>>) -> GroupRules {
     let forgets = has(class, "_aexit", cfg!(Py_3_14));
     let exit = if forgets { "_aexit" } else { "__aexit__" };

@@ -50,6 +50,7 @@ const CANCELLING: u8 = 4;
 /// the next turn of it.
 const INSTANT: f64 = 1e-6;
 
+/// The first step: enters a timeout and awaits the future in it. Without a delay it only awaits.
 fn start(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let future = awaitable.owner().get_or_none();
@@ -158,6 +159,8 @@ fn resume(this: &Object) -> Result<Progress> {
     conclude(this, delegate::continue_with(this, None))
 }
 
+/// The task is cancelled: the exception goes to the future, and the timeout is left with the
+/// outcome.
 fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     if awaitable.step().get() == CANCELLING {

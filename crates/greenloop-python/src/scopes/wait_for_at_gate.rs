@@ -50,6 +50,7 @@ const LATE: u8 = 3;
 /// The step after a cancellation, which the gate carries: the future was cancelled too.
 const ABANDONED: u8 = 4;
 
+/// The first step: makes a future of the argument, and waits at a gate for it and for the timer.
 fn start(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let event_loop = running_loop()?;
@@ -121,6 +122,7 @@ static BELL: Bell = Bell {
     },
 };
 
+/// Cancels the timer, an alarm of ours or the handle of another loop.
 fn cancel_timer(gate: &Object) -> Result<()> {
     let gate = Gate::of(gate);
     let Some(timer) = gate.timer.take() else {
@@ -169,6 +171,7 @@ fn start_abandoned(this: &Object, exception: Object) -> Result<Progress> {
     Err(restore(exception))
 }
 
+/// The gate was opened, or a cancelled future has ended: returns the result or goes on waiting.
 fn resume(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let future = awaitable.owner().get_or_none();
@@ -191,6 +194,8 @@ fn resume(this: &Object) -> Result<Progress> {
     }
 }
 
+/// The task is cancelled: returns the result if the future is done, or cancels the future and waits
+/// for its end.
 fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let future = awaitable.owner().get_or_none();

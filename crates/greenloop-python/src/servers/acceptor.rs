@@ -111,6 +111,8 @@ impl Acceptor {
         }
     }
 
+    /// An acceptor for the arguments of `_accept_connection`, or `None` if the socket or a hook
+    /// needs asyncio's own.
     fn new(
         event_loop: &Bound<'_, EventLoop>,
         arguments: &Bound<'_, PyTuple>,

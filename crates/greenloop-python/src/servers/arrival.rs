@@ -147,6 +147,8 @@ impl Arrival {
         Ok(())
     }
 
+    /// Calls the protocol factory and makes the connection's transport, in that order, as asyncio
+    /// does.
     fn make_transport(&self, protocol: &mut Option<Object>) -> Result<()> {
         let Some(socket) = self.socket.take() else {
             return Ok(());
@@ -174,6 +176,7 @@ impl Arrival {
         connection.open(acceptor.native()).map(drop)
     }
 
+    /// Reports an exception of the factory or the protocol to the loop's exception handler.
     fn report(&self, exception: &Object, protocol: Option<&Object>) -> Result<()> {
         let py = attached();
         let names = &globals().names;

@@ -28,6 +28,7 @@ fn ipv4(host: Ipv4Addr, port: u16) -> Result<Object> {
     tuple([text(&host.to_string())?, number(port.into())?])
 }
 
+/// The tuple `(host, port, flowinfo, scope_id)` of an IPv6 address.
 fn ipv6(host: Ipv6Addr, port: u16, flow: u32, scope: u32) -> Result<Object> {
     tuple([
         text(&host_of(&host))?,

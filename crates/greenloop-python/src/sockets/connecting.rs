@@ -55,6 +55,8 @@ impl Exchange for Connect {
     };
 }
 
+/// The first step of `sock_connect`: connects at once to an address that is resolved, or looks it
+/// up before.
 fn start_connecting(this: &Object) -> Result<Progress> {
     let Some(request) = request(this) else {
         return leave_to_asyncio::<Connect>(this);
@@ -96,6 +98,7 @@ fn resolve(this: &Object, request: &Request<'_>, address: &Object) -> Result<Pro
     connect_when_resolved(this, delegated)
 }
 
+/// Goes on with the first of the looked up addresses.
 fn connect_when_resolved(this: &Object, delegated: Delegated) -> Result<Progress> {
     let resolved = match delegated {
         Delegated::Waits(progress) => return Ok(progress),
@@ -118,6 +121,7 @@ fn connect_when_resolved(this: &Object, delegated: Delegated) -> Result<Progress
     }
 }
 
+/// Resumes the look-up or the connect, whichever the step is in; with `exception`, throws it there.
 fn go_on(this: &Object, exception: Option<Object>) -> Result<Progress> {
     if Awaitable::of(this).step().get() != RESOLVING {
         return resume_with::<Connect>(this, exception);

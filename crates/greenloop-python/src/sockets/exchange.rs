@@ -198,6 +198,7 @@ fn asyncios<T: Exchange>(name: &str) -> Result<Object> {
     globals().asyncio.selector_event_loop.attribute(&name)
 }
 
+/// The first step: tries at once, and waits only if that would block.
 fn start<T: Exchange>(this: &Object) -> Result<Progress> {
     match request(this) {
         Some(request) => {
@@ -244,6 +245,7 @@ pub fn proceed<T: Exchange>(
     Ok(Progress::Blocked)
 }
 
+/// Registers the awaitable with the loop as the listener of its socket.
 #[inline]
 fn listen<T: Exchange>(this: &Object, event_loop: &EventLoop, socket: &Object) -> Result<()> {
     let descriptor = Awaitable::of(this).descriptor().get();
@@ -261,6 +263,7 @@ fn listen_anew<T: Exchange>(this: &Object, event_loop: &EventLoop) -> Result<()>
     event_loop.wait_for(descriptor, T::SIDE, listener::<T>(this))
 }
 
+/// The listener that runs the next attempt when the socket is ready.
 fn listener<T: Exchange>(this: &Object) -> NativeListener {
     NativeListener {
         reaction: T::REACTION,
@@ -269,6 +272,7 @@ fn listener<T: Exchange>(this: &Object) -> NativeListener {
     }
 }
 
+/// Ends the registration of a wait that is over or given up.
 fn stop_listening<T: Exchange>(awaitable: &Awaitable, this: &Object) {
     let owner = awaitable.owner().as_ptr();
     // SAFETY: as in `request`; a null owner is no loop.
@@ -353,6 +357,8 @@ pub fn resume_with<T: Exchange>(this: &Object, exception: Option<Object>) -> Res
     }
 }
 
+/// The task runs again: the outcome was stored by the attempt that woke it, or is that of a future
+/// which other code has finished.
 fn resume<T: Exchange>(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     match awaitable.step().get() {
@@ -369,6 +375,7 @@ fn resume<T: Exchange>(this: &Object) -> Result<Progress> {
     }
 }
 
+/// The task is cancelled: the wait ends, and nothing is received or sent for it.
 fn interrupt<T: Exchange>(this: &Object, exception: Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     if awaitable.step().get() == DELEGATED {
@@ -407,6 +414,7 @@ fn arguments_of<T: Exchange>(awaitable: &Awaitable) -> Result<Vec<Object>> {
     Ok(all)
 }
 
+/// The progress of an exchange that asyncio's coroutine carries out.
 fn finish_delegated(delegated: Delegated) -> Progress {
     match delegated {
         Delegated::Waits(progress) => progress,

@@ -87,6 +87,8 @@ impl Exchange for Receive {
     }
 }
 
+/// Receives into the loop's buffer and copies, which costs less than cutting a new object to size
+/// while the amounts are small.
 #[inline]
 fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
     let outcome = request.event_loop.receive(size, |buffer| {
@@ -99,6 +101,7 @@ fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>
     unless_none_yet(outcome)?.transpose()
 }
 
+/// Receives into a new bytes object and cuts it to size, so that large amounts are not copied.
 fn receive_in_place(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
     // SAFETY: nobody but us has the new object, whose memory is written before it is seen; to be
     // cut to size it is given away and comes back, or null with an exception set.

@@ -103,6 +103,8 @@ impl Buffer {
         Ok(())
     }
 
+    /// Appends data of any other class: the memory it exposes, or the numbers that it iterates
+    /// over.
     #[cold]
     fn extend_by_buffer(&self, data: &Object) -> Result<()> {
         // SAFETY: `data` is a valid object.
@@ -136,7 +138,7 @@ impl Buffer {
     pub fn take(&self, count: usize) -> Result<Object> {
         if self.consumed.get() == 0 {
             let whole = self.whole.as_ptr();
-            // SAFETY: what is there is a bytes object.
+            // SAFETY: `whole` holds a bytes object.
             if !whole.is_null() && unsafe { content_of_bytes(whole) }.len() <= count {
                 return Ok(self.whole.take().unwrap_or_else(Object::none));
             }
@@ -201,7 +203,7 @@ impl Buffer {
         self.exposed.visit(visitor)
     }
 
-    /// Lets go of everything.
+    /// Releases all references.
     pub fn clear(&self) {
         self.gathered.with(ReadBuffer::clear);
         self.consumed.set(0);

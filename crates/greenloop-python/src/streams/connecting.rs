@@ -60,6 +60,7 @@ impl Factory {
         Instance::<Self>::of(this)
     }
 
+    /// The protocol of a connection: the one that is there already, or a new one with its reader.
     fn make(&self) -> Result<Object> {
         if let Some(protocol) = self.protocol.get() {
             return Ok(protocol);
@@ -234,6 +235,7 @@ fn start_client(this: &Object, method: &Object) -> Result<Progress> {
     finish_client(this, ask_loop(this, method)?)
 }
 
+/// The connection is made: returns the reader and a new writer.
 fn finish_client(this: &Object, delegated: Delegated) -> Result<Progress> {
     let connection = match delegated {
         Delegated::Waits(progress) => return Ok(progress),

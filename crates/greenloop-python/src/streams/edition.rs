@@ -51,6 +51,7 @@ pub fn edition() -> Edition {
     })
 }
 
+/// Reads the edition off asyncio's classes: their methods, and the names that these use.
 fn read(py: Python<'_>) -> PyResult<Edition> {
     let asyncio = &globals().asyncio;
     let reader = asyncio.stream_reader.bound(py);

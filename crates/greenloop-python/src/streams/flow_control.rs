@@ -105,6 +105,7 @@ impl FlowControl {
     }
 }
 
+/// Logs a change of the flow in debug mode.
 fn log(this: &Object, text: &str) -> Result<()> {
     if is_debugging(&FlowControl::of(this).event_loop.get_or_none())? {
         let py = attached();
@@ -114,6 +115,7 @@ fn log(this: &Object, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// `pause_writing()`. Like asyncio's it asserts that writing is not paused already.
 fn pause_writing(this: &Object) -> Result<Object> {
     if FlowControl::of(this).paused.replace(true) {
         return Err(assertion(c""));
@@ -122,6 +124,7 @@ fn pause_writing(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `resume_writing()`, which wakes all waiters of `drain`.
 fn resume_writing(this: &Object) -> Result<Object> {
     let flow = FlowControl::of(this);
     if !flow.paused.replace(false) {

@@ -210,6 +210,7 @@ pub fn eof_received(this: &Object) -> Result<bool> {
     Ok(!Protocol::of(this).over_ssl.get())
 }
 
+/// Feeds the end to a reader, by its method unless it is exactly ours.
 fn feed_eof(reader: &Object) -> Result<()> {
     if Reader::is_plain(reader) {
         return reader::feed_eof(reader);
@@ -342,6 +343,7 @@ fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) 
     call_method(&names.close, &[transport.as_ptr()]).map(drop)
 }
 
+/// Reports a reader that was collected before its connection came, and aborts the connection.
 fn reject(this: &Object, transport: &Object) -> Result<()> {
     let protocol = Protocol::of(this);
     let names = &globals().names;
@@ -389,6 +391,7 @@ fn forget_failure(this: &Object) -> Result<()> {
     Ok(())
 }
 
+/// Uses the transport that `start_tls` has made, and gives it to the reader where asyncio does.
 fn replace_transport(this: &Object, transport: &Object) -> Result<Object> {
     let protocol = Protocol::of(this);
     protocol.transport.set(transport.clone());

@@ -118,6 +118,7 @@ impl Reader {
         Ok(())
     }
 
+    /// Sets the limit in bytes, and keeps the object for `_limit`.
     fn set_limit(&self, limit: &Object) -> Result<()> {
         let size = size_of_limit(limit)?;
         self.limit.set(size);

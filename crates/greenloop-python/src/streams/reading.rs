@@ -65,6 +65,7 @@ coroutine!(
     0
 );
 
+/// `readline()`: asyncio's own function for a subclass that replaces what it calls.
 fn read_line(this: &Object) -> Result<Object> {
     if is_customised(this)? {
         let function = globals()

@@ -164,6 +164,8 @@ const WAITING: u8 = 2;
 /// The step of one that awaits another protocol's `_drain_helper`.
 const DELEGATED: u8 = 3;
 
+/// The first step of `drain`: raises the reader's exception, yields once if the transport is
+/// closing, and then waits while writing is paused.
 fn start_drain(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
@@ -206,6 +208,7 @@ fn wait_for_room(this: &Object) -> Result<Progress> {
     without_result(delegate::begin(this, &helper)?)
 }
 
+/// A wait whose result is dropped.
 fn without_result(delegated: Delegated) -> Result<Progress> {
     match delegated {
         Delegated::Waits(progress) => Ok(progress),
@@ -291,6 +294,7 @@ static START_TLS: Operation = Operation {
 /// The step of a `start_tls` that has drained.
 const DRAINED: u8 = 1;
 
+/// Resumes `start_tls` in the wait that it is in: for `drain`, or for the loop's `start_tls`.
 fn go_on_with_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
     if Awaitable::of(this).step().get() == DRAINED {
         after_tls(this, delegated)
@@ -311,6 +315,7 @@ fn tls_arguments(this: &Object) -> Result<(Object, Object)> {
     }
 }
 
+/// The buffer is flushed: has the loop upgrade the transport.
 fn after_drain(this: &Object, delegated: Delegated) -> Result<Progress> {
     if let Delegated::Waits(progress) = delegated {
         return Ok(progress);
@@ -338,6 +343,7 @@ fn after_drain(this: &Object, delegated: Delegated) -> Result<Progress> {
     after_tls(this, delegated)
 }
 
+/// The transport is upgraded: writer, protocol and reader get the new one.
 fn after_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
     let transport = match delegated {
         Delegated::Waits(progress) => return Ok(progress),

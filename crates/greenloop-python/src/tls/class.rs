@@ -69,6 +69,7 @@ fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
     Ok(view)
 }
 
+/// `buffer_updated(nbytes)`: feeds the received bytes to the engine and reads on.
 fn buffer_updated(this: &Object, count: &Object) -> Result<Object> {
     let protocol = SslProtocol::of(this);
     let count = count_of(count)?;
@@ -278,6 +279,7 @@ fn max_size(this: &Object) -> Result<Object> {
     size_object(SslProtocol::of(this).max_size.get())
 }
 
+/// Sets how many bytes one read of the ssl object asks for.
 fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
     let size = count_of(value.ok_or_else(crate::future::cannot_delete)?)?;
     if size == 0 {

@@ -155,6 +155,8 @@ pub fn control_app_writing_of(this: &Object, size: usize) -> Result<()> {
     }
 }
 
+/// Calls a method of the application's protocol; an exception is reported, unless it leaves the
+/// loop.
 fn tell_application(this: &Object, name: &Object, failure: &str) -> Result<()> {
     let protocol = SslProtocol::of(this);
     let app_protocol = protocol.app_protocol.get_or_none();

@@ -20,6 +20,7 @@ pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
     start(this)
 }
 
+/// Starts the handshake and its timeout.
 fn start(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
     let names = &globals().names;
@@ -113,6 +114,7 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
     reading::read(this)
 }
 
+/// The handshake failed: reports the exception and aborts the connection.
 fn fail(this: &Object, exception: &Object) -> Result<()> {
     let certificate_error = &library()?.certificate_error;
     SslProtocol::of(this).switch_to(State::Unwrapped)?;
@@ -129,6 +131,7 @@ fn fail(this: &Object, exception: &Object) -> Result<()> {
     wake_waiter(this, Some(exception))
 }
 
+/// Logs in debug mode how long the handshake took.
 fn log_duration(this: &Object, start: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
     if !protocol.debug()? {

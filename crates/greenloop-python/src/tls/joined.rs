@@ -70,6 +70,7 @@ impl Joined {
         Ok(Some(self.object))
     }
 
+    /// Changes the size of the bytes object, which nobody else has seen.
     fn resize(&mut self, size: usize) -> Result<()> {
         let placeholder = Object::none();
         let mut object = std::mem::replace(&mut self.object, placeholder).into_ptr();

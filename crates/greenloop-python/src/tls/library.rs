@@ -58,6 +58,8 @@ fn look_up() -> Result<&'static Library> {
 }
 
 impl Library {
+    /// Looks up the parts of the ssl module, and reads off asyncio's transport which of its
+    /// edition's rules hold.
     fn new(py: Python<'_>) -> PyResult<Self> {
         let (native, ssl) = (making::import(py, c"_ssl")?, making::import(py, c"ssl")?);
         let sslproto = making::import(py, c"asyncio.sslproto")?;

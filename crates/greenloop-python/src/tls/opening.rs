@@ -29,6 +29,7 @@ struct Given<'a> {
     shutdown_timeout: &'a Object,
 }
 
+/// `__init__`, with the parameters of asyncio's class.
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [
@@ -64,6 +65,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     )
 }
 
+/// Checks the arguments in asyncio's order, and sets the state of the connection.
 fn open(this: &Object, given: &Given<'_>) -> Result<()> {
     let protocol = SslProtocol::of(this);
     let names = &globals().names;

@@ -327,8 +327,8 @@ pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
 pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<Object> {
     let protocol = SslProtocol::of(this);
     let extra = protocol.extra.get_or_none();
-    // SAFETY: both are valid objects; what is found is a new reference, or NULL with an exception
-    // set.
+    // SAFETY: both are valid objects; the second function returns a new reference, or NULL with an
+    // exception set.
     unsafe {
         match ffi::PySequence_Contains(extra.as_ptr(), name.as_ptr()) {
             -1 => return Err(Raised),

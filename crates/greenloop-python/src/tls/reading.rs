@@ -47,6 +47,8 @@ pub fn read(this: &Object) -> Result<()> {
     }
 }
 
+/// Decrypts what was received and passes it on, ends the connection at the peer's end, and writes
+/// what the ssl object has to answer.
 #[inline]
 fn read_and_write(this: &Object) -> Result<()> {
     let protocol = SslProtocol::of(this);
@@ -264,6 +266,8 @@ fn fill_on(engine: &Engine, buffer: &Object, wanted: usize, filled: &mut usize) 
     Ok(true)
 }
 
+/// Fills the rest of an application's buffer by calls of the method `read`, for an ssl object whose
+/// class replaces it.
 #[cold]
 fn fill_on_by_name(
     engine: &Engine,
@@ -290,6 +294,6 @@ fn fill_on_by_name(
 
 #[inline]
 fn length_of_bytes(bytes: &Object) -> usize {
-    // SAFETY: what the native ssl object reads is a bytes object.
+    // SAFETY: the native ssl object returns a bytes object from `read`.
     unsafe { ffi::PyBytes_Size(bytes.as_ptr()) as usize }
 }

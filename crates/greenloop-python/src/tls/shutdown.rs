@@ -118,6 +118,7 @@ pub fn tell_end_of_stream(this: &Object) -> Result<()> {
     }
 }
 
+/// Warns that `eof_received` has returned true: a TLS connection is closed as a whole.
 fn warn_of_half_close() -> Result<()> {
     let py = attached();
     let text = "returning true from eof_received() has no effect when using ssl";
@@ -141,6 +142,8 @@ pub fn eof_received(this: &Object) -> Result<bool> {
     }
 }
 
+/// The transport below is at its end. Returns whether it stays open, for an application that has
+/// paused reading.
 fn end_of_stream(this: &Object) -> Result<bool> {
     let protocol = SslProtocol::of(this);
     if protocol.debug()? {

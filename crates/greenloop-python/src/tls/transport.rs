@@ -72,7 +72,7 @@ impl SslTransport {
         visit_slots(visitor, self.slots())
     }
 
-    /// Lets go of everything.
+    /// Releases all references.
     pub fn clear(&self) {
         for slot in self.slots() {
             slot.clear();
@@ -120,6 +120,7 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// The TypeError for data that are not bytes-like.
 #[cold]
 fn unsuitable(data: &Object) -> Raised {
     let py = attached();
@@ -287,6 +288,7 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `is_closing()`, which also a shutdown under way makes true.
 pub fn is_closing(this: &Object) -> Result<Object> {
     let transport = SslTransport::of(this);
     if transport.closed.get() {

@@ -40,6 +40,7 @@ unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
     unsafe { greenloop_cpython::deallocate(this, end) }
 }
 
+/// Finalises, clears and frees a dead transport.
 unsafe fn end(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to
     // life.

@@ -27,6 +27,7 @@ struct Window {
 /// The one that there is, once it was made.
 static WINDOW: GilCell<Option<Object>> = GilCell::new(None);
 
+/// The window to show memory through, which is made at the first call.
 fn window() -> Result<Object> {
     if let Some(window) = WINDOW.with(|window| window.clone()) {
         return Ok(window);
@@ -39,6 +40,8 @@ fn window() -> Result<Object> {
     Ok(window)
 }
 
+/// Calls `call` with a window on the memory, and ends the window afterwards, even if other code
+/// has it.
 fn show<R>(
     start: *mut u8,
     length: usize,
@@ -78,6 +81,7 @@ pub unsafe fn show_room<R>(
     show(room.as_mut_ptr().cast(), room.len(), false, call)
 }
 
+/// Fills a view with the memory that is shown now, which is none between two calls.
 unsafe extern "C" fn give_buffer(
     this: *mut ffi::PyObject,
     view: *mut ffi::Py_buffer,

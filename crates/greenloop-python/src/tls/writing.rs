@@ -64,6 +64,7 @@ fn takes_data(protocol: &SslProtocol) -> Result<bool> {
     Ok(false)
 }
 
+/// Encrypts and sends the backlog if the connection is established and open.
 fn write_if_wrapped(this: &Object) -> Result<()> {
     if SslProtocol::of(this).state.get() != State::Wrapped {
         return Ok(());
@@ -137,6 +138,7 @@ fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> R
     Ok(())
 }
 
+/// A chunk of the backlog of which nothing is written yet.
 fn chunk_of(data: &Object) -> Result<Chunk> {
     Ok(Chunk {
         data: data.clone(),

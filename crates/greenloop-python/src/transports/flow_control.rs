@@ -50,6 +50,7 @@ pub fn maybe_resume(this: &Object) -> Result<()> {
     Ok(())
 }
 
+/// Calls a method of the protocol; an exception is reported, unless it leaves the loop.
 fn tell(this: &Object, name: &Object, failure: &str) -> Result<()> {
     let protocol = SocketTransport::of(this).protocol.get_or_none();
     match call_method(name, &[protocol.as_ptr()]) {
@@ -85,6 +86,7 @@ pub fn low_water(this: &Object) -> Result<Object> {
     given(&SocketTransport::of(this).low_water, 16 * 1024)
 }
 
+/// A water mark as it was given, or the default in bytes.
 fn given(mark: &Slot, default: usize) -> Result<Object> {
     if let Some(mark) = mark.get() {
         return Ok(mark);
@@ -92,6 +94,7 @@ fn given(mark: &Slot, default: usize) -> Result<Object> {
     default.into_object()
 }
 
+/// Sets `_high_water`, in bytes. The protocol is not called for it.
 pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
     let transport = SocketTransport::of(this);
     let (mark, bytes) = bytes_of(mark)?;
@@ -100,6 +103,7 @@ pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// Sets `_low_water`, in bytes.
 pub fn set_low_water(this: &Object, mark: Option<&Object>) -> Result<()> {
     let transport = SocketTransport::of(this);
     let (mark, bytes) = bytes_of(mark)?;

@@ -51,6 +51,7 @@ impl SocketTransport {
         count_of(self.ask(&globals().names.sendmsg, &chunks)?)
     }
 
+    /// Calls a method of the socket, which returns `None` if it would block.
     fn ask(&self, name: &Object, argument: &Object) -> Result<Option<Object>> {
         let socket = self.socket.get_or_none();
         match call_method(name, &[socket.as_ptr(), argument.as_ptr()]) {

@@ -137,6 +137,7 @@ impl SocketTransport {
         self.call_soon(wake, &[waiter, Object::none()])
     }
 
+    /// A transport without a socket: all slots are empty.
     fn create() -> Result<Object> {
         let class = globals().classes.socket_transport.as_ptr();
         // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an

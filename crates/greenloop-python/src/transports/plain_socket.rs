@@ -104,6 +104,7 @@ impl PlainSockets {
     }
 }
 
+/// A tuple of Python integers.
 fn tuple_of_numbers<const N: usize>(numbers: [c_int; N]) -> Result<Object> {
     // SAFETY: a new tuple's places are filled with new references before anybody sees it.
     unsafe {

@@ -170,6 +170,8 @@ fn fill_protocols_buffer(this: &Object) -> Result<()> {
     Ok(())
 }
 
+/// The buffer of a `BufferedProtocol`, asked for without a hint of its size. An empty one is
+/// refused.
 fn protocols_buffer(protocol: &Object) -> Result<Object> {
     let globals = globals();
     let no_hint = &globals.minus_one;
@@ -260,6 +262,8 @@ impl SocketTransport {
         !self.closing.get() && !self.paused.get()
     }
 
+    /// Registers the transport as the listener of its socket, under a new ticket: jobs of an
+    /// earlier registration do nothing from now on.
     fn start_reading(&self, this: &Object) -> Result<()> {
         let Some(native) = self.native().filter(|_| self.is_reading()) else {
             return Ok(());
@@ -275,6 +279,7 @@ impl SocketTransport {
         native.listen(self.descriptor(), Side::Reader, listener)
     }
 
+    /// Ends the registration, and invalidates the jobs that are queued for it.
     pub(super) fn stop_reading(&self, this: &Object) {
         let ticket = self.reading_ticket.get().wrapping_add(1);
         self.reading_ticket.set(ticket);
@@ -300,6 +305,7 @@ pub fn is_reading(this: &Object) -> Result<Object> {
     Ok(Object::boolean(SocketTransport::of(this).is_reading()))
 }
 
+/// `pause_reading()`. A paused transport is not registered, so the kernel holds the peer up.
 pub fn pause_reading(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     if transport.is_reading() {
@@ -310,6 +316,7 @@ pub fn pause_reading(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `resume_reading()`, which registers the transport again.
 pub fn resume_reading(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     if !transport.closing.get() && transport.paused.get() {
@@ -340,6 +347,7 @@ pub fn max_size(this: &Object) -> Result<Object> {
     size.into_object()
 }
 
+/// Sets `max_size`, the bytes that one receive takes at most.
 pub fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
     let py = attached();
     let value = value.cloned().unwrap_or_else(Object::none);

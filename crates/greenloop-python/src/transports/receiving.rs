@@ -57,6 +57,7 @@ impl Habit {
         }
     }
 
+    /// Receives into the loop's buffer and copies: cheaper while the amounts are small.
     fn receive_and_copy(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
         native.receive(most, |buffer| {
             let count = socket::receive(descriptor, buffer)?;
@@ -68,6 +69,8 @@ impl Habit {
         })
     }
 
+    /// Receives into a new bytes object of the expected size: nothing is copied. Of an object that
+    /// is filled by less than half the bytes are copied, and it is kept for the next receive.
     fn receive_in_place(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
         let room = self.expected.get().next_power_of_two().min(most).max(1);
         let (object, room) = match native.spare.take(room) {

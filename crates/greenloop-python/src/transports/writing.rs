@@ -145,7 +145,7 @@ impl SocketTransport {
             let length = Bytes::of(data)?.len();
             return Ok((count.min(length), length));
         }
-        // SAFETY: what follows up to the last use of the bytes runs no Python code.
+        // SAFETY: no Python code runs up to the last use of the bytes.
         let bytes = unsafe { Bytes::of_unchanging(data)? };
         let outcome = if more {
             joining::wait_for_more(self);
@@ -163,6 +163,8 @@ impl SocketTransport {
         }
     }
 
+    /// Raises RuntimeError with one of the two texts after `write_eof`, or while a file is being
+    /// sent.
     fn refuse_writing(&self, after_eof: &std::ffi::CStr, busy: &std::ffi::CStr) -> Result<()> {
         let class = ExceptionClass::RuntimeError;
         if self.eof.get() {
@@ -194,6 +196,7 @@ impl SocketTransport {
         Ok(())
     }
 
+    /// Registers the transport as the listener for room to write, under a new ticket.
     fn start_writing(&self, this: &Object) -> Result<()> {
         self.writing_context.set(self.context_now()?);
         let Some(native) = self.native() else {
@@ -209,6 +212,7 @@ impl SocketTransport {
         native.listen(self.descriptor(), Side::Writer, listener)
     }
 
+    /// Ends that registration, and invalidates the jobs that are queued for it.
     pub(super) fn stop_writing(&self, this: &Object) {
         let ticket = self.writing_ticket.get().wrapping_add(1);
         self.writing_ticket.set(ticket);
@@ -243,6 +247,8 @@ impl SocketTransport {
         }
     }
 
+    /// Sends as much of the pending data as the socket takes, in one call, and returns the number
+    /// of bytes.
     fn send_chunks(&self) -> std::io::Result<usize> {
         let descriptor = self.descriptor();
         self.pending.with(|pending| {
@@ -358,6 +364,8 @@ pub fn can_write_eof(_: &Object) -> Result<Object> {
     Ok(Object::boolean(true))
 }
 
+/// `get_write_buffer_size()`: the bytes that are pending, after sending those that only wait for
+/// more of the same job.
 pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
     let transport = SocketTransport::of(this);
     joining::push(transport);

@@ -63,6 +63,7 @@ fn coroutine<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<&'a Ob
     }
 }
 
+/// The coroutine among the arguments of `create_task`, whose other arguments are the task's.
 #[inline(never)]
 fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<&'a Object> {
     let (function, names) = (c"TaskGroup.create_task", &globals().names);
@@ -89,6 +90,8 @@ fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<
     }
 }
 
+/// The error of `create_task` in a group that takes no more tasks. Newer versions close the
+/// coroutine, so that it is not reported as never awaited.
 #[cold]
 fn refuse(this: &Object, rules: &GroupRules, coroutine: &Object, text: &str) -> Raised {
     if rules.closes_refused {
@@ -157,6 +160,7 @@ fn show(group: &TaskGroup, task: &Object) -> Result<()> {
     call_method(&globals.names.add_to_awaited_by, &arguments).map(drop)
 }
 
+/// Takes the edge out by which call graphs show that the parent awaits a task that is not ours.
 #[cfg(Py_3_14)]
 fn hide(group: &TaskGroup, task: &Object) -> Result<()> {
     if Future::is_native(task) {
@@ -183,6 +187,8 @@ static ON_CHILD_DONE: Notification = Notification {
     ..Notification::unnamed(on_child_done)
 };
 
+/// A task of the group is done: wakes the exit with the last one, and fails the group with a failed
+/// one.
 pub fn on_child_done(this: &Object, task: &Object) -> Result<()> {
     let group = of(this);
     group.tasks.remove(task)?;
@@ -226,6 +232,7 @@ fn failure_of(task: &Object) -> Result<Option<Object>> {
     Ok(Some(exception).filter(|exception| !exception.is_none()))
 }
 
+/// A task has failed: keeps its exception, and cancels the other tasks and the parent.
 #[cold]
 fn on_child_failed(this: &Object, task: &Object, exception: &Object) -> Result<()> {
     let group = of(this);

@@ -38,6 +38,7 @@ fn repr_slot(this: &Object) -> Result<Object> {
     making::text(&text)
 }
 
+/// The text of the repr: the number of tasks and errors, and the state.
 fn describe(group: &TaskGroup) -> Result<String> {
     let mut info = vec!["<TaskGroup".to_owned()];
     if !group.tasks.is_empty() {

@@ -33,6 +33,7 @@ static ENTER: Operation = Operation {
     behind: None,
 };
 
+/// `__aenter__`: the current task becomes the parent.
 fn begin(this: &Object) -> Result<()> {
     let group = of(this);
     if group.entered.get() {
@@ -118,6 +119,7 @@ fn concluded(owner: &Object, progress: Result<Progress>) -> Result<Progress> {
     progress.map_err(restore)
 }
 
+/// The first step of `__aexit__`: notes how the body ended, and aborts the tasks if it failed.
 fn start(this: &Object, owner: &Object) -> Result<Progress> {
     let group = of(owner);
     group.exiting.set(true);
@@ -165,6 +167,7 @@ fn settle(owner: &Object) -> Result<()> {
     Ok(())
 }
 
+/// Finishes if there are no tasks, or waits for the last one.
 fn wait_or_finish(this: &Object, owner: &Object) -> Result<Progress> {
     let group = of(owner);
     if group.tasks.is_empty() {
@@ -236,8 +239,8 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
         }
         let errors = group.errors()?;
         if rules().group.lets_generator_exit && is_generator_exit(body_class)? {
-            // SAFETY: what the slot holds is valid, and a list unless a program has put something
-            // else there.
+            // SAFETY: the slot holds a valid object, a list unless a program has put something else
+            // there.
             match unsafe { ffi::PyObject_Size(errors.as_ptr()) } {
                 -1 => return Err(Raised),
                 1 => return Ok(raise_anything(&group.body_exception.get_or_none())),
@@ -255,6 +258,7 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
     restore(exception)
 }
 
+/// Whether the body ended with a GeneratorExit, which is raised again alone.
 fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
     let Some(class) = class else {
         return Ok(false);
@@ -268,6 +272,7 @@ fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
     }
 }
 
+/// The exception group of the failed tasks' exceptions.
 fn exception_group(errors: &Object) -> Result<Object> {
     // SAFETY: BaseExceptionGroup is always valid; the text is UTF-8 and ends with a NUL.
     unsafe {

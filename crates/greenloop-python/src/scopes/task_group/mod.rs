@@ -160,6 +160,7 @@ fn abort(this: &Object) -> Result<()> {
     call_method(&globals().names.abort_privately, &[this.as_ptr()]).map(drop)
 }
 
+/// Cancels all tasks that are not done.
 fn abort_children(this: &Object) -> Result<()> {
     let group = of(this);
     group.aborting.set(true);

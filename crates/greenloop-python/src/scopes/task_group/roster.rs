@@ -36,7 +36,7 @@ impl Roster {
         if set.is_null() {
             return self.places.with(|places| places.len());
         }
-        // SAFETY: what the slot holds is a set.
+        // SAFETY: the slot holds a set.
         usize::try_from(unsafe { ffi::PySet_Size(set) }).unwrap_or(0)
     }
 
@@ -122,7 +122,7 @@ impl Roster {
         drop(places);
     }
 
-    /// Lets go of all.
+    /// Releases all tasks.
     pub fn clear(&self) {
         let places = self.places.with(std::mem::take);
         self.set.clear();

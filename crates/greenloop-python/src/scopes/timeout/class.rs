@@ -34,6 +34,8 @@ static ENTER: Operation = Operation {
     behind: None,
 };
 
+/// `__aexit__(exc_type, exc_val, exc_tb)`: turns the cancellation of an expired scope into
+/// TimeoutError.
 fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc_type, &names.exc_val, &names.exc_tb];
@@ -144,6 +146,7 @@ fn task_attribute(this: &Object) -> Result<Object> {
     Ok(of(this).task.get_or_none())
 }
 
+/// `_timeout_handler`: the handle of the timer, which is made for an alarm when it is asked for.
 fn timer_attribute(this: &Object) -> Result<Object> {
     match of(this).timer.get() {
         Some(timer) if Alarm::is_alarm(&timer) => Alarm::of(&timer).handle(),

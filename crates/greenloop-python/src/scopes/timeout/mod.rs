@@ -291,6 +291,7 @@ impl Timeout {
             .or_else(|| exact_seconds(&self.when.get()?))
     }
 
+    /// Cancels the timer, an alarm of ours or the handle of another loop.
     fn cancel_timer(&self) -> Result<()> {
         let Some(timer) = self.timer.take() else {
             return Ok(());

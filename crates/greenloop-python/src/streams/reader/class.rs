@@ -31,6 +31,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Reader::of(this).initialise(limit, event_loop)
 }
 
+/// The repr: the number of buffered bytes and each attribute that is not the default.
 fn repr(this: &Object) -> Result<Object> {
     let reader = Reader::of(this);
     let mut parts = vec!["StreamReader".to_owned()];
@@ -114,6 +115,7 @@ fn buffer(this: &Object) -> Result<Object> {
     Reader::of(this).buffer.expose()
 }
 
+/// Replaces the buffer by a bytearray of the program's, which may have other references.
 fn set_buffer(this: &Object, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     // SAFETY: `value` is a valid object.
@@ -133,6 +135,7 @@ fn take_all(this: &Object) -> Result<Object> {
     reader.buffer.take(usize::MAX)
 }
 
+/// `_limit`: the object that was given, or the number that was set.
 fn limit(this: &Object) -> Result<Object> {
     let reader = Reader::of(this);
     match reader.given_limit.get() {
@@ -146,6 +149,7 @@ fn set_limit(this: &Object, value: Option<&Object>) -> Result<()> {
     Reader::of(this).set_limit(value)
 }
 
+/// `_waiter`: the awaitable that waits, as a future, or the future that a program has put there.
 fn waiter(this: &Object) -> Result<Object> {
     let reader = Reader::of(this);
     Ok(match reader.waiter.first() {
@@ -154,6 +158,7 @@ fn waiter(this: &Object) -> Result<Object> {
     })
 }
 
+/// Sets `_waiter` to an object of the program's. The awaitable that waits leaves its line.
 fn set_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
     let reader = Reader::of(this);
     while reader.waiter.pop().is_some() {}

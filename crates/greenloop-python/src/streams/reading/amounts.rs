@@ -21,6 +21,8 @@ pub static READ: Operation = Operation {
 /// The step of a read until the end, whose blocks are in a list in the awaitable's value.
 const UNTIL_EOF: u8 = 1;
 
+/// The first step of `read(n)`: returns what is there, waits for the first bytes, or reads to the
+/// end.
 fn start_read(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
@@ -47,6 +49,7 @@ fn start_read(this: &Object) -> Result<Progress> {
     }
 }
 
+/// Bytes came, or the end: returns them, or goes on collecting blocks until the end.
 fn resume_read(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
@@ -92,6 +95,7 @@ fn take_block(this: &Object, reader: &Reader) -> Result<bool> {
     }
 }
 
+/// The collected blocks as one bytes object.
 fn join_blocks(this: &Object) -> Result<Progress> {
     let blocks = Awaitable::of(this).value().get_or_none();
     // SAFETY: the value is a list of bytes objects.
@@ -132,6 +136,8 @@ pub static READ_EXACTLY: Operation = Operation {
     behind: None,
 };
 
+/// A step of `readexactly(n)`: takes n bytes if they are there, waits for more, or fails at the
+/// end.
 fn exactly(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();

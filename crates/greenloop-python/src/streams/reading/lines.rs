@@ -25,6 +25,7 @@ pub static READ_LINE: Operation = Operation {
 /// The separator of lines.
 const NEWLINE: &[u8] = b"\n";
 
+/// The first step of `readline`: the search begins at the start of the buffer.
 fn start_line(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let reader = Reader::of(&owner);
@@ -33,6 +34,7 @@ fn start_line(this: &Object) -> Result<Progress> {
     line(this)
 }
 
+/// A step of `readline`. A line over the limit is discarded, and ValueError raised.
 fn line(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let reader = Reader::of(&owner);

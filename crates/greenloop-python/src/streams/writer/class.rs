@@ -80,6 +80,7 @@ fn repr(this: &Object) -> Result<Object> {
     making::text(&text)
 }
 
+/// `_complete_fut`: a finished future, which only a program that looks needs.
 fn complete_future(this: &Object) -> Result<Object> {
     let writer = Writer::of(this);
     if let Some(future) = writer.complete.get() {
