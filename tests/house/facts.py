@@ -1,4 +1,4 @@
-"""What the house rules bound: where danger stands in the extension, and how much is documented."""
+"""Facts that the house rules bound: where danger is in the extension, and the shape of files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _DOWNCAST = re.compile(
     r"\(\s*\w+: &Object,?\s*\) -> &[\w<>]+"
 )
 _PACKAGE = re.compile(r'c"greenloop(?:\.(?!_native)[a-z_]+)?"')
-_COMMENT = re.compile(r"\s*//[/!]")
 
 
 def files_with_ffi() -> set[str]:
@@ -92,11 +91,3 @@ def files_without_header() -> set[str]:
         for path in tracked("*.rs", "*.py", "*.pyi")
         if not re.match(r'//!|r?"""|#!', (ROOT / path).read_text(encoding="utf-8"))
     }
-
-
-def documentation_per_code(crate: str) -> float:
-    """Lines of `///` and `//!` for each line of code."""
-    texts = sources(crate).values()
-    documentation = sum(1 for text in texts for line in text.splitlines() if _COMMENT.match(line))
-    code = sum(1 for text in texts for line in code_of(text).splitlines() if line.strip())
-    return documentation / code

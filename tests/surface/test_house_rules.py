@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # These facts are no part of the installed package; they are read from the repository's root.
 sys.path.insert(0, str(ROOT))
 
-from tests.house import facts, words  # noqa: E402
+from tests.house import documentation, facts, words  # noqa: E402
 from tests.house.arrows import FLOORS, Tree, extension, room_of  # noqa: E402
 
 EXCEPTIONS = tomllib.loads((ROOT / "tests/surface/house_exceptions.toml").read_text())
@@ -74,9 +74,20 @@ def test_danger_outside_of_the_edge_only_becomes_less(rule, found):
     assert found() == EXCEPTIONS[rule]
 
 
-@pytest.mark.parametrize("crate", ["greenloop-python", "greenloop"])
-def test_documentation_only_becomes_more(crate):
-    assert facts.documentation_per_code(crate) >= EXCEPTIONS["documentation_per_code"][crate]
+@pytest.mark.parametrize(
+    ("rule", "crate", "found"),
+    [
+        ("documentation_per_code", "greenloop-python", documentation.documentation_per_code),
+        ("documentation_per_code", "greenloop", documentation.documentation_per_code),
+        (
+            "documentation_per_exported_code",
+            "greenloop",
+            documentation.documentation_per_exported_code,
+        ),
+    ],
+)
+def test_documentation_only_becomes_more(rule, crate, found):
+    assert found(crate) >= EXCEPTIONS[rule][crate]
 
 
 def test_names_in_headers_and_documents_exist():
@@ -130,3 +141,57 @@ def test_a_module_inside_of_a_file_counts_as_the_file():
         )
     )
     assert tree.edges == {(pathlib.Path("task/step.rs"), pathlib.Path("task/mod.rs"))}
+
+
+DOCUMENTED = """//! A header.
+
+/// A type, in
+/// two lines.
+#[derive(Debug)]
+pub struct Known {
+    /// Its field.
+    field: u8,
+}
+
+impl Known {
+    /// Its method.
+    pub fn ask(&self) -> u8 {
+        self.field
+    }
+
+    /// Not exported.
+    fn hide(&self) {}
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {}
+}
+
+/// Of another module.
+pub fn ask() {}
+"""
+
+
+def test_an_exported_item_counts_with_its_documentation_and_its_code():
+    items = {"Known", "Known::ask"}
+    assert [*documentation._exported(DOCUMENTED, items)] == [(3, 3), (1, 3)]
+    assert [*documentation._exported(DOCUMENTED, {"ask"})] == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rust", "docstrings"),
+    [
+        ('noargs!(leaf c"get", get, c"Take an item.")', ['c"Take an item."']),
+        (
+            'named!(\n c"f",\n f,\n globals().names.a,\n c"f($self, a)\\n--\\n\\n\\\n  Do it."\n)',
+            None,
+        ),
+        ('.doc(c"A queue.")', ['c"A queue."']),
+        ('raise(class, c"The queue is full.")', []),
+    ],
+)
+def test_a_docstring_is_told_from_other_literals(rust, docstrings):
+    found = [rust[place.start : place.stop] for place in documentation._docstrings(rust)]
+    if docstrings is None:
+        docstrings = [rust[rust.index('c"f($self') : rust.rindex('"') + 1]]
+    assert found == docstrings
