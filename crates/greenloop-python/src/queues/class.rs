@@ -116,7 +116,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
         ..method_o(
             c"__class_getitem__",
             class_getitem,
-            c"__class_getitem__($type, item, /)\n--\n\n\
+            c"__class_getitem__($cls, type, /)\n--\n\n\
               Return an alias for type checkers: Queue[int] is a queue of ints.",
         )
     };
