@@ -331,7 +331,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     AsCompleted::begin(this, given.unwrap_or(&none), timeout)
 }
 
-/// `send(value)` of the generator: the next awaitable, or StopIteration where the iteration ends.
+/// `send(value)` of the generator: the next awaitable, or `StopIteration` where the iteration ends.
 fn send(this: &Object, _value: &Object) -> Result<Object> {
     match advance(this) {
         Err(raised) => {

@@ -255,7 +255,7 @@ fn task_done(this: &Object) -> Result<Object> {
 }
 
 /// `shutdown(immediate=False)`. The waiters of `put`, and those of `get` that have nothing to wait
-/// for, raise QueueShutDown.
+/// for, raise `QueueShutDown`.
 #[cfg(Py_3_13)]
 fn shutdown(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let [immediate] = arguments.bind(c"Queue.shutdown", [&globals().names.immediate], 1, 0)?;

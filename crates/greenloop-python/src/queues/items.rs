@@ -139,7 +139,7 @@ impl Items {
         }
     }
 
-    /// The IndexError of asyncio's store for taking from nothing.
+    /// The `IndexError` of asyncio's store for taking from nothing.
     #[cold]
     fn nothing_to_take(&self) -> Raised {
         let text = match self.place.get() {

@@ -98,7 +98,7 @@ impl<'a> Face<'a> {
         }
     }
 
-    /// Puts an item in and wakes the first waiter for one; raises QueueFull or QueueShutDown.
+    /// Puts an item in and wakes the first waiter for one; raises `QueueFull` or `QueueShutDown`.
     #[inline]
     pub fn put_nowait(&self, item: Object) -> Result<()> {
         let finished = self.finished()?;

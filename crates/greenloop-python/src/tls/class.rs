@@ -295,35 +295,27 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             c"connection_made",
             connection_made,
             globals().names.transport,
-            c"connection_made($self, /, transport)\n--\n\n\
-              Start the handshake over a new transport."
+            c"connection_made($self, /, transport)\n--\n\nStart the handshake."
         ),
         named!(
             c"connection_lost",
             connection_lost,
             globals().names.exc,
-            c"connection_lost($self, /, exc)\n--\n\n\
-              Call the application's connection_lost(): the transport below is closed."
+            c"connection_lost($self, /, exc)\n--\n\nCall the application's connection_lost()."
         ),
         named!(
             c"get_buffer",
             get_buffer,
             globals().names.n,
-            c"get_buffer($self, /, n)\n--\n\n\
-              Return the buffer for a transport to receive into; n is a hint of its size."
+            c"get_buffer($self, /, n)\n--\n\nReturn the buffer to receive into; n is a hint."
         ),
         named!(
             c"buffer_updated",
             buffer_updated,
             globals().names.nbytes,
-            c"buffer_updated($self, /, nbytes)\n--\n\n\
-              Process nbytes received bytes, which are in the buffer."
+            c"buffer_updated($self, /, nbytes)\n--\n\nProcess nbytes received bytes."
         ),
-        noargs!(
-            c"eof_received",
-            eof_received,
-            c"Process the end of the peer's data: a TLS connection is closed as a whole."
-        ),
+        noargs!(c"eof_received", eof_received, c"Process the end of data."),
         noargs!(
             c"pause_writing",
             pause_writing,
@@ -381,11 +373,7 @@ fn methods() -> Vec<ffi::PyMethodDef> {
             fatal_error,
             c"Report an exception and close the connection immediately."
         ),
-        one!(
-            c"_write_appdata",
-            write_appdata,
-            c"Encrypt and write each of a list of bytes-like objects."
-        ),
+        one!(c"_write_appdata", write_appdata, c"Write a list of data."),
         noargs!(
             c"_get_write_buffer_size",
             write_buffer_size,

@@ -258,7 +258,7 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
     restore(exception)
 }
 
-/// Whether the body ended with a GeneratorExit, which is raised again alone.
+/// Whether the body ended with a `GeneratorExit`, which is raised again alone.
 fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
     let Some(class) = class else {
         return Ok(false);

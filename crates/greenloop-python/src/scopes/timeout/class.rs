@@ -35,7 +35,7 @@ static ENTER: Operation = Operation {
 };
 
 /// `__aexit__(exc_type, exc_val, exc_tb)`: turns the cancellation of an expired scope into
-/// TimeoutError.
+/// `TimeoutError`.
 fn aexit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc_type, &names.exc_val, &names.exc_tb];

@@ -34,7 +34,7 @@ fn start_line(this: &Object) -> Result<Progress> {
     line(this)
 }
 
-/// A step of `readline`. A line over the limit is discarded, and ValueError raised.
+/// A step of `readline`. A line over the limit is discarded, and `ValueError` raised.
 fn line(this: &Object) -> Result<Progress> {
     let owner = Awaitable::of(this).owner().get_or_none();
     let reader = Reader::of(&owner);

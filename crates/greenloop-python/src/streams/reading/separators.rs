@@ -36,8 +36,8 @@ pub static READ_UNTIL: Operation = Operation {
     behind: None,
 };
 
-/// A step of `readuntil(separator)`. Data over the limit stay in the buffer, and LimitOverrunError
-/// is raised.
+/// A step of `readuntil(separator)`. Data over the limit stay in the buffer, and
+/// `LimitOverrunError` is raised.
 fn until(this: &Object) -> Result<Progress> {
     let awaitable = Awaitable::of(this);
     let owner = awaitable.owner().get_or_none();
