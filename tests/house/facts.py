@@ -25,7 +25,7 @@ def files_with_ffi() -> set[str]:
     return {
         str(file)
         for file, text in sources(EXTENSION).items()
-        if re.search(r"\bffi::|\bpyo3_ffi::|\buse pyo3::ffi\b", code_of(text))
+        if re.search(r"(?<!std::)\bffi::|\bpyo3_ffi::|\buse pyo3::ffi\b", code_of(text))
     }
 
 

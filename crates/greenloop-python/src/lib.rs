@@ -4,6 +4,7 @@
 //! and `greenloop-os` makes the system calls. A newcomer reads in this order:
 //!
 //! - [`event_loop`]: the loop, one capability per file, and the jobs that a turn runs;
+//! - [`scheduler`]: the part of the loop that the next ones use;
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`], [`sync`] and [`queues`]: the things a task waits for; [`combinators`]: several
 //!   of them at once;
@@ -41,6 +42,7 @@ mod event_loop;
 mod future;
 mod handle;
 mod queues;
+mod scheduler;
 mod scopes;
 mod servers;
 mod sockets;
@@ -70,12 +72,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     greenloop_cpython::initialise(py)?;
     let globals = asyncio::initialise(py)?;
     transports::find_plain_sockets(py)?;
+    scheduler::set_lookup(event_loop::EventLoop::scheduler_of);
     future::set_waiting_task(&task::WAITING);
     make_classes(globals)?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
     #[cfg(Py_3_14)]
-    task::find_thread_state_places(py)?;
+    scheduler::find_thread_state_places(py)?;
     let classes = &globals.classes;
     for (name, class) in [
         ("Handle", &classes.handle),
@@ -185,7 +188,7 @@ fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
     )?;
     make(&classes.condition, sync::make_condition_class())?;
     make(&classes.barrier, sync::make_barrier_class())?;
-    make(&classes.alarm, event_loop::make_alarm_class())?;
+    make(&classes.alarm, scheduler::make_alarm_class())?;
     make(&classes.gate, scopes::make_gate_class())?;
     make(&classes.timeout, scopes::make_timeout_class())?;
     make(&classes.task_group, scopes::make_task_group_class())?;

@@ -1,14 +1,13 @@
 //! The timer of `wait(timeout=…)`, which ends a wait after a time.
 
-use greenloop_core::{Host as _, Instant};
+use greenloop_core::Instant;
 use greenloop_cpython::{Object, Result, call_function, call_method};
 
 use super::sleep::{ASLEEP, OVER, exact_seconds};
 use super::{Awaitable, Stands};
 use crate::asyncio::{globals, running_loop};
-use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
-use crate::task;
+use crate::scheduler::{Job, Scheduler, stepping};
 
 impl Awaitable {
     /// Gets ready to wait without a line, for at most `delay` seconds if there is a delay.
@@ -17,18 +16,18 @@ impl Awaitable {
     /// else `call_later` is called, and its handle returned.
     pub fn prepare_alone(this: &Object, delay: Option<&Object>) -> Result<Option<Object>> {
         let awaitable = Self::of(this);
-        if let Some(task) = task::stepping() {
-            if let Some(native) = Future::of(&task).fast_loop() {
+        if let Some(task) = stepping() {
+            if let Some(scheduler) = Future::of(&task).fast_loop() {
                 let seconds = delay.map(exact_seconds);
                 if seconds.is_none() {
                     awaitable.wait_natively(Future::of(&task).event_loop());
                     return Ok(None);
                 }
-                if let (Some(seconds), false) = (seconds.flatten(), native.has_own_timers()) {
+                if let (Some(seconds), false) = (seconds.flatten(), scheduler.has_own_timers()) {
                     awaitable.wait_natively(Future::of(&task).event_loop());
                     awaitable.step.set(ASLEEP);
-                    let deadline = Instant::new(native.now().as_secs() + seconds);
-                    native.push_timer(deadline, Job::Sleeper(this.clone()));
+                    let deadline = Instant::new(scheduler.now().as_secs() + seconds);
+                    scheduler.push_timer(deadline, Job::Sleeper(this.clone()));
                     return Ok(None);
                 }
             }
@@ -58,8 +57,8 @@ impl Awaitable {
         }
         // The timer stays in the heap until it is due or the heap is swept.
         awaitable.step.set(OVER);
-        if let Some(native) = EventLoop::of(&awaitable.event_loop.get_or_none()) {
-            native.note_cancelled_timer();
+        if let Some(scheduler) = Scheduler::of(&awaitable.event_loop.get_or_none()) {
+            scheduler.note_cancelled_timer();
         }
     }
 

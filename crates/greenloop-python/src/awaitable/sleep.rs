@@ -1,6 +1,6 @@
 //! `sleep`.
 
-use greenloop_core::{Host as _, Instant, Standing};
+use greenloop_core::{Instant, Standing};
 use greenloop_cpython::{
     Arguments, ExceptionClass, Object, Raised, Result, call_method, is_raised, raise, restore,
     type_error,
@@ -9,10 +9,9 @@ use pyo3::ffi;
 
 use super::{Awaitable, Operation, Progress, Stands};
 use crate::asyncio::{globals, running_loop};
-use crate::event_loop::{EventLoop, Job};
 use crate::future::Future;
 use crate::handle::Handle;
-use crate::task;
+use crate::scheduler::{Job, Scheduler, stepping};
 
 /// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
 pub fn sleep(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -71,13 +70,13 @@ fn start(this: &Object) -> Result<Progress> {
     if seconds.is_nan() && globals().sleep_refuses_nan {
         return Err(not_a_number());
     }
-    if let Some(task) = task::stepping() {
-        if let Some(native) = Future::of(&task).fast_loop() {
-            if !native.has_own_timers() {
+    if let Some(task) = stepping() {
+        if let Some(scheduler) = Future::of(&task).fast_loop() {
+            if !scheduler.has_own_timers() {
                 awaitable.wait_natively(Future::of(&task).event_loop());
                 awaitable.step.set(ASLEEP);
-                let deadline = Instant::new(native.now().as_secs() + seconds);
-                native.push_timer(deadline, Job::Sleeper(this.clone()));
+                let deadline = Instant::new(scheduler.now().as_secs() + seconds);
+                scheduler.push_timer(deadline, Job::Sleeper(this.clone()));
                 return Ok(Progress::Blocked);
             }
         }
@@ -209,8 +208,8 @@ fn stop_timer(awaitable: &Awaitable) -> Result<()> {
 /// The timer stays in the heap until it is due or the heap is swept.
 fn leave_heap(awaitable: &Awaitable) {
     awaitable.step.set(OVER);
-    if let Some(native) = EventLoop::of(&awaitable.event_loop.get_or_none()) {
-        native.note_cancelled_timer();
+    if let Some(scheduler) = Scheduler::of(&awaitable.event_loop.get_or_none()) {
+        scheduler.note_cancelled_timer();
     }
 }
 

@@ -8,9 +8,8 @@ use greenloop_cpython::{Object, Result, Slot, call_function, call_method, fetch,
 
 use super::{Awaitable, LoopBound, Stage, Stands};
 use crate::asyncio::globals;
-use crate::event_loop::EventLoop;
-use crate::future::{CANCELLED, Future, PENDING};
-use crate::task;
+use crate::future::{CANCELLED, Future, PENDING, waiting_task, wake};
+use crate::scheduler::stepping;
 
 impl Awaitable {
     /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation
@@ -20,7 +19,7 @@ impl Awaitable {
     #[inline]
     pub fn prepare(this: &Object, bound: &LoopBound, owner: &Object) -> Result<()> {
         let awaitable = Self::of(this);
-        if let Some(task) = task::stepping() {
+        if let Some(task) = stepping() {
             let future = Future::of(&task);
             if future.fast_loop().is_some() {
                 bound.bind_to(future.event_loop(), owner)?;
@@ -36,7 +35,7 @@ impl Awaitable {
     #[inline]
     pub fn prepare_on(this: &Object, event_loop: &Object) -> Result<()> {
         let awaitable = Self::of(this);
-        if let Some(task) = task::stepping() {
+        if let Some(task) = stepping() {
             let future = Future::of(&task);
             if future.event_loop().as_ptr() == event_loop.as_ptr() && future.fast_loop().is_some() {
                 awaitable.wait_natively(future.event_loop());
@@ -140,13 +139,18 @@ impl Awaitable {
         Ok(())
     }
 
-    /// The loop of a native wait whose task has received it, if its ready queue may be used.
+    /// The task of a native wait, if it has received the awaitable.
     #[inline]
-    pub fn fast_loop(&self) -> Option<&EventLoop> {
-        let task = self.waiter.get().filter(|_| !self.foreign.get())?;
-        let native = Future::of(&task).fast_loop().map(std::ptr::from_ref);
-        // SAFETY: `event_loop` holds the task's loop.
-        native.map(|native| unsafe { &*native })
+    pub fn task(&self) -> Option<Object> {
+        self.waiter.get().filter(|_| !self.foreign.get())
+    }
+
+    /// Whether the wait is native, its task has received it, and the ready queue of the task's loop
+    /// may be used.
+    #[inline]
+    pub fn is_on_fast_loop(&self) -> bool {
+        let task = self.task();
+        task.is_some_and(|task| Future::of(&task).fast_loop().is_some())
     }
 
     /// The loop of the wait.
@@ -164,7 +168,7 @@ impl Awaitable {
 
     /// Cancels the wait, if it is not over: the task is stepped with a `CancelledError`.
     pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
-        task::cancel_waiter(this, message)
+        (waiting_task()?.cancel)(this, message)
     }
 
     /// The future of a foreign wait, by which it is cancelled.
@@ -189,7 +193,7 @@ impl Awaitable {
     #[inline]
     fn go_on(&self) -> Result<()> {
         match self.waiter.take() {
-            Some(task) => task::wake(task),
+            Some(task) => wake(task),
             // It has no receiver yet, or is driven by hand.
             None => Ok(()),
         }

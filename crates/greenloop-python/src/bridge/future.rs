@@ -30,7 +30,7 @@ use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Behind, Operation, Progress};
 use crate::event_loop::{EventLoop, Inbox};
 use crate::future::Future;
-use crate::task;
+use crate::scheduler::stepping;
 
 /// How many bytes a future may have that is kept in place. Larger ones are boxed by the bridge.
 pub const ROOM: usize = 128;
@@ -283,7 +283,8 @@ impl RustFuture {
         }
         future.let_go(this);
         let awaitable = Awaitable::of(this);
-        if let Some(native) = awaitable.fast_loop() {
+        let task = awaitable.task();
+        if let Some(native) = task.as_ref().and_then(fast_loop) {
             match Awaitable::wake_if_waiting(this) {
                 Ok(()) => native.wake_for_a_future(),
                 Err(raised) => report_unraisable(raised, this),
@@ -350,8 +351,8 @@ fn step(this: &Object) -> Result<Progress> {
     let Some(kind) = future.kind.get() else {
         return Ok(Progress::Returned(Object::none()));
     };
-    let task = task::stepping();
-    let native = task.as_ref().and_then(|task| Future::of(task).fast_loop());
+    let task = stepping();
+    let native = task.as_ref().and_then(fast_loop);
     let (running, inbox) = match native {
         Some(native) => (None, native.inbox()),
         None => running_loop()?,
@@ -395,6 +396,12 @@ fn step(this: &Object) -> Result<Progress> {
         future.hold(this);
     }
     Ok(Progress::Blocked)
+}
+
+/// The loop of one of our tasks, if its ready queue may be used.
+#[inline]
+fn fast_loop(task: &Object) -> Option<&EventLoop> {
+    EventLoop::of_future(Future::of(task)).filter(|native| native.scheduler.is_fast())
 }
 
 /// The running loop, and its inbox if it is one of ours.

@@ -26,8 +26,9 @@ use super::{awaited_by, is_collection};
 use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{Notification, notify_when_done, stop_notifying};
+use crate::future::{notify_when_done, stop_notifying};
 use crate::queues;
+use crate::scheduler::Notification;
 
 /// The iterator.
 struct AsCompleted {

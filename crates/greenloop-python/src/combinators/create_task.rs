@@ -7,18 +7,17 @@
 use greenloop_cpython::{Arguments, Object, Result};
 
 use crate::asyncio::globals;
+use crate::event_loop::EventLoop;
 use crate::future::Future;
-use crate::task::{self, Task};
+use crate::scheduler::stepping;
 
 /// `create_task(coro, *, name=None, context=None)`.
 pub fn create_task(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    if let (Some(coroutine), Some(task)) = (arguments.only(), task::stepping()) {
+    if let (Some(coroutine), Some(task)) = (arguments.only(), stepping()) {
         let future = Future::of(&task);
-        let native = future
-            .fast_loop()
-            .filter(|native| native.makes_native_tasks());
-        if let Some(native) = native {
-            return Task::spawn(&future.event_loop().get_or_none(), native, coroutine);
+        let native = EventLoop::of_future(future);
+        if let Some(native) = native.filter(|native| native.makes_native_tasks()) {
+            return native.spawn(&future.event_loop().get_or_none(), coroutine);
         }
     }
     arguments.pass_to(&globals().asyncio.create_task)

@@ -14,7 +14,7 @@ use crate::any_future;
 use crate::asyncio::{globals, is_coroutine};
 use crate::event_loop::EventLoop;
 use crate::future::Future;
-use crate::task::{self, Task};
+use crate::scheduler::stepping;
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
 pub fn ensure_future(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
@@ -53,9 +53,9 @@ impl Home {
     /// Puts a future on the loop that is on none yet.
     #[inline]
     pub fn attach(&self, future: &Future) -> Result<()> {
-        match self.native().filter(|native| native.is_fast()) {
+        match self.native().filter(|native| native.scheduler.is_fast()) {
             Some(native) => {
-                future.attach(&self.event_loop, native);
+                future.attach(&self.event_loop, &native.scheduler);
                 Ok(())
             }
             None => future.initialise(Some(&self.event_loop)),
@@ -69,14 +69,14 @@ impl Home {
         let plain = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
         let native = self.native().filter(|native| native.makes_native_tasks());
         let native = native.filter(|_| plain)?;
-        Some(Task::spawn(&self.event_loop, native, object))
+        Some(native.spawn(&self.event_loop, object))
     }
 
     /// `event_loop.create_task(coroutine)`, bypassing the method where that is not observable.
     #[inline]
     fn create_task(&self, coroutine: &Object) -> Result<Object> {
         if let Some(native) = self.native().filter(|native| native.makes_native_tasks()) {
-            return Task::spawn(&self.event_loop, native, coroutine);
+            return native.spawn(&self.event_loop, coroutine);
         }
         let arguments = [self.event_loop.as_ptr(), coroutine.as_ptr()];
         call_method(&globals().names.create_task, &arguments)
@@ -118,7 +118,7 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
 #[inline]
 #[cfg_attr(not(Py_3_14), expect(dead_code, reason = "gather asks from 3.14 on"))]
 pub fn running_loop() -> Result<Option<Object>> {
-    if let Some(task) = task::stepping() {
+    if let Some(task) = stepping() {
         return Ok(Future::of(&task).event_loop().get());
     }
     let running = crate::asyncio::running_loop_or_none()?;
@@ -128,7 +128,7 @@ pub fn running_loop() -> Result<Option<Object>> {
 /// `events.get_event_loop()`: the running loop, or the policy's answer, with its warnings.
 #[inline]
 pub fn current_loop() -> Result<Object> {
-    if let Some(task) = task::stepping() {
+    if let Some(task) = stepping() {
         return Ok(Future::of(&task).event_loop().get_or_none());
     }
     crate::asyncio::current_loop()

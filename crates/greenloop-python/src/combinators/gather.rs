@@ -15,7 +15,8 @@ use super::ensure_future::{Home, as_future, current_loop};
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
 use crate::asyncio::globals;
-use crate::future::{Notification, notify_when_done};
+use crate::future::notify_when_done;
+use crate::scheduler::Notification;
 use crate::task::{GatheringFuture, Task, child_at, count_of_children};
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.

@@ -15,7 +15,8 @@ use super::ensure_future::as_future;
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
 use crate::asyncio::globals;
-use crate::future::{Notification, notify_when_done, stop_notifying};
+use crate::future::{notify_when_done, stop_notifying};
+use crate::scheduler::Notification;
 
 /// `shield(arg)`.
 pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {

@@ -16,7 +16,8 @@ use super::{awaited_by, is_collection};
 use crate::any_future;
 use crate::asyncio::{globals, is_coroutine};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::future::{Future, Notification, notify_when_done, stop_notifying};
+use crate::future::{Future, notify_when_done, stop_notifying};
+use crate::scheduler::Notification;
 
 /// The state of one call of `wait`.
 struct State {

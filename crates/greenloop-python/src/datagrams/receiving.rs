@@ -11,8 +11,9 @@ use pyo3::ffi;
 use super::Transport;
 use super::state::State;
 use crate::asyncio::{globals, running_loop_or_none};
-use crate::event_loop::{EventLoop, Job, NativeListener, Reaction, Side, os_error};
+use crate::event_loop::{EventLoop, Side, os_error};
 use crate::handle::Handle;
+use crate::scheduler::{Job, NativeListener, Reaction, Scheduler};
 use crate::sockets::address::small_number;
 use crate::sockets::{bytes_of, plain, unless_none_yet};
 
@@ -100,8 +101,8 @@ fn is_listening(transport: &Transport<'_>) -> bool {
 /// Receives in the next turn whether the poller reports anything or not.
 fn look_again(transport: &Transport<'_>, ticket: u32) {
     let event_loop = transport.slot(transport.places.event_loop);
-    if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
-        native.push(Job::Ready(NativeListener {
+    if let Some(scheduler) = event_loop.as_ref().and_then(Scheduler::of) {
+        scheduler.push(Job::Ready(NativeListener {
             reaction: &LOOK,
             owner: transport.this.clone(),
             ticket,

@@ -7,15 +7,15 @@ use greenloop_cpython::making::ByName as _;
 use greenloop_cpython::{Object, Result, attached};
 use pyo3::prelude::*;
 
-use super::{EventLoop, Job};
+use super::EventLoop;
 use crate::asyncio::globals;
 use crate::handle::{self, Handle};
-use crate::task;
+use crate::scheduler::Job;
 
 impl EventLoop {
     /// Runs a job that has to be visible as a handle.
     pub(super) fn run_observed(&self, job: Job) -> Result<()> {
-        if self.debug.get() {
+        if self.scheduler.debug() {
             return self.run_watched(job);
         }
         let handle = Self::acting_handle_of(&job)?;
@@ -25,7 +25,7 @@ impl EventLoop {
 
     /// Has the replaced `Handle._run` run a job.
     fn run_by_name(&self, handle: &Object) -> Result<()> {
-        task::clear_published(self)?;
+        self.scheduler.clear_current_task()?;
         let outcome = handle::run_by_name(handle);
         if globals().classes.is_handle(handle.class()) {
             Handle::release(handle);
@@ -53,7 +53,7 @@ impl EventLoop {
         outcome?;
         let duration = self.now().as_secs() - start.as_secs();
         let py = attached();
-        let event_loop = self.this.get_or_none();
+        let event_loop = self.scheduler.event_loop().get_or_none();
         let event_loop = event_loop.bound(py);
         if event_loop.is_none() {
             return Ok(());
@@ -70,18 +70,18 @@ impl EventLoop {
 impl EventLoop {
     /// Return whether debug mode is on.
     fn get_debug(&self) -> bool {
-        self.debug.get()
+        self.scheduler.debug()
     }
 
     /// Whether debug mode is on.
     #[getter]
     fn _debug(&self) -> bool {
-        self.debug.get()
+        self.scheduler.debug()
     }
 
     #[setter(_debug)]
     fn set_debug_flag(&self, debug: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.debug.set(debug.is_truthy()?);
+        self.scheduler.set_debug(debug.is_truthy()?);
         self.update_fast();
         Ok(())
     }

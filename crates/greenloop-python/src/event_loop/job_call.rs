@@ -12,11 +12,9 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::Job;
-use super::alarm::Alarm;
-use super::watches::Reaction;
 use crate::asyncio::globals;
 use crate::awaitable;
+use crate::scheduler::{Alarm, Job, Reaction};
 
 /// The action on the owner.
 #[derive(Clone, Copy)]

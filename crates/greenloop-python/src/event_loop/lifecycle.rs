@@ -2,22 +2,12 @@
 //! one.
 
 use greenloop_cpython::making::{self, IntoObject as _};
-use greenloop_cpython::{Object, Result};
+use greenloop_cpython::{Object, Result, current_thread};
 use pyo3::prelude::*;
 
-use super::{EventLoop, Job};
+use super::EventLoop;
 use crate::handle::Handle;
-
-unsafe extern "C" {
-    /// `threading.get_ident()`.
-    fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
-}
-
-/// The calling thread, as `threading.get_ident()` names it.
-pub fn current_thread() -> u64 {
-    // SAFETY: may be called at any time.
-    unsafe { PyThread_get_thread_ident() }
-}
+use crate::scheduler::Job;
 
 impl EventLoop {
     /// Refuses work for a closed loop.
@@ -41,7 +31,7 @@ impl EventLoop {
 
     /// Refuses, in debug mode, calls from a thread other than the running loop's.
     pub(super) fn check_thread(&self) -> Result<()> {
-        let thread = self.thread.get();
+        let thread = self.scheduler.thread();
         if thread != 0 && thread != current_thread() {
             return Err(making::runtime_error(
                 "Non-thread-safe operation invoked on an event loop other than the current one",
@@ -52,19 +42,9 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// Whether some thread is in `run_forever`.
-    pub fn runs(&self) -> bool {
-        self.thread.get() != 0
-    }
-
-    /// Whether turns are being run, which keeps the loop and all that waits in it alive.
-    pub fn is_turning(&self) -> bool {
-        !self.this.is_empty()
-    }
-
     /// Shows the handles that wait to the garbage collector, now that the loop may be dropped.
     pub(super) fn track_handles(&self) {
-        self.queue.with(|queue| {
+        self.scheduler.queue(|queue| {
             for job in queue.ready.iter().chain(queue.timers.iter()) {
                 if let Job::Handle(handle) = job {
                     Handle::track(handle);
@@ -87,12 +67,12 @@ impl EventLoop {
 
     /// Stop after the current turn, or after one turn if the loop does not run.
     pub fn stop(&self) {
-        self.queue.with(|queue| queue.stopping = true);
+        self.scheduler.stop();
     }
 
     /// Return whether the loop runs.
     fn is_running(&self) -> bool {
-        self.thread.get() != 0
+        self.scheduler.runs()
     }
 
     /// Return whether the loop was closed.
@@ -128,12 +108,12 @@ impl EventLoop {
     /// Whether `stop()` was called and has not had its effect yet.
     #[getter]
     fn _stopping(&self) -> bool {
-        self.queue.with(|queue| queue.stopping)
+        self.scheduler.queue(|queue| queue.stopping)
     }
 
     #[setter(_stopping)]
     fn set_stopping(&self, stopping: bool) {
-        self.queue.with(|queue| queue.stopping = stopping);
+        self.scheduler.queue(|queue| queue.stopping = stopping);
     }
 
     /// Whether the loop was closed.
@@ -156,7 +136,7 @@ impl EventLoop {
     /// The thread that runs the loop, as `threading.get_ident()` names it, or None.
     #[getter]
     fn _thread_id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let thread = match self.thread.get() {
+        let thread = match self.scheduler.thread() {
             0 => Object::none(),
             thread => thread.into_object()?,
         };
@@ -165,6 +145,6 @@ impl EventLoop {
 
     #[setter(_thread_id)]
     fn set_thread_id(&self, thread: Option<u64>) {
-        self.thread.set(thread.unwrap_or(0));
+        self.scheduler.set_thread(thread.unwrap_or(0));
     }
 }

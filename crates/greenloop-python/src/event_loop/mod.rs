@@ -1,14 +1,13 @@
 //! `EventLoop`: the native base of the loop class that Python sees.
 //!
-//! The state is divided by the threads that may touch it. The [`Queue`] and the watched descriptors
-//! belong to the thread that holds the GIL, which is nearly always the loop's own. Only the
-//! [`Waker`](greenloop_os::Waker) and the inbox are for threads without it. Policy (exception
+//! The state is divided by the threads that may touch it. The [`Scheduler`] and the watched
+//! descriptors belong to the thread that holds the GIL, which is nearly always the loop's own. Only
+//! the [`Waker`](greenloop_os::Waker) and the inbox are for threads without it. Policy (exception
 //! handlers, task factories, executors) is Python, in the subclass `greenloop.EventLoop`: nothing
 //! there is on a hot path.
 //!
 //! Each capability has its own file with its methods.
 
-mod alarm;
 mod diagnostics;
 mod elsewhere;
 mod end_of_job;
@@ -28,24 +27,21 @@ mod watches;
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
-use greenloop_core::Queue;
 use greenloop_cpython::{GilCell, Object, Slot, attached};
 use greenloop_os::Events;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::task::Published;
+use crate::future::Future;
+use crate::scheduler::Scheduler;
 
-pub use alarm::{Alarm, Bell, make_class as make_alarm_class};
 pub use inbox::{Inbox, Message};
 pub use job_call::make_class as make_job_call_class;
-#[cfg(Py_3_14)]
-pub use lifecycle::current_thread;
 pub use readiness::os_error;
 pub use scheduling::{install_methods, set_eager_task_factories, set_further_methods};
-pub use turn::Job;
-pub use watches::{NativeListener, Reaction, Side};
+pub use turn::alarm_handle;
+pub use watches::Side;
 
 use end_of_job::EndOfJob;
 use inbox::OwnInbox;
@@ -58,8 +54,9 @@ use watches::Watches;
 /// The native base class of `greenloop.EventLoop`; not for use by itself.
 #[pyclass(subclass, frozen, module = "greenloop._native", name = "EventLoop")]
 pub struct EventLoop {
-    /// The jobs that wait to be run.
-    queue: GilCell<Queue<Job>>,
+    /// The part that handles, futures, awaitables and tasks use: the jobs that wait to be run, and
+    /// the state of the run.
+    pub(crate) scheduler: Scheduler,
     /// The descriptors with a reader or a writer.
     watches: GilCell<Watches>,
     /// Empty once the loop is closed: a closed loop keeps no descriptors. Borrowed during a poll,
@@ -89,7 +86,6 @@ pub struct EventLoop {
     closed: Cell<bool>,
     /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
     initialised: Cell<bool>,
-    debug: Cell<bool>,
     /// The methods bypassed by short cuts that the class overrides; see [`shortcut`].
     in_class: Cell<Overrides>,
     /// Those of them that were set as attributes of the loop itself.
@@ -100,28 +96,20 @@ pub struct EventLoop {
     seen: SeenClasses,
     /// Set when `Handle._run` was replaced; all jobs are run by it then.
     runs_handles_by_name: Cell<bool>,
-    /// Derived from those above: the ready queue may be used without calling `call_soon`.
-    fast: Cell<bool>,
     /// Derived from those above: each job has to be visible as a handle.
     observed: Cell<bool>,
     /// Derived from those above: a turn needs more work than running it.
     unusual: Cell<bool>,
     /// The clock's resolution in seconds, which a test may change.
     resolution: Cell<f64>,
-    /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
-    thread: Cell<u64>,
     /// The settings to restore when the loop has run.
     settings: ThreadSettings,
-    /// The current task as asyncio knows it; see `task/current.rs`.
-    pub(crate) published: Published,
     /// The argument of `set_task_factory`, or empty or None.
     task_factory: Slot,
     /// Set if the task factory is asyncio's or our `eager_task_factory`, which needs no call.
     eager_tasks: Cell<bool>,
     /// In debug mode the handle that runs now.
     current_handle: Slot,
-    /// The loop itself while it runs, by which its turns call Python.
-    this: Slot,
 }
 
 // SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held
@@ -137,7 +125,7 @@ impl EventLoop {
     #[pyo3(signature = (*_args, **_keywords))]
     fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         Ok(Self {
-            queue: GilCell::new(Queue::new()),
+            scheduler: Scheduler::new(),
             watches: GilCell::new(Watches::default()),
             polling: RefCell::new(Some(Polling::open()?)),
             inbox: OwnInbox::default(),
@@ -152,40 +140,28 @@ impl EventLoop {
             in_poll: Cell::new(false),
             closed: Cell::new(false),
             initialised: Cell::new(false),
-            debug: Cell::new(false),
             in_class: Cell::new(Overrides::NONE),
             in_instance: Cell::new(Overrides::NONE),
             overrides: Cell::new(Overrides::NONE),
             seen: SeenClasses::nothing(),
             runs_handles_by_name: Cell::new(false),
-            fast: Cell::new(false),
             observed: Cell::new(false),
             unusual: Cell::new(false),
             resolution: Cell::new(greenloop_os::resolution()),
-            thread: Cell::new(0),
             settings: ThreadSettings::unchanged(),
-            published: Published::nothing(),
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
-            this: Slot::empty(),
         })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // While turns are run the loop is alive, and so is all that waits in it: there is nothing
         // to find, and a long queue would have to be walked in each collection.
-        if self.is_turning() {
+        if self.scheduler.is_turning() {
             return Ok(());
         }
-        // The collector runs with the GIL held and never while a cell is being accessed: accesses
-        // allocate no Python object.
-        self.queue.with(|queue| {
-            for job in queue.ready.iter().chain(queue.timers.iter()) {
-                job.visit(&visit)?;
-            }
-            Ok(())
-        })?;
+        self.scheduler.visit(&visit)?;
         self.watches.with(|watches| watches.visit(&visit))?;
         for slot in [
             &self.current_handle,
@@ -211,6 +187,11 @@ impl EventLoop {
     pub fn of(object: &Object) -> Option<&Self> {
         let py = attached();
         object.as_py().bind(py).cast::<Self>().ok().map(Bound::get)
+    }
+
+    /// The scheduler of `object`, if it is one of our loops.
+    pub fn scheduler_of(object: &Object) -> Option<&Scheduler> {
+        Self::of(object).map(|native| &native.scheduler)
     }
 
     /// The native part of the receiver of a method of this class.
@@ -241,16 +222,12 @@ impl EventLoop {
         }
     }
 
-    /// The loop as Python sees it, while it runs turns.
+    /// The loop of a future of ours, if it is one of our loops.
     #[inline]
-    pub const fn object(&self) -> &Slot {
-        &self.this
-    }
-
-    /// Puts a job at the end of the ready queue.
-    #[inline]
-    pub fn push(&self, job: Job) {
-        self.queue.with(|queue| queue.ready.push(job));
+    pub fn of_future(future: &Future) -> Option<&Self> {
+        future.native_loop()?;
+        // SAFETY: the future has a scheduler, so the loop that it holds is the one that embeds it.
+        unsafe { Self::of_pointer(future.event_loop().as_ptr()) }
     }
 
     /// Runs `receive` on the first `size` bytes of the loop's buffer for that. It runs no Python
@@ -284,24 +261,11 @@ impl EventLoop {
         self.in_poll.get()
     }
 
-    /// Whether debug mode is on.
-    pub fn debug(&self) -> bool {
-        self.debug.get()
-    }
-
     /// Takes every job and watch out, then drops them.
     fn discard_everything(&self) {
-        let (ready, timers) = self
-            .queue
-            .with(|queue| (queue.ready.take(), queue.timers.take()));
-        for job in ready.iter().chain(&timers) {
-            if let Job::Alarm(alarm) = job {
-                // Nobody would show its target to the garbage collector any more.
-                Alarm::of(alarm).silence(None);
-            }
-        }
+        let jobs = self.scheduler.take_jobs();
         let watches = self.watches.with(std::mem::take);
-        drop((ready, timers, watches, self.current_handle.take()));
+        drop((jobs, watches, self.current_handle.take()));
         drop(self.task_factory.take());
         drop(self.select_elsewhere.take());
     }

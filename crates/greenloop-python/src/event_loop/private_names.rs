@@ -15,10 +15,10 @@ use greenloop_cpython::Object;
 use greenloop_cpython::making::ByName as _;
 use pyo3::prelude::*;
 
-use super::{EventLoop, Job};
+use super::EventLoop;
 use crate::asyncio::globals;
 use crate::handle::Handle;
-use crate::task;
+use crate::scheduler::Job;
 
 #[pymethods]
 impl EventLoop {
@@ -36,13 +36,14 @@ impl EventLoop {
     /// How many of the timers that are set were cancelled.
     #[getter]
     fn _timer_cancelled_count(&self) -> usize {
-        self.queue.with(|queue| queue.timers.cancelled())
+        self.scheduler.queue(|queue| queue.timers.cancelled())
     }
 
     #[setter(_timer_cancelled_count)]
     fn set_timer_cancelled_count(&self, count: isize) {
         let count = usize::try_from(count).unwrap_or(0);
-        self.queue.with(|queue| queue.timers.set_cancelled(count));
+        self.scheduler
+            .queue(|queue| queue.timers.set_cancelled(count));
     }
 
     /// Queue `callback(*args)` without any check; return its handle.
@@ -64,16 +65,16 @@ impl EventLoop {
             &arguments,
             context.map(Object::from).as_ref(),
             &Object::from(slf.clone().into_any()),
-            Some(slf.get()),
+            Some(&slf.get().scheduler),
         )?;
-        slf.get().push(Job::Handle(handle.clone()));
+        slf.get().scheduler.push(Job::Handle(handle.clone()));
         Ok(handle.bound(slf.py()).unbind())
     }
 
     /// Take the next handle that is ready, to be run by the caller.
     fn _take_ready(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.end_job_of_others()?;
-        let Some(job) = self.queue.with(|queue| queue.ready.pop()) else {
+        let Some(job) = self.scheduler.queue(|queue| queue.ready.pop()) else {
             return Ok(None);
         };
         Ok(Some(Self::acting_handle_of(&job)?.bound(py).unbind()))
@@ -110,7 +111,7 @@ impl EventLoop {
         } else {
             Job::ForeignHandle(timer)
         };
-        self.push_timer(deadline, job);
+        self.scheduler.push_timer(deadline, job);
         Ok(())
     }
 }
@@ -118,7 +119,7 @@ impl EventLoop {
 impl EventLoop {
     /// Ends a job that other code has run.
     fn end_job_of_others(&self) -> PyResult<()> {
-        task::clear_published(self)?;
+        self.scheduler.clear_current_task()?;
         if !self.end_of_job.is_empty() {
             self.end_of_job.run(Ok(()))?;
         }

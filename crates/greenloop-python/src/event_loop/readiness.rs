@@ -21,9 +21,10 @@ use pyo3::types::PyInt;
 
 use super::EventLoop;
 use super::scheduling::{Call, leading};
-use super::watches::{Listener, NativeListener, Side, Watch};
+use super::watches::{Listener, Side, Watch};
 use crate::asyncio::globals;
 use crate::handle::Handle;
+use crate::scheduler::NativeListener;
 
 /// An operating system error as the `OSError` subclass of its number.
 pub fn os_error(error: &std::io::Error) -> Raised {
@@ -136,7 +137,7 @@ impl EventLoop {
     /// ready already, and programs count the turns until it is seen.
     #[inline]
     pub fn expect_input(&self) {
-        self.queue.with(|queue| queue.budget.expect_input());
+        self.scheduler.queue(|queue| queue.budget.expect_input());
     }
 
     /// The job that runs has taken the input of its descriptor, has sent nothing, and has run only
@@ -146,7 +147,7 @@ impl EventLoop {
     #[inline]
     pub fn settle(&self) {
         if !self.watches.with(|watches| watches.has_writers()) {
-            self.queue.with(|queue| queue.budget.settled());
+            self.scheduler.queue(|queue| queue.budget.settled());
         }
     }
 
@@ -156,7 +157,7 @@ impl EventLoop {
             return;
         }
         let awake = waker.as_fd().as_raw_fd();
-        self.queue.with(|queue| {
+        self.scheduler.queue(|queue| {
             let known = queue.ready.len();
             let mut woken = false;
             self.watches.with(|watches| {
@@ -220,7 +221,8 @@ impl EventLoop {
         let class = globals().classes.handle.as_ptr();
         // asyncio's own transports give a context from 3.15 on.
         let (callback, arguments, context) = (call.callback, call.arguments, call.context);
-        let handle = Handle::create(class, callback, arguments, context, this, Some(native))?;
+        let scheduler = Some(&native.scheduler);
+        let handle = Handle::create(class, callback, arguments, context, this, scheduler)?;
         Handle::track(&handle);
         if let Some(old) = native.change(fd, side, Some(Listener::Handle(handle.clone())))? {
             old.retire()?;

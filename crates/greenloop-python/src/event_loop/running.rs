@@ -18,17 +18,18 @@ use std::cell::Cell;
 use greenloop_core::turn;
 use greenloop_cpython::{
     Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
-    call_with_tuple, ensure_room, fetch, making, raise_while_handling, report_unraisable, restore,
+    call_with_tuple, current_thread, ensure_room, fetch, making, raise_while_handling,
+    report_unraisable, restore,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::EventLoop;
-use super::lifecycle::current_thread;
 use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable;
-use crate::task::{self, Task};
+use crate::scheduler::away;
+use crate::task::Task;
 
 /// The settings of the thread that a run changes, as they were before.
 pub(super) struct ThreadSettings {
@@ -69,8 +70,8 @@ impl EventLoop {
         self.settings
             .hooks
             .set(call_function(&asyncio.get_asyncgen_hooks, &[])?);
-        track_origins_by_name(this, self.debug())?;
-        self.thread.set(current_thread());
+        track_origins_by_name(this, self.scheduler.debug())?;
+        self.scheduler.set_thread(current_thread());
         call_function(
             &asyncio.set_asyncgen_hooks,
             &[first.as_ptr(), last.as_ptr()],
@@ -81,8 +82,8 @@ impl EventLoop {
     /// Undoes [`enter`](Self::enter). All of it is tried; the last failure is raised, and the one
     /// before it is its context.
     fn leave(&self, this: &Object) -> Result<()> {
-        self.queue.with(|queue| queue.stopping = false);
-        self.thread.set(0);
+        self.scheduler.queue(|queue| queue.stopping = false);
+        self.scheduler.set_thread(0);
         // On 3.11 that needs memory. A second attempt may find the memory that the first one did
         // not.
         let outcome = set_running_loop(&Object::none()).or_else(|raised| {
@@ -104,7 +105,7 @@ impl EventLoop {
     /// Whether the loop is marked as running, here or in its thread.
     fn is_entered(&self, this: &Object) -> Result<bool> {
         let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
-        Ok(self.runs() || running.is(this.as_ptr()))
+        Ok(self.scheduler.runs() || running.is(this.as_ptr()))
     }
 
     /// `sys.set_asyncgen_hooks(*hooks)`, with those from before the run.
@@ -151,7 +152,7 @@ impl EventLoop {
                 } else {
                     turn(self)?;
                 }
-                if self.queue.with(|queue| queue.stopping) {
+                if self.scheduler.queue(|queue| queue.stopping) {
                     return Ok(());
                 }
             }
@@ -178,16 +179,16 @@ impl EventLoop {
     /// Runs turns in `body`.
     fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
         ensure_room()?;
-        self.this.set(this.clone());
-        self.queue.with(|queue| queue.budget.begin());
+        self.scheduler.event_loop().set(this.clone());
+        self.scheduler.queue(|queue| queue.budget.begin());
         // A task of another loop may be running this one: its step is not of this loop.
-        let outcome = task::away(body);
+        let outcome = away(body);
         // The exception that ends the loop stays set while asyncio's entry of the current task is
         // removed.
         let kept = outcome.map_err(fetch);
-        let cleared = task::clear_published(self);
+        let cleared = self.scheduler.clear_current_task();
         self.silence_ended_waits();
-        self.this.clear();
+        self.scheduler.event_loop().clear();
         self.track_handles();
         match kept {
             Ok(()) => cleared,
@@ -216,7 +217,7 @@ impl EventLoop {
         let outcome = and_then(outcome, || {
             call_method(&names.run_forever_cleanup, &[this.as_ptr()]).map(drop)
         });
-        let still_entered = self.runs();
+        let still_entered = self.scheduler.runs();
         and_then(outcome, || {
             if still_entered {
                 self.leave(this)
@@ -341,9 +342,9 @@ impl EventLoop {
             event_loop.look_again(&this)?;
         }
         event_loop.take_arrivals(&this)?;
-        if event_loop.is_turning() {
+        if event_loop.scheduler.is_turning() {
             ensure_room()?;
-            return Ok(task::away(|| event_loop.run_single_turn())?);
+            return Ok(away(|| event_loop.run_single_turn())?);
         }
         Ok(event_loop.turning(&this, || event_loop.run_single_turn())?)
     }

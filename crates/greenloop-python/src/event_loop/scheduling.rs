@@ -8,17 +8,18 @@ use std::sync::{Arc, OnceLock};
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    Arguments, Object, Raised, Result, Signature, call_method, fast, noargs, same_string,
+    Arguments, Object, Raised, Result, Signature, call_method, current_thread, fast, noargs,
+    same_string,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::EventLoop;
 use super::inbox::Inbox;
-use super::lifecycle::current_thread;
-use super::{EventLoop, Job};
 use crate::asyncio::globals;
 use crate::future::Future;
 use crate::handle::Handle;
+use crate::scheduler::Job;
 use crate::task::Task;
 
 /// `callback, *args, context=None`, taken apart.
@@ -136,8 +137,9 @@ impl EventLoop {
             arguments,
             context,
         } = *call;
-        let handle = Handle::create(class, callback, arguments, context, this, Some(self))?;
-        self.push(Job::Handle(handle.clone()));
+        let scheduler = &self.scheduler;
+        let handle = Handle::create(class, callback, arguments, context, this, Some(scheduler))?;
+        scheduler.push(Job::Handle(handle.clone()));
         Ok(handle)
     }
 
@@ -152,7 +154,19 @@ impl EventLoop {
         if !self.makes_native_tasks() {
             return None;
         }
-        Some(Task::create(this, self, arguments, self.eager_tasks.get()))
+        Some(Task::create(
+            this,
+            &self.scheduler,
+            arguments,
+            self.starts_eagerly(),
+        ))
+    }
+
+    /// A task of `coroutine` on this loop, which [makes native
+    /// tasks](Self::makes_native_tasks).
+    #[inline]
+    pub fn spawn(&self, this: &Object, coroutine: &Object) -> Result<Object> {
+        Task::spawn(this, &self.scheduler, coroutine, self.starts_eagerly())
     }
 
     /// The inbox for threads without the GIL.
@@ -184,7 +198,7 @@ impl EventLoop {
     /// does not cause a poll: the loop knows what a job sends through it.
     #[inline]
     pub fn wake_for_a_future(&self) {
-        if self.asleep.get() || self.thread.get() != current_thread() {
+        if self.asleep.get() || self.scheduler.thread() != current_thread() {
             self.wake();
         }
     }
@@ -197,7 +211,7 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     }
     let call = Call::parse(c"BaseEventLoop.call_soon", &arguments, None)?;
     event_loop.check_closed()?;
-    if event_loop.debug() {
+    if event_loop.scheduler.debug() {
         event_loop.check_thread()?;
         check_callback(this, call.callback, "call_soon")?;
     }
@@ -212,7 +226,7 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
     }
     let call = Call::parse(c"BaseEventLoop.call_soon_threadsafe", &arguments, None)?;
     event_loop.check_closed()?;
-    if event_loop.debug() {
+    if event_loop.scheduler.debug() {
         check_callback(this, call.callback, "call_soon_threadsafe")?;
     }
     let handle = event_loop.schedule(this, &call, globals().classes.threadsafe())?;
@@ -231,7 +245,7 @@ pub(super) fn check_callback(this: &Object, callback: &Object, function: &str) -
 fn create_future(this: &Object) -> Result<Object> {
     let event_loop = EventLoop::of_receiver(this);
     event_loop.check_initialised()?;
-    Future::create(this, event_loop)
+    Future::create(this, &event_loop.scheduler)
 }
 
 /// A native task, or with a task factory the result of `_create_task_with_factory`, which is
@@ -243,7 +257,8 @@ fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     }
     if event_loop.task_factory.is_empty() || event_loop.eager_tasks.get() {
         event_loop.check_closed()?;
-        return Task::create(this, event_loop, &arguments, event_loop.eager_tasks.get());
+        let (scheduler, eager) = (&event_loop.scheduler, event_loop.starts_eagerly());
+        return Task::create(this, scheduler, &arguments, eager);
     }
     arguments.forward(&globals().names.create_task_with_factory, this)
 }
@@ -255,9 +270,9 @@ impl EventLoop {
         let class = handle.get_type().as_type_ptr();
         let handle = Object::from(handle);
         if globals().classes.is_handle(class) {
-            self.push(Job::Handle(handle));
+            self.scheduler.push(Job::Handle(handle));
         } else {
-            self.push(Job::ForeignHandle(handle));
+            self.scheduler.push(Job::ForeignHandle(handle));
         }
     }
 
@@ -284,8 +299,8 @@ impl EventLoop {
     fn _ready_handles(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         // Handles are made outside the queue's borrow: making one may run the garbage collector.
         let jobs = self
-            .queue
-            .with(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
+            .scheduler
+            .queue(|queue| queue.ready.iter().map(Job::clone).collect::<Vec<_>>());
         let handles = jobs.iter().map(Self::handle_of).collect::<Result<_>>()?;
         Ok(making::list(handles)?.bound(py).unbind())
     }

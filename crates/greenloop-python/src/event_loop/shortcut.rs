@@ -3,8 +3,9 @@
 //! Futures and tasks push into our ready queue instead of calling `loop.call_soon`. That is right
 //! only while the difference is not observable: a subclass that overrides `call_soon`, a test that
 //! replaces it on the instance or on a class, debug mode (which checks threads and keeps
-//! tracebacks) and a closed loop (which refuses) must all see the call. One flag,
-//! [`EventLoop::is_fast`], holds the decision, and every change of a reason derives it anew.
+//! tracebacks) and a closed loop (which refuses) must all see the call. One flag of the scheduler,
+//! [`is_fast`](crate::scheduler::Scheduler::is_fast), holds the decision, and every change of a
+//! reason derives it anew.
 //!
 //! An override in the instance is noticed when it is set. The classes (ours, a subclass, and
 //! asyncio's below) are inspected when the loop is made and whenever a turn begins after one of
@@ -45,7 +46,8 @@ impl Overrides {
     /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now)
     /// stands.
     const TIME: Self = Self(1 << 3);
-    /// Those that set timers, for which [`EventLoop::push_timer`] stands.
+    /// Those that set timers, for which
+    /// [`Scheduler::push_timer`](crate::scheduler::Scheduler::push_timer) stands.
     const TIMERS: Self = Self(1 << 4);
     /// The method that makes tasks, for which [`Task::spawn`](crate::task::Task::spawn) stands.
     const TASKS: Self = Self(1 << 5);
@@ -123,17 +125,11 @@ impl SeenClasses {
 }
 
 impl EventLoop {
-    /// Whether the ready queue may be used without calling `call_soon`.
-    #[inline]
-    pub fn is_fast(&self) -> bool {
-        self.fast.get()
-    }
-
     /// Whether a task may be made without calling `create_task`: no override has to see it.
     #[inline]
     pub fn makes_native_tasks(&self) -> bool {
         let factory = self.task_factory.is_empty() || self.eager_tasks.get();
-        self.is_fast() && factory && !self.overrides.get().has(Overrides::TASKS)
+        self.scheduler.is_fast() && factory && !self.overrides.get().has(Overrides::TASKS)
     }
 
     /// Whether tasks begin in their creator's turn, because the task factory says so.
@@ -147,13 +143,6 @@ impl EventLoop {
     #[inline]
     pub fn has_own_time(&self) -> bool {
         self.overrides.get().has(Overrides::TIME) || !MONOTONIC.is_original()
-    }
-
-    /// Whether timers may not be set without calling `call_later` and `call_at`.
-    #[inline]
-    pub fn has_own_timers(&self) -> bool {
-        let overrides = Overrides::TIME.with(Overrides::TIMERS);
-        self.overrides.get().has(overrides) || !MONOTONIC.is_original()
     }
 
     /// Whether `call_at` or `call_later` was replaced.
@@ -205,14 +194,14 @@ impl EventLoop {
 
     /// Derives the flags of the hot paths from the fields that they depend on.
     pub(super) fn update_fast(&self) {
-        self.fast.set(
+        self.scheduler.set_fast(
             self.initialised.get()
                 && !self.closed.get()
-                && !self.debug.get()
+                && !self.scheduler.debug()
                 && !self.overrides.get().has(Overrides::CALLS),
         );
         self.observed
-            .set(self.debug.get() || self.runs_handles_by_name.get());
+            .set(self.scheduler.debug() || self.runs_handles_by_name.get());
     }
 
     /// Whether no class was changed since [`look_again`](Self::look_again).
@@ -256,6 +245,9 @@ impl EventLoop {
             .set(self.in_class.get().with(self.in_instance.get()));
         let unusual = Overrides::TURNS.with(Overrides::TIMERS_ARRIVE);
         self.unusual.set(self.overrides.get().has(unusual));
+        let timers = Overrides::TIME.with(Overrides::TIMERS);
+        self.scheduler
+            .set_own_timers(self.overrides.get().has(timers));
         self.update_fast();
     }
 
@@ -267,7 +259,7 @@ impl EventLoop {
         this: &Object,
         name: &Object,
     ) -> Result<Option<Object>> {
-        if self.is_turning() || !self.initialised.get() {
+        if self.scheduler.is_turning() || !self.initialised.get() {
             return Ok(None);
         }
         self.replacement(this, name)

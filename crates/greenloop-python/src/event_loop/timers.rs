@@ -13,15 +13,16 @@ use greenloop_os as os;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::EventLoop;
 use super::scheduling::{Call, check_callback, leading};
-use super::{EventLoop, Job};
 use crate::asyncio::globals;
 use crate::handle::Handle;
+use crate::scheduler::Job;
 
 impl EventLoop {
     /// The result of an overridden `time`. A clock that raises is reported, and stands still.
     pub(super) fn overridden_time(&self) -> Instant {
-        let this = self.this.get_or_none();
+        let this = self.scheduler.event_loop().get_or_none();
         let told = call_method(&globals().names.time, &[this.as_ptr()])
             .and_then(|time| saturating_float(&time));
         match told {
@@ -31,17 +32,6 @@ impl EventLoop {
                 os::monotonic()
             }
         }
-    }
-
-    /// A timer in the heap was cancelled.
-    pub fn note_cancelled_timer(&self) {
-        self.queue.with(|queue| queue.timers.note_cancelled());
-    }
-
-    /// Puts a job that is no handle into the heap.
-    #[inline]
-    pub fn push_timer(&self, deadline: Instant, job: Job) {
-        self.queue.with(|queue| queue.timers.push(deadline, job));
     }
 
     /// Sets a timer for `when`, a number of any kind.
@@ -64,10 +54,11 @@ impl EventLoop {
             arguments,
             context,
         } = *call;
-        let handle =
-            Handle::create_timer(deadline, when, callback, arguments, context, this, self)?;
-        self.queue
-            .with(|queue| queue.timers.push(deadline, Job::Handle(handle.clone())));
+        let scheduler = &self.scheduler;
+        let handle = Handle::create_timer(
+            deadline, when, callback, arguments, context, this, scheduler,
+        )?;
+        scheduler.push_timer(deadline, Job::Handle(handle.clone()));
         Ok(handle)
     }
 }
@@ -107,12 +98,12 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
         return Err(type_error("delay must not be None"));
     }
     event_loop.check_closed()?;
-    if event_loop.debug() {
+    if event_loop.scheduler.debug() {
         event_loop.check_thread()?;
         // asyncio's `call_later` goes through `call_at`, whose name is in its message.
         check_callback(this, call.callback, "call_at")?;
     }
-    let now = if event_loop.has_own_timers() {
+    let now = if event_loop.scheduler.has_own_timers() {
         let now = call_method(&globals().names.time, &[this.as_ptr()])?;
         if event_loop.has_own_deadlines() {
             return call_at_by_name(this, &now, delay, &call);
@@ -142,7 +133,7 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
         return Err(type_error("when cannot be None"));
     }
     event_loop.check_closed()?;
-    if event_loop.debug() {
+    if event_loop.scheduler.debug() {
         event_loop.check_thread()?;
         check_callback(this, call.callback, "call_at")?;
     }
@@ -172,8 +163,8 @@ impl EventLoop {
     /// for diagnostics.
     fn _timer_handles(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let jobs = self
-            .queue
-            .with(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());
+            .scheduler
+            .queue(|queue| queue.timers.iter().map(Job::clone).collect::<Vec<_>>());
         let handles = jobs.iter().map(Self::handle_of).collect::<Result<_>>()?;
         Ok(making::list(handles)?.bound(py).unbind())
     }

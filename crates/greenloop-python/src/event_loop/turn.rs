@@ -12,84 +12,15 @@ use greenloop_cpython::{
 };
 use greenloop_os as os;
 use pyo3::ffi;
-use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::EventLoop;
-use super::alarm::Alarm;
 use super::job_call::job_call;
 use super::readiness::{Polling, os_error};
-use super::watches::NativeListener;
 use crate::asyncio::globals;
 use crate::awaitable;
-use crate::future::Notify;
 use crate::handle::{self, Handle};
+use crate::scheduler::{Alarm, Job};
 use crate::task;
-
-/// An entry of the ready queue.
-#[derive(Clone)]
-pub enum Job {
-    /// Steps a task, in its own context.
-    Step(Object),
-    /// Throws an exception into a task that yielded something it should not have.
-    Throw(Object, Object),
-    /// Calls a future's done callback in the context it was added with.
-    Callback {
-        callback: Object,
-        future: Object,
-        context: Object,
-    },
-    /// Tells a combinator that a future is done.
-    Notify {
-        function: Notify,
-        owner: Object,
-        future: Object,
-    },
-    /// Runs one of our `Handle`s or `TimerHandle`s.
-    Handle(Object),
-    /// Ends a native `sleep`.
-    Sleeper(Object),
-    /// Rings a native alarm: that of a timeout.
-    Alarm(Object),
-    /// Tells native code that a descriptor is ready.
-    Ready(NativeListener),
-    /// Runs a handle of another class, which the loop was handed by asyncio's own code.
-    ForeignHandle(Object),
-}
-
-impl Job {
-    /// Shows the objects that the job holds to the garbage collector.
-    pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        match self {
-            Self::Step(object)
-            | Self::Handle(object)
-            | Self::Sleeper(object)
-            | Self::ForeignHandle(object) => visit.call(object.as_py()),
-            // The collector does not know of alarms themselves.
-            Self::Alarm(alarm) => match Alarm::of(alarm).target() {
-                Some(target) => visit.call(target.as_py()),
-                None => Ok(()),
-            },
-            Self::Ready(listener) => visit.call(listener.owner.as_py()),
-            Self::Throw(task, exception) => {
-                visit.call(task.as_py())?;
-                visit.call(exception.as_py())
-            }
-            Self::Notify { owner, future, .. } => {
-                visit.call(owner.as_py())?;
-                visit.call(future.as_py())
-            }
-            Self::Callback {
-                callback,
-                future,
-                context,
-            } => {
-                visit.call(callback.as_py())?;
-                visit.call(future.as_py())?;
-                visit.call(context.as_py())
-            }
-        }
-    }
-}
 
 impl Host for EventLoop {
     type Job = Job;
@@ -101,7 +32,7 @@ impl Host for EventLoop {
         reason = "what is done with the queue is a few instructions each time"
     )]
     fn queue<R>(&self, access: impl FnOnce(&mut greenloop_core::Queue<Job>) -> R) -> R {
-        self.queue.with(access)
+        self.scheduler.queue(access)
     }
 
     #[inline]
@@ -170,7 +101,7 @@ impl Host for EventLoop {
         // The most frequent jobs come first.
         let outcome = match job {
             job if self.observed.get() => self.run_observed(job),
-            Job::Step(task) => task::run_step(self, &task, None),
+            Job::Step(task) => task::run_step(&self.scheduler, &task, None),
             Job::Handle(handle) => self.run_handle(&handle),
             job => self.run_job(&job),
         };
@@ -184,7 +115,7 @@ impl Host for EventLoop {
 
 impl EventLoop {
     fn poll_with_signals(&self, wait: Wait) -> Result<()> {
-        task::clear_published(self)?;
+        self.scheduler.clear_current_task()?;
         // A task that waits for one socket after the other seldom has more than a turn in between.
         if wait != Wait::Now || self.watches.with(|watches| watches.many_ended()) {
             self.silence_ended_waits();
@@ -194,7 +125,7 @@ impl EventLoop {
             return Err(Raised);
         }
         // A signal's handler may have made something ready.
-        let idle = self.queue.with(|queue| queue.ready.is_empty());
+        let idle = self.scheduler.queue(|queue| queue.ready.is_empty());
         let timeout = if idle {
             self.timeout(wait)
         } else {
@@ -246,15 +177,17 @@ impl EventLoop {
     #[inline]
     pub(super) fn run_job(&self, job: &Job) -> Result<()> {
         match job {
-            Job::Step(task) => task::run_step(self, task, None),
-            Job::Throw(task, exception) => task::run_step(self, task, Some(exception.clone())),
+            Job::Step(task) => task::run_step(&self.scheduler, task, None),
+            Job::Throw(task, exception) => {
+                task::run_step(&self.scheduler, task, Some(exception.clone()))
+            }
             Job::Handle(handle) => self.run_handle(handle),
             Job::Callback {
                 callback,
                 future,
                 context,
             } => {
-                task::clear_published(self)?;
+                self.scheduler.clear_current_task()?;
                 let places = [std::ptr::null_mut(), future.as_ptr()];
                 // SAFETY: the slice begins behind a free place; the job holds the future.
                 let called =
@@ -266,24 +199,24 @@ impl EventLoop {
                 owner,
                 future,
             } => {
-                task::clear_published(self)?;
+                self.scheduler.clear_current_task()?;
                 Self::report_failure(job, (function.call)(owner, future))
             }
             Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
             Job::Alarm(alarm) => {
-                task::clear_published(self)?;
+                self.scheduler.clear_current_task()?;
                 let alarm = Alarm::of(alarm);
                 let outcome = Self::report_failure(job, alarm.run());
                 alarm.release();
                 outcome
             }
             Job::Ready(listener) => {
-                task::clear_published(self)?;
+                self.scheduler.clear_current_task()?;
                 let react = listener.reaction.react;
                 Self::report_failure(job, react(&listener.owner, listener.ticket))
             }
             Job::ForeignHandle(handle) => {
-                task::clear_published(self)?;
+                self.scheduler.clear_current_task()?;
                 let names = &globals().names;
                 if !handle.attribute(&names.cancelled_flag)?.is_true()? {
                     call_method(&names.run, &[handle.as_ptr()])?;
@@ -295,7 +228,7 @@ impl EventLoop {
 
     #[inline]
     fn run_handle(&self, handle: &Object) -> Result<()> {
-        task::clear_published(self)?;
+        self.scheduler.clear_current_task()?;
         let outcome = Handle::run(handle);
         Handle::release(handle);
         outcome
@@ -362,25 +295,15 @@ impl EventLoop {
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
             Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
-            Job::Alarm(alarm) => Alarm::of(alarm).handle(),
+            Job::Alarm(alarm) => alarm_handle(alarm),
             Job::Ready(listener) => (listener.reaction.handle)(&listener.owner),
         }
     }
 }
 
-impl std::fmt::Debug for Job {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self {
-            Self::Step(_) => "Step",
-            Self::Throw(..) => "Throw",
-            Self::Callback { .. } => "Callback",
-            Self::Notify { .. } => "Notify",
-            Self::Handle(_) => "Handle",
-            Self::Sleeper(_) => "Sleeper",
-            Self::Alarm(_) => "Alarm",
-            Self::Ready(_) => "Ready",
-            Self::ForeignHandle(_) => "ForeignHandle",
-        };
-        formatter.write_str(name)
-    }
+/// A handle that represents an alarm, for messages and for code that looks at the heap.
+pub fn alarm_handle(alarm: &Object) -> Result<Object> {
+    let class = globals().classes.handle.as_ptr();
+    let (callback, event_loop) = Alarm::of(alarm).shown()?;
+    Handle::create(class, &callback, &[], None, &event_loop, None)
 }

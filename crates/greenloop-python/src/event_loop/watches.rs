@@ -12,28 +12,8 @@ use greenloop_cpython::{Object, Result};
 use greenloop_os::{Event, Interest, Poller, Registration, Told};
 use pyo3::gc::{PyTraverseError, PyVisit};
 
-use super::Job;
 use crate::handle::{self, Handle};
-
-/// The reaction of native code when its descriptor is ready.
-pub struct Reaction {
-    /// Runs in no particular context. The ticket is that of the notified registration: if the owner
-    /// has ended that one since, there is nothing to do.
-    pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
-    /// A handle that represents the reaction, for messages.
-    pub handle: fn(owner: &Object) -> Result<Object>,
-    /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of
-    /// its descriptor is then no news.
-    pub is_due: Option<fn(owner: &Object, ticket: u32) -> bool>,
-}
-
-/// One side of a descriptor that native code listens to.
-#[derive(Clone)]
-pub struct NativeListener {
-    pub reaction: &'static Reaction,
-    pub owner: Object,
-    pub ticket: u32,
-}
+use crate::scheduler::{Job, NativeListener};
 
 /// The listener to a descriptor's readiness.
 pub enum Listener {

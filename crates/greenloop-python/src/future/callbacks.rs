@@ -10,11 +10,11 @@ use greenloop_cpython::{
     copy_context, fetch, matches, visit_slots,
 };
 
-use super::notifier::{Notify, notifier};
+use super::notifier::notifier;
 use super::waiting_task::waiting_task;
 use super::{Future, PENDING};
 use crate::asyncio::globals;
-use crate::event_loop::{EventLoop, Job};
+use crate::scheduler::{Job, Notify, Scheduler};
 
 /// One callback.
 #[derive(Clone)]
@@ -193,8 +193,8 @@ pub fn schedule_all(this: &Object) -> Result<()> {
 
 #[inline]
 fn schedule(this: &Object, callback: Callback) -> Result<()> {
-    if let Some(event_loop) = Future::of(this).fast_loop() {
-        event_loop.push(callback.into_job(this));
+    if let Some(scheduler) = Future::of(this).fast_loop() {
+        scheduler.push(callback.into_job(this));
         return Ok(());
     }
     schedule_by_name(this, &callback)
@@ -213,10 +213,10 @@ fn schedule_by_name(this: &Object, callback: &Callback) -> Result<()> {
 pub fn push_without_memory(future: &Object, job: Job, raised: Raised) -> Result<()> {
     let no_memory = matches(ExceptionClass::MemoryError);
     let event_loop = Future::of(future).event_loop().get_or_none();
-    match EventLoop::of(&event_loop).filter(|_| no_memory) {
-        Some(native) => {
+    match Scheduler::of(&event_loop).filter(|_| no_memory) {
+        Some(scheduler) => {
             drop(fetch(raised));
-            native.push(job);
+            scheduler.push(job);
             Ok(())
         }
         None => Err(raised),

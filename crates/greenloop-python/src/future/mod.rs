@@ -35,7 +35,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::{creation_stack, globals};
-use crate::event_loop::EventLoop;
+use crate::scheduler::Scheduler;
 
 pub use attributes::{cannot_delete, future_attributes};
 pub use base::{Derived, derived};
@@ -44,11 +44,8 @@ pub use class::{future_methods, make_class, parse_message, retrieve_exception, s
 pub use iterator::iterate;
 pub use iterator::make_class as make_iterator_class;
 pub use metaclass::adopt as adopt_metaclass;
-pub use notifier::{
-    Notification, Notify, make_class as make_notifier_class, notifier, notify_when_done,
-    stop_notifying,
-};
-pub use waiting_task::{WaitingTask, set_waiting_task};
+pub use notifier::{make_class as make_notifier_class, notifier, notify_when_done, stop_notifying};
+pub use waiting_task::{WaitingTask, set_waiting_task, waiting_task, wake};
 
 /// The room left for the base class's own struct: that of `_asyncio.Task` of 3.11.
 pub const BASE_SIZE: usize = 176;
@@ -80,8 +77,8 @@ pub const FINISHED: u8 = 2;
 pub struct Future {
     base: UnsafeCell<[u8; BASE_SIZE]>,
     event_loop: Slot,
-    /// The loop's native part, or null if it is not one of ours. Valid as long as `event_loop` is.
-    native_loop: Cell<*const EventLoop>,
+    /// The loop's scheduler, or null if it is not one of ours. Valid as long as `event_loop` is.
+    native_loop: Cell<*const Scheduler>,
     result: Slot,
     exception: Slot,
     /// The traceback the exception had when it was set, put back each time it is raised.
@@ -142,13 +139,13 @@ impl Future {
 
     /// A pending future on one of our loops.
     #[inline]
-    pub fn create(event_loop: &Object, native: &EventLoop) -> Result<Object> {
+    pub fn create(event_loop: &Object, scheduler: &Scheduler) -> Result<Object> {
         let class = globals().classes.future.as_ptr();
         // SAFETY: `Future` is the class's struct, and the list serves it alone.
         let object =
             unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Future>(class)?.cast()) };
-        Future::of(&object).attach(event_loop, native);
-        if native.debug() {
+        Future::of(&object).attach(event_loop, scheduler);
+        if scheduler.debug() {
             Future::of(&object).remember_source()?;
         }
         Ok(object)
@@ -156,9 +153,9 @@ impl Future {
 
     /// Binds a fresh future to one of our loops.
     #[inline]
-    pub fn attach(&self, event_loop: &Object, native: &EventLoop) {
+    pub fn attach(&self, event_loop: &Object, scheduler: &Scheduler) {
         self.event_loop.set(event_loop.clone());
-        self.native_loop.set(native);
+        self.native_loop.set(scheduler);
     }
 
     /// `Future.__init__`: binds the future to `event_loop`, or to the current one.
@@ -171,7 +168,7 @@ impl Future {
     /// is complete, since dropping it may run code that uses this future.
     pub fn begin(&self, beginning: Beginning) {
         let Beginning { event_loop, source } = beginning;
-        let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
+        let native = Scheduler::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
         let before = (self.slots().map(Slot::take), self.callbacks.take());
         self.event_loop.set(event_loop);
         self.native_loop.set(native);
@@ -188,16 +185,16 @@ impl Future {
         Ok(())
     }
 
-    /// The loop, if it is one of ours and its ready queue may be used.
+    /// The loop's scheduler, if it is one of ours and its ready queue may be used.
     #[inline]
-    pub fn fast_loop(&self) -> Option<&EventLoop> {
+    pub fn fast_loop(&self) -> Option<&Scheduler> {
         // SAFETY: `event_loop` keeps the loop alive as long as the future is bound to it.
-        unsafe { self.native_loop.get().as_ref() }.filter(|native| native.is_fast())
+        unsafe { self.native_loop.get().as_ref() }.filter(|scheduler| scheduler.is_fast())
     }
 
-    /// The loop's native part, whether its ready queue may be used or not.
+    /// The loop's scheduler, whether its ready queue may be used or not.
     #[inline]
-    pub fn native_loop(&self) -> Option<&EventLoop> {
+    pub fn native_loop(&self) -> Option<&Scheduler> {
         // SAFETY: as above.
         unsafe { self.native_loop.get().as_ref() }
     }

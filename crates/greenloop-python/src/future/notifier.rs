@@ -6,7 +6,7 @@
 
 use greenloop_cpython::making::{self};
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::{
     Held, Instance, Object, Result, Slot, Visited, Visitor, attribute, call_method, class_of, trap,
@@ -16,39 +16,7 @@ use pyo3::ffi;
 
 use super::{Callback, Future, add_callback};
 use crate::asyncio::globals;
-
-/// A native function that is called when a future is done, and the facts about it. There is one
-/// static for each; two are the same if they are in the same place.
-pub struct Notification {
-    /// Called with the owner and the future that is done. It runs in no particular context.
-    pub call: fn(owner: &Object, future: &Object) -> Result<()>,
-    /// The name of asyncio's callback for the same purpose, for the repr of the future.
-    pub name: Option<&'static CStr>,
-    /// The task that waits for the owner, if one does. `asyncio.capture_call_graph()` shows it.
-    pub parent: fn(owner: &Object) -> Option<Object>,
-}
-
-impl Notification {
-    /// A notification that texts show by its repr.
-    pub const fn unnamed(call: fn(&Object, &Object) -> Result<()>) -> Self {
-        Self {
-            call,
-            name: None,
-            parent: |_| None,
-        }
-    }
-
-    /// A notification with the name of asyncio's callback.
-    pub const fn named(name: &'static CStr, call: fn(&Object, &Object) -> Result<()>) -> Self {
-        Self {
-            name: Some(name),
-            ..Self::unnamed(call)
-        }
-    }
-}
-
-/// A reference to a notification, which also identifies it.
-pub type Notify = &'static Notification;
+use crate::scheduler::Notify;
 
 /// Has `function(owner, future)` called in the turn after `future`, of any class, is done.
 pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Result<()> {

@@ -1,14 +1,22 @@
-//! The questions of a future to the tasks that wait for it, asked only when code looks at the
-//! future.
+//! The tasks that wait for a future or an awaitable, as those see them: how one is woken, and what
+//! only a task can answer.
 //!
-//! Tasks are above futures, so the functions are handed in.
+//! Tasks are above futures and awaitables, so the functions are handed in. The most frequent
+//! request needs none of them: a task on one of our loops is woken by a push into its queue.
 
 use std::sync::OnceLock;
 
 use greenloop_cpython::{Object, Result, making};
 
+use super::Future;
+use crate::scheduler::{Job, Scheduler};
+
 /// The functions.
 pub struct WaitingTask {
+    /// Queues a task's next step where its loop has to see `call_soon` called.
+    pub schedule: fn(&Object) -> Result<()>,
+    /// `waiter.cancel(msg=message)`, of any object that a task waits for.
+    pub cancel: fn(&Object, Option<&Object>) -> Result<bool>,
     /// The callback that `_callbacks` shows for a task, and its context.
     pub callback: fn(&Object) -> Result<(Object, Object)>,
     /// `_asyncio_awaited_by` of a future.
@@ -27,4 +35,23 @@ pub fn set_waiting_task(functions: &'static WaitingTask) {
 pub fn waiting_task() -> Result<&'static WaitingTask> {
     let functions = WAITING_TASK.get().copied();
     functions.ok_or_else(|| making::runtime_error("greenloop is not imported yet"))
+}
+
+/// Queues a step of a task that waits no more.
+#[inline]
+pub fn wake(task: Object) -> Result<()> {
+    match Future::of(&task).fast_loop() {
+        Some(scheduler) => {
+            // SAFETY: the queue's job holds the task, which holds its loop.
+            let scheduler: &Scheduler = unsafe { &*std::ptr::from_ref(scheduler) };
+            scheduler.push(Job::Step(task));
+            Ok(())
+        }
+        None => wake_by_name(&task),
+    }
+}
+
+#[cold]
+fn wake_by_name(task: &Object) -> Result<()> {
+    (waiting_task()?.schedule)(task)
 }

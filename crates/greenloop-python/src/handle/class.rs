@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use super::{Handle, SPARE, format_callback};
 use crate::asyncio::{creation_stack, globals};
-use crate::event_loop::EventLoop;
+use crate::scheduler::Scheduler;
 
 fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
@@ -67,8 +67,8 @@ pub fn cancel(this: &Object) -> Result<Object> {
 
 fn in_debug_mode(handle: &Handle) -> Result<bool> {
     let event_loop = handle.event_loop.get_or_none();
-    match EventLoop::of(&event_loop) {
-        Some(native) => Ok(native.debug()),
+    match Scheduler::of(&event_loop) {
+        Some(scheduler) => Ok(scheduler.debug()),
         None => call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true(),
     }
 }

@@ -32,7 +32,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::{creation_stack, globals};
-use crate::event_loop::EventLoop;
+use crate::scheduler::Scheduler;
 
 pub use class::{cancel, make_class};
 #[cfg(Py_3_14)]
@@ -95,7 +95,7 @@ impl Handle {
         unsafe { &*object.as_ptr().cast::<Self>() }
     }
 
-    /// A handle of `class` for `callback(*arguments)` on `event_loop`, whose native part is given
+    /// A handle of `class` for `callback(*arguments)` on `event_loop`, whose scheduler is given
     /// if the handle is about to be queued there.
     #[inline]
     pub fn create(
@@ -104,7 +104,7 @@ impl Handle {
         arguments: &[Object],
         context: Option<&Object>,
         event_loop: &Object,
-        native: Option<&EventLoop>,
+        scheduler: Option<&Scheduler>,
     ) -> Result<Object> {
         // SAFETY: `class` is one of the two classes, whose struct this is.
         let object = unsafe { Object::from_owned(SPARE.allocate::<Handle>(class)?.cast()) };
@@ -120,11 +120,11 @@ impl Handle {
         }
         handle.context.set(context)?;
         handle.event_loop.set(event_loop.clone());
-        if native.is_some_and(EventLoop::debug) {
+        if scheduler.is_some_and(Scheduler::debug) {
             let traceback = creation_stack()?;
             handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
         }
-        if !native.is_some_and(EventLoop::is_turning) {
+        if !scheduler.is_some_and(Scheduler::is_turning) {
             Handle::track(&object);
         }
         Ok(object)
@@ -264,8 +264,8 @@ impl Handle {
         let ends_the_run = globals().asyncio.run_until_complete_cb.as_ptr();
         if handle.callback.as_ptr() == ends_the_run {
             // The run would go on for ever, with nothing left to stop it.
-            if let Some(native) = EventLoop::of(&event_loop) {
-                native.stop();
+            if let Some(scheduler) = Scheduler::of(&event_loop) {
+                scheduler.stop();
             }
         }
         let text = format_callback(handle)?;

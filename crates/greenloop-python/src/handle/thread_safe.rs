@@ -9,12 +9,11 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use greenloop_cpython::{ClassBuilder, Object, Result, noargs, restore_thread};
+use greenloop_cpython::{ClassBuilder, Object, Result, current_thread, noargs, restore_thread};
 use pyo3::ffi;
 
 use super::class::{clear_slot, deallocate, traverse};
 use super::{Handle, cancel};
-use crate::event_loop::current_thread;
 
 /// Threads that wait for a callback to end.
 static WAITING: AtomicUsize = AtomicUsize::new(0);

@@ -13,7 +13,7 @@ use pyo3::ffi;
 use super::class::{clear_slot, deallocate, fill, repr_info, traverse};
 use super::{Handle, cancel};
 use crate::asyncio::globals;
-use crate::event_loop::EventLoop;
+use crate::scheduler::Scheduler;
 
 impl Handle {
     /// A timer for `callback(*arguments)` at `deadline`, which the caller gave as `when` if that is
@@ -26,7 +26,7 @@ impl Handle {
         arguments: &[Object],
         context: Option<&Object>,
         event_loop: &Object,
-        native: &EventLoop,
+        scheduler: &Scheduler,
     ) -> Result<Object> {
         let class = globals().classes.timer_handle.as_ptr();
         let object = Handle::create(
@@ -35,7 +35,7 @@ impl Handle {
             arguments,
             context,
             event_loop,
-            Some(native),
+            Some(scheduler),
         )?;
         let handle = Handle::of(&object);
         handle.deadline_or_thread.set(deadline.as_secs().to_bits());
@@ -72,9 +72,9 @@ fn cancel_timer(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
     if !handle.is_cancelled() {
         let event_loop = handle.event_loop.get_or_none();
-        if let Some(native) = EventLoop::of(&event_loop) {
+        if let Some(scheduler) = Scheduler::of(&event_loop) {
             if handle.is_scheduled() {
-                native.note_cancelled_timer();
+                scheduler.note_cancelled_timer();
             }
         } else {
             let name = &globals().names.timer_handle_cancelled;

@@ -12,7 +12,7 @@ use greenloop_cpython::{
 
 use crate::asyncio::globals;
 use crate::awaitable::Line;
-use crate::future::Notification;
+use crate::scheduler::Notification;
 
 /// The fields of a `Gate`.
 pub struct Gate {

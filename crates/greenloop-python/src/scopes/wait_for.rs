@@ -5,7 +5,7 @@
 //! is set at all; else an [`Alarm`] cancels the task. The order of turns is that of the two scopes
 //! in asyncio's source.
 
-use greenloop_core::{Host as _, Instant};
+use greenloop_core::Instant;
 use greenloop_cpython::{Arguments, Object, Result, fetch, raise_while_handling, restore};
 use pyo3::ffi;
 
@@ -16,8 +16,8 @@ use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::as_future;
-use crate::event_loop::{Alarm, Bell};
 use crate::future::{Future, event_loop_of};
+use crate::scheduler::{Alarm, Bell, stepping};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
@@ -85,7 +85,7 @@ fn start(this: &Object) -> Result<Progress> {
 /// Starts in one of our tasks on our loop.
 #[inline]
 fn start_natively(this: &Object, future: &Object, seconds: f64) -> Option<Result<Progress>> {
-    let task = task::stepping()?;
+    let task = stepping()?;
     let native = timeout::native_clock(&task)?;
     match task::current_task(None) {
         Ok(Some(current)) if current.is(task.as_ptr()) => {}

@@ -7,7 +7,7 @@
 //!                                             then raises TimeoutError, or what came in 3
 //! ```
 
-use greenloop_core::{Host as _, Instant, WaitList as _};
+use greenloop_core::{Instant, WaitList as _};
 use greenloop_cpython::{
     Arguments, Object, Result, call_method, fetch, raise_while_handling, restore,
 };
@@ -20,8 +20,8 @@ use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::{Home, as_future};
-use crate::event_loop::{Alarm, Bell, EventLoop};
 use crate::future::{notifier, notify_when_done, stop_notifying};
+use crate::scheduler::{Alarm, Bell, Scheduler, stepping};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
@@ -100,7 +100,7 @@ fn is_over(delay: &Object) -> Result<bool> {
 
 /// An alarm on our loop, else `event_loop.call_later`.
 fn set_timer(gate: &Object, event_loop: &Object, delay: &Object) -> Result<Object> {
-    let task = task::stepping();
+    let task = stepping();
     let native = task.as_ref().and_then(native_clock);
     if let (Some(native), Some(seconds)) = (native, exact_seconds(delay)) {
         let deadline = Instant::new(native.now().as_secs() + seconds);
@@ -130,7 +130,7 @@ fn cancel_timer(gate: &Object) -> Result<()> {
     };
     if Alarm::is_alarm(&timer) {
         let event_loop = gate.event_loop.get_or_none();
-        Alarm::of(&timer).silence(EventLoop::of(&event_loop));
+        Alarm::of(&timer).silence(Scheduler::of(&event_loop));
         return Ok(());
     }
     call_method(&globals().names.cancel, &[timer.as_ptr()]).map(drop)

@@ -14,8 +14,9 @@ use pyo3::types::PyTuple;
 
 use super::arrival::Arrival;
 use crate::asyncio::globals;
-use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
+use crate::event_loop::{EventLoop, Side};
 use crate::handle::Handle;
+use crate::scheduler::{NativeListener, Reaction};
 use crate::transports::{descriptor_of_plain, is_plain, socket_numbers};
 
 /// A listening socket that the loop watches.
@@ -188,7 +189,9 @@ impl Acceptor {
         let most = self.backlog.saturating_add(usize::from(cfg!(Py_3_14)));
         for _ in 0..most {
             match listener::accept(descriptor_of_plain(&self.socket)) {
-                Ok((descriptor, peer)) => Arrival::queue(self, native, this, descriptor, &peer)?,
+                Ok((descriptor, peer)) => {
+                    Arrival::queue(self, &native.scheduler, this, descriptor, &peer)?;
+                }
                 Err(error) if ends_quietly(error.kind()) => return Ok(()),
                 // It gets the error too, and handles it.
                 Err(_) => return self.accept_by_name(),

@@ -13,8 +13,8 @@ use pyo3::prelude::*;
 
 use super::acceptor::Acceptor;
 use crate::asyncio::globals;
-use crate::event_loop::{EventLoop, Job, NativeListener, Reaction};
 use crate::handle::{Handle, leaves_the_loop};
+use crate::scheduler::{Job, NativeListener, Reaction, Scheduler};
 use crate::sockets::address::to_python;
 use crate::transports::Connection;
 
@@ -97,7 +97,7 @@ impl Arrival {
     /// Has a connection admitted in the next turn.
     pub fn queue(
         acceptor: &Acceptor,
-        native: &EventLoop,
+        scheduler: &Scheduler,
         acceptor_object: &Object,
         descriptor: OwnedFd,
         peer: &Address,
@@ -123,7 +123,7 @@ impl Arrival {
         };
         arrival.socket.set(socket);
         let owner = Bound::new(py, arrival)?.into_any().into();
-        native.push(Job::Ready(NativeListener {
+        scheduler.push(Job::Ready(NativeListener {
             reaction: &REACTION,
             owner,
             ticket: 0,
@@ -141,7 +141,7 @@ impl Arrival {
             return Err(raised);
         }
         let exception = fetch(raised);
-        if self.acceptor().native().debug() {
+        if self.acceptor().native().scheduler.debug() {
             return self.report(&exception, protocol.as_ref());
         }
         Ok(())

@@ -24,8 +24,9 @@ use super::plain::{Plain, plain};
 use crate::asyncio::{globals, running_loop_or_none};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::event_loop::{EventLoop, NativeListener, Reaction, Side};
+use crate::event_loop::{EventLoop, Side};
 use crate::handle::{Handle, leaves_the_loop};
+use crate::scheduler::{NativeListener, Reaction};
 use crate::transports::native_table;
 
 /// One of the methods.
@@ -341,7 +342,7 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     awaitable.step().set(step);
     stop_listening::<T>(awaitable, this);
     // Bytes that may be left are for the next receiver, which tries at once.
-    let settles = T::RECEIVES && awaitable.fast_loop().is_some();
+    let settles = T::RECEIVES && awaitable.is_on_fast_loop();
     Awaitable::wake(this)?;
     if settles {
         event_loop.settle();

@@ -16,7 +16,8 @@ use super::flow_control::FlowControl;
 use super::reader::{self, Reader, loop_or_current};
 use super::writer::Writer;
 use crate::asyncio::{globals, is_coroutine};
-use crate::future::{Future, Notification, PENDING, notifier};
+use crate::future::{Future, PENDING, notifier};
+use crate::scheduler::Notification;
 
 pub use class::make_class;
 

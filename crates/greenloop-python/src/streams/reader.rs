@@ -16,7 +16,7 @@ use pyo3::ffi;
 use super::buffer::Buffer;
 use crate::asyncio::{creation_stack, current_loop, globals};
 use crate::awaitable::{Awaitable, Line};
-use crate::event_loop::EventLoop;
+use crate::scheduler::Scheduler;
 
 pub use class::make_class;
 
@@ -193,7 +193,7 @@ impl Reader {
     /// replaced.
     #[inline]
     fn is_fed_natively(&self) -> bool {
-        let wakes = |waiter: Object| Awaitable::of(&waiter).fast_loop().is_some();
+        let wakes = |waiter: Object| Awaitable::of(&waiter).is_on_fast_loop();
         !self.buffer.is_exposed()
             && self.foreign_waiter.is_empty()
             && self.waiter.first().is_none_or(wakes)
@@ -308,7 +308,7 @@ pub fn replace_transport(this: &Object, transport: &Object) -> Result<()> {
 
 /// Whether a loop is in debug mode; our own needs no call.
 pub fn is_debugging(event_loop: &Object) -> Result<bool> {
-    if EventLoop::of(event_loop).is_some_and(EventLoop::is_fast) {
+    if Scheduler::of(event_loop).is_some_and(Scheduler::is_fast) {
         return Ok(false);
     }
     call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()

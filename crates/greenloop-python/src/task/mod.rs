@@ -25,8 +25,6 @@ mod refusal;
 mod registry;
 mod requests;
 mod step;
-#[cfg(Py_3_14)]
-mod thread_state;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,14 +37,14 @@ use greenloop_cpython::{
 use pyo3::ffi;
 
 use crate::asyncio::{globals, is_coroutine};
-use crate::event_loop::EventLoop;
-use crate::future::{Derived, Future, PENDING, WaitingTask, report};
+use crate::future::{Derived, Future, PENDING, WaitingTask, report, wake};
+use crate::scheduler::Scheduler;
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
 pub use cancellation::cancel_waiter;
 pub use class::make_class;
-pub use current::{Published, away, clear_published, current_task, stepping};
+pub use current::current_task;
 pub use gathering_future::{
     GatheringFuture, child_at, count as count_of_children,
     make_class as make_gathering_future_class,
@@ -55,14 +53,14 @@ pub use gathering_future::{
 use graph::awaited_by;
 pub use registry::{registered_tasks, set_task_set, show_native_tasks};
 pub use requests::{cancel, cancelling, is_done, uncancel};
-pub use step::{run_step, step_handle, wake};
+pub use step::{run_step, step_handle};
 
 use step::wakeup_function;
-#[cfg(Py_3_14)]
-pub use thread_state::find_places as find_thread_state_places;
 
-/// How a future shows a task that waits for it.
+/// What futures and awaitables ask of the tasks that wait for them.
 pub static WAITING: WaitingTask = WaitingTask {
+    schedule: |task| step::schedule(task, None),
+    cancel: cancel_waiter,
     callback: |task| Ok((wakeup_function(task)?, context_of(task)?)),
     #[cfg(Py_3_14)]
     awaited_by,
@@ -127,7 +125,7 @@ impl Task {
     #[inline]
     pub fn create(
         event_loop: &Object,
-        native: &EventLoop,
+        scheduler: &Scheduler,
         start: &Arguments<'_>,
         eager_by_default: bool,
     ) -> Result<Object> {
@@ -135,7 +133,7 @@ impl Task {
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
         let [coroutine, name, context, eager] =
             start.bind(c"BaseEventLoop.create_task", parameters, 1, 1)?;
-        let task = Self::allocate(event_loop, native)?;
+        let task = Self::allocate(event_loop, scheduler)?;
         let none = Object::none();
         let coroutine = coroutine.unwrap_or(&none);
         if eager.is_some() && !globals().create_task_takes_eager_start {
@@ -157,13 +155,18 @@ impl Task {
 
     /// `event_loop.create_task(coroutine)` on a loop that makes native tasks.
     #[inline]
-    pub fn spawn(event_loop: &Object, native: &EventLoop, coroutine: &Object) -> Result<Object> {
-        let task = Self::allocate(event_loop, native)?;
+    pub fn spawn(
+        event_loop: &Object,
+        scheduler: &Scheduler,
+        coroutine: &Object,
+        eager: bool,
+    ) -> Result<Object> {
+        let task = Self::allocate(event_loop, scheduler)?;
         let start = Start {
             coroutine,
             name: None,
             context: None,
-            eager: native.starts_eagerly(),
+            eager,
         };
         let name = Task::of(&task).check(&start)?;
         Task::begin(&task, &start, name)?;
@@ -172,14 +175,14 @@ impl Task {
 
     /// A task that is bound to its loop.
     #[inline]
-    fn allocate(event_loop: &Object, native: &EventLoop) -> Result<Object> {
+    fn allocate(event_loop: &Object, scheduler: &Scheduler) -> Result<Object> {
         let class = globals().classes.task.as_ptr();
         // SAFETY: `Task` is the class's struct, and the list serves it alone.
         let task =
             unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
         let future = &Task::of(&task).future;
-        future.attach(event_loop, native);
-        if native.debug() {
+        future.attach(event_loop, scheduler);
+        if scheduler.debug() {
             future.remember_source()?;
         }
         Ok(task)
@@ -233,14 +236,14 @@ impl Task {
         if start.eager && task.loop_is_running()? {
             return step::start_eagerly(this);
         }
-        step::wake(this.clone())?;
+        wake(this.clone())?;
         registry::register(this)
     }
 
     fn loop_is_running(&self) -> Result<bool> {
         let event_loop = self.future.event_loop().get_or_none();
-        if let Some(native) = EventLoop::of(&event_loop) {
-            return Ok(native.runs());
+        if let Some(scheduler) = Scheduler::of(&event_loop) {
+            return Ok(scheduler.runs());
         }
         call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
     }

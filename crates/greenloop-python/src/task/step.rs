@@ -7,19 +7,23 @@ use greenloop_cpython::{
 use pyo3::ffi;
 
 use super::cancellation::cancel_waiter;
-use super::current::{self, entered, publish};
+use super::current::entered;
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
-use crate::event_loop::{EventLoop, Job};
-use crate::future::{Callback, Future, PENDING, add_callback, call_soon, push_without_memory};
+use crate::future::{
+    Callback, Future, PENDING, add_callback, call_soon, push_without_memory, wake,
+};
 use crate::handle::{self, Handle};
+#[cfg(Py_3_12)]
+use crate::scheduler::swap;
+use crate::scheduler::{Job, Scheduler, within};
 
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
 #[inline]
-pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>) -> Result<()> {
-    if let Err(raised) = publish(event_loop, this) {
+pub fn run_step(scheduler: &Scheduler, this: &Object, exception: Option<Object>) -> Result<()> {
+    if let Err(raised) = scheduler.set_current_task(this) {
         // Nothing of the step has been done: it is taken when the loop runs again.
         schedule(this, exception)?;
         return Err(raised);
@@ -33,7 +37,7 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
         let is_done = || task.future.state() != PENDING;
         task.context.inside(|| advance(this, exception), is_done)
     } else {
-        step_in_other_context(event_loop, this, exception.as_ref())
+        step_in_other_context(scheduler, this, exception.as_ref())
     };
     match outcome {
         Ok(()) => Ok(()),
@@ -43,7 +47,7 @@ pub fn run_step(event_loop: &EventLoop, this: &Object, exception: Option<Object>
                 Ok(()) => return Ok(()),
                 Err(raised) => fetch(raised),
             };
-            current::clear_published(event_loop)?;
+            scheduler.clear_current_task()?;
             Handle::report(&step_handle(this, None)?, &exception)
         }
     }
@@ -65,11 +69,11 @@ fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
 /// A step in an object that is no `contextvars.Context` but has a method `run`.
 #[cold]
 fn step_in_other_context(
-    event_loop: &EventLoop,
+    scheduler: &Scheduler,
     this: &Object,
     exception: Option<&Object>,
 ) -> Result<()> {
-    current::clear_published(event_loop)?;
+    scheduler.clear_current_task()?;
     let (context, step) = (context_of(this)?, step_function(this)?);
     let arguments = [
         std::ptr::null_mut(),
@@ -99,8 +103,8 @@ fn failure_of(waiter: &Object) -> Option<Object> {
 /// A step whose caller has entered the task's context: by `call_soon` on a foreign loop, in debug
 /// mode, or from a foreign future's callback.
 fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
-    if let Some(native) = EventLoop::of(&Future::of(this).event_loop().get_or_none()) {
-        current::clear_published(native)?;
+    if let Some(scheduler) = Scheduler::of(&Future::of(this).event_loop().get_or_none()) {
+        scheduler.clear_current_task()?;
     }
     // An awaitable that wakes a task notifies only the step.
     let woken_by = Task::of(this).waiter.take();
@@ -117,13 +121,13 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
     {
         let task = Task::of(this);
         let event_loop = Future::of(this).event_loop().get_or_none();
-        let before = current::swap(&event_loop, Some(this))?;
+        let before = swap(&event_loop, Some(this))?;
         let outcome = registry::register(this).and_then(|()| {
             let is_done = || task.future.state() != PENDING;
             task.context.inside(|| advance(this, None), is_done)
         });
         let outcome = outcome.map_err(fetch);
-        let swapped = current::swap(&event_loop, before.as_ref());
+        let swapped = swap(&event_loop, before.as_ref());
         if task.future.state() != PENDING {
             task.coroutine().clear();
         }
@@ -136,28 +140,14 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
     schedule(this, None)
 }
 
-/// Queues a step of a task that waits no more.
-#[inline]
-pub fn wake(task: Object) -> Result<()> {
-    match Future::of(&task).fast_loop() {
-        Some(event_loop) => {
-            // SAFETY: the queue's job holds the task, which holds its loop.
-            let event_loop: &EventLoop = unsafe { &*std::ptr::from_ref(event_loop) };
-            event_loop.push(Job::Step(task));
-            Ok(())
-        }
-        None => schedule(&task, None),
-    }
-}
-
 /// Queues a step, or the throwing of an exception.
 pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
     let job = |exception: Option<Object>| match exception {
         None => Job::Step(this.clone()),
         Some(exception) => Job::Throw(this.clone(), exception),
     };
-    if let Some(event_loop) = Future::of(this).fast_loop() {
-        event_loop.push(job(exception));
+    if let Some(scheduler) = Future::of(this).fast_loop() {
+        scheduler.push(job(exception));
         return Ok(());
     }
     schedule_by_name(this, exception.as_ref())
@@ -191,7 +181,7 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
             c"uninitialized Task object",
         ));
     };
-    let resumed = current::within(this, || match exception {
+    let resumed = within(this, || match exception {
         None => resume(&coroutine),
         Some(exception) => throw(&coroutine, &exception),
     });

@@ -102,7 +102,7 @@ impl EventLoop {
     /// Whether a job of this loop is being run, so that something will be done when it is over.
     #[inline]
     fn runs_a_job(&self) -> bool {
-        self.is_fast() && self.is_turning() && !self.is_polling()
+        self.scheduler.is_fast() && self.scheduler.is_turning() && !self.is_polling()
     }
 }
 

@@ -42,8 +42,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::{globals, running_loop_or_none};
-use crate::event_loop::{EventLoop, Job};
+use crate::event_loop::EventLoop;
 use crate::handle::Handle;
+use crate::scheduler::{Job, Scheduler};
 
 pub use class::make_class;
 pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
@@ -173,24 +174,23 @@ impl SocketTransport {
         unsafe { (*socket.cast::<SocketObject>()).descriptor }
     }
 
+    /// The scheduler of our loop, if its ready queue may be used.
+    fn fast_loop(&self) -> Option<&Scheduler> {
+        let scheduler = self.native().map(|native| &native.scheduler);
+        scheduler.filter(|scheduler| scheduler.is_fast())
+    }
+
     /// Calls a function of the connection's in the next turn.
     fn call_soon(&self, callback: &Object, arguments: &[Object]) -> Result<()> {
         let event_loop = self.event_loop.get_or_none();
         let context = self.context.get();
         let context = context.as_ref();
         let globals = globals();
-        if let Some(native) = self.native().filter(|native| native.is_fast()) {
+        if let Some(scheduler) = self.fast_loop() {
             let class = globals.classes.handle.as_ptr();
-            let native_loop = Some(native);
-            let handle = Handle::create(
-                class,
-                callback,
-                arguments,
-                context,
-                &event_loop,
-                native_loop,
-            )?;
-            native.push(Job::Handle(handle));
+            let on = Some(scheduler);
+            let handle = Handle::create(class, callback, arguments, context, &event_loop, on)?;
+            scheduler.push(Job::Handle(handle));
             return Ok(());
         }
         let mut all = vec![event_loop.as_ptr(), callback.as_ptr()];
@@ -213,7 +213,7 @@ impl SocketTransport {
 
     /// `self._loop.get_debug()`.
     fn debug(&self) -> Result<bool> {
-        if self.native().is_some_and(EventLoop::is_fast) {
+        if self.fast_loop().is_some() {
             return Ok(false);
         }
         let event_loop = self.event_loop.get_or_none();

@@ -17,8 +17,9 @@ use pyo3::prelude::*;
 
 use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode};
 use crate::asyncio::globals;
-use crate::event_loop::{NativeListener, Reaction, Side, os_error};
+use crate::event_loop::{Side, os_error};
 use crate::handle::leaves_the_loop;
+use crate::scheduler::{NativeListener, Reaction};
 use crate::{streams, tls};
 
 /// The limit of `max_size`: a request for 1 GiB at once can only be a mistake.

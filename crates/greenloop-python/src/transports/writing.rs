@@ -20,8 +20,9 @@ use super::chunk::{may_be_written, rest_of};
 use super::reading::is_none_yet;
 use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
 use crate::asyncio::globals;
-use crate::event_loop::{NativeListener, Reaction, Side, os_error};
+use crate::event_loop::{Side, os_error};
 use crate::handle::leaves_the_loop;
+use crate::scheduler::{NativeListener, Reaction};
 
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {

@@ -9,7 +9,8 @@ use greenloop_cpython::{
 use super::{TaskGroup, abort, cancel_parent, is_base_error, is_exact, of, refusal};
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::future::{CANCELLED, Future, Notification, notify_when_done};
+use crate::future::{CANCELLED, Future, notify_when_done};
+use crate::scheduler::{Notification, stepping};
 use crate::scopes::running_rules::{GroupRules, rules};
 use crate::task;
 
@@ -107,10 +108,10 @@ fn refuse(this: &Object, rules: &GroupRules, coroutine: &Object, text: &str) -> 
 #[inline]
 fn make_task(group: &TaskGroup, rules: &GroupRules, arguments: &Arguments<'_>) -> Result<Object> {
     let event_loop = group.event_loop.get_or_none();
-    let stepping = task::stepping();
+    let stepping = stepping();
     let native = match &stepping {
         Some(task) if Future::of(task).event_loop().as_ptr() == event_loop.as_ptr() => {
-            Future::of(task).native_loop()
+            EventLoop::of_future(Future::of(task))
         }
         _ => EventLoop::of(&event_loop),
     };

@@ -10,11 +10,11 @@ use greenloop_cpython::{
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{
-    Alarm, SPARE, State, Timeout, create, create_after, enter, expire, leave, of, reschedule,
-};
+use super::{SPARE, State, Timeout, create, create_after, enter, expire, leave, of, reschedule};
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
+use crate::event_loop::alarm_handle;
+use crate::scheduler::Alarm;
 use crate::scopes::expiry;
 use crate::scopes::running_rules::rules;
 
@@ -149,7 +149,7 @@ fn task_attribute(this: &Object) -> Result<Object> {
 /// `_timeout_handler`: the handle of the timer, which is made for an alarm when it is asked for.
 fn timer_attribute(this: &Object) -> Result<Object> {
     match of(this).timer.get() {
-        Some(timer) if Alarm::is_alarm(&timer) => Alarm::of(&timer).handle(),
+        Some(timer) if Alarm::is_alarm(&timer) => alarm_handle(&timer),
         timer => Ok(timer.unwrap_or_else(Object::none)),
     }
 }

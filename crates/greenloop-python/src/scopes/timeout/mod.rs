@@ -15,7 +15,7 @@ mod class;
 
 use std::cell::Cell;
 
-use greenloop_core::{Host as _, Instant};
+use greenloop_core::Instant;
 use greenloop_cpython::making;
 use greenloop_cpython::{
     ExceptionClass, Freelist, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
@@ -26,8 +26,8 @@ use pyo3::ffi;
 use super::expiry;
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::exact_seconds;
-use crate::event_loop::{Alarm, Bell, EventLoop};
 use crate::future::Future;
+use crate::scheduler::{Alarm, Bell, Scheduler, stepping};
 use crate::task;
 
 pub use class::{make_class, pair, timeout, timeout_at};
@@ -114,7 +114,7 @@ pub fn create(when: Option<&Object>) -> Result<Object> {
 
 /// A `Timeout` that begins now and ends after `delay`, on the running loop's clock.
 pub fn create_after(delay: &Object) -> Result<Object> {
-    let task = task::stepping();
+    let task = stepping();
     let native = task.as_ref().and_then(native_clock);
     if let (Some(native), Some(seconds)) = (native, exact_seconds(delay)) {
         let this = create(None)?;
@@ -131,7 +131,7 @@ pub fn create_after(delay: &Object) -> Result<Object> {
 
 /// The loop of one of our tasks, if deadlines can go straight into its heap.
 #[inline]
-pub fn native_clock(task: &Object) -> Option<&EventLoop> {
+pub fn native_clock(task: &Object) -> Option<&Scheduler> {
     if !task.is_exactly(globals().classes.task.as_ptr()) {
         return None;
     }
@@ -196,13 +196,13 @@ fn reschedule(this: &Object, when: &Object) -> Result<()> {
 
 /// Whether the running loop is a task's own. Code outside a timeout's task may reschedule it.
 fn is_running_loop_of(task: &Object) -> Result<bool> {
-    let is_stepping = task::stepping().is_some_and(|stepping| stepping.is(task.as_ptr()));
+    let is_stepping = stepping().is_some_and(|stepping| stepping.is(task.as_ptr()));
     Ok(is_stepping || running_loop()?.is(Future::of(task).event_loop().as_ptr()))
 }
 
 /// Has the task cancelled at the deadline, if there is one. `native` is given if the running loop
 /// is ours and takes alarms.
-fn start_timer(this: &Object, native: Option<&EventLoop>) -> Result<()> {
+fn start_timer(this: &Object, native: Option<&Scheduler>) -> Result<()> {
     let timeout = of(this);
     if let (Some(native), Some(seconds)) = (native, timeout.exact_seconds()) {
         let alarm = if seconds <= native.now().as_secs() {

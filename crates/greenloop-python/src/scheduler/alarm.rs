@@ -20,9 +20,8 @@ use greenloop_core::Instant;
 use greenloop_cpython::{ClassBuilder, Freelist, Object, Result, Slot};
 use pyo3::ffi;
 
-use super::{EventLoop, Job};
+use super::{Job, Scheduler};
 use crate::asyncio::globals;
-use crate::handle::Handle;
 
 /// How many dead alarms are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
@@ -64,20 +63,20 @@ impl Alarm {
     /// An alarm that rings when `deadline` has passed.
     #[inline]
     pub fn at(
-        native: &EventLoop,
+        scheduler: &Scheduler,
         deadline: Instant,
         bell: &'static Bell,
         target: &Object,
     ) -> Result<Object> {
         let alarm = Self::create(bell, target, true)?;
-        native.push_timer(deadline, Job::Alarm(alarm.clone()));
+        scheduler.push_timer(deadline, Job::Alarm(alarm.clone()));
         Ok(alarm)
     }
 
     /// An alarm that rings in the next turn.
-    pub fn soon(native: &EventLoop, bell: &'static Bell, target: &Object) -> Result<Object> {
+    pub fn soon(scheduler: &Scheduler, bell: &'static Bell, target: &Object) -> Result<Object> {
         let alarm = Self::create(bell, target, false)?;
-        native.push(Job::Alarm(alarm.clone()));
+        scheduler.push(Job::Alarm(alarm.clone()));
         Ok(alarm)
     }
 
@@ -136,15 +135,15 @@ impl Alarm {
         self.target.get()
     }
 
-    /// Sees to it that the alarm does not ring. `native` is the loop that it was set on.
+    /// Sees to it that the alarm does not ring. `scheduler` is that of the loop it was set on.
     #[inline]
-    pub fn silence(&self, native: Option<&EventLoop>) {
+    pub fn silence(&self, scheduler: Option<&Scheduler>) {
         if self.state.get() != State::Set {
             return;
         }
         self.state.set(State::Silent);
-        if let (Some(native), true) = (native, self.timed.get()) {
-            native.note_cancelled_timer();
+        if let (Some(scheduler), true) = (scheduler, self.timed.get()) {
+            scheduler.note_cancelled_timer();
         }
         self.target.clear();
     }
@@ -166,14 +165,13 @@ impl Alarm {
         self.target.clear();
     }
 
-    /// A handle that represents the alarm, for messages and for code that looks at the heap.
-    pub fn handle(&self) -> Result<Object> {
-        let class = globals().classes.handle.as_ptr();
-        let (callback, event_loop) = match (self.bell.get(), self.target.get()) {
-            (Some(bell), Some(target)) => (bell.shown)(&target)?,
-            _ => (Object::none(), Object::none()),
-        };
-        Handle::create(class, &callback, &[], None, &event_loop, None)
+    /// The callback and the loop that represent the alarm, for messages and for code that looks at
+    /// the heap.
+    pub fn shown(&self) -> Result<(Object, Object)> {
+        match (self.bell.get(), self.target.get()) {
+            (Some(bell), Some(target)) => (bell.shown)(&target),
+            _ => Ok((Object::none(), Object::none())),
+        }
     }
 }
 
