@@ -8,12 +8,15 @@
 //!
 //! Each capability has its own file with its methods.
 
+mod call;
 mod diagnostics;
 mod elsewhere;
 mod end_of_job;
 mod inbox;
 mod job_call;
 mod lifecycle;
+mod overrides;
+mod polling;
 mod private_names;
 mod readiness;
 mod running;
@@ -38,16 +41,16 @@ use crate::scheduler::Scheduler;
 
 pub use inbox::{Inbox, Message};
 pub use job_call::make_class as make_job_call_class;
-pub use readiness::os_error;
+pub use polling::os_error;
 pub use scheduling::{install_methods, set_eager_task_factories, set_further_methods};
 pub use turn::alarm_handle;
 pub use watches::Side;
 
 use end_of_job::EndOfJob;
 use inbox::OwnInbox;
-use readiness::Polling;
+use overrides::{Overrides, SeenClasses};
+use polling::Polling;
 use running::ThreadSettings;
-use shortcut::{Overrides, SeenClasses};
 use spare_bytes::SpareBytes;
 use watches::Watches;
 
@@ -86,7 +89,7 @@ pub struct EventLoop {
     closed: Cell<bool>,
     /// Set by `__init__`: a subclass that forgot to call it gets an error instead of half a loop.
     initialised: Cell<bool>,
-    /// The methods bypassed by short cuts that the class overrides; see [`shortcut`].
+    /// The methods bypassed by short cuts that the class overrides; see [`overrides`].
     in_class: Cell<Overrides>,
     /// Those of them that were set as attributes of the loop itself.
     in_instance: Cell<Overrides>,

@@ -9,60 +9,22 @@
 //! ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::Arc;
 
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Arguments, ExceptionClass, Object, Raised, Result, attached, fast, fetch};
-use greenloop_os::{Events, Interest, Poller, Waker};
+use greenloop_cpython::{Arguments, ExceptionClass, Object, Result, attached, fast, fetch};
+use greenloop_os::{Events, Waker};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use super::EventLoop;
-use super::scheduling::{Call, leading};
+use super::call::{Call, leading};
+use super::polling::os_error;
 use super::watches::{Listener, Side, Watch};
 use crate::asyncio::globals;
 use crate::handle::Handle;
 use crate::scheduler::NativeListener;
-
-/// An operating system error as the `OSError` subclass of its number.
-pub fn os_error(error: &std::io::Error) -> Raised {
-    let class = ExceptionClass::OSError;
-    let py = attached();
-    let raise = || match error.raw_os_error() {
-        Some(number) => {
-            let strerror = making::import(py, c"os")?.look_up(c"strerror")?;
-            let text = strerror.invoke((number,))?;
-            making::raise_with(class, (number, text))
-        }
-        None => making::raise_with(class, (error.to_string(),)),
-    };
-    raise().unwrap_or_else(|raised| raised)
-}
-
-/// The poller and its companions, with which an open loop waits.
-pub struct Polling {
-    pub poller: Poller,
-    /// Reported by the poller. Shared with the inbox.
-    pub waker: Arc<Waker>,
-}
-
-impl Polling {
-    /// Fails if there are not two descriptors left.
-    pub fn open() -> Result<Self> {
-        let interest = Interest {
-            read: true,
-            write: false,
-        };
-        let attempt = || {
-            let (poller, waker) = (Poller::new()?, Arc::new(Waker::new()?));
-            poller.add(waker.as_fd().as_raw_fd(), interest)?;
-            Ok(Self { poller, waker })
-        };
-        attempt().map_err(|error: std::io::Error| os_error(&error))
-    }
-}
 
 impl EventLoop {
     /// Notifies `listener` of one side of a descriptor from now on, in place of the previous

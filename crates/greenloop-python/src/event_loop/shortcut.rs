@@ -13,86 +13,19 @@
 //! wrappers that tracing products put around the methods of `asyncio.BaseEventLoop` into our class.
 //! If `Handle._run` was replaced, all jobs are run by it.
 
-use std::cell::Cell;
-use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use greenloop_cpython::making::ByName as _;
 use greenloop_cpython::{
-    LastingClass, MONOTONIC, Object, Raised, Result, UNKNOWN_VERSION, attached, call_function,
-    call_method,
+    LastingClass, MONOTONIC, Object, Raised, Result, attached, call_function, call_method,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::EventLoop;
+use super::overrides::{METHODS, Overrides};
 use crate::asyncio::globals;
-
-/// Which methods are not the original ones: a set of bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Overrides(u8);
-
-impl Overrides {
-    pub const NONE: Self = Self(0);
-    /// Those that a push into the ready queue bypasses.
-    const CALLS: Self = Self(1);
-    /// Those by which transports listen to their descriptors, and in whose stead the native one
-    /// asks for readiness itself.
-    const READINESS: Self = Self(1 << 1);
-    /// Those by which asyncio makes connections of a listening socket, which native acceptors
-    /// bypass.
-    const SERVING: Self = Self(1 << 2);
-    /// The method that tells the time, for which [`EventLoop::now`](greenloop_core::Host::now)
-    /// stands.
-    const TIME: Self = Self(1 << 3);
-    /// Those that set timers, for which
-    /// [`Scheduler::push_timer`](crate::scheduler::Scheduler::push_timer) stands.
-    const TIMERS: Self = Self(1 << 4);
-    /// The method that makes tasks, for which [`Task::spawn`](crate::task::Task::spawn) stands.
-    const TASKS: Self = Self(1 << 5);
-    /// The method that runs a turn, for which [`turn`](greenloop_core::turn) stands.
-    const TURNS: Self = Self(1 << 6);
-    /// No method: timers may have been pushed into the list that asyncio's own functions push into.
-    const TIMERS_ARRIVE: Self = Self(1 << 7);
-
-    const fn has(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-
-    const fn with(self, others: Self) -> Self {
-        Self(self.0 | others.0)
-    }
-
-    const fn only(self, others: Self) -> Self {
-        Self(self.0 & others.0)
-    }
-
-    const fn without(self, others: Self) -> Self {
-        Self(self.0 & !others.0)
-    }
-}
-
-/// The methods that short cuts bypass.
-const METHODS: [(&CStr, Overrides); 17] = [
-    (c"call_soon", Overrides::CALLS),
-    (c"get_debug", Overrides::CALLS),
-    (c"call_exception_handler", Overrides::CALLS),
-    (c"_add_reader", Overrides::READINESS),
-    (c"_add_writer", Overrides::READINESS),
-    (c"_remove_reader", Overrides::READINESS),
-    (c"_remove_writer", Overrides::READINESS),
-    (c"_accept_connection", Overrides::SERVING),
-    (c"_accept_connection2", Overrides::SERVING),
-    (c"_ensure_fd_no_transport", Overrides::SERVING),
-    (c"_make_socket_transport", Overrides::SERVING),
-    (c"_open_socket_transport", Overrides::SERVING),
-    (c"time", Overrides::TIME),
-    (c"call_later", Overrides::TIMERS),
-    (c"call_at", Overrides::TIMERS),
-    (c"create_task", Overrides::TASKS),
-    (c"_run_once", Overrides::TURNS),
-];
 
 /// The public class, as it was when it was defined.
 struct PublicClass {
@@ -105,24 +38,6 @@ struct PublicClass {
 }
 
 static PUBLIC: OnceLock<PublicClass> = OnceLock::new();
-
-/// The versions that the classes of loops and handles had when they were looked at.
-pub struct SeenClasses {
-    /// `TimerHandle`, ours and asyncio's, which live as long as the process. It gets another
-    /// version when `Handle` is changed, too.
-    handle_classes: Cell<[LastingClass; 2]>,
-    /// That of the loop's class, and those of these two.
-    versions: Cell<[u32; 3]>,
-}
-
-impl SeenClasses {
-    pub const fn nothing() -> Self {
-        Self {
-            handle_classes: Cell::new([LastingClass::root(); 2]),
-            versions: Cell::new([UNKNOWN_VERSION; 3]),
-        }
-    }
-}
 
 impl EventLoop {
     /// Whether a task may be made without calling `create_task`: no override has to see it.

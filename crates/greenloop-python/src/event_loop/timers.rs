@@ -14,7 +14,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::EventLoop;
-use super::scheduling::{Call, check_callback, leading};
+use super::call::{Call, check_callback, leading};
 use crate::asyncio::globals;
 use crate::handle::Handle;
 use crate::scheduler::Job;

@@ -15,7 +15,7 @@ use pyo3::ffi;
 
 use super::EventLoop;
 use super::job_call::job_call;
-use super::readiness::{Polling, os_error};
+use super::polling::{Polling, os_error};
 use crate::asyncio::globals;
 use crate::awaitable;
 use crate::handle::{self, Handle};

@@ -8,11 +8,24 @@
 use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::{
-    ClassBuilder, Freelist, Object, Visited, Visitor, answer, attributes_are_untouched,
+    ClassBuilder, Freelist, Object, Result, Visited, Visitor, answer, attributes_are_untouched,
+    making,
 };
 use pyo3::ffi;
 
-use super::BASE_SIZE;
+/// The room left for the base class's own struct: that of `_asyncio.Task` of 3.11.
+pub const BASE_SIZE: usize = 176;
+
+/// Refuses to import where a class of `_asyncio` has outgrown that room: its fields would be ours.
+pub fn ensure_base_fits(base: &Object) -> Result<()> {
+    // SAFETY: `base` is a class.
+    let size = unsafe { (*base.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
+    if usize::try_from(size).is_ok_and(|size| size <= BASE_SIZE) {
+        return Ok(());
+    }
+    let text = "greenloop does not fit this version of Python: asyncio's tasks are too large";
+    Err(making::import_error(text))
+}
 
 /// Our struct behind one of `_asyncio`'s: a future, a task.
 pub trait Derived: Sized + 'static {

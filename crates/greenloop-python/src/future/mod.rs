@@ -38,7 +38,7 @@ use crate::asyncio::{creation_stack, globals};
 use crate::scheduler::Scheduler;
 
 pub use attributes::{cannot_delete, future_attributes};
-pub use base::{Derived, derived};
+pub use base::{BASE_SIZE, Derived, derived, ensure_base_fits};
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon, push_without_memory};
 pub use class::{future_methods, make_class, parse_message, retrieve_exception, set_exception_of};
 pub use iterator::iterate;
@@ -47,22 +47,8 @@ pub use metaclass::adopt as adopt_metaclass;
 pub use notifier::{make_class as make_notifier_class, notifier, notify_when_done, stop_notifying};
 pub use waiting_task::{WaitingTask, set_waiting_task, waiting_task, wake};
 
-/// The room left for the base class's own struct: that of `_asyncio.Task` of 3.11.
-pub const BASE_SIZE: usize = 176;
-
 /// How many dead futures are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
-
-/// Refuses to import where a class of `_asyncio` has outgrown that room: its fields would be ours.
-pub fn ensure_base_fits(base: &Object) -> Result<()> {
-    // SAFETY: `base` is a class.
-    let size = unsafe { (*base.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
-    if usize::try_from(size).is_ok_and(|size| size <= BASE_SIZE) {
-        return Ok(());
-    }
-    let text = "greenloop does not fit this version of Python: asyncio's tasks are too large";
-    Err(making::import_error(text))
-}
 
 /// Neither set nor cancelled yet.
 pub const PENDING: u8 = 0;

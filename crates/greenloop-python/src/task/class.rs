@@ -10,7 +10,8 @@ use greenloop_cpython::{
 use pyo3::ffi;
 
 use super::cancellation::cancel_task;
-use super::{Start, Task, as_string, context_of};
+use super::creation::{Start, as_string};
+use super::{Task, context_of};
 use crate::asyncio::globals;
 use crate::future::{
     Beginning, cannot_delete, derived, ensure_base_fits, future_attributes, future_methods,

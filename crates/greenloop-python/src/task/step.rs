@@ -8,12 +8,14 @@ use pyo3::ffi;
 
 use super::cancellation::cancel_waiter;
 use super::current::entered;
+#[cfg(Py_3_14)]
+use super::graph::awaited_by;
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
 use super::{Task, context_of, registry};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::future::{
-    Callback, Future, PENDING, add_callback, call_soon, push_without_memory, wake,
+    Callback, Future, PENDING, WaitingTask, add_callback, call_soon, push_without_memory, wake,
 };
 use crate::handle::{self, Handle};
 #[cfg(Py_3_12)]
@@ -383,6 +385,15 @@ fn step_function(this: &Object) -> Result<Object> {
 pub fn wakeup_function(this: &Object) -> Result<Object> {
     WAKEUP.bind(this)
 }
+
+/// What futures and awaitables ask of the tasks that wait for them.
+pub static WAITING: WaitingTask = WaitingTask {
+    schedule: |task| schedule(task, None),
+    cancel: cancel_waiter,
+    callback: |task| Ok((wakeup_function(task)?, context_of(task)?)),
+    #[cfg(Py_3_14)]
+    awaited_by,
+};
 
 /// A handle that represents a step in messages.
 pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> {

@@ -1,0 +1,170 @@
+//! The beginning of a task: its arguments are checked, and its first step is queued or run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenloop_cpython::{Arguments, Object, Result, call_method, making, type_error};
+use pyo3::ffi;
+
+use super::{SPARE, Task, registry, step};
+use crate::asyncio::{globals, is_coroutine};
+use crate::future::wake;
+use crate::scheduler::Scheduler;
+
+/// The parts of a new task, besides its loop.
+pub struct Start<'a> {
+    pub coroutine: &'a Object,
+    pub name: Option<&'a Object>,
+    pub context: Option<&'a Object>,
+    pub eager: bool,
+}
+
+impl Task {
+    /// `event_loop.create_task(coro, *, name=None, context=None, eager_start=…)`.
+    #[inline]
+    pub fn create(
+        event_loop: &Object,
+        scheduler: &Scheduler,
+        start: &Arguments<'_>,
+        eager_by_default: bool,
+    ) -> Result<Object> {
+        let names = &globals().names;
+        let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
+        let [coroutine, name, context, eager] =
+            start.bind(c"BaseEventLoop.create_task", parameters, 1, 1)?;
+        let task = Self::allocate(event_loop, scheduler)?;
+        let none = Object::none();
+        let coroutine = coroutine.unwrap_or(&none);
+        if eager.is_some() && !globals().create_task_takes_eager_start {
+            return Err(type_error(
+                "create_task() got an unexpected keyword argument 'eager_start'",
+            ));
+        }
+        let eager = eager.map_or(Ok(eager_by_default), Object::is_true)?;
+        let start = Start {
+            coroutine,
+            name,
+            context,
+            eager,
+        };
+        let name = Task::of(&task).check(&start)?;
+        Task::begin(&task, &start, name)?;
+        Ok(task)
+    }
+
+    /// `event_loop.create_task(coroutine)` on a loop that makes native tasks.
+    #[inline]
+    pub fn spawn(
+        event_loop: &Object,
+        scheduler: &Scheduler,
+        coroutine: &Object,
+        eager: bool,
+    ) -> Result<Object> {
+        let task = Self::allocate(event_loop, scheduler)?;
+        let start = Start {
+            coroutine,
+            name: None,
+            context: None,
+            eager,
+        };
+        let name = Task::of(&task).check(&start)?;
+        Task::begin(&task, &start, name)?;
+        Ok(task)
+    }
+
+    /// A task that is bound to its loop.
+    #[inline]
+    fn allocate(event_loop: &Object, scheduler: &Scheduler) -> Result<Object> {
+        let class = globals().classes.task.as_ptr();
+        // SAFETY: `Task` is the class's struct, and the list serves it alone.
+        let task =
+            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
+        let future = &Task::of(&task).future;
+        future.attach(event_loop, scheduler);
+        if scheduler.debug() {
+            future.remember_source()?;
+        }
+        Ok(task)
+    }
+
+    /// Refuses arguments that a task cannot begin with, and returns the text of its name, if it is
+    /// given one.
+    #[inline]
+    pub fn check(&self, start: &Start<'_>) -> Result<Option<Object>> {
+        if !is_coroutine(start.coroutine)? {
+            self.log_destroy_pending.set(false);
+            let text = making::represented(start.coroutine)?;
+            return Err(type_error(&format!("a coroutine was expected, got {text}")));
+        }
+        if let Some(context) = start.context.filter(|context| !context.is_none()) {
+            check_context(context)?;
+        }
+        let name = start.name.filter(|name| !name.is_none());
+        if name.is_some() {
+            // As in asyncio, a task whose name raises is reported when it is deallocated.
+            self.log_destroy_pending.set(true);
+        }
+        name.map(as_string).transpose()
+    }
+
+    /// Takes the coroutine over and schedules its first step, or runs it if the task is eager. The
+    /// future half is bound to its loop already, and the arguments are [checked](Self::check).
+    pub fn begin(this: &Object, start: &Start<'_>, name: Option<Object>) -> Result<()> {
+        let task = Task::of(this);
+        task.context.set(start.context)?;
+        task.waiter.clear();
+        task.must_cancel.set(false);
+        task.cancel_requests.set(0);
+        task.log_destroy_pending.set(true);
+        match name {
+            None => task.number.set(next_number()),
+            Some(name) => task.name.set(name),
+        }
+        task.coroutine().set(start.coroutine.clone());
+        if start.eager && task.loop_is_running()? {
+            return step::start_eagerly(this);
+        }
+        wake(this.clone())?;
+        registry::register(this)
+    }
+
+    fn loop_is_running(&self) -> Result<bool> {
+        let event_loop = self.future.event_loop().get_or_none();
+        if let Some(scheduler) = Scheduler::of(&event_loop) {
+            return Ok(scheduler.runs());
+        }
+        call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
+    }
+}
+
+/// The number of the next task that is not named.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// Takes a number. The GIL makes the two accesses one; an atomic addition would cost more.
+fn next_number() -> u64 {
+    let number = NEXT_NUMBER.load(Ordering::Relaxed);
+    NEXT_NUMBER.store(number + 1, Ordering::Relaxed);
+    number
+}
+
+/// Refuses, from 3.15 on, an object that is no context; older versions notice it at the first step.
+fn check_context(context: &Object) -> Result<()> {
+    // SAFETY: `context` is a valid object.
+    if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
+        let text = making::represented(context)?;
+        return Err(type_error(&format!(
+            "expected contextvars.Context, got {text}"
+        )));
+    }
+    Ok(())
+}
+
+/// `str(name)`, or the name itself if it is one.
+pub fn as_string(name: &Object) -> Result<Object> {
+    // SAFETY: `name` is a valid object.
+    unsafe {
+        if ffi::PyUnicode_CheckExact(name.as_ptr()) != 0 {
+            return Ok(name.clone());
+        }
+        Object::from_returned(ffi::PyObject_Str(name.as_ptr()))
+    }
+}
