@@ -13,8 +13,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::engine::{count_of, size_object};
-use super::opening::{app_transport, initialise_slot};
-use super::protocol::{self, SslProtocol};
+use super::opening::initialise_slot;
+use super::protocol::{self, SslProtocol, app_transport};
 use super::{flow_control, handshake, reading, shutdown, writing};
 use crate::asyncio::globals;
 

@@ -4,96 +4,15 @@
 //! protocol is asked to pause. When it does not read what has come, the transport below is asked to
 //! receive nothing.
 
-use std::cell::Cell;
-
-use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{
-    Object, Result, Slot, attached, call_function, call_method, fetch, saturating_float,
-};
+use greenloop_cpython::{Object, Result, attached, call_method, fetch};
 use pyo3::prelude::*;
 
-use super::engine::size_object;
 use super::library::constant;
 use super::protocol::{SslProtocol, report};
 use super::state::State;
 use super::{reading, shutdown};
 use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
-
-/// Two water marks in bytes: any numbers, given back as they were given.
-pub struct Marks {
-    high: Cell<usize>,
-    low: Cell<usize>,
-    given_high: Slot,
-    given_low: Slot,
-}
-
-impl Marks {
-    pub const fn new() -> Self {
-        Self {
-            high: Cell::new(0),
-            low: Cell::new(0),
-            given_high: Slot::empty(),
-            given_low: Slot::empty(),
-        }
-    }
-
-    /// The defaults: from so many KiB down to a quarter.
-    fn set_default(&self, kilobytes: usize) {
-        self.high.set(kilobytes * 1024);
-        self.low.set(kilobytes * 1024 / 4);
-        self.given_high.clear();
-        self.given_low.clear();
-    }
-
-    /// Sets the marks that asyncio's function makes of two arguments, either of which may be None.
-    fn set(&self, high: &Object, low: &Object, kilobytes: &Object) -> Result<()> {
-        let py = attached();
-        let complete =
-            making::import(py, c"asyncio.sslproto")?.look_up(c"add_flowcontrol_defaults")?;
-        let arguments = [high.as_ptr(), low.as_ptr(), kilobytes.as_ptr()];
-        let marks = call_function(&complete.into(), &arguments)?;
-        let (high, low) = marks
-            .bound(py)
-            .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        self.high.set(bytes_of(&high, f64::ceil)?);
-        self.low.set(bytes_of(&low, f64::floor)?);
-        self.given_high.set(high.into());
-        self.given_low.set(low.into());
-        Ok(())
-    }
-
-    pub fn high(&self) -> Result<Object> {
-        self.given_high
-            .get()
-            .map_or_else(|| size_object(self.high.get()), Ok)
-    }
-
-    pub fn low(&self) -> Result<Object> {
-        self.given_low
-            .get()
-            .map_or_else(|| size_object(self.low.get()), Ok)
-    }
-
-    pub const fn slots(&self) -> [&Slot; 2] {
-        [&self.given_high, &self.given_low]
-    }
-}
-
-/// A mark as a count of bytes, rounded so that it compares with a count as the number does.
-fn bytes_of(number: &Bound<'_, PyAny>, round: fn(f64) -> f64) -> Result<usize> {
-    if let Ok(bytes) = number.extract::<usize>() {
-        return Ok(bytes);
-    }
-    // Not an int, or too large a one: a float saturates.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it was rounded, is not negative, and a cast saturates"
-    )]
-    let bytes = round(saturating_float(&number.clone().into())?) as usize;
-    Ok(bytes)
-}
 
 /// The marks of a new connection.
 pub fn set_defaults(protocol: &SslProtocol) -> Result<()> {

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::library::library;
-use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
+use super::protocol::{SslProtocol, app_transport, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, reading, writing};
 use crate::asyncio::globals;
@@ -106,7 +106,7 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
     if protocol.app_state.get() == ApplicationState::New {
         protocol.app_state.set(ApplicationState::Connected);
         let app_protocol = protocol.app_protocol.get_or_none();
-        let app_transport = super::opening::app_transport(this)?;
+        let app_transport = app_transport(this)?;
         let arguments = [app_protocol.as_ptr(), app_transport.as_ptr()];
         call_method(&names.connection_made, &arguments)?;
     }

@@ -33,6 +33,7 @@ mod flow_control;
 mod handshake;
 mod joined;
 mod library;
+mod marks;
 mod opening;
 mod protocol;
 mod reading;
@@ -40,6 +41,7 @@ mod shutdown;
 mod state;
 mod transport;
 mod transport_class;
+mod transport_methods;
 mod window;
 mod writing;
 

@@ -3,17 +3,14 @@
 use std::ffi::c_int;
 
 use greenloop_cpython::making::{self, Enter as _};
-use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Result, attached, initialise_with, raise,
-};
+use greenloop_cpython::{Arguments, Object, Result, attached, initialise_with};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::flow_control;
 use super::library::constant;
-use super::protocol::{SslProtocol, default_context, set_app_protocol};
+use super::protocol::{SslProtocol, app_transport, default_context, set_app_protocol};
 use super::state::ApplicationState;
-use super::transport::SslTransport;
 use crate::asyncio::globals;
 
 /// The arguments of `SSLProtocol(…)`.
@@ -126,21 +123,6 @@ fn timeout_of(timeout: &Object, name: &str, default: &str) -> Result<Object> {
         return Err(making::value_error(&text));
     }
     Ok(timeout.clone())
-}
-
-/// `_get_app_transport()`: the transport that the application writes to, made once.
-pub fn app_transport(this: &Object) -> Result<Object> {
-    let protocol = SslProtocol::of(this);
-    if let Some(transport) = protocol.app_transport.get() {
-        return Ok(transport);
-    }
-    if protocol.app_transport_created.replace(true) {
-        let class = ExceptionClass::RuntimeError;
-        return Err(raise(class, c"Creating _SSLProtocolTransport twice"));
-    }
-    let transport = SslTransport::create(&protocol.event_loop.get_or_none(), this)?;
-    protocol.app_transport.set(transport.clone());
-    Ok(transport)
 }
 
 /// The slot `tp_init`.

@@ -5,15 +5,15 @@ use std::cell::Cell;
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
     ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
-    call_function, call_method, is_of_class, visit_slots,
+    call_function, call_method, is_of_class, raise, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::backlog::Backlog;
 use super::engine::{self, Engine};
-use super::flow_control::Marks;
 use super::library::library;
+use super::marks::Marks;
 use super::state::{ApplicationState, State};
 use super::transport::SslTransport;
 use crate::asyncio::{globals, is_cancellation};
@@ -300,6 +300,21 @@ pub fn report(this: &Object, message: &str, exception: &Object, transport: &Obje
 /// The logger of asyncio's TLS. Looked up at each call: tests replace it there.
 pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
     making::import(py, c"asyncio.sslproto")?.look_up(c"logger")
+}
+
+/// `_get_app_transport()`: the transport that the application writes to, made once.
+pub fn app_transport(this: &Object) -> Result<Object> {
+    let protocol = SslProtocol::of(this);
+    if let Some(transport) = protocol.app_transport.get() {
+        return Ok(transport);
+    }
+    if protocol.app_transport_created.replace(true) {
+        let class = ExceptionClass::RuntimeError;
+        return Err(raise(class, c"Creating _SSLProtocolTransport twice"));
+    }
+    let transport = SslTransport::create(&protocol.event_loop.get_or_none(), this)?;
+    protocol.app_transport.set(transport.clone());
+    Ok(transport)
 }
 
 /// `_set_app_protocol(protocol)`: which kind it is is looked at here, once.

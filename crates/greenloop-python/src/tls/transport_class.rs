@@ -13,7 +13,8 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::transport::{self, SslTransport};
+use super::transport::SslTransport;
+use super::transport_methods as methods;
 use crate::asyncio::globals;
 
 /// `__del__`: warns of a connection that was not closed.
@@ -84,47 +85,47 @@ fn writing_methods() -> Vec<ffi::PyMethodDef> {
     vec![
         named!(
             c"write",
-            transport::write,
+            methods::write,
             globals().names.data,
             c"write($self, /, data)\n--\n\n\
               Encrypt a bytes-like object and write it without blocking."
         ),
         named!(
             c"writelines",
-            transport::writelines,
+            methods::writelines,
             globals().names.list_of_data,
             c"writelines($self, /, list_of_data)\n--\n\n\
               Encrypt and write each of an iterable of bytes-like objects."
         ),
         noargs!(
             c"write_eof",
-            transport::write_eof,
+            methods::write_eof,
             c"Raise NotImplementedError: a TLS connection has no half-closed state."
         ),
         noargs!(
             c"can_write_eof",
-            transport::can_write_eof,
+            methods::can_write_eof,
             c"Return False: a TLS connection has no half-closed state."
         ),
         fast!(
             c"set_write_buffer_limits",
-            transport::set_write_buffer_limits,
+            methods::set_write_buffer_limits,
             c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\n\
               Set the water marks of the write buffer, in bytes; None is the default."
         ),
         noargs!(
             c"get_write_buffer_limits",
-            transport::get_write_buffer_limits,
+            methods::get_write_buffer_limits,
             c"Return the (low, high) water marks of the write buffer, in bytes."
         ),
         noargs!(
             c"get_write_buffer_size",
-            transport::get_write_buffer_size,
+            methods::get_write_buffer_size,
             c"Return the size of the write buffer in bytes."
         ),
         one!(
             c"_test__append_write_backlog",
-            transport::append_to_backlog,
+            methods::append_to_backlog,
             c"Append data to the write backlog, for tests."
         ),
     ]
@@ -134,50 +135,50 @@ fn reading_methods() -> Vec<ffi::PyMethodDef> {
     vec![
         noargs!(
             c"is_reading",
-            transport::is_reading,
+            methods::is_reading,
             c"Return whether the transport is receiving."
         ),
         noargs!(
             c"pause_reading",
-            transport::pause_reading,
+            methods::pause_reading,
             c"Pause receiving: the protocol gets no data until resume_reading()."
         ),
         noargs!(
             c"resume_reading",
-            transport::resume_reading,
+            methods::resume_reading,
             c"Resume receiving after pause_reading()."
         ),
         fast!(
             c"set_read_buffer_limits",
-            transport::set_read_buffer_limits,
+            methods::set_read_buffer_limits,
             c"set_read_buffer_limits($self, /, high=None, low=None)\n--\n\n\
               Set the water marks of the read buffer, in bytes; None is the default."
         ),
         noargs!(
             c"get_read_buffer_limits",
-            transport::get_read_buffer_limits,
+            methods::get_read_buffer_limits,
             c"Return the (low, high) water marks of the read buffer, in bytes."
         ),
         noargs!(
             c"get_read_buffer_size",
-            transport::get_read_buffer_size,
+            methods::get_read_buffer_size,
             c"Return the size of the read buffer in bytes, which are still encrypted."
         ),
         named!(
             c"set_protocol",
-            transport::set_protocol,
+            methods::set_protocol,
             globals().names.protocol,
             c"set_protocol($self, /, protocol)\n--\n\n\
               Set the protocol whose methods are called from now on."
         ),
         noargs!(
             c"get_protocol",
-            transport::get_protocol,
+            methods::get_protocol,
             c"Return the current protocol."
         ),
         fast!(
             c"get_extra_info",
-            transport::get_extra_info_method,
+            methods::get_extra_info_method,
             c"get_extra_info($self, /, name, default=None)\n--\n\n\
               Return optional information about the connection by its name, or default."
         ),
@@ -188,22 +189,22 @@ fn closing_methods() -> Vec<ffi::PyMethodDef> {
     vec![
         noargs!(
             c"close",
-            transport::close,
+            methods::close,
             c"Close the connection after flushing the write buffer and shutting TLS down."
         ),
         noargs!(
             c"abort",
-            transport::abort,
+            methods::abort,
             c"Close the connection immediately; buffered data is lost."
         ),
         noargs!(
             c"is_closing",
-            transport::is_closing,
+            methods::is_closing,
             c"Return whether the transport is closing or closed."
         ),
         one!(
             c"_force_close",
-            transport::force_close,
+            methods::force_close,
             c"Close the connection immediately, because of an exception."
         ),
     ]
@@ -235,10 +236,10 @@ pub fn make_class() -> Result<Object> {
                 ffi::PyObject_GenericGetDict,
                 Some(ffi::PyObject_GenericSetDict),
             ),
-            attribute!(c"_loop", transport::event_loop),
-            attribute!(c"_ssl_protocol", transport::ssl_protocol),
-            attribute!(c"_closed", transport::closed, transport::set_closed),
-            attribute!(c"_protocol_paused", transport::protocol_paused),
+            attribute!(c"_loop", methods::event_loop),
+            attribute!(c"_ssl_protocol", methods::ssl_protocol),
+            attribute!(c"_closed", methods::closed, methods::set_closed),
+            attribute!(c"_protocol_paused", methods::protocol_paused),
         ])
         .members(vec![
             offset(c"__dictoffset__", offset_of!(SslTransport, attributes)),

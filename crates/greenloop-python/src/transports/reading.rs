@@ -5,7 +5,6 @@
 //! connection keep the others waiting.
 
 use greenloop_cpython::making::IntoObject as _;
-use std::io::ErrorKind;
 
 use greenloop_cpython::{
     Arguments, Buffer, ExceptionClass, Object, Raised, Result, attached, call_method, clear, fetch,
@@ -15,6 +14,7 @@ use greenloop_os::socket;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::receiving::is_none_yet;
 use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode};
 use crate::asyncio::globals;
 use crate::event_loop::{Side, os_error};
@@ -250,11 +250,6 @@ fn unless_fatal<T>(this: &Object, outcome: Result<T>, message: &str) -> Result<O
             Ok(None)
         }
     }
-}
-
-/// Whether an error says no more than that there is nothing to be had at the moment.
-pub fn is_none_yet(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 impl SocketTransport {

@@ -153,3 +153,11 @@ unsafe fn set_length(object: &Object, length: usize) {
         ffi::PyBytes_AsString(object.as_ptr()).add(length).write(0);
     }
 }
+
+/// Whether an error says no more than that there is nothing to be had at the moment.
+pub fn is_none_yet(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

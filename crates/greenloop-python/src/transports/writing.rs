@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 #[cfg(Py_3_12)]
 use super::chunk::chunk_of;
 use super::chunk::{may_be_written, rest_of};
-use super::reading::is_none_yet;
+use super::receiving::is_none_yet;
 use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
 use crate::asyncio::globals;
 use crate::event_loop::{Side, os_error};
