@@ -50,19 +50,30 @@ pub(super) fn fill(
 
 /// `Handle.cancel()`: drops the callback and its arguments. In debug mode keeps their text.
 pub fn cancel(this: &Object) -> Result<Object> {
-    let handle = Handle::of(this);
-    if !handle.cancelled.get() {
-        handle.cancelled.set(true);
-        Handle::track(this);
-        if in_debug_mode(handle)? {
-            let text = this.repr()?;
-            handle.set_rare(|rare| &rare.repr, Some(text));
-        }
-        handle.callback.clear();
-        handle.arguments.clear();
-        handle.single.set(false);
+    if !Handle::of(this).cancelled.get() {
+        cancel_first(this, in_debug_mode)?;
     }
     Ok(Object::none())
+}
+
+/// Cancels a handle that is not cancelled yet. Whether its loop is in debug mode is asked once the
+/// handle counts as cancelled.
+#[inline]
+pub(super) fn cancel_first(
+    this: &Object,
+    is_in_debug_mode: impl FnOnce(&Handle) -> Result<bool>,
+) -> Result<()> {
+    let handle = Handle::of(this);
+    handle.cancelled.set(true);
+    Handle::track(this);
+    if is_in_debug_mode(handle)? {
+        let text = this.repr()?;
+        handle.set_rare(|rare| &rare.repr, Some(text));
+    }
+    handle.callback.clear();
+    handle.arguments.clear();
+    handle.single.set(false);
+    Ok(())
 }
 
 fn in_debug_mode(handle: &Handle) -> Result<bool> {

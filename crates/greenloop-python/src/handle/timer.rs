@@ -10,7 +10,7 @@ use greenloop_cpython::{
 };
 use pyo3::ffi;
 
-use super::class::{clear_slot, deallocate, fill, repr_info, traverse};
+use super::class::{cancel_first, clear_slot, deallocate, fill, repr_info, traverse};
 use super::{Handle, cancel};
 use crate::asyncio::globals;
 use crate::scheduler::Scheduler;
@@ -70,18 +70,20 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 
 fn cancel_timer(this: &Object) -> Result<Object> {
     let handle = Handle::of(this);
-    if !handle.is_cancelled() {
-        let event_loop = handle.event_loop.get_or_none();
-        if let Some(scheduler) = Scheduler::of(&event_loop) {
-            if handle.is_scheduled() {
-                scheduler.note_cancelled_timer();
-            }
-        } else {
-            let name = &globals().names.timer_handle_cancelled;
-            call_method(name, &[event_loop.as_ptr(), this.as_ptr()])?;
-        }
+    if handle.is_cancelled() {
+        return Ok(Object::none());
     }
-    cancel(this)
+    let event_loop = handle.event_loop.get_or_none();
+    let Some(scheduler) = Scheduler::of(&event_loop) else {
+        let name = &globals().names.timer_handle_cancelled;
+        call_method(name, &[event_loop.as_ptr(), this.as_ptr()])?;
+        return cancel(this);
+    };
+    if handle.is_scheduled() {
+        scheduler.note_cancelled_timer();
+    }
+    cancel_first(this, |_| Ok(scheduler.debug()))?;
+    Ok(Object::none())
 }
 
 fn when(this: &Object) -> Result<Object> {
