@@ -132,7 +132,7 @@ pub fn find_await_site(py: Python<'_>) -> PyResult<()> {
     };
     // SAFETY: a complete class without members; its instances have nothing but the header.
     let probe = unsafe {
-        let class = ClassBuilder::new::<ffi::PyObject>(c"greenloop.Probe")
+        let class = ClassBuilder::<ffi::PyObject>::new(c"greenloop.Probe")
             .collected_as_base()
             .slot(ffi::Py_tp_iter, itself as *mut c_void)
             .slot(ffi::Py_am_await, itself as *mut c_void)

@@ -1,38 +1,50 @@
 //! Built-in functions bound to one object, which other code calls back through them.
 
 use std::ptr;
+use std::sync::OnceLock;
 
 use pyo3::ffi;
 
 use super::error::Result;
+use super::method::Method;
+use super::native::{Layout, Native};
 use super::object::Object;
 
-/// The definition of such a function, made by `noargs!`, `one!` or `fast!`. It lives for ever.
-///
-/// The interpreter takes it by a pointer to mutable memory, but does not change it.
-pub struct BoundFunction(ffi::PyMethodDef);
+/// A method that is bound to an object outside of its class. Its definition is made at the first
+/// time and lives for ever.
+pub struct BoundMethod<T> {
+    definition: OnceLock<Definition>,
+    make: fn() -> Method<T>,
+}
+
+struct Definition(ffi::PyMethodDef);
 
 // SAFETY: never changed after it is made.
-unsafe impl Send for BoundFunction {}
+unsafe impl Send for Definition {}
 // SAFETY: as above.
-unsafe impl Sync for BoundFunction {}
+unsafe impl Sync for Definition {}
 
-impl BoundFunction {
-    /// A function of that definition.
-    pub const fn new(definition: ffi::PyMethodDef) -> Self {
-        Self(definition)
+impl<T: Layout> BoundMethod<T> {
+    /// The method that `make` makes.
+    #[must_use]
+    pub const fn new(make: fn() -> Method<T>) -> Self {
+        Self {
+            definition: OnceLock::new(),
+            make,
+        }
     }
 
-    /// The function for `receiver`.
-    pub fn bind(&'static self, receiver: &Object) -> Result<Object> {
-        let definition = (&raw const self.0).cast_mut();
-        // SAFETY: the definition lives for ever, and `receiver` is a valid object.
+    /// The method for `receiver`.
+    pub fn bind(&'static self, receiver: &Native<T>) -> Result<Object> {
+        let definition = self
+            .definition
+            .get_or_init(|| Definition((self.make)().into_definition()));
+        // SAFETY: the definition lives for ever, and the receiver carries what it asks for.
         unsafe {
-            let module = ptr::null_mut();
             Object::from_returned(ffi::PyCFunction_NewEx(
-                definition,
+                (&raw const definition.0).cast_mut(),
                 receiver.as_ptr(),
-                module,
+                ptr::null_mut(),
             ))
         }
     }

@@ -280,7 +280,7 @@ unsafe extern "C" fn deallocate_descriptor(this: *mut ffi::PyObject) {
 
 /// Makes both classes.
 pub fn make_classes() -> Result<()> {
-    let descriptor = ClassBuilder::new::<CheaplyBound>(c"greenloop.CheaplyBound")
+    let descriptor = ClassBuilder::<CheaplyBound>::new(c"greenloop.CheaplyBound")
         .not_callable()
         .doc(c"A method that async with looks up.")
         .slot(ffi::Py_tp_descr_get, bind as *mut c_void)
@@ -295,7 +295,7 @@ pub fn make_classes() -> Result<()> {
         flags: ffi::Py_READONLY,
         doc: ptr::null(),
     };
-    let bound = ClassBuilder::new::<BoundMethod>(c"greenloop.BoundMethod")
+    let bound = ClassBuilder::<BoundMethod>::new(c"greenloop.BoundMethod")
         .not_callable()
         .called_by_vector()
         .members(vec![call])

@@ -10,48 +10,20 @@ use super::error::{Raised, Result, raise};
 use super::exceptions::ExceptionClass;
 use super::object::Object;
 use super::stack::ensure_room;
-use super::thread_exit::{call, vectorcall, vectorcall_method};
+use super::thread_exit::{vectorcall, vectorcall_method};
 use super::trap::trap_int;
 use super::wrong_arguments::Signature;
 
-/// `function(*arguments)`.
-#[inline]
-pub fn call_function(function: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
-    // SAFETY: the function and, by the callers' duty, each argument are valid for the call.
-    unsafe {
-        Object::from_returned(vectorcall(
-            function.as_ptr(),
-            arguments.as_ptr(),
-            arguments.len(),
-            std::ptr::null_mut(),
-        ))
-    }
-}
-
-/// `function(*arguments)` with a tuple that exists: a function that takes one is called without
-/// memory.
-#[inline]
-pub fn call_with_tuple(function: &Object, arguments: &Object) -> Result<Object> {
-    let nothing = std::ptr::null_mut();
-    // SAFETY: both are valid, and by the callers' duty the arguments are a tuple.
-    unsafe { Object::from_returned(call(function.as_ptr(), arguments.as_ptr(), nothing)) }
-}
-
-/// `receiver.name(*arguments)`, where the receiver is the first of `arguments`.
-#[inline]
-pub fn call_method(name: &Object, arguments: &[*mut ffi::PyObject]) -> Result<Object> {
-    call_method_keywords(name, arguments, 0, None)
-}
-
 /// `receiver.name(*arguments, **keywords)`: the last `keywords` arguments are named by `names`.
 #[inline]
-pub fn call_method_keywords(
+fn call_method_keywords(
     name: &Object,
     arguments: &[*mut ffi::PyObject],
     keywords: usize,
     names: Option<&Object>,
 ) -> Result<Object> {
-    // SAFETY: as in `call_function`; `names` is a tuple of as many strings as there are keywords.
+    // SAFETY: the receiver and each argument are valid for the call; `names` is a tuple of as many
+    // strings as there are keywords.
     unsafe {
         Object::from_returned(vectorcall_method(
             name.as_ptr(),
@@ -110,7 +82,7 @@ unsafe fn run_in_other_context(
         // SAFETY: the caller promises `count` valid objects.
         all.extend_from_slice(unsafe { slice::from_raw_parts(arguments, count) });
     }
-    call_method(&super::names::names().run, &all)
+    call_method_keywords(&super::names::names().run, &all, 0, None)
 }
 
 /// The arguments of a `METH_FASTCALL | METH_KEYWORDS` function.
@@ -164,6 +136,22 @@ impl<'a> Arguments<'a> {
             [argument] if self.keywords.is_empty() => Some(argument),
             _ => None,
         }
+    }
+
+    /// The argument of a function that takes exactly one, by place or by the name of its parameter.
+    /// Errors are worded as by [`bind`](Self::bind).
+    #[inline]
+    pub fn single(&self, function: &CStr, parameter: &Object) -> Result<&'a Object> {
+        match self.only() {
+            Some(argument) => Ok(argument),
+            None => self.single_by_name(function, parameter),
+        }
+    }
+
+    #[cold]
+    fn single_by_name(&self, function: &CStr, parameter: &Object) -> Result<&'a Object> {
+        let [argument] = self.bind(function, [parameter], 1, 1)?;
+        argument.ok_or_else(|| type_error("an argument is missing"))
     }
 
     /// The positional arguments.
@@ -412,7 +400,7 @@ pub unsafe fn initialise_with(
     this: *mut ffi::PyObject,
     args: *mut ffi::PyObject,
     kwargs: *mut ffi::PyObject,
-    body: fn(&Object, Arguments<'_>) -> Result<()>,
+    body: impl FnOnce(&Object, Arguments<'_>) -> Result<()>,
 ) -> c_int {
     trap_int(|| {
         // SAFETY: the tuple and the dict live through the call, and so do the references copied out

@@ -1,6 +1,7 @@
 //! Building a heap type from a C struct, slots, methods and attributes.
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
+use std::marker::PhantomData;
 use std::ptr;
 
 use pyo3::ffi;
@@ -8,57 +9,50 @@ use pyo3::prelude::*;
 use pyo3::types::{PyModule, PyType};
 
 use super::attached::attached;
-use super::error::Result;
+use super::error::{Raised, Result};
 use super::making::ByName as _;
-use super::methods::{Getter, Initialiser, Setter, Unary};
+use super::method::{Attribute, Function, Method};
+use super::native::{Class, Extends, Layout};
 use super::object::Object;
 
-/// Writes the signature before the documentation of a method without arguments, for
-/// `inspect.signature`, unless it is written there, as that of other methods is.
-fn declare_signature(method: &mut ffi::PyMethodDef) {
-    if method.ml_flags & !ffi::METH_COEXIST != ffi::METH_NOARGS {
-        return;
-    }
-    // SAFETY: name and documentation are literals that end with a NUL.
-    let (name, doc) = unsafe {
-        (
-            CStr::from_ptr(method.ml_name),
-            CStr::from_ptr(method.ml_doc),
-        )
-    };
-    let rest = doc.to_bytes().strip_prefix(name.to_bytes());
-    if rest.is_some_and(|rest| rest.starts_with(b"($self")) {
-        return;
-    }
-    let text = [name.to_bytes(), b"($self, /)\n--\n\n", doc.to_bytes()].concat();
-    if let Ok(text) = CString::new(text) {
-        // As the method's table, it lives as long as the process.
-        method.ml_doc = text.into_raw();
-    }
-}
-
-/// Collects the parts of a heap type. Its tables live as long as the process, as the type does.
+/// Collects the parts of a heap type whose instances carry a `T`. Its tables live as long as the
+/// process, as the type does.
 #[must_use]
-pub struct ClassBuilder {
+pub struct ClassBuilder<T> {
+    layout: PhantomData<fn() -> T>,
     name: &'static CStr,
     size: usize,
     flags: u64,
     slots: Vec<ffi::PyType_Slot>,
+    methods: Vec<ffi::PyMethodDef>,
     attributes: Vec<ffi::PyGetSetDef>,
     named_as_in_python: bool,
     /// The names that the class does not show, although it has their slots.
     hidden: &'static [&'static str],
 }
 
-impl ClassBuilder {
-    /// A garbage collected class named `name` whose instances are laid out as `T`.
-    pub fn new<T>(name: &'static CStr) -> Self {
+impl<T> ClassBuilder<T> {
+    /// A garbage collected class named `name` whose instances are laid out as the struct `T`, whose
+    /// bytes are zero in a new instance.
+    pub fn new(name: &'static CStr) -> Self {
+        Self::of_size(name, size_of::<T>())
+    }
+
+    /// A garbage collected class whose instances carry nothing but their header.
+    pub fn bare(name: &'static CStr) -> Self {
+        Self::of_size(name, size_of::<ffi::PyObject>())
+    }
+
+    /// A garbage collected class whose instances take `size` bytes and carry a `T`.
+    pub(super) fn of_size(name: &'static CStr, size: usize) -> Self {
         let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC;
         Self {
+            layout: PhantomData,
             name,
-            size: size_of::<T>(),
+            size,
             flags,
             slots: Vec::new(),
+            methods: Vec::new(),
             attributes: Vec::new(),
             named_as_in_python: false,
             hidden: &[],
@@ -114,39 +108,19 @@ impl ClassBuilder {
         self
     }
 
-    /// The class's `__init__`.
-    pub fn init(self, function: Initialiser) -> Self {
-        self.slot(ffi::Py_tp_init, function as *mut c_void)
-    }
-
-    /// The class's `__repr__`.
-    pub fn repr(self, function: Unary) -> Self {
-        self.slot(ffi::Py_tp_repr, function as *mut c_void)
-    }
-
     /// The class's docstring.
     pub fn doc(self, doc: &'static CStr) -> Self {
         self.slot(ffi::Py_tp_doc, doc.as_ptr().cast_mut().cast())
     }
 
-    /// The class's methods.
-    pub fn methods(self, mut methods: Vec<ffi::PyMethodDef>) -> Self {
-        methods.iter_mut().for_each(declare_signature);
-        methods.push(ffi::PyMethodDef::zeroed());
-        self.slot(ffi::Py_tp_methods, methods.leak().as_mut_ptr().cast())
-    }
-
-    /// Computed attributes of the class, besides those given before.
-    pub fn attributes(mut self, attributes: Vec<(&'static CStr, Getter, Option<Setter>)>) -> Self {
-        let attributes = attributes.into_iter();
-        self.attributes
-            .extend(attributes.map(|(name, get, set)| ffi::PyGetSetDef {
-                name: name.as_ptr(),
-                get: Some(get),
-                set,
-                doc: ptr::null(),
-                closure: ptr::null_mut(),
-            }));
+    /// The attribute `__dict__`, for a struct that says its place by `__dictoffset__`.
+    pub fn with_dict(mut self) -> Self {
+        self.attributes.push(ffi::PyGetSetDef {
+            name: c"__dict__".as_ptr(),
+            get: Some(ffi::PyObject_GenericGetDict),
+            set: Some(ffi::PyObject_GenericSetDict),
+            ..ffi::PyGetSetDef::default()
+        });
         self
     }
 
@@ -157,8 +131,61 @@ impl ClassBuilder {
         self.slot(ffi::Py_tp_members, members.leak().as_mut_ptr().cast())
     }
 
+    /// Methods of the class, besides those given before.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method<T>>) -> Self
+    where
+        T: Layout,
+    {
+        let definitions = methods.into_iter().map(Method::into_definition);
+        self.methods.extend(definitions);
+        self
+    }
+
+    /// Computed attributes of the class, besides those given before.
+    pub fn attributes(mut self, attributes: impl IntoIterator<Item = Attribute<T>>) -> Self {
+        let definitions = attributes.into_iter().map(|attribute| attribute.definition);
+        self.attributes.extend(definitions);
+        self
+    }
+
+    /// Makes the class and keeps it in its place.
+    pub fn build_into(self, place: &Class<T>) -> Result<()>
+    where
+        T: Layout,
+    {
+        self.build(None).map(|class| place.fill(class))
+    }
+
+    /// The same for a class that derives from another one of ours.
+    pub fn build_below<Base: Layout>(self, base: &Class<Base>, place: &Class<T>) -> Result<()>
+    where
+        T: Extends<Base>,
+    {
+        self.build(Some(&base.object()))
+            .map(|class| place.fill(class))
+    }
+
+    /// The same for a class that derives from one of the interpreter's or of a library's.
+    ///
+    /// # Safety
+    /// The base's struct fits into the room that `T` leaves for it, and whatever instances of the
+    /// base need to be valid, zeroed ones have.
+    pub unsafe fn build_below_foreign(self, base: &Object, place: &Class<T>) -> Result<()>
+    where
+        T: Layout,
+    {
+        self.build(Some(base)).map(|class| place.fill(class))
+    }
+
     /// Makes the class, below `base` or below `object`.
     pub fn build(mut self, base: Option<&Object>) -> Result<Object> {
+        if !self.methods.is_empty() {
+            self.methods.push(ffi::PyMethodDef::zeroed());
+            self.slots.push(ffi::PyType_Slot {
+                slot: ffi::Py_tp_methods,
+                pfunc: self.methods.leak().as_mut_ptr().cast(),
+            });
+        }
         if !self.attributes.is_empty() {
             self.attributes.push(ffi::PyGetSetDef::default());
             self.slots.push(ffi::PyType_Slot {
@@ -207,6 +234,15 @@ impl ClassBuilder {
     }
 }
 
+/// Gives a class another metaclass than the `type` that a class made from a spec has.
+///
+/// # Safety
+/// The metaclass derives from `type` and has its layout, and the class has no instances yet.
+pub unsafe fn set_metaclass(class: &Object, metaclass: &Object) {
+    // SAFETY: promised by the caller; the class takes over the reference.
+    unsafe { (*class.as_ptr()).ob_type = metaclass.clone().into_ptr().cast() };
+}
+
 /// Puts `value` under `name` into a class, or takes the name out of it, and leaves the class's
 /// slots as they are: the interpreter's own calls stay native.
 pub fn put_into_class(
@@ -226,23 +262,30 @@ pub fn put_into_class(
     Ok(())
 }
 
-/// Adds functions to a module. A module function's receiver is the module.
-pub fn add_to_module(
-    module: &Bound<'_, PyModule>,
-    functions: Vec<ffi::PyMethodDef>,
-) -> PyResult<()> {
-    for function in functions.leak() {
-        // SAFETY: the definition lives for ever.
-        let object = unsafe {
-            Object::from_returned(ffi::PyCFunction_NewEx(
-                function,
-                module.as_ptr(),
-                ptr::null_mut(),
-            ))?
+/// `object.__setattr__(this, name, value)`, or `object.__delattr__(this, name)`.
+pub fn set_plain_attribute(
+    this: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> Result<()> {
+    let value = value.map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all are valid objects, or null for the value. A name that is no string is refused.
+    let code = unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) };
+    if code < 0 { Err(Raised) } else { Ok(()) }
+}
+
+/// Adds functions to a module, which is their receiver.
+pub fn add_functions(module: &Bound<'_, PyModule>, functions: Vec<Function>) -> PyResult<()> {
+    let definitions = functions.into_iter().map(Method::into_definition);
+    for definition in definitions.collect::<Vec<_>>().leak() {
+        // SAFETY: the definition lives for ever, and its name ends with a NUL.
+        let (function, name) = unsafe {
+            let module = module.as_ptr();
+            let function = ffi::PyCFunction_NewEx(definition, module, ptr::null_mut());
+            let name = CStr::from_ptr(definition.ml_name);
+            (Object::from_returned(function)?, name)
         };
-        // SAFETY: the name ends with a NUL and lives for ever.
-        let name = unsafe { CStr::from_ptr(function.ml_name) };
-        module.add(name.to_string_lossy().as_ref(), object.bound(module.py()))?;
+        module.add(name.to_string_lossy().as_ref(), function.bound(module.py()))?;
     }
     Ok(())
 }

@@ -96,7 +96,7 @@ impl ContextSlot {
     /// `arguments` points behind one free place, which the callee may use, to `count` valid
     /// objects.
     #[inline]
-    pub unsafe fn call(
+    unsafe fn call(
         &self,
         callback: &Object,
         arguments: *const *mut ffi::PyObject,
@@ -110,6 +110,29 @@ impl ContextSlot {
             self.take_back(context);
         }
         result
+    }
+
+    /// Runs `callback(*arguments)` in the context, with at most one argument.
+    #[inline]
+    pub fn run(&self, callback: &Object, argument: Option<&Object>) -> Result<Object> {
+        let nothing = ptr::null_mut();
+        let places = [nothing, argument.map_or(nothing, Object::as_ptr)];
+        // SAFETY: the argument is valid, and there is a free place in front of it.
+        unsafe {
+            self.call(
+                callback,
+                places.as_ptr().add(1),
+                usize::from(argument.is_some()),
+            )
+        }
+    }
+
+    /// Runs `callback(*arguments)` in the context.
+    pub fn run_with(&self, callback: &Object, arguments: &[Object]) -> Result<Object> {
+        let pointers = arguments.iter().map(Object::as_ptr);
+        let places: Vec<_> = [ptr::null_mut()].into_iter().chain(pointers).collect();
+        // SAFETY: the arguments are valid, and there is a free place in front of them.
+        unsafe { self.call(callback, places.as_ptr().add(1), arguments.len()) }
     }
 
     /// Whether the context is CPython's own: asyncio asks for nothing but a method `run`.
@@ -267,4 +290,18 @@ fn new_context() -> Result<Object> {
 pub fn copy_context() -> Result<Object> {
     // SAFETY: returns a new reference, or NULL with an exception set.
     unsafe { Object::from_returned(ffi::PyContext_CopyCurrent()) }
+}
+
+/// `context.run(callback[, argument])`, for a context of any class.
+#[inline]
+pub fn run_in_context(
+    context: &Object,
+    callback: &Object,
+    argument: Option<&Object>,
+) -> Result<Object> {
+    let nothing = ptr::null_mut();
+    let places = [nothing, argument.map_or(nothing, Object::as_ptr)];
+    let count = usize::from(argument.is_some());
+    // SAFETY: the argument is valid, and there is a free place in front of it.
+    unsafe { call_with_context(context, callback, places.as_ptr().add(1), count) }
 }

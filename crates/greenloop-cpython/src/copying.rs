@@ -2,7 +2,6 @@
 //! classes are written in Python, so objects that hold one as an attribute can be copied and
 //! pickled.
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -10,6 +9,8 @@ use super::attached::attached;
 use super::call::type_error;
 use super::error::Result;
 use super::making::{self, ByName as _, Enter as _};
+use super::method::{self, Method};
+use super::native::{Layout, Native};
 use super::object::Object;
 
 /// `__getstate__()`: those of the attributes `names` that `this` has, and then the attributes that
@@ -45,7 +46,7 @@ pub fn state_of(this: &Object, names: &[&str]) -> Result<Object> {
 pub fn set_state(
     this: &Object,
     state: &Object,
-    restore: impl Fn(&Object, &str, &Object) -> Result<bool>,
+    restore: impl Fn(&str, &Object) -> Result<bool>,
 ) -> Result<()> {
     let py = attached();
     let state = state.bound(py);
@@ -64,7 +65,7 @@ pub fn set_state(
             let text = text.cast::<PyString>().map_err(PyErr::from)?;
             // A name that is no UTF-8 is none of those which matter to `restore`.
             let restored = match text.to_str() {
-                Ok(text) => restore(this, text, &value)?,
+                Ok(text) => restore(text, &value)?,
                 Err(_) => false,
             };
             if !restored {
@@ -87,31 +88,33 @@ fn reduce(this: &Object, protocol: &Object) -> Result<Object> {
 }
 
 /// The methods of a class whose instances are copied, from its `__getstate__` and `__setstate__`.
-#[macro_export]
-macro_rules! copied {
-    ($getstate:path, $setstate:path) => {
-        [
-            $crate::noargs!(
-                c"__getstate__",
-                $getstate,
-                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
-            ),
-            $crate::one!(
-                c"__setstate__",
-                $setstate,
-                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
-            ),
-            $crate::reducing(),
-        ]
-    };
+pub fn copied<T, G, S>(getstate: G, setstate: S) -> [Method<T>; 3]
+where
+    T: Layout,
+    G: Fn(&Native<T>) -> Result<Object> + Copy + 'static,
+    S: Fn(&Native<T>, &Object) -> Result<Object> + Copy + 'static,
+{
+    [
+        method::noargs(
+            c"__getstate__",
+            getstate,
+            c"__getstate__($self)\n--\n\nReturn what a copy is made of.",
+        ),
+        method::one(
+            c"__setstate__",
+            setstate,
+            c"__setstate__($self, state, /)\n--\n\nMake this a copy.",
+        ),
+        reducing(),
+    ]
 }
 
 /// The method `__reduce_ex__`, which also refuses in the newest way's words where there is no
 /// state.
-pub fn reducing() -> ffi::PyMethodDef {
-    crate::one!(
+pub fn reducing<T: Layout>() -> Method<T> {
+    method::one(
         c"__reduce_ex__",
-        reduce,
-        c"__reduce_ex__($self, protocol, /)\n--\n\nReturn how a copy is made."
+        |this, protocol| reduce(this, protocol),
+        c"__reduce_ex__($self, protocol, /)\n--\n\nReturn how a copy is made.",
     )
 }

@@ -4,7 +4,6 @@ use std::ptr;
 
 use pyo3::ffi;
 
-use super::call::call_method;
 use super::error::{Raised, ensure_raised, fetch, matches};
 use super::exceptions::ExceptionClass;
 use super::names::names;
@@ -38,7 +37,7 @@ pub fn resume(coroutine: &Object) -> Resumed {
 /// `coroutine.throw(exception)`.
 pub fn throw(coroutine: &Object, exception: &Object) -> Resumed {
     let names = names();
-    match call_method(&names.throw, &[coroutine.as_ptr(), exception.as_ptr()]) {
+    match coroutine.invoke(&names.throw, [exception]) {
         Ok(yielded) => Resumed::Yielded(yielded),
         Err(Raised) if matches(ExceptionClass::StopIteration) => {
             match fetch(Raised).attribute(&names.value) {

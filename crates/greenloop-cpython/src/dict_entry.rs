@@ -14,6 +14,8 @@ use std::sync::OnceLock;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::dict::Dict;
+use super::error::Result;
 use super::making::{self, ByName as _};
 use super::object::Object;
 
@@ -64,22 +66,25 @@ impl DictEntry {
         }
     }
 
-    /// Does `dictionary[key] = value` and returns true, if `key` has a value whose place is known.
-    /// The old value is dropped last, which may run user code.
-    ///
-    /// # Safety
-    /// `dictionary` is a `dict` and the one that was passed to [`remember`](Self::remember), if any
-    /// was.
+    /// Does `dictionary[key] = value`. The old value is dropped last, which may run user code.
     #[inline]
-    pub unsafe fn replace(
-        &self,
-        dictionary: *mut ffi::PyObject,
-        key: *mut ffi::PyObject,
-        value: &Object,
-    ) -> bool {
+    pub fn put(&self, dictionary: &Dict, key: &Object, value: &Object) -> Result<()> {
+        if self.replace(dictionary, key, value) {
+            return Ok(());
+        }
+        dictionary.set(key, value)?;
+        self.remember(dictionary, key);
+        Ok(())
+    }
+
+    /// The same if `key` has a value whose place is known; or nothing, and returns false.
+    #[inline]
+    fn replace(&self, dictionary: &Dict, key: &Object, value: &Object) -> bool {
         let table = self.table.get();
-        // SAFETY: the dictionary is valid. Its table is alive, and so are the entries of which it
-        // says that they were filled; what stands there is a key and a value, or null.
+        let dictionary = dictionary.as_ptr();
+        // SAFETY: the dictionary is valid. If the table is the dictionary's own, it is alive, and
+        // so are the entries of which it says that they were filled; what stands there is a key and
+        // a value, or null.
         unsafe {
             if table.is_null() || table_of(dictionary) != table || is_watched(dictionary) {
                 return false;
@@ -92,7 +97,7 @@ impl DictEntry {
                 return false;
             }
             let old = (*entry).value;
-            if (*entry).key != key || old.is_null() {
+            if (*entry).key != key.as_ptr() || old.is_null() {
                 return false;
             }
             if old != value.as_ptr() {
@@ -104,14 +109,11 @@ impl DictEntry {
     }
 
     /// Finds the place of `key`, which has just been set.
-    ///
-    /// # Safety
-    /// `dictionary` is a `dict`.
-    pub unsafe fn remember(&self, dictionary: *mut ffi::PyObject, key: *mut ffi::PyObject) {
+    fn remember(&self, dictionary: &Dict, key: &Object) {
         self.table.set(ptr::null_mut());
         if WORKS.get() == Some(&true) {
-            // SAFETY: passed on from the caller.
-            unsafe { self.find(dictionary, key) };
+            // SAFETY: a dict.
+            unsafe { self.find(dictionary.as_ptr(), key.as_ptr()) };
         }
     }
 
@@ -179,27 +181,28 @@ pub fn verify_dict_layout(py: Python<'_>) -> PyResult<()> {
 fn works(py: Python<'_>) -> PyResult<bool> {
     let class = making::import(py, c"builtins")?.look_up(c"object")?;
     let new = || class.call0();
-    let (dictionary, keys) = (making::dict(py)?, [new()?, new()?, new()?]);
+    let keys = [Object::from(new()?), new()?.into(), new()?.into()];
+    let plain = making::dict(py)?;
+    let Some(dictionary) = Dict::of(&plain.clone().into_any().into()) else {
+        return Ok(false);
+    };
     for key in &keys {
-        dictionary.set_item(key, py.None())?;
+        dictionary.set(key, &Object::none())?;
     }
     for key in &keys {
         let (place, value) = (DictEntry::unknown(), Object::from(new()?));
         // SAFETY: a dictionary of this interpreter, which has the key.
-        let replaced = unsafe {
-            place.find(dictionary.as_ptr(), key.as_ptr());
-            place.replace(dictionary.as_ptr(), key.as_ptr(), &value)
-        };
-        let found = dictionary.get_item(key)?;
+        unsafe { place.find(dictionary.as_ptr(), key.as_ptr()) };
+        let replaced = place.replace(&dictionary, key, &value);
+        let found = dictionary.get(key)?;
         if !replaced || !found.is_some_and(|found| value.is(found.as_ptr())) {
             return Ok(false);
         }
         // A key that is gone, or was set elsewhere, is not written.
-        dictionary.del_item(key)?;
-        // SAFETY: as above.
-        if unsafe { place.replace(dictionary.as_ptr(), key.as_ptr(), &value) } {
+        dictionary.remove(key)?;
+        if place.replace(&dictionary, key, &value) {
             return Ok(false);
         }
     }
-    Ok(dictionary.is_empty())
+    Ok(plain.is_empty())
 }

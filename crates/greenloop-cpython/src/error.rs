@@ -8,7 +8,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::attached::attached;
-use super::call::call_function;
 use super::exceptions::{AsExceptionClass, ExceptionClass};
 use super::making;
 use super::object::Object;
@@ -244,6 +243,12 @@ pub fn is_exception(object: &Object) -> bool {
     unsafe { ffi::PyExceptionInstance_Check(object.as_ptr()) != 0 }
 }
 
+/// Whether `object` is an exception class.
+pub fn is_exception_class(object: &Object) -> bool {
+    // SAFETY: `object` is valid.
+    unsafe { ffi::PyExceptionClass_Check(object.as_ptr()) != 0 }
+}
+
 /// Raises `exception` as Python code would that handles `handled`: it becomes the other's context.
 ///
 /// The interpreter does this by itself for exceptions that Python frames handle; native code has
@@ -310,7 +315,7 @@ pub fn no_attribute(object: &Object, name: &str) -> Raised {
         let class = making::class_name(object)?;
         let text = making::text(&format!("'{class}' object has no attribute '{name}'"))?;
         let error = ExceptionClass::AttributeError.object();
-        let error = call_function(&error, &[text.as_ptr()])?;
+        let error = error.call([&text])?;
         error.set_attribute(&making::interned(c"name")?, &making::text(name)?)?;
         error.set_attribute(&making::interned(c"obj")?, object)?;
         Ok(error)

@@ -17,9 +17,9 @@ use super::attached::attached;
 use super::call::type_error;
 use super::error::Raised;
 use super::making::ByName as _;
-use super::methods::method_noargs;
+use super::method::{Anything, Method, noargs};
+use super::native::Native;
 use super::object::Object;
-use super::trap::trap;
 
 /// The class, which lives as long as the process.
 struct FunctionClass(*mut ffi::PyTypeObject);
@@ -58,12 +58,11 @@ fn class() -> PyResult<*mut ffi::PyTypeObject> {
 /// specification.
 fn make_class() -> PyResult<*mut ffi::PyTypeObject> {
     let methods = vec![
-        method_noargs(
+        Method::into_definition(noargs(
             c"__reduce__",
             reduce,
-            c"__reduce__($self, /)\n--\n\n\
-             Return the name by which pickle and copy find the function.",
-        ),
+            c"Return the name by which pickle and copy find the function.",
+        )),
         ffi::PyMethodDef::zeroed(),
     ];
     // SAFETY: all zeroes is a class with nothing but what its base has, and `PyType_Ready`
@@ -94,11 +93,6 @@ fn make_class() -> PyResult<*mut ffi::PyTypeObject> {
 }
 
 /// `pickle` and `copy` know exact functions by their class; others they ask.
-unsafe extern "C" fn reduce(this: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the method is called on a function, and the GIL is held.
-        let this = unsafe { Object::from_borrowed(this) };
-        let py = attached();
-        Ok(this.bound(py).look_up("__qualname__")?.into())
-    })
+fn reduce(this: &Native<Anything>) -> super::error::Result<Object> {
+    Ok(this.bound(attached()).look_up("__qualname__")?.into())
 }

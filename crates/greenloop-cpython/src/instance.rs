@@ -12,10 +12,11 @@ use pyo3::{PyErr, ffi};
 
 use super::attached::attached;
 use super::class::ClassBuilder;
-use super::class_cell::ClassCell;
+use super::dict::Dict;
 use super::error::{Raised, Result, report_unraisable};
 use super::freelist::Freelist;
 use super::gc::{self, Visited, Visitor};
+use super::native::{Class, Native};
 use super::nesting;
 use super::object::Object;
 use super::slot::Slot;
@@ -32,9 +33,9 @@ pub trait Held: Sized + 'static {
     /// Lets go of everything, and stays valid.
     fn clear(&self);
 
-    /// The class's `__del__`, if it has one. It may raise, and is called once in an instance's
-    /// life.
-    const FINALISER: Option<fn(&Object) -> Result<()>> = None;
+    /// The class's `__del__`, if it has one, given the value and its object. It may raise, and is
+    /// called once in an instance's life.
+    const FINALISER: Option<fn(&Self, &Object) -> Result<()>> = None;
 }
 
 /// The C struct of an instance.
@@ -48,98 +49,99 @@ pub struct Instance<T> {
     held: T,
 }
 
-impl<T: Held> Instance<T> {
-    /// The value in an instance.
-    ///
-    /// The callers pass receivers of methods of the class, and objects whose class they have
-    /// compared.
+impl<T> Instance<T> {
+    /// Where the value is in an instance.
+    pub(super) const OFFSET_OF_HELD: usize = std::mem::offset_of!(Self, held);
+}
+
+impl<T: Held> Native<T> {
+    /// The whole struct.
     #[inline]
-    pub fn of(object: &Object) -> &T {
-        // SAFETY: see above: the object is laid out as this struct.
-        unsafe { &(*object.as_ptr().cast::<Self>()).held }
+    fn instance(&self) -> &Instance<T> {
+        // SAFETY: an object that carries a `Held` is laid out as the struct.
+        unsafe { &*self.as_ptr().cast::<Instance<T>>() }
     }
 
     /// The instance's `__dict__`, empty as long as no attribute was set.
     #[inline]
-    pub fn attributes(object: &Object) -> &Slot {
-        // SAFETY: as above.
-        unsafe { &(*object.as_ptr().cast::<Self>()).attributes }
+    pub fn attributes(&self) -> &Slot {
+        &self.instance().attributes
     }
 
     /// Whether the instance was given no attribute, which might replace a method.
     #[inline]
-    pub fn has_no_attributes(object: &Object) -> bool {
-        // SAFETY: as above; what the slot holds is a dict.
-        unsafe {
-            let attributes = (*object.as_ptr().cast::<Self>()).attributes.as_ptr();
-            attributes.is_null() || ffi::PyDict_Size(attributes) == 0
-        }
+    pub fn has_no_attributes(&self) -> bool {
+        let attributes = self.attributes().as_ptr();
+        // SAFETY: what the slot holds is a dict.
+        attributes.is_null() || unsafe { ffi::PyDict_Size(attributes) == 0 }
     }
 
-    /// Whether `object` is exactly of `class` and has no attributes, and no method of either was
+    /// Whether the object is exactly of `class` and has no attributes, and no method of either was
     /// replaced.
     #[inline]
-    pub fn is_plain(object: &Object, class: &ClassCell) -> bool {
-        // SAFETY: an object of the class is laid out as this struct.
-        class.is_untouched_class_of(object)
-            && unsafe { (*object.as_ptr().cast::<Self>()).attributes.is_empty() }
+    pub fn is_plain(&self, class: &Class<T>) -> bool {
+        class.is_untouched_class_of(self) && self.attributes().is_empty()
     }
 
     /// Whether a subclass, the instance itself or other code has replaced a method of `class`.
-    pub fn overrides(object: &Object, class: &ClassCell, names: &[&Object]) -> Result<bool> {
-        if Self::is_plain(object, class) {
+    pub fn overrides(&self, class: &Class<T>, names: &[&Object]) -> Result<bool> {
+        if self.is_plain(class) {
             return Ok(false);
         }
-        // SAFETY: the object and its class are valid, and the object's attributes are a dict.
-        unsafe {
-            let own = Object::from_borrowed(object.class().cast());
-            let attributes = (*object.as_ptr().cast::<Self>()).attributes.get();
-            for name in names {
-                let found = own.attribute(name)?;
-                if !class
-                    .original(name)
-                    .is_some_and(|original| original.is(found.as_ptr()))
-                {
-                    return Ok(true);
-                }
-                if let Some(attributes) = &attributes {
-                    match ffi::PyDict_Contains(attributes.as_ptr(), name.as_ptr()) {
-                        0 => {}
-                        1 => return Ok(true),
-                        _ => return Err(Raised),
-                    }
-                }
+        let own = self.class_object();
+        let attributes = self.attributes().get();
+        let attributes = attributes.as_ref().and_then(Dict::of);
+        for name in names {
+            let found = own.attribute(name)?;
+            let original = class.original(name);
+            if !original.is_some_and(|original| original.is(found.as_ptr())) {
+                return Ok(true);
+            }
+            if let Some(attributes) = &attributes
+                && attributes.contains(name)?
+            {
+                return Ok(true);
             }
         }
         Ok(false)
     }
+}
 
-    /// A new instance of `class`, which was made by [`class_of::<T>`](class_of), without a call of
-    /// its `__init__`.
-    pub fn create(class: &ClassCell) -> Result<Object> {
-        // SAFETY: `make` is the class's own `tp_new`, which looks at no arguments.
+impl<T: Held> Class<T> {
+    /// The object, if it is [plain](Native::is_plain): exactly of this class and without
+    /// attributes, with no method of either replaced.
+    #[inline]
+    pub fn plain<'a>(&self, object: &'a Object) -> Option<&'a Native<T>> {
+        self.exactly(object).filter(|this| this.is_plain(self))
+    }
+
+    /// A new instance, without a call of its `__init__`.
+    pub fn create(&self) -> Result<Native<T>> {
+        let nothing = ptr::null_mut();
+        // SAFETY: `make` is the `tp_new` of a class that was built for `T`, and looks at no
+        // arguments.
         unsafe {
-            let nothing = ptr::null_mut();
-            Object::from_returned(make::<T>(class.as_ptr(), nothing, nothing))
+            let instance = Object::from_returned(make::<T>(self.as_ptr(), nothing, nothing))?;
+            Ok(Native::from_object(instance))
         }
     }
 
     /// As [`create`](Self::create), in the block of a dead instance if there is one. The class's
     /// `tp_free` hands them to [`Freelist::keep`].
     #[inline]
-    pub fn create_from<const N: usize>(spare: &Freelist<N>, class: &ClassCell) -> Result<Object> {
+    pub(super) fn create_from<const N: usize>(&self, spare: &Freelist<N>) -> Result<Native<T>> {
         // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed
         // block before anybody sees it.
         unsafe {
-            let object = spare.allocate_with_attributes::<Self>(class.as_ptr())?;
+            let object = spare.allocate_with_attributes::<Instance<T>>(self.as_ptr())?;
             (&raw mut (*object).held).write(T::new());
-            Ok(Object::from_owned(object.cast()))
+            Ok(Native::from_object(Object::from_owned(object.cast())))
         }
     }
 }
 
 /// Begins a class whose instances hold a `T`. It can be inherited from only if that is asked for.
-pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
+pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder<T> {
     let offset = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
         name: name.as_ptr(),
         type_code: ffi::Py_T_PYSSIZET,
@@ -147,7 +149,8 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         flags: ffi::Py_READONLY,
         doc: ptr::null(),
     };
-    let mut builder = ClassBuilder::new::<Instance<T>>(name).named_as_in_python();
+    let mut builder =
+        ClassBuilder::<T>::of_size(name, size_of::<Instance<T>>()).named_as_in_python();
     if T::FINALISER.is_some() {
         builder = builder.slot(ffi::Py_tp_finalize, finalise::<T> as *mut c_void);
     }
@@ -156,11 +159,7 @@ pub fn class_of<T: Held>(name: &'static std::ffi::CStr) -> ClassBuilder {
         .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
         .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
-        .attributes(vec![(
-            c"__dict__",
-            ffi::PyObject_GenericGetDict,
-            Some(ffi::PyObject_GenericSetDict),
-        )])
+        .with_dict()
         .members(vec![
             offset(
                 c"__dictoffset__",
@@ -239,7 +238,8 @@ unsafe extern "C" fn finalise<T: Held>(this: *mut ffi::PyObject) {
     unsafe {
         let pending = PyErr::take(attached());
         let object = Object::from_borrowed(this);
-        if trap_int(|| T::FINALISER.map_or(Ok(()), |finaliser| finaliser(&object))) < 0 {
+        let value = &(*this.cast::<Instance<T>>()).held;
+        if trap_int(|| T::FINALISER.map_or(Ok(()), |finaliser| finaliser(value, &object))) < 0 {
             report_unraisable(Raised, &object);
         }
         drop(object);

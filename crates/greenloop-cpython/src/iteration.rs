@@ -11,13 +11,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::attached::attached;
-use super::call::{Arguments, type_error};
+use super::call::type_error;
 use super::class::ClassBuilder;
 use super::copying::reducing;
 use super::coroutine_wrapper::CoroutineWrapper;
 use super::error::{Raised, Result};
 use super::making;
-use super::methods::{method_fast, method_noargs, method_o};
+use super::method::{fast, noargs, one, receiver};
+use super::native::{Layout, Native};
 use super::object::Object;
 use super::stop_iteration::{end_with, raise_stop_iteration};
 use super::trap::{trap, trap_leaf};
@@ -31,73 +32,62 @@ pub enum Next {
 }
 
 /// An object that can be awaited.
-pub trait Iteration {
+pub trait Iteration: Layout {
     /// `await` begins: refuses if the object is awaited already. Runs only our code.
-    fn begin(_this: &Object) -> Result<()> {
+    fn begin(_this: &Native<Self>) -> Result<()> {
         Ok(())
     }
     /// Takes a step: the first one, or one because the yielded object is done.
-    fn advance(this: &Object) -> Result<Next>;
+    fn advance(this: &Native<Self>) -> Result<Next>;
     /// Raises an exception where the object waits.
-    fn throw(this: &Object, exception: Object) -> Result<Next>;
+    fn throw(this: &Native<Self>, exception: Object) -> Result<Next>;
     /// Gives up.
-    fn close(this: &Object) -> Result<()>;
+    fn close(this: &Native<Self>) -> Result<()>;
 }
 
 /// Adds the slots and methods of an iterator for `await` to a class whose instances are `T`'s, and
 /// the given methods.
-pub fn iterated<T: Iteration>(
-    builder: ClassBuilder,
-    mut methods: Vec<ffi::PyMethodDef>,
-) -> ClassBuilder {
-    methods.extend([
-        method_o(c"send", send::<T>, c"Go on; the value is ignored."),
-        method_fast(
-            c"throw",
-            throw::<T>,
-            c"Raise an exception where the object is awaited.",
-        ),
-        method_noargs(c"close", close::<T>, c"Give up."),
-        reducing(),
-    ]);
+pub fn iterated<T: Iteration>(builder: ClassBuilder<T>) -> ClassBuilder<T> {
     builder
         .slot(ffi::Py_tp_iter, itself as *mut c_void)
         .slot(ffi::Py_tp_iternext, next::<T> as *mut c_void)
         .slot(ffi::Py_am_send, am_send::<T> as *mut c_void)
-        .methods(methods)
+        .methods([
+            one(
+                c"send",
+                |this, _| by_hand(T::advance(this)?),
+                c"Go on; the value is ignored.",
+            ),
+            fast(
+                c"throw",
+                |this, arguments| by_hand(T::throw(this, thrown(arguments.positional())?)?),
+                c"Raise an exception where the object is awaited.",
+            ),
+            noargs(
+                c"close",
+                |this| T::close(this).map(|()| Object::none()),
+                c"Give up.",
+            ),
+            reducing(),
+        ])
 }
 
 /// Adds the slots and methods of a coroutine to a class whose instances are `T`'s. Only the
 /// interpreter can iterate it: it has no `__iter__` and no `__next__`, by which programs know
 /// generators. Its `__await__`, called by hand, returns an iterator that has them.
-pub fn coroutine<T: Iteration>(
-    builder: ClassBuilder,
-    mut methods: Vec<ffi::PyMethodDef>,
-) -> ClassBuilder {
-    let by_hand = method_noargs(
+pub fn coroutine<T: Iteration>(builder: ClassBuilder<T>) -> ClassBuilder<T> {
+    let by_hand = noargs(
         c"__await__",
-        await_by_hand::<T>,
+        |this| {
+            T::begin(this)?;
+            CoroutineWrapper::create(this)
+        },
         c"Return an iterator that drives the coroutine.",
     );
-    methods.push(ffi::PyMethodDef {
-        ml_flags: by_hand.ml_flags | ffi::METH_COEXIST,
-        ..by_hand
-    });
-    iterated::<T>(builder, methods)
+    iterated(builder)
+        .methods([by_hand.beside_slot()])
         .slot(ffi::Py_am_await, begin::<T> as *mut c_void)
         .without(&["__iter__", "__next__"])
-}
-
-unsafe extern "C" fn await_by_hand<T: Iteration>(
-    this: *mut ffi::PyObject,
-    _: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the method is called on an instance, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        T::begin(this)?;
-        CoroutineWrapper::create(this)
-    })
 }
 
 unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -108,15 +98,15 @@ unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
 unsafe extern "C" fn begin<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap_leaf(|| {
         // SAFETY: the slot is called on an instance, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        T::begin(this).map(|()| this.clone())
+        let this = unsafe { receiver::<T>(&this) };
+        T::begin(this).map(|()| this.clone().into_object())
     })
 }
 
 unsafe extern "C" fn next<T: Iteration>(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
     trap(|| {
         // SAFETY: the slot is called on an instance, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        let this = unsafe { receiver::<T>(&this) };
         match T::advance(this)? {
             Next::Yielded(object) => Ok(object),
             // NULL without an exception says that the iterator ended, which returns None.
@@ -134,7 +124,7 @@ unsafe extern "C" fn am_send<T: Iteration>(
     let mut returned = false;
     let object = trap(|| {
         // SAFETY: the slot is called on an instance, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
+        let this = unsafe { receiver::<T>(&this) };
         match T::advance(this)? {
             Next::Yielded(object) => Ok(object),
             Next::Returned(value) => {
@@ -158,45 +148,6 @@ fn by_hand(next: Next) -> Result<Object> {
         Next::Yielded(object) => Ok(object),
         Next::Returned(value) => Err(raise_stop_iteration(&value)),
     }
-}
-
-unsafe extern "C" fn send<T: Iteration>(
-    this: *mut ffi::PyObject,
-    _value: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the method is called on an instance, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        by_hand(T::advance(this)?)
-    })
-}
-
-unsafe extern "C" fn throw<T: Iteration>(
-    this: *mut ffi::PyObject,
-    values: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the interpreter passes an instance and the three words of its convention.
-        let (this, arguments) = unsafe {
-            let this = &*(&raw const this).cast::<Object>();
-            (this, Arguments::new(values, positional, names))
-        };
-        let exception = thrown(arguments.positional())?;
-        by_hand(T::throw(this, exception)?)
-    })
-}
-
-unsafe extern "C" fn close<T: Iteration>(
-    this: *mut ffi::PyObject,
-    _: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the method is called on an instance, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        T::close(this).map(|()| Object::none())
-    })
 }
 
 /// The exception that `throw(exception)` or the older `throw(type[, value[, traceback]])` means.

@@ -21,11 +21,16 @@ mod attached;
 mod audit;
 #[cfg(all(Py_3_12, not(Py_3_15)))]
 mod await_site;
+mod below_slots;
 mod bound_function;
 #[cfg(not(Py_3_14))]
 mod bound_method;
 mod buffer;
+mod byte_strings;
+mod bytes;
 mod call;
+mod calling;
+mod chaining;
 mod class;
 mod class_cell;
 mod class_version;
@@ -34,81 +39,131 @@ mod context_layout;
 mod copying;
 mod coroutine;
 mod coroutine_wrapper;
+mod derived;
+mod dict;
 #[cfg(not(Py_3_14))]
 mod dict_entry;
+mod entering;
 mod error;
 mod exceptions;
+mod extending;
+mod fields;
 mod freelist;
 #[cfg(any(not(Py_3_12), Py_3_13))]
 mod function_class;
 mod gc;
+mod gil_bound;
 mod gil_cell;
+mod gil_once;
+mod identity;
 mod instance;
+mod items;
 mod iteration;
+mod joined;
+mod kinds;
+mod lasting_bytes;
 pub mod making;
-mod methods;
+mod memory_view;
+mod method;
+mod method_descriptor;
 mod names;
+mod native;
 mod native_function;
 mod nesting;
 mod number;
 mod object;
 mod operators;
+mod plain_socket;
 mod prefetch;
+mod record;
+mod recycling;
 mod replaceable;
 mod sent_exception;
+mod sets;
 mod slot;
+mod slots;
+mod slotted;
+mod socket_layout;
 mod stack;
 mod stop_iteration;
+mod texts;
 mod thread;
 mod thread_exit;
+#[cfg(Py_3_14)]
+mod thread_state;
 mod trap;
+mod tuples;
+mod weak_reference;
+mod window;
 mod wrong_arguments;
 
 use pyo3::prelude::*;
 
 pub use attached::attached;
 pub use audit::audit;
-pub use bound_function::BoundFunction;
+pub use below_slots::{BelowSlots, Inheriting, class_below_slots};
+pub use bound_function::BoundMethod;
 #[cfg(not(Py_3_14))]
 pub use bound_method::bind_entering_cheaply;
 pub use buffer::{Buffer, Bytes};
-pub use call::{
-    Arguments, call_function, call_method, call_method_keywords, call_with_context,
-    call_with_tuple, initialise_with, same_string, type_error,
-};
-pub use class::{ClassBuilder, add_to_module};
+pub use byte_strings::{ByteArrayContent, ByteString, ByteStringSlot, bytearray_of_size};
+pub use bytes::{BlankBytes, FilledBytes};
+pub use call::{Arguments, call_with_context, same_string, type_error};
+pub use calling::Keywords;
+pub use chaining::{context_of_exception, set_cause, set_context, set_traceback, traceback_of};
+pub use class::{ClassBuilder, add_functions, set_metaclass, set_plain_attribute};
 pub use class_cell::ClassCell;
 pub use class_version::{LastingClass, UNKNOWN_VERSION};
-pub use context::{ContextSlot, copy_context};
-pub use copying::{reducing, set_state, state_of};
+pub use context::{ContextSlot, copy_context, run_in_context};
+pub use copying::{copied, reducing, set_state, state_of};
 pub use coroutine::{Resumed, resume, throw};
+pub use derived::{BasePart, Derived, SpareDerived};
+pub use dict::Dict;
 #[cfg(not(Py_3_14))]
 pub use dict_entry::DictEntry;
 pub use error::{
-    Raised, Result, check_signals, clear, fetch, is_exception, is_of_class, is_raised, matches,
-    no_attribute, raise, raise_anything, raise_bare, raise_object, raise_value,
+    Raised, Result, check_signals, clear, fetch, is_exception, is_exception_class, is_of_class,
+    is_raised, matches, no_attribute, raise, raise_anything, raise_bare, raise_object, raise_value,
     raise_while_handling, report_unraisable, restore, take_raised,
 };
 pub use exceptions::{AsExceptionClass, ExceptionClass};
+pub use fields::{readonly_flag, readonly_slot};
 pub use freelist::{Freelist, attributes_are_untouched};
 pub use gc::{Stop, Visited, Visitor, answer, traverse};
+pub use gil_bound::GilBound;
 pub use gil_cell::GilCell;
+pub use gil_once::GilOnce;
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, coroutine, iterated, thrown};
-pub use methods::{Getter, Initialiser, Setter, Unary, method_fast, method_noargs, method_o};
+pub use joined::Joined;
+pub use lasting_bytes::LastingBytes;
+pub use method::{
+    Anything, Attribute, Function, Method, attribute, definitions, fast, leaf_fast, leaf_noargs,
+    noargs, of_class, one, readonly,
+};
+pub use native::{Class, Extends, Family, Layout, Native, NativeSlot, Reference};
 pub use native_function::{enter_method_natively, enter_natively};
 pub use nesting::deallocate;
 pub use number::saturating_float;
 pub use object::Object;
 pub use operators::Comparison;
+pub use plain_socket::{PlainSockets, plain_sockets};
 pub use prefetch::prefetch;
+pub use record::{ClassPointer, Dead, Header, Record, Spare, Tracked, WeakReferences, track};
+pub use recycling::RecyclingClass;
 pub use replaceable::MONOTONIC;
 pub use sent_exception::raise_sent_exception;
 pub use slot::{Slot, visit_slots};
+pub use slotted::{Member, Slotted, SlottedClass};
+pub use socket_layout::{Socket, SocketObject};
 pub use stack::{ensure_room, recursion_error};
-pub use thread::current_thread;
+pub use thread::{current_thread, is_initialised, without_gil};
 pub use thread_exit::{guarded, restore_thread};
+#[cfg(Py_3_14)]
+pub use thread_state::{find_places as find_thread_state_places, swap as swap_current_task};
 pub use trap::{trap, trap_int, trap_leaf};
+pub use weak_reference::Referent;
+pub use window::{show_bytes, show_room};
 pub use wrong_arguments::Signature;
 
 /// Looks up the edge's names, verifies its knowledge of the interpreter's insides, and makes its
@@ -129,5 +184,8 @@ pub fn initialise(py: Python<'_>) -> PyResult<()> {
         bound_method::make_classes()?;
     }
     coroutine_wrapper::make_class()?;
+    plain_socket::initialise(py)?;
+    socket_layout::look(py);
+    window::make_class()?;
     Ok(())
 }

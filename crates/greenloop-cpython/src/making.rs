@@ -13,7 +13,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::call::call_function;
 use super::error::{Raised, Result, matches, raise_object, raise_value};
 use super::exceptions::{AsExceptionClass, ExceptionClass};
 use super::object::Object;
@@ -364,8 +363,8 @@ pub fn raise_with(class: impl AsExceptionClass, arguments: impl IntoArguments) -
     // SAFETY: it is a valid object.
     let class = unsafe { Object::from_borrowed(class.class_pointer()) };
     let arguments = arguments.into_arguments()?;
-    let arguments: Vec<_> = arguments.iter().map(Object::as_ptr).collect();
-    Ok(raise_object(&call_function(&class, &arguments)?))
+    let arguments: Vec<_> = arguments.iter().collect();
+    Ok(raise_object(&class.call_with(&arguments)?))
 }
 
 /// Sets an `ImportError`.

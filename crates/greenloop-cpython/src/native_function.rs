@@ -337,6 +337,10 @@ fn lead_to_method(function: &Bound<'_, PyAny>, native: Object) -> PyResult<()> {
 }
 
 #[cfg(all(Py_3_12, not(Py_3_13)))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "on other versions it fails without memory"
+)]
 fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
     // SAFETY: tested by the caller to be a Python function.
     unsafe { PyFunction_SetVectorcall(function.as_ptr(), entry) };

@@ -26,6 +26,20 @@ pub enum Comparison {
     GreaterOrEqual = ffi::Py_GE,
 }
 
+impl Comparison {
+    /// The comparison that the interpreter asks a slot for.
+    pub(super) const fn from_operation(operation: c_int) -> Self {
+        match operation {
+            ffi::Py_LT => Self::Less,
+            ffi::Py_LE => Self::LessOrEqual,
+            ffi::Py_EQ => Self::Equal,
+            ffi::Py_NE => Self::Unequal,
+            ffi::Py_GT => Self::Greater,
+            _ => Self::GreaterOrEqual,
+        }
+    }
+}
+
 impl Object {
     /// `len(self)`
     pub fn size(&self) -> Result<usize> {
@@ -55,10 +69,23 @@ impl Object {
         }
     }
 
+    /// `iter(self)`
+    pub fn iterator(&self) -> Result<Object> {
+        // SAFETY: the object is valid; the result is a new reference, or NULL.
+        unsafe { Object::from_returned(ffi::PyObject_GetIter(self.as_ptr())) }
+    }
+
     /// `self + other`
     pub fn plus(&self, other: &Object) -> Result<Object> {
         // SAFETY: both are valid objects; the result is a new reference, or NULL.
         unsafe { Object::from_returned(ffi::PyNumber_Add(self.as_ptr(), other.as_ptr())) }
+    }
+
+    /// `types.GenericAlias(self, item)`: what `self[item]` is of a class that is generic for type
+    /// checkers.
+    pub fn generic_alias(&self, item: &Object) -> Result<Object> {
+        // SAFETY: both are valid objects; the result is a new reference, or NULL.
+        unsafe { Object::from_returned(ffi::Py_GenericAlias(self.as_ptr(), item.as_ptr())) }
     }
 
     /// `isinstance(self, class)`
@@ -85,6 +112,18 @@ impl Object {
     pub fn repr(&self) -> Result<Object> {
         // SAFETY: the object is valid; the result is a new reference, or NULL.
         unsafe { Object::from_returned(ffi::PyObject_Repr(self.as_ptr())) }
+    }
+
+    /// `object.__repr__(self)`: the text of an object without a repr of its own.
+    pub fn plain_repr(&self) -> Result<Object> {
+        // SAFETY: the object is valid, and `object`'s own repr is always there; the result is a new
+        // reference, or NULL.
+        unsafe {
+            match ffi::PyBaseObject_Type.tp_repr {
+                Some(repr) => Object::from_returned(repr(self.as_ptr())),
+                None => self.repr(),
+            }
+        }
     }
 }
 

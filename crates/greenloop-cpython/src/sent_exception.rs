@@ -12,7 +12,6 @@ use std::sync::OnceLock;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::call::call_function;
 use super::error::{Raised, Result, fetch, matches};
 use super::making;
 use super::object::Object;
@@ -57,7 +56,7 @@ pub fn find_sent_exceptions(py: Python<'_>) -> PyResult<()> {
 /// up to 3.12, looking for an exception before each call and each jump, and a traced one without an
 /// end.
 fn take_back(nothing: &Object, marker: &Bound<'_, PyAny>) -> Result<()> {
-    match call_function(nothing, &[]) {
+    match nothing.call([]) {
         Err(Raised) if matches(marker) => {
             drop(fetch(Raised));
             Ok(())
@@ -73,7 +72,7 @@ pub fn raise_sent_exception() -> Result<()> {
         Some(Known {
             place: Some(place), ..
         }) if !is_set(*place) => Ok(()),
-        Some(known) => call_function(&known.nothing, &[]).map(drop),
+        Some(known) => known.nothing.call([]).map(drop),
         None => Ok(()),
     }
 }

@@ -30,6 +30,12 @@ impl Slot {
         Self(Cell::new(ptr::null_mut()))
     }
 
+    /// A slot that holds `object`.
+    #[inline]
+    pub fn holding(object: Object) -> Self {
+        Self(Cell::new(object.into_ptr()))
+    }
+
     /// The object, borrowed, or null: for comparing addresses and for C calls that take a borrow.
     #[inline]
     pub fn as_ptr(&self) -> *mut ffi::PyObject {

@@ -8,7 +8,6 @@
 //! `StopIteration` itself: `pdb` steps over an `await` by looking for exactly that class. `None`
 //! needs no exception at all: NULL without one returns `None`.
 
-use super::call::call_function;
 use super::error::{Raised, Result, raise_object};
 use super::exceptions::ExceptionClass;
 use super::object::Object;
@@ -35,8 +34,11 @@ pub fn end_with(value: Object) -> Raised {
 pub fn raise_stop_iteration(value: &Object) -> Raised {
     let make = || -> Result<Object> {
         let class = ExceptionClass::StopIteration.object();
-        let arguments = [value.as_ptr()];
-        call_function(&class, if value.is_none() { &[] } else { &arguments })
+        if value.is_none() {
+            class.call([])
+        } else {
+            class.call([value])
+        }
     };
     match make() {
         Ok(exception) => raise_object(&exception),
@@ -52,17 +54,23 @@ pub use recycled::make_class;
 mod recycled {
     use pyo3::ffi;
 
-    use crate::attribute;
     use crate::await_site::Unpacker;
     use crate::class::ClassBuilder;
     use crate::class_cell::ClassCell;
     use crate::error::{Raised, Result, fetch};
     use crate::exceptions::ExceptionClass;
     use crate::freelist::revive;
+    use crate::method::readonly;
+    use crate::native::{Layout, Native};
     use crate::nesting;
     use crate::object::Object;
 
     type Exception = ffi::PyStopIterationObject;
+
+    // SAFETY: the struct is the whole instance of the class, which is built for it.
+    unsafe impl Layout for Exception {
+        const OFFSET: usize = 0;
+    }
 
     static CLASS: ClassCell = ClassCell::new();
 
@@ -120,17 +128,17 @@ mod recycled {
     /// exception, it answers to its base's name, and `args` is what it would be there.
     pub fn make_class() -> Result<()> {
         let base = ExceptionClass::StopIteration.object();
-        let class = ClassBuilder::new::<Exception>(c"builtins.StopIteration")
+        let class = ClassBuilder::<Exception>::new(c"builtins.StopIteration")
             .collected_as_base()
             .slot(ffi::Py_tp_dealloc, deallocate as *mut _)
-            .attributes(vec![attribute!(c"args", args)])
+            .attributes([readonly(c"args", args)])
             .build(Some(&base))?;
         CLASS.set(class);
         make_spare();
         Ok(())
     }
 
-    fn args(this: &Object) -> Result<Object> {
+    fn args(this: &Native<Exception>) -> Result<Object> {
         let exception = this.as_ptr().cast::<Exception>();
         // SAFETY: `this` is an instance of this class; its value may have been cleared.
         unsafe {

@@ -11,10 +11,10 @@ use libc::c_void;
 
 use crate::address::Address;
 
-/// Receives a datagram into the beginning of `buffer`, and returns the number of bytes written
-/// there and the sender. Bytes without room are lost. `WouldBlock` if there is no datagram
+/// Receives a datagram into the beginning of `buffer`, and returns the bytes written there and the
+/// sender. Bytes without room are lost. `WouldBlock` if there is no datagram
 /// (`recvfrom(2)`).
-pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
+pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(&mut [u8], Address)> {
     let mut address = Address::room();
     // SAFETY: the buffer and the storage are valid for writes of the lengths that are given.
     let outcome = unsafe {
@@ -27,10 +27,12 @@ pub fn receive_from(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(us
             &raw mut address.len,
         )
     };
-    match usize::try_from(outcome) {
-        Ok(count) => Ok((count, address)),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
+    let Ok(count) = usize::try_from(outcome) else {
+        return Err(io::Error::last_os_error());
+    };
+    // SAFETY: the call has written that many bytes.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<u8>(), count) };
+    Ok((bytes, address))
 }
 
 /// Sends `bytes` as one datagram to `address`, and returns how many bytes it has. `WouldBlock` if
@@ -61,9 +63,7 @@ mod tests {
 
     fn received(fd: RawFd) -> io::Result<(Vec<u8>, Address)> {
         let mut buffer = [MaybeUninit::uninit(); 100];
-        let (count, address) = receive_from(fd, &mut buffer)?;
-        // SAFETY: the call has written that many bytes.
-        let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), count) };
+        let (bytes, address) = receive_from(fd, &mut buffer)?;
         Ok((bytes.to_vec(), address))
     }
 

@@ -48,8 +48,8 @@ mod tests {
                 SocketAddr::V6(address) => Parts::V6(*address.ip(), address.port(), 0, 0),
             };
             assert_eq!(peer.parts(), expected);
-            let nothing =
-                crate::socket::receive(descriptor.as_raw_fd(), &mut [MaybeUninit::uninit()]);
+            let mut buffer = [MaybeUninit::uninit()];
+            let nothing = crate::socket::receive(descriptor.as_raw_fd(), &mut buffer);
             assert_eq!(
                 nothing.expect_err("nothing was sent").kind(),
                 io::ErrorKind::WouldBlock

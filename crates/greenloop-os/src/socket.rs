@@ -18,18 +18,20 @@ use crate::sys;
 /// How many slices one call of [`send_vectored`] takes: `IOV_MAX` of Linux, the BSDs and macOS.
 pub const MOST_SLICES: usize = 1024;
 
-/// Receives into the beginning of `buffer` and returns how many bytes were written there: 0 at the
-/// end of the stream. `WouldBlock` if there is nothing yet (`recv(2)`).
-pub fn receive(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+/// Receives into the beginning of `buffer` and returns the bytes that were written there: none at
+/// the end of the stream. `WouldBlock` if there is nothing yet (`recv(2)`).
+pub fn receive(fd: RawFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]> {
     // SAFETY: the buffer is valid for writes of its length during the call.
-    transferred(unsafe {
+    let count = transferred(unsafe {
         libc::recv(
             fd,
             buffer.as_mut_ptr().cast::<c_void>(),
             buffer.len(),
             libc::MSG_DONTWAIT,
         )
-    })
+    })?;
+    // SAFETY: the call has written that many bytes.
+    Ok(unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<u8>(), count) })
 }
 
 /// Sends the beginning of `bytes` and returns how many were taken. `WouldBlock` if none
@@ -196,10 +198,7 @@ mod tests {
 
     fn received(fd: RawFd, room: usize) -> io::Result<Vec<u8>> {
         let mut buffer = vec![MaybeUninit::uninit(); room];
-        let count = receive(fd, &mut buffer)?;
-        // SAFETY: the call has written that many bytes.
-        let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), count) };
-        Ok(bytes.to_vec())
+        Ok(receive(fd, &mut buffer)?.to_vec())
     }
 
     #[test]

@@ -52,9 +52,7 @@ mod task;
 mod tls;
 mod transports;
 
-use asyncio::Globals;
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{ClassCell, Object};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
@@ -70,54 +68,42 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         .into());
     }
     greenloop_cpython::initialise(py)?;
-    let globals = asyncio::initialise(py)?;
-    transports::find_plain_sockets(py)?;
+    asyncio::initialise(py)?;
     scheduler::set_lookup(event_loop::EventLoop::scheduler_of);
     future::set_waiting_task(&task::WAITING);
-    make_classes(globals)?;
+    make_classes()?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
     #[cfg(Py_3_14)]
-    scheduler::find_thread_state_places(py)?;
-    let classes = &globals.classes;
-    for (name, class) in [
-        ("Handle", &classes.handle),
-        ("TimerHandle", &classes.timer_handle),
-        #[cfg(Py_3_14)]
-        ("ThreadSafeHandle", &classes.thread_safe_handle),
-        ("Future", &classes.future),
-        ("Task", &classes.task),
-        ("Event", &classes.event),
-        ("Lock", &classes.lock),
-        ("Queue", &classes.queue),
-        ("LifoQueue", &classes.lifo_queue),
-        ("PriorityQueue", &classes.priority_queue),
-        ("_GatheringFuture", &classes.gathering_future),
-        ("_AsCompletedIterator", &classes.as_completed_iterator),
-        ("Semaphore", &classes.semaphore),
-        ("BoundedSemaphore", &classes.bounded_semaphore),
-        ("Condition", &classes.condition),
-        ("Barrier", &classes.barrier),
-        ("Timeout", &classes.timeout),
-        ("TaskGroup", &classes.task_group),
-        ("StreamReader", &classes.stream_reader),
-        ("FlowControlMixin", &classes.flow_control),
-        ("StreamReaderProtocol", &classes.stream_reader_protocol),
-        ("StreamWriter", &classes.stream_writer),
-        ("SocketTransport", &classes.socket_transport),
-        ("SSLProtocol", &classes.ssl_protocol),
-        ("SSLTransport", &classes.ssl_transport),
-    ] {
+    greenloop_cpython::find_thread_state_places(py)?;
+    let classes = [
+        &handle::classes()[..],
+        &future::classes(),
+        &task::classes(),
+        &sync::classes(),
+        &queues::classes(),
+        &combinators::classes(),
+        &scopes::classes(),
+        &streams::classes(),
+        &transports::classes(),
+        &tls::classes(),
+    ];
+    for (name, class) in classes.concat() {
         module.add(name, class.object().bound(py))?;
     }
     module.add_class::<event_loop::EventLoop>()?;
     module.add_class::<transports::TransportTable>()?;
     event_loop::set_further_methods(sockets::methods);
     event_loop::install_methods(&py.get_type::<event_loop::EventLoop>())?;
-    awaitable::add_functions(module)?;
-    combinators::add_functions(module)?;
-    scopes::add_functions(module)?;
-    greenloop_cpython::add_to_module(module, streams::functions())?;
+    let functions = [
+        awaitable::functions(),
+        combinators::functions(),
+        scopes::functions(),
+        streams::functions(),
+    ];
+    for functions in functions {
+        greenloop_cpython::add_functions(module, functions)?;
+    }
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(remember_originals, module)?)?;
@@ -141,84 +127,24 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(module.remove(c"__all__")?)
 }
 
-fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
-    let make = |cell: &ClassCell, class: greenloop_cpython::Result<Object>| {
-        class.map(|class| cell.set(class))
-    };
-    let classes = &globals.classes;
-    make(&classes.handle, handle::make_class())?;
-    make(
-        &classes.timer_handle,
-        handle::make_timer_class(&classes.handle.object()),
-    )?;
-    #[cfg(Py_3_14)]
-    make(
-        &classes.thread_safe_handle,
-        handle::make_thread_safe_class(&classes.handle.object()),
-    )?;
-    make(&classes.job_call, event_loop::make_job_call_class())?;
-    make(&classes.future, future::make_class())?;
-    make(&classes.future_iterator, future::make_iterator_class())?;
-    make(&classes.notifier, future::make_notifier_class())?;
-    make(&classes.task, task::make_class())?;
-    make(&classes.awaitable, awaitable::make_class())?;
-    make(&classes.completed, awaitable::make_completed_class())?;
-    make(&classes.event, sync::make_event_class())?;
-    make(&classes.lock, sync::make_lock_class())?;
-    make(&classes.queue, queues::make_class())?;
-    let queue = classes.queue.object();
-    make(&classes.lifo_queue, queues::make_lifo_class(&queue))?;
-    make(&classes.priority_queue, queues::make_priority_class(&queue))?;
-    make(
-        &classes.gathering_future,
-        task::make_gathering_future_class(),
-    )?;
-    let futures = [classes.future.object(), classes.gathering_future.object()];
+/// Makes the classes of each room. A class comes after those that it derives from.
+fn make_classes() -> greenloop_cpython::Result<()> {
+    scheduler::make_alarm_class()?;
+    handle::make_classes()?;
+    future::make_classes()?;
+    awaitable::make_classes()?;
+    task::make_classes()?;
+    let futures = [future::CLASS.object(), task::GATHERING_FUTURE.object()];
     future::adopt_metaclass(&futures)?;
-    make(&classes.wait_state, combinators::make_wait_state_class())?;
-    make(
-        &classes.as_completed_iterator,
-        combinators::make_as_completed_class(),
-    )?;
-    make(&classes.waiters, sync::make_waiters_class())?;
-    make(&classes.semaphore, sync::make_semaphore_class())?;
-    make(
-        &classes.bounded_semaphore,
-        sync::make_bounded_semaphore_class(&classes.semaphore.object()),
-    )?;
-    make(&classes.condition, sync::make_condition_class())?;
-    make(&classes.barrier, sync::make_barrier_class())?;
-    make(&classes.alarm, scheduler::make_alarm_class())?;
-    make(&classes.gate, scopes::make_gate_class())?;
-    make(&classes.timeout, scopes::make_timeout_class())?;
-    make(&classes.task_group, scopes::make_task_group_class())?;
-    make(&classes.stream_reader, streams::make_reader_class())?;
-    make(&classes.flow_control, streams::make_flow_control_class())?;
-    make(
-        &classes.stream_reader_protocol,
-        streams::make_protocol_class(),
-    )?;
-    make(&classes.stream_writer, streams::make_writer_class())?;
-    make(&classes.protocol_factory, streams::make_factory_class())?;
-    make(&classes.socket_transport, transports::make_class())?;
-    make(&classes.datagram_state, datagrams::make_state_class())?;
-    make(&classes.window, tls::make_window_class())?;
-    make(&classes.ssl_protocol, tls::make_protocol_class())?;
-    make(&classes.ssl_transport, tls::make_transport_class())?;
-    #[cfg(not(Py_3_14))]
-    {
-        for class in [
-            &classes.lock,
-            &classes.semaphore,
-            &classes.condition,
-            &classes.barrier,
-            &classes.timeout,
-            &classes.task_group,
-        ] {
-            greenloop_cpython::bind_entering_cheaply(&class.object())?;
-        }
-    }
-    Ok(())
+    event_loop::make_job_call_class()?;
+    sync::make_classes()?;
+    queues::make_classes()?;
+    combinators::make_classes()?;
+    scopes::make_classes()?;
+    streams::make_classes()?;
+    transports::make_classes()?;
+    datagrams::make_classes()?;
+    tls::make_classes()
 }
 
 /// Remember the attributes of the classes whose methods may be replaced, now that they are
@@ -226,20 +152,13 @@ fn make_classes(globals: &Globals) -> greenloop_cpython::Result<()> {
 #[pyfunction]
 #[pyo3(name = "_remember_originals")]
 fn remember_originals(py: Python<'_>) -> PyResult<()> {
-    let classes = &asyncio::globals().classes;
-    for class in [
-        &classes.lock,
-        &classes.semaphore,
-        &classes.bounded_semaphore,
-        &classes.condition,
-        &classes.barrier,
-        &classes.timeout,
-        &classes.task_group,
-        &classes.stream_reader,
-        &classes.stream_reader_protocol,
-        &classes.stream_writer,
-        &classes.ssl_protocol,
-    ] {
+    let classes = [
+        &sync::replaceable_classes()[..],
+        &scopes::replaceable_classes(),
+        &streams::replaceable_classes(),
+        &tls::replaceable_classes(),
+    ];
+    for class in classes.concat() {
         class.remember_originals(py)?;
     }
     Ok(())

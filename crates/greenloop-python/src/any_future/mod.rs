@@ -4,8 +4,7 @@
 //! answers directly; on any other the method is called by name, as it may be asyncio's own, a
 //! subclass's or missing.
 
-use greenloop_cpython::{Object, Result, call_function, call_method};
-use pyo3::ffi;
+use greenloop_cpython::{Object, Result};
 
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
@@ -15,27 +14,26 @@ use crate::task;
 /// `asyncio.isfuture(object)`.
 #[inline]
 pub fn is_future(object: &Object) -> Result<bool> {
-    // SAFETY: `object` is valid.
-    if unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0 {
+    if object.is_plain_coroutine() {
         return Ok(false);
     }
     if Future::is_native(object) {
         return Ok(true);
     }
-    if Awaitable::is_native(object) {
-        return Ok(Awaitable::poses_as_future(object));
+    if let Some(awaitable) = Awaitable::native(object) {
+        return Ok(awaitable.get().poses_as_future());
     }
-    call_function(&globals().asyncio.isfuture, &[object.as_ptr()])?.is_true()
+    globals().asyncio.isfuture.call([object])?.is_true()
 }
 
 /// `futures._get_loop(future)`: older classes have no method for it.
 pub fn loop_of(future: &Object) -> Result<Object> {
-    if Future::is_native(future) {
-        return Ok(Future::of(future).event_loop().get_or_none());
+    if let Some(future) = Future::native(future) {
+        return Ok(future.get().event_loop().get_or_none());
     }
     let names = &globals().names;
     match future.optional_attribute(&names.get_loop)? {
-        Some(get_loop) => call_function(&get_loop, &[]),
+        Some(get_loop) => get_loop.call([]),
         None => future.attribute(&names.loop_attribute),
     }
 }
@@ -43,28 +41,28 @@ pub fn loop_of(future: &Object) -> Result<Object> {
 /// `future.done()`.
 #[inline]
 pub fn is_done(future: &Object) -> Result<bool> {
-    if Future::is_native(future) {
-        return Ok(Future::of(future).state() != PENDING);
+    if let Some(future) = Future::native(future) {
+        return Ok(future.get().state() != PENDING);
     }
-    call_method(&globals().names.done, &[future.as_ptr()])?.is_true()
+    future.invoke(&globals().names.done, [])?.is_true()
 }
 
 /// `future.cancelled()`.
 #[inline]
 pub fn is_cancelled(future: &Object) -> Result<bool> {
-    if Future::is_native(future) {
-        return Ok(Future::of(future).state() == CANCELLED);
+    if let Some(future) = Future::native(future) {
+        return Ok(future.get().state() == CANCELLED);
     }
-    call_method(&globals().names.cancelled, &[future.as_ptr()])?.is_true()
+    future.invoke(&globals().names.cancelled, [])?.is_true()
 }
 
 /// `future.exception()`: `None` if there is a result. The exception counts as seen from then on.
 #[inline]
 pub fn exception_of(future: &Object) -> Result<Option<Object>> {
-    let exception = if Future::is_native(future) {
+    let exception = if let Some(future) = Future::native(future) {
         retrieve_exception(future)?
     } else {
-        call_method(&globals().names.exception, &[future.as_ptr()])?
+        future.invoke(&globals().names.exception, [])?
     };
     Ok(Some(exception).filter(|exception| !exception.is_none()))
 }
@@ -72,62 +70,65 @@ pub fn exception_of(future: &Object) -> Result<Option<Object>> {
 /// `future.result()`.
 #[inline]
 pub fn result_of(future: &Object) -> Result<Object> {
-    if Future::is_native(future) {
-        return Future::of(future).outcome();
+    if let Some(future) = Future::native(future) {
+        return future.get().outcome();
     }
-    call_method(&globals().names.result, &[future.as_ptr()])
+    future.invoke(&globals().names.result, [])
 }
 
 /// `future._make_cancelled_error()`.
 pub fn cancelled_error_of(future: &Object) -> Result<Object> {
-    if Future::is_native(future) {
-        return Future::of(future).make_cancelled_error();
+    if let Some(future) = Future::native(future) {
+        return future.get().make_cancelled_error();
     }
-    call_method(&globals().names.make_cancelled_error, &[future.as_ptr()])
+    future.invoke(&globals().names.make_cancelled_error, [])
 }
 
 /// `future._cancel_message`.
 pub fn cancel_message_of(future: &Object) -> Result<Object> {
-    if Future::is_native(future) {
-        return Ok(Future::of(future).cancel_message().get_or_none());
+    if let Some(future) = Future::native(future) {
+        return Ok(future.get().cancel_message().get_or_none());
     }
     future.attribute(&globals().names.cancel_message)
 }
 
 /// `future.set_result(result)`.
 pub fn set_result(future: &Object, result: Object) -> Result<()> {
-    if Future::is_native(future) {
+    if let Some(future) = Future::native(future) {
         return Future::finish(future, result);
     }
-    let arguments = [future.as_ptr(), result.as_ptr()];
-    call_method(&globals().names.set_result, &arguments).map(drop)
+    future
+        .invoke(&globals().names.set_result, [&result])
+        .map(drop)
 }
 
 /// `future.set_exception(exception)`.
 pub fn set_exception(future: &Object, exception: &Object) -> Result<()> {
-    if Future::is_native(future) {
+    if let Some(future) = Future::native(future) {
         return set_exception_of(future, exception);
     }
-    let arguments = [future.as_ptr(), exception.as_ptr()];
-    call_method(&globals().names.set_exception, &arguments).map(drop)
+    future
+        .invoke(&globals().names.set_exception, [exception])
+        .map(drop)
 }
 
 /// `future.cancel()`.
 pub fn cancel(future: &Object) -> Result<bool> {
-    if Future::is_native(future) {
+    if let Some(future) = Future::native(future) {
         return task::cancel_waiter(future, None);
     }
-    call_method(&globals().names.cancel, &[future.as_ptr()])?.is_true()
+    future.invoke(&globals().names.cancel, [])?.is_true()
 }
 
 /// The result of one of our futures that is done and has neither raised nor been cancelled.
 #[inline]
 pub fn plain_result(future: &Object) -> Option<Object> {
-    has_plain_result(future).then(|| Future::of(future).result_or_none())
+    let future = Future::native(future)?.get();
+    future.has_plain_result().then(|| future.result_or_none())
 }
 
 /// Whether [`plain_result`] has an answer.
 #[inline]
 pub fn has_plain_result(future: &Object) -> bool {
-    Future::is_native(future) && Future::of(future).has_plain_result()
+    Future::native(future).is_some_and(|future| future.get().has_plain_result())
 }

@@ -1,8 +1,7 @@
 //! The stack at an object's creation, for the messages of debug mode.
 
 use greenloop_cpython::making::{ByName as _, imported};
-use greenloop_cpython::{Object, Raised, Result, attached, call_function};
-use pyo3::ffi;
+use greenloop_cpython::{Object, Result, attached};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
@@ -11,7 +10,7 @@ use super::globals::globals;
 /// asyncio's `extract_stack()`, which begins where the program does: without the frames of the
 /// launcher that started it, as an uncaught exception's traceback is.
 pub fn creation_stack() -> Result<Object> {
-    let stack = call_function(&globals().asyncio.extract_stack, &[])?;
+    let stack = globals().asyncio.extract_stack.call([])?;
     let py = attached();
     let Some(file) = launcher_file(py)? else {
         return Ok(stack);
@@ -24,12 +23,7 @@ pub fn creation_stack() -> Result<Object> {
         }
     }
     if outside > 0 {
-        // SAFETY: the stack is asyncio's, a list; a null value deletes.
-        let code =
-            unsafe { ffi::PySequence_DelSlice(stack.as_ptr(), 0, outside as ffi::Py_ssize_t) };
-        if code < 0 {
-            return Err(Raised);
-        }
+        stack.delete_slice(0, outside)?;
     }
     Ok(stack)
 }

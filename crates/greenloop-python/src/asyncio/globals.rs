@@ -5,9 +5,10 @@
 
 use std::sync::OnceLock;
 
+#[cfg(not(Py_3_14))]
+use greenloop_cpython::Dict;
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
-use greenloop_cpython::{ClassCell, Object};
-use pyo3::ffi;
+use greenloop_cpython::{Keywords, Object};
 use pyo3::prelude::*;
 
 use super::names::Names;
@@ -50,8 +51,6 @@ imports! {
     create_task = c"asyncio.tasks".c"create_task",
     #[cfg(Py_3_14)]
     current_task = c"_asyncio".c"current_task",
-    #[cfg(not(Py_3_14))]
-    current_tasks = c"_asyncio".c"_current_tasks",
     datagram_transport = c"asyncio.selector_events".c"_SelectorDatagramTransport",
     deque = c"collections".c"deque",
     #[cfg(Py_3_14)]
@@ -91,7 +90,6 @@ imports! {
     set_origin_depth = c"sys".c"set_coroutine_origin_tracking_depth",
     set_result_unless_cancelled = c"asyncio.futures".c"_set_result_unless_cancelled",
     shut_wr = c"socket".c"SHUT_WR",
-    socket = c"socket".c"socket",
     socket_transport = c"asyncio.selector_events".c"_SelectorSocketTransport",
     stream_reader = c"asyncio.streams".c"StreamReader",
     stream_reader_protocol = c"asyncio.streams".c"StreamReaderProtocol",
@@ -115,96 +113,11 @@ imports! {
 /// Tuples of keyword names for calls by the vectorcall convention.
 pub struct KeywordNames {
     /// `("context",)`
-    pub context: Object,
+    pub context: Keywords<1>,
     /// `("loop",)`
-    pub loop_: Object,
+    pub loop_: Keywords<1>,
     /// `("msg",)`
-    pub msg: Object,
-}
-
-/// The descriptors of `_socket.socket` for a socket's three numbers.
-pub struct SocketNumbers {
-    pub family: Object,
-    pub kind: Object,
-    pub protocol: Object,
-}
-
-impl SocketNumbers {
-    /// Looks the three getters up in `_socket.socket`, the base class whose attributes a subclass
-    /// may hide.
-    fn new(py: Python<'_>) -> PyResult<Self> {
-        let class = making::import(py, c"_socket")?.look_up(c"socket")?;
-        Ok(Self {
-            family: class.look_up(c"family")?.into(),
-            kind: class.look_up(c"type")?.into(),
-            protocol: class.look_up(c"proto")?.into(),
-        })
-    }
-}
-
-/// The classes this crate makes.
-#[derive(Default)]
-pub struct Classes {
-    pub awaitable: ClassCell,
-    pub completed: ClassCell,
-    pub event: ClassCell,
-    pub lock: ClassCell,
-    pub handle: ClassCell,
-    pub job_call: ClassCell,
-    pub timer_handle: ClassCell,
-    #[cfg(Py_3_14)]
-    pub thread_safe_handle: ClassCell,
-    pub future: ClassCell,
-    pub future_iterator: ClassCell,
-    pub notifier: ClassCell,
-    pub task: ClassCell,
-    pub queue: ClassCell,
-    pub lifo_queue: ClassCell,
-    pub priority_queue: ClassCell,
-    pub gathering_future: ClassCell,
-    pub wait_state: ClassCell,
-    pub as_completed_iterator: ClassCell,
-    pub waiters: ClassCell,
-    pub semaphore: ClassCell,
-    pub bounded_semaphore: ClassCell,
-    pub condition: ClassCell,
-    pub barrier: ClassCell,
-    pub alarm: ClassCell,
-    pub gate: ClassCell,
-    pub timeout: ClassCell,
-    pub task_group: ClassCell,
-    pub stream_reader: ClassCell,
-    pub flow_control: ClassCell,
-    pub stream_reader_protocol: ClassCell,
-    pub stream_writer: ClassCell,
-    pub protocol_factory: ClassCell,
-    pub socket_transport: ClassCell,
-    pub datagram_state: ClassCell,
-    pub ssl_protocol: ClassCell,
-    pub ssl_transport: ClassCell,
-    pub window: ClassCell,
-}
-
-impl Classes {
-    /// Whether a class is exactly one of the handles'.
-    #[inline]
-    pub fn is_handle(&self, class: *mut ffi::PyTypeObject) -> bool {
-        #[cfg(Py_3_14)]
-        if class == self.thread_safe_handle.as_ptr() {
-            return true;
-        }
-        class == self.handle.as_ptr() || class == self.timer_handle.as_ptr()
-    }
-
-    /// The class of the handles of `call_soon_threadsafe`: `Handle` up to 3.13.
-    #[inline]
-    pub fn threadsafe(&self) -> *mut ffi::PyTypeObject {
-        #[cfg(Py_3_14)]
-        let class = &self.thread_safe_handle;
-        #[cfg(not(Py_3_14))]
-        let class = &self.handle;
-        class.as_ptr()
-    }
+    pub msg: Keywords<1>,
 }
 
 /// All of it.
@@ -212,9 +125,9 @@ pub struct Globals {
     pub names: Names,
     pub keywords: KeywordNames,
     pub asyncio: Asyncio,
-    pub classes: Classes,
-    /// The getters of a socket's numbers, which its Python attributes turn into enumerations.
-    pub socket_numbers: SocketNumbers,
+    /// The current task of each loop, in which asyncio keeps them up to 3.13.
+    #[cfg(not(Py_3_14))]
+    pub current_tasks: Dict,
     /// The empty tuple.
     pub no_arguments: Object,
     /// -1
@@ -255,7 +168,7 @@ pub fn globals() -> &'static Globals {
 
 /// Looks everything up. Called once, by the module's import.
 pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
-    let keyword = |name| making::tuple(vec![making::interned(name)?]);
+    let keyword = |name| Keywords::new([name]);
     let globals = Globals {
         names: Names::new()?,
         keywords: KeywordNames {
@@ -264,18 +177,25 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
             msg: keyword(c"msg")?,
         },
         asyncio: Asyncio::new(py)?,
-        socket_numbers: SocketNumbers::new(py)?,
-        classes: Classes::default(),
         create_task_takes_eager_start: takes_keywords(py)?,
         sleep_refuses_nan: cfg!(Py_3_13),
         wraps_stop_iteration: wraps_stop_iteration(py)?,
         log_shielded: private_function(py, "_log_on_exception")?,
         stop_awaiting: private_function(py, "_discard_awaited_by")?,
+        #[cfg(not(Py_3_14))]
+        current_tasks: current_tasks(py)?,
         no_arguments: making::tuple(Vec::new())?,
         minus_one: (-1_i32).into_object()?,
         zero: 0_i32.into_object()?,
     };
     Ok(GLOBALS.get_or_init(|| globals))
+}
+
+#[cfg(not(Py_3_14))]
+fn current_tasks(py: Python<'_>) -> PyResult<Dict> {
+    let tasks = making::import(py, c"_asyncio")?.look_up(c"_current_tasks")?;
+    let tasks = Dict::of(&tasks.into());
+    Ok(tasks.ok_or_else(|| making::import_error("asyncio's current tasks are in no dict"))?)
 }
 
 /// A function of `asyncio.tasks` that some of the supported versions have.

@@ -2,14 +2,12 @@
 //! ask it.
 
 mod cancellation;
-mod coroutine;
 mod creation_stack;
 mod globals;
 mod names;
 mod running_loop;
 
 pub use cancellation::is_cancellation;
-pub use coroutine::is_coroutine;
 pub use creation_stack::{creation_stack, launcher_file};
-pub use globals::{Globals, globals, initialise};
+pub use globals::{globals, initialise};
 pub use running_loop::{current_loop, running_loop, running_loop_or_none};

@@ -134,7 +134,6 @@ names! {
     get_buffer = "get_buffer",
     get_close_waiter = "_get_close_waiter",
     get_debug = "get_debug",
-    get_descriptor = "__get__",
     get_extra_info = "get_extra_info",
     get_event_loop = "get_event_loop",
     get_item = "_get",

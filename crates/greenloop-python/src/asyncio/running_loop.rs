@@ -5,7 +5,6 @@
 
 use greenloop_cpython::Object;
 use greenloop_cpython::Result;
-use greenloop_cpython::call_method;
 
 use super::globals::globals;
 
@@ -25,5 +24,5 @@ pub fn current_loop() -> Result<Object> {
 }
 
 fn ask(function: &Object) -> Result<Object> {
-    call_method(function, &[globals().asyncio.events.as_ptr()])
+    globals().asyncio.events.invoke(function, [])
 }

@@ -1,12 +1,12 @@
 //! The timer of `wait(timeout=…)`, which ends a wait after a time.
 
 use greenloop_core::Instant;
-use greenloop_cpython::{Object, Result, call_function, call_method};
+use greenloop_cpython::{Native, Object, Result};
 
 use super::sleep::{ASLEEP, OVER, exact_seconds};
 use super::{Awaitable, Stands};
 use crate::asyncio::{globals, running_loop};
-use crate::future::Future;
+use crate::future::future_of;
 use crate::scheduler::{Job, Scheduler, stepping};
 
 impl Awaitable {
@@ -14,20 +14,23 @@ impl Awaitable {
     ///
     /// Inside a native task the awaitable itself is among the timers, as a sleeper is. Anywhere
     /// else `call_later` is called, and its handle returned.
-    pub fn prepare_alone(this: &Object, delay: Option<&Object>) -> Result<Option<Object>> {
-        let awaitable = Self::of(this);
+    pub fn prepare_alone(
+        this: &Native<Awaitable>,
+        delay: Option<&Object>,
+    ) -> Result<Option<Object>> {
+        let awaitable = this.get();
         if let Some(task) = stepping() {
-            if let Some(scheduler) = Future::of(&task).fast_loop() {
+            if let Some(scheduler) = future_of(&task).get().fast_loop() {
                 let seconds = delay.map(exact_seconds);
                 if seconds.is_none() {
-                    awaitable.wait_natively(Future::of(&task).event_loop());
+                    awaitable.wait_natively(future_of(&task).get().event_loop());
                     return Ok(None);
                 }
                 if let (Some(seconds), false) = (seconds.flatten(), scheduler.has_own_timers()) {
-                    awaitable.wait_natively(Future::of(&task).event_loop());
+                    awaitable.wait_natively(future_of(&task).get().event_loop());
                     awaitable.step.set(ASLEEP);
                     let deadline = Instant::new(scheduler.now().as_secs() + seconds);
-                    scheduler.push_timer(deadline, Job::Sleeper(this.clone()));
+                    scheduler.push_timer(deadline, Job::Sleeper(this.up().clone()));
                     return Ok(None);
                 }
             }
@@ -39,19 +42,16 @@ impl Awaitable {
             return Ok(None);
         };
         let function = &globals.asyncio.release_waiter;
-        let arguments = [
-            event_loop.as_ptr(),
-            delay.as_ptr(),
-            function.as_ptr(),
-            awaitable.waiter().as_ptr(),
-        ];
-        call_method(&globals.names.call_later, &arguments).map(Some)
+        let waiter = awaitable.future();
+        event_loop
+            .invoke(&globals.names.call_later, [delay, function, &waiter])
+            .map(Some)
     }
 
     /// Cancels the timer that [`prepare_alone`](Self::prepare_alone) has set, if it has set one
     /// itself.
-    pub fn cancel_alarm(this: &Object) {
-        let awaitable = Self::of(this);
+    pub fn cancel_alarm(this: &Native<Awaitable>) {
+        let awaitable = this.get();
         if awaitable.step.get() != ASLEEP {
             return;
         }
@@ -63,12 +63,12 @@ impl Awaitable {
     }
 
     /// Ends a wait that [`prepare_alone`](Self::prepare_alone) has begun, if nothing else has.
-    pub fn release(this: &Object) -> Result<()> {
-        let awaitable = Self::of(this);
+    pub fn release(this: &Native<Awaitable>) -> Result<()> {
+        let awaitable = this.get();
         if awaitable.foreign.get() {
             let future = awaitable.future();
             let function = &globals().asyncio.release_waiter;
-            return call_function(function, &[future.as_ptr()]).map(drop);
+            return function.call([&future]).map(drop);
         }
         if awaitable.standing.get() == Stands::Waiting {
             return Self::wake(this);

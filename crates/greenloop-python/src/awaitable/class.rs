@@ -8,21 +8,21 @@ use std::ffi::{c_int, c_void};
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, ExceptionClass, Object, Result, attached, attribute, call_method,
-    coroutine, fast, noargs, raise, type_error, unary, visit_slots,
+    Arguments, ClassBuilder, ExceptionClass, Native, Object, Result, attached, attribute,
+    coroutine, fast, noargs, raise, readonly, type_error, visit_slots,
 };
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::origin::{forget, has_origins, origin};
-use super::{Awaitable, SPARE, Stage, Stands};
+use super::{Awaitable, CLASS, SPARE, Stage, Stands};
 use crate::asyncio::globals;
 use crate::future::{Callback, Future, add_callback};
 
 impl Awaitable {
     /// The future of the wait, made if there is none yet.
-    pub(super) fn as_future(this: &Object) -> Result<Object> {
-        let awaitable = Self::of(this);
+    pub(super) fn as_future(this: &Native<Awaitable>) -> Result<Object> {
+        let awaitable = this.get();
         if awaitable.stage.get() != Stage::Blocked {
             let class = ExceptionClass::AttributeError;
             return Err(raise(class, c"the coroutine does not wait for anything"));
@@ -31,51 +31,51 @@ impl Awaitable {
             return Ok(awaitable.future());
         }
         let event_loop = awaitable.event_loop.get_or_none();
-        let name = &globals().names.create_future;
-        let future = call_method(name, &[event_loop.as_ptr()])?;
-        if !Future::is_native(&future) {
+        let future = event_loop.invoke(&globals().names.create_future, [])?;
+        let Some(native) = Future::native(&future) else {
             return Err(type_error("the loop's create_future was replaced"));
-        }
+        };
         if awaitable.stage.get() != Stage::Blocked || awaitable.foreign.get() {
             // The call has run code that has come here as well.
             return Self::as_future(this);
         }
         let standing = awaitable.standing.get();
-        if let Some(task) = awaitable.waiter.take() {
-            add_callback(&future, Callback::Wake(task))?;
+        if let Some(task) = awaitable.take_task() {
+            add_callback(native, Callback::Wake(task))?;
         }
         match standing {
             Stands::Waiting => {}
-            Stands::Woken => Future::finish(&future, Object::boolean(true))?,
+            Stands::Woken => Future::finish(native, Object::boolean(true))?,
             Stands::Cancelled => {
-                Future::cancel(&future, awaitable.message.take().as_ref()).map(drop)?;
+                Future::cancel(native, awaitable.message.take().as_ref()).map(drop)?;
             }
         }
-        Future::of(&future).blocking().set(awaitable.blocking.get());
+        native.get().blocking().set(awaitable.blocking.get());
         awaitable.waiter.set(future.clone());
         awaitable.foreign.set(true);
         Ok(future)
     }
 
     /// Ends the wait with an exception, which must be one that a future takes.
-    pub fn fail(this: &Object, exception: &Object) -> Result<()> {
+    pub fn fail(this: &Native<Awaitable>, exception: &Object) -> Result<()> {
         let future = Self::as_future(this)?;
-        let arguments = [future.as_ptr(), exception.as_ptr()];
-        call_method(&globals().names.set_exception, &arguments).map(drop)
+        future
+            .invoke(&globals().names.set_exception, [exception])
+            .map(drop)
     }
 }
 
-fn done(this: &Object) -> Result<Object> {
+fn done(this: &Native<Awaitable>) -> Result<Object> {
     let waits = Awaitable::standing(this)? == greenloop_core::Standing::Waiting;
-    let blocked = Awaitable::of(this).stage.get() == Stage::Blocked;
+    let blocked = this.get().stage.get() == Stage::Blocked;
     Ok(Object::boolean(!(waits && blocked)))
 }
 
-fn cancelled(this: &Object) -> Result<Object> {
+fn cancelled(this: &Native<Awaitable>) -> Result<Object> {
     Ok(Object::boolean(Awaitable::was_cancelled(this)?))
 }
 
-fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn cancel(this: &Native<Awaitable>, arguments: Arguments<'_>) -> Result<Object> {
     let [message] = arguments.bind_natively(c"cancel", [&globals().names.msg], 1, 0)?;
     Ok(Object::boolean(Awaitable::cancel(this, message)?))
 }
@@ -83,7 +83,7 @@ fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 /// The methods that only a real future can provide.
 macro_rules! as_future {
     ($name:ident, $field:ident) => {
-        fn $name(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+        fn $name(this: &Native<Awaitable>, arguments: Arguments<'_>) -> Result<Object> {
             arguments.forward(&globals().names.$field, &Awaitable::as_future(this)?)
         }
     };
@@ -98,8 +98,8 @@ as_future!(remove_done_callback, remove_done_callback);
 as_future!(get_loop, get_loop);
 
 /// None unless the awaitable waits: before, it is a coroutine and no future.
-fn blocking(this: &Object) -> Result<Object> {
-    let awaitable = Awaitable::of(this);
+fn blocking(this: &Native<Awaitable>) -> Result<Object> {
+    let awaitable = this.get();
     if awaitable.stage.get() != Stage::Blocked {
         return Ok(Object::none());
     }
@@ -109,9 +109,9 @@ fn blocking(this: &Object) -> Result<Object> {
     Ok(Object::boolean(awaitable.blocking.get()))
 }
 
-fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_blocking(this: &Native<Awaitable>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    let awaitable = Awaitable::of(this);
+    let awaitable = this.get();
     if awaitable.foreign.get() {
         let name = &globals().names.blocking;
         return awaitable.future().set_attribute(name, value);
@@ -120,38 +120,32 @@ fn set_blocking(this: &Object, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
-fn qualified_name(this: &Object) -> Result<Object> {
-    let name = Awaitable::of(this).operation().name;
+fn qualified_name(this: &Native<Awaitable>) -> Result<Object> {
+    let name = this.get().operation().name;
     making::interned(name)
 }
 
-fn name(this: &Object) -> Result<Object> {
-    let name = Awaitable::of(this).operation().name.to_string_lossy();
+fn name(this: &Native<Awaitable>) -> Result<Object> {
+    let name = this.get().operation().name.to_string_lossy();
     let name = name.rsplit('.').next().unwrap_or_default();
     making::text(name)
 }
 
-fn running(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(
-        Awaitable::of(this).stage.get() == Stage::Running,
-    ))
+fn running(this: &Native<Awaitable>) -> Result<Object> {
+    Ok(Object::boolean(this.get().stage.get() == Stage::Running))
 }
 
 /// The object that it awaits, for code that inspects where a task is suspended.
-fn awaited_object(this: &Object) -> Result<Object> {
-    let awaitable = Awaitable::of(this);
+fn awaited_object(this: &Native<Awaitable>) -> Result<Object> {
+    let awaitable = this.get();
     if awaitable.stage.get() == Stage::Delegating && awaitable.delegates.get() {
         return Ok(awaitable.value().get_or_none());
     }
     Ok(Object::none())
 }
 
-fn nothing(_this: &Object) -> Result<Object> {
-    Ok(Object::none())
-}
-
-fn repr(this: &Object) -> Result<Object> {
-    let name = Awaitable::of(this).operation().name;
+fn repr(this: &Native<Awaitable>) -> Result<Object> {
+    let name = this.get().operation().name;
     let text = format!(
         "<coroutine object {} at {:p}>",
         name.to_string_lossy(),
@@ -165,8 +159,9 @@ unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
     // may be set is somebody else's and is put back.
     unsafe {
         let pending = PyErr::take(attached());
-        let object = Object::from_borrowed(this);
-        Awaitable::finalise(&object);
+        let awaitable = native(&this).clone();
+        Awaitable::finalise(&awaitable);
+        drop(awaitable);
         if let Some(pending) = pending {
             pending.restore(attached());
         }
@@ -227,10 +222,10 @@ unsafe fn end(this: *mut ffi::PyObject) {
         if awaitable.tracked.get() {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
+        let this = native(&this);
         if !finished {
-            Awaitable::finish(&*(&raw const this).cast::<Object>());
+            Awaitable::finish(this);
         }
-        let this = &*(&raw const this).cast::<Object>();
         forget(this);
         match awaitable.operation().behind {
             Some(behind) => (behind.free)(this),
@@ -247,11 +242,12 @@ unsafe extern "C" fn traverse(
     // SAFETY: called by the garbage collector on an awaitable, with its own visitor.
     unsafe {
         greenloop_cpython::traverse(this, visit, arg, |visitor| {
-            let awaitable = &*this.cast::<Awaitable>();
+            let this = native(&this);
+            let awaitable = this.get();
             // The first is the waiter, which the line visits as long as there is one.
             let first = usize::from(awaitable.place.is_linked());
             if let Some(behind) = awaitable.operation().behind {
-                (behind.visit)(&*(&raw const this).cast::<Object>(), visitor)?;
+                (behind.visit)(this, visitor)?;
             }
             visit_slots(visitor, awaitable.slots().into_iter().skip(first))
         })
@@ -260,59 +256,66 @@ unsafe extern "C" fn traverse(
 
 unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
     // SAFETY: called by the garbage collector on an awaitable, after its finaliser.
-    unsafe {
-        Awaitable::finish(&*(&raw const this).cast::<Object>());
-    }
+    unsafe { Awaitable::finish(native(&this)) };
     0
 }
 
+/// The awaitable that the interpreter passes to a slot.
+///
+/// # Safety
+/// It is one.
+unsafe fn native(this: &*mut ffi::PyObject) -> &Native<Awaitable> {
+    // SAFETY: promised by the caller; a reference is transparent over the pointer.
+    unsafe { &*std::ptr::from_ref(this).cast::<Native<Awaitable>>() }
+}
+
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
-    let class = ClassBuilder::new::<Awaitable>(c"greenloop.Awaitable")
+pub fn make_class() -> Result<()> {
+    let class = ClassBuilder::<Awaitable>::new(c"greenloop.Awaitable")
         .not_callable()
         .doc(c"A coroutine of native code, such as queue.get() returns.")
         .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
         .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
         .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
         .slot(ffi::Py_tp_clear, clear as *mut c_void)
-        .repr(unary!(repr))
+        .repr_by(repr)
         .attributes(vec![
-            attribute!(c"_asyncio_future_blocking", blocking, set_blocking),
-            attribute!(c"__qualname__", qualified_name),
-            attribute!(c"__name__", name),
-            attribute!(c"cr_running", running),
-            attribute!(c"cr_code", nothing),
-            attribute!(c"cr_frame", nothing),
-            attribute!(c"cr_await", awaited_object),
-            attribute!(c"cr_origin", origin),
+            attribute(c"_asyncio_future_blocking", blocking, set_blocking),
+            readonly(c"__qualname__", qualified_name),
+            readonly(c"__name__", name),
+            readonly(c"cr_running", running),
+            readonly(c"cr_code", |_| Ok(Object::none())),
+            readonly(c"cr_frame", |_| Ok(Object::none())),
+            readonly(c"cr_await", awaited_object),
+            readonly(c"cr_origin", |this| origin(this)),
+        ])
+        .methods([
+            noargs(c"done", done, c"Return whether the wait is over."),
+            noargs(
+                c"cancelled",
+                cancelled,
+                c"Return whether the wait was cancelled.",
+            ),
+            fast(c"cancel", cancel, c"Cancel the wait."),
+            fast(c"result", result, c"As Future.result()."),
+            fast(c"exception", exception, c"As Future.exception()."),
+            fast(c"set_result", set_result, c"As Future.set_result()."),
+            fast(
+                c"set_exception",
+                set_exception,
+                c"As Future.set_exception().",
+            ),
+            fast(
+                c"add_done_callback",
+                add_done_callback,
+                c"As Future.add_done_callback().",
+            ),
+            fast(
+                c"remove_done_callback",
+                remove_done_callback,
+                c"As Future.remove_done_callback().",
+            ),
+            fast(c"get_loop", get_loop, c"Return the loop of the wait."),
         ]);
-    let methods = vec![
-        noargs!(c"done", done, c"Return whether the wait is over."),
-        noargs!(
-            c"cancelled",
-            cancelled,
-            c"Return whether the wait was cancelled."
-        ),
-        fast!(c"cancel", cancel, c"Cancel the wait."),
-        fast!(c"result", result, c"As Future.result()."),
-        fast!(c"exception", exception, c"As Future.exception()."),
-        fast!(c"set_result", set_result, c"As Future.set_result()."),
-        fast!(
-            c"set_exception",
-            set_exception,
-            c"As Future.set_exception()."
-        ),
-        fast!(
-            c"add_done_callback",
-            add_done_callback,
-            c"As Future.add_done_callback()."
-        ),
-        fast!(
-            c"remove_done_callback",
-            remove_done_callback,
-            c"As Future.remove_done_callback()."
-        ),
-        fast!(c"get_loop", get_loop, c"Return the loop of the wait."),
-    ];
-    coroutine::<Awaitable>(class, methods).build(None)
+    coroutine(class).build_into(&CLASS)
 }

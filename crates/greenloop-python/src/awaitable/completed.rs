@@ -1,29 +1,59 @@
 //! `Completed`: the awaitable of an asynchronous method that has done its work in the call already
 //! and returns None. There is one per process, since it has no state.
 
-use std::ffi::c_void;
 use std::sync::OnceLock;
 
 use greenloop_cpython::{
-    ClassBuilder, Iteration, Next, Object, Raised, Result, coroutine, restore,
+    Class, ClassBuilder, Dead, Header, Iteration, Layout, Native, Next, Object, Record, Result,
+    Spare, Tracked, Visited, Visitor, coroutine, restore,
 };
-use pyo3::ffi;
 
-use crate::asyncio::globals;
+static CLASS: Class<Completed> = Class::new();
+static SPARE: Spare<Completed, 1> = Spare::new();
 
-struct Completed;
+/// The C struct.
+#[repr(C)]
+struct Completed {
+    header: Header,
+}
+
+// SAFETY: the struct is the whole instance.
+unsafe impl Layout for Completed {
+    const OFFSET: usize = 0;
+}
+
+// SAFETY: it is a header and nothing else.
+unsafe impl Record for Completed {
+    fn tracked(&self) -> Option<&Tracked> {
+        None
+    }
+
+    fn visit(&self, _: &Visitor) -> Visited {
+        Ok(())
+    }
+
+    fn clear(&self) {}
+
+    fn is_empty(&self) -> bool {
+        true
+    }
+
+    fn bury(dead: Dead<Self>) {
+        SPARE.keep(dead);
+    }
+}
 
 impl Iteration for Completed {
     #[inline]
-    fn advance(_this: &Object) -> Result<Next> {
+    fn advance(_this: &Native<Self>) -> Result<Next> {
         Ok(Next::Returned(Object::none()))
     }
 
-    fn throw(_this: &Object, exception: Object) -> Result<Next> {
+    fn throw(_this: &Native<Self>, exception: Object) -> Result<Next> {
         Err(restore(exception))
     }
 
-    fn close(_this: &Object) -> Result<()> {
+    fn close(_this: &Native<Self>) -> Result<()> {
         Ok(())
     }
 }
@@ -43,29 +73,13 @@ pub fn completed() -> Result<Object> {
     if let Some(instance) = INSTANCE.get() {
         return Ok(instance.0.clone());
     }
-    // SAFETY: a complete class whose instances have nothing but the header.
-    let object = unsafe {
-        let class = globals().classes.completed.as_ptr();
-        let allocate = (*class).tp_alloc.ok_or(Raised)?;
-        Object::from_returned(allocate(class, 0))?
-    };
+    let object = SPARE.allocate(&CLASS)?.into_object();
     Ok(INSTANCE.get_or_init(|| Instance(object)).0.clone())
 }
 
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> std::ffi::c_int {
-    // SAFETY: called by the garbage collector on an instance, with its own visitor.
-    unsafe { greenloop_cpython::traverse(this, visit, arg, |_| Ok(())) }
-}
-
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
-    let class = ClassBuilder::new::<ffi::PyObject>(c"greenloop.Completed")
-        .not_callable()
-        .doc(c"A coroutine that is done.")
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void);
-    coroutine::<Completed>(class, Vec::new()).build(None)
+pub fn make_class() -> Result<()> {
+    let class = ClassBuilder::<Completed>::of_records(c"greenloop.Completed")
+        .doc(c"A coroutine that is done.");
+    coroutine(class).build_into(&CLASS)
 }

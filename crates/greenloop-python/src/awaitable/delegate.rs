@@ -2,10 +2,9 @@
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    ExceptionClass, Iteration as _, Object, Raised, Result, Resumed, attached, ensure_room,
+    ExceptionClass, Iteration as _, Native, Object, Raised, Result, Resumed, attached, ensure_room,
     is_of_class, raise, restore, resume, throw, type_error,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Awaitable, Progress};
@@ -21,26 +20,26 @@ pub enum Delegated {
 }
 
 /// Begins to await `object`. The awaitable's `value` holds the iterator from then on.
-pub fn begin(this: &Object, object: &Object) -> Result<Delegated> {
+pub fn begin(this: &Native<Awaitable>, object: &Object) -> Result<Delegated> {
     let inner = if Future::is_native(object) {
         object.clone()
     } else {
         iterator_of(object)?
     };
-    let awaitable = Awaitable::of(this);
+    let awaitable = this.get();
     awaitable.value().set(inner.clone());
     awaitable.delegates.set(true);
     go_on(&inner, None)
 }
 
 /// Continues the await that [`begin`] began, with an exception or without. Raises its exceptions.
-pub fn continue_with(this: &Object, exception: Option<&Object>) -> Result<Delegated> {
-    go_on(&Awaitable::of(this).value().get_or_none(), exception)
+pub fn continue_with(this: &Native<Awaitable>, exception: Option<&Object>) -> Result<Delegated> {
+    go_on(&this.get().value().get_or_none(), exception)
 }
 
 #[inline]
 fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
-    if Future::is_native(inner) {
+    if let Some(inner) = Future::native(inner) {
         return go_on_with_future(inner, exception);
     }
     let resumed = match exception {
@@ -64,7 +63,7 @@ fn is_exit(exception: &Object) -> bool {
 #[cold]
 fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
     ensure_room()?;
-    if Awaitable::is_native(inner) {
+    if let Some(inner) = Awaitable::native(inner) {
         Awaitable::close(inner)?;
     } else {
         let py = attached();
@@ -78,11 +77,11 @@ fn close_for(inner: &Object, exit: &Object) -> Result<Raised> {
 
 /// The behaviour of a future's iterator, without one.
 #[inline]
-fn go_on_with_future(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
+fn go_on_with_future(inner: &Native<Future>, exception: Option<&Object>) -> Result<Delegated> {
     if let Some(exception) = exception {
         return Err(restore(exception.clone()));
     }
-    let future = Future::of(inner);
+    let future = inner.get();
     if future.state() != PENDING {
         return future.outcome().map(Delegated::Returned);
     }
@@ -90,25 +89,22 @@ fn go_on_with_future(inner: &Object, exception: Option<&Object>) -> Result<Deleg
         let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"await wasn't used with future"));
     }
-    Ok(Delegated::Waits(Progress::Yielded(inner.clone())))
+    Ok(Delegated::Waits(Progress::Yielded(
+        inner.clone().into_object(),
+    )))
 }
 
 /// `object.__await__()`, as `await` asks for it.
 fn iterator_of(object: &Object) -> Result<Object> {
-    if Awaitable::is_native(object) {
-        Awaitable::begin(object)?;
+    if let Some(awaitable) = Awaitable::native(object) {
+        Awaitable::begin(awaitable)?;
         return Ok(object.clone());
     }
-    // SAFETY: `object` is valid; a class's slots are those of its type.
-    unsafe {
-        if ffi::PyCoro_CheckExact(object.as_ptr()) != 0 {
-            return not_awaited_yet(object);
-        }
-        let slots = (*object.class()).tp_as_async;
-        if let Some(am_await) = slots.as_ref().and_then(|slots| slots.am_await) {
-            let iterator = Object::from_returned(am_await(object.as_ptr()))?;
-            return checked_iterator(object, iterator);
-        }
+    if object.is_plain_coroutine() {
+        return not_awaited_yet(object);
+    }
+    if let Some(iterator) = object.awaited()? {
+        return checked_iterator(object, iterator);
     }
     if is_generator_based(object)? {
         return Ok(object.clone());
@@ -132,14 +128,8 @@ fn not_awaited_yet(coroutine: &Object) -> Result<Object> {
 
 /// The result of `__await__`, if it is an iterator and no coroutine.
 fn checked_iterator(object: &Object, iterator: Object) -> Result<Object> {
-    // SAFETY: both are valid objects.
-    let (is_iterator, is_coroutine) = unsafe {
-        let pointer = iterator.as_ptr();
-        (
-            ffi::PyIter_Check(pointer) != 0,
-            ffi::PyCoro_CheckExact(pointer) != 0,
-        )
-    };
+    let is_iterator = iterator.is_iterator();
+    let is_coroutine = iterator.is_plain_coroutine();
     if is_iterator && !is_coroutine {
         return Ok(iterator);
     }
@@ -155,8 +145,7 @@ fn checked_iterator(object: &Object, iterator: Object) -> Result<Object> {
 /// Whether `object` is a generator that `types.coroutine` has made awaitable.
 fn is_generator_based(object: &Object) -> Result<bool> {
     const CO_ITERABLE_COROUTINE: u32 = 0x100;
-    // SAFETY: `object` is valid.
-    if unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } == 0 {
+    if !object.is_plain_generator() {
         return Ok(false);
     }
     let py = attached();

@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 
 use greenloop_cpython::{
-    ExceptionClass, Iteration, Next, Object, Raised, Result, attached, call_function, fetch,
-    matches, raise, report_unraisable, restore,
+    ExceptionClass, Iteration, Native, Next, Object, Raised, Result, attached, fetch, matches,
+    raise, report_unraisable, restore,
 };
 use pyo3::prelude::*;
 
@@ -16,18 +16,18 @@ use crate::asyncio::globals;
 impl Awaitable {
     /// Handles the outcome of a step.
     #[inline]
-    fn settle(this: &Object, progress: Result<Progress>) -> Result<Next> {
+    fn settle(this: &Native<Awaitable>, progress: Result<Progress>) -> Result<Next> {
         match progress {
             Ok(Progress::Returned(value)) => {
                 Self::finish(this);
                 Ok(Next::Returned(value))
             }
-            Ok(Progress::Blocked) if !Self::of(this).foreign.get() => {
-                let awaitable = Self::of(this);
+            Ok(Progress::Blocked) if !this.get().foreign.get() => {
+                let awaitable = this.get();
                 awaitable.stage.set(Stage::Blocked);
                 Self::track(this);
                 awaitable.blocking.set(true);
-                Ok(Next::Yielded(this.clone()))
+                Ok(Next::Yielded(this.clone().into_object()))
             }
             other => Self::settle_otherwise(this, other),
         }
@@ -36,8 +36,8 @@ impl Awaitable {
     /// As [`settle`](Self::settle), for the rarer outcomes. It is a separate function so that the
     /// rest needs none of its registers.
     #[inline(never)]
-    fn settle_otherwise(this: &Object, progress: Result<Progress>) -> Result<Next> {
-        let awaitable = Self::of(this);
+    fn settle_otherwise(this: &Native<Awaitable>, progress: Result<Progress>) -> Result<Next> {
+        let awaitable = this.get();
         match progress {
             Ok(Progress::Returned(value)) => Ok(Next::Returned(value)),
             Ok(Progress::Blocked) => {
@@ -66,8 +66,8 @@ impl Awaitable {
 
     /// Goes on although the wait is not over: see [`wait_again`](Self::wait_again).
     #[cold]
-    fn drive_while_waiting(this: &Object) -> Result<Next> {
-        let awaitable = Self::of(this);
+    fn drive_while_waiting(this: &Native<Self>) -> Result<Next> {
+        let awaitable = this.get();
         awaitable.stage.set(Stage::Blocked);
         if let Some(future) = Self::wait_again(this)? {
             return Ok(Next::Yielded(future));
@@ -76,7 +76,7 @@ impl Awaitable {
     }
 
     /// It raised, and will not go on.
-    fn fail_for_good(this: &Object, raised: Raised) -> Raised {
+    fn fail_for_good(this: &Native<Awaitable>, raised: Raised) -> Raised {
         let exception = fetch(raised);
         Self::finish(this);
         restore(exception)
@@ -84,8 +84,8 @@ impl Awaitable {
 
     /// The awaitable is deallocated or collected: its wait is given up, and there is a warning if
     /// it was never awaited, as with a coroutine.
-    pub(super) fn finalise(this: &Object) {
-        let awaitable = Self::of(this);
+    pub(super) fn finalise(this: &Native<Awaitable>) {
+        let awaitable = this.get();
         let outcome = match awaitable.stage.get() {
             Stage::Fresh => warn_never_awaited(this, awaitable.operation().name),
             Stage::Blocked | Stage::Delegating => Self::close(this),
@@ -99,23 +99,25 @@ impl Awaitable {
 
 impl Iteration for Awaitable {
     #[inline]
-    fn begin(this: &Object) -> Result<()> {
-        match Self::of(this).stage.get() {
+    fn begin(this: &Native<Awaitable>) -> Result<()> {
+        match this.get().stage.get() {
             Stage::Blocked | Stage::Delegating => Err(awaited_already()),
             Stage::Fresh | Stage::Running | Stage::Finished => Ok(()),
         }
     }
 
     #[inline]
-    fn advance(this: &Object) -> Result<Next> {
-        let awaitable = Self::of(this);
+    fn advance(this: &Native<Self>) -> Result<Next> {
+        let awaitable = this.get();
         let operation = awaitable.operation();
+        // SAFETY: for the step that is taken here.
+        let owner = unsafe { awaitable.owner_of_step() };
         let progress = match awaitable.stage.replace(Stage::Running) {
-            Stage::Fresh => (operation.start)(this),
-            Stage::Delegating => (operation.resume)(this),
+            Stage::Fresh => (operation.start)(this, &owner),
+            Stage::Delegating => (operation.resume)(this, &owner),
             Stage::Blocked => match Self::outcome(this) {
-                Outcome::Woken => (operation.resume)(this),
-                Outcome::Failed(exception) => (operation.interrupt)(this, exception),
+                Outcome::Woken => (operation.resume)(this, &owner),
+                Outcome::Failed(exception) => (operation.interrupt)(this, &owner, exception),
                 Outcome::Pending => return Self::drive_while_waiting(this),
             },
             Stage::Running => return Err(already_executing()),
@@ -127,12 +129,14 @@ impl Iteration for Awaitable {
         Self::settle(this, progress)
     }
 
-    fn throw(this: &Object, exception: Object) -> Result<Next> {
-        let awaitable = Self::of(this);
+    fn throw(this: &Native<Awaitable>, exception: Object) -> Result<Next> {
+        let awaitable = this.get();
         let operation = awaitable.operation();
+        // SAFETY: for the step that is taken here.
+        let owner = unsafe { awaitable.owner_of_step() };
         let progress = match awaitable.stage.replace(Stage::Running) {
             Stage::Fresh => Err(restore(exception)),
-            Stage::Blocked | Stage::Delegating => (operation.interrupt)(this, exception),
+            Stage::Blocked | Stage::Delegating => (operation.interrupt)(this, &owner, exception),
             Stage::Running => return Err(already_executing()),
             Stage::Finished => {
                 awaitable.stage.set(Stage::Finished);
@@ -142,8 +146,8 @@ impl Iteration for Awaitable {
         Self::settle(this, progress)
     }
 
-    fn close(this: &Object) -> Result<()> {
-        let awaitable = Self::of(this);
+    fn close(this: &Native<Awaitable>) -> Result<()> {
+        let awaitable = this.get();
         match awaitable.stage.get() {
             Stage::Finished => return Ok(()),
             Stage::Fresh => {
@@ -154,7 +158,7 @@ impl Iteration for Awaitable {
             Stage::Blocked | Stage::Delegating => {}
         }
         let (exit, stop) = (ExceptionClass::GeneratorExit, ExceptionClass::StopIteration);
-        let exit_object = call_function(&exit.object(), &[])?;
+        let exit_object = exit.object().call([])?;
         match <Self as Iteration>::throw(this, exit_object) {
             Ok(Next::Returned(_)) => Ok(()),
             Ok(Next::Yielded(_)) => {
@@ -171,7 +175,7 @@ impl Iteration for Awaitable {
 }
 
 #[cold]
-fn warn_never_awaited(this: &Object, name: &CStr) -> Result<()> {
+fn warn_never_awaited(this: &Native<Awaitable>, name: &CStr) -> Result<()> {
     let py = attached();
     let name_text = name.to_string_lossy();
     let origin = in_words(this)?;

@@ -7,18 +7,20 @@
 //! [`Line::push_guest`].
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use greenloop_core::{Standing, WaitList};
-use greenloop_cpython::{Object, Raised, Result, Visited, Visitor};
-use pyo3::ffi;
+use greenloop_cpython::{Native, Object, Raised, Result, Visited, Visitor};
 
 use super::Awaitable;
 
+/// A link to an awaitable in a line, which is alive: it leaves the line before it dies.
+type Link = Option<NonNull<Awaitable>>;
+
 /// The place of an awaitable in a line. All zeroes is nowhere.
 pub struct Place {
-    previous: Cell<*mut ffi::PyObject>,
-    next: Cell<*mut ffi::PyObject>,
+    previous: Cell<Link>,
+    next: Cell<Link>,
     /// The line, or null. It is alive: when a line ends, it removes its waiters first.
     line: Cell<*const Line>,
     /// Whether the line owns the awaitable, because nothing else does.
@@ -32,8 +34,8 @@ impl Place {
 
     /// Leaves the awaitable's line, whichever it is.
     #[inline]
-    pub fn leave(waiter: &Object) {
-        let line = Awaitable::of(waiter).place.line.get();
+    pub fn leave(waiter: &Native<Awaitable>) {
+        let line = waiter.get().place.line.get();
         // SAFETY: a line that is not null is alive; see the field.
         if let Some(line) = unsafe { line.as_ref() } {
             line.remove(waiter);
@@ -43,8 +45,8 @@ impl Place {
 
 /// The line.
 pub struct Line {
-    first: Cell<*mut ffi::PyObject>,
-    last: Cell<*mut ffi::PyObject>,
+    first: Cell<Link>,
+    last: Cell<Link>,
     len: Cell<usize>,
     /// The result of a future that waits here, set when it is woken.
     result: fn() -> Object,
@@ -59,8 +61,8 @@ impl Line {
     /// An empty line, with the result of its futures.
     pub const fn waking_with(result: fn() -> Object) -> Self {
         Self {
-            first: Cell::new(ptr::null_mut()),
-            last: Cell::new(ptr::null_mut()),
+            first: Cell::new(None),
+            last: Cell::new(None),
             len: Cell::new(0),
             result,
         }
@@ -72,14 +74,14 @@ impl Line {
     }
 
     /// Everybody in it, in order.
-    pub fn to_vec(&self) -> Vec<Object> {
+    pub fn to_vec(&self) -> Vec<Native<Awaitable>> {
         std::iter::successors(self.first(), |waiter| self.after(waiter)).collect()
     }
 
     /// Puts an awaitable at the end that is held nowhere else, until it is taken out.
-    pub fn push_guest(&self, guest: Object) {
+    pub fn push_guest(&self, guest: Native<Awaitable>) {
         self.push(&guest);
-        Awaitable::of(&guest).place.is_guest.set(true);
+        guest.get().place.is_guest.set(true);
         // `remove` takes the reference back.
         std::mem::forget(guest);
     }
@@ -87,10 +89,8 @@ impl Line {
     /// Shows the tasks and futures behind the awaitables to the garbage collector.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         let mut next = self.first.get();
-        while !next.is_null() {
-            // SAFETY: an awaitable in the list is alive.
-            let awaitable = unsafe { &*next.cast::<Awaitable>() };
-            awaitable.waiter().visit(visitor)?;
+        while let Some(awaitable) = Self::linked(next) {
+            awaitable.waiter.visit(visitor)?;
             next = awaitable.place.next.get();
         }
         Ok(())
@@ -100,19 +100,21 @@ impl Line {
     /// they are deallocated.
     pub fn clear(&self) {
         for awaitable in self.to_vec() {
-            Awaitable::of(&awaitable).waiter().clear();
+            awaitable.get().waiter.clear();
         }
     }
 
-    /// The place of an awaitable that a pointer of the list leads to.
-    fn place<'a>(pointer: *mut ffi::PyObject) -> Option<&'a Place> {
-        // SAFETY: an awaitable in the list is alive: it leaves the list before it dies.
-        (!pointer.is_null()).then(|| unsafe { &(*pointer.cast::<Awaitable>()).place })
+    /// The awaitable that a link leads to.
+    fn linked<'a>(link: Link) -> Option<&'a Awaitable> {
+        // SAFETY: see `Link`.
+        link.map(|awaitable| unsafe { awaitable.as_ref() })
     }
 
-    fn object(pointer: *mut ffi::PyObject) -> Option<Object> {
-        // SAFETY: as above.
-        (!pointer.is_null()).then(|| unsafe { Object::from_borrowed(pointer) })
+    fn object(link: Link) -> Option<Native<Awaitable>> {
+        // SAFETY: as above; the struct is the whole object.
+        link.map(|awaitable| unsafe {
+            Native::from_object(Object::from_borrowed(awaitable.as_ptr().cast()))
+        })
     }
 }
 
@@ -123,42 +125,43 @@ impl Drop for Line {
 }
 
 impl WaitList for Line {
-    type Waiter = Object;
+    type Waiter = Native<Awaitable>;
     type Error = Raised;
 
     #[inline]
-    fn push(&self, waiter: &Object) {
-        let place = &Awaitable::of(waiter).place;
+    fn push(&self, waiter: &Native<Awaitable>) {
+        let place = &waiter.get().place;
         if place.is_linked() {
             // The wait was ended by hand, as `set_result` does, and begins again: asyncio leaves
             // such a waiter where it is, and passes it over.
             Place::leave(waiter);
         }
-        let last = self.last.replace(waiter.as_ptr());
+        let link = Some(NonNull::from(waiter.get()));
+        let last = self.last.replace(link);
         place.previous.set(last);
-        place.next.set(ptr::null_mut());
+        place.next.set(None);
         place.line.set(self);
-        match Self::place(last) {
-            Some(last) => last.next.set(waiter.as_ptr()),
-            None => self.first.set(waiter.as_ptr()),
+        match Self::linked(last) {
+            Some(last) => last.place.next.set(link),
+            None => self.first.set(link),
         }
         self.len.set(self.len.get() + 1);
     }
 
     #[inline]
-    fn remove(&self, waiter: &Object) -> bool {
-        let place = &Awaitable::of(waiter).place;
-        if !std::ptr::eq(place.line.get(), self) {
+    fn remove(&self, waiter: &Native<Awaitable>) -> bool {
+        let place = &waiter.get().place;
+        if !ptr::eq(place.line.get(), self) {
             return false;
         }
         place.line.set(ptr::null());
         let (previous, next) = (place.previous.get(), place.next.get());
-        match Self::place(previous) {
-            Some(previous) => previous.next.set(next),
+        match Self::linked(previous) {
+            Some(previous) => previous.place.next.set(next),
             None => self.first.set(next),
         }
-        match Self::place(next) {
-            Some(next) => next.previous.set(previous),
+        match Self::linked(next) {
+            Some(next) => next.place.previous.set(previous),
             None => self.last.set(previous),
         }
         self.len.set(self.len.get() - 1);
@@ -170,30 +173,30 @@ impl WaitList for Line {
     }
 
     #[inline]
-    fn first(&self) -> Option<Object> {
+    fn first(&self) -> Option<Native<Awaitable>> {
         Self::object(self.first.get())
     }
 
     #[inline]
-    fn after(&self, waiter: &Object) -> Option<Object> {
-        let place = &Awaitable::of(waiter).place;
-        std::ptr::eq(place.line.get(), self)
+    fn after(&self, waiter: &Native<Awaitable>) -> Option<Native<Awaitable>> {
+        let place = &waiter.get().place;
+        ptr::eq(place.line.get(), self)
             .then(|| place.next.get())
             .and_then(Self::object)
     }
 
     #[inline]
-    fn standing(&self, waiter: &Object) -> Result<Standing> {
+    fn standing(&self, waiter: &Native<Awaitable>) -> Result<Standing> {
         Awaitable::standing(waiter)
     }
 
     #[inline]
-    fn wake(&self, waiter: &Object) -> Result<()> {
+    fn wake(&self, waiter: &Native<Awaitable>) -> Result<()> {
         Awaitable::wake_with(waiter, self.result)
     }
 
     #[inline]
     fn is_empty(&self) -> bool {
-        self.first.get().is_null()
+        self.first.get().is_none()
     }
 }

@@ -23,6 +23,7 @@
 mod alarm;
 mod class;
 mod completed;
+mod coroutine;
 pub mod delegate;
 mod driving;
 mod line;
@@ -38,38 +39,42 @@ use std::os::fd::RawFd;
 use std::ptr;
 
 use greenloop_cpython::{
-    Freelist, Object, Result, Slot, Visited, Visitor, add_to_module, fast, restore,
+    Class, Extends, Freelist, Function, Header, Layout, Native, Object, Reference, Result, Slot,
+    Visited, Visitor, leaf_fast, restore, track,
 };
-use pyo3::ffi;
-use pyo3::prelude::*;
 
-use crate::asyncio::globals;
+use crate::scheduler::SleeperKind;
+#[cfg(Py_3_12)]
+use crate::scheduler::TaskKind;
 
-pub use class::make_class;
-pub use completed::{completed, make_class as make_completed_class};
+pub use completed::completed;
+pub use coroutine::is_coroutine;
 pub use line::Line;
 pub use loop_bound::LoopBound;
 pub use origin::track_origins;
 pub use sleep::{exact_seconds, is_cancelled, run_sleeper, sleeper_handle};
 
-use sleep::sleep;
-
+use class::make_class;
 use line::Place;
+use sleep::sleep;
 
 /// How many dead awaitables are kept for new ones.
 static SPARE: Freelist<256> = Freelist::new();
 
 /// The behaviour of an awaitable. There is one constant for each kind of waiting.
-pub struct Operation {
+///
+/// Each function is a step. It is given the awaitable and its owner, a reference of the type `O`.
+#[repr(C)]
+pub struct Operation<O = Object> {
     /// Its name in `__qualname__` and messages, such as `Queue.get`.
     pub name: &'static CStr,
     /// The first step.
-    pub start: fn(&Object) -> Result<Progress>,
+    pub start: fn(&Native<Awaitable>, &O) -> Result<Progress>,
     /// The awaitable was woken, or the object it delegates to resumes.
-    pub resume: fn(&Object) -> Result<Progress>,
+    pub resume: fn(&Native<Awaitable>, &O) -> Result<Progress>,
     /// An exception arrives while it waits. It leaves its line, passes a wake-up on that it had,
     /// and raises the exception again, or does as asyncio does.
-    pub interrupt: fn(&Object, Object) -> Result<Progress>,
+    pub interrupt: fn(&Native<Awaitable>, &O, Object) -> Result<Progress>,
     /// Set for an awaitable whose struct has more fields behind it, which another room handles.
     pub behind: Option<&'static Behind>,
 }
@@ -77,11 +82,11 @@ pub struct Operation {
 /// The functions for the fields behind an awaitable's struct.
 pub struct Behind {
     /// The awaitable is finished and holds nothing from now on.
-    pub finish: fn(&Object),
+    pub finish: fn(&Native<Awaitable>),
     /// Shows the held objects to the garbage collector.
-    pub visit: fn(&Object, &Visitor) -> Visited,
+    pub visit: fn(&Native<Awaitable>, &Visitor) -> Visited,
     /// Gives the memory of a dead awaitable back.
-    pub free: unsafe fn(&Object),
+    pub free: unsafe fn(&Native<Awaitable>),
 }
 
 /// The outcome of one step of an operation.
@@ -111,7 +116,7 @@ enum Stage {
 /// The C struct. All zeroes is a fresh awaitable, but for its operation.
 #[repr(C)]
 pub struct Awaitable {
-    header: ffi::PyObject,
+    header: Header,
     operation: Cell<Option<&'static Operation>>,
     /// The primitive, or another object that the operation works on.
     owner: Slot,
@@ -153,42 +158,72 @@ enum Stands {
     Cancelled,
 }
 
+/// The class.
+pub static CLASS: Class<Awaitable> = Class::new();
+
+// SAFETY: a kind without a value is at the beginning of any struct.
+unsafe impl Extends<SleeperKind> for Awaitable {}
+
+// SAFETY: the struct is the whole instance, valid when it is zeroed, and begins with the header.
+unsafe impl Layout for Awaitable {
+    const OFFSET: usize = 0;
+}
+
+impl<O: Reference> Operation<O> {
+    /// The same operation for an owner of any type.
+    const fn erased(&'static self) -> &'static Operation {
+        // SAFETY: the functions differ in the type behind one reference, which is one pointer in
+        // all cases; `create` sees to it that they are given an owner of the type they expect.
+        unsafe { &*ptr::from_ref(self).cast::<Operation>() }
+    }
+}
+
 impl Awaitable {
     /// An awaitable that will do `operation`, which begins when it is awaited.
     ///
     /// The garbage collector tracks it from the first: its owner may lead back to it, in a program
     /// that keeps it there or in a task that never ran.
     #[inline]
-    pub fn create(
-        operation: &'static Operation,
-        owner: &Object,
+    pub fn create<O: Reference>(
+        operation: &'static Operation<O>,
+        owner: &O,
         value: Option<&Object>,
     ) -> Result<Object> {
-        let object = Self::create_untracked(operation, owner, value)?;
-        Self::track(&object);
-        Ok(object)
+        Self::create_native(operation, owner, value).map(Native::into_object)
+    }
+
+    /// The same, for a caller that has more to say to it.
+    #[inline]
+    pub fn create_native<O: Reference>(
+        operation: &'static Operation<O>,
+        owner: &O,
+        value: Option<&Object>,
+    ) -> Result<Native<Self>> {
+        let awaitable = Self::create_untracked(operation, owner, value)?;
+        Self::track(&awaitable);
+        Ok(awaitable)
     }
 
     /// The same for an owner and a value that lead to no other object. The collector tracks it when
     /// it blocks.
     #[inline]
-    pub fn create_untracked(
-        operation: &'static Operation,
-        owner: &Object,
+    pub fn create_untracked<O: Reference>(
+        operation: &'static Operation<O>,
+        owner: &O,
         value: Option<&Object>,
-    ) -> Result<Object> {
+    ) -> Result<Native<Self>> {
         // SAFETY: `Awaitable` is the struct of the class, which has no attributes of the program's,
         // and the list serves it alone.
         let object = unsafe {
             let block = match SPARE.revive_alike::<Self>() {
                 Some(block) => block.as_ptr(),
-                None => Freelist::<256>::allocate_anew(globals().classes.awaitable.as_ptr())?,
+                None => Freelist::<256>::allocate_anew(CLASS.as_ptr())?,
             };
-            Object::from_owned(block.cast())
+            Native::<Self>::from_object(Object::from_owned(block.cast()))
         };
-        let awaitable = Self::of(&object);
-        awaitable.operation.set(Some(operation));
-        awaitable.owner.fill(owner.clone());
+        let awaitable = object.get();
+        awaitable.operation.set(Some(operation.erased()));
+        awaitable.owner.fill(owner.as_object().clone());
         if let Some(value) = value {
             awaitable.value.fill(value.clone());
         }
@@ -207,15 +242,15 @@ impl Awaitable {
 
     /// Whether it does this and nothing else.
     #[inline]
-    pub fn does(&self, operation: &'static Operation) -> bool {
+    pub fn does<O: Reference>(&self, operation: &'static Operation<O>) -> bool {
         let own = self.operation.get().map_or(ptr::null(), ptr::from_ref);
-        ptr::eq(own, operation)
+        ptr::eq(own, operation.erased())
     }
 
     /// An awaitable that represents in a line a future that was put there by hand.
-    pub fn guest(future: &Object) -> Result<Object> {
-        let object = Self::create(&NOTHING, future, None)?;
-        let awaitable = Self::of(&object);
+    pub fn guest(future: &Object) -> Result<Native<Self>> {
+        let object = Self::create_untracked(&NOTHING, future, None)?;
+        let awaitable = object.get();
         awaitable.owner.clear();
         awaitable.waiter.set(future.clone());
         awaitable.foreign.set(true);
@@ -223,41 +258,38 @@ impl Awaitable {
         Ok(object)
     }
 
-    /// The struct behind an awaitable.
+    /// The awaitable, if `object` is one of ours.
     #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass awaitables: receivers of its methods, what lines hold, and
-        // objects tested with `is_native`.
-        unsafe { &*object.as_ptr().cast::<Self>() }
+    pub fn native(object: &Object) -> Option<&Native<Self>> {
+        CLASS.exactly(object)
     }
 
     /// Whether `object` is one of our awaitables.
     #[inline]
     pub fn is_native(object: &Object) -> bool {
-        object.is_exactly(globals().classes.awaitable.as_ptr())
+        CLASS.is_class_of(object)
     }
 
-    /// Whether `object`, an awaitable, looks like a future to other code: while it waits.
+    /// Whether it looks like a future to other code: while it waits.
     #[inline]
-    pub fn poses_as_future(object: &Object) -> bool {
-        Self::of(object).stage.get() == Stage::Blocked
+    pub fn poses_as_future(&self) -> bool {
+        self.stage.get() == Stage::Blocked
     }
 
     /// The object that the operation works on. Held as long as the awaitable is not finished.
     #[inline]
-    pub fn owner(&self) -> &Slot {
-        &self.owner
+    pub fn owner(&self) -> Option<Object> {
+        self.owner.get()
     }
 
-    /// The same for the first step of an operation or a later one, without a new reference: while
-    /// the awaitable runs, it is not taken out.
+    /// The owner for a step, without a new reference.
     ///
     /// # Safety
     /// Called during a step of an operation that leaves its owner where it is.
     #[inline]
     pub unsafe fn owner_of_step(&self) -> ManuallyDrop<Object> {
-        // SAFETY: whoever holds the awaitable, which is being asked for its next object, cannot
-        // finish it meanwhile: `throw` and `close` refuse, and the collector finds it in use.
+        // SAFETY: only this room changes the slot. The program cannot finish an
+        // awaitable that runs: `throw` and `close` refuse, and the collector finds it in use.
         unsafe { self.owner.borrowed_or_none() }
     }
 
@@ -287,14 +319,21 @@ impl Awaitable {
 
     /// Leaves the awaitable's line, if it is in one.
     #[inline]
-    pub fn leave_line(this: &Object) {
+    pub fn leave_line(this: &Native<Awaitable>) {
         Place::leave(this);
     }
 
-    /// The task to resume. An operation that delegates may use the slot for itself.
+    /// The task to resume, or the future of a foreign wait.
     #[inline]
-    pub fn waiter(&self) -> &Slot {
-        &self.waiter
+    pub fn waiter(&self) -> Option<Object> {
+        self.waiter.get()
+    }
+
+    /// Notes the task to resume.
+    #[cfg(Py_3_12)]
+    #[inline]
+    pub fn set_waiting_task(&self, task: Native<TaskKind>) {
+        self.waiter.set(task.into_object());
     }
 
     fn operation(&self) -> &'static Operation {
@@ -303,8 +342,8 @@ impl Awaitable {
 
     /// Releases everything. Nothing is held from then on.
     #[inline]
-    fn finish(this: &Object) {
-        let awaitable = Self::of(this);
+    fn finish(this: &Native<Awaitable>) {
+        let awaitable = this.get();
         awaitable.stage.set(Stage::Finished);
         Place::leave(this);
         if let Some(behind) = awaitable.operation().behind {
@@ -350,10 +389,10 @@ impl Awaitable {
     }
 
     #[inline]
-    fn track(this: &Object) {
-        if !Self::of(this).tracked.replace(true) {
-            // SAFETY: a complete object of a garbage collected class that is not tracked yet.
-            unsafe { ffi::PyObject_GC_Track(this.as_ptr().cast()) };
+    fn track(this: &Native<Awaitable>) {
+        if !this.get().tracked.replace(true) {
+            // SAFETY: the class is garbage collected, and the flag says that it is not tracked yet.
+            unsafe { track(this) };
         }
     }
 }
@@ -361,9 +400,9 @@ impl Awaitable {
 /// The operation of an awaitable that the garbage collector has cleared.
 static NOTHING: Operation = Operation {
     name: c"Awaitable",
-    start: |_| Ok(Progress::Returned(Object::none())),
-    resume: |_| Ok(Progress::Returned(Object::none())),
-    interrupt: |_, exception| Err(restore(exception)),
+    start: |_, _| Ok(Progress::Returned(Object::none())),
+    resume: |_, _| Ok(Progress::Returned(Object::none())),
+    interrupt: |_, _, exception| Err(restore(exception)),
     behind: None,
 };
 
@@ -372,14 +411,17 @@ pub fn ready(value: Object) -> Result<Progress> {
     Ok(Progress::Returned(value))
 }
 
-/// Adds the functions that make awaitables to the module.
-pub fn add_functions(module: &Bound<'_, pyo3::types::PyModule>) -> PyResult<()> {
-    add_to_module(
-        module,
-        vec![fast!(
-            leaf c"sleep",
-            sleep,
-            c"sleep(delay, result=None)\n--\n\nWait for delay seconds; return result."
-        )],
-    )
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    make_class()?;
+    completed::make_class()
+}
+
+/// The functions of the module that this room has.
+pub fn functions() -> Vec<Function> {
+    vec![leaf_fast(
+        c"sleep",
+        |_, arguments| sleep(arguments),
+        c"sleep(delay, result=None)\n--\n\nWait for delay seconds; return result.",
+    )]
 }

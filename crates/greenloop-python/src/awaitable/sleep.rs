@@ -2,23 +2,22 @@
 
 use greenloop_core::{Instant, Standing};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Raised, Result, call_method, is_raised, raise, restore,
+    Arguments, Comparison, ExceptionClass, Native, Object, Raised, Result, raise, restore,
     type_error,
 };
-use pyo3::ffi;
 
 use super::{Awaitable, Operation, Progress, Stands};
 use crate::asyncio::{globals, running_loop};
-use crate::future::Future;
-use crate::handle::Handle;
-use crate::scheduler::{Job, Scheduler, stepping};
+use crate::future::future_of;
+use crate::handle::{self, Handle};
+use crate::scheduler::{Job, Scheduler, SleeperKind, stepping};
 
 /// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
-pub fn sleep(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sleep(arguments: Arguments<'_>) -> Result<Object> {
     if let Some(delay) = arguments.only() {
         if exact_seconds(delay).is_some() {
             // A plain number leads nowhere.
-            return Awaitable::create_untracked(&SLEEP, delay, None);
+            return Awaitable::create_untracked(&SLEEP, delay, None).map(Native::into_object);
         }
         return Awaitable::create(&SLEEP, delay, None);
     }
@@ -40,9 +39,9 @@ fn sleep_with_result(arguments: Arguments<'_>) -> Result<Object> {
 
 static SLEEP: Operation = Operation {
     name: c"sleep",
-    start,
-    resume,
-    interrupt,
+    start: |this, _| start(this),
+    resume: |this, _| resume(this),
+    interrupt: |this, _, exception| interrupt(this, exception),
     behind: None,
 };
 
@@ -53,13 +52,13 @@ pub(super) const ASLEEP: u8 = 2;
 /// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
 pub(super) const OVER: u8 = 3;
 
-fn start(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    if awaitable.owner().as_ptr() == globals().zero.as_ptr() {
+fn start(this: &Native<Awaitable>) -> Result<Progress> {
+    let awaitable = this.get();
+    if awaitable.owner.as_ptr() == globals().zero.as_ptr() {
         awaitable.step.set(YIELDED);
         return Ok(Progress::Paused);
     }
-    let delay = awaitable.owner().get_or_none();
+    let delay = awaitable.owner.get_or_none();
     let Some(seconds) = exact_seconds(&delay) else {
         return start_by_name(this, &delay);
     };
@@ -71,12 +70,12 @@ fn start(this: &Object) -> Result<Progress> {
         return Err(not_a_number());
     }
     if let Some(task) = stepping() {
-        if let Some(scheduler) = Future::of(&task).fast_loop() {
+        if let Some(scheduler) = future_of(&task).get().fast_loop() {
             if !scheduler.has_own_timers() {
-                awaitable.wait_natively(Future::of(&task).event_loop());
+                awaitable.wait_natively(future_of(&task).get().event_loop());
                 awaitable.step.set(ASLEEP);
                 let deadline = Instant::new(scheduler.now().as_secs() + seconds);
-                scheduler.push_timer(deadline, Job::Sleeper(this.clone()));
+                scheduler.push_timer(deadline, Job::Sleeper(this.up().clone()));
                 return Ok(Progress::Blocked);
             }
         }
@@ -87,48 +86,24 @@ fn start(this: &Object) -> Result<Progress> {
 /// The number of seconds of a plain float or small int, which most delays are.
 #[inline]
 pub fn exact_seconds(delay: &Object) -> Option<f64> {
-    // SAFETY: `delay` is a valid object, and the conversions are of exactly the classes they are
-    // for.
-    unsafe {
-        if ffi::PyFloat_CheckExact(delay.as_ptr()) != 0 {
-            return Some(ffi::PyFloat_AS_DOUBLE(delay.as_ptr()));
-        }
-        if ffi::PyLong_CheckExact(delay.as_ptr()) != 0 {
-            let mut overflow = 0;
-            let seconds = ffi::PyLong_AsLongAndOverflow(delay.as_ptr(), &raw mut overflow);
-            // A larger one than a float has exactly is left to the general way.
-            if overflow == 0 && seconds.unsigned_abs() < 1 << 53 {
-                #[expect(clippy::cast_precision_loss, reason = "it was just tested to be exact")]
-                return Some(seconds as f64);
-            }
-        }
-    }
-    None
+    delay.exact_float().or_else(|| {
+        // A larger one than a float has exactly is left to the general way.
+        let seconds = delay.exact_int()?;
+        #[expect(clippy::cast_precision_loss, reason = "it is tested to be exact")]
+        (seconds.unsigned_abs() < 1 << 53).then_some(seconds as f64)
+    })
 }
 
 /// A delay of another kind: its own comparison with 0 decides, as in asyncio, and then its own sum
 /// with the loop's time.
 #[cold]
-fn start_by_name(this: &Object, delay: &Object) -> Result<Progress> {
-    let zero = &globals().zero;
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_RichCompareBool(delay.as_ptr(), zero.as_ptr(), ffi::Py_LE) } {
-        -1 => return Err(Raised),
-        0 => {}
-        _ => {
-            Awaitable::of(this).step.set(YIELDED);
-            return Ok(Progress::Paused);
-        }
+fn start_by_name(this: &Native<Awaitable>, delay: &Object) -> Result<Progress> {
+    if delay.compares(Comparison::LessOrEqual, &globals().zero)? {
+        this.get().step.set(YIELDED);
+        return Ok(Progress::Paused);
     }
     if globals().sleep_refuses_nan {
-        // SAFETY: a valid object; the error is asked for while the GIL is held.
-        let (seconds, failed) = unsafe {
-            let seconds = ffi::PyFloat_AsDouble(delay.as_ptr());
-            (seconds, is_raised())
-        };
-        if failed {
-            return Err(Raised);
-        }
+        let seconds = delay.float_value()?;
         if seconds.is_nan() {
             return Err(not_a_number());
         }
@@ -146,41 +121,40 @@ fn not_a_number() -> Raised {
 
 /// On a loop that is not ours, or whose clock was replaced, or for a delay of another kind: a
 /// future and `call_later`.
-fn sleep_by_call_later(this: &Object, delay: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn sleep_by_call_later(this: &Native<Awaitable>, delay: &Object) -> Result<Progress> {
+    let awaitable = this.get();
     let globals = globals();
     let event_loop = running_loop()?;
     awaitable.wait_on_future(&event_loop)?;
     let (future, result) = (awaitable.future(), awaitable.value().get_or_none());
-    let handle = call_method(
+    let handle = event_loop.invoke(
         &globals.names.call_later,
-        &[
-            event_loop.as_ptr(),
-            delay.as_ptr(),
-            globals.asyncio.set_result_unless_cancelled.as_ptr(),
-            future.as_ptr(),
-            result.as_ptr(),
+        [
+            delay,
+            &globals.asyncio.set_result_unless_cancelled,
+            &future,
+            &result,
         ],
     )?;
     // From here on the owner is the handle that has to be cancelled.
-    awaitable.owner().set(handle);
+    awaitable.owner.set(handle);
     Ok(Progress::Blocked)
 }
 
-fn resume(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn resume(this: &Native<Awaitable>) -> Result<Progress> {
+    let awaitable = this.get();
     if awaitable.foreign.get() && awaitable.step.get() != OVER {
         // Not by its own timer: the future has the result.
         let future = awaitable.future();
         stop_timer(awaitable)?;
-        let result = call_method(&globals().names.result, &[future.as_ptr()])?;
+        let result = future.invoke(&globals().names.result, [])?;
         return Ok(Progress::Returned(result));
     }
     Ok(Progress::Returned(awaitable.value().get_or_none()))
 }
 
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
+    let awaitable = this.get();
     if awaitable.foreign.get() {
         stop_timer(awaitable)?;
     } else if awaitable.step.get() == ASLEEP && awaitable.standing.get() != Stands::Woken {
@@ -197,8 +171,8 @@ fn stop_timer(awaitable: &Awaitable) -> Result<()> {
         ASLEEP => leave_heap(awaitable),
         OVER => {}
         _ => {
-            if let Some(handle) = awaitable.owner().take() {
-                call_method(&globals().names.cancel, &[handle.as_ptr()])?;
+            if let Some(handle) = awaitable.owner.take() {
+                handle.invoke(&globals().names.cancel, [])?;
             }
         }
     }
@@ -213,9 +187,17 @@ fn leave_heap(awaitable: &Awaitable) {
     }
 }
 
+/// The awaitable that a job holds.
+#[inline]
+fn of_job(sleeper: &Native<SleeperKind>) -> &Native<Awaitable> {
+    // SAFETY: only `Awaitable` extends the kind.
+    unsafe { Native::from_ref(sleeper) }
+}
+
 /// A sleeper's timer is due.
-pub fn run_sleeper(this: &Object) -> Result<()> {
-    let awaitable = Awaitable::of(this);
+pub fn run_sleeper(this: &Native<SleeperKind>) -> Result<()> {
+    let this = of_job(this);
+    let awaitable = this.get();
     if awaitable.step.replace(OVER) == ASLEEP && Awaitable::standing(this)? == Standing::Waiting {
         return Awaitable::wake(this);
     }
@@ -223,19 +205,19 @@ pub fn run_sleeper(this: &Object) -> Result<()> {
 }
 
 /// Whether the timer has no sleeper to wake any more.
-pub fn is_cancelled(this: &Object) -> bool {
-    Awaitable::of(this).step.get() != ASLEEP
+pub fn is_cancelled(this: &Native<SleeperKind>) -> bool {
+    of_job(this).get().step.get() != ASLEEP
 }
 
 /// A handle that represents a sleeper's timer, for code that looks at the heap.
-pub fn sleeper_handle(this: &Object) -> Result<Object> {
-    let event_loop = Awaitable::of(this).event_loop.get_or_none();
-    let class = globals().classes.handle.as_ptr();
+pub fn sleeper_handle(this: &Native<SleeperKind>) -> Result<Native<Handle>> {
+    let event_loop = of_job(this).get().event_loop.get_or_none();
+    let class = &handle::CLASS;
     let function = &globals().asyncio.set_result_unless_cancelled;
     Handle::create(
         class,
         function,
-        std::slice::from_ref(this),
+        &[this.clone().into_object()],
         None,
         &event_loop,
         None,

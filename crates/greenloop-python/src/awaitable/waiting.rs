@@ -4,12 +4,12 @@
 //! future that the awaitable made. Every function here handles both.
 
 use greenloop_core::Standing;
-use greenloop_cpython::{Object, Result, Slot, call_function, call_method, fetch, raise_object};
+use greenloop_cpython::{Native, Object, Result, Slot, fetch, raise_object};
 
 use super::{Awaitable, LoopBound, Stage, Stands};
 use crate::asyncio::globals;
-use crate::future::{CANCELLED, Future, PENDING, waiting_task, wake};
-use crate::scheduler::stepping;
+use crate::future::{CANCELLED, Future, PENDING, future_of, waiting_task, wake};
+use crate::scheduler::{TaskKind, stepping};
 
 impl Awaitable {
     /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation
@@ -17,10 +17,10 @@ impl Awaitable {
     ///
     /// Raises if `bound` belongs to another loop, as `asyncio.mixins._LoopBoundMixin` does.
     #[inline]
-    pub fn prepare(this: &Object, bound: &LoopBound, owner: &Object) -> Result<()> {
-        let awaitable = Self::of(this);
+    pub fn prepare(this: &Native<Awaitable>, bound: &LoopBound, owner: &Object) -> Result<()> {
+        let awaitable = this.get();
         if let Some(task) = stepping() {
-            let future = Future::of(&task);
+            let future = future_of(&task).get();
             if future.fast_loop().is_some() {
                 bound.bind_to(future.event_loop(), owner)?;
                 awaitable.wait_natively(future.event_loop());
@@ -33,10 +33,10 @@ impl Awaitable {
 
     /// As [`prepare`](Self::prepare), for an object that belongs to `event_loop` already.
     #[inline]
-    pub fn prepare_on(this: &Object, event_loop: &Object) -> Result<()> {
-        let awaitable = Self::of(this);
+    pub fn prepare_on(this: &Native<Awaitable>, event_loop: &Object) -> Result<()> {
+        let awaitable = this.get();
         if let Some(task) = stepping() {
-            let future = Future::of(&task);
+            let future = future_of(&task).get();
             if future.event_loop().as_ptr() == event_loop.as_ptr() && future.fast_loop().is_some() {
                 awaitable.wait_natively(future.event_loop());
                 return Ok(());
@@ -48,11 +48,11 @@ impl Awaitable {
     /// As [`prepare`](Self::prepare), in a step of this task. Returns false, and has done nothing,
     /// where its loop's ready queue may not be used.
     #[inline]
-    pub fn prepare_in(this: &Object, task: &Object) -> bool {
-        let task = Future::of(task);
+    pub fn prepare_in(this: &Native<Awaitable>, task: &Native<TaskKind>) -> bool {
+        let task = future_of(task).get();
         let natively = task.fast_loop().is_some();
         if natively {
-            Self::of(this).wait_natively(task.event_loop());
+            this.get().wait_natively(task.event_loop());
         }
         natively
     }
@@ -67,7 +67,7 @@ impl Awaitable {
 
     pub(super) fn wait_on_future(&self, event_loop: &Object) -> Result<()> {
         let name = &globals().names.create_future;
-        self.waiter.set(call_method(name, &[event_loop.as_ptr()])?);
+        self.waiter.set(event_loop.invoke(name, [])?);
         self.foreign.set(true);
         Ok(())
     }
@@ -79,8 +79,8 @@ impl Awaitable {
 
     /// How the awaitable stands.
     #[inline]
-    pub fn standing(this: &Object) -> Result<Standing> {
-        let awaitable = Self::of(this);
+    pub fn standing(this: &Native<Awaitable>) -> Result<Standing> {
+        let awaitable = this.get();
         if awaitable.foreign.get() {
             return standing_of_future(&awaitable.future());
         }
@@ -93,36 +93,36 @@ impl Awaitable {
 
     /// The object visible among a primitive's waiters: the future of a foreign wait, or the
     /// awaitable.
-    pub fn shown(this: &Object) -> Object {
-        let awaitable = Self::of(this);
+    pub fn shown(this: &Native<Awaitable>) -> Object {
+        let awaitable = this.get();
         if awaitable.foreign.get() {
             awaitable.future()
         } else {
-            this.clone()
+            this.clone().into_object()
         }
     }
 
     /// Whether it represents a future in a line, see [`guest`](Self::guest).
-    pub fn is_guest(this: &Object) -> bool {
-        let awaitable = Self::of(this);
+    pub fn is_guest(this: &Native<Awaitable>) -> bool {
+        let awaitable = this.get();
         awaitable.foreign.get() && awaitable.stage.get() == Stage::Finished
     }
 
     /// Whether the wait was cancelled, in distinction from one that was woken and then interrupted.
-    pub fn was_cancelled(this: &Object) -> Result<bool> {
+    pub fn was_cancelled(this: &Native<Awaitable>) -> Result<bool> {
         Ok(Self::standing(this)? == Standing::Cancelled)
     }
 
     /// Ends the wait: the task resumes in the next turn.
     #[inline]
-    pub fn wake(this: &Object) -> Result<()> {
+    pub fn wake(this: &Native<Awaitable>) -> Result<()> {
         Self::wake_with(this, || Object::boolean(true))
     }
 
     /// As [`wake`](Self::wake), with the result for the future of a foreign wait.
     #[inline]
-    pub fn wake_with(this: &Object, result: fn() -> Object) -> Result<()> {
-        let awaitable = Self::of(this);
+    pub fn wake_with(this: &Native<Awaitable>, result: fn() -> Object) -> Result<()> {
+        let awaitable = this.get();
         if awaitable.foreign.get() {
             return finish_future(&awaitable.future(), result());
         }
@@ -132,7 +132,7 @@ impl Awaitable {
 
     /// As [`wake`](Self::wake), unless the wait is over.
     #[inline]
-    pub fn wake_if_waiting(this: &Object) -> Result<()> {
+    pub fn wake_if_waiting(this: &Native<Awaitable>) -> Result<()> {
         if Self::standing(this)? == Standing::Waiting {
             return Self::wake(this);
         }
@@ -141,8 +141,22 @@ impl Awaitable {
 
     /// The task of a native wait, if it has received the awaitable.
     #[inline]
-    pub fn task(&self) -> Option<Object> {
-        self.waiter.get().filter(|_| !self.foreign.get())
+    pub fn task(&self) -> Option<Native<TaskKind>> {
+        let task = self.waiter.get().filter(|_| !self.foreign.get())?;
+        // SAFETY: the waiter of a wait that is not foreign is a task: only `attach` and
+        // `set_waiting_task` put one there.
+        Some(unsafe { Native::from_object(task) })
+    }
+
+    /// The same, which is not waiting any more.
+    #[inline]
+    pub(super) fn take_task(&self) -> Option<Native<TaskKind>> {
+        if self.foreign.get() {
+            return None;
+        }
+        let task = self.waiter.take()?;
+        // SAFETY: as in `task`.
+        Some(unsafe { Native::from_object(task) })
     }
 
     /// Whether the wait is native, its task has received it, and the ready queue of the task's loop
@@ -150,7 +164,7 @@ impl Awaitable {
     #[inline]
     pub fn is_on_fast_loop(&self) -> bool {
         let task = self.task();
-        task.is_some_and(|task| Future::of(&task).fast_loop().is_some())
+        task.is_some_and(|task| future_of(&task).get().fast_loop().is_some())
     }
 
     /// The loop of the wait.
@@ -167,20 +181,20 @@ impl Awaitable {
     }
 
     /// Cancels the wait, if it is not over: the task is stepped with a `CancelledError`.
-    pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
+    pub fn cancel(this: &Native<Awaitable>, message: Option<&Object>) -> Result<bool> {
         (waiting_task()?.cancel)(this, message)
     }
 
     /// The future of a foreign wait, by which it is cancelled.
     #[inline]
-    pub fn future_of_wait(this: &Object) -> Option<Object> {
-        let awaitable = Self::of(this);
+    pub fn future_of_wait(this: &Native<Awaitable>) -> Option<Object> {
+        let awaitable = this.get();
         awaitable.waiter.get().filter(|_| awaitable.foreign.get())
     }
 
     /// As [`cancel`](Self::cancel), for a wait that is not foreign.
-    pub fn cancel_natively(this: &Object, message: Option<&Object>) -> Result<bool> {
-        let awaitable = Self::of(this);
+    pub fn cancel_natively(this: &Native<Awaitable>, message: Option<&Object>) -> Result<bool> {
+        let awaitable = this.get();
         if awaitable.stage.get() != Stage::Blocked || awaitable.standing.get() != Stands::Waiting {
             return Ok(false);
         }
@@ -192,22 +206,18 @@ impl Awaitable {
 
     #[inline]
     fn go_on(&self) -> Result<()> {
-        match self.waiter.take() {
-            Some(task) => wake(task),
-            // It has no receiver yet, or is driven by hand.
-            None => Ok(()),
-        }
+        // Without a task it has no receiver yet, or is driven by hand.
+        self.take_task().map_or(Ok(()), wake)
     }
 
     /// A task has received the awaitable and waits for it.
     #[inline]
-    pub fn attach(this: &Object, task: &Object) -> Result<()> {
-        let awaitable = Self::of(this);
-        awaitable.waiter.set(task.clone());
-        if awaitable.standing.get() == Stands::Waiting {
+    pub fn attach(&self, task: Native<TaskKind>) -> Result<()> {
+        self.waiter.set(task.into_object());
+        if self.standing.get() == Stands::Waiting {
             Ok(())
         } else {
-            awaitable.go_on()
+            self.go_on()
         }
     }
 
@@ -225,8 +235,8 @@ impl Awaitable {
 
     /// The exception that the awaitable that woke a task throws into it.
     #[inline]
-    pub fn failure(this: &Object) -> Result<Option<Object>> {
-        let awaitable = Self::of(this);
+    pub fn failure(this: &Native<Awaitable>) -> Result<Option<Object>> {
+        let awaitable = this.get();
         if awaitable.foreign.get() || awaitable.standing.get() != Stands::Cancelled {
             return Ok(None);
         }
@@ -236,20 +246,20 @@ impl Awaitable {
     pub(super) fn cancelled_error(&self) -> Result<Object> {
         let class = &globals().asyncio.cancelled_error;
         match self.message.take().filter(|message| !message.is_none()) {
-            Some(message) => call_function(class, &[message.as_ptr()]),
-            None => call_function(class, &[]),
+            Some(message) => class.call([&message]),
+            None => class.call([]),
         }
     }
 
     /// The outcome with which `this` resumes.
     #[inline]
-    pub(super) fn outcome(this: &Object) -> Outcome {
-        let awaitable = Self::of(this);
+    pub(super) fn outcome(this: &Native<Awaitable>) -> Outcome {
+        let awaitable = this.get();
         let raised = if awaitable.foreign.get() {
             let future = awaitable.future();
             match standing_of_future(&future) {
                 Ok(Standing::Waiting) => return Outcome::Pending,
-                Ok(_) => match call_method(&globals().names.result, &[future.as_ptr()]) {
+                Ok(_) => match future.invoke(&globals().names.result, []) {
                     Ok(_) => return Outcome::Woken,
                     Err(raised) => raised,
                 },
@@ -273,9 +283,9 @@ impl Awaitable {
     /// second gets the error. Returns nothing, as a future's iterator does, if the first wait has
     /// no receiver.
     #[cold]
-    pub(super) fn wait_again(this: &Object) -> Result<Option<Object>> {
+    pub(super) fn wait_again(this: &Native<Awaitable>) -> Result<Option<Object>> {
         let names = &globals().names;
-        let awaitable = Self::of(this);
+        let awaitable = this.get();
         if !awaitable.foreign.get() && awaitable.blocking.get() {
             return Ok(None);
         }
@@ -300,18 +310,18 @@ pub(super) enum Outcome {
 
 /// How a future of any class stands.
 fn standing_of_future(future: &Object) -> Result<Standing> {
-    if Future::is_native(future) {
-        return Ok(match Future::of(future).state() {
+    if let Some(future) = Future::native(future) {
+        return Ok(match future.get().state() {
             PENDING => Standing::Waiting,
             CANCELLED => Standing::Cancelled,
             _ => Standing::Woken,
         });
     }
     let names = &globals().names;
-    if !call_method(&names.done, &[future.as_ptr()])?.is_true()? {
+    if !future.invoke(&names.done, [])?.is_true()? {
         return Ok(Standing::Waiting);
     }
-    if call_method(&names.cancelled, &[future.as_ptr()])?.is_true()? {
+    if future.invoke(&names.cancelled, [])?.is_true()? {
         return Ok(Standing::Cancelled);
     }
     Ok(Standing::Woken)
@@ -319,9 +329,10 @@ fn standing_of_future(future: &Object) -> Result<Standing> {
 
 /// `future.set_result(value)`.
 fn finish_future(future: &Object, value: Object) -> Result<()> {
-    if Future::is_native(future) {
+    if let Some(future) = Future::native(future) {
         return Future::finish(future, value);
     }
-    let arguments = [future.as_ptr(), value.as_ptr()];
-    call_method(&globals().names.set_result, &arguments).map(drop)
+    future
+        .invoke(&globals().names.set_result, [&value])
+        .map(drop)
 }

@@ -20,17 +20,17 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use greenloop_bridge::abi;
 use greenloop_cpython::{
-    BoundFunction, Freelist, Object, Raised, Result, Visited, Visitor, call_method, noargs,
+    BoundMethod, Freelist, Native, Object, Raised, Result, Visited, Visitor, noargs,
     report_unraisable, restore, take_raised,
 };
 use pyo3::ffi;
 
 use super::{Holder, Remote};
 use crate::asyncio::globals;
-use crate::awaitable::{Awaitable, Behind, Operation, Progress};
+use crate::awaitable::{self, Awaitable, Behind, Operation, Progress};
 use crate::event_loop::{EventLoop, Inbox};
-use crate::future::Future;
-use crate::scheduler::stepping;
+use crate::future::future_of;
+use crate::scheduler::{TaskKind, stepping};
 
 /// How many bytes a future may have that is kept in place. Larger ones are boxed by the bridge.
 pub const ROOM: usize = 128;
@@ -64,15 +64,17 @@ struct Place(UnsafeCell<MaybeUninit<[usize; ROOM / size_of::<usize>()]>>);
 
 static POLL: Operation = Operation {
     name: c"rust_future",
-    start: step,
-    resume: step,
-    interrupt,
+    start: |this, _| step(this),
+    resume: |this, _| step(this),
+    interrupt: |this, _, exception| interrupt(this, exception),
     behind: Some(&BEHIND),
 };
 
 static BEHIND: Behind = Behind {
-    finish: |this| RustFuture::of(this).discard(),
-    visit: |this, visitor| RustFuture::of(this).visit(visitor),
+    // SAFETY: the record belongs to `POLL`.
+    finish: |this| unsafe { RustFuture::of(this) }.discard(),
+    // SAFETY: as above.
+    visit: |this, visitor| unsafe { RustFuture::of(this) }.visit(visitor),
     free: RustFuture::free,
 };
 
@@ -83,13 +85,13 @@ impl RustFuture {
     /// `kind` tells the truth, and the caller fills the place before any other code sees the
     /// awaitable.
     pub unsafe fn create(kind: &'static abi::Kind) -> Result<(Object, *mut c_void)> {
-        let class = globals().classes.awaitable.as_ptr();
         let fresh = offset_of!(Self, remote);
         // SAFETY: `Self` begins with the struct of that class, and the list serves it alone. The
         // remote that was left is a valid one or null, and the place may hold anything.
-        let object =
-            unsafe { Object::from_owned(SPARE.allocate_as_left::<Self>(class, fresh)?.cast()) };
-        let future = Self::of(&object);
+        let (object, future) = unsafe {
+            let block = SPARE.allocate_as_left::<Self>(awaitable::CLASS.as_ptr(), fresh)?;
+            (Object::from_owned(block.cast()), &*block)
+        };
         future.awaitable.set_operation(&POLL);
         future.kind.set(Some(kind));
         let place = future.place.0.get().cast();
@@ -101,24 +103,31 @@ impl RustFuture {
     /// # Safety
     /// As for [`Freelist::free`]; it is one of these.
     #[cold]
-    unsafe fn free(this: &Object) {
-        if !SPARE.has_room() {
-            Self::of(this).leave_remote();
-        }
+    unsafe fn free(this: &Native<Awaitable>) {
         // SAFETY: promised by the caller.
-        unsafe { SPARE.free(this.as_ptr()) };
+        unsafe {
+            if !SPARE.has_room() {
+                Self::of(this).leave_remote();
+            }
+            SPARE.free(this.as_ptr());
+        }
     }
 
+    /// The struct of an awaitable that is one of these.
+    ///
+    /// # Safety
+    /// The awaitable's operation is `POLL`, which only `create` gives.
     #[inline]
-    fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass awaitables with the operation `POLL`, which only `create` makes.
-        unsafe { &*object.as_ptr().cast::<Self>() }
+    unsafe fn of(awaitable: &Native<Awaitable>) -> &Self {
+        // SAFETY: promised by the caller.
+        unsafe { &*awaitable.as_ptr().cast::<Self>() }
     }
 
     /// The Rust future of an awaitable, if it has one.
     #[inline]
-    pub fn behind(awaitable: &Object) -> Option<&Self> {
-        Self::is_behind(Awaitable::of(awaitable)).then(|| Self::of(awaitable))
+    pub fn behind(awaitable: &Native<Awaitable>) -> Option<&Self> {
+        // SAFETY: it is tested before.
+        Self::is_behind(awaitable.get()).then(|| unsafe { Self::of(awaitable) })
     }
 
     /// Whether an awaitable is one of these besides.
@@ -249,10 +258,10 @@ impl RustFuture {
 
     /// The awaitable holds itself, because there are wakers.
     #[inline]
-    fn hold(&self, this: &Object) {
+    fn hold(&self, this: &Native<Awaitable>) {
         if !self.held.replace(true) {
             // Given back by `let_go`.
-            let _ = this.clone().into_ptr();
+            let _ = this.clone().into_object().into_ptr();
         }
     }
 
@@ -266,24 +275,25 @@ impl RustFuture {
 
     /// The last waker is gone.
     #[inline]
-    pub fn release(this: &Object) {
-        Self::of(this).let_go(this);
+    pub fn release(this: &Native<Awaitable>) {
+        if let Some(future) = Self::behind(this) {
+            future.let_go(this);
+        }
     }
 
     /// Has the awaitable's future polled again in the next turn; without effect on other
     /// awaitables. May be called by any thread that holds the GIL.
-    pub fn wake(this: &Object) {
+    pub fn wake(this: &Native<Awaitable>) {
         let Some(future) = Self::behind(this) else {
             return;
         };
-        if !Awaitable::poses_as_future(this) {
+        if !this.get().poses_as_future() {
             // It is being polled. Or it was not awaited yet, or is going to be polled anyway.
             future.woken.set(true);
             return;
         }
         future.let_go(this);
-        let awaitable = Awaitable::of(this);
-        let task = awaitable.task();
+        let task = this.get().task();
         if let Some(native) = task.as_ref().and_then(fast_loop) {
             match Awaitable::wake_if_waiting(this) {
                 Ok(()) => native.wake_for_a_future(),
@@ -314,13 +324,13 @@ impl RustFuture {
 }
 
 /// On a loop that is not ours, is closed, or wants to see each call.
-fn wake_by_call(this: &Object) -> Result<()> {
+fn wake_by_call(this: &Native<Awaitable>) -> Result<()> {
     if Awaitable::standing(this)? != greenloop_core::Standing::Waiting {
         return Ok(());
     }
     let globals = globals();
-    let event_loop = Awaitable::of(this).event_loop();
-    if call_method(&globals.names.is_closed, &[event_loop.as_ptr()])?.is_true()? {
+    let event_loop = this.get().event_loop();
+    if event_loop.invoke(&globals.names.is_closed, [])?.is_true()? {
         return Ok(());
     }
     let running = crate::asyncio::running_loop_or_none()?;
@@ -328,25 +338,24 @@ fn wake_by_call(this: &Object) -> Result<()> {
         return Awaitable::wake(this);
     }
     let function = WOKEN.bind(this)?;
-    let arguments = [event_loop.as_ptr(), function.as_ptr()];
-    call_method(&globals.names.call_soon_threadsafe, &arguments).map(drop)
+    event_loop
+        .invoke(&globals.names.call_soon_threadsafe, [&function])
+        .map(drop)
 }
 
 /// The callback for `call_soon_threadsafe`.
-fn woken(this: &Object) -> Result<Object> {
+fn woken(this: &Native<Awaitable>) -> Result<Object> {
     RustFuture::wake(this);
     Ok(Object::none())
 }
 
-static WOKEN: BoundFunction = BoundFunction::new(noargs!(
-    c"rust_future_woken",
-    woken,
-    c"Poll the Rust future again."
-));
+static WOKEN: BoundMethod<Awaitable> =
+    BoundMethod::new(|| noargs(c"rust_future_woken", woken, c"Poll the Rust future again."));
 
 /// Polls the future, and waits if it is not done.
-fn step(this: &Object) -> Result<Progress> {
-    let future = RustFuture::of(this);
+fn step(this: &Native<Awaitable>) -> Result<Progress> {
+    // SAFETY: the step is `POLL`'s.
+    let future = unsafe { RustFuture::of(this) };
     future.let_go(this);
     let Some(kind) = future.kind.get() else {
         return Ok(Progress::Returned(Object::none()));
@@ -387,7 +396,7 @@ fn step(this: &Object) -> Result<Progress> {
             None => crate::asyncio::running_loop()?,
         };
         Awaitable::prepare_on(this, &event_loop)?;
-        Awaitable::of(this).note_loop(&event_loop);
+        this.get().note_loop(&event_loop);
         if future.woken.get() {
             return Ok(Progress::Paused);
         }
@@ -400,8 +409,8 @@ fn step(this: &Object) -> Result<Progress> {
 
 /// The loop of one of our tasks, if its ready queue may be used.
 #[inline]
-fn fast_loop(task: &Object) -> Option<&EventLoop> {
-    EventLoop::of_future(Future::of(task)).filter(|native| native.scheduler.is_fast())
+fn fast_loop(task: &Native<TaskKind>) -> Option<&EventLoop> {
+    EventLoop::of_future(future_of(task).get()).filter(|native| native.scheduler.is_fast())
 }
 
 /// The running loop, and its inbox if it is one of ours.
@@ -414,8 +423,9 @@ fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
 }
 
 /// Cancelled, closed or thrown into: the future is dropped before the exception goes on.
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let future = RustFuture::of(this);
+fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
+    // SAFETY: the step is `POLL`'s.
+    let future = unsafe { RustFuture::of(this) };
     future.let_go(this);
     future.discard();
     Err(restore(exception))

@@ -14,10 +14,11 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
-use greenloop_cpython::{Object, guarded};
+use greenloop_cpython::{Native, Object, guarded};
 use pyo3::{Python, ffi};
 
 use super::RustFuture;
+use crate::awaitable::Awaitable;
 use crate::event_loop::{Inbox, Message};
 
 /// The thread-safe end of a wait.
@@ -267,10 +268,10 @@ impl Drop for Holder {
 
 /// The awaitable in a remote's cell.
 #[inline]
-fn alive(awaitable: *mut ffi::PyObject) -> Option<Object> {
+fn alive(awaitable: *mut ffi::PyObject) -> Option<Native<Awaitable>> {
     // SAFETY: the awaitable lives as long as it has not told that it is finished, and the GIL is
     // held.
-    (!awaitable.is_null()).then(|| unsafe { Object::from_borrowed(awaitable) })
+    (!awaitable.is_null()).then(|| unsafe { Native::from_object(Object::from_borrowed(awaitable)) })
 }
 
 /// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to every thread once there

@@ -63,8 +63,8 @@ unsafe extern "C" fn awaitable(polled: *const c_void) -> *mut ffi::PyObject {
 unsafe extern "C" fn wake_awaitable(awaitable: *mut ffi::PyObject) {
     // SAFETY: the caller passes a valid object, and holds the GIL.
     let awaitable = unsafe { Object::from_borrowed(awaitable) };
-    if Awaitable::is_native(&awaitable) {
-        RustFuture::wake(&awaitable);
+    if let Some(awaitable) = Awaitable::native(&awaitable) {
+        RustFuture::wake(awaitable);
     }
 }
 

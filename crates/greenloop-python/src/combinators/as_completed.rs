@@ -8,35 +8,34 @@
 //! next entry. An entry of `None` means that the time is over.
 
 use std::cell::Cell;
-use std::ffi::c_void;
 
-#[cfg(Py_3_13)]
-use greenloop_cpython::call_function;
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
-    attached, attribute, call_method, class_of, fast, init, is_raised, noargs, one, raise_bare,
-    raise_value, restore, thrown, trap, type_error, visit_slots,
+    Anything, Arguments, Class, ExceptionClass, Held, Native, NativeSlot, Object, Raised, Result,
+    Slot, Visited, Visitor, attached, class_of, fast, noargs, one, raise_bare, raise_value,
+    readonly, restore, thrown, type_error, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::awaited_by;
 use super::ensure_future::{Home, as_future, current_loop};
-use super::{awaited_by, is_collection};
 use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{notify_when_done, stop_notifying};
-use crate::queues;
+use crate::queues::{self, QUEUE, Queue, QueueRef};
 use crate::scheduler::Notification;
 
+/// The class.
+pub static CLASS: Class<AsCompleted> = Class::new();
+
 /// The iterator.
-struct AsCompleted {
+pub struct AsCompleted {
     /// The arguments, until the iterator begins.
     given: Slot,
     timeout: Slot,
     /// The queue of the futures that are done.
-    done: Slot,
+    done: NativeSlot<Queue>,
     /// The set of those that are not.
     todo: Slot,
     /// How many awaitables are still to be given out.
@@ -47,15 +46,10 @@ struct AsCompleted {
 }
 
 impl AsCompleted {
-    fn of(object: &Object) -> &Self {
-        Instance::<Self>::of(object)
-    }
-
-    const fn slots(&self) -> [&Slot; 6] {
+    const fn slots(&self) -> [&Slot; 5] {
         [
             &self.given,
             &self.timeout,
-            &self.done,
             &self.todo,
             &self.handle,
             &self.task,
@@ -63,8 +57,8 @@ impl AsCompleted {
     }
 
     /// Makes futures of the arguments, and waits for all of them.
-    fn begin(this: &Object, given: &Object, timeout: Option<&Object>) -> Result<()> {
-        let state = Self::of(this);
+    fn begin(this: &Native<Self>, given: &Object, timeout: Option<&Object>) -> Result<()> {
+        let state = this.get();
         let globals = globals();
         let done = queues::create()?;
         let home = Home::new(current_loop()?);
@@ -73,10 +67,7 @@ impl AsCompleted {
         let todo = making::set()?;
         for object in items(&distinct)? {
             let future = as_future(&object, Some(&home))?;
-            // SAFETY: both are valid, the first a set.
-            if unsafe { ffi::PySet_Add(todo.as_ptr(), future.as_ptr()) } < 0 {
-                return Err(Raised);
-            }
+            todo.set_add(&future)?;
         }
         let futures = items(&todo)?;
         // Nothing of the iterator is changed before all of that has been found to be right.
@@ -88,11 +79,9 @@ impl AsCompleted {
         }
         if let (Some(timeout), false) = (timeout, futures.is_empty()) {
             let function = this.attribute(&globals.names.handle_timeout)?;
-            let event_loop = home.event_loop().as_ptr();
-            let arguments = [event_loop, timeout.as_ptr(), function.as_ptr()];
-            state
-                .handle
-                .set(call_method(&globals.names.call_later, &arguments)?);
+            let event_loop = home.event_loop();
+            let handle = event_loop.invoke(&globals.names.call_later, [timeout, &function])?;
+            state.handle.set(handle);
         }
         state.todo.set(todo);
         state.left.set(futures.len());
@@ -107,7 +96,11 @@ impl AsCompleted {
     }
 
     fn put(&self, item: &Object) -> Result<()> {
-        queues::put_nowait(&self.done.get_or_none(), item.clone())
+        match self.done.get() {
+            Some(queue) => queues::put_nowait(&queue, item.clone()),
+            // The garbage collector has cleared the iterator.
+            None => Ok(()),
+        }
     }
 }
 
@@ -116,7 +109,7 @@ impl Held for AsCompleted {
         Self {
             given: Slot::empty(),
             timeout: Slot::empty(),
-            done: Slot::empty(),
+            done: NativeSlot::empty(),
             todo: Slot::empty(),
             left: Cell::new(0),
             handle: Slot::empty(),
@@ -125,10 +118,12 @@ impl Held for AsCompleted {
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
-        visit_slots(visitor, self.slots())
+        visit_slots(visitor, self.slots())?;
+        self.done.visit(visitor)
     }
 
     fn clear(&self) {
+        self.done.clear();
         for slot in self.slots() {
             slot.clear();
         }
@@ -136,7 +131,7 @@ impl Held for AsCompleted {
 }
 
 /// `as_completed(fs, *, timeout=None)`.
-pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn as_completed(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fs, &names.timeout];
     let [given, timeout] = arguments.bind(c"as_completed", parameters, 1, 1)?;
@@ -146,15 +141,15 @@ pub fn as_completed(_module: &Object, arguments: Arguments<'_>) -> Result<Object
     if cfg!(Py_3_13) {
         refuse_awaitable(given)?;
     }
-    let iterator = Instance::<AsCompleted>::create(&globals().classes.as_completed_iterator)?;
+    let iterator = CLASS.create()?;
     if cfg!(Py_3_13) {
         AsCompleted::begin(&iterator, given, timeout)?;
     } else {
-        let state = AsCompleted::of(&iterator);
+        let state = iterator.get();
         state.given.set(given.clone());
         state.timeout.set_optional(timeout.cloned());
     }
-    Ok(iterator)
+    Ok(iterator.into_object())
 }
 
 static FUTURE_IS_DONE: Notification = Notification::named(
@@ -163,16 +158,19 @@ static FUTURE_IS_DONE: Notification = Notification::named(
     } else {
         c"as_completed.<locals>._on_completion"
     },
-    future_is_done,
+    |iterator, future| match CLASS.instance(iterator) {
+        Some(iterator) => future_is_done(iterator, future),
+        None => Ok(()),
+    },
 );
 
 /// One awaitable is not several.
 #[cfg(Py_3_13)]
 fn refuse_awaitable(given: &Object) -> Result<()> {
-    if is_collection(given) {
+    if given.is_plain_collection() {
         return Ok(());
     }
-    if call_function(&globals().asyncio.isawaitable, &[given.as_ptr()])?.is_true()? {
+    if globals().asyncio.isawaitable.call([given])?.is_true()? {
         let class = making::class_name(given)?;
         let text = format!("expects an iterable of awaitables, not {class}");
         return Err(type_error(&text));
@@ -183,8 +181,8 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 /// One awaitable is not several.
 #[cfg(not(Py_3_13))]
 fn refuse_awaitable(given: &Object) -> Result<()> {
-    if !is_collection(given)
-        && (any_future::is_future(given)? || crate::asyncio::is_coroutine(given)?)
+    if !given.is_plain_collection()
+        && (any_future::is_future(given)? || crate::awaitable::is_coroutine(given)?)
     {
         let class = making::class_name(given)?;
         let text = format!("expect an iterable of futures, not {class}");
@@ -194,32 +192,29 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 }
 
 /// One of the futures is done.
-fn future_is_done(this: &Object, future: &Object) -> Result<()> {
-    let state = AsCompleted::of(this);
+fn future_is_done(this: &Native<AsCompleted>, future: &Object) -> Result<()> {
+    let state = this.get();
     let todo = state.todo.get_or_none();
-    if todo.is_none() || is_empty(&todo) {
+    if todo.set_size() == 0 {
         // The time was over before.
         return Ok(());
     }
-    // SAFETY: both are valid, the first a set.
-    match unsafe { ffi::PySet_Discard(todo.as_ptr(), future.as_ptr()) } {
-        -1 => return Err(Raised),
-        0 => return Err(key_error(future)),
-        _ => {}
+    if !todo.set_discard(future)? {
+        return Err(key_error(future));
     }
     awaited_by::discard(future, state.task.get().as_ref())?;
     state.put(future)?;
-    if is_empty(&todo) {
+    if todo.set_size() == 0 {
         if let Some(handle) = state.handle.get() {
-            call_method(&globals().names.cancel, &[handle.as_ptr()])?;
+            handle.invoke(&globals().names.cancel, [])?;
         }
     }
     Ok(())
 }
 
 /// The time is over: the waiters are notified, once for each future that is not done.
-fn handle_timeout(this: &Object) -> Result<Object> {
-    let state = AsCompleted::of(this);
+fn handle_timeout(this: &Native<AsCompleted>) -> Result<Object> {
+    let state = this.get();
     let todo = state.todo.get_or_none();
     if todo.is_none() {
         return Ok(todo);
@@ -230,43 +225,50 @@ fn handle_timeout(this: &Object) -> Result<Object> {
         awaited_by::discard(&future, task.as_ref())?;
         state.put(&Object::none())?;
     }
-    // SAFETY: `todo` is a set.
-    if unsafe { ffi::PySet_Clear(todo.as_ptr()) } < 0 {
-        return Err(Raised);
-    }
+    todo.set_clear()?;
     Ok(Object::none())
 }
 
 /// The awaitables of plain iteration, which wait for the next future in the queue and return its
 /// result.
-static RESULT: Operation = Operation {
+static RESULT: Operation<QueueRef> = Operation {
     name: if cfg!(Py_3_13) {
         c"_AsCompletedIterator._wait_for_one"
     } else {
         c"as_completed.<locals>._wait_for_one"
     },
-    start: |this| result_of(queues::try_to_get(this)?),
-    resume: |this| result_of(queues::try_to_get(this)?),
+    start: |this, queue| result_of(queues::try_to_get(this, queue)?),
+    resume: |this, queue| result_of(queues::try_to_get(this, queue)?),
     interrupt: queues::stop_getting,
     behind: None,
 };
 
-/// The awaitable of asynchronous iteration, for the next future that is done. Its owner is the
-/// iterator until it begins, and then the queue.
-static NEXT: Operation = Operation {
+/// The awaitable of asynchronous iteration, for the next future that is done. Once it has begun,
+/// its `value` holds the queue that it waits at: another `__init__` gives the iterator a new one.
+static NEXT: Operation<Native<AsCompleted>> = Operation {
     name: c"_AsCompletedIterator.__anext__",
-    start: |this| {
-        let owner = Awaitable::of(this).owner();
-        let iterator = owner.get_or_none();
-        let state = AsCompleted::of(&iterator);
-        if state.take_one() {
-            owner.set_optional(state.done.get());
-            return future_of(queues::try_to_get(this)?);
-        }
-        Err(raise_bare(ExceptionClass::StopAsyncIteration))
+    start: |this, iterator| {
+        let state = iterator.get();
+        let queue = state.take_one().then(|| state.done.get()).flatten();
+        let queue = queue.ok_or_else(|| raise_bare(ExceptionClass::StopAsyncIteration))?;
+        let item = queues::try_to_get(this, &queue)?;
+        this.get().value().set(queue.into_object());
+        future_of(item)
     },
-    resume: |this| future_of(queues::try_to_get(this)?),
-    interrupt: queues::stop_getting,
+    resume: |this, _| {
+        let value = this.get().value().get_or_none();
+        match QUEUE.instance(&value) {
+            Some(queue) => future_of(queues::try_to_get(this, queue)?),
+            None => Err(raise_bare(ExceptionClass::StopAsyncIteration)),
+        }
+    },
+    interrupt: |this, _, exception| {
+        let value = this.get().value().get_or_none();
+        match QUEUE.instance(&value) {
+            Some(queue) => queues::stop_getting(this, queue, exception),
+            None => Err(restore(exception)),
+        }
+    },
     behind: None,
 };
 
@@ -274,9 +276,7 @@ static NEXT: Operation = Operation {
 fn future_of(item: Progress) -> Result<Progress> {
     match item {
         Progress::Returned(item) if item.is_none() => {
-            // SAFETY: the class is a valid exception class.
-            unsafe { ffi::PyErr_SetNone(globals().asyncio.timeout_error.as_ptr()) };
-            Err(Raised)
+            Err(raise_bare(&globals().asyncio.timeout_error))
         }
         future_or_wait => Ok(future_or_wait),
     }
@@ -290,40 +290,19 @@ fn result_of(item: Progress) -> Result<Progress> {
     }
 }
 
-unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the slot is called on a valid iterator.
-    unsafe { Object::from_borrowed(this) }.into_ptr()
-}
-
-unsafe extern "C" fn next(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid iterator, borrowed for the call.
-        advance(unsafe { &*(&raw const this).cast::<Object>() })
-    })
-}
-
-/// NULL without an exception says that there is nothing more.
-fn advance(this: &Object) -> Result<Object> {
-    let state = AsCompleted::of(this);
+/// The next awaitable, if there is one.
+fn advance(this: &Native<AsCompleted>) -> Result<Option<Object>> {
+    let state = this.get();
     if let Some(given) = state.given.take() {
         refuse_awaitable(&given)?;
         AsCompleted::begin(this, &given, state.timeout.take().as_ref())?;
     }
-    if state.take_one() {
-        Awaitable::create(&RESULT, &state.done.get_or_none(), None)
-    } else {
-        Err(Raised)
-    }
+    let queue = state.take_one().then(|| state.done.get()).flatten();
+    let awaitable = queue.map(|queue| Awaitable::create(&RESULT, &queue, None));
+    awaitable.transpose()
 }
 
-unsafe extern "C" fn next_asynchronously(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid iterator, borrowed for the call.
-        Awaitable::create(&NEXT, unsafe { &*(&raw const this).cast::<Object>() }, None)
-    })
-}
-
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<AsCompleted>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [&names.aws, &names.timeout];
     let [given, timeout] = arguments.bind(c"_AsCompletedIterator.__init__", parameters, 2, 2)?;
@@ -333,27 +312,20 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 }
 
 /// `send(value)` of the generator: the next awaitable, or `StopIteration` where the iteration ends.
-fn send(this: &Object, _value: &Object) -> Result<Object> {
-    match advance(this) {
-        Err(raised) => {
-            if !is_raised() {
-                return Err(raise_bare(ExceptionClass::StopIteration));
-            }
-            Err(raised)
-        }
-        awaitable => awaitable,
-    }
+fn send(this: &Native<AsCompleted>, _value: &Object) -> Result<Object> {
+    let awaitable = advance(this)?;
+    awaitable.ok_or_else(|| raise_bare(ExceptionClass::StopIteration))
 }
 
-fn throw(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn throw(this: &Native<AsCompleted>, arguments: Arguments<'_>) -> Result<Object> {
     let exception = thrown(arguments.positional())?;
     close(this)?;
     Err(restore(exception))
 }
 
 /// `close()` of the generator: it gives nothing more, and the futures run on.
-fn close(this: &Object) -> Result<Object> {
-    let state = AsCompleted::of(this);
+fn close(this: &Native<AsCompleted>) -> Result<Object> {
+    let state = this.get();
     state.given.clear();
     state.left.set(0);
     Ok(Object::none())
@@ -366,62 +338,52 @@ fn items(set: &Object) -> Result<Vec<Object>> {
     items.map(|item| Ok(item?.into())).collect()
 }
 
-fn is_empty(set: &Object) -> bool {
-    // SAFETY: `set` is a set.
-    unsafe { ffi::PySet_Size(set.as_ptr()) == 0 }
-}
-
 fn key_error(key: &Object) -> Raised {
     raise_value(ExceptionClass::KeyError, key)
 }
 
-fn attribute_todo(this: &Object) -> Result<Object> {
-    Ok(AsCompleted::of(this).todo.get_or_none())
-}
-
-fn attribute_done(this: &Object) -> Result<Object> {
-    Ok(AsCompleted::of(this).done.get_or_none())
-}
-
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     let class = class_of::<AsCompleted>(c"greenloop._AsCompletedIterator")
         .doc(c"The iterator that as_completed() returns.")
-        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
-        .slot(ffi::Py_tp_iternext, next as *mut c_void);
-    let timeout = noargs!(
-        c"_handle_timeout",
-        handle_timeout,
-        c"Stop waiting for the futures that are not done."
-    );
+        .iter_by(|this| Ok(this.clone().into_object()))
+        .next_by(advance)
+        .methods([noargs(
+            c"_handle_timeout",
+            handle_timeout,
+            c"Stop waiting for the futures that are not done.",
+        )]);
     if cfg!(Py_3_13) {
         return class
             .subclassable()
-            .init(init!(initialise))
-            .slot(ffi::Py_am_aiter, iterate as *mut c_void)
-            .slot(ffi::Py_am_anext, next_asynchronously as *mut c_void)
-            .methods(vec![timeout])
-            .attributes(vec![
-                attribute!(c"_todo", attribute_todo),
-                attribute!(c"_done", attribute_done),
+            .init_by(initialise)
+            .aiter_by(|this| Ok(this.clone().into_object()))
+            .anext_by(|this| Awaitable::create(&NEXT, this, None))
+            .attributes([
+                readonly(c"_todo", |this: &Native<AsCompleted>| {
+                    Ok(this.get().todo.get_or_none())
+                }),
+                readonly(c"_done", |this: &Native<AsCompleted>| {
+                    Ok(this.get().done.get_or_none())
+                }),
             ])
-            .build(None);
+            .build_into(&CLASS);
     }
     // A generator's methods.
-    let methods = vec![
-        timeout,
-        one!(
-            c"send",
-            send,
-            c"send($self, value, /)\n--\n\nReturn the next awaitable; the value is ignored."
-        ),
-        fast!(
-            c"throw",
-            throw,
-            c"throw($self, typ, val=None, tb=None, /)\n--\n\n\
-              Raise an exception and end the iteration."
-        ),
-        noargs!(c"close", close, c"End the iteration."),
-    ];
-    class.not_callable().methods(methods).build(None)
+    class
+        .not_callable()
+        .methods([
+            one(
+                c"send",
+                send,
+                c"send($self, value, /)\n--\n\nReturn the next awaitable; the value is ignored.",
+            ),
+            fast(
+                c"throw",
+                throw,
+                c"Raise an exception and end the iteration.",
+            ),
+            noargs(c"close", close, c"End the iteration."),
+        ])
+        .build_into(&CLASS)
 }

@@ -8,7 +8,7 @@
 mod edges {
     use crate::asyncio::globals;
     pub use crate::task::current_task;
-    use greenloop_cpython::{Object, Result, call_function};
+    use greenloop_cpython::{Object, Result};
 
     /// `task`, if there is one, awaits `future` from now on.
     #[inline]
@@ -25,7 +25,7 @@ mod edges {
     /// Calls one of asyncio's two functions, which note and forget that `task` awaits `future`.
     fn write(function: &Object, future: &Object, task: Option<&Object>) -> Result<()> {
         match task {
-            Some(task) => call_function(function, &[future.as_ptr(), task.as_ptr()]).map(drop),
+            Some(task) => function.call([future, task]).map(drop),
             None => Ok(()),
         }
     }

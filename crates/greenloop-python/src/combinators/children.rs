@@ -3,10 +3,8 @@
 //! asyncio uses a dictionary. Nearly all arguments are equal only to themselves, and for those a
 //! comparison of addresses gives the same answer.
 
-use std::ptr;
-
-use greenloop_cpython::{Object, Raised, Result, is_raised};
-use pyo3::ffi;
+use greenloop_cpython::making::IntoObject as _;
+use greenloop_cpython::{Dict, Object, Result};
 
 /// Up to so many arguments are compared one by one.
 const FEW: usize = 8;
@@ -18,17 +16,14 @@ pub enum Places<'a> {
     /// A table of hashed addresses: places counted from 1, or 0.
     Addresses(&'a [Object], Vec<u32>),
     /// A dictionary from arguments to places, for those that define their own equality.
-    Equality(&'a [Object], Object),
+    Equality(&'a [Object], Dict),
 }
 
 impl<'a> Places<'a> {
-    /// Chooses how equal arguments are found. Only objects that are equal to nothing but themselves
-    /// can be told apart by their addresses.
+    /// No place of an argument is known yet.
     pub fn new(arguments: &'a [Object]) -> Result<Self> {
-        if !arguments.iter().all(is_only_itself) {
-            // SAFETY: returns a new reference or NULL with an exception set.
-            let dictionary = unsafe { Object::from_returned(ffi::PyDict_New())? };
-            return Ok(Self::Equality(arguments, dictionary));
+        if !arguments.iter().all(Object::is_compared_by_identity) {
+            return Ok(Self::Equality(arguments, Dict::new()?));
         }
         if arguments.len() <= FEW {
             return Ok(Self::Few(arguments));
@@ -49,7 +44,7 @@ impl<'a> Places<'a> {
             Self::Addresses(arguments, table) => {
                 let object = arguments[place].as_ptr();
                 let mask = table.len() - 1;
-                let mut index = hash(object) & mask;
+                let mut index = hash(object.addr()) & mask;
                 loop {
                     match table[index] {
                         0 => break,
@@ -64,20 +59,13 @@ impl<'a> Places<'a> {
                 Ok(None)
             }
             Self::Equality(arguments, dictionary) => {
-                let object = arguments[place].as_ptr();
-                // SAFETY: all objects are valid; the found place is borrowed from the dictionary.
-                unsafe {
-                    match ffi::PyDict_Contains(dictionary.as_ptr(), object) {
-                        -1 => return Err(Raised),
-                        0 => return Ok(None),
-                        _ => {}
-                    }
-                    let found = ffi::PyDict_GetItemWithError(dictionary.as_ptr(), object);
-                    if !found.is_null() {
-                        return Ok(Some(ffi::PyLong_AsSize_t(found)));
-                    }
-                    if is_raised() { Err(Raised) } else { Ok(None) }
+                let argument = &arguments[place];
+                if !dictionary.contains(argument)? {
+                    return Ok(None);
                 }
+                let place = dictionary.get(argument)?;
+                let place = place.and_then(|place| place.exact_int());
+                Ok(place.and_then(|place| usize::try_from(place).ok()))
             }
         }
     }
@@ -86,35 +74,14 @@ impl<'a> Places<'a> {
     #[inline]
     pub fn remember(&mut self, place: usize) -> Result<()> {
         if let Self::Equality(arguments, dictionary) = self {
-            // SAFETY: all objects are valid.
-            unsafe {
-                let number = Object::from_returned(ffi::PyLong_FromSize_t(place))?;
-                let object = arguments[place].as_ptr();
-                if ffi::PyDict_SetItem(dictionary.as_ptr(), object, number.as_ptr()) < 0 {
-                    return Err(Raised);
-                }
-            }
+            dictionary.set(&arguments[place], &place.into_object()?)?;
         }
         Ok(())
     }
 }
 
-/// Whether an object is hashed and compared as `object` does it.
-#[inline]
-fn is_only_itself(object: &Object) -> bool {
-    // SAFETY: both classes are valid.
-    unsafe {
-        let plain = &raw const ffi::PyBaseObject_Type;
-        let (class, plain) = (&*object.class(), &*plain);
-        let hashes = (class.tp_hash, plain.tp_hash);
-        let comparisons = (class.tp_richcompare, plain.tp_richcompare);
-        matches!(hashes, (Some(one), Some(other)) if ptr::fn_addr_eq(one, other))
-            && matches!(comparisons, (Some(one), Some(other)) if ptr::fn_addr_eq(one, other))
-    }
-}
-
 /// Spreads addresses, whose lowest bits are all alike, by the golden ratio.
 #[inline]
-fn hash(object: *mut ffi::PyObject) -> usize {
-    ((object as usize >> 4) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) as usize >> 32
+fn hash(address: usize) -> usize {
+    ((address >> 4) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) as usize >> 32
 }

@@ -4,20 +4,20 @@ use std::sync::OnceLock;
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Raised, Result, attached, call_function, call_method, fetch,
-    matches, raise, restore, type_error,
+    Anything, Arguments, ExceptionClass, Native, Object, Raised, Result, attached, fetch, matches,
+    raise, restore, type_error,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::any_future;
-use crate::asyncio::{globals, is_coroutine};
+use crate::asyncio::globals;
+use crate::awaitable::is_coroutine;
 use crate::event_loop::EventLoop;
-use crate::future::Future;
+use crate::future::{Future, future_of};
 use crate::scheduler::stepping;
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
-pub fn ensure_future(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn ensure_future(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.coro_or_future, &names.loop_];
     let [object, event_loop] = arguments.bind(c"ensure_future", parameters, 1, 1)?;
@@ -35,11 +35,13 @@ pub struct Home {
 }
 
 impl Home {
+    /// The loop as a home.
     pub fn new(event_loop: Object) -> Self {
         let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
         Self { event_loop, native }
     }
 
+    /// The loop.
     pub fn event_loop(&self) -> &Object {
         &self.event_loop
     }
@@ -65,8 +67,7 @@ impl Home {
     /// A native task of `object`, if that is a plain coroutine and no override has to see it.
     #[inline]
     pub fn spawn(&self, object: &Object) -> Option<Result<Object>> {
-        // SAFETY: `object` is valid.
-        let plain = unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) } != 0;
+        let plain = object.is_plain_coroutine();
         let native = self.native().filter(|native| native.makes_native_tasks());
         let native = native.filter(|_| plain)?;
         Some(native.spawn(&self.event_loop, object))
@@ -78,8 +79,8 @@ impl Home {
         if let Some(native) = self.native().filter(|native| native.makes_native_tasks()) {
             return native.spawn(&self.event_loop, coroutine);
         }
-        let arguments = [self.event_loop.as_ptr(), coroutine.as_ptr()];
-        call_method(&globals().names.create_task, &arguments)
+        self.event_loop
+            .invoke(&globals().names.create_task, [coroutine])
     }
 }
 
@@ -119,7 +120,7 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
 #[cfg_attr(not(Py_3_14), expect(dead_code, reason = "gather asks from 3.14 on"))]
 pub fn running_loop() -> Result<Option<Object>> {
     if let Some(task) = stepping() {
-        return Ok(Future::of(&task).event_loop().get());
+        return Ok(future_of(&task).get().event_loop().get());
     }
     let running = crate::asyncio::running_loop_or_none()?;
     Ok(Some(running).filter(|running| !running.is_none()))
@@ -129,7 +130,7 @@ pub fn running_loop() -> Result<Option<Object>> {
 #[inline]
 pub fn current_loop() -> Result<Object> {
     if let Some(task) = stepping() {
-        return Ok(Future::of(&task).event_loop().get_or_none());
+        return Ok(future_of(&task).get().event_loop().get_or_none());
     }
     crate::asyncio::current_loop()
 }
@@ -138,7 +139,7 @@ pub fn current_loop() -> Result<Object> {
 #[cold]
 fn close(coroutine: &Object, raised: Raised) -> Raised {
     let refusal = fetch(raised);
-    match call_method(&globals().names.close, &[coroutine.as_ptr()]) {
+    match coroutine.invoke(&globals().names.close, []) {
         Ok(_) => restore(refusal),
         Err(raised) => raised,
     }
@@ -166,7 +167,8 @@ pub fn set_wrap_awaitable(function: Py<PyAny>) {
 /// its repr show where it waits.
 #[cold]
 fn wrap(object: &Object) -> Result<Object> {
-    if !call_function(&globals().asyncio.isawaitable, &[object.as_ptr()])?.is_true()? {
+    let is_awaitable = globals().asyncio.isawaitable.call([object])?;
+    if !is_awaitable.is_true()? {
         return Err(type_error(
             "An asyncio.Future, a coroutine or an awaitable is required",
         ));

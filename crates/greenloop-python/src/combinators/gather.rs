@@ -4,11 +4,9 @@
 //! own struct, and a job in the ready queue when it is done.
 
 use greenloop_core::sync::Verdict;
-use greenloop_cpython::making::{self};
 use greenloop_cpython::{
-    Arguments, Object, Result, attached, call_function, call_method, same_string, type_error,
+    Anything, Arguments, Native, Object, Result, attached, making, same_string, type_error,
 };
-use pyo3::ffi;
 
 use super::children::Places;
 use super::ensure_future::{Home, as_future, current_loop};
@@ -17,17 +15,17 @@ use crate::any_future;
 use crate::asyncio::globals;
 use crate::future::notify_when_done;
 use crate::scheduler::Notification;
-use crate::task::{GatheringFuture, Task, child_at, count_of_children};
+use crate::task::{GATHERING_FUTURE, GatheringFuture, Task, child_at, count_of_children};
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
-pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn gather(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let keep_exceptions = parse_return_exceptions(&arguments)?;
     let arguments = arguments.positional();
     if arguments.is_empty() {
         return of_nothing();
     }
     let outer = GatheringFuture::create()?;
-    let this = GatheringFuture::of(&outer);
+    let this = outer.get();
     this.gathering.keep_exceptions(keep_exceptions);
     let mut home = initial_home()?;
     if let Some(home) = &home {
@@ -64,14 +62,16 @@ pub fn gather(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         // Not reached: the first argument has made one.
         return of_nothing();
     };
-    GatheringFuture::begin(&outer, list_of(children)?, |future| home.attach(future))?;
+    GatheringFuture::begin(&outer, making::list(children)?, |future| {
+        home.attach(future)
+    })?;
     if globals().stop_awaiting.is_some() && !this.awaiting().is_empty() {
         notify_when_done(&outer, &STOP_AWAITING, &outer)?;
     }
     for child in done {
         child_is_done(&outer, &child)?;
     }
-    Ok(outer)
+    Ok(outer.into_object())
 }
 
 static CHILD_IS_DONE: Notification =
@@ -106,19 +106,22 @@ fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
 /// A future on the current loop that has an empty list already.
 fn of_nothing() -> Result<Object> {
     let event_loop = current_loop()?;
-    let outer = call_method(&globals().names.create_future, &[event_loop.as_ptr()])?;
-    any_future::set_result(&outer, list_of(Vec::new())?)?;
+    let outer = event_loop.invoke(&globals().names.create_future, [])?;
+    any_future::set_result(&outer, making::list(Vec::new())?)?;
     Ok(outer)
 }
 
 /// A child is done.
 fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
+    let Some(outer) = GATHERING_FUTURE.exactly(outer) else {
+        return Ok(());
+    };
     count_child(outer, child).or_else(|raised| fail_without_memory(outer, raised))
 }
 
 /// A child is done: decides whether the gathering future is now done, too, and finishes it.
-fn count_child(outer: &Object, child: &Object) -> Result<()> {
-    let this = GatheringFuture::of(outer);
+fn count_child(outer: &Native<GatheringFuture>, child: &Object) -> Result<()> {
+    let this = outer.get();
     if cfg!(Py_3_14) {
         awaited_by::discard(child, this.awaiting().get().as_ref())?;
     }
@@ -163,8 +166,8 @@ fn failure_of(child: &Object) -> Result<Option<Object>> {
 }
 
 /// All children are done: sets the list of their results, or the cancellation that was asked for.
-fn collect(outer: &Object) -> Result<()> {
-    let this = GatheringFuture::of(outer);
+fn collect(outer: &Native<GatheringFuture>) -> Result<()> {
+    let this = outer.get();
     let children = this.children().get_or_none();
     let mut results = Vec::with_capacity(count_of_children(&children));
     let mut last = None;
@@ -179,7 +182,7 @@ fn collect(outer: &Object) -> Result<()> {
         let error = any_future::cancelled_error_of(&last)?;
         return any_future::set_exception(outer, &error);
     }
-    any_future::set_result(outer, list_of(results)?)
+    any_future::set_result(outer, making::list(results)?)
 }
 
 /// A child's entry in the list of results.
@@ -190,8 +193,7 @@ fn result_or_exception(child: &Object) -> Result<Object> {
         let message = any_future::cancel_message_of(child)?;
         let message = Some(message).filter(|message| !message.is_none());
         let message = message.map_or_else(empty_text, Ok)?;
-        let class = &globals().asyncio.cancelled_error;
-        return call_function(class, &[message.as_ptr()]);
+        return globals().asyncio.cancelled_error.call([&message]);
     }
     match any_future::exception_of(child)? {
         Some(exception) => Ok(exception),
@@ -201,7 +203,9 @@ fn result_or_exception(child: &Object) -> Result<Object> {
 
 /// The outer future is done: a child that goes on is not awaited through it any more.
 fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
-    let this = GatheringFuture::of(outer);
+    let Some(this) = GATHERING_FUTURE.exactly(outer).map(Native::get) else {
+        return Ok(());
+    };
     let children = this.children().get_or_none();
     let task = this.awaiting().get();
     let mut index = 0;
@@ -214,16 +218,4 @@ fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
 
 fn empty_text() -> Result<Object> {
     making::interned(c"")
-}
-
-/// A list that takes the objects over. It is filled before any code can see it.
-fn list_of(objects: Vec<Object>) -> Result<Object> {
-    // SAFETY: the list is new and has as many places as there are objects.
-    unsafe {
-        let list = Object::from_returned(ffi::PyList_New(objects.len() as ffi::Py_ssize_t))?;
-        for (index, object) in objects.into_iter().enumerate() {
-            ffi::PyList_SET_ITEM(list.as_ptr(), index as ffi::Py_ssize_t, object.into_ptr());
-        }
-        Ok(list)
-    }
 }

@@ -14,49 +14,56 @@ mod gather;
 mod shield;
 mod wait;
 
-use crate::any_future;
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, add_to_module, fast, fetch, matches, restore,
+    ClassCell, ExceptionClass, Function, Object, Raised, Result, fast, fetch, matches, restore,
 };
-use pyo3::ffi;
-use pyo3::prelude::*;
-use pyo3::types::PyModule;
 
-pub use as_completed::make_class as make_as_completed_class;
+use crate::any_future;
+
 #[cfg(not(Py_3_12))]
 pub use ensure_future::Home;
 pub use ensure_future::{as_future, set_wrap_awaitable};
-pub use wait::make_class as make_wait_state_class;
 
-/// Adds the functions to the module.
-pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let functions = vec![
-        fast!(
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    wait::make_class()?;
+    as_completed::make_class()
+}
+
+/// The public class by its name.
+pub fn classes() -> [(&'static str, &'static ClassCell); 1] {
+    [("_AsCompletedIterator", &as_completed::CLASS)]
+}
+
+/// The functions of the module that this room has.
+pub fn functions() -> Vec<Function> {
+    vec![
+        fast(
             c"gather",
             gather::gather,
             c"gather(*coros_or_futures, return_exceptions=False)\n--\n\n\
-              Run awaitables concurrently; return a future of the list of their results."
+              Run awaitables concurrently; return a future of the list of their results.",
         ),
-        fast!(
+        fast(
             c"shield",
             shield::shield,
             c"shield(arg)\n--\n\n\
-              Shield an awaitable from cancellation; return a future of its outcome."
+              Shield an awaitable from cancellation; return a future of its outcome.",
         ),
-        fast!(
+        fast(
             c"wait",
             wait::wait,
             c"wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\n\
-              Wait for futures, at most timeout seconds; return the sets (done, pending)."
+              Wait for futures, at most timeout seconds; return the sets (done, pending).",
         ),
-        fast!(
+        fast(
             c"as_completed",
             as_completed::as_completed,
             c"as_completed(fs, *, timeout=None)\n--\n\n\
               Iterate over awaitables in the order of their completion; raise TimeoutError after \
-              timeout seconds."
+              timeout seconds.",
         ),
-        fast!(
+        fast(
             c"create_task",
             create_task::create_task,
             if cfg!(Py_3_14) {
@@ -65,28 +72,15 @@ pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             } else {
                 c"create_task(coro, *, name=None, context=None)\n--\n\n\
                   Schedule a coroutine as a task of the running loop; return the task."
-            }
+            },
         ),
-        fast!(
+        fast(
             c"ensure_future",
             ensure_future::ensure_future,
             c"ensure_future(coro_or_future, *, loop=None)\n--\n\n\
-              Return a future of an awaitable: a future itself, or a new task."
+              Return a future of an awaitable: a future itself, or a new task.",
         ),
-    ];
-    add_to_module(module, functions)
-}
-
-/// Whether `object` is of one of the classes in which futures are mostly passed, and so neither a
-/// future nor a coroutine itself.
-fn is_collection(object: &Object) -> bool {
-    // SAFETY: `object` is valid.
-    unsafe {
-        ffi::PyList_CheckExact(object.as_ptr()) != 0
-            || ffi::PyAnySet_CheckExact(object.as_ptr()) != 0
-            || ffi::PyTuple_CheckExact(object.as_ptr()) != 0
-            || ffi::PyDict_CheckExact(object.as_ptr()) != 0
-    }
+    ]
 }
 
 /// Without memory an outer future cannot be given its outcome: then the `MemoryError` is its

@@ -7,9 +7,7 @@
 //! Each notification owns the other future, so that a shielded task lives as long as a task waits
 //! for it.
 
-use greenloop_cpython::making::{self};
-use greenloop_cpython::{Arguments, Object, Result, call_method, type_error};
-use pyo3::ffi;
+use greenloop_cpython::{Anything, Arguments, Native, Object, Result, making, type_error};
 
 use super::ensure_future::as_future;
 use super::{awaited_by, fail_without_memory};
@@ -19,7 +17,7 @@ use crate::future::{notify_when_done, stop_notifying};
 use crate::scheduler::Notification;
 
 /// `shield(arg)`.
-pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn shield(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let [argument] = arguments.bind(c"shield", [&globals().names.arg], 1, 1)?;
     let Some(argument) = argument else {
         return Err(type_error("shield() missing 1 required argument: 'arg'"));
@@ -29,7 +27,7 @@ pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
         return Ok(inner);
     }
     let event_loop = any_future::loop_of(&inner)?;
-    let outer = call_method(&globals().names.create_future, &[event_loop.as_ptr()])?;
+    let outer = event_loop.invoke(&globals().names.create_future, [])?;
     let task = if event_loop.is_none() {
         None
     } else {
@@ -41,7 +39,10 @@ pub fn shield(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     }
     notify_when_done(&inner, &INNER_IS_DONE, &outer)?;
     match task {
-        Some(task) => notify_when_done(&outer, &AWAITED_OUTER_IS_DONE, &pair(&inner, &task)?)?,
+        Some(task) => {
+            let pair = making::pair(&inner, &task)?;
+            notify_when_done(&outer, &AWAITED_OUTER_IS_DONE, &pair)?;
+        }
         None => notify_when_done(&outer, &OUTER_IS_DONE, &inner)?,
     }
     Ok(outer)
@@ -90,9 +91,12 @@ fn outer_is_done(inner: &Object, outer: &Object) -> Result<()> {
     Ok(())
 }
 
-/// As [`outer_is_done`], where a task is known to await the inner future.
+/// As [`outer_is_done`], where a task is known to await the inner future: `owner` is a pair of
+/// both.
 fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
-    let (inner, task) = parts(owner);
+    let Some((inner, task)) = owner.as_pair() else {
+        return Ok(());
+    };
     if !any_future::is_done(&inner)? {
         leave(&inner, outer)?;
         stop_notifying(&inner, &STOP_AWAITING, &task)?;
@@ -107,8 +111,8 @@ fn leave(inner: &Object, outer: &Object) -> Result<()> {
     if let Some(log) = &globals().log_shielded {
         // Only one report, however often it was shielded.
         let names = &globals().names;
-        call_method(&names.remove_done_callback, &[inner.as_ptr(), log.as_ptr()])?;
-        call_method(&names.add_done_callback, &[inner.as_ptr(), log.as_ptr()])?;
+        inner.invoke(&names.remove_done_callback, [log])?;
+        inner.invoke(&names.add_done_callback, [log])?;
     }
     Ok(())
 }
@@ -116,16 +120,4 @@ fn leave(inner: &Object, outer: &Object) -> Result<()> {
 /// The task does not await the inner future any more.
 fn stop_awaiting(task: &Object, inner: &Object) -> Result<()> {
     awaited_by::discard(inner, Some(task))
-}
-
-fn pair(inner: &Object, task: &Object) -> Result<Object> {
-    making::pair(inner, task)
-}
-
-fn parts(pair: &Object) -> (Object, Object) {
-    // SAFETY: called with what `pair` has made.
-    unsafe {
-        let item = |index| Object::from_borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), index));
-        (item(0), item(1))
-    }
 }

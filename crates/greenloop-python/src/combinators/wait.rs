@@ -4,23 +4,25 @@
 //! notification is under way already: it still counts, and looks at exceptions, as asyncio's does.
 
 use greenloop_core::sync::{Countdown, ReturnWhen};
-use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
-    attached, call_method, class_of, restore, type_error, visit_slots,
+    Anything, Arguments, Class, ExceptionClass, Held, Native, NativeSlot, Object, Raised, Result,
+    Slot, Visited, Visitor, attached, class_of, making, restore, type_error, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{awaited_by, is_collection};
+use super::awaited_by;
 use crate::any_future;
-use crate::asyncio::{globals, is_coroutine};
+use crate::asyncio::globals;
+use crate::awaitable::is_coroutine;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{Future, notify_when_done, stop_notifying};
 use crate::scheduler::Notification;
 
+/// The class.
+pub static CLASS: Class<State> = Class::new();
+
 /// The state of one call of `wait`.
-struct State {
+pub struct State {
     /// The argument at first; when the wait begins, the tuple of the futures, each once.
     futures: Slot,
     /// The same as a set, which is known nowhere else.
@@ -29,7 +31,7 @@ struct State {
     return_when: Slot,
     countdown: Countdown,
     /// The awaitable that waits, as long as it does.
-    awaitable: Slot,
+    awaitable: NativeSlot<Awaitable>,
     /// The handle of a timer that `call_later` has set.
     handle: Slot,
     /// The task that waits, from 3.14 on: it awaits the futures.
@@ -37,17 +39,12 @@ struct State {
 }
 
 impl State {
-    fn of(object: &Object) -> &Self {
-        Instance::<Self>::of(object)
-    }
-
-    const fn slots(&self) -> [&Slot; 7] {
+    const fn slots(&self) -> [&Slot; 6] {
         [
             &self.futures,
             &self.set,
             &self.timeout,
             &self.return_when,
-            &self.awaitable,
             &self.handle,
             &self.task,
         ]
@@ -59,7 +56,7 @@ impl State {
             Awaitable::cancel_alarm(&awaitable);
         }
         match self.handle.get() {
-            Some(handle) => call_method(&globals().names.cancel, &[handle.as_ptr()]).map(drop),
+            Some(handle) => handle.invoke(&globals().names.cancel, []).map(drop),
             None => Ok(()),
         }
     }
@@ -73,17 +70,19 @@ impl Held for State {
             timeout: Slot::empty(),
             return_when: Slot::empty(),
             countdown: Countdown::new(),
-            awaitable: Slot::empty(),
+            awaitable: NativeSlot::empty(),
             handle: Slot::empty(),
             task: Slot::empty(),
         }
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
-        visit_slots(visitor, self.slots())
+        visit_slots(visitor, self.slots())?;
+        self.awaitable.visit(visitor)
     }
 
     fn clear(&self) {
+        self.awaitable.clear();
         for slot in self.slots() {
             slot.clear();
         }
@@ -91,12 +90,12 @@ impl Held for State {
 }
 
 /// `wait(fs, *, timeout=None, return_when=ALL_COMPLETED)`.
-pub fn wait(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn wait(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fs, &names.timeout, &names.return_when];
     let [futures, timeout, return_when] = arguments.bind(c"wait", parameters, 1, 1)?;
-    let owner = Instance::<State>::create(&globals().classes.wait_state)?;
-    let state = State::of(&owner);
+    let owner = CLASS.create()?;
+    let state = owner.get();
     state.futures.set_optional(futures.cloned());
     let timeout = timeout.filter(|timeout| !timeout.is_none());
     state.timeout.set_optional(timeout.cloned());
@@ -104,30 +103,33 @@ pub fn wait(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Awaitable::create(&WAIT, &owner, None)
 }
 
-static FUTURE_IS_DONE: Notification =
-    Notification::named(c"_wait.<locals>._on_completion", future_is_done);
+static FUTURE_IS_DONE: Notification = Notification::named(
+    c"_wait.<locals>._on_completion",
+    |owner, future| match CLASS.exactly(owner) {
+        Some(owner) => future_is_done(owner.get(), future),
+        None => Ok(()),
+    },
+);
 
-static WAIT: Operation = Operation {
+static WAIT: Operation<Native<State>> = Operation {
     name: c"wait",
     start,
-    resume: |this| {
-        leave(this)?;
-        let owner = Awaitable::of(this).owner().get_or_none();
-        done_and_pending(State::of(&owner)).map(Progress::Returned)
+    resume: |_, owner| {
+        leave(owner)?;
+        done_and_pending(owner.get()).map(Progress::Returned)
     },
-    interrupt: |this, exception| {
-        leave(this)?;
+    interrupt: |_, owner, exception| {
+        leave(owner)?;
         Err(restore(exception))
     },
     behind: None,
 };
 
 /// Checks the arguments in asyncio's order, and returns at once or begins to wait.
-fn start(this: &Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let state = State::of(&owner);
+fn start(this: &Native<Awaitable>, owner: &Native<State>) -> Result<Progress> {
+    let state = owner.get();
     let given = state.futures.get_or_none();
-    if !is_collection(&given) && (any_future::is_future(&given)? || is_coroutine(&given)?) {
+    if !given.is_plain_collection() && (any_future::is_future(&given)? || is_coroutine(&given)?) {
         let class = making::class_name(&given)?;
         return Err(type_error(&format!(
             "expect a list of futures, not {class}"
@@ -137,19 +139,15 @@ fn start(this: &Object) -> Result<Progress> {
         return Err(making::value_error("Set of Tasks/Futures is empty."));
     }
     let return_when = parse_return_when(&state.return_when)?;
-    // SAFETY: `given` is a valid object; both return a new reference or NULL with an exception set.
-    let (set, futures) = unsafe {
-        let set = Object::from_returned(ffi::PySet_New(given.as_ptr()))?;
-        let futures = ffi::PySequence_Tuple(set.as_ptr());
-        (set, Object::from_returned(futures)?)
-    };
-    for future in items(&futures) {
-        if !Future::is_native(&future) && is_coroutine(&future)? {
+    let set = making::set_of(&given)?;
+    let futures = set.to_tuple()?;
+    for future in futures.tuple_items().unwrap_or_default() {
+        if !Future::is_native(future) && is_coroutine(future)? {
             let text = "Passing coroutines is forbidden, use tasks explicitly.";
             return Err(type_error(text));
         }
     }
-    let count = items(&futures).count();
+    let count = futures.tuple_items().map_or(0, <[_]>::len);
     state.futures.set(futures.clone());
     state.set.set(set);
     state.countdown.begin(count, return_when);
@@ -162,16 +160,15 @@ fn start(this: &Object) -> Result<Progress> {
     state.awaitable.set(this.clone());
     let task = awaited_by::current_task(None)?;
     state.task.set_optional(task.clone());
-    for future in items(&futures) {
-        notify_when_done(&future, &FUTURE_IS_DONE, &owner)?;
-        awaited_by::add(&future, task.as_ref())?;
+    for future in futures.tuple_items().unwrap_or_default() {
+        notify_when_done(future, &FUTURE_IS_DONE, owner)?;
+        awaited_by::add(future, task.as_ref())?;
     }
     Ok(Progress::Blocked)
 }
 
 /// One of the futures is done.
-fn future_is_done(owner: &Object, future: &Object) -> Result<()> {
-    let state = State::of(owner);
+fn future_is_done(state: &State, future: &Object) -> Result<()> {
     let raised = || -> Result<bool> {
         let cancelled = any_future::is_cancelled(future)?;
         Ok(!cancelled && any_future::exception_of(future)?.is_some())
@@ -186,16 +183,15 @@ fn future_is_done(owner: &Object, future: &Object) -> Result<()> {
 }
 
 /// The wait is over, one way or the other.
-fn leave(this: &Object) -> Result<()> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let state = State::of(&owner);
+fn leave(owner: &Native<State>) -> Result<()> {
+    let state = owner.get();
     state.cancel_timer()?;
     state.awaitable.clear();
     let futures = state.futures.get_or_none();
     let task = state.task.get();
-    for future in items(&futures) {
-        stop_notifying(&future, &FUTURE_IS_DONE, &owner)?;
-        awaited_by::discard(&future, task.as_ref())?;
+    for future in futures.tuple_items().unwrap_or_default() {
+        stop_notifying(future, &FUTURE_IS_DONE, owner)?;
+        awaited_by::discard(future, task.as_ref())?;
     }
     Ok(())
 }
@@ -205,41 +201,21 @@ fn leave(this: &Object) -> Result<()> {
 fn done_and_pending(state: &State) -> Result<Object> {
     let futures = state.futures.get_or_none();
     let mut done = Vec::new();
-    for future in items(&futures) {
-        if any_future::is_done(&future)? {
+    for future in futures.tuple_items().unwrap_or_default() {
+        if any_future::is_done(future)? {
             done.push(future);
         }
     }
     let rest = state.set.get_or_none();
     let other = making::set()?;
-    if done.len() == items(&futures).count() {
-        return pair(&rest, &other);
+    if done.len() == futures.tuple_items().map_or(0, <[_]>::len) {
+        return making::pair(&rest, &other);
     }
     for future in &done {
-        // SAFETY: all are valid, and both sets are sets.
-        unsafe {
-            if ffi::PySet_Discard(rest.as_ptr(), future.as_ptr()) < 0
-                || ffi::PySet_Add(other.as_ptr(), future.as_ptr()) < 0
-            {
-                return Err(Raised);
-            }
-        }
+        rest.set_discard(future)?;
+        other.set_add(future)?;
     }
-    pair(&other, &rest)
-}
-
-fn pair(done: &Object, pending: &Object) -> Result<Object> {
-    making::pair(done, pending)
-}
-
-/// The items of a tuple.
-fn items(tuple: &Object) -> impl Iterator<Item = Object> + '_ {
-    // SAFETY: called with tuples, whose items are borrowed from them.
-    let count = unsafe { ffi::PyTuple_GET_SIZE(tuple.as_ptr()) };
-    (0..count).map(|index| unsafe {
-        // SAFETY: as above.
-        Object::from_borrowed(ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index))
-    })
+    making::pair(&other, &rest)
 }
 
 /// The condition that `return_when` names, compared by equality as asyncio does.
@@ -267,9 +243,9 @@ fn assertion_error(text: &str) -> Raised {
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<State>(c"greenloop.WaitState")
         .not_callable()
         .doc(c"The state of one call of wait().")
-        .build(None)
+        .build_into(&CLASS)
 }

@@ -13,12 +13,10 @@ mod receiving;
 mod sending;
 mod state;
 
-use std::ffi::c_int;
 use std::sync::OnceLock;
 
-use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Object, Result, call_function, fast, noargs, type_error};
-use pyo3::ffi;
+use greenloop_cpython::making;
+use greenloop_cpython::{Member, Native, Object, Result, Slotted, SlottedClass, fast, noargs};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -26,19 +24,33 @@ use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::sockets::plain;
 
-pub use state::make_class as make_state_class;
+use state::State;
 
-/// The offsets of the attributes in an instance, in bytes.
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    state::make_class()
+}
+
+/// The key of the class of datagram transports.
+enum Datagrams {}
+
+/// A reference to a datagram transport.
+type DatagramRef = Native<Slotted<Datagrams>>;
+
+// SAFETY: the only place for the key.
+static CLASS: SlottedClass<Datagrams> = unsafe { SlottedClass::new() };
+
+/// The places of the attributes in an instance.
 struct Places {
-    address: ffi::Py_ssize_t,
-    buffer: ffi::Py_ssize_t,
-    conn_lost: ffi::Py_ssize_t,
-    event_loop: ffi::Py_ssize_t,
-    extra: ffi::Py_ssize_t,
-    max_size: ffi::Py_ssize_t,
-    protocol: ffi::Py_ssize_t,
-    socket: ffi::Py_ssize_t,
-    state: ffi::Py_ssize_t,
+    address: Member<Datagrams>,
+    buffer: Member<Datagrams>,
+    conn_lost: Member<Datagrams>,
+    event_loop: Member<Datagrams>,
+    extra: Member<Datagrams>,
+    max_size: Member<Datagrams>,
+    protocol: Member<Datagrams>,
+    socket: Member<Datagrams>,
+    state: Member<Datagrams>,
 }
 
 static PLACES: OnceLock<Places> = OnceLock::new();
@@ -46,128 +58,97 @@ static PLACES: OnceLock<Places> = OnceLock::new();
 /// A `DatagramTransport` that a method was called on.
 #[derive(Clone, Copy)]
 struct Transport<'a> {
-    this: &'a Object,
+    this: &'a DatagramRef,
     places: &'static Places,
 }
 
 impl<'a> Transport<'a> {
-    /// The receiver of a method that was installed in the class, or the owner of a listener.
-    fn of(this: &'a Object) -> Option<Self> {
+    /// The receiver of a method that was installed in the class.
+    fn of(this: &'a DatagramRef) -> Option<Self> {
         let places = PLACES.get()?;
         Some(Self { this, places })
     }
 
+    /// The owner of a listener.
+    fn of_owner(owner: &'a Object) -> Option<Self> {
+        CLASS.instance(owner).and_then(Self::of)
+    }
+
     /// The value of a slot, if it has one.
     #[inline]
-    fn slot(&self, offset: ffi::Py_ssize_t) -> Option<Object> {
-        // SAFETY: the object is of the class whose slots these are, as the method's descriptor has
-        // checked; a slot is null or holds a reference.
-        unsafe {
-            let place = self.this.as_ptr().byte_offset(offset);
-            let value = *place.cast::<*mut ffi::PyObject>();
-            (!value.is_null()).then(|| Object::from_borrowed(value))
-        }
+    fn slot(&self, place: &Member<Datagrams>) -> Option<Object> {
+        place.of(self.this)
     }
 
     /// Whether nothing is wrong and nothing has ended: `_conn_lost` is zero.
     #[inline]
     fn is_open(&self) -> bool {
-        let count = self.slot(self.places.conn_lost);
-        // SAFETY: the object is valid.
-        count.is_some_and(|count| unsafe {
-            crate::sockets::address::small_number(count.as_ptr()) == Some(0)
-        })
+        let count = self.slot(&self.places.conn_lost);
+        count.is_some_and(|count| count.exact_int() == Some(0))
+    }
+
+    /// The native state.
+    #[inline]
+    fn state(&self) -> Option<Native<State>> {
+        state::CLASS.claim(self.slot(&self.places.state)?).ok()
     }
 
     /// `super().name(*arguments)`: asyncio's own method.
     fn leave_to_asyncio(&self, name: &Object, arguments: &[&Object]) -> Result<Object> {
         let function = globals().asyncio.datagram_transport.attribute(name)?;
-        let mut all = vec![self.this.as_ptr()];
-        all.extend(arguments.iter().map(|argument| argument.as_ptr()));
-        call_function(&function, &all)
+        let this: &Object = self.this;
+        let all: Vec<_> = [this].iter().chain(arguments).copied().collect();
+        function.call_with(&all)
     }
 
     /// `self._protocol`
     fn protocol(&self) -> Object {
-        self.slot(self.places.protocol).unwrap_or_else(Object::none)
+        self.slot(&self.places.protocol)
+            .unwrap_or_else(Object::none)
     }
 }
-
-/// The beginning of the C struct of a member descriptor, and of the member it is for.
-#[repr(C)]
-struct MemberDescriptor {
-    header: ffi::PyObject,
-    class: *mut ffi::PyTypeObject,
-    name: *mut ffi::PyObject,
-    qualified_name: *mut ffi::PyObject,
-    member: *const ffi::PyMemberDef,
-}
-
-/// The offset in an instance of a slot of `class`, or of a class it derives from.
-fn place(class: &Bound<'_, PyType>, name: &str) -> PyResult<ffi::Py_ssize_t> {
-    let descriptor = class.look_up(name)?;
-    // SAFETY: the class of the object is compared before its struct is looked into.
-    let member = unsafe {
-        let is_member = ffi::Py_TYPE(descriptor.as_ptr()) == &raw mut ffi::PyMemberDescr_Type;
-        is_member.then(|| *(*descriptor.as_ptr().cast::<MemberDescriptor>()).member)
-    };
-    match member {
-        Some(member) if member.type_code == OBJECT => Ok(member.offset),
-        _ => Err(type_error(&format!("{name} is no slot")).into()),
-    }
-}
-
-/// `Py_T_OBJECT_EX`, the type of the members that `__slots__` makes.
-const OBJECT: c_int = ffi::Py_T_OBJECT_EX;
 
 /// Finish the class of datagram transports, whose attributes are slots: put the native methods into
 /// it.
 #[pyfunction]
 #[pyo3(signature = (class, /), text_signature = "(class_, /)")]
 pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
-    let places = Places {
-        address: place(class, "_address")?,
-        buffer: place(class, "_buffer")?,
-        conn_lost: place(class, "_conn_lost")?,
-        event_loop: place(class, "_loop")?,
-        extra: place(class, "_extra")?,
-        max_size: place(class, "max_size")?,
-        protocol: place(class, "_protocol")?,
-        socket: place(class, "_sock")?,
-        state: place(class, "_receiving")?,
-    };
     // A second class would have other places.
-    if PLACES.set(places).is_err() {
+    if !CLASS.adopt(class) {
         let text = "there is a class of datagram transports already";
         return Err(making::runtime_error(text).into());
     }
-    let methods = vec![
-        fast!(
+    let places = Places {
+        address: CLASS.member("_address")?,
+        buffer: CLASS.member("_buffer")?,
+        conn_lost: CLASS.member("_conn_lost")?,
+        event_loop: CLASS.member("_loop")?,
+        extra: CLASS.member("_extra")?,
+        max_size: CLASS.member("max_size")?,
+        protocol: CLASS.member("_protocol")?,
+        socket: CLASS.member("_sock")?,
+        state: CLASS.member("_receiving")?,
+    };
+    let _ = PLACES.set(places);
+    let methods = [
+        fast(
             c"sendto",
             sending::sendto,
             c"sendto($self, data, addr=None)\n--\n\n\
-              Send a datagram without blocking; buffer it if the system has no room for it."
+              Send a datagram without blocking; buffer it if the system has no room for it.",
         ),
-        noargs!(
+        noargs(
             c"_read_ready",
             receiving::read_ready_method,
-            c"Receive datagrams; called when the socket is readable."
+            c"Receive datagrams; called when the socket is readable.",
         ),
-        fast!(
+        fast(
             c"_listen",
             receiving::listen,
-            c"_listen($self, fd)\n--\n\nStart receiving: watch the descriptor fd for readability."
+            c"_listen($self, fd)\n--\n\nStart receiving: watch the descriptor fd for readability.",
         ),
     ];
-    for method in methods.leak() {
-        // SAFETY: the definition lives for ever, and the class is a class.
-        let descriptor =
-            unsafe { Object::from_returned(ffi::PyDescr_NewMethod(class.as_type_ptr(), method))? };
-        // SAFETY: the name ends with a NUL and lives for ever.
-        let name = unsafe { std::ffi::CStr::from_ptr(method.ml_name) };
-        class.put(name, descriptor)?;
-    }
-    Ok(())
+    Ok(CLASS.put_methods(methods)?)
 }
 
 #[pymethods]
@@ -182,6 +163,6 @@ impl EventLoop {
     /// Return the native state of a datagram transport.
     #[staticmethod]
     fn _datagram_state(py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(state::State::create()?.bound(py).unbind())
+        Ok(state::CLASS.create()?.bound(py).unbind())
     }
 }

@@ -3,19 +3,16 @@
 //! Several may wait, since one socket serves all peers. In that case the next turn receives another
 //! one by itself, and the poller is not asked in between.
 
-use greenloop_cpython::{Arguments, Object, Raised, Result, call_method, copy_context, fetch};
+use greenloop_cpython::{Arguments, Native, Object, Result, copy_context, fetch, making};
 use greenloop_os::datagram::receive_from;
 use greenloop_os::socket::Family;
-use pyo3::ffi;
 
-use super::Transport;
-use super::state::State;
+use super::{DatagramRef, Transport};
 use crate::asyncio::{globals, running_loop_or_none};
 use crate::event_loop::{EventLoop, Side, os_error};
-use crate::handle::Handle;
-use crate::scheduler::{Job, NativeListener, Reaction, Scheduler};
-use crate::sockets::address::small_number;
-use crate::sockets::{bytes_of, plain, unless_none_yet};
+use crate::handle::{self, Handle};
+use crate::scheduler::{HandleKind, Job, NativeListener, Reaction, Scheduler};
+use crate::sockets::{plain, unless_none_yet};
 
 /// The most that is received into the loop's buffer, which it keeps; no datagram is larger than a
 /// quarter.
@@ -38,13 +35,13 @@ static LOOK: Reaction = Reaction {
 /// The descriptor is ready, or a look is due: receives a datagram and calls the protocol. A job of
 /// an earlier registration does nothing.
 fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
-    let Some(transport) = Transport::of(this) else {
+    let Some(transport) = Transport::of_owner(this) else {
         return Ok(());
     };
-    let state = transport.slot(transport.places.state);
-    let Some(state) = state.as_ref().and_then(State::of) else {
+    let Some(state) = transport.state() else {
         return Ok(());
     };
+    let state = state.get();
     if looks {
         state.expectation.take_look(ticket);
     } else if state.expectation.is_due(ticket) {
@@ -54,7 +51,7 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
         return Ok(());
     }
     state.expectation.set_telling(true);
-    let received = in_context(&state.context.get_or_none(), this);
+    let received = in_context(&state.context.get_or_none(), transport);
     state.expectation.set_telling(false);
     let received = received?;
     if state.expectation.learn(looks, received) {
@@ -66,30 +63,28 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
 
 /// Whether a look is queued for the registration: it finds what the poller would report.
 fn look_is_due(this: &Object, ticket: u32) -> bool {
-    let state = Transport::of(this).and_then(|transport| transport.slot(transport.places.state));
-    let state = state.as_ref().and_then(State::of);
-    state.is_some_and(|state| state.expectation.is_due(ticket))
+    let state = Transport::of_owner(this).and_then(|transport| transport.state());
+    state.is_some_and(|state| state.get().expectation.is_due(ticket))
 }
 
 /// The job as a handle of `_read_ready`, for a program that looks at the loop's queue.
-fn handle(this: &Object) -> Result<Object> {
-    let transport = Transport::of(this);
-    let event_loop = transport.and_then(|transport| transport.slot(transport.places.event_loop));
+fn handle(this: &Object) -> Result<Native<HandleKind>> {
+    let transport = Transport::of_owner(this);
+    let event_loop = transport.and_then(|one| one.slot(&one.places.event_loop));
     let event_loop = match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => event_loop,
         // It is closed: reports go to the running loop.
         None => running_loop_or_none()?,
     };
     let method = this.attribute(&globals().names.read_ready)?;
-    let class = globals().classes.handle.as_ptr();
-    Handle::create(class, &method, &[], None, &event_loop, None)
+    Handle::create(&handle::CLASS, &method, &[], None, &event_loop, None).map(Native::into_up)
 }
 
 /// Whether the loop still listens for the transport: no other listener has replaced it, and it was
 /// not stopped.
 fn is_listening(transport: &Transport<'_>) -> bool {
-    let event_loop = transport.slot(transport.places.event_loop);
-    let socket = transport.slot(transport.places.socket);
+    let event_loop = transport.slot(&transport.places.event_loop);
+    let socket = transport.slot(&transport.places.socket);
     match (event_loop.as_ref().and_then(EventLoop::of), &socket) {
         (Some(native), Some(socket)) => plain(socket).is_none_or(|plain| {
             native.is_listening(plain.descriptor, Side::Reader, transport.this)
@@ -100,58 +95,42 @@ fn is_listening(transport: &Transport<'_>) -> bool {
 
 /// Receives in the next turn whether the poller reports anything or not.
 fn look_again(transport: &Transport<'_>, ticket: u32) {
-    let event_loop = transport.slot(transport.places.event_loop);
+    let event_loop = transport.slot(&transport.places.event_loop);
     if let Some(scheduler) = event_loop.as_ref().and_then(Scheduler::of) {
         scheduler.push(Job::Ready(NativeListener {
             reaction: &LOOK,
-            owner: transport.this.clone(),
+            owner: Object::clone(transport.this),
             ticket,
         }));
     }
 }
 
 /// Calls `_read_ready` in a context. Returns whether there was a datagram.
-fn in_context(context: &Object, this: &Object) -> Result<bool> {
-    // SAFETY: the context is a valid object; Enter and Exit are paired, also if an exception is
-    // set.
-    unsafe {
-        if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
-            let method = this.attribute(&globals().names.read_ready)?;
-            let run = &globals().names.run_in_context;
-            return call_method(run, &[context.as_ptr(), method.as_ptr()]).map(|_| false);
-        }
-        if ffi::PyContext_Enter(context.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        let outcome = read_ready(this);
-        if ffi::PyContext_Exit(context.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        outcome
+fn in_context(context: &Object, transport: Transport<'_>) -> Result<bool> {
+    if context.is_context() {
+        return context.inside(|| read_ready(transport));
     }
+    let method = transport.this.attribute(&globals().names.read_ready)?;
+    let run = &globals().names.run_in_context;
+    context.invoke(run, [&method]).map(|_| false)
 }
 
 /// `_read_ready()`. Returns whether there was a datagram.
-fn read_ready(this: &Object) -> Result<bool> {
-    let Some(transport) = Transport::of(this) else {
-        return Ok(false);
-    };
+fn read_ready(transport: Transport<'_>) -> Result<bool> {
     if !transport.is_open() {
         return Ok(false);
     }
-    let socket = transport.slot(transport.places.socket);
+    let socket = transport.slot(&transport.places.socket);
     let plain = socket
         .as_ref()
         .and_then(plain)
         .filter(|plain| Family::of(plain.family) != Family::Other);
-    let event_loop = transport.slot(transport.places.event_loop);
+    let event_loop = transport.slot(&transport.places.event_loop);
     let native = event_loop.as_ref().and_then(EventLoop::of);
-    let state = transport.slot(transport.places.state);
-    let state = state.as_ref().and_then(State::of);
+    let state = transport.state();
     let size = transport
-        .slot(transport.places.max_size)
-        // SAFETY: the object is valid.
-        .and_then(|size| unsafe { small_number(size.as_ptr()) })
+        .slot(&transport.places.max_size)
+        .and_then(|size| size.exact_int())
         .and_then(|size| usize::try_from(size).ok())
         .filter(|size| (1..=MOST).contains(size));
     let (Some(plain), Some(native), Some(state), Some(size)) = (plain, native, state, size) else {
@@ -159,60 +138,57 @@ fn read_ready(this: &Object) -> Result<bool> {
         return transport.leave_to_asyncio(name, &[]).map(|_| false);
     };
     let outcome = native.receive(size, |buffer| {
-        let (count, address) = receive_from(plain.descriptor, buffer)?;
-        // SAFETY: the call has written that many bytes to the beginning of the buffer, and making a
-        // bytes object runs no Python code.
-        Ok((unsafe { bytes_of(buffer.as_ptr().cast(), count) }, address))
+        let (bytes, address) = receive_from(plain.descriptor, buffer)?;
+        Ok((making::bytes(bytes), address))
     });
     let protocol = transport.protocol();
     let names = &globals().names;
     match unless_none_yet(outcome) {
         Ok(None) => Ok(false),
         Ok(Some((data, address))) => {
-            let (data, address) = (data?, state.show(address)?);
-            let arguments = [protocol.as_ptr(), data.as_ptr(), address.as_ptr()];
-            call_method(&names.datagram_received, &arguments)?;
+            let (data, address) = (data?, state.get().show(address)?);
+            protocol.invoke(&names.datagram_received, [&data, &address])?;
             Ok(true)
         }
         // It is an `OSError`: nothing else comes of a system call.
         Err(raised) => {
             let error = fetch(raised);
-            call_method(&names.error_received, &[protocol.as_ptr(), error.as_ptr()]).map(|_| false)
+            let answer = protocol.invoke(&names.error_received, [&error]);
+            answer.map(|_| false)
         }
     }
 }
 
 /// The method `_read_ready`.
-pub fn read_ready_method(this: &Object) -> Result<Object> {
-    read_ready(this)?;
+pub fn read_ready_method(this: &DatagramRef) -> Result<Object> {
+    if let Some(transport) = Transport::of(this) {
+        read_ready(transport)?;
+    }
     Ok(Object::none())
 }
 
 /// `_listen(fd)`: from now on, in the present context.
-pub fn listen(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn listen(this: &DatagramRef, arguments: Arguments<'_>) -> Result<Object> {
     let [descriptor] = arguments.bind(c"_listen", [&globals().names.fd], 1, 1)?;
-    // SAFETY: the object is valid.
     let descriptor = descriptor
-        .and_then(|descriptor| unsafe { small_number(descriptor.as_ptr()) })
+        .and_then(Object::exact_int)
         .and_then(|descriptor| i32::try_from(descriptor).ok())
         .unwrap_or(-1);
     let transport = Transport::of(this);
-    let event_loop = transport.and_then(|one| one.slot(one.places.event_loop));
-    let state = transport.and_then(|one| one.slot(one.places.state));
-    let (Some(native), Some(state)) = (
-        event_loop.as_ref().and_then(EventLoop::of),
-        state.as_ref().and_then(State::of),
-    ) else {
+    let event_loop = transport.and_then(|one| one.slot(&one.places.event_loop));
+    let state = transport.and_then(|one| one.state());
+    let (Some(native), Some(state)) = (event_loop.as_ref().and_then(EventLoop::of), state) else {
         return Err(os_error(&std::io::Error::from(
             std::io::ErrorKind::NotConnected,
         )));
     };
+    let state = state.get();
     let context = copy_context()?;
     state.context.set(context);
     state.ticket.set(state.ticket.get().wrapping_add(1));
     let listener = NativeListener {
         reaction: &REACTION,
-        owner: this.clone(),
+        owner: Object::clone(this),
         ticket: state.ticket.get(),
     };
     native.listen(descriptor, Side::Reader, listener)?;

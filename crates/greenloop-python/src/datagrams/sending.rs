@@ -1,21 +1,17 @@
 //! Sending: a datagram is sent at once, or asyncio's function keeps it until there is room.
 
-use greenloop_cpython::{
-    Arguments, Bytes, Object, Raised, Result, audit, call_method, clear, fetch,
-};
+use greenloop_cpython::{Arguments, Bytes, Dict, Object, Result, audit, clear, fetch};
 use greenloop_os::datagram::send_to;
 use greenloop_os::socket::{Family, send};
-use pyo3::ffi;
 
-use super::Transport;
-use super::state::State;
+use super::{DatagramRef, Transport};
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::sockets::address::from_python;
 use crate::sockets::{plain, unless_none_yet};
 
 /// `sendto(data, addr=None)`
-pub fn sendto(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sendto(this: &DatagramRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let (data, address) = match arguments.positional() {
         [data] if arguments.has_no_keywords() => (data, None),
@@ -53,11 +49,11 @@ fn send_now(
     if !may_be_sent(data) || !transport.is_open() || something_waits(transport)? {
         return Ok(None);
     }
-    let Some(socket) = transport.slot(places.socket) else {
+    let Some(socket) = transport.slot(&places.socket) else {
         return Ok(None);
     };
     let fixed = transport
-        .slot(places.address)
+        .slot(&places.address)
         .filter(|fixed| !fixed.is_none());
     let allowed = match (&fixed, address) {
         (Some(fixed), Some(address)) => address.is(fixed.as_ptr()),
@@ -76,10 +72,9 @@ fn send_now(
         let Some(address) = fixed.as_ref().or(address) else {
             return Ok(None);
         };
-        let state = transport.slot(places.state);
-        let state = state.as_ref().and_then(State::of);
-        let target = state
-            .and_then(|state| state.recognise(address))
+        let target = transport
+            .state()
+            .and_then(|state| state.get().recognise(address))
             .or_else(|| from_python(Family::of(plain.family), address));
         let (Some(target), Some(bytes)) = (target, bytes_of(data)) else {
             return Ok(None);
@@ -97,8 +92,7 @@ fn send_now(
         Err(raised) => {
             let error = fetch(raised);
             let protocol = transport.protocol();
-            let arguments = [protocol.as_ptr(), error.as_ptr()];
-            call_method(&globals().names.error_received, &arguments)?;
+            protocol.invoke(&globals().names.error_received, [&error])?;
             Ok(Some(Object::none()))
         }
     }
@@ -106,12 +100,11 @@ fn send_now(
 
 /// Has the next turn ask for input, unless that would hold up a burst.
 fn expect_answer(transport: &Transport<'_>) {
-    let state = transport.slot(transport.places.state);
-    let state = state.as_ref().and_then(State::of);
-    if state.is_some_and(|state| state.expectation.is_amid_a_burst()) {
+    let state = transport.state();
+    if state.is_some_and(|state| state.get().expectation.is_amid_a_burst()) {
         return;
     }
-    let event_loop = transport.slot(transport.places.event_loop);
+    let event_loop = transport.slot(&transport.places.event_loop);
     if let Some(native) = event_loop.as_ref().and_then(EventLoop::of) {
         native.expect_input();
     }
@@ -120,15 +113,10 @@ fn expect_answer(transport: &Transport<'_>) {
 /// Whether asyncio would send it, and it is not empty: 3.11 drops an empty datagram, and later
 /// versions send it.
 fn may_be_sent(data: &Object) -> bool {
-    let object = data.as_ptr();
-    // SAFETY: the object is valid, and the functions are for the classes that were tested.
-    unsafe {
-        if ffi::PyBytes_Check(object) != 0 {
-            return ffi::PyBytes_Size(object) > 0;
-        }
-        let others = ffi::PyByteArray_Check(object) != 0 || ffi::PyMemoryView_Check(object) != 0;
-        others && ffi::PyObject_Size(object) > 0
+    if data.is_bytes() {
+        return Bytes::of(data).is_ok_and(|bytes| !bytes.is_empty());
     }
+    data.is_bytes_like() && data.size().map_err(clear).is_ok_and(|size| size > 0)
 }
 
 fn bytes_of(data: &Object) -> Option<Bytes<'_>> {
@@ -137,7 +125,7 @@ fn bytes_of(data: &Object) -> Option<Bytes<'_>> {
 
 /// Whether datagrams are buffered, behind which the next one has to queue.
 fn something_waits(transport: &Transport<'_>) -> Result<bool> {
-    match transport.slot(transport.places.buffer) {
+    match transport.slot(&transport.places.buffer) {
         Some(buffer) => buffer.is_true(),
         None => Ok(true),
     }
@@ -146,24 +134,10 @@ fn something_waits(transport: &Transport<'_>) -> Result<bool> {
 /// Whether the socket is connected, as `get_extra_info("peername")` says; `None` if that says
 /// nothing.
 fn is_connected(transport: &Transport<'_>) -> Option<bool> {
-    let extra = transport.slot(transport.places.extra)?;
-    // SAFETY: all are valid objects, and the dictionary is tested to be one; the value is borrowed.
-    unsafe {
-        if ffi::PyDict_CheckExact(extra.as_ptr()) == 0 {
-            return None;
-        }
-        let name = &globals().names.peername;
-        let value = ffi::PyDict_GetItemWithError(extra.as_ptr(), name.as_ptr());
-        if value.is_null() {
-            clear(Raised);
-            return None;
-        }
-        match ffi::PyObject_IsTrue(value) {
-            -1 => {
-                clear(Raised);
-                None
-            }
-            truth => Some(truth == 1),
-        }
-    }
+    let extra = transport.slot(&transport.places.extra)?;
+    let peer = Dict::exactly(&extra)?
+        .get(&globals().names.peername)
+        .map_err(clear)
+        .ok()??;
+    peer.is_true().map_err(clear).ok()
 }

@@ -3,12 +3,15 @@
 
 use std::cell::Cell;
 
-use greenloop_cpython::{Held, Instance, Object, Result, Slot, Visited, Visitor, class_of};
+use greenloop_cpython::{Class, Held, Object, Result, Slot, Visited, Visitor, class_of};
 use greenloop_os::address::Address;
 
-use crate::asyncio::globals;
 use crate::sockets::address::to_python;
 
+/// The class.
+pub static CLASS: Class<State> = Class::new();
+
+/// The value of a state.
 pub struct State {
     /// The number of the present registration; the one before is none any more.
     pub ticket: Cell<u32>,
@@ -105,17 +108,6 @@ impl Expectation {
 }
 
 impl State {
-    pub fn create() -> Result<Object> {
-        Instance::<Self>::create(&globals().classes.datagram_state)
-    }
-
-    /// The struct behind an object, if it is one.
-    pub fn of(object: &Object) -> Option<&Self> {
-        object
-            .is_exactly(globals().classes.datagram_state.as_ptr())
-            .then(|| Instance::<Self>::of(object))
-    }
-
     /// An address that something came from, as Python sees it.
     #[inline]
     pub fn show(&self, address: Address) -> Result<Object> {
@@ -165,9 +157,9 @@ impl Held for State {
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<State>(c"greenloop.DatagramState")
         .not_callable()
         .doc(c"What a datagram transport keeps for itself.")
-        .build(None)
+        .build_into(&CLASS)
 }

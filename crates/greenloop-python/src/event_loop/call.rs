@@ -2,9 +2,7 @@
 
 use std::ffi::CStr;
 
-use greenloop_cpython::{
-    Arguments, Object, Raised, Result, Signature, call_method, making, same_string,
-};
+use greenloop_cpython::{Arguments, Object, Raised, Result, Signature, making, same_string};
 
 use crate::asyncio::globals;
 
@@ -112,7 +110,6 @@ fn refuse_call(function: &CStr, arguments: &Arguments<'_>, leading: Option<&Obje
 /// Refuses, in debug mode, an object that cannot be a callback, as the running asyncio does.
 pub fn check_callback(this: &Object, callback: &Object, function: &str) -> Result<()> {
     let function = making::text(function)?;
-    let arguments = [this.as_ptr(), callback.as_ptr(), function.as_ptr()];
-    call_method(&globals().names.check_callback, &arguments)?;
-    Ok(())
+    this.invoke(&globals().names.check_callback, [callback, &function])
+        .map(drop)
 }

@@ -8,7 +8,6 @@ use greenloop_cpython::{Object, Result, attached};
 use pyo3::prelude::*;
 
 use super::EventLoop;
-use crate::asyncio::globals;
 use crate::handle::{self, Handle};
 use crate::scheduler::Job;
 
@@ -27,7 +26,7 @@ impl EventLoop {
     fn run_by_name(&self, handle: &Object) -> Result<()> {
         self.scheduler.clear_current_task()?;
         let outcome = handle::run_by_name(handle);
-        if globals().classes.is_handle(handle.class()) {
+        if let Some(handle) = handle::NATIVE.member(handle) {
             Handle::release(handle);
         }
         outcome

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
-use greenloop_cpython::{Object, Result, call_function};
+use greenloop_cpython::{Object, Result};
 use pyo3::prelude::*;
 
 use super::EventLoop;
@@ -33,7 +33,7 @@ impl EventLoop {
         };
         // Code that runs meanwhile, even in this thread, may have work for the loop.
         self.asleep.set(true);
-        let outcome = call_function(select, &[timeout.as_ptr()]);
+        let outcome = select.call([&timeout]);
         self.asleep.set(false);
         outcome.map(drop)
     }

@@ -31,6 +31,7 @@ impl EndOfJob {
     }
 
     /// Has `end` called with `owner` when the job is done.
+    #[inline]
     pub fn add(&self, owner: &Object, end: fn(&Object)) {
         self.none.set(false);
         self.endings

@@ -4,30 +4,26 @@
 //! handles show the callback that asyncio would have there. If other code runs the handle, its
 //! callback is a [`JobCall`], which looks like the one shown and runs the job.
 
-use std::cell::Cell;
-use std::ffi::c_void;
+use std::cell::RefCell;
 
 use greenloop_cpython::{
-    Held, Instance, Object, Result, Slot, Visited, Visitor, class_of, trap, unary,
+    Arguments, Class, Held, Native, Object, Result, Slot, Visited, Visitor, class_of,
 };
-use pyo3::ffi;
 
-use crate::asyncio::globals;
 use crate::awaitable;
-use crate::scheduler::{Alarm, Job, Reaction};
+use crate::scheduler::{Alarm, Job, NativeListener, SleeperKind};
 
 /// The action on the owner.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Action {
     Nothing,
-    EndSleep,
-    Ring,
-    React(&'static Reaction, u32),
+    EndSleep(Native<SleeperKind>),
+    Ring(Native<Alarm>),
+    React(NativeListener),
 }
 
 struct JobCall {
-    action: Cell<Action>,
-    owner: Slot,
+    action: RefCell<Action>,
     /// The callback that asyncio's handle would have.
     shown: Slot,
 }
@@ -35,94 +31,70 @@ struct JobCall {
 impl Held for JobCall {
     fn new() -> Self {
         Self {
-            action: Cell::new(Action::Nothing),
-            owner: Slot::empty(),
+            action: RefCell::new(Action::Nothing),
             shown: Slot::empty(),
         }
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
-        self.owner.visit(visitor)?;
+        // It is borrowed for moments only, in which nothing is collected.
+        if let Ok(action) = self.action.try_borrow() {
+            match &*action {
+                Action::Nothing => {}
+                Action::EndSleep(sleeper) => visitor.show(sleeper)?,
+                Action::Ring(alarm) => visitor.show(alarm)?,
+                Action::React(listener) => visitor.show(&listener.owner)?,
+            }
+        }
         self.shown.visit(visitor)
     }
 
     fn clear(&self) {
-        self.owner.clear();
+        let action = self.action.replace(Action::Nothing);
+        drop(action);
         self.shown.clear();
     }
 }
 
+static CLASS: Class<JobCall> = Class::new();
+
 /// A callable that runs `job` and looks like `shown`. For a job that is not native, `shown` itself.
 pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
-    let (action, owner) = match job {
-        Job::Sleeper(sleeper) => (Action::EndSleep, sleeper),
-        Job::Alarm(alarm) => (Action::Ring, alarm),
-        Job::Ready(listener) => {
-            let action = Action::React(listener.reaction, listener.ticket);
-            (action, &listener.owner)
-        }
+    let action = match job {
+        Job::Sleeper(sleeper) => Action::EndSleep(sleeper.clone()),
+        Job::Alarm(alarm) => Action::Ring(alarm.clone()),
+        Job::Ready(listener) => Action::React(listener.clone()),
         _ => return Ok(shown),
     };
-    let object = Instance::<JobCall>::create(&globals().classes.job_call)?;
-    let call = Instance::<JobCall>::of(&object);
-    call.action.set(action);
-    call.owner.set(owner.clone());
-    call.shown.set(shown);
-    Ok(object)
+    let call = CLASS.create()?;
+    call.get().action.replace(action);
+    call.get().shown.set(shown);
+    Ok(call.into_object())
 }
 
-unsafe extern "C" fn call(
-    this: *mut ffi::PyObject,
-    _args: *mut ffi::PyObject,
-    _kwargs: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on an instance of the class.
-        let this = unsafe { Object::from_borrowed(this) };
-        let call = Instance::<JobCall>::of(&this);
-        let owner = call.owner.get_or_none();
-        match call.action.get() {
-            Action::Nothing => {}
-            Action::EndSleep => awaitable::run_sleeper(&owner)?,
-            Action::Ring => {
-                let alarm = Alarm::of(&owner);
-                let outcome = alarm.run();
-                alarm.release();
-                outcome?;
-            }
-            Action::React(reaction, ticket) => (reaction.react)(&owner, ticket)?,
+fn call(this: &Native<JobCall>, _: Arguments<'_>) -> Result<Object> {
+    let action = this.get().action.borrow().clone();
+    match action {
+        Action::Nothing => {}
+        Action::EndSleep(sleeper) => awaitable::run_sleeper(&sleeper)?,
+        Action::Ring(alarm) => {
+            let outcome = alarm.get().run();
+            alarm.get().release();
+            outcome?;
         }
-        Ok(Object::none())
-    })
-}
-
-/// The attributes are those of the callback that is shown.
-unsafe extern "C" fn attribute(
-    this: *mut ffi::PyObject,
-    name: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on an instance of the class, with a string.
-        let (this, name) = unsafe { (Object::from_borrowed(this), Object::from_borrowed(name)) };
-        Instance::<JobCall>::of(&this)
-            .shown
-            .get_or_none()
-            .attribute(&name)
-    })
-}
-
-fn repr(this: &Object) -> Result<Object> {
-    let shown = Instance::<JobCall>::of(this).shown.get_or_none();
-    shown.repr()
+        Action::React(listener) => (listener.reaction.react)(&listener.owner, listener.ticket)?,
+    }
+    Ok(Object::none())
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<JobCall>(c"greenloop.JobCall")
         .not_callable()
         .doc(c"What runs a native job when it is called.")
-        .slot(ffi::Py_tp_call, call as *mut c_void)
-        .slot(ffi::Py_tp_getattro, attribute as *mut c_void)
-        .repr(unary!(repr))
-        .build(None)
+        .call_by(call)
+        // The attributes are those of the callback that is shown.
+        .getattribute_by(|this, name| this.get().shown.get_or_none().attribute(name))
+        .repr_by(|this| this.get().shown.get_or_none().repr())
+        .build_into(&CLASS)
 }

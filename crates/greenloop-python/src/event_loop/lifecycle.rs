@@ -6,7 +6,7 @@ use greenloop_cpython::{Object, Result, current_thread};
 use pyo3::prelude::*;
 
 use super::EventLoop;
-use crate::handle::Handle;
+use crate::handle;
 use crate::scheduler::Job;
 
 impl EventLoop {
@@ -47,7 +47,7 @@ impl EventLoop {
         self.scheduler.queue(|queue| {
             for job in queue.ready.iter().chain(queue.timers.iter()) {
                 if let Job::Handle(handle) = job {
-                    Handle::track(handle);
+                    handle::of_job(handle).track();
                 }
             }
         });

@@ -15,6 +15,7 @@ mod end_of_job;
 mod inbox;
 mod job_call;
 mod lifecycle;
+mod loop_ref;
 mod overrides;
 mod polling;
 mod private_names;
@@ -29,6 +30,7 @@ mod watches;
 
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
+use std::ptr;
 
 use greenloop_cpython::{GilCell, Object, Slot, attached};
 use greenloop_os::Events;
@@ -41,6 +43,7 @@ use crate::scheduler::Scheduler;
 
 pub use inbox::{Inbox, Message};
 pub use job_call::make_class as make_job_call_class;
+pub use loop_ref::{LoopInstance, LoopRef};
 pub use polling::os_error;
 pub use scheduling::{install_methods, set_eager_task_factories, set_further_methods};
 pub use turn::alarm_handle;
@@ -197,40 +200,17 @@ impl EventLoop {
         Self::of(object).map(|native| &native.scheduler)
     }
 
-    /// The native part of the receiver of a method of this class.
-    #[inline]
-    fn of_receiver(object: &Object) -> &Self {
-        // SAFETY: the GIL is held, and a method descriptor has checked the receiver's class.
-        unsafe {
-            let py = attached();
-            object.as_py().bind(py).cast_unchecked::<Self>().get()
-        }
-    }
-
-    /// The native part of one of our loops that is held elsewhere, or of nothing.
-    ///
-    /// # Safety
-    /// `pointer` is null or one of our loops that is held for as long as the result is used.
-    #[inline]
-    pub unsafe fn of_pointer<'a>(pointer: *mut pyo3::ffi::PyObject) -> Option<&'a Self> {
-        if pointer.is_null() {
-            return None;
-        }
-        // SAFETY: promised by the caller, and the GIL is held.
-        unsafe {
-            let object = Object::from_borrowed(pointer);
-            let py = attached();
-            let event_loop: *const Self = object.as_py().bind(py).cast_unchecked::<Self>().get();
-            event_loop.as_ref()
-        }
-    }
-
     /// The loop of a future of ours, if it is one of our loops.
     #[inline]
     pub fn of_future(future: &Future) -> Option<&Self> {
         future.native_loop()?;
-        // SAFETY: the future has a scheduler, so the loop that it holds is the one that embeds it.
-        unsafe { Self::of_pointer(future.event_loop().as_ptr()) }
+        let held = future.event_loop().get()?;
+        // SAFETY: the future has a scheduler, so the loop that it holds is the one that embeds it,
+        // and it holds that loop as long as it lives.
+        unsafe {
+            let event_loop = held.as_py().bind(attached()).cast_unchecked::<Self>();
+            ptr::from_ref(event_loop.get()).as_ref()
+        }
     }
 
     /// Runs `receive` on the first `size` bytes of the loop's buffer for that. It runs no Python

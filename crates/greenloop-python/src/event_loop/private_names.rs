@@ -16,8 +16,7 @@ use greenloop_cpython::making::ByName as _;
 use pyo3::prelude::*;
 
 use super::EventLoop;
-use crate::asyncio::globals;
-use crate::handle::Handle;
+use crate::handle::{self, Handle};
 use crate::scheduler::Job;
 
 #[pymethods]
@@ -60,14 +59,14 @@ impl EventLoop {
             .collect::<PyResult<_>>()?;
         let context = Some(context).filter(|context| !context.is_none());
         let handle = Handle::create(
-            globals().classes.handle.as_ptr(),
+            &handle::CLASS,
             &Object::from(callback),
             &arguments,
             context.map(Object::from).as_ref(),
             &Object::from(slf.clone().into_any()),
             Some(&slf.get().scheduler),
         )?;
-        slf.get().scheduler.push(Job::Handle(handle.clone()));
+        slf.get().scheduler.push(Job::Handle(handle.up().clone()));
         Ok(handle.bound(slf.py()).unbind())
     }
 
@@ -103,13 +102,12 @@ impl EventLoop {
     /// Take over a timer that other code has made.
     fn _set_timer(&self, timer: Bound<'_, PyAny>) -> PyResult<()> {
         let deadline = Instant::new(timer.invoke_method(c"when", ())?.extract()?);
-        let class = timer.get_type().as_type_ptr();
-        let timer = Object::from(timer);
-        let job = if globals().classes.is_handle(class) {
-            Handle::of(&timer).set_scheduled(true);
-            Job::Handle(timer)
-        } else {
-            Job::ForeignHandle(timer)
+        let job = match handle::NATIVE.claim(Object::from(timer)) {
+            Ok(timer) => {
+                timer.get().set_scheduled(true);
+                Job::Handle(timer.up().clone())
+            }
+            Err(timer) => Job::ForeignHandle(timer),
         };
         self.scheduler.push_timer(deadline, job);
         Ok(())

@@ -11,19 +11,18 @@
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Arguments, ExceptionClass, Object, Result, attached, fast, fetch};
+use greenloop_cpython::{Arguments, ExceptionClass, Method, Object, Result, attached, fast, fetch};
 use greenloop_os::{Events, Waker};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::EventLoop;
 use super::call::{Call, leading};
 use super::polling::os_error;
 use super::watches::{Listener, Side, Watch};
+use super::{EventLoop, LoopInstance, LoopRef};
 use crate::asyncio::globals;
-use crate::handle::Handle;
+use crate::handle::{self, Handle};
 use crate::scheduler::NativeListener;
 
 impl EventLoop {
@@ -168,24 +167,24 @@ impl EventLoop {
         }
     }
 
-    fn add(this: &Object, arguments: Arguments<'_>, side: Side) -> Result<Object> {
+    fn add(this: &LoopRef, arguments: Arguments<'_>, side: Side) -> Result<Object> {
         let name = match side {
             Side::Reader => c"BaseSelectorEventLoop._add_reader",
             Side::Writer => c"BaseSelectorEventLoop._add_writer",
         };
         let file = leading(&arguments, name, &globals().names.fd)?;
         let call = Call::parse(name, &arguments, Some(&globals().names.fd))?;
-        let native = Self::of_receiver(this);
+        let native = Self::native_part(this);
         native.check_closed()?;
         let py = attached();
         let file = file.bound(py);
         let fd = native.watched_descriptor(&file)?;
-        let class = globals().classes.handle.as_ptr();
+        let class = &handle::CLASS;
         // asyncio's own transports give a context from 3.15 on.
         let (callback, arguments, context) = (call.callback, call.arguments, call.context);
         let scheduler = Some(&native.scheduler);
         let handle = Handle::create(class, callback, arguments, context, this, scheduler)?;
-        Handle::track(&handle);
+        handle.track();
         if let Some(old) = native.change(fd, side, Some(Listener::Handle(handle.clone())))? {
             old.retire()?;
         }
@@ -193,7 +192,7 @@ impl EventLoop {
             let file = Object::from(file);
             native.watches.with(|watches| watches.keep_file(fd, &file));
         }
-        Ok(handle)
+        Ok(handle.into_object())
     }
 
     fn remove(&self, fd: &Bound<'_, PyAny>, side: Side) -> PyResult<bool> {
@@ -229,25 +228,25 @@ impl EventLoop {
 
 /// The methods `add_reader` and `add_writer`. Unlike PyO3's `*args` they need no tuple, and making
 /// one panics without memory.
-pub(super) fn methods() -> Vec<ffi::PyMethodDef> {
-    fn add_reader(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub(super) fn methods() -> Vec<Method<LoopInstance>> {
+    fn add_reader(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
         EventLoop::add(this, arguments, Side::Reader)
     }
-    fn add_writer(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    fn add_writer(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
         EventLoop::add(this, arguments, Side::Writer)
     }
     vec![
-        fast!(
+        fast(
             c"_add_reader",
             add_reader,
             c"_add_reader($self, /, fd, callback, *args, context=None)\n--\n\n\
-              Call callback(*args) whenever fd is readable, in place of an earlier callback."
+              Call callback(*args) whenever fd is readable, in place of an earlier callback.",
         ),
-        fast!(
+        fast(
             c"_add_writer",
             add_writer,
             c"_add_writer($self, /, fd, callback, *args, context=None)\n--\n\n\
-              Call callback(*args) whenever fd is writable, in place of an earlier callback."
+              Call callback(*args) whenever fd is writable, in place of an earlier callback.",
         ),
     ]
 }

@@ -17,8 +17,7 @@ use std::cell::Cell;
 
 use greenloop_core::turn;
 use greenloop_cpython::{
-    Object, Raised, Result, Slot, call_function, call_method, call_method_keywords,
-    call_with_tuple, current_thread, ensure_room, fetch, making, raise_while_handling,
+    Object, Raised, Result, Slot, current_thread, ensure_room, fetch, making, raise_while_handling,
     report_unraisable, restore,
 };
 use pyo3::prelude::*;
@@ -57,8 +56,8 @@ impl EventLoop {
     /// and changes nothing.
     fn enter(&self, this: &Object) -> Result<()> {
         let names = &globals().names;
-        call_method(&names.check_closed, &[this.as_ptr()])?;
-        call_method(&names.check_running, &[this.as_ptr()])?;
+        this.invoke(&names.check_closed, [])?;
+        this.invoke(&names.check_running, [])?;
         self.enter_idle(this)
             .map_err(|raised| self.leave_for(this, fetch(raised)))
     }
@@ -69,13 +68,10 @@ impl EventLoop {
         let last = this.attribute(&names.asyncgen_finalizer_hook)?;
         self.settings
             .hooks
-            .set(call_function(&asyncio.get_asyncgen_hooks, &[])?);
+            .set(asyncio.get_asyncgen_hooks.call([])?);
         track_origins_by_name(this, self.scheduler.debug())?;
         self.scheduler.set_thread(current_thread());
-        call_function(
-            &asyncio.set_asyncgen_hooks,
-            &[first.as_ptr(), last.as_ptr()],
-        )?;
+        asyncio.set_asyncgen_hooks.call([&first, &last])?;
         set_running_loop(this)
     }
 
@@ -104,7 +100,7 @@ impl EventLoop {
 
     /// Whether the loop is marked as running, here or in its thread.
     fn is_entered(&self, this: &Object) -> Result<bool> {
-        let running = call_function(&globals().asyncio.get_running_loop_or_none, &[])?;
+        let running = globals().asyncio.get_running_loop_or_none.call([])?;
         Ok(self.scheduler.runs() || running.is(this.as_ptr()))
     }
 
@@ -115,7 +111,7 @@ impl EventLoop {
         };
         let function = &globals().asyncio.set_asyncgen_hooks;
         // The hooks are a tuple, which needs no memory to be passed on.
-        call_with_tuple(function, &hooks).map(drop)
+        function.call_with_tuple(&hooks).map(drop)
     }
 
     /// Has the origins of coroutines tracked, or tracked as deep as before.
@@ -126,7 +122,7 @@ impl EventLoop {
         }
         let asyncio = &globals().asyncio;
         let depth = if enabled {
-            let before = call_function(&asyncio.get_origin_depth, &[])?;
+            let before = asyncio.get_origin_depth.call([])?;
             settings.origin_depth.set(before);
             asyncio
                 .constants
@@ -134,7 +130,7 @@ impl EventLoop {
         } else {
             settings.origin_depth.get_or_none()
         };
-        call_function(&asyncio.set_origin_depth, &[depth.as_ptr()])?;
+        asyncio.set_origin_depth.call([&depth])?;
         awaitable::track_origins(depth.is_true()?);
         settings.tracks_origins.set(enabled);
         Ok(())
@@ -164,7 +160,7 @@ impl EventLoop {
     fn run_unusual_turn(&self, this: &Object) -> Result<()> {
         self.take_arrivals(this)?;
         if self.has_own_turns() {
-            return call_method(&globals().names.run_once, &[this.as_ptr()]).map(drop);
+            return this.invoke(&globals().names.run_once, []).map(drop);
         }
         self.run_single_turn()
     }
@@ -205,7 +201,7 @@ impl EventLoop {
         let names = &globals().names;
         let may_enter = !self.is_entered(this)?;
         // By name, since both may be overridden, and be interrupted in their own part.
-        if let Err(raised) = call_method(&names.run_forever_setup, &[this.as_ptr()]) {
+        if let Err(raised) = this.invoke(&names.run_forever_setup, []) {
             let exception = fetch(raised);
             return Err(if may_enter && self.is_entered(this)? {
                 self.leave_for(this, exception)
@@ -215,7 +211,7 @@ impl EventLoop {
         }
         let outcome = self.run_turns(this);
         let outcome = and_then(outcome, || {
-            call_method(&names.run_forever_cleanup, &[this.as_ptr()]).map(drop)
+            this.invoke(&names.run_forever_cleanup, []).map(drop)
         });
         let still_entered = self.scheduler.runs();
         and_then(outcome, || {
@@ -229,19 +225,22 @@ impl EventLoop {
 
     fn run_until_done(this: &Object, awaitable: &Object) -> Result<Object> {
         let (names, asyncio) = (&globals().names, &globals().asyncio);
-        call_method(&names.check_closed, &[this.as_ptr()])?;
-        call_method(&names.check_running, &[this.as_ptr()])?;
+        this.invoke(&names.check_closed, [])?;
+        this.invoke(&names.check_running, [])?;
         let is_own_task = !any_future::is_future(awaitable)?;
-        let arguments = [asyncio.tasks.as_ptr(), awaitable.as_ptr(), this.as_ptr()];
-        let keyword = Some(&globals().keywords.loop_);
-        let future = call_method_keywords(&names.ensure_future, &arguments, 1, keyword)?;
+        let keyword = &globals().keywords.loop_;
+        let future =
+            asyncio
+                .tasks
+                .invoke_named(&names.ensure_future, [awaitable], keyword, [this])?;
         if is_own_task {
             // The caller hears of a task that does not end.
             Task::stay_silent(&future)?;
         }
-        let arguments = [future.as_ptr(), asyncio.run_until_complete_cb.as_ptr()];
-        let outcome = call_method(&names.add_done_callback, &arguments)
-            .and_then(|_| call_method(&names.run_forever, &[this.as_ptr()]))
+        let callback = &asyncio.run_until_complete_cb;
+        let outcome = future
+            .invoke(&names.add_done_callback, [callback])
+            .and_then(|_| this.invoke(&names.run_forever, []))
             .map(drop)
             .map_err(|raised| {
                 let exception = fetch(raised);
@@ -253,7 +252,9 @@ impl EventLoop {
                 }
             });
         and_then(outcome, || {
-            call_method(&names.remove_done_callback, &arguments).map(drop)
+            future
+                .invoke(&names.remove_done_callback, [callback])
+                .map(drop)
         })?;
         if !any_future::is_done(&future)? {
             let text = "Event loop stopped before Future completed.";
@@ -280,13 +281,14 @@ fn and_then(outcome: Result<()>, step: impl FnOnce() -> Result<()>) -> Result<()
 fn track_origins_by_name(this: &Object, enabled: bool) -> Result<()> {
     let enabled = Object::boolean(enabled);
     let name = &globals().names.set_coroutine_origin_tracking;
-    call_method(name, &[this.as_ptr(), enabled.as_ptr()]).map(drop)
+    this.invoke(name, [&enabled]).map(drop)
 }
 
 /// `asyncio.events._set_running_loop(event_loop)`
 fn set_running_loop(event_loop: &Object) -> Result<()> {
-    let arguments = [globals().asyncio.events.as_ptr(), event_loop.as_ptr()];
-    call_method(&globals().names.set_running_loop, &arguments).map(drop)
+    let events = &globals().asyncio.events;
+    let name = &globals().names.set_running_loop;
+    events.invoke(name, [event_loop]).map(drop)
 }
 
 /// Counts the exception of a future that is done as seen.
@@ -305,7 +307,7 @@ impl EventLoop {
         let event_loop = slf.get();
         let name = &globals().names.run_forever;
         if let Some(function) = event_loop.replacement_when_idle(&this, name)? {
-            return Ok(call_function(&function, &[this.as_ptr()]).map(drop)?);
+            return Ok(function.call([&this]).map(drop)?);
         }
         Ok(event_loop.run(&this)?)
     }
@@ -315,7 +317,7 @@ impl EventLoop {
         let this = Object::from(slf.clone().into_any());
         let name = &globals().names.run_until_complete;
         let result = match slf.get().replacement_when_idle(&this, name)? {
-            Some(function) => call_function(&function, &[this.as_ptr(), future.as_ptr()])?,
+            Some(function) => function.call([&this, &future.into()])?,
             None => Self::run_until_done(&this, &Object::from(future))?,
         };
         Ok(result.bound(slf.py()).unbind())
@@ -365,7 +367,7 @@ impl EventLoop {
     #[setter(_coroutine_origin_tracking_enabled)]
     fn set_tracks_origins(&self, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
         let enabled = enabled.is_truthy()?;
-        let depth = call_function(&globals().asyncio.get_origin_depth, &[])?;
+        let depth = globals().asyncio.get_origin_depth.call([])?;
         awaitable::track_origins(depth.is_true()?);
         self.settings.tracks_origins.set(enabled);
         Ok(())

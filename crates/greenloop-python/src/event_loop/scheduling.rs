@@ -3,32 +3,27 @@
 //! These are the most frequent calls, so they are plain C methods instead of PyO3's: a `(callback,
 //! *args, context=None)` costs 10 to 27 ns less that way.
 
-use std::ffi::CStr;
 use std::sync::{Arc, OnceLock};
 
-use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Arguments, Object, Result, current_thread, fast, noargs};
-use pyo3::ffi;
+use greenloop_cpython::making;
+use greenloop_cpython::{
+    Arguments, Class, Method, Native, Object, Result, current_thread, fast, noargs, type_error,
+};
 use pyo3::prelude::*;
 
-use super::EventLoop;
 use super::call::{Call, check_callback};
 use super::inbox::Inbox;
+use super::{EventLoop, LoopInstance, LoopRef};
 use crate::asyncio::globals;
 use crate::future::Future;
-use crate::handle::Handle;
+use crate::handle::{self, Handle};
 use crate::scheduler::Job;
 use crate::task::Task;
 
 impl EventLoop {
     /// Queues a callback; the caller has checked that the loop takes one.
     #[inline]
-    fn schedule(
-        &self,
-        this: &Object,
-        call: &Call<'_>,
-        class: *mut ffi::PyTypeObject,
-    ) -> Result<Object> {
+    fn schedule(&self, this: &Object, call: &Call<'_>, class: &Class<Handle>) -> Result<Object> {
         let Call {
             callback,
             arguments,
@@ -36,8 +31,8 @@ impl EventLoop {
         } = *call;
         let scheduler = &self.scheduler;
         let handle = Handle::create(class, callback, arguments, context, this, Some(scheduler))?;
-        scheduler.push(Job::Handle(handle.clone()));
-        Ok(handle)
+        scheduler.push(Job::Handle(handle.up().clone()));
+        Ok(handle.into_object())
     }
 
     /// `this.create_task(...)` for native code, or None if it has to be called by name: because it
@@ -51,19 +46,16 @@ impl EventLoop {
         if !self.makes_native_tasks() {
             return None;
         }
-        Some(Task::create(
-            this,
-            &self.scheduler,
-            arguments,
-            self.starts_eagerly(),
-        ))
+        let (scheduler, eager) = (&self.scheduler, self.starts_eagerly());
+        Some(Task::create(this, scheduler, arguments, eager).map(Native::into_object))
     }
 
     /// A task of `coroutine` on this loop, which [makes native
     /// tasks](Self::makes_native_tasks).
     #[inline]
     pub fn spawn(&self, this: &Object, coroutine: &Object) -> Result<Object> {
-        Task::spawn(this, &self.scheduler, coroutine, self.starts_eagerly())
+        let eager = self.starts_eagerly();
+        Task::spawn(this, &self.scheduler, coroutine, eager).map(Native::into_object)
     }
 
     /// The inbox for threads without the GIL.
@@ -101,8 +93,8 @@ impl EventLoop {
     }
 }
 
-fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let event_loop = EventLoop::of_receiver(this);
+fn call_soon(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_soon)? {
         return arguments.forward_to(&function, this);
     }
@@ -112,11 +104,11 @@ fn call_soon(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
         event_loop.check_thread()?;
         check_callback(this, call.callback, "call_soon")?;
     }
-    event_loop.schedule(this, &call, globals().classes.handle.as_ptr())
+    event_loop.schedule(this, &call, &handle::CLASS)
 }
 
-fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let event_loop = EventLoop::of_receiver(this);
+fn call_soon_threadsafe(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::native_part(this);
     let name = &globals().names.call_soon_threadsafe;
     if let Some(function) = event_loop.replacement_when_idle(this, name)? {
         return arguments.forward_to(&function, this);
@@ -126,28 +118,28 @@ fn call_soon_threadsafe(this: &Object, arguments: Arguments<'_>) -> Result<Objec
     if event_loop.scheduler.debug() {
         check_callback(this, call.callback, "call_soon_threadsafe")?;
     }
-    let handle = event_loop.schedule(this, &call, globals().classes.threadsafe())?;
+    let handle = event_loop.schedule(this, &call, handle::thread_safe_class())?;
     event_loop.wake();
     Ok(handle)
 }
 
-fn create_future(this: &Object) -> Result<Object> {
-    let event_loop = EventLoop::of_receiver(this);
+fn create_future(this: &LoopRef) -> Result<Object> {
+    let event_loop = EventLoop::native_part(this);
     event_loop.check_initialised()?;
-    Future::create(this, &event_loop.scheduler)
+    Future::create(this, &event_loop.scheduler).map(Native::into_object)
 }
 
 /// A native task, or with a task factory the result of `_create_task_with_factory`, which is
 /// asyncio's own `create_task`: the arguments of a factory differ between versions.
-fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let event_loop = EventLoop::of_receiver(this);
+fn create_task(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.create_task)? {
         return arguments.forward_to(&function, this);
     }
     if event_loop.task_factory.is_empty() || event_loop.eager_tasks.get() {
         event_loop.check_closed()?;
         let (scheduler, eager) = (&event_loop.scheduler, event_loop.starts_eagerly());
-        return Task::create(this, scheduler, &arguments, eager);
+        return Task::create(this, scheduler, &arguments, eager).map(Native::into_object);
     }
     arguments.forward(&globals().names.create_task_with_factory, this)
 }
@@ -156,13 +148,11 @@ fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 impl EventLoop {
     /// Queue a handle that was made elsewhere, such as by asyncio's own signal handling.
     fn _add_callback(&self, handle: Bound<'_, PyAny>) {
-        let class = handle.get_type().as_type_ptr();
-        let handle = Object::from(handle);
-        if globals().classes.is_handle(class) {
-            self.scheduler.push(Job::Handle(handle));
-        } else {
-            self.scheduler.push(Job::ForeignHandle(handle));
-        }
+        let job = match handle::NATIVE.claim(Object::from(handle)) {
+            Ok(handle) => Job::Handle(handle.up().clone()),
+            Err(handle) => Job::ForeignHandle(handle),
+        };
+        self.scheduler.push(job);
     }
 
     /// Wake the loop if its thread waits for the operating system. May be called from any thread.
@@ -215,53 +205,54 @@ pub fn set_eager_task_factories(factories: Vec<Py<PyAny>>) {
 }
 
 /// The C methods of the loop that rooms above this one have.
-static FURTHER_METHODS: OnceLock<fn() -> Vec<ffi::PyMethodDef>> = OnceLock::new();
+static FURTHER_METHODS: OnceLock<fn() -> Vec<Method<LoopInstance>>> = OnceLock::new();
 
 /// Hands in the function that makes them. Called once, by the module's import, before
 /// [`install_methods`].
-pub fn set_further_methods(methods: fn() -> Vec<ffi::PyMethodDef>) {
+pub fn set_further_methods(methods: fn() -> Vec<Method<LoopInstance>>) {
     let _ = FURTHER_METHODS.set(methods);
 }
 
-/// Puts the C methods into a class: the one that PyO3 made, and again the public one below it. A
-/// method whose class is exactly the receiver's needs no walk up the bases at each call.
+/// Puts the C methods into a class of our loops: the one that PyO3 made, and again the public one
+/// below it. A method whose class is exactly the receiver's needs no walk up the bases at each
+/// call.
 pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
     let mut methods = vec![
-        fast!(
+        fast(
             c"call_soon",
             call_soon,
             c"call_soon($self, /, callback, *args, context=None)\n--\n\n\
-              Call callback(*args) in the next turn; return its Handle."
+              Call callback(*args) in the next turn; return its Handle.",
         ),
-        fast!(
+        fast(
             c"call_soon_threadsafe",
             call_soon_threadsafe,
             c"call_soon_threadsafe($self, /, callback, *args, context=None)\n--\n\n\
-              Call callback(*args) in the next turn, from any thread; return its Handle."
+              Call callback(*args) in the next turn, from any thread; return its Handle.",
         ),
-        fast!(
+        fast(
             c"call_later",
             super::timers::call_later,
             c"call_later($self, /, delay, callback, *args, context=None)\n--\n\n\
-              Call callback(*args) after a delay in seconds; return its TimerHandle."
+              Call callback(*args) after a delay in seconds; return its TimerHandle.",
         ),
-        fast!(
+        fast(
             c"call_at",
             super::timers::call_at,
             c"call_at($self, /, when, callback, *args, context=None)\n--\n\n\
-              Call callback(*args) at a time on the loop's clock; return its TimerHandle."
+              Call callback(*args) at a time on the loop's clock; return its TimerHandle.",
         ),
-        noargs!(
+        noargs(
             c"time",
             super::timers::time,
-            c"time($self, /)\n--\n\nReturn the loop's clock in seconds: time.monotonic()."
+            c"time($self, /)\n--\n\nReturn the loop's clock in seconds: time.monotonic().",
         ),
-        noargs!(
+        noargs(
             c"create_future",
             create_future,
-            c"create_future($self, /)\n--\n\nReturn a new Future attached to the loop."
+            c"create_future($self, /)\n--\n\nReturn a new Future attached to the loop.",
         ),
-        fast!(
+        fast(
             c"create_task",
             create_task,
             if globals().create_task_takes_eager_start {
@@ -269,7 +260,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             } else {
                 c"create_task($self, /, coro, *, name=None, context=None)\n--\n\n\
                   Return a new Task for a coroutine."
-            }
+            },
         ),
     ];
     methods.extend(super::readiness::methods());
@@ -279,13 +270,13 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
             .into_iter()
             .flat_map(|further| further()),
     );
-    for method in methods.leak() {
-        // SAFETY: the definition lives for ever, and the class is a class.
-        let descriptor =
-            unsafe { Object::from_returned(ffi::PyDescr_NewMethod(class.as_type_ptr(), method))? };
-        // SAFETY: the name ends with a NUL and lives for ever.
-        let name = unsafe { CStr::from_ptr(method.ml_name) };
-        class.put(name, descriptor)?;
+    if !class.is_subclass_of::<EventLoop>()? {
+        return Err(type_error("a class of greenloop's loops was expected").into());
+    }
+    let class = Object::from(class.clone().into_any());
+    for method in methods {
+        // SAFETY: instances of the class are loops of ours, as it was tested.
+        unsafe { method.install_for(&class, &class)? };
     }
     Ok(())
 }

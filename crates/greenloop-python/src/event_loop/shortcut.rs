@@ -16,16 +16,14 @@
 use std::sync::OnceLock;
 
 use greenloop_cpython::making::ByName as _;
-use greenloop_cpython::{
-    LastingClass, MONOTONIC, Object, Raised, Result, attached, call_function, call_method,
-};
-use pyo3::ffi;
+use greenloop_cpython::{LastingClass, MONOTONIC, Object, Result, attached, set_plain_attribute};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::EventLoop;
 use super::overrides::{METHODS, Overrides};
 use crate::asyncio::globals;
+use crate::handle;
 
 /// The public class, as it was when it was defined.
 struct PublicClass {
@@ -89,7 +87,7 @@ impl EventLoop {
         if self.in_instance.get().has(arrive) {
             self.in_instance.set(self.in_instance.get().without(arrive));
             self.update_overrides();
-            call_method(&globals().names.take_timers, &[this.as_ptr()])?;
+            this.invoke(&globals().names.take_timers, [])?;
         }
         Ok(())
     }
@@ -137,9 +135,9 @@ impl EventLoop {
         };
         let globals = globals();
         let take_over = public.take_over.bind(attached());
-        let replaced = call_function(&Object::from(take_over.clone()), &[])?;
+        let replaced = Object::from(take_over.clone()).call([])?;
         // Versions are noted before the look: a change during it is then seen next time.
-        let handle = globals.classes.timer_handle.lasting();
+        let handle = handle::TIMER.lasting();
         let asyncios_handle =
             LastingClass::of(&globals.asyncio.timer_handle).unwrap_or(LastingClass::root());
         let versions = [
@@ -190,7 +188,7 @@ impl EventLoop {
         };
         let py = attached();
         let class = Object::from(public.class.bind(py).clone().into_any());
-        let is_ours = |found: &Object| found.is_exactly(&raw mut ffi::PyMethodDescr_Type);
+        let is_ours = |found: &Object| found.is_method_of_c();
         // An attribute that was there before the look was called already, if it had to be, and
         // calls us.
         let was_ours = is_ours(&class.attribute(name)?);
@@ -248,7 +246,7 @@ impl EventLoop {
         name: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        set_attribute(slf, name, value.as_ptr())?;
+        set_plain_attribute(slf, name, Some(value))?;
         if let Some(group) = group_of(name) {
             let this = slf.get();
             this.in_instance.set(this.in_instance.get().with(group));
@@ -258,7 +256,7 @@ impl EventLoop {
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        set_attribute(slf, name, std::ptr::null_mut())?;
+        set_plain_attribute(slf, name, None)?;
         if group_of(name).is_some() {
             let this = slf.get();
             let arrive = this.in_instance.get().only(Overrides::TIMERS_ARRIVE);
@@ -276,15 +274,4 @@ fn group_of(name: &Bound<'_, PyAny>) -> Option<Overrides> {
     methods
         .find(|(method, _)| method.to_bytes() == name.as_bytes())
         .map(|(_, group)| group)
-}
-
-/// `object.__setattr__(this, name, value)`, or `object.__delattr__(this, name)` for null.
-fn set_attribute(
-    this: &Bound<'_, EventLoop>,
-    name: &Bound<'_, PyAny>,
-    value: *mut ffi::PyObject,
-) -> Result<()> {
-    // SAFETY: all are valid objects, or null for the value. A name that is no string is refused.
-    let code = unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) };
-    if code < 0 { Err(Raised) } else { Ok(()) }
 }

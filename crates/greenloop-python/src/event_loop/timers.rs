@@ -4,17 +4,14 @@
 //! arithmetic with `loop.time()` gives the same deadlines and the same order on both.
 
 use greenloop_core::{Host as _, Instant};
-use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, MONOTONIC, Object, Result, call_function, call_method, call_method_keywords,
-    report_unraisable, saturating_float, type_error,
+    Arguments, MONOTONIC, Object, Result, making, report_unraisable, saturating_float, type_error,
 };
 use greenloop_os as os;
-use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::EventLoop;
 use super::call::{Call, check_callback, leading};
+use super::{EventLoop, LoopRef};
 use crate::asyncio::globals;
 use crate::handle::Handle;
 use crate::scheduler::Job;
@@ -23,7 +20,8 @@ impl EventLoop {
     /// The result of an overridden `time`. A clock that raises is reported, and stands still.
     pub(super) fn overridden_time(&self) -> Instant {
         let this = self.scheduler.event_loop().get_or_none();
-        let told = call_method(&globals().names.time, &[this.as_ptr()])
+        let told = this
+            .invoke(&globals().names.time, [])
             .and_then(|time| saturating_float(&time));
         match told {
             Ok(seconds) => Instant::new(seconds),
@@ -37,7 +35,7 @@ impl EventLoop {
     /// Sets a timer for `when`, a number of any kind.
     fn schedule_at(&self, this: &Object, when: &Object, call: &Call<'_>) -> Result<Object> {
         let deadline = Instant::new(saturating_float(when)?);
-        let plain = exact_float(when).is_some();
+        let plain = when.exact_float().is_some();
         self.schedule_timer(this, deadline, (!plain).then(|| when.clone()), call)
     }
 
@@ -58,22 +56,12 @@ impl EventLoop {
         let handle = Handle::create_timer(
             deadline, when, callback, arguments, context, this, scheduler,
         )?;
-        scheduler.push_timer(deadline, Job::Handle(handle.clone()));
-        Ok(handle)
+        scheduler.push_timer(deadline, Job::Handle(handle.up().clone()));
+        Ok(handle.into_object())
     }
 }
 
-/// The value of a plain float, which most delays and deadlines are.
-#[inline]
-fn exact_float(number: &Object) -> Option<f64> {
-    // SAFETY: `number` is a valid object, and its value is read if it is exactly a float.
-    unsafe {
-        let exact = ffi::PyFloat_CheckExact(number.as_ptr()) != 0;
-        exact.then(|| ffi::PyFloat_AS_DOUBLE(number.as_ptr()))
-    }
-}
-
-pub(super) fn time(this: &Object) -> Result<Object> {
+pub(super) fn time(this: &LoopRef) -> Result<Object> {
     if MONOTONIC.is_original() {
         return Object::float(os::monotonic().as_secs());
     }
@@ -83,11 +71,11 @@ pub(super) fn time(this: &Object) -> Result<Object> {
         .asyncio
         .unix_event_loop
         .attribute(&globals().names.time)?;
-    call_function(&method, &[this.as_ptr()])
+    method.call([this])
 }
 
-pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let event_loop = EventLoop::of_receiver(this);
+pub(super) fn call_later(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_later)? {
         return arguments.forward_to(&function, this);
     }
@@ -104,14 +92,14 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
         check_callback(this, call.callback, "call_at")?;
     }
     let now = if event_loop.scheduler.has_own_timers() {
-        let now = call_method(&globals().names.time, &[this.as_ptr()])?;
+        let now = this.invoke(&globals().names.time, [])?;
         if event_loop.has_own_deadlines() {
             return call_at_by_name(this, &now, delay, &call);
         }
         now
     } else {
         let now = event_loop.now().as_secs();
-        if let Some(delay) = exact_float(delay) {
+        if let Some(delay) = delay.exact_float() {
             let deadline = Instant::new(now + delay);
             return event_loop.schedule_timer(this, deadline, None, &call);
         }
@@ -121,8 +109,8 @@ pub(super) fn call_later(this: &Object, arguments: Arguments<'_>) -> Result<Obje
     event_loop.schedule_at(this, &when, &call)
 }
 
-pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let event_loop = EventLoop::of_receiver(this);
+pub(super) fn call_at(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
+    let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_at)? {
         return arguments.forward_to(&function, this);
     }
@@ -142,19 +130,18 @@ pub(super) fn call_at(this: &Object, arguments: Arguments<'_>) -> Result<Object>
 
 /// `this.call_at(now + delay, ...)`, for a `call_at` that was replaced.
 #[cold]
-fn call_at_by_name(this: &Object, now: &Object, delay: &Object, call: &Call<'_>) -> Result<Object> {
+fn call_at_by_name(
+    this: &LoopRef,
+    now: &Object,
+    delay: &Object,
+    call: &Call<'_>,
+) -> Result<Object> {
     let when = now.plus(delay)?;
-    let mut all = vec![this.as_ptr(), when.as_ptr(), call.callback.as_ptr()];
-    all.extend(call.arguments.iter().map(Object::as_ptr));
+    let mut all = vec![&when, call.callback];
+    all.extend(call.arguments);
+    let (name, keywords) = (&globals().names.call_at, &globals().keywords.context);
     let none = Object::none();
-    all.push(call.context.unwrap_or(&none).as_ptr());
-    let globals = globals();
-    call_method_keywords(
-        &globals.names.call_at,
-        &all,
-        1,
-        Some(&globals.keywords.context),
-    )
+    this.invoke_all(name, &all, keywords, [call.context.unwrap_or(&none)])
 }
 
 #[pymethods]

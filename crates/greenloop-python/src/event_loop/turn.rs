@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use greenloop_core::{Host, Instant, Wait};
 use greenloop_cpython::{
-    Object, Raised, Result, call_method, call_with_context, check_signals, fetch, prefetch,
-    raise_sent_exception, restore_thread,
+    Native, Object, Raised, Result, check_signals, fetch, prefetch, raise_sent_exception, restore,
+    run_in_context, without_gil,
 };
 use greenloop_os as os;
-use pyo3::ffi;
 
 use super::EventLoop;
 use super::job_call::job_call;
 use super::polling::{Polling, os_error};
 use crate::asyncio::globals;
 use crate::awaitable;
+use crate::future;
 use crate::handle::{self, Handle};
-use crate::scheduler::{Alarm, Job};
+use crate::scheduler::{Alarm, HandleKind, Job};
 use crate::task;
 
 impl Host for EventLoop {
@@ -65,9 +65,9 @@ impl Host for EventLoop {
     #[inline]
     fn is_cancelled(&self, job: &Job) -> bool {
         match job {
-            Job::Handle(handle) => Handle::of(handle).is_cancelled(),
+            Job::Handle(handle) => handle::of_job(handle).get().is_cancelled(),
             Job::Sleeper(sleeper) => awaitable::is_cancelled(sleeper),
-            Job::Alarm(alarm) => Alarm::of(alarm).is_silent(),
+            Job::Alarm(alarm) => alarm.get().is_silent(),
             _ => false,
         }
     }
@@ -86,7 +86,7 @@ impl Host for EventLoop {
 
     fn pass_over(&self, job: &Job) -> bool {
         match job {
-            Job::Handle(handle) => Handle::of(handle).leave_timers(),
+            Job::Handle(handle) => handle::of_job(handle).get().leave_timers(),
             Job::Sleeper(_) => true,
             _ => false,
         }
@@ -145,14 +145,9 @@ impl EventLoop {
             poller.wait(&mut events, timeout)
         } else {
             self.asleep.set(true);
-            // SAFETY: the GIL is held and taken back before anything of Python's is touched; the
-            // poller and the event buffer are not reached by other threads.
-            let outcome = unsafe {
-                let state = ffi::PyEval_SaveThread();
-                let outcome = poller.wait(&mut events, timeout);
-                restore_thread(state);
-                outcome
-            };
+            // SAFETY: nothing of Python's is touched, and other threads do not reach the poller and
+            // the event buffer.
+            let outcome = unsafe { without_gil(|| poller.wait(&mut events, timeout)) };
             self.asleep.set(false);
             outcome
         };
@@ -161,14 +156,7 @@ impl EventLoop {
                 self.dispatch(&events, waker);
                 Ok(())
             }
-            // SAFETY: as above.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => unsafe {
-                if ffi::PyErr_CheckSignals() < 0 {
-                    Err(Raised)
-                } else {
-                    Ok(())
-                }
-            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => check_signals(),
             Err(error) => Err(os_error(&error)),
         }
     }
@@ -188,10 +176,7 @@ impl EventLoop {
                 context,
             } => {
                 self.scheduler.clear_current_task()?;
-                let places = [std::ptr::null_mut(), future.as_ptr()];
-                // SAFETY: the slice begins behind a free place; the job holds the future.
-                let called =
-                    unsafe { call_with_context(context, callback, places.as_ptr().add(1), 1) };
+                let called = run_in_context(context, callback, Some(future));
                 Self::report_failure(job, called.map(drop))
             }
             Job::Notify {
@@ -205,7 +190,7 @@ impl EventLoop {
             Job::Sleeper(sleeper) => awaitable::run_sleeper(sleeper),
             Job::Alarm(alarm) => {
                 self.scheduler.clear_current_task()?;
-                let alarm = Alarm::of(alarm);
+                let alarm = alarm.get();
                 let outcome = Self::report_failure(job, alarm.run());
                 alarm.release();
                 outcome
@@ -219,7 +204,7 @@ impl EventLoop {
                 self.scheduler.clear_current_task()?;
                 let names = &globals().names;
                 if !handle.attribute(&names.cancelled_flag)?.is_true()? {
-                    call_method(&names.run, &[handle.as_ptr()])?;
+                    handle.invoke(&names.run, [])?;
                 }
                 Ok(())
             }
@@ -227,8 +212,9 @@ impl EventLoop {
     }
 
     #[inline]
-    fn run_handle(&self, handle: &Object) -> Result<()> {
+    fn run_handle(&self, handle: &Native<HandleKind>) -> Result<()> {
         self.scheduler.clear_current_task()?;
+        let handle = handle::of_job(handle);
         let outcome = Handle::run(handle);
         Handle::release(handle);
         outcome
@@ -242,7 +228,10 @@ impl EventLoop {
             Err(raised) if handle::leaves_the_loop() => Err(raised),
             Err(raised) => {
                 let exception = fetch(raised);
-                Handle::report(&Self::handle_of(job)?, &exception)
+                match Self::native_handle_of(job)? {
+                    Some(handle) => Handle::report(&handle, &exception),
+                    None => Err(restore(exception)),
+                }
             }
         }
     }
@@ -258,52 +247,71 @@ impl EventLoop {
 
     /// A handle that represents a job and runs it, as a handle of asyncio's would.
     pub(super) fn acting_handle_of(job: &Job) -> Result<Object> {
-        let handle = Self::handle_of(job)?;
-        match job {
-            Job::Sleeper(_) | Job::Alarm(_) | Job::Ready(_) => {
-                Handle::of(&handle).set_callback(|shown| job_call(job, shown))?;
-            }
-            _ => {}
+        let handle = Self::native_handle_of(job)?;
+        if let (Job::Sleeper(_) | Job::Alarm(_) | Job::Ready(_), Some(handle)) = (job, &handle) {
+            handle.get().set_callback(|shown| job_call(job, shown))?;
         }
-        Ok(handle)
+        Ok(Self::or_foreign(handle, job))
     }
 
     /// A handle that represents a job, for messages and for code that looks at the queue.
     pub(super) fn handle_of(job: &Job) -> Result<Object> {
-        let class = globals().classes.handle.as_ptr();
+        Ok(Self::or_foreign(Self::native_handle_of(job)?, job))
+    }
+
+    fn or_foreign(handle: Option<Native<Handle>>, job: &Job) -> Object {
+        match (handle, job) {
+            (Some(handle), _) => handle.into_object(),
+            (None, Job::ForeignHandle(handle)) => handle.clone(),
+            (None, _) => Object::none(),
+        }
+    }
+
+    /// The same, of any job but a handle of another class.
+    fn native_handle_of(job: &Job) -> Result<Option<Native<Handle>>> {
+        let of_future = |future: &Object, callback: &Object, context: Option<&Object>| {
+            let event_loop = match future::NATIVE.instance(future) {
+                Some(future) => future::event_loop_of(future),
+                None => Object::none(),
+            };
+            let arguments = std::slice::from_ref(future);
+            Handle::create(
+                &handle::CLASS,
+                callback,
+                arguments,
+                context,
+                &event_loop,
+                None,
+            )
+        };
         match job {
-            Job::Handle(handle) | Job::ForeignHandle(handle) => Ok(handle.clone()),
+            Job::ForeignHandle(_) => return Ok(None),
+            Job::Handle(handle) => Ok(handle::of_job(handle).clone()),
             Job::Callback {
                 callback,
                 future,
                 context,
-            } => {
-                let event_loop = crate::future::event_loop_of(future);
-                let arguments = std::slice::from_ref(future);
-                Handle::create(class, callback, arguments, Some(context), &event_loop, None)
-            }
+            } => of_future(future, callback, Some(context)),
             Job::Notify {
                 function,
                 owner,
                 future,
-            } => {
-                let event_loop = crate::future::event_loop_of(future);
-                let callback = crate::future::notifier(function, owner)?;
-                let arguments = std::slice::from_ref(future);
-                Handle::create(class, &callback, arguments, None, &event_loop, None)
-            }
+            } => of_future(future, &future::notifier(function, owner)?, None),
             Job::Step(task) => task::step_handle(task, None),
             Job::Throw(task, exception) => task::step_handle(task, Some(exception)),
             Job::Sleeper(sleeper) => awaitable::sleeper_handle(sleeper),
             Job::Alarm(alarm) => alarm_handle(alarm),
-            Job::Ready(listener) => (listener.reaction.handle)(&listener.owner),
+            Job::Ready(listener) => {
+                let handle = (listener.reaction.handle)(&listener.owner)?;
+                Ok(handle::of_job(&handle).clone())
+            }
         }
+        .map(Some)
     }
 }
 
 /// A handle that represents an alarm, for messages and for code that looks at the heap.
-pub fn alarm_handle(alarm: &Object) -> Result<Object> {
-    let class = globals().classes.handle.as_ptr();
-    let (callback, event_loop) = Alarm::of(alarm).shown()?;
-    Handle::create(class, &callback, &[], None, &event_loop, None)
+pub fn alarm_handle(alarm: &Native<Alarm>) -> Result<Native<Handle>> {
+    let (callback, event_loop) = alarm.get().shown()?;
+    Handle::create(&handle::CLASS, &callback, &[], None, &event_loop, None)
 }

@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::os::fd::RawFd;
 
-use greenloop_cpython::{Object, Result};
+use greenloop_cpython::{Native, Object, Result};
 use greenloop_os::{Event, Interest, Poller, Registration, Told};
 use pyo3::gc::{PyTraverseError, PyVisit};
 
@@ -18,14 +18,14 @@ use crate::scheduler::{Job, NativeListener};
 /// The listener to a descriptor's readiness.
 pub enum Listener {
     /// One of our `Handle`s, to run.
-    Handle(Object),
+    Handle(Native<Handle>),
     Native(NativeListener),
     /// Native code that waits until it is notified, and then listens again or is done.
     Wait(NativeListener),
 }
 
 impl Listener {
-    const fn object(&self) -> &Object {
+    fn object(&self) -> &Object {
         match self {
             Self::Handle(handle) => handle,
             Self::Native(native) | Self::Wait(native) => &native.owner,
@@ -43,8 +43,8 @@ impl Listener {
 
     pub fn job(&self) -> Option<Job> {
         match self {
-            Self::Handle(handle) if Handle::of(handle).is_cancelled() => None,
-            Self::Handle(handle) => Some(Job::Handle(handle.clone())),
+            Self::Handle(handle) if handle.get().is_cancelled() => None,
+            Self::Handle(handle) => Some(Job::Handle(handle.up().clone())),
             Self::Native(native) | Self::Wait(native) => {
                 let is_due = native.reaction.is_due;
                 (!is_due.is_some_and(|is_due| is_due(&native.owner, native.ticket)))

@@ -6,21 +6,21 @@
 use std::cell::Cell;
 
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, Slot, Visited, Visitor, call_method_keywords,
-    copy_context, fetch, matches, visit_slots,
+    ExceptionClass, Native, Object, Raised, Result, Slot, Visited, Visitor, copy_context, fetch,
+    matches, visit_slots,
 };
 
 use super::notifier::notifier;
 use super::waiting_task::waiting_task;
 use super::{Future, PENDING};
 use crate::asyncio::globals;
-use crate::scheduler::{Job, Notify, Scheduler};
+use crate::scheduler::{Job, Notify, Scheduler, TaskKind};
 
 /// One callback.
 #[derive(Clone)]
 pub enum Callback {
     /// Continue this task, which awaits the future.
-    Wake(Object),
+    Wake(Native<TaskKind>),
     /// Call this with the future, in this context.
     Call {
         /// The function.
@@ -40,18 +40,18 @@ pub enum Callback {
 impl Callback {
     /// The job that does it, now that `future` is done.
     #[inline]
-    fn into_job(self, future: &Object) -> Job {
+    fn into_job(self, future: &Native<Future>) -> Job {
         match self {
             Self::Wake(task) => Job::Step(task),
             Self::Call { function, context } => Job::Callback {
                 callback: function,
-                future: future.clone(),
+                future: future.clone().into_object(),
                 context,
             },
             Self::Notify { function, owner } => Job::Notify {
                 function,
                 owner,
-                future: future.clone(),
+                future: future.clone().into_object(),
             },
         }
     }
@@ -98,7 +98,7 @@ impl Callbacks {
             return;
         }
         match callback {
-            Callback::Wake(task) => self.first.set(task),
+            Callback::Wake(task) => self.first.set(task.into_object()),
             Callback::Call { function, context } => {
                 self.first.set(function);
                 self.first_context.set(context);
@@ -119,7 +119,8 @@ impl Callbacks {
             return Some(Callback::Notify { function, owner });
         }
         Some(match self.first_context.take() {
-            None => Callback::Wake(first),
+            // SAFETY: what stands alone is a task: see `push`.
+            None => Callback::Wake(unsafe { Native::from_object(first) }),
             Some(context) => Callback::Call {
                 function: first,
                 context,
@@ -166,7 +167,7 @@ impl Callbacks {
             .iter()
             .flat_map(|more| more.iter())
             .flat_map(|callback| match callback {
-                Callback::Wake(task) => [Some(task), None],
+                Callback::Wake(task) => [Some(&**task), None],
                 Callback::Call { function, context } => [Some(function), Some(context)],
                 Callback::Notify { owner, .. } => [Some(owner), None],
             });
@@ -178,8 +179,8 @@ impl Callbacks {
 /// Hands all callbacks of a done future to its loop, in order. If the loop refuses one, it gets
 /// none of those behind it either, as in asyncio.
 #[inline]
-pub fn schedule_all(this: &Object) -> Result<()> {
-    let (first, more) = Future::of(this).callbacks().take();
+pub fn schedule_all(this: &Native<Future>) -> Result<()> {
+    let (first, more) = this.get().callbacks().take();
     if let Some(first) = first {
         schedule(this, first)?;
     }
@@ -192,8 +193,8 @@ pub fn schedule_all(this: &Object) -> Result<()> {
 }
 
 #[inline]
-fn schedule(this: &Object, callback: Callback) -> Result<()> {
-    if let Some(scheduler) = Future::of(this).fast_loop() {
+fn schedule(this: &Native<Future>, callback: Callback) -> Result<()> {
+    if let Some(scheduler) = this.get().fast_loop() {
         scheduler.push(callback.into_job(this));
         return Ok(());
     }
@@ -201,18 +202,18 @@ fn schedule(this: &Object, callback: Callback) -> Result<()> {
         .or_else(|raised| push_without_memory(this, callback.into_job(this), raised))
 }
 
-fn schedule_by_name(this: &Object, callback: &Callback) -> Result<()> {
+fn schedule_by_name(this: &Native<Future>, callback: &Callback) -> Result<()> {
     let (function, context) = callback.as_pair()?;
-    let event_loop = Future::of(this).event_loop().get_or_none();
+    let event_loop = this.get().event_loop().get_or_none();
     call_soon(&event_loop, &function, Some(this), &context)
 }
 
 /// Pushes a job directly to the loop of `future` if there is no memory for a handle: nothing would
 /// do it later. Other errors, such as that of a closed loop, are the caller's.
 #[cold]
-pub fn push_without_memory(future: &Object, job: Job, raised: Raised) -> Result<()> {
+pub fn push_without_memory(future: &Native<Future>, job: Job, raised: Raised) -> Result<()> {
     let no_memory = matches(ExceptionClass::MemoryError);
-    let event_loop = Future::of(future).event_loop().get_or_none();
+    let event_loop = future.get().event_loop().get_or_none();
     match Scheduler::of(&event_loop).filter(|_| no_memory) {
         Some(scheduler) => {
             drop(fetch(raised));
@@ -231,25 +232,18 @@ pub fn call_soon(
     context: &Object,
 ) -> Result<()> {
     let globals = globals();
-    let (name, keywords) = (&globals.names.call_soon, Some(&globals.keywords.context));
-    let (event_loop, function) = (event_loop.as_ptr(), function.as_ptr());
+    let (name, keywords) = (&globals.names.call_soon, &globals.keywords.context);
     match argument {
-        None => {
-            let arguments = [event_loop, function, context.as_ptr()];
-            call_method_keywords(name, &arguments, 1, keywords)?;
-        }
-        Some(argument) => {
-            let arguments = [event_loop, function, argument.as_ptr(), context.as_ptr()];
-            call_method_keywords(name, &arguments, 1, keywords)?;
-        }
+        None => event_loop.invoke_named(name, [function], keywords, [context]),
+        Some(argument) => event_loop.invoke_named(name, [function, argument], keywords, [context]),
     }
-    Ok(())
+    .map(drop)
 }
 
 /// Adds a callback, or hands it to the loop at once if the future is done.
 #[inline]
-pub fn add(this: &Object, callback: Callback) -> Result<()> {
-    let future = Future::of(this);
+pub fn add(this: &Native<Future>, callback: Callback) -> Result<()> {
+    let future = this.get();
     if future.state() == PENDING {
         future.callbacks().push(callback);
         Ok(())

@@ -1,29 +1,25 @@
 //! The class `Future` as Python sees it: its methods and attributes, most of which `Task` shares.
 
-use greenloop_cpython::making::IntoObject as _;
-use std::ffi::c_void;
-
 use greenloop_cpython::{
-    Arguments, ClassBuilder, ExceptionClass, Object, Raised, Result, call_function, copy_context,
-    fast, init, noargs, one, raise, raise_object, reducing, unary,
+    Anything, Arguments, ClassBuilder, Comparison, ExceptionClass, Extends, Method, Native, Object,
+    Result, copy_context, fast, fetch, is_exception, leaf_noargs, noargs, one, raise, raise_object,
+    reducing, set_cause, set_context, type_error,
 };
-use pyo3::ffi;
 
 use super::attributes::future_attributes;
-use super::base::derived;
 use super::callbacks::{Callback, add};
-use super::{CANCELLED, FINISHED, Future, PENDING, ensure_base_fits, invalid_state, iterate};
+use super::{CANCELLED, CLASS, FINISHED, Future, NATIVE, PENDING, invalid_state, iterate};
 use crate::asyncio::globals;
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<Future>, arguments: Arguments<'_>) -> Result<()> {
     let [event_loop] = arguments.bind_natively(c"Future", [&globals().names.loop_], 0, 0)?;
-    let future = Future::of(this);
+    let future = this.get();
     future.ensure_fresh()?;
     future.initialise(event_loop)
 }
 
-fn result(this: &Object) -> Result<Object> {
-    let future = Future::of(this);
+fn result(this: &Native<Future>) -> Result<Object> {
+    let future = this.get();
     if future.event_loop.is_empty() {
         return Err(invalid_state(c"Future object is not initialized."));
     }
@@ -31,8 +27,8 @@ fn result(this: &Object) -> Result<Object> {
 }
 
 /// `future.exception()`: None if there is a result.
-pub fn retrieve_exception(this: &Object) -> Result<Object> {
-    let future = Future::of(this);
+pub fn retrieve_exception(this: &Native<Future>) -> Result<Object> {
+    let future = this.get();
     if future.event_loop.is_empty() {
         return Err(invalid_state(c"Future object is not initialized."));
     }
@@ -46,58 +42,36 @@ pub fn retrieve_exception(this: &Object) -> Result<Object> {
     }
 }
 
-fn set_result(this: &Object, result: &Object) -> Result<Object> {
-    ensure_ours(this)?;
-    Future::of(this).ensure_initialised()?;
-    Future::finish(this, result.clone())?;
-    Ok(Object::none())
-}
-
-fn set_exception(this: &Object, exception: &Object) -> Result<Object> {
-    ensure_ours(this)?;
-    set_exception_of(this, exception)?;
-    Ok(Object::none())
-}
-
 /// `future.set_exception(exception)`, for a class or an instance.
-pub fn set_exception_of(this: &Object, exception: &Object) -> Result<()> {
-    let future = Future::of(this);
+pub fn set_exception_of(this: &Native<Future>, exception: &Object) -> Result<()> {
+    let future = this.get();
     future.ensure_initialised()?;
     future.ensure_pending()?;
-    // SAFETY: all objects are valid.
-    unsafe {
-        let exception = if ffi::PyExceptionClass_Check(exception.as_ptr()) != 0 {
-            let instance = call_function(exception, &[])?;
-            // The constructor is user code, which may have finished the future.
-            future.ensure_pending()?;
-            instance
-        } else {
-            exception.clone()
-        };
-        if ffi::PyExceptionInstance_Check(exception.as_ptr()) == 0 {
-            return Err(raise(
-                ExceptionClass::TypeError,
-                c"invalid exception object",
-            ));
-        }
-        Future::fail(this, without_stop_iteration(exception)?)
+    let exception = if exception.is_exception_class() {
+        let instance = exception.call([])?;
+        // The constructor is user code, which may have finished the future.
+        future.ensure_pending()?;
+        instance
+    } else {
+        exception.clone()
+    };
+    if !is_exception(&exception) {
+        return Err(raise(
+            ExceptionClass::TypeError,
+            c"invalid exception object",
+        ));
     }
+    Future::fail(this, without_stop_iteration(exception)?)
 }
 
 /// `StopIteration` cannot be raised into a coroutine: it is wrapped, or in older versions refused.
 fn without_stop_iteration(exception: Object) -> Result<Object> {
-    let class = ExceptionClass::StopIteration.as_ptr();
+    let class = ExceptionClass::StopIteration.object();
     let wraps = globals().wraps_stop_iteration;
-    // SAFETY: both are valid objects.
-    let stops = unsafe {
-        if wraps {
-            match ffi::PyObject_IsInstance(exception.as_ptr(), class) {
-                -1 => return Err(Raised),
-                answer => answer == 1,
-            }
-        } else {
-            exception.is_exactly(class.cast())
-        }
+    let stops = if wraps {
+        exception.is_instance(&class)?
+    } else {
+        exception.class_object().is(class.as_ptr())
     };
     if !stops {
         return Ok(exception);
@@ -106,16 +80,13 @@ fn without_stop_iteration(exception: Object) -> Result<Object> {
     if !wraps {
         return Err(raise(ExceptionClass::TypeError, text));
     }
-    // SAFETY: all are exceptions; both setters take over a reference.
-    unsafe {
-        let wrapper = greenloop_cpython::fetch(raise(ExceptionClass::RuntimeError, text));
-        ffi::PyException_SetCause(wrapper.as_ptr(), exception.clone().into_ptr());
-        ffi::PyException_SetContext(wrapper.as_ptr(), exception.into_ptr());
-        Ok(wrapper)
-    }
+    let wrapper = fetch(raise(ExceptionClass::RuntimeError, text));
+    set_cause(&wrapper, Some(exception.clone()));
+    set_context(&wrapper, Some(exception));
+    Ok(wrapper)
 }
 
-fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn add_done_callback(this: &Native<Future>, arguments: Arguments<'_>) -> Result<Object> {
     let name = c"add_done_callback";
     let globals = globals();
     let [function, context] = arguments.bind_natively(
@@ -124,7 +95,7 @@ fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> 
         1,
         1,
     )?;
-    if Future::of(this).event_loop.is_empty() {
+    if this.get().event_loop.is_empty() {
         let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"uninitialized Future object"));
     }
@@ -139,26 +110,20 @@ fn add_done_callback(this: &Object, arguments: Arguments<'_>) -> Result<Object> 
 
 /// Comparing runs user code, which may do anything to the future. So all are compared first, on a
 /// copy, and then those that were equal and are still there are removed.
-fn remove_done_callback(this: &Object, function: &Object) -> Result<Object> {
-    let future = Future::of(this);
+fn remove_done_callback(this: &Native<Future>, function: &Object) -> Result<Object> {
+    let future = this.get();
     future.ensure_initialised()?;
     let mut equal = Vec::new();
     for callback in future.callbacks.to_vec() {
         let (candidate, _) = callback.as_pair()?;
-        // SAFETY: both are valid objects.
-        let answer = unsafe {
-            ffi::PyObject_RichCompareBool(candidate.as_ptr(), function.as_ptr(), ffi::Py_EQ)
-        };
-        match answer {
-            -1 => return Err(Raised),
-            0 => {}
-            _ => equal.push(callback),
+        if candidate.compares(Comparison::Equal, function)? {
+            equal.push(callback);
         }
     }
     let removed = future
         .callbacks
         .retain(|callback| !equal.iter().any(|one| same(one, callback)));
-    removed.len().into_object()
+    Object::size_of(removed.len())
 }
 
 fn same(one: &Callback, other: &Callback) -> bool {
@@ -188,149 +153,146 @@ pub fn parse_message<'a>(arguments: &Arguments<'a>) -> Result<Option<&'a Object>
     Ok(message)
 }
 
-fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn cancel(this: &Native<Future>, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
-    Future::of(this).ensure_initialised()?;
+    this.get().ensure_initialised()?;
     Ok(Object::boolean(Future::cancel(this, message)?))
 }
 
-fn cancelled(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(Future::of(this).state.get() == CANCELLED))
+fn cancelled(this: &Native<Future>) -> Result<Object> {
+    Ok(Object::boolean(this.get().state.get() == CANCELLED))
 }
 
-fn done(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(Future::of(this).state.get() != PENDING))
+fn done(this: &Native<Future>) -> Result<Object> {
+    Ok(Object::boolean(this.get().state.get() != PENDING))
 }
 
-fn get_loop(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    Ok(Future::of(this).event_loop.get_or_none())
+fn get_loop(this: &Native<Future>) -> Result<Object> {
+    this.get().ensure_initialised()?;
+    Ok(this.get().event_loop.get_or_none())
 }
 
-fn make_cancelled_error(this: &Object) -> Result<Object> {
-    Future::of(this).make_cancelled_error()
+fn make_cancelled_error(this: &Native<Future>) -> Result<Object> {
+    this.get().make_cancelled_error()
 }
 
-fn repr(this: &Object) -> Result<Object> {
-    Future::of(this).ensure_initialised()?;
-    call_function(&globals().asyncio.future_repr, &[this.as_ptr()])
+fn repr(this: &Native<Future>) -> Result<Object> {
+    this.get().ensure_initialised()?;
+    globals().asyncio.future_repr.call([this])
 }
 
 /// The methods that `Future` and `Task` share.
-pub fn future_methods() -> Vec<ffi::PyMethodDef> {
-    vec![
-        noargs!(
+pub fn future_methods<T: Extends<Future>>() -> impl Iterator<Item = Method<T>> {
+    let methods = vec![
+        noargs(
             c"result",
             result,
-            c"Return the result, or raise the exception, of a future that is done."
+            c"Return the result, or raise the exception, of a future that is done.",
         ),
-        noargs!(
+        noargs(
             c"exception",
             retrieve_exception,
-            c"Return the exception of a future that is done, or None."
+            c"Return the exception of a future that is done, or None.",
         ),
-        fast!(
+        fast(
             c"add_done_callback",
             add_done_callback,
             c"add_done_callback($self, fn, /, *, context=None)\n--\n\n\
-              Call fn(future), in a context, in the turn after the future is done."
+              Call fn(future), in a context, in the turn after the future is done.",
         ),
-        one!(
+        one(
             c"remove_done_callback",
             remove_done_callback,
             c"remove_done_callback($self, fn, /)\n--\n\n\
-             Remove all callbacks equal to fn; return their number."
+             Remove all callbacks equal to fn; return their number.",
         ),
-        noargs!(
-            leaf c"cancelled",
+        leaf_noargs(
+            c"cancelled",
             cancelled,
-            c"Return whether the future was cancelled."
+            c"Return whether the future was cancelled.",
         ),
-        noargs!(
-            leaf c"done",
+        leaf_noargs(
+            c"done",
             done,
-            c"Return whether the future has a result or an exception, or was cancelled."
+            c"Return whether the future has a result or an exception, or was cancelled.",
         ),
-        noargs!(
+        noargs(
             c"get_loop",
             get_loop,
-            c"Return the event loop the future is bound to."
+            c"Return the event loop the future is bound to.",
         ),
-        noargs!(
+        noargs(
             c"_make_cancelled_error",
             make_cancelled_error,
-            c"Return the CancelledError to raise for a cancelled future."
+            c"Return the CancelledError to raise for a cancelled future.",
         ),
         reducing(),
-    ]
+    ];
+    methods.into_iter().map(Method::inherited)
 }
 
 /// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task,
 /// as it does where `Task` inherits from `Future`. So the receiver is anything of
 /// `_asyncio.Future`.
-fn install_setters(class: &Object) -> Result<()> {
-    let setters = vec![
-        one!(
+fn install_setters() -> Result<()> {
+    let base = &globals().asyncio.future;
+    let setters = [
+        one(
             c"set_result",
-            set_result,
-            c"set_result($self, result, /)\n--\n\nFinish the future with a result."
+            |this: &Native<Anything>, result| {
+                let this = ours(this)?;
+                this.get().ensure_initialised()?;
+                Future::finish(this, result.clone())?;
+                Ok(Object::none())
+            },
+            c"set_result($self, result, /)\n--\n\nFinish the future with a result.",
         ),
-        one!(
+        one(
             c"set_exception",
-            set_exception,
+            |this: &Native<Anything>, exception| {
+                set_exception_of(ours(this)?, exception)?;
+                Ok(Object::none())
+            },
             c"set_exception($self, exception, /)\n--\n\n\
-             Finish the future with an exception, an instance or a class."
+             Finish the future with an exception, an instance or a class.",
         ),
     ];
-    let base = globals().asyncio.future.as_ptr().cast();
-    for setter in setters.leak() {
-        // SAFETY: the definition lives for ever, and its name ends with a NUL.
-        unsafe {
-            let descriptor = Object::from_returned(ffi::PyDescr_NewMethod(base, setter))?;
-            if ffi::PyObject_SetAttrString(class.as_ptr(), setter.ml_name, descriptor.as_ptr()) < 0
-            {
-                return Err(Raised);
-            }
-        }
-    }
-    Ok(())
+    setters
+        .into_iter()
+        .try_for_each(|setter| setter.install(&CLASS.object(), base))
 }
 
-/// Refuses a future that is not one of ours; only a call on the class can pass one.
-fn ensure_ours(this: &Object) -> Result<()> {
-    let classes = &globals().classes;
-    let is = |class: *mut ffi::PyTypeObject| {
-        // SAFETY: both are valid.
-        unsafe { ffi::PyObject_TypeCheck(this.as_ptr(), class) != 0 }
-    };
-    if Future::is_native(this) || is(classes.future.as_ptr()) || is(classes.task.as_ptr()) {
-        return Ok(());
-    }
-    Err(greenloop_cpython::type_error(
-        "the method applies to futures and tasks of greenloop only",
-    ))
+/// The future, if it is one of ours; only a call on the class can pass another one.
+fn ours(this: &Object) -> Result<&Native<Future>> {
+    let future = NATIVE.instance(this);
+    future.ok_or_else(|| type_error("the method applies to futures and tasks of greenloop only"))
+}
+
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    make_class()?;
+    super::iterator::make_class()?;
+    super::notifier::make_class()
 }
 
 /// Makes the class `Future`.
-pub fn make_class() -> Result<Object> {
-    ensure_base_fits(&globals().asyncio.future)?;
-    let mut methods = future_methods();
-    methods.extend([fast!(
-        c"cancel",
-        cancel,
-        c"cancel($self, /, msg=None)\n--\n\n\
-         Cancel the future and return True, or return False if it is done."
-    )]);
-    let class = derived::<Future>(ClassBuilder::new::<Future>(c"greenloop.Future"))
+fn make_class() -> Result<()> {
+    ClassBuilder::<Future>::derived(c"greenloop.Future")
         .subclassable()
         .doc(c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.")
-        .init(init!(initialise))
-        .repr(unary!(repr))
-        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
-        .slot(ffi::Py_am_await, iterate as *mut c_void)
-        .methods(methods)
+        .init_by(initialise)
+        .repr_by(repr)
+        .iter_by(iterate)
+        .await_by(iterate)
+        .methods(future_methods())
+        .methods([fast(
+            c"cancel",
+            cancel,
+            c"cancel($self, /, msg=None)\n--\n\n\
+             Cancel the future and return True, or return False if it is done.",
+        )])
         .attributes(future_attributes())
-        .build(Some(&globals().asyncio.future))?;
-    install_setters(&class)?;
-    Ok(class)
+        .build_derived()?;
+    NATIVE.add(&CLASS);
+    install_setters()
 }

@@ -16,7 +16,6 @@
 //! so that one struct serves both classes.
 
 mod attributes;
-mod base;
 mod callbacks;
 mod class;
 mod iterator;
@@ -24,31 +23,31 @@ mod metaclass;
 mod notifier;
 mod waiting_task;
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 
 use greenloop_cpython::making::{self, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Freelist, Object, Raised, Result, Slot, Visited, Visitor, attached,
-    call_function, call_method, fetch, raise, raise_object, report_unraisable, visit_slots,
+    BasePart, Class, ClassCell, Derived, ExceptionClass, Family, Layout, Native, Object, Raised,
+    Result, Slot, SpareDerived, Visited, Visitor, attached, fetch, is_initialised, raise,
+    raise_object, report_unraisable, set_traceback, traceback_of, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::{creation_stack, globals};
 use crate::scheduler::Scheduler;
 
 pub use attributes::{cannot_delete, future_attributes};
-pub use base::{BASE_SIZE, Derived, derived, ensure_base_fits};
 pub use callbacks::{Callback, Callbacks, add as add_callback, call_soon, push_without_memory};
-pub use class::{future_methods, make_class, parse_message, retrieve_exception, set_exception_of};
+pub use class::{
+    future_methods, make_classes, parse_message, retrieve_exception, set_exception_of,
+};
 pub use iterator::iterate;
-pub use iterator::make_class as make_iterator_class;
 pub use metaclass::adopt as adopt_metaclass;
-pub use notifier::{make_class as make_notifier_class, notifier, notify_when_done, stop_notifying};
-pub use waiting_task::{WaitingTask, set_waiting_task, waiting_task, wake};
+pub use notifier::{notifier, notify_when_done, stop_notifying};
+pub use waiting_task::{WaitingTask, future_of, set_waiting_task, waiting_task, wake};
 
 /// How many dead futures are kept for new ones.
-static SPARE: Freelist<256> = Freelist::new();
+static SPARE: SpareDerived<Future> = SpareDerived::new();
 
 /// Neither set nor cancelled yet.
 pub const PENDING: u8 = 0;
@@ -61,7 +60,7 @@ pub const FINISHED: u8 = 2;
 /// initialised: its `event_loop` is empty.
 #[repr(C)]
 pub struct Future {
-    base: UnsafeCell<[u8; BASE_SIZE]>,
+    base: BasePart,
     event_loop: Slot,
     /// The loop's scheduler, or null if it is not one of ours. Valid as long as `event_loop` is.
     native_loop: Cell<*const Scheduler>,
@@ -95,46 +94,50 @@ impl Beginning {
     pub fn on(event_loop: Option<&Object>) -> Result<Self> {
         let event_loop = match event_loop {
             Some(event_loop) if !event_loop.is_none() => event_loop.clone(),
-            _ => call_function(&globals().asyncio.get_event_loop, &[])?,
+            _ => globals().asyncio.get_event_loop.call([])?,
         };
-        let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()?;
+        let debug = event_loop
+            .invoke(&globals().names.get_debug, [])?
+            .is_true()?;
         let source = if debug { source()? } else { None };
         Ok(Self { event_loop, source })
     }
 }
 
+/// The class.
+pub static CLASS: Class<Future> = Class::new();
+
+/// The classes whose instances are treated as ours: `Future`, `Task`, and what `gather` returns.
+pub static NATIVE: Family<Future, 3> = Family::new();
+
+// SAFETY: the struct is the whole instance, valid when it is zeroed.
+unsafe impl Layout for Future {
+    const OFFSET: usize = 0;
+}
+
 impl Future {
-    /// The struct behind one of our `Future`s or `Task`s.
+    /// The future, if `object` is exactly our `Future` or `Task`, or the result of `gather`. A
+    /// subclass in Python may override anything and is therefore treated as foreign.
     #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass instances of our two classes only: receivers of methods, objects
-        // that were tested with `is_native`, and what our own structs hold.
-        unsafe { &*object.as_ptr().cast::<Self>() }
+    pub fn native(object: &Object) -> Option<&Native<Self>> {
+        NATIVE.member(object)
     }
 
-    /// Whether `object` is exactly our `Future` or `Task`, or the result of `gather`. A subclass in
-    /// Python may override anything and is therefore treated as foreign.
+    /// Whether `object` is [one of those](Self::native).
     #[inline]
     pub fn is_native(object: &Object) -> bool {
-        let classes = &globals().classes;
-        let class = object.class();
-        class == classes.future.as_ptr()
-            || class == classes.task.as_ptr()
-            || class == classes.gathering_future.as_ptr()
+        NATIVE.has(object.class())
     }
 
     /// A pending future on one of our loops.
     #[inline]
-    pub fn create(event_loop: &Object, scheduler: &Scheduler) -> Result<Object> {
-        let class = globals().classes.future.as_ptr();
-        // SAFETY: `Future` is the class's struct, and the list serves it alone.
-        let object =
-            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Future>(class)?.cast()) };
-        Future::of(&object).attach(event_loop, scheduler);
+    pub fn create(event_loop: &Object, scheduler: &Scheduler) -> Result<Native<Self>> {
+        let future = Native::<Self>::allocate()?;
+        future.get().attach(event_loop, scheduler);
         if scheduler.debug() {
-            Future::of(&object).remember_source()?;
+            future.get().remember_source()?;
         }
-        Ok(object)
+        Ok(future)
     }
 
     /// Binds a fresh future to one of our loops.
@@ -189,6 +192,12 @@ impl Future {
     #[inline]
     pub fn event_loop(&self) -> &Slot {
         &self.event_loop
+    }
+
+    /// Whether this is its loop.
+    #[inline]
+    pub fn is_on(&self, event_loop: &Object) -> bool {
+        event_loop.is(self.event_loop.as_ptr())
     }
 
     /// `PENDING`, `CANCELLED` or `FINISHED`.
@@ -291,13 +300,8 @@ impl Future {
     /// would else make it longer each time.
     fn with_own_traceback(&self, exception: Object) -> Result<Object> {
         let traceback = self.exception_traceback.take().unwrap_or_else(Object::none);
-        // SAFETY: both are valid objects, the second a traceback or None.
-        let code = unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) };
-        if code == 0 {
-            Ok(exception)
-        } else {
-            Err(Raised)
-        }
+        set_traceback(&exception, &traceback)?;
+        Ok(exception)
     }
 
     /// The `CancelledError` to raise: the original one the first time.
@@ -311,8 +315,8 @@ impl Future {
             .get()
             .filter(|message| !message.is_none())
         {
-            Some(message) => call_function(class, &[message.as_ptr()]),
-            None => call_function(class, &[]),
+            Some(message) => class.call([&message]),
+            None => class.call([]),
         }
     }
 
@@ -325,8 +329,8 @@ impl Future {
 
     /// `this.set_result(result)`.
     #[inline]
-    pub fn finish(this: &Object, result: Object) -> Result<()> {
-        let future = Self::of(this);
+    pub fn finish(this: &Native<Self>, result: Object) -> Result<()> {
+        let future = this.get();
         future.ensure_pending()?;
         future.result.set(result);
         future.state.set(FINISHED);
@@ -334,13 +338,10 @@ impl Future {
     }
 
     /// `this.set_exception(exception)`, for an exception instance.
-    pub fn fail(this: &Object, exception: Object) -> Result<()> {
-        let future = Self::of(this);
+    pub fn fail(this: &Native<Self>, exception: Object) -> Result<()> {
+        let future = this.get();
         future.ensure_pending()?;
-        // SAFETY: `exception` is an exception instance; the result is a new reference or null.
-        let traceback = unsafe { ffi::PyException_GetTraceback(exception.as_ptr()) };
-        // SAFETY: as above.
-        let traceback = (!traceback.is_null()).then(|| unsafe { Object::from_owned(traceback) });
+        let traceback = traceback_of(&exception);
         future.exception_traceback.set_optional(traceback);
         future.exception.set(exception);
         future.state.set(FINISHED);
@@ -350,8 +351,8 @@ impl Future {
     }
 
     /// `this.cancel(message)` of a plain future, and the end of a cancelled task.
-    pub fn cancel(this: &Object, message: Option<&Object>) -> Result<bool> {
-        let future = Self::of(this);
+    pub fn cancel(this: &Native<Self>, message: Option<&Object>) -> Result<bool> {
+        let future = this.get();
         future.log_traceback.set(false);
         if future.state.get() != PENDING {
             return Ok(false);
@@ -375,16 +376,18 @@ impl Future {
     }
 }
 
-impl Derived for Future {
+// SAFETY: it begins with the base's part, and `_asyncio`'s functions take a future of theirs whose
+// `__init__` has not run.
+unsafe impl Derived for Future {
     fn base() -> &'static Object {
         &globals().asyncio.future
     }
 
-    fn class() -> *mut ffi::PyTypeObject {
-        globals().classes.future.as_ptr()
+    fn class() -> &'static Class<Self> {
+        &CLASS
     }
 
-    fn spare() -> &'static Freelist<256> {
+    fn spare() -> &'static SpareDerived<Self> {
         &SPARE
     }
 
@@ -393,8 +396,8 @@ impl Derived for Future {
     }
 
     /// Reports an exception that was never retrieved, when the future is deallocated.
-    fn finalise(this: &Object) {
-        let future = Self::of(this);
+    fn finalise(this: &Native<Self>) {
+        let future = this.get();
         if !future.log_traceback.replace(false) {
             return;
         }
@@ -431,16 +434,15 @@ impl Derived for Future {
 
 /// The stack of the code that creates a future now, unless the interpreter has ended.
 fn source() -> Result<Option<Object>> {
-    // SAFETY: may be asked at any time.
-    if unsafe { ffi::Py_IsInitialized() } == 0 {
+    if !is_initialised() {
         return Ok(None);
     }
     creation_stack().map(Some)
 }
 
 /// The loop of a future of any of our classes, subclasses included.
-pub fn event_loop_of(future: &Object) -> Object {
-    Future::of(future).event_loop.get_or_none()
+pub fn event_loop_of(future: &Native<Future>) -> Object {
+    future.get().event_loop.get_or_none()
 }
 
 /// Raises `asyncio.InvalidStateError`.
@@ -450,7 +452,7 @@ pub fn invalid_state(text: &std::ffi::CStr) -> Raised {
 
 /// Reports a future that is deallocated to the loop's exception handler. Runs in a finaliser: an
 /// exception that is set stays set, and one that is raised here goes to `sys.unraisablehook`.
-pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
+pub fn report(this: &Native<Future>, message: &str, details: &[(&Object, &Object)]) {
     let py = attached();
     let pending = PyErr::take(py);
     let names = &globals().names;
@@ -460,14 +462,11 @@ pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
         for &(name, value) in details {
             context.enter(name, value)?;
         }
-        if let Some(traceback) = Future::of(this).source_traceback.get() {
+        if let Some(traceback) = this.get().source_traceback.get() {
             context.enter(&names.source_traceback, traceback.bound(py))?;
         }
         let event_loop = event_loop_of(this);
-        call_method(
-            &names.call_exception_handler,
-            &[event_loop.as_ptr(), context.as_ptr()],
-        )?;
+        event_loop.invoke(&names.call_exception_handler, [&context.into_any().into()])?;
         Ok(())
     };
     if let Err(raised) = tell() {
@@ -476,4 +475,9 @@ pub fn report(this: &Object, message: &str, details: &[(&Object, &Object)]) {
     if let Some(pending) = pending {
         pending.restore(py);
     }
+}
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 1] {
+    [("Future", &CLASS)]
 }

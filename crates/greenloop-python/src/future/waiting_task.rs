@@ -6,22 +6,22 @@
 
 use std::sync::OnceLock;
 
-use greenloop_cpython::{Object, Result, making};
+use greenloop_cpython::{Native, Object, Result, making};
 
 use super::Future;
-use crate::scheduler::{Job, Scheduler};
+use crate::scheduler::{Job, Scheduler, TaskKind};
 
 /// The functions.
 pub struct WaitingTask {
     /// Queues a task's next step where its loop has to see `call_soon` called.
-    pub schedule: fn(&Object) -> Result<()>,
+    pub schedule: fn(&Native<TaskKind>) -> Result<()>,
     /// `waiter.cancel(msg=message)`, of any object that a task waits for.
     pub cancel: fn(&Object, Option<&Object>) -> Result<bool>,
     /// The callback that `_callbacks` shows for a task, and its context.
-    pub callback: fn(&Object) -> Result<(Object, Object)>,
+    pub callback: fn(&Native<TaskKind>) -> Result<(Object, Object)>,
     /// `_asyncio_awaited_by` of a future.
     #[cfg(Py_3_14)]
-    pub awaited_by: fn(&Object) -> Result<Object>,
+    pub awaited_by: fn(&Native<Future>) -> Result<Object>,
 }
 
 static WAITING_TASK: OnceLock<&'static WaitingTask> = OnceLock::new();
@@ -37,10 +37,17 @@ pub fn waiting_task() -> Result<&'static WaitingTask> {
     functions.ok_or_else(|| making::runtime_error("greenloop is not imported yet"))
 }
 
+/// The future that a task is.
+#[inline]
+pub fn future_of(task: &Native<TaskKind>) -> &Native<Future> {
+    // SAFETY: only `Task` extends the kind, whose struct begins with a future's.
+    unsafe { Native::from_ref(task) }
+}
+
 /// Queues a step of a task that waits no more.
 #[inline]
-pub fn wake(task: Object) -> Result<()> {
-    match Future::of(&task).fast_loop() {
+pub fn wake(task: Native<TaskKind>) -> Result<()> {
+    match future_of(&task).get().fast_loop() {
         Some(scheduler) => {
             // SAFETY: the queue's job holds the task, which holds its loop.
             let scheduler: &Scheduler = unsafe { &*std::ptr::from_ref(scheduler) };
@@ -52,6 +59,6 @@ pub fn wake(task: Object) -> Result<()> {
 }
 
 #[cold]
-fn wake_by_name(task: &Object) -> Result<()> {
+fn wake_by_name(task: &Native<TaskKind>) -> Result<()> {
     (waiting_task()?.schedule)(task)
 }

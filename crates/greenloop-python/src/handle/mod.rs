@@ -25,30 +25,47 @@ use std::cell::Cell;
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    ContextSlot, ExceptionClass, Freelist, Object, Result, Slot, Visited, Visitor, attached,
-    call_function, call_method, fetch, matches, type_error, visit_slots,
+    Class, ClassCell, ClassPointer, ContextSlot, Dead, ExceptionClass, Extends, Family, Header,
+    Layout, Native, Object, Record, Result, Slot, Spare, Tracked, Visited, Visitor, WeakReferences,
+    attached, fetch, matches, type_error, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::{creation_stack, globals};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{HandleKind, Scheduler};
 
-pub use class::{cancel, make_class};
-#[cfg(Py_3_14)]
-pub use thread_safe::make_class as make_thread_safe_class;
-pub use timer::make_class as make_timer_class;
+pub use class::cancel;
 
 /// How many dead handles are kept: a burst of callbacks in one turn, 3 MiB at most. To give their
 /// memory back and ask for it again costs a third of scheduling a callback.
-static SPARE: Freelist<32768> = Freelist::new();
+static SPARE: Spare<Handle, 32768> = Spare::new();
+
+/// The class `Handle`.
+pub static CLASS: Class<Handle> = Class::new();
+/// The class `TimerHandle`.
+pub static TIMER: Class<Handle> = Class::new();
+/// The class `ThreadSafeHandle`.
+#[cfg(Py_3_14)]
+pub static THREAD_SAFE: Class<Handle> = Class::new();
+
+/// All of them.
+pub static NATIVE: Family<Handle, 3> = Family::new();
+
+/// The class of the handles of `call_soon_threadsafe`: `Handle` up to 3.13.
+#[inline]
+pub fn thread_safe_class() -> &'static Class<Handle> {
+    #[cfg(Py_3_14)]
+    return &THREAD_SAFE;
+    #[cfg(not(Py_3_14))]
+    &CLASS
+}
 
 /// The C struct of both classes.
 ///
 /// The fields that each run touches come first, in one cache line.
 #[repr(C)]
 pub struct Handle {
-    header: ffi::PyObject,
+    header: Header,
     callback: Slot,
     /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple, or
     /// the argument of `__init__` for it, which may be anything.
@@ -60,14 +77,14 @@ pub struct Handle {
     /// Set while a timer is in its loop's heap, and until it is run.
     scheduled: Cell<bool>,
     /// Set once the garbage collector knows of the handle.
-    tracked: Cell<bool>,
+    tracked: Tracked,
     event_loop: Slot,
     /// A timer's deadline on the loop's clock, as a float's bits; see [`Rare::when`]. Of a
     /// thread-safe handle the thread that runs its callback now, or 0. No handle is both.
     deadline_or_thread: Cell<u64>,
     /// The state that few handles have, so that every handle spends only one word on it.
     rare: Cell<Option<Box<Rare>>>,
-    weak_references: Cell<*mut ffi::PyObject>,
+    weak_references: WeakReferences,
 }
 
 /// The state that few handles have.
@@ -86,29 +103,76 @@ impl Rare {
     }
 }
 
-impl Handle {
-    /// The struct behind a `Handle` or `TimerHandle`.
-    #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass instances of the two classes only: `self` of a method, or an
-        // entry of the ready queue.
-        unsafe { &*object.as_ptr().cast::<Self>() }
+// SAFETY: the struct is the whole instance.
+unsafe impl Layout for Handle {
+    const OFFSET: usize = 0;
+}
+
+// SAFETY: a kind without a value is at the beginning of any struct.
+unsafe impl Extends<HandleKind> for Handle {}
+
+// SAFETY: it begins with a header, and its fields are empty when they are zero.
+unsafe impl Record for Handle {
+    fn tracked(&self) -> Option<&Tracked> {
+        Some(&self.tracked)
     }
 
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        // SAFETY: the collector runs no code that changes the box.
+        let rare = unsafe { (*self.rare.as_ptr()).as_deref() };
+        visit_slots(visitor, self.slots())?;
+        visit_slots(visitor, rare.map(Rare::slots).into_iter().flatten())?;
+        self.context.visit(visitor)
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.clear();
+        }
+        self.context.clear();
+        if let Some(rare) = self.rare.take() {
+            rare.slots().into_iter().for_each(Slot::clear);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    fn bury(dead: Dead<Self>) {
+        SPARE.keep(dead);
+    }
+
+    fn is_ours(class: ClassPointer) -> bool {
+        NATIVE.has(class)
+    }
+
+    fn weak_references(&self) -> Option<&WeakReferences> {
+        Some(&self.weak_references)
+    }
+}
+
+/// The handle that a job holds.
+#[inline]
+pub fn of_job(handle: &Native<HandleKind>) -> &Native<Handle> {
+    // SAFETY: only `Handle` extends the kind.
+    unsafe { Native::from_ref(handle) }
+}
+
+impl Handle {
     /// A handle of `class` for `callback(*arguments)` on `event_loop`, whose scheduler is given
     /// if the handle is about to be queued there.
     #[inline]
     pub fn create(
-        class: *mut ffi::PyTypeObject,
+        class: &Class<Handle>,
         callback: &Object,
         arguments: &[Object],
         context: Option<&Object>,
         event_loop: &Object,
         scheduler: Option<&Scheduler>,
-    ) -> Result<Object> {
-        // SAFETY: `class` is one of the two classes, whose struct this is.
-        let object = unsafe { Object::from_owned(SPARE.allocate::<Handle>(class)?.cast()) };
-        let handle = Handle::of(&object);
+    ) -> Result<Native<Self>> {
+        let object = SPARE.allocate(class)?;
+        let handle = object.get();
         handle.callback.set(callback.clone());
         match arguments {
             [] => {}
@@ -116,7 +180,7 @@ impl Handle {
                 handle.single.set(true);
                 handle.arguments.set(single.clone());
             }
-            several => handle.arguments.set(tuple_of(several)?),
+            several => handle.arguments.set(Object::tuple(several)?),
         }
         handle.context.set(context)?;
         handle.event_loop.set(event_loop.clone());
@@ -125,26 +189,16 @@ impl Handle {
             handle.set_rare(|rare| &rare.source_traceback, Some(traceback));
         }
         if !scheduler.is_some_and(Scheduler::is_turning) {
-            Handle::track(&object);
+            object.track();
         }
         Ok(object)
     }
 
-    /// Shows the handle to the garbage collector.
-    #[inline]
-    pub fn track(this: &Object) {
-        if !Handle::of(this).tracked.replace(true) {
-            // SAFETY: a complete object of a garbage collected class that is not tracked yet.
-            unsafe { ffi::PyObject_GC_Track(this.as_ptr().cast()) };
-        }
-    }
-
     /// The loop has finished with the handle: any other holder may be in a cycle with it.
     #[inline]
-    pub fn release(this: &Object) {
-        // SAFETY: `this` is a valid object; one reference is the caller's.
-        if unsafe { ffi::Py_REFCNT(this.as_ptr()) } > 1 {
-            Handle::track(this);
+    pub fn release(this: &Native<Handle>) {
+        if this.is_shared() {
+            this.track();
         }
     }
 
@@ -193,17 +247,17 @@ impl Handle {
     /// Runs the callback in its context. Its exceptions go to the loop's exception handler, except
     /// `SystemExit` and `KeyboardInterrupt`, which leave the loop.
     #[inline]
-    pub fn run(this: &Object) -> Result<()> {
+    pub fn run(this: &Native<Handle>) -> Result<()> {
         #[cfg(Py_3_14)]
-        if this.is_exactly(globals().classes.thread_safe_handle.as_ptr()) {
+        if THREAD_SAFE.is_class_of(this) {
             return thread_safe::run(this, || Self::run_now(this));
         }
         Self::run_now(this)
     }
 
     #[inline]
-    fn run_now(this: &Object) -> Result<()> {
-        let handle = Handle::of(this);
+    fn run_now(this: &Native<Handle>) -> Result<()> {
+        let handle = this.get();
         handle.scheduled.set(false);
         let Err(raised) = handle.call() else {
             return Ok(());
@@ -221,32 +275,19 @@ impl Handle {
         if let Some(several) = arguments.as_ref().filter(|_| !self.single.get()) {
             return self.call_with_several(&callback, several);
         }
-        let nothing = std::ptr::null_mut();
-        let places = [nothing, arguments.as_ref().map_or(nothing, Object::as_ptr)];
-        let count = usize::from(arguments.is_some());
-        // SAFETY: the slice handed over begins behind a free place, and `arguments` keeps what is
-        // in it alive during the call.
-        unsafe { self.context.call(&callback, places.as_ptr().add(1), count) }.map(drop)
+        self.context.run(&callback, arguments.as_ref()).map(drop)
     }
 
     #[inline(never)]
     fn call_with_several(&self, callback: &Object, arguments: &Object) -> Result<()> {
-        // SAFETY: as in `call`, where the tuple keeps the arguments alive.
-        unsafe {
-            let tuple = if ffi::PyTuple_CheckExact(arguments.as_ptr()) != 0 {
-                arguments.clone()
-            } else {
-                unpacked(arguments)?
-            };
-            let count = ffi::PyTuple_GET_SIZE(tuple.as_ptr()) as usize;
-            let mut places = vec![std::ptr::null_mut(); count + 1];
-            for (index, place) in places[1..].iter_mut().enumerate() {
-                *place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), index as ffi::Py_ssize_t);
-            }
-            self.context
-                .call(callback, places.as_ptr().add(1), count)
-                .map(drop)
-        }
+        let tuple = if arguments.is_plain_tuple() {
+            arguments.clone()
+        } else {
+            unpacked(arguments)?
+        };
+        self.context
+            .run_with(callback, tuple.tuple_items().unwrap_or_default())
+            .map(drop)
     }
 
     /// Changes the callback of a handle that no other code has seen yet, for one that enters a
@@ -258,8 +299,8 @@ impl Handle {
     }
 
     /// Reports the callback's exception to the loop's exception handler.
-    pub fn report(this: &Object, exception: &Object) -> Result<()> {
-        let handle = Handle::of(this);
+    pub fn report(this: &Native<Handle>, exception: &Object) -> Result<()> {
+        let handle = this.get();
         let event_loop = handle.event_loop.get_or_none();
         let ends_the_run = globals().asyncio.run_until_complete_cb.as_ptr();
         if handle.callback.as_ptr() == ends_the_run {
@@ -279,31 +320,8 @@ impl Handle {
         if let Some(traceback) = handle.source_traceback() {
             context.enter(&names.source_traceback, traceback.bound(py))?;
         }
-        call_method(
-            &names.call_exception_handler,
-            &[event_loop.as_ptr(), context.as_ptr()],
-        )?;
+        event_loop.invoke(&names.call_exception_handler, [&context.into_any().into()])?;
         Ok(())
-    }
-
-    /// Shows the objects that the handle holds to the garbage collector.
-    fn visit(&self, visitor: &Visitor) -> Visited {
-        // SAFETY: the collector runs no code that changes the box.
-        let rare = unsafe { (*self.rare.as_ptr()).as_deref() };
-        visit_slots(visitor, self.slots())?;
-        visit_slots(visitor, rare.map(Rare::slots).into_iter().flatten())?;
-        self.context.visit(visitor)
-    }
-
-    /// Lets go of everything, for the garbage collector and at the end.
-    fn clear(&self) {
-        for slot in self.slots() {
-            slot.clear();
-        }
-        self.context.clear();
-        if let Some(rare) = self.rare.take() {
-            rare.slots().into_iter().for_each(Slot::clear);
-        }
     }
 
     const fn slots(&self) -> [&Slot; 3] {
@@ -323,7 +341,7 @@ impl Handle {
     fn arguments_tuple(&self) -> Result<Object> {
         match self.arguments.get() {
             None => Ok(globals().no_arguments.clone()),
-            Some(single) if self.single.get() => tuple_of(std::slice::from_ref(&single)),
+            Some(single) if self.single.get() => Object::tuple(std::slice::from_ref(&single)),
             Some(tuple) => Ok(tuple),
         }
     }
@@ -332,17 +350,13 @@ impl Handle {
 /// `(*arguments,)`, with the words of a call that has no iterable there.
 #[cold]
 fn unpacked(arguments: &Object) -> Result<Object> {
-    // SAFETY: `arguments` and its class are valid.
-    let iterates = unsafe {
-        (*arguments.class()).tp_iter.is_some() || ffi::PySequence_Check(arguments.as_ptr()) != 0
-    };
+    let iterates = arguments.has_iter() || arguments.is_sequence();
     if !iterates {
         let class = arguments.bound(attached()).get_type();
         let text = format!("Value after * must be an iterable, not {}", class.name()?);
         return Err(type_error(&text));
     }
-    // SAFETY: `arguments` is valid; a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PySequence_Tuple(arguments.as_ptr())) }
+    arguments.to_tuple()
 }
 
 /// Runs a handle of any class by the `_run` that replaces the original one: in the handle's own
@@ -352,18 +366,18 @@ pub fn run_by_name(this: &Object) -> Result<()> {
     let name = &globals.names.run;
     let class = this.class_object();
     let function = class.attribute(name)?;
-    if !function.is_exactly(&raw mut ffi::PyMethodDescr_Type) {
-        return call_method(name, &[this.as_ptr()]).map(drop);
+    if !function.is_method_of_c() {
+        return this.invoke(name, []).map(drop);
     }
-    let asyncios = if this.is_exactly(globals.classes.timer_handle.as_ptr()) {
+    let asyncios = if TIMER.is_class_of(this) {
         &globals.asyncio.timer_handle
     } else {
         &globals.asyncio.handle
     };
     let function = asyncios.attribute(name)?;
-    let body = || call_function(&function, &[this.as_ptr()]).map(drop);
+    let body = || function.call([this]).map(drop);
     #[cfg(Py_3_14)]
-    if this.is_exactly(globals.classes.thread_safe_handle.as_ptr()) {
+    if let Some(this) = THREAD_SAFE.exactly(this) {
         return thread_safe::run(this, body);
     }
     body()
@@ -372,21 +386,6 @@ pub fn run_by_name(this: &Object) -> Result<()> {
 /// Whether the exception that is set ends `run_forever` instead of going to the exception handler.
 pub fn leaves_the_loop() -> bool {
     matches(ExceptionClass::SystemExit) || matches(ExceptionClass::KeyboardInterrupt)
-}
-
-fn tuple_of(items: &[Object]) -> Result<Object> {
-    // SAFETY: a new tuple's places are filled with new references before anybody sees it.
-    unsafe {
-        let tuple = Object::from_returned(ffi::PyTuple_New(items.len() as ffi::Py_ssize_t))?;
-        for (index, item) in items.iter().enumerate() {
-            ffi::PyTuple_SetItem(
-                tuple.as_ptr(),
-                index as ffi::Py_ssize_t,
-                item.clone().into_ptr(),
-            );
-        }
-        Ok(tuple)
-    }
 }
 
 /// The callback as asyncio's messages show it. Whether arguments are shown in debug mode only is
@@ -400,10 +399,29 @@ fn format_callback(handle: &Handle) -> Result<Object> {
     let defaults = function.look_up(c"__kwdefaults__")?;
     if !defaults.is_none() {
         let event_loop = handle.event_loop.get_or_none();
-        let debug = call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?;
+        let debug = event_loop.invoke(&globals().names.get_debug, [])?;
         keywords.enter("debug", debug.bound(py))?;
     }
     Ok(function
         .invoke_with((callback, arguments), &keywords)?
         .into())
+}
+
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    class::make_class()?;
+    timer::make_class()?;
+    #[cfg(Py_3_14)]
+    thread_safe::make_class()?;
+    Ok(())
+}
+
+/// The public classes by their names.
+pub fn classes() -> Vec<(&'static str, &'static ClassCell)> {
+    vec![
+        ("Handle", &CLASS),
+        ("TimerHandle", &TIMER),
+        #[cfg(Py_3_14)]
+        ("ThreadSafeHandle", &THREAD_SAFE),
+    ]
 }

@@ -5,15 +5,14 @@
 //! in each such handle for this. Here a handle knows which thread runs it, and only a thread that
 //! has to wait touches a lock, one for all handles.
 
-use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use greenloop_cpython::{ClassBuilder, Object, Result, current_thread, noargs, restore_thread};
-use pyo3::ffi;
+use greenloop_cpython::{
+    ClassBuilder, Native, Object, Result, current_thread, noargs, without_gil,
+};
 
-use super::class::{clear_slot, deallocate, traverse};
-use super::{Handle, cancel};
+use super::{CLASS, Handle, NATIVE, THREAD_SAFE, cancel};
 
 /// Threads that wait for a callback to end.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -21,8 +20,8 @@ static LOCK: Mutex<()> = Mutex::new(());
 static ENDED: Condvar = Condvar::new();
 
 /// Runs the callback by `body`, unless another thread has cancelled it since the loop looked.
-pub fn run(this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
-    let handle = Handle::of(this);
+pub fn run(this: &Native<Handle>, body: impl FnOnce() -> Result<()>) -> Result<()> {
+    let handle = this.get();
     wait_for_end(handle);
     if handle.is_cancelled() {
         return Ok(());
@@ -49,49 +48,47 @@ fn wait_for_end(handle: &Handle) {
         // takes it before it notifies, so that no notification falls between the look above and the
         // wait.
         let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the GIL is held here, and taken back before any object is touched again.
+        // SAFETY: a wait for another thread, which touches no object.
         unsafe {
-            let state = ffi::PyEval_SaveThread();
-            drop(ENDED.wait(guard).unwrap_or_else(PoisonError::into_inner));
-            restore_thread(state);
+            without_gil(|| {
+                drop(ENDED.wait(guard).unwrap_or_else(PoisonError::into_inner));
+            });
         }
         WAITING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn cancel_when_idle(this: &Object) -> Result<Object> {
-    wait_for_end(Handle::of(this));
+fn cancel_when_idle(this: &Native<Handle>) -> Result<Object> {
+    wait_for_end(this.get());
     cancel(this)
 }
 
-fn cancelled_when_idle(this: &Object) -> Result<Object> {
-    let handle = Handle::of(this);
+fn cancelled_when_idle(this: &Native<Handle>) -> Result<Object> {
+    let handle = this.get();
     wait_for_end(handle);
     Ok(Object::boolean(handle.is_cancelled()))
 }
 
 /// Makes the class `ThreadSafeHandle`.
-pub fn make_class(handle_class: &Object) -> Result<Object> {
-    ClassBuilder::new::<Handle>(c"greenloop.ThreadSafeHandle")
-        .subclassable()
+pub fn make_class() -> Result<()> {
+    ClassBuilder::<Handle>::of_derived_records(c"greenloop.ThreadSafeHandle")
         .doc(
             c"ThreadSafeHandle(callback, args, loop, context=None)\n--\n\n\
              A callback that any thread may cancel.",
         )
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
         .methods(vec![
-            noargs!(
+            noargs(
                 c"cancel",
                 cancel_when_idle,
-                c"Cancel the callback; wait while another thread runs it."
+                c"Cancel the callback; wait while another thread runs it.",
             ),
-            noargs!(
+            noargs(
                 c"cancelled",
                 cancelled_when_idle,
-                c"Return True if the callback was cancelled; wait while another thread runs it."
+                c"Return True if the callback was cancelled; wait while another thread runs it.",
             ),
         ])
-        .build(Some(handle_class))
+        .build_below(&CLASS, &THREAD_SAFE)?;
+    NATIVE.add(&THREAD_SAFE);
+    Ok(())
 }

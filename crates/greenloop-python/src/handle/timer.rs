@@ -1,17 +1,14 @@
 //! `TimerHandle`: a handle with a deadline, by which handles are ordered.
 
-use std::ffi::{c_int, c_void};
-
 use greenloop_core::Instant;
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    Arguments, ClassBuilder, Comparison, Object, Raised, Result, attached, attribute, call_method,
-    init, noargs, trap,
+    Arguments, ClassBuilder, Comparison, Native, Object, Result, attached, attribute, noargs,
+    readonly,
 };
-use pyo3::ffi;
 
-use super::class::{cancel_first, clear_slot, deallocate, fill, repr_info, traverse};
-use super::{Handle, cancel};
+use super::class::{cancel_first, fill, repr_info};
+use super::{CLASS, Handle, NATIVE, TIMER, cancel};
 use crate::asyncio::globals;
 use crate::scheduler::Scheduler;
 
@@ -27,17 +24,16 @@ impl Handle {
         context: Option<&Object>,
         event_loop: &Object,
         scheduler: &Scheduler,
-    ) -> Result<Object> {
-        let class = globals().classes.timer_handle.as_ptr();
+    ) -> Result<Native<Self>> {
         let object = Handle::create(
-            class,
+            &TIMER,
             callback,
             arguments,
             context,
             event_loop,
             Some(scheduler),
         )?;
-        let handle = Handle::of(&object);
+        let handle = object.get();
         handle.deadline_or_thread.set(deadline.as_secs().to_bits());
         if when.is_some() {
             handle.set_rare(|rare| &rare.when, when);
@@ -47,7 +43,7 @@ impl Handle {
     }
 }
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<Handle>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [when, callback, args, event_loop, context] = arguments.bind(
         c"TimerHandle.__init__",
@@ -61,22 +57,21 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         5,
         4,
     )?;
-    let handle = Handle::of(this);
+    let handle = this.get();
     fill(handle, callback, args, event_loop, context)?;
     handle.set_rare(|rare| &rare.when, when.cloned());
     handle.set_scheduled(false);
     Ok(())
 }
 
-fn cancel_timer(this: &Object) -> Result<Object> {
-    let handle = Handle::of(this);
+fn cancel_timer(this: &Native<Handle>) -> Result<Object> {
+    let handle = this.get();
     if handle.is_cancelled() {
         return Ok(Object::none());
     }
     let event_loop = handle.event_loop.get_or_none();
     let Some(scheduler) = Scheduler::of(&event_loop) else {
-        let name = &globals().names.timer_handle_cancelled;
-        call_method(name, &[event_loop.as_ptr(), this.as_ptr()])?;
+        event_loop.invoke(&globals().names.timer_handle_cancelled, [this])?;
         return cancel(this);
     };
     if handle.is_scheduled() {
@@ -86,26 +81,26 @@ fn cancel_timer(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-fn when(this: &Object) -> Result<Object> {
-    let handle = Handle::of(this);
+fn when(this: &Native<Handle>) -> Result<Object> {
+    let handle = this.get();
     match handle.rare(|rare| &rare.when) {
         Some(when) => Ok(when),
         None => Object::float(f64::from_bits(handle.deadline_or_thread.get())),
     }
 }
 
-fn scheduled(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(Handle::of(this).is_scheduled()))
+fn scheduled(this: &Native<Handle>) -> Result<Object> {
+    Ok(Object::boolean(this.get().is_scheduled()))
 }
 
-fn set_scheduled(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_scheduled(this: &Native<Handle>, value: Option<&Object>) -> Result<()> {
     let value = value.map(Object::is_true).transpose()?;
-    Handle::of(this).set_scheduled(value.unwrap_or(false));
+    this.get().set_scheduled(value.unwrap_or(false));
     Ok(())
 }
 
-fn timer_repr_info(this: &Object) -> Result<Object> {
-    let handle = Handle::of(this);
+fn timer_repr_info(this: &Native<Handle>) -> Result<Object> {
+    let handle = this.get();
     let py = attached();
     let info = repr_info(this)?;
     let place = if handle.is_cancelled() { 2 } else { 1 };
@@ -114,50 +109,33 @@ fn timer_repr_info(this: &Object) -> Result<Object> {
     Ok(info)
 }
 
-unsafe extern "C" fn hash(this: *mut ffi::PyObject) -> ffi::Py_hash_t {
-    // SAFETY: the interpreter passes a valid timer; `when` is held during the call.
-    unsafe {
-        match when(&Object::from_borrowed(this)) {
-            Ok(when) => ffi::PyObject_Hash(when.as_ptr()),
-            Err(Raised) => -1,
-        }
-    }
+fn compare(left: &Native<Handle>, comparison: Comparison, right: &Object) -> Result<Option<bool>> {
+    let Some(right) = TIMER.instance(right) else {
+        return Ok(None);
+    };
+    let (less, greater) = (Comparison::Less, Comparison::Greater);
+    let answer = match comparison {
+        Comparison::Equal => equal(left, right)?,
+        Comparison::Unequal => !equal(left, right)?,
+        Comparison::Less => compare_when(left, less, right)?,
+        Comparison::Greater => compare_when(left, greater, right)?,
+        Comparison::LessOrEqual => compare_when(left, less, right)? || equal(left, right)?,
+        Comparison::GreaterOrEqual => compare_when(left, greater, right)? || equal(left, right)?,
+    };
+    Ok(Some(answer))
 }
 
-unsafe extern "C" fn compare(
-    left: *mut ffi::PyObject,
-    right: *mut ffi::PyObject,
-    operation: c_int,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the interpreter passes valid objects, the left one a timer.
-        unsafe {
-            let class = globals().classes.timer_handle.as_ptr();
-            if ffi::PyObject_TypeCheck(right, class) == 0 {
-                return Ok(Object::from_borrowed(ffi::Py_NotImplemented()));
-            }
-            let (left, right) = (Object::from_borrowed(left), Object::from_borrowed(right));
-            let (less, greater) = (Comparison::Less, Comparison::Greater);
-            let answer = match operation {
-                ffi::Py_EQ => equal(&left, &right)?,
-                ffi::Py_NE => !equal(&left, &right)?,
-                ffi::Py_LT => compare_when(&left, less, &right)?,
-                ffi::Py_GT => compare_when(&left, greater, &right)?,
-                ffi::Py_LE => compare_when(&left, less, &right)? || equal(&left, &right)?,
-                _ => compare_when(&left, greater, &right)? || equal(&left, &right)?,
-            };
-            Ok(Object::boolean(answer))
-        }
-    })
-}
-
-fn compare_when(left: &Object, comparison: Comparison, right: &Object) -> Result<bool> {
+fn compare_when(
+    left: &Native<Handle>,
+    comparison: Comparison,
+    right: &Native<Handle>,
+) -> Result<bool> {
     when(left)?.compares(comparison, &when(right)?)
 }
 
 /// Two timers are equal if deadline, callback, arguments and cancellation are.
-fn equal(left: &Object, right: &Object) -> Result<bool> {
-    let (one, other) = (Handle::of(left), Handle::of(right));
+fn equal(left: &Native<Handle>, right: &Native<Handle>) -> Result<bool> {
+    let (one, other) = (left.get(), right.get());
     let same = Comparison::Equal;
     let callback = one.callback.get_or_none();
     Ok(compare_when(left, same, right)?
@@ -169,39 +147,37 @@ fn equal(left: &Object, right: &Object) -> Result<bool> {
 }
 
 /// Makes the class `TimerHandle`.
-pub fn make_class(handle_class: &Object) -> Result<Object> {
-    ClassBuilder::new::<Handle>(c"greenloop.TimerHandle")
-        .subclassable()
+pub fn make_class() -> Result<()> {
+    ClassBuilder::<Handle>::of_derived_records(c"greenloop.TimerHandle")
         .doc(
             c"TimerHandle(when, callback, args, loop, context=None)\n--\n\n\
              A callback that an event loop will run at a deadline; see asyncio.TimerHandle.",
         )
-        .init(init!(initialise))
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear_slot as *mut c_void)
-        .slot(ffi::Py_tp_hash, hash as *mut c_void)
-        .slot(ffi::Py_tp_richcompare, compare as *mut c_void)
+        .init_by(initialise)
+        .hash_by(|this| when(this)?.hash())
+        .compare_by(compare)
         .methods(vec![
-            noargs!(
+            noargs(
                 c"cancel",
                 cancel_timer,
-                c"Cancel the callback: it will not be run."
+                c"Cancel the callback: it will not be run.",
             ),
-            noargs!(
+            noargs(
                 c"when",
                 when,
-                c"Return the deadline in seconds on the loop's clock."
+                c"Return the deadline in seconds on the loop's clock.",
             ),
-            noargs!(
+            noargs(
                 c"_repr_info",
                 timer_repr_info,
-                c"Return the parts of the repr."
+                c"Return the parts of the repr.",
             ),
         ])
         .attributes(vec![
-            attribute!(c"_when", when),
-            attribute!(c"_scheduled", scheduled, set_scheduled),
+            readonly(c"_when", when),
+            attribute(c"_scheduled", scheduled, set_scheduled),
         ])
-        .build(Some(handle_class))
+        .build_below(&CLASS, &TIMER)?;
+    NATIVE.add(&TIMER);
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use greenloop_cpython::{Object, Result, set_state, state_of};
 
 use super::attributes::set_finished;
-use super::queue::Queue;
+use super::queue::QueueRef;
 
 /// The attributes of asyncio's queues, in the order in which it makes them.
 const ATTRIBUTES: &[&str] = &[
@@ -19,17 +19,17 @@ const ATTRIBUTES: &[&str] = &[
 ];
 
 /// `__getstate__()`. As with asyncio, a shallow copy shares the items.
-pub fn getstate(this: &Object) -> Result<Object> {
-    let bound = &Queue::of(this).bound;
+pub fn getstate(this: &QueueRef) -> Result<Object> {
+    let bound = &this.get().bound;
     state_of(this, &bound.with_loop(ATTRIBUTES))
 }
 
 /// `__setstate__(state)`
-pub fn setstate(this: &Object, state: &Object) -> Result<Object> {
-    set_state(this, state, |queue, name, value| {
+pub fn setstate(this: &QueueRef, state: &Object) -> Result<Object> {
+    set_state(this, state, |name, value| {
         let is_finished = name == "_finished";
         if is_finished {
-            set_finished(queue, value)?;
+            set_finished(this, value)?;
         }
         Ok(is_finished)
     })?;

@@ -1,32 +1,24 @@
 //! The `repr` of a queue.
 
-use greenloop_cpython::making;
-use greenloop_cpython::{Object, Result, call_method, no_attribute, trap};
-use pyo3::ffi;
+use greenloop_cpython::{Object, Result, making, no_attribute};
 
-use super::queue::Queue;
+use super::queue::QueueRef;
 use crate::asyncio::globals;
 
-pub unsafe extern "C" fn repr_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid queue.
-        let this = unsafe { Object::from_borrowed(this) };
-        described(&this, &format!(" at {:p}", this.as_ptr()))
-    })
+/// `repr(queue)`, with its address.
+pub fn repr(this: &QueueRef) -> Result<Object> {
+    described(this, &format!(" at {:p}", this.as_ptr()))
 }
 
-pub unsafe extern "C" fn str_slot(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a valid queue.
-        let this = unsafe { Object::from_borrowed(this) };
-        described(&this, "")
-    })
+/// `str(queue)`
+pub fn str(this: &QueueRef) -> Result<Object> {
+    described(this, "")
 }
 
 /// The text of `repr` and `str`: the class, `place`, and the result of `_format`, which a subclass
 /// may replace.
 fn described(this: &Object, place: &str) -> Result<Object> {
-    let format = call_method(&globals().names.format, &[this.as_ptr()])?;
+    let format = this.invoke(&globals().names.format, [])?;
     let text = format!(
         "<{}{place} {}>",
         making::class_name(this)?,
@@ -36,8 +28,8 @@ fn described(this: &Object, place: &str) -> Result<Object> {
 }
 
 /// `_format`: the state.
-pub fn format(this: &Object) -> Result<Object> {
-    let queue = Queue::of(this);
+pub fn format(this: &QueueRef) -> Result<Object> {
+    let queue = this.get();
     let maxsize = queue.maxsize.slot().get();
     let maxsize = maxsize.ok_or_else(|| no_attribute(this, "_maxsize"))?;
     let mut words = vec![format!("maxsize={}", making::represented(&maxsize)?)];

@@ -6,15 +6,13 @@
 //! works on it: items are compared in asyncio's order, and a comparison that raises or changes the
 //! queue leaves the same heap behind.
 
-use greenloop_cpython::making::{self};
 use std::cell::Cell;
 use std::collections::VecDeque;
 
 use greenloop_cpython::{
-    ExceptionClass, GilCell, Object, Raised, Result, Slot, Visited, Visitor, call_function,
-    call_method, no_attribute, raise,
+    ExceptionClass, GilCell, Object, Raised, Result, Slot, Visited, Visitor, making, no_attribute,
+    raise,
 };
-use pyo3::ffi;
 
 use super::overrides::Discipline;
 use crate::asyncio::globals;
@@ -30,6 +28,7 @@ enum Place {
     Object,
 }
 
+/// The items and the place where they are.
 pub struct Items {
     place: Cell<Place>,
     native: GilCell<VecDeque<Object>>,
@@ -108,10 +107,9 @@ impl Items {
     /// uses.
     fn put_into_object(&self, queue: &Object, discipline: Discipline, item: &Object) -> Result<()> {
         let object = self.object(queue)?;
-        let arguments = [object.as_ptr(), item.as_ptr()];
         match discipline {
-            Discipline::Priority => call_function(&globals().asyncio.heappush, &arguments),
-            Discipline::Fifo | Discipline::Lifo => call_method(&globals().names.append, &arguments),
+            Discipline::Priority => globals().asyncio.heappush.call([&object, item]),
+            Discipline::Fifo | Discipline::Lifo => object.invoke(&globals().names.append, [item]),
         }
         .map(drop)
     }
@@ -130,12 +128,11 @@ impl Items {
     /// Takes an item out of such a store.
     fn take_from_object(&self, queue: &Object, discipline: Discipline) -> Result<Object> {
         let object = self.object(queue)?;
-        let arguments = [object.as_ptr()];
         let globals = globals();
         match discipline {
-            Discipline::Fifo => call_method(&globals.names.popleft, &arguments),
-            Discipline::Lifo => call_method(&globals.names.pop, &arguments),
-            Discipline::Priority => call_function(&globals.asyncio.heappop, &arguments),
+            Discipline::Fifo => object.invoke(&globals.names.popleft, []),
+            Discipline::Lifo => object.invoke(&globals.names.pop, []),
+            Discipline::Priority => globals.asyncio.heappop.call([&object]),
         }
     }
 
@@ -153,7 +150,7 @@ impl Items {
     pub fn object(&self, queue: &Object) -> Result<Object> {
         let object = match self.place.get() {
             Place::Object => return self.existing(queue),
-            Place::Deque => call_function(&globals().asyncio.deque, &[])?,
+            Place::Deque => globals().asyncio.deque.call([])?,
             Place::List => new_list()?,
         };
         // Making the object may have run the garbage collector, and that anything at all. From here
@@ -163,8 +160,7 @@ impl Items {
         }
         let items: Vec<Object> = self.native.with(|items| items.iter().cloned().collect());
         for item in items {
-            let arguments = [object.as_ptr(), item.as_ptr()];
-            call_method(&globals().names.append, &arguments)?;
+            object.invoke(&globals().names.append, [&item])?;
         }
         self.replace(Place::Object, Some(object.clone()));
         Ok(object)
@@ -183,15 +179,7 @@ impl Items {
             };
             return making::list_of(&object);
         }
-        let list = new_list()?;
-        let items: Vec<Object> = self.native.with(|items| items.iter().cloned().collect());
-        for item in items {
-            // SAFETY: a list and a valid object.
-            if unsafe { ffi::PyList_Append(list.as_ptr(), item.as_ptr()) } < 0 {
-                return Err(Raised);
-            }
-        }
-        Ok(list)
+        making::list(self.native.with(|items| items.iter().cloned().collect()))
     }
 
     /// The truth of `getattr(self, "_queue", None)`.
@@ -218,6 +206,7 @@ impl Items {
         self.object.visit(visitor)
     }
 
+    /// Drops them all.
     pub fn clear(&self) {
         self.object.clear();
         drop(self.native.with(std::mem::take));

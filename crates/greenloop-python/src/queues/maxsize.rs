@@ -1,10 +1,9 @@
 //! The capacity of a queue: asyncio only requires an object that compares with numbers.
 
-use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
 
+use greenloop_cpython::making::IntoObject as _;
 use greenloop_cpython::{Comparison, Object, Result, Slot};
-use pyo3::ffi;
 
 /// The object that `maxsize` is, and the limit it means.
 pub struct Maxsize {
@@ -24,6 +23,7 @@ enum Limit {
 }
 
 impl Maxsize {
+    /// None yet.
     pub const fn new() -> Self {
         Self {
             object: Slot::empty(),
@@ -36,6 +36,7 @@ impl Maxsize {
         &self.object
     }
 
+    /// Sets the object.
     pub fn set(&self, object: Object) {
         self.limit.set(limit_of(&object));
         self.object.set(object);
@@ -62,6 +63,7 @@ impl Maxsize {
         items()?.compares(Comparison::GreaterOrEqual, &maxsize)
     }
 
+    /// Drops the object.
     pub fn clear(&self) {
         self.limit.set(Limit::None);
         self.object.clear();
@@ -78,23 +80,18 @@ impl Maxsize {
 /// object itself.
 fn limit_of(object: &Object) -> Limit {
     const UNREACHABLE: f64 = 9_007_199_254_740_992.0;
-    // SAFETY: `object` is valid, and each conversion is of exactly the class it is for.
-    unsafe {
-        if ffi::PyLong_CheckExact(object.as_ptr()) != 0 {
-            let mut overflow = 0;
-            let limit = ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow);
-            return match usize::try_from(limit) {
-                Ok(limit) if limit > 0 => Limit::Items(limit),
-                _ => Limit::None,
-            };
-        }
-        if ffi::PyFloat_CheckExact(object.as_ptr()) != 0 {
-            let limit = ffi::PyFloat_AS_DOUBLE(object.as_ptr()).ceil();
-            if limit > 0.0 && limit < UNREACHABLE {
-                return Limit::Items(limit as usize);
-            }
-            return Limit::None;
-        }
+    if let Some(limit) = object.exact_int() {
+        return match usize::try_from(limit) {
+            Ok(limit) if limit > 0 => Limit::Items(limit),
+            _ => Limit::None,
+        };
     }
+    if let Some(limit) = object.exact_float().map(f64::ceil) {
+        if limit > 0.0 && limit < UNREACHABLE {
+            return Limit::Items(limit as usize);
+        }
+        return Limit::None;
+    }
+    // So is an int that fits into no machine word: its comparisons find the same.
     Limit::Asked
 }

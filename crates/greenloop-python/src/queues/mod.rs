@@ -15,20 +15,36 @@ mod overrides;
 mod queue;
 mod waiting;
 
-use greenloop_cpython::{Object, Result, call_function};
+use greenloop_cpython::{ClassCell, Object, Result, type_error};
 use queue::Face;
 
-use crate::asyncio::globals;
-
-pub use class::{make_class, make_lifo_class, make_priority_class};
+pub use queue::{CLASS as QUEUE, Queue, QueueRef};
 pub use waiting::{stop_getting, try_to_get};
 
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    class::make_class()?;
+    class::make_lifo_class()?;
+    class::make_priority_class()
+}
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 3] {
+    [
+        ("Queue", &queue::CLASS),
+        ("LifoQueue", &queue::LIFO_CLASS),
+        ("PriorityQueue", &queue::PRIORITY_CLASS),
+    ]
+}
+
 /// `Queue()`.
-pub fn create() -> Result<Object> {
-    call_function(&globals().classes.queue.object(), &[])
+pub fn create() -> Result<QueueRef> {
+    let queue = QUEUE.object().call([])?;
+    let queue = QUEUE.instance(&queue).cloned();
+    queue.ok_or_else(|| type_error("Queue() returned no queue"))
 }
 
 /// `queue.put_nowait(item)`, of a queue that [`create`] has made.
-pub fn put_nowait(queue: &Object, item: Object) -> Result<()> {
+pub fn put_nowait(queue: &QueueRef, item: Object) -> Result<()> {
     Face::of(queue)?.put_nowait(item)
 }

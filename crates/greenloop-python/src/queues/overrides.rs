@@ -6,10 +6,9 @@
 //! interpreter changes whenever the class or one of its bases changes. The overrides of an instance
 //! are looked up each time, if it has attributes at all.
 
-use greenloop_cpython::{GilCell, Instance, Object, Raised, Result};
-use pyo3::ffi;
+use greenloop_cpython::{Dict, GilCell, Object, Result};
 
-use super::queue::Queue;
+use super::queue::{CLASS, LIFO_CLASS, PRIORITY_CLASS, QueueRef};
 use crate::asyncio::globals;
 
 /// How items are put in and taken out.
@@ -27,13 +26,21 @@ pub enum Discipline {
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub enum Method {
+    /// `qsize()`
     Qsize = 1,
+    /// `empty()`
     Empty = 2,
+    /// `full()`
     Full = 4,
+    /// `_put(item)`
     Put = 8,
+    /// `_get()`
     Get = 16,
+    /// `put_nowait(item)`
     PutNowait = 32,
+    /// `get_nowait()`
     GetNowait = 64,
+    /// `_init(maxsize)`
     Init = 128,
 }
 
@@ -50,6 +57,7 @@ impl Method {
         Self::Init,
     ];
 
+    /// Its name, interned.
     pub fn name(self) -> &'static Object {
         let names = &globals().names;
         match self {
@@ -70,9 +78,11 @@ impl Method {
 pub struct Overrides {
     /// The bits of those methods that are not this crate's.
     by_name: u8,
-    /// The classes whose `_init`, `_put` and `_get` it has, where they are this crate's.
+    /// The class whose `_init` it has, where that is this crate's.
     pub init: Discipline,
+    /// The same for `_put`.
     pub put: Discipline,
+    /// The same for `_get`.
     pub get: Discipline,
 }
 
@@ -92,6 +102,7 @@ const PLACES: usize = 16;
 static LAST: GilCell<[Known; PLACES]> = GilCell::new([Known::nothing(); PLACES]);
 
 impl Known {
+    /// No class is known yet.
     pub const fn nothing() -> Self {
         Self {
             version: 0,
@@ -132,10 +143,10 @@ impl Overrides {
 
     /// The overrides of `queue`.
     #[inline]
-    pub fn of(queue: &Object) -> Result<Self> {
-        let known = Queue::of(queue).overrides.get();
+    pub fn of(queue: &QueueRef) -> Result<Self> {
+        let known = queue.get().overrides.get();
         let is_known = known.version == queue.class_version() && known.version != 0;
-        if is_known && Instance::<Queue>::attributes(queue).is_empty() {
+        if is_known && queue.attributes().is_empty() {
             return Ok(known.overrides);
         }
         Self::look_up(queue)
@@ -143,10 +154,10 @@ impl Overrides {
 
     /// The overrides of a queue: those of its class and those set on the instance.
     #[cold]
-    fn look_up(queue: &Object) -> Result<Self> {
+    fn look_up(queue: &QueueRef) -> Result<Self> {
         let known = Known::look_up(queue)?;
-        Queue::of(queue).overrides.set(known);
-        match Instance::<Queue>::attributes(queue).get() {
+        queue.get().overrides.set(known);
+        match queue.attributes().get() {
             None => Ok(known.overrides),
             Some(attributes) => known.overrides.with_attributes(&attributes),
         }
@@ -178,16 +189,12 @@ impl Overrides {
 
     /// Adds the overrides in an instance's `__dict__`.
     fn with_attributes(mut self, attributes: &Object) -> Result<Self> {
-        // SAFETY: `attributes` is a dict.
-        if unsafe { ffi::PyDict_Size(attributes.as_ptr()) } == 0 {
+        let Some(attributes) = Dict::of(attributes).filter(|dict| !dict.is_empty()) else {
             return Ok(self);
-        }
+        };
         for method in Method::ALL {
-            // SAFETY: as above, and the name is a string.
-            match unsafe { ffi::PyDict_Contains(attributes.as_ptr(), method.name().as_ptr()) } {
-                0 => {}
-                1 => self.by_name |= method as u8,
-                _ => return Err(Raised),
+            if attributes.contains(method.name())? {
+                self.by_name |= method as u8;
             }
         }
         Ok(self)
@@ -196,21 +203,12 @@ impl Overrides {
 
 /// The class whose method it is, if it is one of this crate's under its own name.
 fn native(found: &Object, name: &Object) -> Option<Discipline> {
-    if !found.is_exactly(&raw mut ffi::PyMethodDescr_Type) {
-        return None;
-    }
-    // SAFETY: a method descriptor begins with this struct.
-    let descriptor = unsafe { &*found.as_ptr().cast::<ffi::PyDescrObject>() };
-    if !name.is(descriptor.d_name) {
-        return None;
-    }
-    let classes = &globals().classes;
     [
-        (&classes.queue, Discipline::Fifo),
-        (&classes.lifo_queue, Discipline::Lifo),
-        (&classes.priority_queue, Discipline::Priority),
+        (&CLASS, Discipline::Fifo),
+        (&LIFO_CLASS, Discipline::Lifo),
+        (&PRIORITY_CLASS, Discipline::Priority),
     ]
     .into_iter()
-    .find(|(class, _)| class.as_ptr() == descriptor.d_type)
+    .find(|(class, _)| class.has_native_method(found, name))
     .map(|(_, discipline)| discipline)
 }

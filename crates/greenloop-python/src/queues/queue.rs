@@ -7,27 +7,43 @@ use std::cell::Cell;
 
 use greenloop_core::sync::{self, Refusal, Refused, Store};
 use greenloop_cpython::{
-    Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, call_method, no_attribute,
-    visit_slots,
+    Class, Held, Native, NativeSlot, Object, Raised, Result, Visited, Visitor, no_attribute,
+    raise_bare,
 };
-use pyo3::ffi;
 
 use super::items::Items;
 use super::maxsize::Maxsize;
 use super::overrides::{Known, Method, Overrides};
 use crate::asyncio::globals;
 use crate::awaitable::{Line, LoopBound};
-use crate::sync::event_of;
+use crate::sync::{Event, Primitive};
 
+/// `Queue`.
+pub static CLASS: Class<Queue> = Class::new();
+
+/// `LifoQueue`.
+pub static LIFO_CLASS: Class<Queue> = Class::new();
+
+/// `PriorityQueue`.
+pub static PRIORITY_CLASS: Class<Queue> = Class::new();
+
+/// A reference to a queue.
+pub type QueueRef = Native<Queue>;
+
+/// The fields of a queue.
 pub struct Queue {
+    /// The loop it is bound to.
     pub bound: LoopBound,
+    /// The decisions, and the lines of its waiters.
     pub logic: sync::Queue<Line>,
+    /// `_queue`
     pub items: Items,
+    /// `_maxsize`
     pub maxsize: Maxsize,
     /// The overrides of the instance's class, as last determined.
     pub overrides: Cell<Known>,
     /// The event `_finished`: set when all items are done. Empty before `__init__`.
-    pub finished: Slot,
+    pub finished: NativeSlot<Primitive<Event>>,
 }
 
 impl Held for Queue {
@@ -41,13 +57,14 @@ impl Held for Queue {
             items: Items::new(),
             maxsize: Maxsize::new(),
             overrides: Cell::new(Known::nothing()),
-            finished: Slot::empty(),
+            finished: NativeSlot::empty(),
         }
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
-        let slots = [self.bound.slot(), self.maxsize.slot(), &self.finished];
-        visit_slots(visitor, slots)?;
+        self.bound.slot().visit(visitor)?;
+        self.maxsize.slot().visit(visitor)?;
+        self.finished.visit(visitor)?;
         self.logic.getters.visit(visitor)?;
         self.logic.putters.visit(visitor)?;
         self.items.visit(visitor)
@@ -63,52 +80,49 @@ impl Held for Queue {
     }
 }
 
-impl Queue {
-    /// The queue behind an instance of one of the classes.
-    #[inline]
-    pub fn of(object: &Object) -> &Self {
-        Instance::<Self>::of(object)
-    }
-}
-
 /// A queue and its object, as the core's logic sees them. Methods that the object overrides are
 /// called.
 pub struct Face<'a> {
-    pub object: &'a Object,
+    /// The object, which its own methods are called on.
+    pub object: &'a QueueRef,
+    /// Its fields.
     pub queue: &'a Queue,
+    /// The methods that it overrides.
     pub overrides: Overrides,
 }
 
 impl<'a> Face<'a> {
+    /// The face of a queue, as its class and its attributes are now.
     #[inline]
-    pub fn of(object: &'a Object) -> Result<Self> {
+    pub fn of(object: &'a QueueRef) -> Result<Self> {
         Ok(Self {
             object,
-            queue: Queue::of(object),
+            queue: object.get(),
             overrides: Overrides::of(object)?,
         })
     }
 
     /// The event `_finished`.
     #[inline]
-    pub fn finished(&self) -> Result<Object> {
+    pub fn finished(&self) -> Result<Native<Primitive<Event>>> {
         match self.queue.finished.get() {
             Some(finished) => Ok(finished),
             None => Err(no_attribute(self.object, "_finished")),
         }
     }
 
-    /// Puts an item in and wakes the first waiter for one; raises `QueueFull` or `QueueShutDown`.
+    /// `put_nowait(item)`
     #[inline]
     pub fn put_nowait(&self, item: Object) -> Result<()> {
         let finished = self.finished()?;
-        let event = &event_of(&finished).state;
+        let event = &finished.get().state;
         self.queue
             .logic
             .put_nowait(self, event, item)?
             .map_err(|Refused(refusal, _item)| refused(refusal))
     }
 
+    /// `get_nowait()`
     #[inline]
     pub fn get_nowait(&self) -> Result<Object> {
         self.queue.logic.get_nowait(self)?.map_err(refused)
@@ -127,13 +141,13 @@ impl<'a> Face<'a> {
     /// Calls one of the object's methods by name.
     #[cold]
     pub fn call(&self, method: Method) -> Result<Object> {
-        call_method(method.name(), &[self.object.as_ptr()])
+        self.object.invoke(method.name(), [])
     }
 
     /// The same, with an argument.
     #[cold]
     pub fn call_with(&self, method: Method, argument: &Object) -> Result<Object> {
-        call_method(method.name(), &[self.object.as_ptr(), argument.as_ptr()])
+        self.object.invoke(method.name(), [argument])
     }
 
     #[cold]
@@ -192,7 +206,5 @@ pub fn refused(refusal: Refusal) -> Raised {
         #[cfg(not(Py_3_13))]
         Refusal::ShutDown => &asyncio.queue_empty,
     };
-    // SAFETY: an exception class.
-    unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
-    Raised
+    raise_bare(class)
 }

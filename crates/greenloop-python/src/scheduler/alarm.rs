@@ -14,17 +14,20 @@
 //! set, and the others have none.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
 
 use greenloop_core::Instant;
-use greenloop_cpython::{ClassBuilder, Freelist, Object, Result, Slot};
-use pyo3::ffi;
+use greenloop_cpython::{
+    Class, ClassBuilder, Dead, Header, Layout, Native, Object, Record, Result, Slot, Spare,
+    Tracked, Visited, Visitor,
+};
 
 use super::{Job, Scheduler};
-use crate::asyncio::globals;
 
 /// How many dead alarms are kept for new ones.
-static SPARE: Freelist<256> = Freelist::new();
+static SPARE: Spare<Alarm, 256> = Spare::new();
+
+/// The class.
+pub static CLASS: Class<Alarm> = Class::new();
 
 /// The behaviour of an alarm. There is one constant for each kind of target.
 pub struct Bell {
@@ -37,7 +40,7 @@ pub struct Bell {
 /// The C struct.
 #[repr(C)]
 pub struct Alarm {
-    header: ffi::PyObject,
+    header: Header,
     /// Held while the alarm is set, and while it rings.
     target: Slot,
     bell: Cell<Option<&'static Bell>>,
@@ -59,6 +62,34 @@ enum State {
     Silent,
 }
 
+// SAFETY: the struct is the whole instance.
+unsafe impl Layout for Alarm {
+    const OFFSET: usize = 0;
+}
+
+// SAFETY: it begins with a header, and one whose bytes are zero is set for no target.
+unsafe impl Record for Alarm {
+    fn tracked(&self) -> Option<&Tracked> {
+        None
+    }
+
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.target.visit(visitor)
+    }
+
+    fn clear(&self) {
+        self.target.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.target.is_empty()
+    }
+
+    fn bury(dead: Dead<Self>) {
+        SPARE.keep(dead);
+    }
+}
+
 impl Alarm {
     /// An alarm that rings when `deadline` has passed.
     #[inline]
@@ -67,42 +98,31 @@ impl Alarm {
         deadline: Instant,
         bell: &'static Bell,
         target: &Object,
-    ) -> Result<Object> {
+    ) -> Result<Native<Self>> {
         let alarm = Self::create(bell, target, true)?;
         scheduler.push_timer(deadline, Job::Alarm(alarm.clone()));
         Ok(alarm)
     }
 
     /// An alarm that rings in the next turn.
-    pub fn soon(scheduler: &Scheduler, bell: &'static Bell, target: &Object) -> Result<Object> {
+    pub fn soon(
+        scheduler: &Scheduler,
+        bell: &'static Bell,
+        target: &Object,
+    ) -> Result<Native<Self>> {
         let alarm = Self::create(bell, target, false)?;
         scheduler.push(Job::Alarm(alarm.clone()));
         Ok(alarm)
     }
 
     #[inline]
-    fn create(bell: &'static Bell, target: &Object, timed: bool) -> Result<Object> {
-        let class = globals().classes.alarm.as_ptr();
-        // SAFETY: `Alarm` is the struct of that class, and the list serves it alone.
-        let object = unsafe { Object::from_owned(SPARE.allocate::<Self>(class)?.cast()) };
-        let alarm = Self::of(&object);
+    fn create(bell: &'static Bell, target: &Object, timed: bool) -> Result<Native<Self>> {
+        let object = SPARE.allocate(&CLASS)?;
+        let alarm = object.get();
         alarm.target.set(target.clone());
         alarm.bell.set(Some(bell));
         alarm.timed.set(timed);
         Ok(object)
-    }
-
-    /// The struct behind an alarm.
-    #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass alarms: what jobs hold, and objects tested with `is_alarm`.
-        unsafe { &*object.as_ptr().cast::<Self>() }
-    }
-
-    /// Whether `object` is an alarm.
-    #[inline]
-    pub fn is_alarm(object: &Object) -> bool {
-        object.is_exactly(globals().classes.alarm.as_ptr())
     }
 
     /// Whether the deadline has come.
@@ -175,34 +195,9 @@ impl Alarm {
     }
 }
 
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead alarm; the class cannot be inherited from.
-    unsafe {
-        (*this.cast::<Alarm>()).target.clear();
-        SPARE.free(this);
-    }
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector on an alarm, of which none is tracked, with its own
-    // visitor.
-    unsafe {
-        greenloop_cpython::traverse(this, visit, arg, |visitor| {
-            (*this.cast::<Alarm>()).target.visit(visitor)
-        })
-    }
-}
-
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
-    ClassBuilder::new::<Alarm>(c"greenloop.Alarm")
-        .not_callable()
+pub fn make_class() -> Result<()> {
+    ClassBuilder::<Alarm>::of_records(c"greenloop.Alarm")
         .doc(c"A deadline in a loop's heap.")
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .build(None)
+        .build_into(&CLASS)
 }

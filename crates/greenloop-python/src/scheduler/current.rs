@@ -9,35 +9,34 @@
 use std::cell::Cell;
 use std::ptr;
 
-#[cfg(Py_3_12)]
-use greenloop_cpython::call_function;
 #[cfg(not(Py_3_14))]
-use greenloop_cpython::{DictEntry, ExceptionClass, Raised, clear, is_raised, matches};
-use greenloop_cpython::{Object, Result, Slot};
-use pyo3::ffi;
+use greenloop_cpython::DictEntry;
+#[cfg(Py_3_14)]
+use greenloop_cpython::swap_current_task;
+use greenloop_cpython::{Native, Object, Result, Slot};
 
+use super::TaskKind;
 use crate::asyncio::globals;
 
 thread_local! {
     /// The native task whose coroutine this thread runs, borrowed: its step holds it.
-    static STEPPING: Cell<*mut ffi::PyObject> = const { Cell::new(ptr::null_mut()) };
+    static STEPPING: Cell<*const Native<TaskKind>> = const { Cell::new(ptr::null()) };
 }
 
 /// The native task whose coroutine runs on this thread, innermost first, which receives the
 /// awaitables that it awaits.
 #[inline]
-pub fn stepping() -> Option<Object> {
-    let task = STEPPING.get();
-    // SAFETY: the step that set it holds the task, and resets it before it ends.
-    (!task.is_null()).then(|| unsafe { Object::from_borrowed(task) })
+pub fn stepping() -> Option<Native<TaskKind>> {
+    // SAFETY: `within` holds the reference, and resets it before it ends.
+    unsafe { STEPPING.get().as_ref() }.cloned()
 }
 
 /// Runs `body` as a part of `task`'s step.
 #[inline]
-pub fn within<R>(task: &Object, body: impl FnOnce() -> R) -> R {
+pub fn within<R>(task: &Native<TaskKind>, body: impl FnOnce() -> R) -> R {
     // Looked up once: in a library that is loaded at run time that is a call.
     STEPPING.with(|stepping| {
-        let before = stepping.replace(task.as_ptr());
+        let before = stepping.replace(task);
         let result = body();
         stepping.set(before);
         result
@@ -46,7 +45,7 @@ pub fn within<R>(task: &Object, body: impl FnOnce() -> R) -> R {
 
 /// Runs `body` outside any task's step: a loop that runs inside another one's task.
 pub fn away<R>(body: impl FnOnce() -> R) -> R {
-    let before = STEPPING.replace(ptr::null_mut());
+    let before = STEPPING.replace(ptr::null());
     let result = body();
     STEPPING.set(before);
     result
@@ -91,20 +90,9 @@ impl CurrentTask {
     #[cfg(not(Py_3_14))]
     #[inline]
     fn write(&self, event_loop: &Slot, task: &Object) -> Result<()> {
-        let tasks = globals().asyncio.current_tasks.as_ptr();
-        let key = event_loop.as_ptr();
-        // SAFETY: the dictionary, the loop and the task are valid objects, and this dictionary is
-        // the only one that the place is used for.
-        unsafe {
-            if self.place.replace(tasks, key, task) {
-                return Ok(());
-            }
-            if ffi::PyDict_SetItem(tasks, key, task.as_ptr()) < 0 {
-                return Err(Raised);
-            }
-            self.place.remember(tasks, key);
-        }
-        Ok(())
+        // SAFETY: the slot of a loop that runs goes on holding it: it is emptied at the run's end.
+        let key = unsafe { event_loop.borrowed_or_none() };
+        self.place.put(&globals().current_tasks, &key, task)
     }
 
     /// CPython 3.14 and later keep it in the thread's state.
@@ -119,21 +107,11 @@ impl CurrentTask {
     }
 }
 
+/// Leaves a record alone from which somebody else has removed the task, as nested loops do.
 #[cfg(not(Py_3_14))]
 #[cold]
 fn remove(event_loop: &Slot) -> Result<()> {
-    let tasks = globals().asyncio.current_tasks.as_ptr();
-    // SAFETY: the dictionary and the loop are valid objects.
-    unsafe {
-        if ffi::PyDict_DelItem(tasks, event_loop.as_ptr()) < 0 {
-            // Somebody removed it before, as nested loops do.
-            if !matches(ExceptionClass::KeyError) {
-                return Err(Raised);
-            }
-            clear(Raised);
-        }
-    }
-    Ok(())
+    globals().current_tasks.remove(&event_loop.get_or_none())
 }
 
 #[cfg(Py_3_14)]
@@ -145,21 +123,18 @@ fn remove(event_loop: &Slot) -> Result<()> {
 #[cfg(not(Py_3_14))]
 #[inline]
 pub fn is_recorded(event_loop: &Slot, task: &Object) -> Result<bool> {
-    let tasks = globals().asyncio.current_tasks.as_ptr();
-    // SAFETY: the dictionary and the loop, which the task holds, are valid; the result is borrowed.
-    let recorded = unsafe { ffi::PyDict_GetItemWithError(tasks, event_loop.as_ptr()) };
-    if recorded.is_null() && is_raised() {
-        return Err(Raised);
-    }
-    Ok(task.is(recorded))
+    // SAFETY: the slot of a task that runs goes on holding its loop.
+    let key = unsafe { event_loop.borrowed_or_none() };
+    let recorded = globals().current_tasks.get(&key)?;
+    Ok(recorded.is_some_and(|recorded| recorded.is(task.as_ptr())))
 }
 
 /// Whether asyncio's own record names `task` as the current one of `event_loop`.
 #[cfg(Py_3_14)]
 #[inline]
 pub fn is_recorded(event_loop: &Slot, task: &Object) -> Result<bool> {
-    let arguments = [event_loop.as_ptr()];
-    let recorded = call_function(&globals().asyncio.current_task, &arguments)?;
+    let current_task = &globals().asyncio.current_task;
+    let recorded = current_task.call([&event_loop.get_or_none()])?;
     Ok(task.is(recorded.as_ptr()))
 }
 
@@ -168,14 +143,11 @@ pub fn is_recorded(event_loop: &Slot, task: &Object) -> Result<bool> {
 #[cfg(Py_3_12)]
 pub fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<Object>> {
     #[cfg(Py_3_14)]
-    if let Some(before) = super::thread_state::swap(event_loop, task) {
+    if let Some(before) = swap_current_task(event_loop, task) {
         return Ok(before);
     }
-    // SAFETY: None is always valid.
-    let task = task.map_or(unsafe { ffi::Py_None() }, Object::as_ptr);
-    let old = call_function(
-        &globals().asyncio.swap_current_task,
-        &[event_loop.as_ptr(), task],
-    )?;
+    let none = Object::none();
+    let swap = &globals().asyncio.swap_current_task;
+    let old = swap.call([event_loop, task.unwrap_or(&none)])?;
     Ok(Some(old).filter(|old| !old.is_none()))
 }

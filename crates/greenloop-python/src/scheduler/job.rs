@@ -7,18 +7,41 @@
 
 use std::ffi::CStr;
 
-use greenloop_cpython::{Object, Result};
+use greenloop_cpython::{Layout, Native, Object, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use super::alarm::Alarm;
+
+/// What the objects of a job carry, whose structs are those of rooms above: each of these kinds has
+/// no value of its own, and one class of structs extends it.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        // SAFETY: a value without size is anywhere.
+        unsafe impl Layout for $name {
+            const OFFSET: usize = 0;
+        }
+    )*};
+}
+
+kinds! {
+    /// The kind of tasks, whose structs begin with a future's. Nothing else extends it.
+    TaskKind;
+    /// The kind of handles. Nothing else extends it.
+    HandleKind;
+    /// The kind of awaitables, as sleepers in the heap. Nothing else extends it.
+    SleeperKind;
+}
 
 /// An entry of the ready queue or of the heap of timers.
 #[derive(Clone)]
 pub enum Job {
     /// Steps a task, in its own context.
-    Step(Object),
+    Step(Native<TaskKind>),
     /// Throws an exception into a task that yielded something it should not have.
-    Throw(Object, Object),
+    Throw(Native<TaskKind>, Object),
     /// Calls a future's done callback in the context it was added with.
     Callback {
         callback: Object,
@@ -32,11 +55,11 @@ pub enum Job {
         future: Object,
     },
     /// Runs one of our `Handle`s or `TimerHandle`s.
-    Handle(Object),
+    Handle(Native<HandleKind>),
     /// Ends a native `sleep`.
-    Sleeper(Object),
+    Sleeper(Native<SleeperKind>),
     /// Rings a native alarm: that of a timeout.
-    Alarm(Object),
+    Alarm(Native<Alarm>),
     /// Tells native code that a descriptor is ready.
     Ready(NativeListener),
     /// Runs a handle of another class, which the loop was handed by asyncio's own code.
@@ -47,12 +70,12 @@ impl Job {
     /// Shows the objects that the job holds to the garbage collector.
     pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
         match self {
-            Self::Step(object)
-            | Self::Handle(object)
-            | Self::Sleeper(object)
-            | Self::ForeignHandle(object) => visit.call(object.as_py()),
+            Self::Step(task) => visit.call(task.as_py()),
+            Self::Handle(handle) => visit.call(handle.as_py()),
+            Self::Sleeper(sleeper) => visit.call(sleeper.as_py()),
+            Self::ForeignHandle(handle) => visit.call(handle.as_py()),
             // The collector does not know of alarms themselves.
-            Self::Alarm(alarm) => match Alarm::of(alarm).target() {
+            Self::Alarm(alarm) => match alarm.get().target() {
                 Some(target) => visit.call(target.as_py()),
                 None => Ok(()),
             },
@@ -134,7 +157,7 @@ pub struct Reaction {
     /// has ended that one since, there is nothing to do.
     pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
     /// A handle that represents the reaction, for messages.
-    pub handle: fn(owner: &Object) -> Result<Object>,
+    pub handle: fn(owner: &Object) -> Result<Native<HandleKind>>,
     /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of
     /// its descriptor is then no news.
     pub is_due: Option<fn(owner: &Object, ticket: u32) -> bool>,

@@ -14,25 +14,23 @@
 mod alarm;
 mod current;
 mod job;
-#[cfg(Py_3_14)]
-mod thread_state;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use greenloop_core::{Instant, Queue};
-use greenloop_cpython::{GilCell, MONOTONIC, Object, Result, Slot};
+use greenloop_cpython::{GilCell, MONOTONIC, Native, Object, Result, Slot};
 use greenloop_os as os;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
-pub use alarm::{Alarm, Bell, make_class as make_alarm_class};
+pub use alarm::{Alarm, Bell, CLASS as ALARM, make_class as make_alarm_class};
 #[cfg(Py_3_12)]
 pub use current::swap;
 pub use current::{CurrentTask, away, is_recorded, stepping, within};
-pub use job::{Job, NativeListener, Notification, Notify, Reaction};
-#[cfg(Py_3_14)]
-pub use thread_state::find_places as find_thread_state_places;
+pub use job::{
+    HandleKind, Job, NativeListener, Notification, Notify, Reaction, SleeperKind, TaskKind,
+};
 
 /// The function behind [`Scheduler::of`].
 type Lookup = fn(&Object) -> Option<&Scheduler>;
@@ -124,7 +122,7 @@ impl Scheduler {
         for job in ready.iter().chain(&timers) {
             if let Job::Alarm(alarm) = job {
                 // The loop shows its target to the garbage collector no more.
-                Alarm::of(alarm).silence(None);
+                alarm.get().silence(None);
             }
         }
         (ready, timers)
@@ -219,7 +217,7 @@ impl Scheduler {
 
     /// Makes `task` the current task of the loop, which runs.
     #[inline]
-    pub fn set_current_task(&self, task: &Object) -> Result<()> {
+    pub fn set_current_task(&self, task: &Native<TaskKind>) -> Result<()> {
         self.current_task.set(&self.event_loop, task)
     }
 

@@ -5,22 +5,22 @@
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{
-    Object, Result, call_method, fetch, matches, raise_while_handling, restore,
+    Native, Object, Result, fetch, making, matches, raise_while_handling, restore,
 };
 
-use super::gate::{Gate, OPEN_GATE};
+use super::gate::{self, Gate, GateRef, OPEN_GATE};
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::{Awaitable, Progress};
-use crate::future::{Future, notify_when_done, stop_notifying};
+use crate::future::{self, Future, notify_when_done, stop_notifying};
 use crate::task;
 
 /// Begins, as a step of `this`; its `value` is the gate from then on. `None` says that there is
 /// nothing to wait for.
-pub fn begin(this: &Object, future: &Object) -> Result<Option<Progress>> {
+pub fn begin(this: &Native<Awaitable>, future: &Object) -> Result<Option<Progress>> {
     let event_loop = running_loop()?;
     Awaitable::prepare_on(this, &event_loop)?;
     let gate = Gate::create(&event_loop)?;
-    Awaitable::of(this).value().set(gate.clone());
+    this.get().value().set(gate.clone().into_object());
     notify_when_done(future, &OPEN_GATE, &gate)?;
     show(&gate, future)?;
     if let Err(raised) = cancel_future(future) {
@@ -28,20 +28,27 @@ pub fn begin(this: &Object, future: &Object) -> Result<Option<Progress>> {
         end(this, future)?;
         return Err(restore(exception));
     }
-    if Gate::of(&gate).opened.get() {
+    if gate.get().opened.get() {
         return Ok(None);
     }
-    Gate::of(&gate).line.push(this);
+    gate.get().line.push(this);
     Ok(Some(Progress::Blocked))
 }
 
 /// Ends the wait, be it over or interrupted. Returns the gate.
-pub fn end(this: &Object, future: &Object) -> Result<Object> {
-    let gate = Awaitable::of(this).value().get_or_none();
-    Gate::of(&gate).line.remove(this);
+pub fn end(this: &Native<Awaitable>, future: &Object) -> Result<GateRef> {
+    let gate = gate_of(this)?;
+    gate.get().line.remove(this);
     stop_notifying(future, &OPEN_GATE, &gate)?;
     hide(&gate, future)?;
     Ok(gate)
+}
+
+/// The gate that the awaitable waits at, which is its `value`.
+pub fn gate_of(this: &Native<Awaitable>) -> Result<GateRef> {
+    let value = this.get().value().get_or_none();
+    let gate = gate::CLASS.exactly(&value).cloned();
+    gate.ok_or_else(|| making::runtime_error("a wait has lost its gate"))
 }
 
 /// `future.result()`, where a cancellation becomes a `TimeoutError`.
@@ -60,42 +67,41 @@ pub fn result_in_time(future: &Object) -> Result<Object> {
 
 /// `future.result()`.
 pub fn result(future: &Object) -> Result<Object> {
-    if Future::is_native(future) {
-        return Future::of(future).outcome();
+    if let Some(future) = Future::native(future) {
+        return future.get().outcome();
     }
-    call_method(&globals().names.result, &[future.as_ptr()])
+    future.invoke(&globals().names.result, [])
 }
 
 /// Cancels a future, by its own method unless it is exactly one of ours.
 fn cancel_future(future: &Object) -> Result<()> {
-    let classes = &globals().classes;
-    if future.is_exactly(classes.future.as_ptr()) {
+    if let Some(future) = future::CLASS.exactly(future) {
         return Future::cancel(future, None).map(drop);
     }
     task::cancel(future)
 }
 
 /// From 3.14.6 on: `asyncio.capture_call_graph()` shows the task that waits for the future.
-fn show(gate: &Object, future: &Object) -> Result<()> {
+fn show(gate: &GateRef, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
     if super::running_rules::rules().cancelling_is_shown {
         let task = task::current_task(None)?.unwrap_or_else(Object::none);
         let globals = globals();
-        let arguments = [&globals.asyncio.futures, future, &task].map(Object::as_ptr);
-        call_method(&globals.names.add_to_awaited_by, &arguments)?;
-        Gate::of(gate).carried.set(task);
+        let futures = &globals.asyncio.futures;
+        futures.invoke(&globals.names.add_to_awaited_by, [future, &task])?;
+        gate.get().carried.set(task);
     }
     let _ = (gate, future);
     Ok(())
 }
 
 /// Takes the edge out again by which call graphs show that the task awaits `future`, from 3.14 on.
-fn hide(gate: &Object, future: &Object) -> Result<()> {
+fn hide(gate: &GateRef, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
-    if let Some(task) = Gate::of(gate).carried.take() {
+    if let Some(task) = gate.get().carried.take() {
         let globals = globals();
-        let arguments = [&globals.asyncio.futures, future, &task].map(Object::as_ptr);
-        call_method(&globals.names.discard_from_awaited_by, &arguments)?;
+        let futures = &globals.asyncio.futures;
+        futures.invoke(&globals.names.discard_from_awaited_by, [future, &task])?;
     }
     let _ = (gate, future);
     Ok(())

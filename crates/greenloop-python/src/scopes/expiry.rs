@@ -2,10 +2,9 @@
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, attached, call_function, check_signals, is_exception,
-    raise_object, type_error,
+    ExceptionClass, Object, Raised, Result, attached, check_signals, is_exception,
+    is_exception_class, raise_object, set_cause, set_context, type_error,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::running_rules::rules;
@@ -34,15 +33,12 @@ pub fn convert(class: &Object, exception: &Object) -> Result<()> {
 
 /// Whether an exception's class says that it is a cancellation.
 pub fn is_cancelled(class: &Object, takes_subclasses: bool) -> Result<bool> {
-    let cancelled = globals().asyncio.cancelled_error.as_ptr();
-    if class.is(cancelled) || !takes_subclasses {
-        return Ok(class.is(cancelled));
+    let cancelled = &globals().asyncio.cancelled_error;
+    let is_it = class.is(cancelled.as_ptr());
+    if is_it || !takes_subclasses {
+        return Ok(is_it);
     }
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PyObject_IsSubclass(class.as_ptr(), cancelled) } {
-        -1 => Err(Raised),
-        answer => Ok(answer != 0),
-    }
+    class.is_subclass(cancelled)
 }
 
 /// `raise TimeoutError from exception`.
@@ -55,26 +51,23 @@ pub fn raise_from(exception: &Object) -> Raised {
 
 /// `TimeoutError()` with a cause, or with None for one.
 pub fn timeout_error(cause: &Object) -> Result<Object> {
-    let class = ExceptionClass::TimeoutError.object();
-    let error = call_function(&class, &[])?;
+    let error = ExceptionClass::TimeoutError.object().call([])?;
     if cause.is_none() {
-        // SAFETY: `error` is an exception; without a cause its context is not shown either.
-        unsafe { ffi::PyException_SetCause(error.as_ptr(), std::ptr::null_mut()) };
+        // Without a cause its context is not shown either.
+        set_cause(&error, None);
         return Ok(error);
     }
-    // SAFETY: `cause` is a valid object.
-    let cause = if unsafe { ffi::PyExceptionClass_Check(cause.as_ptr()) } == 0 {
-        cause.clone()
+    let cause = if is_exception_class(cause) {
+        cause.call([])?
     } else {
-        call_function(cause, &[])?
+        cause.clone()
     };
     if !is_exception(&cause) {
         return Err(type_error(
             "exception causes must derive from BaseException",
         ));
     }
-    // SAFETY: both are exceptions; the reference to the second is given away.
-    unsafe { ffi::PyException_SetCause(error.as_ptr(), cause.into_ptr()) };
+    set_cause(&error, Some(cause));
     Ok(error)
 }
 
@@ -93,8 +86,7 @@ pub fn insert_timeout_error(exception: &Object) -> Result<()> {
         }
         if is_exception(&context) && is_cancellation(&context) {
             let error = timeout_error(&context)?;
-            // SAFETY: both are exceptions; the reference to the second is given away.
-            unsafe { ffi::PyException_SetContext(error.as_ptr(), context.into_ptr()) };
+            set_context(&error, Some(context));
             return exception.set_attribute(name, &error);
         }
         exception = context;

@@ -7,12 +7,17 @@ use std::cell::Cell;
 
 use greenloop_core::{Standing, WaitList as _};
 use greenloop_cpython::{
-    Held, Instance, Object, Result, Slot, Visited, Visitor, class_of, visit_slots,
+    Class, Held, Native, Object, Result, Slot, Visited, Visitor, class_of, visit_slots,
 };
 
-use crate::asyncio::globals;
 use crate::awaitable::Line;
 use crate::scheduler::Notification;
+
+/// The class.
+pub static CLASS: Class<Gate> = Class::new();
+
+/// A reference to a gate.
+pub type GateRef = Native<Gate>;
 
 /// The fields of a `Gate`.
 pub struct Gate {
@@ -53,29 +58,26 @@ impl Held for Gate {
 }
 
 /// Opens the gate that owns it.
-pub static OPEN_GATE: Notification = Notification::unnamed(Gate::open);
+pub static OPEN_GATE: Notification = Notification::unnamed(|gate, _| match CLASS.exactly(gate) {
+    Some(gate) => gate.get().open(),
+    None => Ok(()),
+});
 
 impl Gate {
     /// A new gate on a loop.
-    pub fn create(event_loop: &Object) -> Result<Object> {
-        let this = Instance::<Gate>::create(&globals().classes.gate)?;
-        Self::of(&this).event_loop.set(event_loop.clone());
-        Ok(this)
-    }
-
-    /// The gate behind an object that was made by [`create`](Self::create).
-    pub fn of(object: &Object) -> &Self {
-        Instance::<Gate>::of(object)
+    pub fn create(event_loop: &Object) -> Result<GateRef> {
+        let gate = CLASS.create()?;
+        gate.get().event_loop.set(event_loop.clone());
+        Ok(gate)
     }
 
     /// Opens the gate.
-    pub fn open(this: &Object, _future: &Object) -> Result<()> {
-        let gate = Self::of(this);
-        gate.opened.set(true);
-        match gate.line.first() {
-            Some(waiter) if gate.line.standing(&waiter)? == Standing::Waiting => {
-                gate.line.remove(&waiter);
-                gate.line.wake(&waiter)
+    pub fn open(&self) -> Result<()> {
+        self.opened.set(true);
+        match self.line.first() {
+            Some(waiter) if self.line.standing(&waiter)? == Standing::Waiting => {
+                self.line.remove(&waiter);
+                self.line.wake(&waiter)
             }
             _ => Ok(()),
         }
@@ -87,9 +89,9 @@ impl Gate {
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<Gate>(c"greenloop.Gate")
         .not_callable()
         .doc(c"A one-shot event that a callback sets to resume the waiting task.")
-        .build(None)
+        .build_into(&CLASS)
 }

@@ -23,42 +23,60 @@ mod wait_for;
 #[cfg(not(Py_3_12))]
 mod wait_for_at_gate;
 
-pub use gate::make_class as make_gate_class;
-pub use task_group::make_class as make_task_group_class;
-pub use timeout::make_class as make_timeout_class;
-
-use greenloop_cpython::{add_to_module, fast};
-use pyo3::prelude::*;
-use pyo3::types::PyModule;
+use greenloop_cpython::{ClassCell, Function, Result, fast};
 use timeout::{timeout, timeout_at};
 #[cfg(Py_3_12)]
 use wait_for::wait_for;
 #[cfg(not(Py_3_12))]
 use wait_for_at_gate::wait_for;
 
-/// Adds `timeout`, `timeout_at` and `wait_for` to the module.
-pub fn add_functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let functions = vec![
-        fast!(
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    gate::make_class()?;
+    timeout::make_class()?;
+    task_group::make_class()?;
+    #[cfg(not(Py_3_14))]
+    for class in replaceable_classes() {
+        greenloop_cpython::bind_entering_cheaply(&class.object())?;
+    }
+    Ok(())
+}
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 2] {
+    [
+        ("Timeout", &timeout::CLASS),
+        ("TaskGroup", &task_group::CLASS),
+    ]
+}
+
+/// The classes whose methods programs may replace, which short cuts look out for.
+pub fn replaceable_classes() -> [&'static ClassCell; 2] {
+    [&timeout::CLASS, &task_group::CLASS]
+}
+
+/// `timeout`, `timeout_at` and `wait_for`.
+pub fn functions() -> Vec<Function> {
+    vec![
+        fast(
             c"timeout",
             timeout,
             c"timeout(delay)\n--\n\n\
-             Limit the body of an async with statement to delay seconds; None is no limit."
+             Limit the body of an async with statement to delay seconds; None is no limit.",
         ),
-        fast!(
+        fast(
             c"timeout_at",
             timeout_at,
             c"timeout_at(when)\n--\n\n\
               Limit the body of an async with statement to a deadline on the loop's clock, in \
-              seconds; None is no limit."
+              seconds; None is no limit.",
         ),
-        fast!(
+        fast(
             c"wait_for",
             wait_for,
             c"wait_for(fut, timeout)\n--\n\n\
              Wait for fut and return its result; after timeout seconds cancel it and raise \
-             TimeoutError."
+             TimeoutError.",
         ),
-    ];
-    add_to_module(module, functions)
+    ]
 }

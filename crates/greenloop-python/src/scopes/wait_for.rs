@@ -6,8 +6,9 @@
 //! in asyncio's source.
 
 use greenloop_core::Instant;
-use greenloop_cpython::{Arguments, Object, Result, fetch, raise_while_handling, restore};
-use pyo3::ffi;
+use greenloop_cpython::{
+    Anything, Arguments, Comparison, Native, Object, Result, fetch, raise_while_handling, restore,
+};
 
 use super::cancel_and_wait;
 use super::expiry;
@@ -16,12 +17,12 @@ use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::as_future;
-use crate::future::{Future, event_loop_of};
-use crate::scheduler::{Alarm, Bell, stepping};
+use crate::future::{self, event_loop_of, future_of};
+use crate::scheduler::{ALARM, Alarm, Bell, stepping};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
-pub fn wait_for(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn wait_for(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fut, &names.timeout];
     let [future, timeout] = arguments.bind(c"wait_for", parameters, 2, 2)?;
@@ -32,18 +33,18 @@ pub fn wait_for(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
 static WAIT_FOR: Operation = Operation {
     name: c"wait_for",
     start,
-    resume,
-    interrupt,
+    resume: |this, _| resume(this),
+    interrupt: |this, _, exception| interrupt(this, exception),
     behind: None,
 };
 
 /// The step of a wait without a deadline.
 const UNLIMITED: u8 = 1;
-/// The step of a wait with an alarm, which is in `owner`; the task is in `waiter`.
+/// The step of a wait with an alarm, which is in `kept`; the task is in `waiter`.
 const LIMITED: u8 = 2;
-/// The step of a wait inside a `Timeout`, which is in `owner`: on a loop that is not ours.
+/// The step of a wait inside a `Timeout`, which is in `kept`: on a loop that is not ours.
 const SCOPED: u8 = 3;
-/// The step of a wait for a future, which is in `owner`, that was given no time and was cancelled.
+/// The step of a wait for a future, which is in `kept`, that was given no time and was cancelled.
 const CANCELLING: u8 = 4;
 
 /// A shorter delay is over before anything can be awaited. asyncio's `Timeout` makes a callback for
@@ -51,20 +52,19 @@ const CANCELLING: u8 = 4;
 const INSTANT: f64 = 1e-6;
 
 /// The first step: enters a timeout and awaits the future in it. Without a delay it only awaits.
-fn start(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let future = awaitable.owner().get_or_none();
+fn start(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
+    let awaitable = this.get();
     let delay = awaitable.value().get_or_none();
     if delay.is_none() {
         running_loop()?;
         let task = task::current_task(None)?.ok_or_else(timeout::outside_of_a_task)?;
         task::cancelling(&task)?;
         awaitable.step().set(UNLIMITED);
-        return go_on(delegate::begin(this, &future)?);
+        return go_on(delegate::begin(this, future)?);
     }
     match exact_seconds(&delay) {
         Some(seconds) if seconds >= INSTANT => {
-            if let Some(progress) = start_natively(this, &future, seconds) {
+            if let Some(progress) = start_natively(this, future, seconds) {
                 return progress;
             }
         }
@@ -72,19 +72,23 @@ fn start(this: &Object) -> Result<Progress> {
         None if !is_over(&delay)? => {}
         // Not a number is neither.
         Some(seconds) if seconds.is_nan() => {}
-        _ => return start_without_time(this, &future),
+        _ => return start_without_time(this, future),
     }
     let scope = timeout::create_after(&delay)?;
     timeout::enter(&scope)?;
-    awaitable.owner().set(scope);
+    awaitable.kept().set(scope.into_object());
     awaitable.step().set(SCOPED);
-    let begun = delegate::begin(this, &future);
+    let begun = delegate::begin(this, future);
     conclude(this, begun)
 }
 
 /// Starts in one of our tasks on our loop.
 #[inline]
-fn start_natively(this: &Object, future: &Object, seconds: f64) -> Option<Result<Progress>> {
+fn start_natively(
+    this: &Native<Awaitable>,
+    future: &Object,
+    seconds: f64,
+) -> Option<Result<Progress>> {
     let task = stepping()?;
     let native = timeout::native_clock(&task)?;
     match task::current_task(None) {
@@ -99,10 +103,10 @@ fn start_natively(this: &Object, future: &Object, seconds: f64) -> Option<Result
             Delegated::Returned(value) => ready(value),
             Delegated::Waits(progress) => {
                 let alarm = Alarm::at(native, deadline, &BELL, &task)?;
-                Alarm::of(&alarm).set_requests(requests);
-                let awaitable = Awaitable::of(this);
-                awaitable.owner().set(alarm);
-                awaitable.waiter().set(task.clone());
+                alarm.get().set_requests(requests);
+                let awaitable = this.get();
+                awaitable.kept().set(alarm.into_object());
+                awaitable.set_waiting_task(task.clone());
                 awaitable.step().set(LIMITED);
                 Ok(progress)
             }
@@ -116,29 +120,26 @@ static BELL: Bell = Bell {
     ring: task::cancel,
     shown: |task| {
         let callback = task.attribute(&globals().names.cancel)?;
-        Ok((callback, event_loop_of(task)))
+        let future = future::NATIVE.instance(task);
+        Ok((callback, future.map_or_else(Object::none, event_loop_of)))
     },
 };
 
 /// `delay <= 0`, for an object that is neither a float nor a small int.
 fn is_over(delay: &Object) -> Result<bool> {
-    // SAFETY: both are valid objects.
-    unsafe {
-        let zero = Object::from_returned(ffi::PyLong_FromLong(0))?;
-        let order = ffi::PyObject_RichCompare(delay.as_ptr(), zero.as_ptr(), ffi::Py_LE);
-        Object::from_returned(order)?.is_true()
-    }
+    let order = delay.compared(Comparison::LessOrEqual, &globals().zero)?;
+    order.is_true()
 }
 
 /// Without any time: a result that is there already, or else a cancellation. A coroutine does not
 /// begin.
-fn start_without_time(this: &Object, future: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn start_without_time(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
+    let awaitable = this.get();
     let future = as_future(future, None)?;
     if task::is_done(&future)? {
         return cancel_and_wait::result(&future).and_then(ready);
     }
-    awaitable.owner().set(future.clone());
+    awaitable.kept().set(future.clone());
     awaitable.step().set(CANCELLING);
     match cancel_and_wait::begin(this, &future)? {
         Some(progress) => Ok(progress),
@@ -146,14 +147,14 @@ fn start_without_time(this: &Object, future: &Object) -> Result<Progress> {
     }
 }
 
-fn finish_without_time(this: &Object) -> Result<Progress> {
-    let future = Awaitable::of(this).owner().get_or_none();
+fn finish_without_time(this: &Native<Awaitable>) -> Result<Progress> {
+    let future = this.get().kept().get_or_none();
     cancel_and_wait::end(this, &future)?;
     cancel_and_wait::result_in_time(&future).and_then(ready)
 }
 
-fn resume(this: &Object) -> Result<Progress> {
-    if Awaitable::of(this).step().get() == CANCELLING {
+fn resume(this: &Native<Awaitable>) -> Result<Progress> {
+    if this.get().step().get() == CANCELLING {
         return finish_without_time(this);
     }
     conclude(this, delegate::continue_with(this, None))
@@ -161,10 +162,10 @@ fn resume(this: &Object) -> Result<Progress> {
 
 /// The task is cancelled: the exception goes to the future, and the timeout is left with the
 /// outcome.
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
+    let awaitable = this.get();
     if awaitable.step().get() == CANCELLING {
-        cancel_and_wait::end(this, &awaitable.owner().get_or_none())?;
+        cancel_and_wait::end(this, &awaitable.kept().get_or_none())?;
         return Err(restore(exception));
     }
     conclude(this, delegate::continue_with(this, Some(&exception)))
@@ -172,7 +173,7 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
 
 /// Handles the outcome of the awaited object: waits on, or leaves the scope around it.
 #[inline]
-fn conclude(this: &Object, outcome: Result<Delegated>) -> Result<Progress> {
+fn conclude(this: &Native<Awaitable>, outcome: Result<Delegated>) -> Result<Progress> {
     let exception = match outcome {
         Ok(Delegated::Waits(progress)) => return Ok(progress),
         Ok(Delegated::Returned(value)) => {
@@ -189,16 +190,18 @@ fn conclude(this: &Object, outcome: Result<Delegated>) -> Result<Progress> {
 
 /// The work of `Timeout.__aexit__`.
 #[inline]
-fn leave(this: &Object, exception: Option<&Object>) -> Result<()> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
+fn leave(this: &Native<Awaitable>, exception: Option<&Object>) -> Result<()> {
+    let awaitable = this.get();
+    let limit = awaitable.kept().get_or_none();
     let class = exception.map(Object::class_object);
     let raised = class.as_ref().zip(exception);
     match awaitable.step().get() {
         LIMITED => {
-            let task = awaitable.waiter().get_or_none();
-            let alarm = Alarm::of(&owner);
-            alarm.silence(Future::of(&task).native_loop());
+            let (Some(task), Some(alarm)) = (awaitable.task(), ALARM.exactly(&limit)) else {
+                return Ok(());
+            };
+            let alarm = alarm.get();
+            alarm.silence(future_of(&task).get().native_loop());
             if !alarm.has_rung() {
                 return Ok(());
             }
@@ -210,7 +213,10 @@ fn leave(this: &Object, exception: Option<&Object>) -> Result<()> {
                 _ => Ok(()),
             }
         }
-        SCOPED => timeout::leave(&owner, raised),
+        SCOPED => match timeout::CLASS.instance(&limit) {
+            Some(scope) => timeout::leave(scope, raised),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }

@@ -9,23 +9,22 @@
 
 use greenloop_core::{Instant, WaitList as _};
 use greenloop_cpython::{
-    Arguments, Object, Result, call_method, fetch, raise_while_handling, restore,
+    Anything, Arguments, Comparison, Native, Object, Result, fetch, raise_while_handling, restore,
 };
-use pyo3::ffi;
 
-use super::cancel_and_wait;
-use super::gate::{Gate, OPEN_GATE};
+use super::cancel_and_wait::{self, gate_of};
+use super::gate::{self, Gate, GateRef, OPEN_GATE};
 use super::timeout::native_clock;
 use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::{Home, as_future};
 use crate::future::{notifier, notify_when_done, stop_notifying};
-use crate::scheduler::{Alarm, Bell, Scheduler, stepping};
+use crate::scheduler::{ALARM, Alarm, Bell, Scheduler, stepping};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
-pub fn wait_for(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn wait_for(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fut, &names.timeout];
     let [future, timeout] = arguments.bind(c"wait_for", parameters, 2, 2)?;
@@ -36,14 +35,14 @@ pub fn wait_for(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
 static WAIT_FOR: Operation = Operation {
     name: c"wait_for",
     start,
-    resume,
-    interrupt,
+    resume: |this, _| resume(this),
+    interrupt: |this, _, exception| interrupt(this, exception),
     behind: None,
 };
 
 /// The step of a wait without a deadline.
 const UNLIMITED: u8 = 1;
-/// The step of a wait with one: the future is in `owner`, the gate in `value`.
+/// The step of a wait with one: the future is in `kept`, the gate in `value`.
 const WAITING: u8 = 2;
 /// The step after the deadline, or of a wait that was given no time: the future was cancelled.
 const LATE: u8 = 3;
@@ -51,18 +50,17 @@ const LATE: u8 = 3;
 const ABANDONED: u8 = 4;
 
 /// The first step: makes a future of the argument, and waits at a gate for it and for the timer.
-fn start(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn start(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
+    let awaitable = this.get();
     let event_loop = running_loop()?;
-    let future = awaitable.owner().get_or_none();
     let delay = awaitable.value().get_or_none();
     if delay.is_none() {
         awaitable.step().set(UNLIMITED);
-        return go_on(delegate::begin(this, &future)?);
+        return go_on(delegate::begin(this, future)?);
     }
     if is_over(&delay)? {
-        let future = as_future(&future, Some(&Home::new(event_loop.clone())))?;
-        awaitable.owner().set(future.clone());
+        let future = as_future(future, Some(&Home::new(event_loop.clone())))?;
+        awaitable.kept().set(future.clone());
         if task::is_done(&future)? {
             return cancel_and_wait::result(&future).and_then(ready);
         }
@@ -70,18 +68,17 @@ fn start(this: &Object) -> Result<Progress> {
     }
     Awaitable::prepare_on(this, &event_loop)?;
     let gate = Gate::create(&event_loop)?;
-    Gate::of(&gate)
-        .timer
-        .set(set_timer(&gate, &event_loop, &delay)?);
-    let future = as_future(&future, Some(&Home::new(event_loop.clone())))?;
-    awaitable.owner().set(future.clone());
-    awaitable.value().set(gate.clone());
+    let timer = set_timer(&gate, &event_loop, &delay)?;
+    gate.get().timer.set(timer);
+    let future = as_future(future, Some(&Home::new(event_loop.clone())))?;
+    awaitable.kept().set(future.clone());
+    awaitable.value().set(gate.clone().into_object());
     awaitable.step().set(WAITING);
     notify_when_done(&future, &OPEN_GATE, &gate)?;
-    if Gate::of(&gate).opened.get() {
+    if gate.get().opened.get() {
         return resume(this);
     }
-    Gate::of(&gate).line.push(this);
+    gate.get().line.push(this);
     Ok(Progress::Blocked)
 }
 
@@ -90,91 +87,89 @@ fn is_over(delay: &Object) -> Result<bool> {
     if let Some(seconds) = exact_seconds(delay) {
         return Ok(seconds <= 0.0);
     }
-    // SAFETY: both are valid objects.
-    unsafe {
-        let zero = Object::from_returned(ffi::PyLong_FromLong(0))?;
-        let order = ffi::PyObject_RichCompare(delay.as_ptr(), zero.as_ptr(), ffi::Py_LE);
-        Object::from_returned(order)?.is_true()
-    }
+    let order = delay.compared(Comparison::LessOrEqual, &globals().zero)?;
+    order.is_true()
 }
 
 /// An alarm on our loop, else `event_loop.call_later`.
-fn set_timer(gate: &Object, event_loop: &Object, delay: &Object) -> Result<Object> {
+fn set_timer(gate: &GateRef, event_loop: &Object, delay: &Object) -> Result<Object> {
     let task = stepping();
-    let native = task.as_ref().and_then(native_clock);
+    let native = task.as_deref().and_then(native_clock);
     if let (Some(native), Some(seconds)) = (native, exact_seconds(delay)) {
         let deadline = Instant::new(native.now().as_secs() + seconds);
-        return Alarm::at(native, deadline, &BELL, gate);
+        return Alarm::at(native, deadline, &BELL, gate).map(Native::into_object);
     }
     let (release, none) = (notifier(&OPEN_GATE, gate)?, Object::none());
-    let arguments = [event_loop, delay, &release, &none].map(Object::as_ptr);
-    call_method(&globals().names.call_later, &arguments)
+    let call_later = &globals().names.call_later;
+    event_loop.invoke(call_later, [delay, &release, &none])
 }
 
 /// How the alarm of a wait rings, and how it is shown.
 static BELL: Bell = Bell {
-    ring: |gate| Gate::open(gate, gate),
+    ring: |gate| match gate::CLASS.exactly(gate) {
+        Some(gate) => gate.get().open(),
+        None => Ok(()),
+    },
     shown: |gate| {
-        Ok((
-            notifier(&OPEN_GATE, gate)?,
-            Gate::of(gate).event_loop.get_or_none(),
-        ))
+        let event_loop = gate::CLASS
+            .exactly(gate)
+            .and_then(|gate| gate.get().event_loop.get());
+        let event_loop = event_loop.unwrap_or_else(Object::none);
+        Ok((notifier(&OPEN_GATE, gate)?, event_loop))
     },
 };
 
 /// Cancels the timer, an alarm of ours or the handle of another loop.
-fn cancel_timer(gate: &Object) -> Result<()> {
-    let gate = Gate::of(gate);
+fn cancel_timer(gate: &Gate) -> Result<()> {
     let Some(timer) = gate.timer.take() else {
         return Ok(());
     };
-    if Alarm::is_alarm(&timer) {
+    if let Some(alarm) = ALARM.exactly(&timer) {
         let event_loop = gate.event_loop.get_or_none();
-        Alarm::of(&timer).silence(Scheduler::of(&event_loop));
+        alarm.get().silence(Scheduler::of(&event_loop));
         return Ok(());
     }
-    call_method(&globals().names.cancel, &[timer.as_ptr()]).map(drop)
+    timer.invoke(&globals().names.cancel, []).map(drop)
 }
 
 /// Cancels the future and waits for it, as the given step.
-fn cancel_future(this: &Object, step: u8) -> Result<Option<Progress>> {
-    let awaitable = Awaitable::of(this);
+fn cancel_future(this: &Native<Awaitable>, step: u8) -> Result<Option<Progress>> {
+    let awaitable = this.get();
     awaitable.step().set(step);
-    cancel_and_wait::begin(this, &awaitable.owner().get_or_none())
+    cancel_and_wait::begin(this, &awaitable.kept().get_or_none())
 }
 
 /// Begins to be late, and ends at once if there is nothing to wait for.
-fn start_late(this: &Object) -> Result<Progress> {
+fn start_late(this: &Native<Awaitable>) -> Result<Progress> {
     match cancel_future(this, LATE)? {
         Some(progress) => Ok(progress),
         None => finish_late(this),
     }
 }
 
-fn finish_late(this: &Object) -> Result<Progress> {
-    let future = Awaitable::of(this).owner().get_or_none();
+fn finish_late(this: &Native<Awaitable>) -> Result<Progress> {
+    let future = this.get().kept().get_or_none();
     cancel_and_wait::end(this, &future)?;
     cancel_and_wait::result_in_time(&future).and_then(ready)
 }
 
 /// A cancellation has come. It is raised again when the future is done.
-fn start_abandoned(this: &Object, exception: Object) -> Result<Progress> {
+fn start_abandoned(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
     let while_handling = |raised| raise_while_handling(fetch(raised), &exception);
     let begun = cancel_future(this, ABANDONED).map_err(while_handling)?;
     if let Some(progress) = begun {
-        let gate = Awaitable::of(this).value().get_or_none();
-        Gate::of(&gate).carried.set(exception);
+        gate_of(this)?.get().carried.set(exception);
         return Ok(progress);
     }
-    let future = Awaitable::of(this).owner().get_or_none();
+    let future = this.get().kept().get_or_none();
     cancel_and_wait::end(this, &future)?;
     Err(restore(exception))
 }
 
 /// The gate was opened, or a cancelled future has ended: returns the result or goes on waiting.
-fn resume(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let future = awaitable.owner().get_or_none();
+fn resume(this: &Native<Awaitable>) -> Result<Progress> {
+    let awaitable = this.get();
+    let future = awaitable.kept().get_or_none();
     match awaitable.step().get() {
         WAITING => {
             if leave_gate(this, &future)? {
@@ -185,7 +180,7 @@ fn resume(this: &Object) -> Result<Progress> {
         LATE => finish_late(this),
         ABANDONED => {
             let gate = cancel_and_wait::end(this, &future)?;
-            match Gate::of(&gate).carried.take() {
+            match gate.get().carried.take() {
                 Some(exception) => Err(restore(exception)),
                 None => ready(Object::none()),
             }
@@ -196,9 +191,9 @@ fn resume(this: &Object) -> Result<Progress> {
 
 /// The task is cancelled: returns the result if the future is done, or cancels the future and waits
 /// for its end.
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let future = awaitable.owner().get_or_none();
+fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
+    let awaitable = this.get();
+    let future = awaitable.kept().get_or_none();
     match awaitable.step().get() {
         WAITING if is_cancellation(&exception) => {
             if leave_gate(this, &future)? {
@@ -210,9 +205,9 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
             start_abandoned(this, exception)
         }
         WAITING => {
-            let gate = awaitable.value().get_or_none();
-            Gate::of(&gate).line.remove(this);
-            cancel_timer(&gate)?;
+            let gate = gate_of(this)?;
+            gate.get().line.remove(this);
+            cancel_timer(gate.get())?;
             Err(restore(exception))
         }
         LATE => {
@@ -221,7 +216,7 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
         }
         ABANDONED => {
             let gate = cancel_and_wait::end(this, &future)?;
-            match Gate::of(&gate).carried.take() {
+            match gate.get().carried.take() {
                 Some(handled) => Err(raise_while_handling(exception, &handled)),
                 None => Err(restore(exception)),
             }
@@ -233,11 +228,11 @@ fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
 /// Stops waiting and returns whether the future is done; if it is not, its callback is taken back.
 ///
 /// asyncio cancels its timer at the very end. Until then it could only open the gate that was left.
-fn leave_gate(this: &Object, future: &Object) -> Result<bool> {
-    let gate = Awaitable::of(this).value().get_or_none();
-    Gate::of(&gate).line.remove(this);
+fn leave_gate(this: &Native<Awaitable>, future: &Object) -> Result<bool> {
+    let gate = gate_of(this)?;
+    gate.get().line.remove(this);
     let done = task::is_done(future)?;
-    cancel_timer(&gate)?;
+    cancel_timer(gate.get())?;
     if !done {
         stop_notifying(future, &OPEN_GATE, &gate)?;
     }

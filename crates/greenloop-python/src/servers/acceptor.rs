@@ -1,29 +1,34 @@
 //! `Acceptor`: a listening socket, and the handling of its new connections.
 
-use std::ffi::c_int;
 use std::io::ErrorKind;
 use std::os::fd::RawFd;
 
-use greenloop_cpython::{Object, Raised, Result, attached, call_method, copy_context};
+use greenloop_cpython::{GilBound, Object, Result, Socket, attached, copy_context};
+use greenloop_cpython::{Native, making};
 use greenloop_os::listener;
 use greenloop_os::socket::is_tcp;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::arrival::Arrival;
 use crate::asyncio::globals;
-use crate::event_loop::{EventLoop, Side};
-use crate::handle::Handle;
-use crate::scheduler::{NativeListener, Reaction};
-use crate::transports::{descriptor_of_plain, is_plain, socket_numbers};
+use crate::event_loop::{EventLoop, LoopRef, Side};
+use crate::handle::{self, Handle};
+use crate::scheduler::{HandleKind, NativeListener, Reaction};
+use crate::transports::is_plain;
 
 /// A listening socket that the loop watches.
 #[pyclass(frozen, module = "greenloop._native", name = "_Acceptor")]
-pub struct Acceptor {
-    pub event_loop: Object,
+pub struct Acceptor(GilBound<Listening>);
+
+/// What the acceptor of a listening socket knows.
+pub struct Listening {
+    /// The loop.
+    pub event_loop: LoopRef,
+    /// Makes the protocol of a connection.
     pub factory: Object,
+    /// The server that the connections belong to, if there is one.
     pub server: Option<Object>,
     /// The context in which `start_serving` was called.
     context: Object,
@@ -31,37 +36,31 @@ pub struct Acceptor {
     pub of_connections: Option<Object>,
     /// The listening socket. Its descriptor is read from it each time, since it knows when it was
     /// closed: a kept number might mean another file by then.
-    socket: Object,
+    socket: Socket,
     /// The arguments of asyncio's `_accept_connection`.
-    arguments: Object,
+    arguments: Vec<Object>,
     /// Its descriptor when it began, by which it is watched.
     number: RawFd,
     /// How many connections are taken in one turn at most.
     backlog: usize,
-    pub family: c_int,
-    pub kind: c_int,
-    pub protocol: c_int,
+    /// The family, the kind and the protocol of its connections.
+    pub numbers: [i32; 3],
     /// Whether its connections are TCP's.
     pub tcp: bool,
 }
 
-// SAFETY: touched with the GIL held only, as everything of this crate.
-unsafe impl Send for Acceptor {}
-// SAFETY: as above.
-unsafe impl Sync for Acceptor {}
-
 #[pymethods]
 impl Acceptor {
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        let listening = &self.0;
         let held = [
-            &self.event_loop,
-            &self.factory,
-            &self.context,
-            &self.socket,
-            &self.arguments,
+            &*listening.event_loop,
+            &listening.factory,
+            &listening.context,
+            &listening.socket,
         ];
-        let optional = self.server.iter().chain(&self.of_connections);
-        for object in held.into_iter().chain(optional) {
+        let optional = listening.server.iter().chain(&listening.of_connections);
+        for object in held.into_iter().chain(&listening.arguments).chain(optional) {
             visit.call(object.as_py())?;
         }
         Ok(())
@@ -69,8 +68,8 @@ impl Acceptor {
 }
 
 static REACTION: Reaction = Reaction {
-    react: |this, _| Acceptor::of(this).react(this),
-    handle: |this| Acceptor::of(this).handle(),
+    react: |this, _| Acceptor::of(this)?.get().0.react(this),
+    handle: |this| Acceptor::of(this)?.get().0.handle(),
     is_due: None,
 };
 
@@ -87,10 +86,11 @@ impl EventLoop {
     ) -> PyResult<bool> {
         let native = slf.get();
         let context = context.map(Object::from);
-        let Some(acceptor) = Acceptor::new(slf, arguments, context)? else {
+        let Some(listening) = Listening::new(slf, arguments, context)? else {
             return Ok(false);
         };
-        let number = acceptor.number;
+        let number = listening.number;
+        let acceptor = Acceptor(GilBound::new(listening));
         let owner = Bound::new(slf.py(), acceptor)?.into_any().into();
         let listener = NativeListener {
             reaction: &REACTION,
@@ -103,15 +103,19 @@ impl EventLoop {
 }
 
 impl Acceptor {
-    /// The struct behind an `Acceptor`.
-    fn of(object: &Object) -> &Self {
-        // SAFETY: the GIL is held, and the callers pass owners of this file's own listeners.
-        unsafe {
-            let py = attached();
-            object.as_py().bind(py).cast_unchecked::<Self>().get()
-        }
+    /// The acceptor that a reaction's owner is: only this file makes such listeners.
+    pub fn of<'py>(object: &Object) -> Result<&Bound<'py, Self>> {
+        let acceptor = object.as_py().bind(attached()).cast::<Self>();
+        acceptor.map_err(|_| making::runtime_error("an acceptor was expected"))
     }
 
+    /// What it knows of its connections.
+    pub fn listening(&self) -> &Listening {
+        &self.0
+    }
+}
+
+impl Listening {
     /// An acceptor for the arguments of `_accept_connection`, or `None` if the socket or a hook
     /// needs asyncio's own.
     fn new(
@@ -123,8 +127,12 @@ impl Acceptor {
         if event_loop.get().shows_readiness() || !is_plain(&socket)? {
             return Ok(None);
         }
-        let [family, kind, protocol] = socket_numbers(&socket)?;
-        let number = descriptor_of_plain(&socket);
+        let Some(socket) = Socket::exactly(&socket) else {
+            return Ok(None);
+        };
+        let numbers = socket.get().numbers();
+        let [family, kind, protocol] = numbers;
+        let number = socket.get().descriptor();
         let Ok(backlog) = arguments.get_item(4)?.extract::<usize>() else {
             return Ok(None);
         };
@@ -134,30 +142,23 @@ impl Acceptor {
         let context = copy_context()?;
         let server = Object::from(arguments.get_item(3)?);
         Ok(Some(Self {
-            event_loop: event_loop.clone().into_any().into(),
+            event_loop: EventLoop::reference_to(event_loop),
             factory: arguments.get_item(0)?.into(),
             server: (!server.is_none()).then_some(server),
             context,
             of_connections,
-            socket,
-            arguments: arguments.clone().into_any().into(),
+            socket: socket.clone(),
+            arguments: arguments.iter().map(Object::from).collect(),
             number,
             backlog,
-            family,
-            kind,
-            protocol,
+            numbers,
             tcp: is_tcp(family, kind, protocol),
         }))
     }
 
     /// The loop's native part.
     pub fn native(&self) -> &EventLoop {
-        // SAFETY: the GIL is held, and `new` was given a loop of ours.
-        unsafe {
-            let py = attached();
-            let event_loop = self.event_loop.as_py().bind(py);
-            event_loop.cast_unchecked::<EventLoop>().get()
-        }
+        EventLoop::native_part(&self.event_loop)
     }
 
     /// The listening socket is readable, or was when this was queued.
@@ -166,21 +167,13 @@ impl Acceptor {
         if !native.is_listening(self.number, Side::Reader, this) {
             return Ok(());
         }
-        // SAFETY: the context is valid; Enter and Exit are paired.
-        unsafe {
-            if ffi::PyContext_Enter(self.context.as_ptr()) < 0 {
-                return Err(Raised);
-            }
-            let outcome = if native.accepts_natively() {
+        self.context.inside(|| {
+            if native.accepts_natively() {
                 self.accept_all(native, this)
             } else {
                 self.accept_by_name()
-            };
-            if ffi::PyContext_Exit(self.context.as_ptr()) < 0 {
-                return Err(Raised);
             }
-            outcome
-        }
+        })
     }
 
     /// Accepts the waiting connections, as many as the backlog allows. As in asyncio, from 3.14 on
@@ -188,7 +181,7 @@ impl Acceptor {
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
         let most = self.backlog.saturating_add(usize::from(cfg!(Py_3_14)));
         for _ in 0..most {
-            match listener::accept(descriptor_of_plain(&self.socket)) {
+            match listener::accept(self.socket.get().descriptor()) {
                 Ok((descriptor, peer)) => {
                     Arrival::queue(self, &native.scheduler, this, descriptor, &peer)?;
                 }
@@ -202,33 +195,25 @@ impl Acceptor {
 
     /// `loop._accept_connection(…)`, which is asyncio's unless it was replaced.
     fn accept_by_name(&self) -> Result<()> {
-        let mut all = vec![self.event_loop.as_ptr()];
-        // SAFETY: `arguments` is a tuple, which keeps what it holds valid.
-        unsafe {
-            for index in 0..ffi::PyTuple_GET_SIZE(self.arguments.as_ptr()) {
-                all.push(ffi::PyTuple_GET_ITEM(self.arguments.as_ptr(), index));
-            }
-        }
-        call_method(&globals().names.accept_connection, &all).map(drop)
+        let arguments: Vec<_> = self.arguments.iter().collect();
+        let name = &globals().names.accept_connection;
+        self.event_loop.invoke_with(name, &arguments).map(drop)
     }
 
     /// A handle that represents the reaction to a new connection, for messages.
-    fn handle(&self) -> Result<Object> {
-        let py = attached();
+    fn handle(&self) -> Result<Native<HandleKind>> {
         let names = &globals().names;
         let callback = self.event_loop.attribute(&names.accept_connection)?;
-        let arguments: Vec<Bound<'_, PyAny>> = self.arguments.bound(py).extract()?;
-        let arguments: Vec<Object> = arguments.into_iter().map(Object::from).collect();
-        let class = globals().classes.handle.as_ptr();
         let context = Some(&self.context);
         Handle::create(
-            class,
+            &handle::CLASS,
             &callback,
-            &arguments,
+            &self.arguments,
             context,
             &self.event_loop,
             None,
         )
+        .map(Native::into_up)
     }
 }
 

@@ -4,47 +4,46 @@ use std::os::fd::OwnedFd;
 
 use greenloop_cpython::making::{self, Enter as _};
 use greenloop_cpython::{
-    Object, Raised, Result, Slot, attached, call_function, call_method, fetch,
+    GilBound, Native, Object, Result, Slot, attached, copy_context, fetch, plain_sockets,
 };
 use greenloop_os::address::Address;
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use super::acceptor::Acceptor;
+use super::acceptor::{Acceptor, Listening};
 use crate::asyncio::globals;
-use crate::handle::{Handle, leaves_the_loop};
+use crate::handle::{self, Handle, leaves_the_loop};
 use crate::scheduler::{Job, NativeListener, Reaction, Scheduler};
 use crate::sockets::address::to_python;
 use crate::transports::Connection;
 
 /// A connection without a protocol.
 #[pyclass(frozen, module = "greenloop._native", name = "_Arrival")]
-pub struct Arrival {
-    acceptor: Object,
+pub struct Arrival(GilBound<Accepted>);
+
+/// What is known of such a connection.
+struct Accepted {
+    acceptor: Py<Acceptor>,
     /// The socket, until it has a transport.
     socket: Slot,
     peer: Object,
     context: Object,
 }
 
-// SAFETY: touched with the GIL held only, as everything of this crate.
-unsafe impl Send for Arrival {}
-// SAFETY: as above.
-unsafe impl Sync for Arrival {}
-
 #[pymethods]
 impl Arrival {
     /// Give the connection its protocol and its transport.
     fn __call__(&self) -> PyResult<()> {
-        Ok(self.admit()?)
+        Ok(self.0.admit()?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        for object in [&self.acceptor, &self.peer, &self.context] {
+        let accepted = &self.0;
+        visit.call(&accepted.acceptor)?;
+        for object in [&accepted.peer, &accepted.context] {
             visit.call(object.as_py())?;
         }
-        match self.socket.get() {
+        match accepted.socket.get() {
             Some(socket) => visit.call(socket.as_py()),
             None => Ok(()),
         }
@@ -53,75 +52,49 @@ impl Arrival {
 
 static REACTION: Reaction = Reaction {
     react: |this, _| {
-        let arrival = Arrival::of(this);
-        // SAFETY: the context is valid; Enter and Exit are paired.
-        unsafe {
-            if ffi::PyContext_Enter(arrival.context.as_ptr()) < 0 {
-                return Err(Raised);
-            }
-            let outcome = arrival.admit();
-            if ffi::PyContext_Exit(arrival.context.as_ptr()) < 0 {
-                return Err(Raised);
-            }
-            outcome
-        }
+        let accepted = &Arrival::of(this)?.get().0;
+        accepted.context.inside(|| accepted.admit())
     },
     handle: |this| {
-        let arrival = Arrival::of(this);
-        let event_loop = &arrival.acceptor().event_loop;
-        let class = globals().classes.handle.as_ptr();
-        Handle::create(class, this, &[], Some(&arrival.context), event_loop, None)
+        let accepted = &Arrival::of(this)?.get().0;
+        let event_loop = &accepted.listening().event_loop;
+        let context = Some(&accepted.context);
+        Handle::create(&handle::CLASS, this, &[], context, event_loop, None).map(Native::into_up)
     },
     is_due: None,
 };
 
 impl Arrival {
-    /// The struct behind an `Arrival`.
-    fn of(object: &Object) -> &Self {
-        // SAFETY: the GIL is held, and the callers pass owners of this file's own listeners.
-        unsafe {
-            let py = attached();
-            object.as_py().bind(py).cast_unchecked::<Self>().get()
-        }
-    }
-
-    fn acceptor(&self) -> &Acceptor {
-        // SAFETY: the GIL is held, and `queue` was given the object of an acceptor.
-        unsafe {
-            let py = attached();
-            let acceptor = self.acceptor.as_py().bind(py);
-            acceptor.cast_unchecked::<Acceptor>().get()
-        }
+    /// The arrival that a reaction's owner is: only this file makes such listeners.
+    fn of<'py>(object: &Object) -> Result<&Bound<'py, Self>> {
+        let arrival = object.as_py().bind(attached()).cast::<Self>();
+        arrival.map_err(|_| making::runtime_error("an arrival was expected"))
     }
 
     /// Has a connection admitted in the next turn.
     pub fn queue(
-        acceptor: &Acceptor,
+        listening: &Listening,
         scheduler: &Scheduler,
-        acceptor_object: &Object,
+        acceptor: &Object,
         descriptor: OwnedFd,
         peer: &Address,
     ) -> Result<()> {
         let py = attached();
-        let numbers = [acceptor.family, acceptor.kind, acceptor.protocol];
-        let socket = crate::transports::plain_sockets().make(numbers, descriptor)?;
-        let arrival = Self {
-            acceptor: acceptor_object.clone(),
+        let socket = plain_sockets().make(listening.numbers, descriptor)?;
+        let accepted = Accepted {
+            acceptor: Acceptor::of(acceptor)?.clone().unbind(),
             socket: Slot::empty(),
             peer: match to_python(peer) {
                 Some(peer) => peer?,
-                None => call_method(&globals().names.getpeername, &[socket.as_ptr()])?,
+                None => socket.invoke(&globals().names.getpeername, [])?,
             },
-            // SAFETY: each returns a new reference or NULL with an exception set, also for what is
-            // no context.
-            context: unsafe {
-                Object::from_returned(match &acceptor.of_connections {
-                    Some(context) => ffi::PyContext_Copy(context.as_ptr()),
-                    None => ffi::PyContext_CopyCurrent(),
-                })?
+            context: match &listening.of_connections {
+                Some(context) => context.context_copied()?,
+                None => copy_context()?,
             },
         };
-        arrival.socket.set(socket);
+        accepted.socket.set(socket);
+        let arrival = Self(GilBound::new(accepted));
         let owner = Bound::new(py, arrival)?.into_any().into();
         scheduler.push(Job::Ready(NativeListener {
             reaction: &REACTION,
@@ -129,6 +102,12 @@ impl Arrival {
             ticket: 0,
         }));
         Ok(())
+    }
+}
+
+impl Accepted {
+    fn listening(&self) -> &Listening {
+        self.acceptor.get().listening()
     }
 
     /// Makes the protocol and the transport. asyncio does so in a task whose exception is not
@@ -141,7 +120,7 @@ impl Arrival {
             return Err(raised);
         }
         let exception = fetch(raised);
-        if self.acceptor().native().scheduler.debug() {
+        if self.listening().native().scheduler.debug() {
             return self.report(&exception, protocol.as_ref());
         }
         Ok(())
@@ -153,27 +132,27 @@ impl Arrival {
         let Some(socket) = self.socket.take() else {
             return Ok(());
         };
-        let acceptor = self.acceptor();
-        let protocol = protocol.insert(call_function(&acceptor.factory, &[])?);
+        let listening = self.listening();
+        let protocol = protocol.insert(listening.factory.call([])?);
         let py = attached();
         let extra = making::dict(py)?;
         let peername = &globals().names.peername;
         extra.enter(peername, &self.peer)?;
         let connection = Connection {
-            event_loop: acceptor.event_loop.clone(),
+            event_loop: listening.event_loop.clone(),
             socket,
             protocol: protocol.clone(),
             waiter: None,
             extra: extra.into_any().into(),
-            server: acceptor.server.clone(),
-            context: acceptor
+            server: listening.server.clone(),
+            context: listening
                 .of_connections
                 .as_ref()
                 .map(|_| self.context.clone()),
-            tcp: Some(acceptor.tcp),
+            tcp: Some(listening.tcp),
         };
         connection.refuse_taken_descriptor()?;
-        connection.open(acceptor.native()).map(drop)
+        connection.open().map(drop)
     }
 
     /// Reports an exception of the factory or the protocol to the loop's exception handler.
@@ -187,7 +166,9 @@ impl Arrival {
         if let Some(protocol) = protocol {
             context.enter(&names.protocol, protocol.bound(py))?;
         }
-        let arguments = [self.acceptor().event_loop.as_ptr(), context.as_ptr()];
-        call_method(&names.call_exception_handler, &arguments).map(drop)
+        let context = Object::from(context.into_any());
+        let name = &names.call_exception_handler;
+        let event_loop = &self.listening().event_loop;
+        event_loop.invoke(name, [&context]).map(drop)
     }
 }

@@ -5,19 +5,19 @@
 //! called, and asyncio's own `_ensure_resolved`; only the waiting is native.
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
-use greenloop_cpython::{Arguments, ExceptionClass, Object, Result, attached, call_method};
+use greenloop_cpython::{Arguments, ExceptionClass, Native, Object, Result, attached};
 use greenloop_os::socket::{Family, has_ports, take_error};
 use pyo3::prelude::*;
 
 use super::address::from_python;
 use super::exchange::{
-    Exchange, OWN_STEP, Request, call, create, item, leave_to_asyncio, pair, proceed, refuse,
+    Exchange, OWN_STEP, Request, call, create, leave_to_asyncio, pair, pair_in, proceed, refuse,
     request, resume_with,
 };
 use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::event_loop::{Side, os_error};
+use crate::event_loop::{LoopRef, Side, os_error};
 
 /// The step of a connect whose name is being looked up.
 const RESOLVING: u8 = OWN_STEP;
@@ -46,28 +46,28 @@ impl Exchange for Connect {
         Err(making::raise_with(class, (error, text))?)
     }
 
-    const OPERATION: &'static Operation = &Operation {
+    const OPERATION: &'static Operation<LoopRef> = &Operation {
         name: Self::NAME,
         start: start_connecting,
-        resume: |this| go_on(this, None),
-        interrupt: |this, exception| go_on(this, Some(exception)),
+        resume: |this, owner| go_on(this, owner, None),
+        interrupt: |this, owner, exception| go_on(this, owner, Some(exception)),
         behind: None,
     };
 }
 
 /// The first step of `sock_connect`: connects at once to an address that is resolved, or looks it
 /// up before.
-fn start_connecting(this: &Object) -> Result<Progress> {
-    let Some(request) = request(this) else {
+fn start_connecting(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Progress> {
+    let Some(request) = request(this, owner) else {
         return leave_to_asyncio::<Connect>(this);
     };
     let address = request.given();
     let family = Family::of(request.plain.family);
     if !matches!(family, Family::V4 | Family::V6) || is_resolved(&request, &address) {
         let outcome = Connect::begin(&request)?;
-        return proceed::<Connect>(this, &request, outcome);
+        return proceed::<Connect>(owner, &request, outcome);
     }
-    resolve(this, &request, &address)
+    resolve(owner, &request, &address)
 }
 
 /// Whether asyncio's `_ensure_resolved` would return an equal address.
@@ -79,42 +79,46 @@ fn is_resolved(request: &Request<'_>, address: &Object) -> bool {
 }
 
 /// Awaits `loop._ensure_resolved(address, family=…, type=…, proto=…, loop=loop)`.
-fn resolve(this: &Object, request: &Request<'_>, address: &Object) -> Result<Progress> {
+fn resolve(owner: &LoopRef, request: &Request<'_>, address: &Object) -> Result<Progress> {
     let py = attached();
     let names = &globals().names;
-    let awaitable = Awaitable::of(this);
-    let event_loop = awaitable.owner().get_or_none();
+    let this = request.this;
     let keywords = making::dict(py)?;
     for name in [&names.family, &names.type_, &names.proto] {
         keywords.enter(name, request.socket.attribute(name)?)?;
     }
-    keywords.enter(&names.loop_, event_loop.bound(py))?;
-    let method = event_loop.attribute(&names.ensure_resolved)?;
+    keywords.enter(&names.loop_, owner.bound(py))?;
+    let method = owner.attribute(&names.ensure_resolved)?;
     let coroutine = method.bound(py).invoke_with((address,), &keywords)?;
     // The awaited object takes the socket's place.
-    awaitable.kept().set(pair(&request.socket, address)?);
-    awaitable.step().set(RESOLVING);
+    this.get().kept().set(pair(&request.socket, address)?);
+    this.get().step().set(RESOLVING);
     let delegated = delegate::begin(this, &coroutine.into())?;
-    connect_when_resolved(this, delegated)
+    connect_when_resolved(this, owner, delegated)
 }
 
 /// Goes on with the first of the looked up addresses.
-fn connect_when_resolved(this: &Object, delegated: Delegated) -> Result<Progress> {
+fn connect_when_resolved(
+    this: &Native<Awaitable>,
+    owner: &LoopRef,
+    delegated: Delegated,
+) -> Result<Progress> {
     let resolved = match delegated {
         Delegated::Waits(progress) => return Ok(progress),
         Delegated::Returned(resolved) => resolved,
     };
     let py = attached();
     let address = resolved.bound(py).get_item(0)?.get_item(4)?;
-    let awaitable = Awaitable::of(this);
-    let socket = item(&awaitable.kept().get_or_none(), 0);
-    awaitable.value().set(socket);
+    let awaitable = this.get();
+    let before = awaitable.kept().get_or_none();
+    let [socket, _] = pair_in(&before)?;
+    awaitable.value().set(socket.clone());
     awaitable.kept().set(address.into());
     awaitable.step().set(0);
-    match request(this) {
+    match request(this, owner) {
         Some(request) => {
             let outcome = Connect::begin(&request)?;
-            proceed::<Connect>(this, &request, outcome)
+            proceed::<Connect>(owner, &request, outcome)
         }
         // It has become a blocking one meanwhile.
         None => leave_to_asyncio::<Connect>(this),
@@ -122,11 +126,12 @@ fn connect_when_resolved(this: &Object, delegated: Delegated) -> Result<Progress
 }
 
 /// Resumes the look-up or the connect, whichever the step is in; with `exception`, throws it there.
-fn go_on(this: &Object, exception: Option<Object>) -> Result<Progress> {
-    if Awaitable::of(this).step().get() != RESOLVING {
-        return resume_with::<Connect>(this, exception);
+fn go_on(this: &Native<Awaitable>, owner: &LoopRef, exception: Option<Object>) -> Result<Progress> {
+    if this.get().step().get() != RESOLVING {
+        return resume_with::<Connect>(this, owner, exception);
     }
-    connect_when_resolved(this, delegate::continue_with(this, exception.as_ref())?)
+    let delegated = delegate::continue_with(this, exception.as_ref())?;
+    connect_when_resolved(this, owner, delegated)
 }
 
 struct Accept;
@@ -142,20 +147,19 @@ impl Exchange for Accept {
         let Some(accepted) = request.by_name(&names.accept, &[])? else {
             return Ok(None);
         };
-        let connection = item(&accepted, 0);
-        let no = Object::boolean(false);
-        call_method(&names.setblocking, &[connection.as_ptr(), no.as_ptr()])?;
+        let [connection, _] = pair_in(&accepted)?;
+        connection.invoke(&names.setblocking, [&Object::boolean(false)])?;
         Ok(Some(accepted))
     }
 }
 
 /// `loop.sock_connect(sock, address)`
-pub fn sock_connect(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_connect(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     call::<Connect>(this, arguments, &globals().names.address)
 }
 
 /// `loop.sock_accept(sock)`
-pub fn sock_accept(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_accept(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let bound = match arguments.only() {
         Some(socket) => Some(socket),
         None => match arguments.bind(Accept::NAME, [&globals().names.sock], 1, 1) {

@@ -11,22 +11,21 @@
 //! listener. So a later listener of the same descriptor ends its wait silently, as in asyncio, and
 //! a wait that ends removes no other's listener (`is_listening`).
 
-use greenloop_cpython::making::{self, IntoObject as _};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
+use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Result, call_function, call_method, fetch, matches, restore,
+    Arguments, ExceptionClass, Native, Object, Result, fetch, matches, restore,
 };
-use pyo3::ffi;
 
 use super::plain::{Plain, plain};
 use crate::asyncio::{globals, running_loop_or_none};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
-use crate::event_loop::{EventLoop, Side};
-use crate::handle::{Handle, leaves_the_loop};
-use crate::scheduler::{NativeListener, Reaction};
+use crate::event_loop::{EventLoop, LoopRef, Side};
+use crate::handle::{self, Handle, leaves_the_loop};
+use crate::scheduler::{HandleKind, NativeListener, Reaction};
 use crate::transports::native_table;
 
 /// One of the methods.
@@ -51,7 +50,7 @@ pub trait Exchange: Sized + 'static {
     }
 
     /// The operation of its awaitables.
-    const OPERATION: &'static Operation = &Operation {
+    const OPERATION: &'static Operation<LoopRef> = &Operation {
         name: Self::NAME,
         start: start::<Self>,
         resume: resume::<Self>,
@@ -61,18 +60,24 @@ pub trait Exchange: Sized + 'static {
 
     /// The loop's reaction when the descriptor is ready.
     const REACTION: &'static Reaction = &Reaction {
-        react: |this, _| react::<Self>(this),
-        handle: handle::<Self>,
+        react: |this, _| {
+            let (this, owner) = waiting(this);
+            owner.map_or(Ok(()), |owner| react::<Self>(this, &owner))
+        },
+        handle: |this| handle::<Self>(waiting(this).0),
         is_due: None,
     };
 }
 
 /// The parameters of an attempt.
 pub struct Request<'a> {
+    /// The native part of the loop.
     pub event_loop: &'a EventLoop,
+    /// The socket.
     pub socket: Object,
     /// The awaitable itself, which holds the arguments.
-    pub awaitable: &'a Awaitable,
+    pub this: &'a Native<Awaitable>,
+    /// The socket's state.
     pub plain: Plain,
 }
 
@@ -80,14 +85,12 @@ impl Request<'_> {
     /// The arguments besides the socket.
     #[inline]
     pub fn given(&self) -> Object {
-        self.awaitable.kept().get_or_none()
+        self.this.get().kept().get_or_none()
     }
 
     /// `sock.name(*arguments)`: `None` if it would block.
     pub fn by_name(&self, name: &Object, arguments: &[&Object]) -> Result<Option<Object>> {
-        let mut all = vec![self.socket.as_ptr()];
-        all.extend(arguments.iter().map(|argument| argument.as_ptr()));
-        unless_blocking(call_method(name, &all))
+        unless_blocking(self.socket.invoke_with(name, arguments))
     }
 }
 
@@ -117,10 +120,10 @@ const DELEGATED: u8 = 4;
 pub const OWN_STEP: u8 = 5;
 
 /// The coroutine of a call with these arguments.
-pub fn create<T: Exchange>(event_loop: &Object, socket: &Object, given: Object) -> Result<Object> {
-    let object = Awaitable::create(T::OPERATION, event_loop, Some(socket))?;
-    Awaitable::of(&object).kept().set(given);
-    Ok(object)
+pub fn create<T: Exchange>(event_loop: &LoopRef, socket: &Object, given: Object) -> Result<Object> {
+    let awaitable = Awaitable::create_native(T::OPERATION, event_loop, Some(socket))?;
+    awaitable.get().kept().set(given);
+    Ok(awaitable.into_object())
 }
 
 /// Two arguments in one place.
@@ -128,22 +131,25 @@ pub fn pair(first: &Object, second: &Object) -> Result<Object> {
     making::pair(first, second)
 }
 
-fn is_pair(object: &Object) -> bool {
-    // SAFETY: the object is valid.
-    unsafe {
-        ffi::PyTuple_CheckExact(object.as_ptr()) != 0 && ffi::PyTuple_GET_SIZE(object.as_ptr()) == 2
+/// The arguments that [`pair`] put together.
+///
+/// # Errors
+/// If the object is no pair.
+#[inline]
+pub fn pair_in(pair: &Object) -> Result<[&Object; 2]> {
+    match pair.as_tuple() {
+        Some([first, second]) => Ok([first, second]),
+        _ => Err(making::runtime_error("two arguments were expected")),
     }
-}
-
-/// One of the arguments that [`pair`] put together.
-pub fn item(pair: &Object, index: ffi::Py_ssize_t) -> Object {
-    // SAFETY: `pair` made the tuple, whose items are borrowed from it.
-    unsafe { Object::from_borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), index)) }
 }
 
 /// Handles a call with `arguments`, the first two of which are required: returns a coroutine, or
 /// has asyncio's own function refuse them with its messages.
-pub fn call<T: Exchange>(this: &Object, arguments: Arguments<'_>, name: &Object) -> Result<Object> {
+pub fn call<T: Exchange>(
+    this: &LoopRef,
+    arguments: Arguments<'_>,
+    name: &Object,
+) -> Result<Object> {
     let make = |socket: &Object, given: &Object| create::<T>(this, socket, given.clone());
     if let ([socket, given], true) = (arguments.positional(), arguments.has_no_keywords()) {
         return make(socket, given);
@@ -161,7 +167,7 @@ pub fn call<T: Exchange>(this: &Object, arguments: Arguments<'_>, name: &Object)
 
 /// As [`call`], for three parameters besides the loop, of which the last may have a default.
 pub fn call_with_pair<T: Exchange>(
-    this: &Object,
+    this: &LoopRef,
     arguments: Arguments<'_>,
     names: [&Object; 2],
     default: Option<Object>,
@@ -189,7 +195,7 @@ pub fn call_with_pair<T: Exchange>(
 
 /// Refuses arguments as asyncio's own function does.
 #[cold]
-pub fn refuse<T: Exchange>(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn refuse<T: Exchange>(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     arguments.forward_to(&asyncios::<T>(T::METHODS.0)?, this)
 }
 
@@ -200,56 +206,55 @@ fn asyncios<T: Exchange>(name: &str) -> Result<Object> {
 }
 
 /// The first step: tries at once, and waits only if that would block.
-fn start<T: Exchange>(this: &Object) -> Result<Progress> {
-    match request(this) {
+fn start<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Progress> {
+    match request(this, owner) {
         Some(request) => {
             let outcome = T::begin(&request)?;
-            proceed::<T>(this, &request, outcome)
+            proceed::<T>(owner, &request, outcome)
         }
         None => leave_to_asyncio::<T>(this),
     }
 }
 
 /// The parameters of a native attempt, if one is possible.
-pub fn request(this: &Object) -> Option<Request<'_>> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().as_ptr();
-    // SAFETY: the owner is held until the awaitable is finished, and a loop of ours: the receiver
-    // of one of the methods.
-    let event_loop = unsafe { EventLoop::of_pointer(owner)? };
-    let socket = awaitable.value().get()?;
+pub fn request<'a>(this: &'a Native<Awaitable>, owner: &'a LoopRef) -> Option<Request<'a>> {
+    let event_loop = EventLoop::native_part(owner);
+    let socket = this.get().value().get()?;
     let plain = plain(&socket).filter(|_| !event_loop.shows_readiness())?;
     Some(Request {
         event_loop,
         socket,
-        awaitable,
+        this,
         plain,
     })
 }
 
 /// Returns the outcome of an attempt, or waits.
 pub fn proceed<T: Exchange>(
-    this: &Object,
+    owner: &LoopRef,
     request: &Request<'_>,
     outcome: Option<Object>,
 ) -> Result<Progress> {
     if let Some(result) = outcome {
         return Ok(Progress::Returned(result));
     }
-    let awaitable = request.awaitable;
-    let event_loop = awaitable.owner().get_or_none();
-    ensure_no_transport(&event_loop, request.plain.descriptor)?;
-    Awaitable::prepare_on(this, &event_loop)?;
-    awaitable.descriptor().set(request.plain.descriptor);
+    let this = request.this;
+    ensure_no_transport(owner, request.plain.descriptor)?;
+    Awaitable::prepare_on(this, owner)?;
+    this.get().descriptor().set(request.plain.descriptor);
     listen::<T>(this, request.event_loop, &request.socket)?;
-    awaitable.step().set(WAITING);
+    this.get().step().set(WAITING);
     Ok(Progress::Blocked)
 }
 
 /// Registers the awaitable with the loop as the listener of its socket.
 #[inline]
-fn listen<T: Exchange>(this: &Object, event_loop: &EventLoop, socket: &Object) -> Result<()> {
-    let descriptor = Awaitable::of(this).descriptor().get();
+fn listen<T: Exchange>(
+    this: &Native<Awaitable>,
+    event_loop: &EventLoop,
+    socket: &Object,
+) -> Result<()> {
+    let descriptor = this.get().descriptor().get();
     match T::SIDE {
         // A wait to read always follows an attempt that found nothing.
         Side::Reader => event_loop.wait_to_read(descriptor, socket, listener::<T>(this)),
@@ -259,27 +264,35 @@ fn listen<T: Exchange>(this: &Object, event_loop: &EventLoop, socket: &Object) -
 }
 
 /// As [`listen`], but the present state is reported too.
-fn listen_anew<T: Exchange>(this: &Object, event_loop: &EventLoop) -> Result<()> {
-    let descriptor = Awaitable::of(this).descriptor().get();
+fn listen_anew<T: Exchange>(this: &Native<Awaitable>, event_loop: &EventLoop) -> Result<()> {
+    let descriptor = this.get().descriptor().get();
     event_loop.wait_for(descriptor, T::SIDE, listener::<T>(this))
 }
 
 /// The listener that runs the next attempt when the socket is ready.
-fn listener<T: Exchange>(this: &Object) -> NativeListener {
+fn listener<T: Exchange>(this: &Native<Awaitable>) -> NativeListener {
     NativeListener {
         reaction: T::REACTION,
-        owner: this.clone(),
+        owner: Object::clone(this),
         ticket: 0,
     }
 }
 
-/// Ends the registration of a wait that is over or given up.
-fn stop_listening<T: Exchange>(awaitable: &Awaitable, this: &Object) {
-    let owner = awaitable.owner().as_ptr();
-    // SAFETY: as in `request`; a null owner is no loop.
-    if let Some(event_loop) = unsafe { EventLoop::of_pointer(owner) } {
-        event_loop.stop_listening(awaitable.descriptor().get(), T::SIDE, this);
+/// The awaitable that a reaction's owner is, and the loop it waits on, unless the wait is over.
+#[inline]
+fn waiting(this: &Object) -> (&Native<Awaitable>, Option<LoopRef>) {
+    // SAFETY: only `listener` makes listeners with such a reaction, and gives them awaitables of
+    // `OPERATION`, whose owners are loops: their type says so where `create` is called.
+    unsafe {
+        let this = Native::<Awaitable>::from_ref(this);
+        let owner = this.get().owner();
+        (this, owner.map(|owner| LoopRef::from_object(owner)))
     }
+}
+
+/// Ends the registration of a wait that is over or given up.
+fn stop_listening<T: Exchange>(this: &Native<Awaitable>, event_loop: &EventLoop) {
+    event_loop.stop_listening(this.get().descriptor().get(), T::SIDE, this);
 }
 
 /// `loop._ensure_fd_no_transport(fd)`, which need not be asked where no transport has the
@@ -291,21 +304,17 @@ fn ensure_no_transport(event_loop: &Object, descriptor: RawFd) -> Result<()> {
         return Ok(());
     }
     let number = descriptor.into_object()?;
-    let arguments = [event_loop.as_ptr(), number.as_ptr()];
-    call_method(&names.ensure_fd_no_transport, &arguments).map(drop)
+    let ensure = &names.ensure_fd_no_transport;
+    event_loop.invoke(ensure, [&number]).map(drop)
 }
 
 /// The descriptor is ready.
-fn react<T: Exchange>(this: &Object) -> Result<()> {
-    let awaitable = Awaitable::of(this);
+fn react<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<()> {
+    let awaitable = this.get();
     if awaitable.step().get() != WAITING {
         return Ok(());
     }
-    let owner = awaitable.owner().as_ptr();
-    // SAFETY: as in `request`.
-    let Some(event_loop) = (unsafe { EventLoop::of_pointer(owner) }) else {
-        return Ok(());
-    };
+    let event_loop = EventLoop::native_part(owner);
     // There may be another listener by now, or none: the wait may have ended since this was queued.
     // One that was interrupted has no future any more that could tell its state.
     if !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this)
@@ -318,7 +327,7 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
         event_loop,
         plain: Plain::now(&socket),
         socket,
-        awaitable,
+        this,
     });
     let (result, step) = match outcome {
         Ok(Some(result)) => (result, DONE),
@@ -340,7 +349,7 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
     }
     awaitable.kept().set(result);
     awaitable.step().set(step);
-    stop_listening::<T>(awaitable, this);
+    stop_listening::<T>(this, event_loop);
     // Bytes that may be left are for the next receiver, which tries at once.
     let settles = T::RECEIVES && awaitable.is_on_fast_loop();
     Awaitable::wake(this)?;
@@ -351,57 +360,63 @@ fn react<T: Exchange>(this: &Object) -> Result<()> {
 }
 
 /// The part of [`Exchange::OPERATION`] for an awaitable that resumes, with an exception or without.
-pub fn resume_with<T: Exchange>(this: &Object, exception: Option<Object>) -> Result<Progress> {
+pub fn resume_with<T: Exchange>(
+    this: &Native<Awaitable>,
+    owner: &LoopRef,
+    exception: Option<Object>,
+) -> Result<Progress> {
     match exception {
-        None => resume::<T>(this),
-        Some(exception) => interrupt::<T>(this, exception),
+        None => resume::<T>(this, owner),
+        Some(exception) => interrupt::<T>(this, owner, exception),
     }
 }
 
 /// The task runs again: the outcome was stored by the attempt that woke it, or is that of a future
 /// which other code has finished.
-fn resume<T: Exchange>(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
+fn resume<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Progress> {
+    let awaitable = this.get();
     match awaitable.step().get() {
         DONE => Ok(Progress::Returned(awaitable.kept().get_or_none())),
         FAILED => Err(restore(awaitable.kept().get_or_none())),
         DELEGATED => Ok(finish_delegated(delegate::continue_with(this, None)?)),
         _ => {
             // Somebody else has ended the wait, by the future that a foreign one has.
-            stop_listening::<T>(awaitable, this);
-            let future = awaitable.waiter().get_or_none();
-            let result = call_method(&globals().names.result, &[future.as_ptr()])?;
+            stop_listening::<T>(this, EventLoop::native_part(owner));
+            let future = awaitable.waiter().unwrap_or_else(Object::none);
+            let result = future.invoke(&globals().names.result, [])?;
             Ok(Progress::Returned(result))
         }
     }
 }
 
 /// The task is cancelled: the wait ends, and nothing is received or sent for it.
-fn interrupt<T: Exchange>(this: &Object, exception: Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    if awaitable.step().get() == DELEGATED {
+fn interrupt<T: Exchange>(
+    this: &Native<Awaitable>,
+    owner: &LoopRef,
+    exception: Object,
+) -> Result<Progress> {
+    if this.get().step().get() == DELEGATED {
         let delegated = delegate::continue_with(this, Some(&exception))?;
         return Ok(finish_delegated(delegated));
     }
-    stop_listening::<T>(awaitable, this);
+    stop_listening::<T>(this, EventLoop::native_part(owner));
     Err(restore(exception))
 }
 
 /// Awaits asyncio's own coroutine.
 #[cold]
-pub fn leave_to_asyncio<T: Exchange>(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let all = arguments_of::<T>(awaitable)?;
-    let all: Vec<_> = all.iter().map(Object::as_ptr).collect();
-    let coroutine = call_function(&asyncios::<T>(T::METHODS.0)?, &all)?;
-    awaitable.step().set(DELEGATED);
+pub fn leave_to_asyncio<T: Exchange>(this: &Native<Awaitable>) -> Result<Progress> {
+    let all = arguments_of::<T>(this.get())?;
+    let all: Vec<_> = all.iter().collect();
+    let coroutine = asyncios::<T>(T::METHODS.0)?.call_with(&all)?;
+    this.get().step().set(DELEGATED);
     Ok(finish_delegated(delegate::begin(this, &coroutine)?))
 }
 
 /// The loop, the socket, and the other arguments.
 fn arguments_of<T: Exchange>(awaitable: &Awaitable) -> Result<Vec<Object>> {
     let mut all = vec![
-        awaitable.owner().get_or_none(),
+        awaitable.owner().unwrap_or_else(Object::none),
         awaitable.value().get_or_none(),
     ];
     let given = awaitable.kept().get_or_none();
@@ -409,8 +424,10 @@ fn arguments_of<T: Exchange>(awaitable: &Awaitable) -> Result<Vec<Object>> {
         0 => {}
         1 => all.push(given),
         // The data may have been replaced by the rest of it.
-        _ if is_pair(&given) => all.extend([item(&given, 0), item(&given, 1)]),
-        _ => all.push(given),
+        _ => match given.as_tuple() {
+            Some([first, second]) => all.extend([first.clone(), second.clone()]),
+            _ => all.push(given),
+        },
     }
     Ok(all)
 }
@@ -424,15 +441,22 @@ fn finish_delegated(delegated: Delegated) -> Progress {
 }
 
 /// A handle that represents the reaction: of asyncio's function with asyncio's arguments.
-fn handle<T: Exchange>(this: &Object) -> Result<Object> {
-    let mut arguments = arguments_of::<T>(Awaitable::of(this))?;
+fn handle<T: Exchange>(this: &Native<Awaitable>) -> Result<Native<HandleKind>> {
+    let mut arguments = arguments_of::<T>(this.get())?;
     if arguments[0].is_none() {
         // It is over already, and holds nothing any more.
         arguments[0] = running_loop_or_none()?;
     }
     let event_loop = arguments[0].clone();
-    arguments.insert(1, this.clone());
+    arguments.insert(1, Object::clone(this));
     let function = asyncios::<T>(T::METHODS.1)?;
-    let class = globals().classes.handle.as_ptr();
-    Handle::create(class, &function, &arguments, None, &event_loop, None)
+    Handle::create(
+        &handle::CLASS,
+        &function,
+        &arguments,
+        None,
+        &event_loop,
+        None,
+    )
+    .map(Native::into_up)
 }

@@ -16,61 +16,62 @@ mod plain;
 mod receiving;
 mod sending;
 
-use greenloop_cpython::fast;
-use pyo3::ffi;
+use greenloop_cpython::{Method, fast};
+
+use crate::event_loop::LoopInstance;
 
 pub use plain::plain;
-pub use receiving::{bytes_of, unless_none_yet};
+pub use receiving::unless_none_yet;
 
 /// The methods of the loop.
-pub fn methods() -> Vec<ffi::PyMethodDef> {
+pub fn methods() -> Vec<Method<LoopInstance>> {
     vec![
-        fast!(
+        fast(
             c"sock_recv",
             receiving::sock_recv,
             c"sock_recv($self, sock, n)\n--\n\n\
-              Receive up to n bytes and return them; none are the end of the stream."
+              Receive up to n bytes and return them; none are the end of the stream.",
         ),
-        fast!(
+        fast(
             c"sock_recv_into",
             receiving::sock_recv_into,
             c"sock_recv_into($self, sock, buf)\n--\n\n\
-              Receive into a writable buffer; return the number of bytes."
+              Receive into a writable buffer; return the number of bytes.",
         ),
-        fast!(
+        fast(
             c"sock_recvfrom",
             receiving::sock_recvfrom,
             c"sock_recvfrom($self, sock, bufsize)\n--\n\n\
-              Receive a datagram of up to bufsize bytes; return it and the sender's address."
+              Receive a datagram of up to bufsize bytes; return it and the sender's address.",
         ),
-        fast!(
+        fast(
             c"sock_recvfrom_into",
             receiving::sock_recvfrom_into,
             c"sock_recvfrom_into($self, sock, buf, nbytes=0)\n--\n\n\
               Receive a datagram into a buffer; return the number of bytes and the sender's \
-              address."
+              address.",
         ),
-        fast!(
+        fast(
             c"sock_sendall",
             sending::sock_sendall,
-            c"sock_sendall($self, sock, data)\n--\n\nSend all of data, a bytes-like object."
+            c"sock_sendall($self, sock, data)\n--\n\nSend all of data, a bytes-like object.",
         ),
-        fast!(
+        fast(
             c"sock_sendto",
             sending::sock_sendto,
             c"sock_sendto($self, sock, data, address)\n--\n\n\
-              Send a datagram to an address; return the number of bytes."
+              Send a datagram to an address; return the number of bytes.",
         ),
-        fast!(
+        fast(
             c"sock_connect",
             connecting::sock_connect,
-            c"sock_connect($self, sock, address)\n--\n\nConnect a socket to a remote address."
+            c"sock_connect($self, sock, address)\n--\n\nConnect a socket to a remote address.",
         ),
-        fast!(
+        fast(
             c"sock_accept",
             connecting::sock_accept,
             c"sock_accept($self, sock)\n--\n\n\
-              Accept a connection; return its socket and the peer's address."
+              Accept a connection; return its socket and the peer's address.",
         ),
     ]
 }

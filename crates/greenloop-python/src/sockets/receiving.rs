@@ -4,30 +4,21 @@
 //! costs no allocation. If the last amount was large, the next is received into the bytes object
 //! itself, as the socket's own method does.
 
-use greenloop_cpython::making::IntoObject as _;
-use std::ffi::c_int;
 use std::io::{self, ErrorKind};
-use std::mem::MaybeUninit;
-use std::os::raw::c_char;
 
-use greenloop_cpython::{Arguments, Buffer, Object, Raised, Result, fetch};
+use greenloop_cpython::making::{self, IntoObject as _};
+use greenloop_cpython::{Arguments, BlankBytes, Buffer, Object, Result, fetch};
 use greenloop_os::{datagram, socket};
-use pyo3::ffi;
 
-use super::address::{small_number, to_python};
-use super::exchange::{Exchange, Request, call, call_with_pair, item, pair};
+use super::address::to_python;
+use super::exchange::{Exchange, Request, call, call_with_pair, pair, pair_in};
 use crate::asyncio::globals;
-use crate::event_loop::{Side, os_error};
+use crate::event_loop::{LoopRef, Side, os_error};
 
 /// From how many bytes on a copy costs more than it saves.
 const MUCH: usize = 16 * 1024;
 /// The most that is received into the loop's buffer, which it keeps.
 const MOST_COPIED: usize = 256 * 1024;
-
-// PyO3 keeps it to itself.
-unsafe extern "C" {
-    fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> c_int;
-}
 
 /// Tells "nothing yet" from other errors, which become exceptions.
 pub fn unless_none_yet<T>(outcome: io::Result<T>) -> Result<Option<T>> {
@@ -42,23 +33,9 @@ pub fn unless_none_yet<T>(outcome: io::Result<T>) -> Result<Option<T>> {
 
 /// A size that was given as an int, if it can be one.
 fn size(given: &Object) -> Option<usize> {
-    // SAFETY: the object is valid.
-    let size = unsafe { small_number(given.as_ptr()) };
-    size.and_then(|size| usize::try_from(size).ok())
-}
-
-/// A bytes object of `count` bytes.
-///
-/// # Safety
-/// `start` points to that many, or is null: then they are for the caller to write.
-pub unsafe fn bytes_of(start: *const c_char, count: usize) -> Result<Object> {
-    // SAFETY: promised by the caller; the result is a new reference or NULL with an exception set.
-    unsafe {
-        Object::from_returned(ffi::PyBytes_FromStringAndSize(
-            start,
-            count as ffi::Py_ssize_t,
-        ))
-    }
+    given
+        .exact_int()
+        .and_then(|size| usize::try_from(size).ok())
 }
 
 struct Receive;
@@ -92,34 +69,23 @@ impl Exchange for Receive {
 #[inline]
 fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
     let outcome = request.event_loop.receive(size, |buffer| {
-        let count = socket::receive(request.plain.descriptor, buffer)?;
-        request.event_loop.received_last.set(count);
-        // SAFETY: the call has written that many bytes to the beginning of the buffer, and making a
-        // bytes object runs no Python code.
-        Ok(unsafe { bytes_of(buffer.as_ptr().cast(), count) })
+        let received = socket::receive(request.plain.descriptor, buffer)?;
+        request.event_loop.received_last.set(received.len());
+        Ok(making::bytes(received))
     });
     unless_none_yet(outcome)?.transpose()
 }
 
 /// Receives into a new bytes object and cuts it to size, so that large amounts are not copied.
 fn receive_in_place(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
-    // SAFETY: nobody but us has the new object, whose memory is written before it is seen; to be
-    // cut to size it is given away and comes back, or null with an exception set.
-    unsafe {
-        let object = bytes_of(std::ptr::null(), size)?;
-        let start = ffi::PyBytes_AsString(object.as_ptr()).cast::<MaybeUninit<u8>>();
-        let memory = std::slice::from_raw_parts_mut(start, size);
-        let outcome = socket::receive(request.plain.descriptor, memory);
-        let Some(count) = unless_none_yet(outcome)? else {
-            return Ok(None);
-        };
-        request.event_loop.received_last.set(count);
-        let mut pointer = object.into_ptr();
-        if count < size && _PyBytes_Resize(&raw mut pointer, count as ffi::Py_ssize_t) < 0 {
-            return Err(Raised);
-        }
-        Ok(Some(Object::from_owned(pointer)))
-    }
+    let mut bytes = BlankBytes::new(size)?;
+    let descriptor = request.plain.descriptor;
+    let outcome = bytes.fill(size, |memory| socket::receive(descriptor, memory));
+    let Some(count) = unless_none_yet(outcome)? else {
+        return Ok(None);
+    };
+    request.event_loop.received_last.set(count);
+    bytes.cut().map(Some)
 }
 
 struct ReceiveInto;
@@ -135,7 +101,7 @@ impl Exchange for ReceiveInto {
         let outcome = Buffer::writable(&buffer).map(|mut memory| match memory.room() {
             // The socket's own method asks the system for nothing then.
             [] => Ok(0),
-            room => socket::receive(request.plain.descriptor, room),
+            room => socket::receive(request.plain.descriptor, room).map(|bytes| bytes.len()),
         });
         match outcome {
             Ok(outcome) => unless_none_yet(outcome)?.map(number).transpose(),
@@ -169,9 +135,8 @@ impl Exchange for ReceiveFrom {
             return by_name();
         }
         let outcome = request.event_loop.receive(size, |buffer| {
-            let (count, address) = datagram::receive_from(request.plain.descriptor, buffer)?;
-            // SAFETY: as in `receive_and_copy`.
-            Ok((unsafe { bytes_of(buffer.as_ptr().cast(), count) }, address))
+            let (bytes, address) = datagram::receive_from(request.plain.descriptor, buffer)?;
+            Ok((making::bytes(bytes), address))
         });
         let Some((data, address)) = unless_none_yet(outcome)? else {
             return Ok(None);
@@ -198,29 +163,28 @@ impl Exchange for ReceiveFromInto {
 
     fn begin(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
-        let (buffer, nbytes) = (item(&given, 0), item(&given, 1));
+        let [buffer, nbytes] = pair_in(&given)?;
         if !nbytes.is_true()? {
-            // SAFETY: the object is valid.
-            let len = unsafe { ffi::PyObject_Size(buffer.as_ptr()) };
-            let len = usize::try_from(len).map_err(|_| Raised)?;
-            request.awaitable.kept().set(pair(&buffer, &number(len)?)?);
+            let size = number(buffer.size()?)?;
+            request.this.get().kept().set(pair(buffer, &size)?);
         }
         Self::attempt(request)
     }
 
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
-        let (buffer, nbytes) = (item(&given, 0), item(&given, 1));
-        let by_name = || request.by_name(&globals().names.recvfrom_into, &[&buffer, &nbytes]);
-        let Some(size) = size(&nbytes).filter(|size| *size > 0) else {
+        let [buffer, nbytes] = pair_in(&given)?;
+        let by_name = || request.by_name(&globals().names.recvfrom_into, &[buffer, nbytes]);
+        let Some(size) = size(nbytes).filter(|size| *size > 0) else {
             return by_name();
         };
         if has_other_addresses(request) {
             return by_name();
         }
-        let outcome = Buffer::writable(&buffer).map(|mut memory| {
+        let outcome = Buffer::writable(buffer).map(|mut memory| {
             let room = memory.room().get_mut(..size)?;
-            Some(datagram::receive_from(request.plain.descriptor, room))
+            let received = datagram::receive_from(request.plain.descriptor, room);
+            Some(received.map(|(bytes, address)| (bytes.len(), address)))
         });
         match outcome {
             Ok(Some(outcome)) => {
@@ -240,22 +204,22 @@ impl Exchange for ReceiveFromInto {
 }
 
 /// `loop.sock_recv(sock, n)`
-pub fn sock_recv(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_recv(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     call::<Receive>(this, arguments, &globals().names.n)
 }
 
 /// `loop.sock_recv_into(sock, buf)`
-pub fn sock_recv_into(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_recv_into(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     call::<ReceiveInto>(this, arguments, &globals().names.buf)
 }
 
 /// `loop.sock_recvfrom(sock, bufsize)`
-pub fn sock_recvfrom(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_recvfrom(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     call::<ReceiveFrom>(this, arguments, &globals().names.bufsize)
 }
 
 /// `loop.sock_recvfrom_into(sock, buf, nbytes=0)`
-pub fn sock_recvfrom_into(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_recvfrom_into(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.buf, &names.nbytes];
     call_with_pair::<ReceiveFromInto>(this, arguments, parameters, Some(number(0)?))

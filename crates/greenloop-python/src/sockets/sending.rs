@@ -1,15 +1,15 @@
 //! `sock_sendall` and `sock_sendto`.
 
-use greenloop_cpython::{Arguments, Bytes, Object, Raised, Result, audit, call_method, fetch};
+use greenloop_cpython::making::{self, IntoObject as _};
+use greenloop_cpython::{Arguments, Bytes, Object, Result, audit, fetch};
 use greenloop_os::socket::Family;
 use greenloop_os::{datagram, socket};
-use pyo3::ffi;
 
 use super::address::from_python;
-use super::exchange::{Exchange, Request, call, call_with_pair, item};
+use super::exchange::{Exchange, Request, call, call_with_pair, pair_in};
 use super::receiving::unless_none_yet;
 use crate::asyncio::globals;
-use crate::event_loop::Side;
+use crate::event_loop::{LoopRef, Side};
 
 struct SendAll;
 
@@ -37,7 +37,7 @@ impl Exchange for SendAll {
         if sent == all {
             return Ok(Some(Object::none()));
         }
-        request.awaitable.kept().set(rest(&data, sent)?);
+        request.this.get().kept().set(rest(&data, sent)?);
         Ok(None)
     }
 }
@@ -52,22 +52,10 @@ fn send_by_name(request: &Request<'_>, data: &Object) -> Result<Option<Object>> 
 /// `memoryview(data).cast("B")[sent:]`
 #[cold]
 fn rest(data: &Object, sent: usize) -> Result<Object> {
-    // SAFETY: all are valid objects; each function returns a new reference or NULL with an
-    // exception set.
-    unsafe {
-        let view = Object::from_returned(ffi::PyMemoryView_FromObject(data.as_ptr()))?;
-        let format = Object::from_returned(ffi::PyUnicode_FromStringAndSize(c"B".as_ptr(), 1))?;
-        let view = call_method(&globals().names.cast, &[view.as_ptr(), format.as_ptr()])?;
-        let len = ffi::PyObject_Size(view.as_ptr());
-        if len < 0 {
-            return Err(Raised);
-        }
-        Object::from_returned(ffi::PySequence_GetSlice(
-            view.as_ptr(),
-            sent as ffi::Py_ssize_t,
-            len,
-        ))
-    }
+    let view = data
+        .memory_view()?
+        .invoke(&globals().names.cast, [&making::text("B")?])?;
+    view.slice(sent, view.size()?)
 }
 
 struct SendTo;
@@ -80,14 +68,14 @@ impl Exchange for SendTo {
 
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
-        let (data, address) = (item(&given, 0), item(&given, 1));
-        let by_name = || request.by_name(&globals().names.sendto, &[&data, &address]);
+        let [data, address] = pair_in(&given)?;
+        let by_name = || request.by_name(&globals().names.sendto, &[data, address]);
         let family = Family::of(request.plain.family);
-        let Some(target) = from_python(family, &address) else {
+        let Some(target) = from_python(family, address) else {
             return by_name();
         };
-        audit(c"socket.sendto", &request.socket, &address)?;
-        let outcome = match Bytes::of(&data) {
+        audit(c"socket.sendto", &request.socket, address)?;
+        let outcome = match Bytes::of(data) {
             Ok(bytes) => datagram::send_to(request.plain.descriptor, &bytes, &target),
             Err(raised) => {
                 drop(fetch(raised));
@@ -98,18 +86,17 @@ impl Exchange for SendTo {
         let Some(count) = unless_none_yet(outcome)? else {
             return Ok(None);
         };
-        // SAFETY: returns a new reference or NULL with an exception set.
-        unsafe { Object::from_returned(ffi::PyLong_FromSize_t(count)).map(Some) }
+        count.into_object().map(Some)
     }
 }
 
 /// `loop.sock_sendall(sock, data)`
-pub fn sock_sendall(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_sendall(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     call::<SendAll>(this, arguments, &globals().names.data)
 }
 
 /// `loop.sock_sendto(sock, data, address)`
-pub fn sock_sendto(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn sock_sendto(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     call_with_pair::<SendTo>(this, arguments, [&names.data, &names.address], None)
 }

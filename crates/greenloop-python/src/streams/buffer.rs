@@ -15,19 +15,19 @@
 //! ```
 
 use std::cell::Cell;
-use std::ffi::c_char;
-use std::slice;
 
 use greenloop_core::ReadBuffer;
-use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, Visited, Visitor, call_method};
-use pyo3::ffi;
+use greenloop_cpython::{
+    ByteArrayContent, ByteString, ByteStringSlot, GilCell, Object, Result, Slot, Visited, Visitor,
+    making,
+};
 
 use crate::asyncio::globals;
 
 /// The bytes.
 pub struct Buffer {
-    /// A chunk as it came: a `bytes` object.
-    whole: Slot,
+    /// A chunk as it came.
+    whole: ByteStringSlot,
     /// How much of it has been read.
     consumed: Cell<usize>,
     gathered: GilCell<ReadBuffer>,
@@ -38,7 +38,7 @@ pub struct Buffer {
 impl Buffer {
     pub const fn new() -> Self {
         Self {
-            whole: Slot::empty(),
+            whole: ByteStringSlot::empty(),
             consumed: Cell::new(0),
             gathered: GilCell::new(ReadBuffer::new()),
             exposed: Slot::empty(),
@@ -48,7 +48,10 @@ impl Buffer {
     /// How many bytes there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.with(<[u8]>::len)
+        match self.whole.len() {
+            Some(length) if !self.is_exposed() => length - self.consumed.get(),
+            _ => self.with(<[u8]>::len),
+        }
     }
 
     /// Whether there are none.
@@ -66,17 +69,15 @@ impl Buffer {
     /// Looks at the bytes. `body` must not run Python code.
     #[inline]
     pub fn with<R>(&self, body: impl FnOnce(&[u8]) -> R) -> R {
-        let exposed = self.exposed.as_ptr();
-        if !exposed.is_null() {
-            // SAFETY: it is a bytearray, which nobody can change while no Python code runs.
-            return body(unsafe { content_of_bytearray(exposed) });
+        if let Some(exposed) = self.exposed.get() {
+            // Nobody can change it while no Python code runs.
+            let content = ByteArrayContent::of(&exposed);
+            return body(content.as_deref().unwrap_or_default());
         }
-        let whole = self.whole.as_ptr();
-        if whole.is_null() {
-            return self.gathered.with(|gathered| body(gathered.as_slice()));
+        match self.whole.get() {
+            Some(whole) => body(&whole.content()[self.consumed.get()..]),
+            None => self.gathered.with(|gathered| body(gathered.as_slice())),
         }
-        // SAFETY: it is a bytes object, which the slot keeps alive while no Python code runs.
-        body(&unsafe { content_of_bytes(whole) }[self.consumed.get()..])
     }
 
     /// Puts `data` at the end: bytes, an object with a buffer, or numbers, as `bytearray.extend`
@@ -84,21 +85,18 @@ impl Buffer {
     #[inline]
     pub fn extend(&self, data: &Object) -> Result<()> {
         if let Some(exposed) = self.exposed.get() {
-            let arguments = [exposed.as_ptr(), data.as_ptr()];
-            return call_method(&globals().names.extend, &arguments).map(drop);
+            return exposed.invoke(&globals().names.extend, [data]).map(drop);
         }
-        // SAFETY: `data` is a valid object.
-        if unsafe { ffi::PyBytes_CheckExact(data.as_ptr()) } == 0 {
+        let Some(bytes) = ByteString::exactly(data) else {
             return self.extend_by_buffer(data);
-        }
+        };
         if self.is_empty() {
             self.consumed.set(0);
-            self.whole.set(data.clone());
+            self.whole.set(bytes.clone());
         } else {
             self.gather();
-            // SAFETY: it is a bytes object that the caller holds.
-            let bytes = unsafe { content_of_bytes(data.as_ptr()) };
-            self.gathered.with(|gathered| gathered.extend(bytes));
+            self.gathered
+                .with(|gathered| gathered.extend(bytes.content()));
         }
         Ok(())
     }
@@ -107,14 +105,9 @@ impl Buffer {
     /// over.
     #[cold]
     fn extend_by_buffer(&self, data: &Object) -> Result<()> {
-        // SAFETY: `data` is a valid object.
-        if unsafe { ffi::PyObject_CheckBuffer(data.as_ptr()) } == 0 {
-            // SAFETY: an empty bytearray is made, or an exception set.
-            let numbers = unsafe {
-                Object::from_returned(ffi::PyByteArray_FromStringAndSize(std::ptr::null(), 0))?
-            };
-            let arguments = [numbers.as_ptr(), data.as_ptr()];
-            call_method(&globals().names.extend, &arguments)?;
+        if !data.has_buffer() {
+            let numbers = making::bytearray(&[])?;
+            numbers.invoke(&globals().names.extend, [data])?;
             return self.extend_by_buffer(&numbers);
         }
         let view = greenloop_cpython::Buffer::of(data)?;
@@ -126,9 +119,7 @@ impl Buffer {
     /// Moves a chunk to the memory of our own.
     fn gather(&self) {
         if let Some(whole) = self.whole.take() {
-            // SAFETY: it is a bytes object that is held here.
-            let bytes = unsafe { content_of_bytes(whole.as_ptr()) };
-            let rest = &bytes[self.consumed.replace(0)..];
+            let rest = &whole.content()[self.consumed.replace(0)..];
             self.gathered.with(|gathered| gathered.extend(rest));
         }
     }
@@ -136,22 +127,12 @@ impl Buffer {
     /// Takes the first `count` bytes out, or all if there are fewer, as a `bytes` object.
     #[inline]
     pub fn take(&self, count: usize) -> Result<Object> {
-        if self.consumed.get() == 0 {
-            let whole = self.whole.as_ptr();
-            // SAFETY: `whole` holds a bytes object.
-            if !whole.is_null() && unsafe { content_of_bytes(whole) }.len() <= count {
-                return Ok(self.whole.take().unwrap_or_else(Object::none));
+        if self.consumed.get() == 0 && self.whole.len().is_some_and(|length| length <= count) {
+            if let Some(whole) = self.whole.take() {
+                return Ok(whole.into_object());
             }
         }
-        let taken = self.with(|content| {
-            let taken = &content[..count.min(content.len())];
-            // SAFETY: copies the bytes into a new object; no Python code runs.
-            unsafe {
-                let start = taken.as_ptr().cast::<c_char>();
-                let length = taken.len() as ffi::Py_ssize_t;
-                Object::from_returned(ffi::PyBytes_FromStringAndSize(start, length))
-            }
-        })?;
+        let taken = self.with(|content| making::bytes(&content[..count.min(content.len())]))?;
         self.discard(count)?;
         Ok(taken)
     }
@@ -159,10 +140,7 @@ impl Buffer {
     /// Removes the first `count` bytes, or all if there are fewer.
     pub fn discard(&self, count: usize) -> Result<()> {
         if let Some(exposed) = self.exposed.get() {
-            let count = ffi::Py_ssize_t::try_from(count).unwrap_or(ffi::Py_ssize_t::MAX);
-            // SAFETY: it is a bytearray.
-            let code = unsafe { ffi::PySequence_DelSlice(exposed.as_ptr(), 0, count) };
-            return if code == 0 { Ok(()) } else { Err(Raised) };
+            return exposed.delete_slice(0, count);
         }
         if self.whole.is_empty() {
             self.gathered.with(|gathered| gathered.consume(count));
@@ -180,12 +158,7 @@ impl Buffer {
         if let Some(exposed) = self.exposed.get() {
             return Ok(exposed);
         }
-        // SAFETY: copies the bytes into a new object; no Python code runs.
-        let exposed = self.with(|content| unsafe {
-            let start = content.as_ptr().cast::<c_char>();
-            let length = content.len() as ffi::Py_ssize_t;
-            Object::from_returned(ffi::PyByteArray_FromStringAndSize(start, length))
-        })?;
+        let exposed = self.with(making::bytearray)?;
         self.replace(exposed.clone());
         Ok(exposed)
     }
@@ -203,36 +176,11 @@ impl Buffer {
         self.exposed.visit(visitor)
     }
 
-    /// Releases all references.
+    /// Drops all bytes.
     pub fn clear(&self) {
         self.gathered.with(ReadBuffer::clear);
         self.consumed.set(0);
         self.whole.clear();
         self.exposed.clear();
-    }
-}
-
-/// The content of a `bytes` object.
-///
-/// # Safety
-/// `bytes` is one, and stays alive as long as the slice is used.
-#[inline]
-pub unsafe fn content_of_bytes<'a>(bytes: *mut ffi::PyObject) -> &'a [u8] {
-    // SAFETY: promised by the caller; a bytes object never changes.
-    unsafe {
-        let start = ffi::PyBytes_AsString(bytes).cast::<u8>();
-        slice::from_raw_parts(start, ffi::PyBytes_Size(bytes) as usize)
-    }
-}
-
-/// The content of a bytearray.
-///
-/// # Safety
-/// `bytearray` is one, stays alive and is not changed as long as the slice is used.
-unsafe fn content_of_bytearray<'a>(bytearray: *mut ffi::PyObject) -> &'a [u8] {
-    // SAFETY: promised by the caller.
-    unsafe {
-        let start = ffi::PyByteArray_AsString(bytearray).cast::<u8>();
-        slice::from_raw_parts(start, ffi::PyByteArray_Size(bytearray) as usize)
     }
 }

@@ -3,14 +3,13 @@
 //! Each hands the loop a factory of protocols and awaits the loop's answer. The class of the loop
 //! and the way it connects do not matter here.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    Arguments, Held, Instance, Object, Result, Slot, Visited, Visitor, attached, class_of, fast,
-    same_string, trap, type_error, visit_slots,
+    Anything, Arguments, Class, Function, Held, Native, NativeSlot, Object, Result, Slot, Visited,
+    Visitor, attached, class_of, fast, same_string, type_error, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -21,10 +20,15 @@ use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
+/// The class of the factory that the loop calls for a protocol.
+pub static FACTORY: Class<Factory> = Class::new();
+
 /// The factory of the protocols of one client or server. Called without arguments.
-struct Factory {
+pub struct Factory {
     /// The one protocol of a client, or empty.
-    protocol: Slot,
+    protocol: NativeSlot<Protocol>,
+    /// Its reader, which the protocol does not hold.
+    reader: NativeSlot<Reader>,
     client_connected: Slot,
     limit: Slot,
     event_loop: Slot,
@@ -33,7 +37,8 @@ struct Factory {
 impl Held for Factory {
     fn new() -> Self {
         Self {
-            protocol: Slot::empty(),
+            protocol: NativeSlot::empty(),
+            reader: NativeSlot::empty(),
             client_connected: Slot::empty(),
             limit: Slot::empty(),
             event_loop: Slot::empty(),
@@ -41,10 +46,14 @@ impl Held for Factory {
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
+        self.protocol.visit(visitor)?;
+        self.reader.visit(visitor)?;
         visit_slots(visitor, self.slots())
     }
 
     fn clear(&self) {
+        self.protocol.clear();
+        self.reader.clear();
         for slot in self.slots() {
             slot.clear();
         }
@@ -52,16 +61,8 @@ impl Held for Factory {
 }
 
 impl Factory {
-    fn create() -> Result<Object> {
-        Instance::<Self>::create(&globals().classes.protocol_factory)
-    }
-
-    fn of(this: &Object) -> &Self {
-        Instance::<Self>::of(this)
-    }
-
     /// The protocol of a connection: the one that is there already, or a new one with its reader.
-    fn make(&self) -> Result<Object> {
+    fn make(&self) -> Result<Native<Protocol>> {
         if let Some(protocol) = self.protocol.get() {
             return Ok(protocol);
         }
@@ -70,46 +71,25 @@ impl Factory {
         Protocol::create(&reader, self.client_connected.get().as_ref(), &event_loop)
     }
 
-    const fn slots(&self) -> [&Slot; 4] {
-        [
-            &self.protocol,
-            &self.client_connected,
-            &self.limit,
-            &self.event_loop,
-        ]
+    const fn slots(&self) -> [&Slot; 3] {
+        [&self.client_connected, &self.limit, &self.event_loop]
     }
 }
 
-unsafe extern "C" fn call(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a factory with a tuple and a dict or null.
-        let (this, given) = unsafe {
-            let keywords = if kwargs.is_null() {
-                0
-            } else {
-                ffi::PyDict_Size(kwargs)
-            };
-            let given = ffi::PyTuple_GET_SIZE(args) + keywords;
-            (Object::from_borrowed(this), given)
-        };
-        if given > 0 {
-            return Err(type_error("a protocol factory takes no arguments"));
-        }
-        Factory::of(&this).make()
-    })
+fn call(this: &Native<Factory>, arguments: Arguments<'_>) -> Result<Object> {
+    if !arguments.positional().is_empty() || !arguments.has_no_keywords() {
+        return Err(type_error("a protocol factory takes no arguments"));
+    }
+    this.get().make().map(Native::into_object)
 }
 
-/// Makes the class of the factory that the loop calls for a protocol.
-pub fn make_factory_class() -> Result<Object> {
+/// Makes the class of the factory.
+pub fn make_factory_class() -> Result<()> {
     class_of::<Factory>(c"greenloop.StreamProtocolFactory")
         .not_callable()
         .doc(c"Makes the protocols of streams.")
-        .slot(ffi::Py_tp_call, call as *mut c_void)
-        .build(None)
+        .call_by(call)
+        .build_into(&FACTORY)
 }
 
 /// A call of one of the four functions, between the call and the first step: the arguments for the
@@ -187,76 +167,79 @@ impl<'py> Request<'py> {
 
     /// The coroutine that does it: the factory holds the arguments for the streams, and the tuple
     /// in `value` those for the loop.
-    fn into_awaitable(self, operation: &'static Operation) -> Result<Object> {
-        let object = Factory::create()?;
-        let factory = Factory::of(&object);
+    fn into_awaitable(self, operation: &'static Operation<Native<Factory>>) -> Result<Object> {
+        let object = FACTORY.create()?;
+        let factory = object.get();
         factory.client_connected.set_optional(self.client_connected);
         factory.limit.set_optional(self.limit);
         let positional = making::tuple(self.positional)?;
-        let passed = making::tuple(vec![positional, self.keywords.into_any().into()])?;
+        let passed = making::pair(&positional, &self.keywords.into_any().into())?;
         Awaitable::create(operation, &object, Some(&passed))
     }
 }
 
 /// `loop.method(factory, ...)`, awaited.
-fn ask_loop(this: &Object, method: &Object) -> Result<Delegated> {
+fn ask_loop(
+    this: &Native<Awaitable>,
+    factory: &Native<Factory>,
+    method: &Object,
+) -> Result<Delegated> {
     let py = attached();
-    let awaitable = Awaitable::of(this);
-    let factory = awaitable.owner().get_or_none();
-    let passed = awaitable.value().get_or_none();
-    let passed = passed.bound(py);
-    let positional = passed.get_item(0)?;
-    let mut all = vec![factory.clone()];
-    for argument in positional.try_iter()? {
-        all.push(argument?.into());
-    }
-    let keywords = passed
-        .get_item(1)?
-        .cast_into::<PyDict>()
-        .map_err(PyErr::from)?;
-    let event_loop = Factory::of(&factory).event_loop.get_or_none();
+    let passed = this.get().value().get_or_none();
+    let Some([positional, keywords]) = passed.tuple_items() else {
+        return Err(type_error("the arguments for the loop are gone"));
+    };
+    let mut all = vec![Object::clone(factory)];
+    all.extend_from_slice(positional.tuple_items().unwrap_or_default());
+    let keywords = keywords.bound(py);
+    let keywords = keywords.cast_into::<PyDict>().map_err(PyErr::from)?;
+    let event_loop = factory.get().event_loop.get_or_none();
     let method = event_loop.bound(py).look_up(method)?;
     let coroutine = method.invoke_with(all, &keywords)?;
     delegate::begin(this, &coroutine.into())
 }
 
 /// The first step of a client.
-fn start_client(this: &Object, method: &Object) -> Result<Progress> {
-    let object = Awaitable::of(this).owner().get_or_none();
-    let factory = Factory::of(&object);
+fn start_client(
+    this: &Native<Awaitable>,
+    owner: &Native<Factory>,
+    method: &Object,
+) -> Result<Progress> {
+    let factory = owner.get();
     let event_loop = running_loop()?;
     factory.event_loop.set(event_loop.clone());
     let reader = Reader::create(factory.limit.get().as_ref(), &event_loop)?;
     factory
         .protocol
         .set(Protocol::create(&reader, None, &event_loop)?);
-    // The protocol does not hold its reader, and the limit is not needed any more.
-    factory.limit.set(reader);
-    finish_client(this, ask_loop(this, method)?)
+    factory.reader.set(reader);
+    factory.limit.clear();
+    finish_client(owner, ask_loop(this, owner, method)?)
 }
 
 /// The connection is made: returns the reader and a new writer.
-fn finish_client(this: &Object, delegated: Delegated) -> Result<Progress> {
+fn finish_client(owner: &Native<Factory>, delegated: Delegated) -> Result<Progress> {
     let connection = match delegated {
         Delegated::Waits(progress) => return Ok(progress),
         Delegated::Returned(connection) => connection,
     };
     let py = attached();
-    let object = Awaitable::of(this).owner().get_or_none();
-    let factory = Factory::of(&object);
+    let factory = owner.get();
     let (transport, _): (Bound<'_, PyAny>, Bound<'_, PyAny>) = connection.bound(py).extract()?;
-    let (protocol, reader) = (factory.protocol.get_or_none(), factory.limit.get_or_none());
+    let (protocol, reader) = (factory.protocol.get_or_none(), factory.reader.get_or_none());
     let event_loop = factory.event_loop.get_or_none();
     let writer = Writer::create(&transport.into(), &protocol, &reader, &event_loop)?;
-    ready(making::tuple(vec![reader, writer])?)
+    ready(making::pair(&reader, &writer)?)
 }
 
 /// The first step of a server.
-fn start_listening(this: &Object, method: &Object) -> Result<Progress> {
-    let object = Awaitable::of(this).owner().get_or_none();
-    let event_loop = running_loop()?;
-    Factory::of(&object).event_loop.set(event_loop);
-    Ok(finish_server(ask_loop(this, method)?))
+fn start_listening(
+    this: &Native<Awaitable>,
+    owner: &Native<Factory>,
+    method: &Object,
+) -> Result<Progress> {
+    owner.get().event_loop.set(running_loop()?);
+    Ok(finish_server(ask_loop(this, owner, method)?))
 }
 
 fn finish_server(delegated: Delegated) -> Progress {
@@ -266,58 +249,60 @@ fn finish_server(delegated: Delegated) -> Progress {
     }
 }
 
-fn resume_client(this: &Object) -> Result<Progress> {
-    finish_client(this, delegate::continue_with(this, None)?)
+fn resume_client(this: &Native<Awaitable>, owner: &Native<Factory>) -> Result<Progress> {
+    finish_client(owner, delegate::continue_with(this, None)?)
 }
 
-fn interrupt_client(this: &Object, exception: &Object) -> Result<Progress> {
-    finish_client(this, delegate::continue_with(this, Some(exception))?)
+fn interrupt_client(
+    this: &Native<Awaitable>,
+    owner: &Native<Factory>,
+    exception: &Object,
+) -> Result<Progress> {
+    finish_client(owner, delegate::continue_with(this, Some(exception))?)
 }
 
-fn resume_server(this: &Object) -> Result<Progress> {
+fn resume_server(this: &Native<Awaitable>, _: &Native<Factory>) -> Result<Progress> {
     Ok(finish_server(delegate::continue_with(this, None)?))
 }
 
-fn interrupt_server(this: &Object, exception: &Object) -> Result<Progress> {
-    Ok(finish_server(delegate::continue_with(
-        this,
-        Some(exception),
-    )?))
+fn interrupt_server(this: &Native<Awaitable>, exception: &Object) -> Result<Progress> {
+    let delegated = delegate::continue_with(this, Some(exception))?;
+    Ok(finish_server(delegated))
 }
 
-static OPEN_CONNECTION: Operation = Operation {
+static OPEN_CONNECTION: Operation<Native<Factory>> = Operation {
     name: c"open_connection",
-    start: |this| start_client(this, &globals().names.create_connection),
+    start: |this, owner| start_client(this, owner, &globals().names.create_connection),
     resume: resume_client,
-    interrupt: |this, exception| interrupt_client(this, &exception),
+    interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
     behind: None,
 };
 
-static OPEN_UNIX_CONNECTION: Operation = Operation {
+static OPEN_UNIX_CONNECTION: Operation<Native<Factory>> = Operation {
     name: c"open_unix_connection",
-    start: |this| start_client(this, &globals().names.create_unix_connection),
+    start: |this, owner| start_client(this, owner, &globals().names.create_unix_connection),
     resume: resume_client,
-    interrupt: |this, exception| interrupt_client(this, &exception),
+    interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
     behind: None,
 };
 
-static START_SERVER: Operation = Operation {
+static START_SERVER: Operation<Native<Factory>> = Operation {
     name: c"start_server",
-    start: |this| start_listening(this, &globals().names.create_server),
+    start: |this, owner| start_listening(this, owner, &globals().names.create_server),
     resume: resume_server,
-    interrupt: |this, exception| interrupt_server(this, &exception),
+    interrupt: |this, _, exception| interrupt_server(this, &exception),
     behind: None,
 };
 
-static START_UNIX_SERVER: Operation = Operation {
+static START_UNIX_SERVER: Operation<Native<Factory>> = Operation {
     name: c"start_unix_server",
-    start: |this| start_listening(this, &globals().names.create_unix_server),
+    start: |this, owner| start_listening(this, owner, &globals().names.create_unix_server),
     resume: resume_server,
-    interrupt: |this, exception| interrupt_server(this, &exception),
+    interrupt: |this, _, exception| interrupt_server(this, &exception),
     behind: None,
 };
 
-fn open_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn open_connection(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let py = attached();
     let by_place = [&names.host, &names.port];
@@ -325,21 +310,21 @@ fn open_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object>
         .into_awaitable(&OPEN_CONNECTION)
 }
 
-fn open_unix_connection(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn open_unix_connection(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let py = attached();
     let by_place = [&globals().names.path];
     Request::parse(py, OPEN_UNIX_CONNECTION.name, arguments, false, &by_place)?
         .into_awaitable(&OPEN_UNIX_CONNECTION)
 }
 
-fn start_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn start_server(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let py = attached();
     let by_place = [&names.host, &names.port];
     Request::parse(py, START_SERVER.name, arguments, true, &by_place)?.into_awaitable(&START_SERVER)
 }
 
-fn start_unix_server(_module: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn start_unix_server(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let py = attached();
     let by_place = [&globals().names.path];
     Request::parse(py, START_UNIX_SERVER.name, arguments, true, &by_place)?
@@ -347,34 +332,34 @@ fn start_unix_server(_module: &Object, arguments: Arguments<'_>) -> Result<Objec
 }
 
 /// The functions of the module.
-pub fn functions() -> Vec<ffi::PyMethodDef> {
+pub fn functions() -> Vec<Function> {
     vec![
-        fast!(
+        fast(
             c"open_connection",
             open_connection,
             c"open_connection(host=None, port=None, *, limit=65536, **kwds)\n--\n\n\
-              Connect to a host; return a (reader, writer) pair. See asyncio.open_connection."
+              Connect to a host; return a (reader, writer) pair. See asyncio.open_connection.",
         ),
-        fast!(
+        fast(
             c"start_server",
             start_server,
             c"start_server(client_connected_cb, host=None, port=None, *, limit=65536, **kwds)\n\
               --\n\n\
-              Start a server that calls client_connected_cb(reader, writer) for each client. \
-              See asyncio.start_server."
+              Start a server that calls client_connected_cb(reader, writer) for each client. See \
+              asyncio.start_server.",
         ),
-        fast!(
+        fast(
             c"open_unix_connection",
             open_unix_connection,
             c"open_unix_connection(path=None, *, limit=65536, **kwds)\n--\n\n\
               Connect to a Unix socket; return a (reader, writer) pair. See \
-              asyncio.open_unix_connection."
+              asyncio.open_unix_connection.",
         ),
-        fast!(
+        fast(
             c"start_unix_server",
             start_unix_server,
             c"start_unix_server(client_connected_cb, path=None, *, limit=65536, **kwds)\n--\n\n\
-              Start a server on a Unix socket; see asyncio.start_unix_server."
+              Start a server on a Unix socket; see asyncio.start_unix_server.",
         ),
     ]
 }

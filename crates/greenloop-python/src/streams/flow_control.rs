@@ -9,14 +9,18 @@ use std::cell::Cell;
 use greenloop_core::{Standing, WaitList as _};
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Held, Instance, Object, Result, Slot, Visited, Visitor, attached,
-    attribute, class_of, fast, init, no_attribute, noargs, raise, raise_bare, restore,
+    Arguments, Class, ExceptionClass, Held, Native, Object, Result, Slot, Visited, Visitor,
+    attached, class_of, fast, noargs, raise, raise_bare, readonly, restore,
 };
 
+use super::attributes::{flag, required};
 use super::reader::{assertion, is_debugging, loop_or_current};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::sync::Waiters;
+
+/// The class.
+pub static CLASS: Class<FlowControl> = Class::new();
 
 /// The fields of a `FlowControlMixin`, with which the structs of native subclasses begin.
 #[repr(C)]
@@ -51,12 +55,6 @@ impl Held for FlowControl {
 }
 
 impl FlowControl {
-    /// The state of a `FlowControlMixin` or of a subclass.
-    #[inline]
-    pub fn of(this: &Object) -> &Self {
-        Instance::<Self>::of(this)
-    }
-
     /// The protocol's loop.
     #[inline]
     pub const fn event_loop(&self) -> &Slot {
@@ -74,7 +72,7 @@ impl FlowControl {
     /// Returns at once, or waits until the transport has room. An awaitable that waits leaves its
     /// line when it resumes.
     #[inline]
-    pub fn drain(&self, waiter: &Object) -> Result<Progress> {
+    pub fn drain(&self, waiter: &Native<Awaitable>) -> Result<Progress> {
         if self.connection_lost.get() {
             let class = ExceptionClass::ConnectionResetError;
             return Err(raise(class, c"Connection lost"));
@@ -106,8 +104,8 @@ impl FlowControl {
 }
 
 /// Logs a change of the flow in debug mode.
-fn log(this: &Object, text: &str) -> Result<()> {
-    if is_debugging(&FlowControl::of(this).event_loop.get_or_none())? {
+fn log(this: &Native<FlowControl>, text: &str) -> Result<()> {
+    if is_debugging(&this.get().event_loop.get_or_none())? {
         let py = attached();
         let logger = making::import(py, c"asyncio.log")?.look_up(c"logger")?;
         logger.invoke_method(c"debug", (text, this.bound(py)))?;
@@ -116,8 +114,8 @@ fn log(this: &Object, text: &str) -> Result<()> {
 }
 
 /// `pause_writing()`. Like asyncio's it asserts that writing is not paused already.
-fn pause_writing(this: &Object) -> Result<Object> {
-    if FlowControl::of(this).paused.replace(true) {
+fn pause_writing(this: &Native<FlowControl>) -> Result<Object> {
+    if this.get().paused.replace(true) {
         return Err(assertion(c""));
     }
     log(this, "%r pauses writing")?;
@@ -125,130 +123,95 @@ fn pause_writing(this: &Object) -> Result<Object> {
 }
 
 /// `resume_writing()`, which wakes all waiters of `drain`.
-fn resume_writing(this: &Object) -> Result<Object> {
-    let flow = FlowControl::of(this);
-    if !flow.paused.replace(false) {
+fn resume_writing(this: &Native<FlowControl>) -> Result<Object> {
+    if !this.get().paused.replace(false) {
         return Err(assertion(c""));
     }
     log(this, "%r resumes writing")?;
-    flow.waiters.wake_waiting(usize::MAX)?;
+    this.get().waiters.wake_waiting(usize::MAX)?;
     Ok(Object::none())
 }
 
-fn connection_lost(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = [&globals().names.exc];
-    let [exception] = arguments.bind(c"FlowControlMixin.connection_lost", names, 1, 1)?;
-    FlowControl::of(this).lose_connection(exception.unwrap_or(&Object::none()))?;
+fn connection_lost(this: &Native<FlowControl>, arguments: Arguments<'_>) -> Result<Object> {
+    let exception = arguments.single(c"FlowControlMixin.connection_lost", &globals().names.exc)?;
+    this.get().lose_connection(exception)?;
     Ok(Object::none())
 }
 
-fn drain_helper(this: &Object) -> Result<Object> {
+fn drain_helper(this: &Native<FlowControl>) -> Result<Object> {
     Awaitable::create(&DRAIN_HELPER, this, None)
 }
 
-static DRAIN_HELPER: Operation = Operation {
+static DRAIN_HELPER: Operation<Native<FlowControl>> = Operation {
     name: c"FlowControlMixin._drain_helper",
-    start: |this| {
-        let owner = Awaitable::of(this).owner().get_or_none();
-        FlowControl::of(&owner).drain(this)
-    },
-    resume: |this| {
+    start: |this, owner| owner.get().drain(this),
+    resume: |this, _| {
         Awaitable::leave_line(this);
         ready(Object::none())
     },
-    interrupt: |this, exception| {
+    interrupt: |this, _, exception| {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
     behind: None,
 };
 
-fn close_waiter(_this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+fn close_waiter(_: &Native<FlowControl>, _: Arguments<'_>) -> Result<Object> {
     Err(raise_bare(ExceptionClass::NotImplementedError))
 }
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<FlowControl>, arguments: Arguments<'_>) -> Result<()> {
     let names = [&globals().names.loop_];
     let [event_loop] = arguments.bind(c"FlowControlMixin.__init__", names, 1, 0)?;
-    FlowControl::of(this).initialise(loop_or_current(event_loop)?);
+    this.get().initialise(loop_or_current(event_loop)?);
     Ok(())
 }
 
-fn event_loop(this: &Object) -> Result<Object> {
-    let event_loop = FlowControl::of(this).event_loop.get();
-    event_loop.ok_or_else(|| no_attribute(this, "_loop"))
-}
-
-fn set_event_loop(this: &Object, value: Option<&Object>) -> Result<()> {
-    FlowControl::of(this)
-        .event_loop
-        .set_optional(value.cloned());
-    Ok(())
-}
-
-fn paused(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(FlowControl::of(this).paused.get()))
-}
-
-fn set_paused(this: &Object, value: Option<&Object>) -> Result<()> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    FlowControl::of(this).paused.set(value.is_true()?);
-    Ok(())
-}
-
-fn is_lost(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(FlowControl::of(this).connection_lost.get()))
-}
-
-fn set_lost(this: &Object, value: Option<&Object>) -> Result<()> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    FlowControl::of(this).connection_lost.set(value.is_true()?);
-    Ok(())
-}
-
-fn drain_waiters(this: &Object) -> Result<Object> {
-    Waiters::create(this, |owner| &FlowControl::of(owner).waiters)
+fn drain_waiters(this: &Native<FlowControl>) -> Result<Object> {
+    Waiters::create(this, |control| &control.waiters)
 }
 
 /// Makes the class, below `asyncio.Protocol`.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<FlowControl>(c"greenloop.FlowControlMixin")
         .subclassable()
         .doc(c"FlowControlMixin(loop=None)\n--\n\nFlow control for StreamWriter.drain().")
-        .init(init!(initialise))
+        .init_by(initialise)
         .methods(vec![
-            noargs!(
+            noargs(
                 c"pause_writing",
                 pause_writing,
-                c"Pause writing: drain() waits until resume_writing()."
+                c"Pause writing: drain() waits until resume_writing().",
             ),
-            noargs!(
+            noargs(
                 c"resume_writing",
                 resume_writing,
-                c"Resume writing: wake the waiters of drain()."
+                c"Resume writing: wake the waiters of drain().",
             ),
-            fast!(
+            fast(
                 c"connection_lost",
                 connection_lost,
                 c"connection_lost($self, /, exc)\n--\n\n\
-                  Wake the waiters of drain(), which raise exc unless it is None."
+                  Wake the waiters of drain(), which raise exc unless it is None.",
             ),
-            noargs!(
+            noargs(
                 c"_drain_helper",
                 drain_helper,
-                c"Wait until writing is no longer paused."
+                c"Wait until writing is no longer paused.",
             ),
-            fast!(
+            fast(
                 c"_get_close_waiter",
                 close_waiter,
-                c"Raise NotImplementedError: a subclass has to implement it."
+                c"Raise NotImplementedError: a subclass has to implement it.",
             ),
         ])
         .attributes(vec![
-            attribute!(c"_loop", event_loop, set_event_loop),
-            attribute!(c"_paused", paused, set_paused),
-            attribute!(c"_connection_lost", is_lost, set_lost),
-            attribute!(c"_drain_waiters", drain_waiters),
+            required(c"_loop", |this: &FlowControl| &this.event_loop, || "_loop"),
+            flag(c"_paused", |this: &FlowControl| &this.paused),
+            flag(c"_connection_lost", |this: &FlowControl| {
+                &this.connection_lost
+            }),
+            readonly(c"_drain_waiters", drain_waiters),
         ])
-        .build(Some(&globals().asyncio.protocol))
+        .build_below_fieldless(&globals().asyncio.protocol, &CLASS)
 }

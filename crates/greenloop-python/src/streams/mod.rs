@@ -25,10 +25,31 @@ mod reader;
 mod reading;
 mod writer;
 
-pub use connecting::{functions, make_factory_class};
-pub use flow_control::make_class as make_flow_control_class;
-pub use protocol::{
-    data_received, is_native as is_native_protocol, make_class as make_protocol_class,
-};
-pub use reader::make_class as make_reader_class;
-pub use writer::make_class as make_writer_class;
+use greenloop_cpython::{ClassCell, Result};
+
+pub use connecting::functions;
+pub use protocol::{CLASS as PROTOCOL, data_received};
+
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    reader::make_class()?;
+    flow_control::make_class()?;
+    protocol::make_class()?;
+    writer::make_class()?;
+    connecting::make_factory_class()
+}
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 4] {
+    [
+        ("StreamReader", &reader::CLASS),
+        ("FlowControlMixin", &flow_control::CLASS),
+        ("StreamReaderProtocol", &protocol::CLASS),
+        ("StreamWriter", &writer::CLASS),
+    ]
+}
+
+/// The classes whose methods programs may replace, which short cuts look out for.
+pub fn replaceable_classes() -> [&'static ClassCell; 3] {
+    [&reader::CLASS, &protocol::CLASS, &writer::CLASS]
+}

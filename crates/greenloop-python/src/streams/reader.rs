@@ -8,10 +8,9 @@ use std::ffi::CStr;
 
 use greenloop_core::{Limit, Standing, WaitList as _};
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, call_method,
-    fetch, is_raised, matches, raise, raise_anything, visit_slots,
+    Class, Comparison, ExceptionClass, Held, Native, Object, Raised, Result, Slot, Visited,
+    Visitor, fetch, matches, raise, raise_anything, visit_slots,
 };
-use pyo3::ffi;
 
 use super::buffer::Buffer;
 use crate::asyncio::{creation_stack, current_loop, globals};
@@ -22,6 +21,9 @@ pub use class::make_class;
 
 /// The limit of a reader that is given none: 64 KiB.
 pub const DEFAULT_LIMIT: usize = 1 << 16;
+
+/// The class.
+pub static CLASS: Class<Reader> = Class::new();
 
 /// The fields of a `StreamReader`.
 pub struct Reader {
@@ -79,21 +81,10 @@ impl Held for Reader {
 }
 
 impl Reader {
-    #[inline]
-    pub fn of(this: &Object) -> &Self {
-        Instance::<Self>::of(this)
-    }
-
-    /// Whether `object` is a reader of exactly our class, with no method replaced.
-    #[inline]
-    pub fn is_plain(object: &Object) -> bool {
-        Instance::<Self>::is_plain(object, &globals().classes.stream_reader)
-    }
-
     /// A reader with this limit on this loop.
-    pub fn create(limit: Option<&Object>, event_loop: &Object) -> Result<Object> {
-        let this = Instance::<Self>::create(&globals().classes.stream_reader)?;
-        Self::of(&this).initialise(limit, event_loop.clone())?;
+    pub fn create(limit: Option<&Object>, event_loop: &Object) -> Result<Native<Self>> {
+        let this = CLASS.create()?;
+        this.get().initialise(limit, event_loop.clone())?;
         Ok(this)
     }
 
@@ -126,11 +117,13 @@ impl Reader {
         Ok(())
     }
 
+    /// How many bytes are kept without holding the sender up.
     #[inline]
     pub fn limit(&self) -> Limit {
         Limit(self.limit.get())
     }
 
+    /// Whether nothing comes any more.
     #[inline]
     pub fn is_eof(&self) -> bool {
         self.eof.get()
@@ -160,7 +153,7 @@ impl Reader {
     pub fn resume_transport(&self) -> Result<()> {
         if self.paused.replace(false) {
             let transport = self.transport.get_or_none();
-            call_method(&globals().names.resume_reading, &[transport.as_ptr()])?;
+            transport.invoke(&globals().names.resume_reading, [])?;
         }
         Ok(())
     }
@@ -181,9 +174,9 @@ impl Reader {
         self.waiter.pop_and_wake()?;
         if let Some(waiter) = self.foreign_waiter.take() {
             let names = &globals().names;
-            if !call_method(&names.cancelled, &[waiter.as_ptr()])?.is_true()? {
+            if !waiter.invoke(&names.cancelled, [])?.is_true()? {
                 let none = Object::none();
-                call_method(&names.set_result, &[waiter.as_ptr(), none.as_ptr()])?;
+                waiter.invoke(&names.set_result, [&none])?;
             }
         }
         Ok(())
@@ -193,7 +186,7 @@ impl Reader {
     /// replaced.
     #[inline]
     fn is_fed_natively(&self) -> bool {
-        let wakes = |waiter: Object| Awaitable::of(&waiter).is_on_fast_loop();
+        let wakes = |waiter: Native<Awaitable>| waiter.get().is_on_fast_loop();
         !self.buffer.is_exposed()
             && self.foreign_waiter.is_empty()
             && self.waiter.first().is_none_or(wakes)
@@ -208,7 +201,7 @@ impl Reader {
         let Some(transport) = self.transport.get() else {
             return Ok(false);
         };
-        match call_method(&globals().names.pause_reading, &[transport.as_ptr()]) {
+        match transport.invoke(&globals().names.pause_reading, []) {
             Ok(_) => self.paused.set(true),
             Err(raised) if matches(ExceptionClass::NotImplementedError) => {
                 // It cannot be held up, and is not asked again: everything has to be buffered.
@@ -235,8 +228,8 @@ impl Reader {
 /// `reader.feed_data(data)`. Returns whether no code but ours has run, and the transport was let
 /// alone.
 #[inline]
-pub fn feed_data(this: &Object, data: &Object) -> Result<bool> {
-    let reader = Reader::of(this);
+pub fn feed_data(this: &Native<Reader>, data: &Object) -> Result<bool> {
+    let reader = this.get();
     if reader.eof.get() {
         return Err(assertion(c"feed_data after feed_eof"));
     }
@@ -246,29 +239,28 @@ pub fn feed_data(this: &Object, data: &Object) -> Result<bool> {
     let natively = reader.is_fed_natively();
     reader.buffer.extend(data)?;
     wake(this)?;
-    Ok(!reader.pause_if_flooded()? && natively && Reader::is_plain(this))
+    Ok(!reader.pause_if_flooded()? && natively && this.is_plain(&CLASS))
 }
 
 /// `reader.feed_eof()`.
-pub fn feed_eof(this: &Object) -> Result<()> {
-    Reader::of(this).eof.set(true);
+pub fn feed_eof(this: &Native<Reader>) -> Result<()> {
+    this.get().eof.set(true);
     wake(this)
 }
 
 /// `reader._wakeup_waiter()`, which a subclass may have replaced.
 #[inline]
-fn wake(this: &Object) -> Result<()> {
-    let globals = globals();
-    let (class, name) = (&globals.classes.stream_reader, &globals.names.wakeup_waiter);
-    if Instance::<Reader>::overrides(this, class, &[name])? {
-        return call_method(name, &[this.as_ptr()]).map(drop);
+fn wake(this: &Native<Reader>) -> Result<()> {
+    let name = &globals().names.wakeup_waiter;
+    if this.overrides(&CLASS, &[name])? {
+        return this.invoke(name, []).map(drop);
     }
-    Reader::of(this).wake_waiter()
+    this.get().wake_waiter()
 }
 
 /// `reader.set_exception(exception)`.
-pub fn set_exception(this: &Object, exception: &Object) -> Result<()> {
-    let reader = Reader::of(this);
+pub fn set_exception(this: &Native<Reader>, exception: &Object) -> Result<()> {
+    let reader = this.get();
     let some = (!exception.is_none()).then(|| exception.clone());
     reader.exception.set_optional(some);
     if let Some(waiter) = reader.waiter.pop() {
@@ -278,17 +270,16 @@ pub fn set_exception(this: &Object, exception: &Object) -> Result<()> {
     }
     if let Some(waiter) = reader.foreign_waiter.take() {
         let names = &globals().names;
-        if !call_method(&names.cancelled, &[waiter.as_ptr()])?.is_true()? {
-            let arguments = [waiter.as_ptr(), exception.as_ptr()];
-            call_method(&names.set_exception, &arguments)?;
+        if !waiter.invoke(&names.cancelled, [])?.is_true()? {
+            waiter.invoke(&names.set_exception, [exception])?;
         }
     }
     Ok(())
 }
 
 /// `reader.set_transport(transport)`.
-pub fn set_transport(this: &Object, transport: &Object) -> Result<()> {
-    let reader = Reader::of(this);
+pub fn set_transport(this: &Native<Reader>, transport: &Object) -> Result<()> {
+    let reader = this.get();
     if !reader.transport.is_empty() {
         return Err(assertion(c"Transport already set"));
     }
@@ -297,8 +288,8 @@ pub fn set_transport(this: &Object, transport: &Object) -> Result<()> {
 }
 
 /// `reader._replace_transport(transport)`, of newer releases.
-pub fn replace_transport(this: &Object, transport: &Object) -> Result<()> {
-    let reader = Reader::of(this);
+pub fn replace_transport(this: &Native<Reader>, transport: &Object) -> Result<()> {
+    let reader = this.get();
     if reader.transport.is_empty() {
         return Err(assertion(c"Transport not set"));
     }
@@ -311,7 +302,7 @@ pub fn is_debugging(event_loop: &Object) -> Result<bool> {
     if Scheduler::of(event_loop).is_some_and(Scheduler::is_fast) {
         return Ok(false);
     }
-    call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()
+    event_loop.invoke(&globals().names.get_debug, [])?.is_true()
 }
 
 /// The loop that a stream without one belongs to.
@@ -329,32 +320,16 @@ pub fn assertion(text: &CStr) -> Raised {
 
 /// A limit in bytes: that of a number which is larger than memory is the largest there is.
 fn size_of_limit(limit: &Object) -> Result<usize> {
-    // SAFETY: both are valid objects.
-    let positive = unsafe {
-        let zero = Object::from_returned(ffi::PyLong_FromLong(0))?;
-        match ffi::PyObject_RichCompareBool(limit.as_ptr(), zero.as_ptr(), ffi::Py_LE) {
-            0 => true,
-            1 => false,
-            _ => return Err(Raised),
-        }
-    };
-    if !positive {
+    if limit.compares(Comparison::LessOrEqual, &globals().zero)? {
         let class = ExceptionClass::ValueError;
         return Err(raise(class, c"Limit cannot be <= 0"));
     }
-    // SAFETY: `limit` is a valid object.
-    unsafe {
-        if ffi::PyFloat_Check(limit.as_ptr()) != 0 {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "what is compared with it is whole, and infinity becomes the largest"
-            )]
-            return Ok(ffi::PyFloat_AsDouble(limit.as_ptr()) as usize);
-        }
-        let size = ffi::PyNumber_AsSsize_t(limit.as_ptr(), std::ptr::null_mut());
-        if size == -1 && is_raised() {
-            return Err(Raised);
-        }
-        Ok(usize::try_from(size).unwrap_or(usize::MAX))
+    if let Some(limit) = limit.as_float() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is compared with it is whole, and infinity becomes the largest"
+        )]
+        return Ok(limit as usize);
     }
+    Ok(usize::try_from(limit.clipped()?).unwrap_or(usize::MAX))
 }

@@ -11,76 +11,69 @@ mod lines;
 mod separators;
 
 use greenloop_core::WaitList as _;
-use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, Instance, Object, Raised, Result, attached, call_function, fast, noargs,
-    raise_object, restore,
+    Arguments, Method, Native, Object, Raised, Result, fast, noargs, one, raise_object, restore,
 };
-use pyo3::ffi;
 
-use super::reader::{Reader, assertion};
+use super::reader::{CLASS, Reader, assertion};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
-pub use lines::{iterate, next_line};
+pub use lines::next as next_line;
 
 use amounts::{READ, READ_EXACTLY};
 use lines::READ_LINE;
 use separators::READ_UNTIL;
 
-/// Defines how each of the four coroutines is parsed and made.
-macro_rules! coroutine {
-    (
-        $function:ident, $operation:ident, $name:ident, $text:literal,
-        [$($parameter:ident)?], $required:expr
-    ) => {
-        fn $function(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-            let names = &globals().names;
-            if is_customised(this)? {
-                let function = globals().asyncio.stream_reader.attribute(&names.$name)?;
-                return arguments.forward_to(&function, this);
-            }
-            let parameters = [$(&names.$parameter)?];
-            let bound = arguments.bind($text, parameters, parameters.len(), $required)?;
-            Awaitable::create(&$operation, this, bound.first().copied().flatten())
-        }
-    };
+fn read(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    if is_customised(this)? {
+        return read_by_name(this, &names.read, arguments);
+    }
+    let [count] = arguments.bind(c"StreamReader.read", [&names.n], 1, 0)?;
+    Awaitable::create(&READ, this, count)
 }
 
-coroutine!(read, READ, read, c"StreamReader.read", [n], 0);
-coroutine!(
-    read_exactly,
-    READ_EXACTLY,
-    readexactly,
-    c"StreamReader.readexactly",
-    [n],
-    1
-);
-coroutine!(
-    read_until,
-    READ_UNTIL,
-    readuntil,
-    c"StreamReader.readuntil",
-    [separator],
-    0
-);
+fn read_exactly(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    if is_customised(this)? {
+        return read_by_name(this, &names.readexactly, arguments);
+    }
+    let count = arguments.single(c"StreamReader.readexactly", &names.n)?;
+    Awaitable::create(&READ_EXACTLY, this, Some(count))
+}
+
+fn read_until(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
+    let names = &globals().names;
+    if is_customised(this)? {
+        return read_by_name(this, &names.readuntil, arguments);
+    }
+    let [separator] = arguments.bind(c"StreamReader.readuntil", [&names.separator], 1, 0)?;
+    Awaitable::create(&READ_UNTIL, this, separator)
+}
 
 /// `readline()`: asyncio's own function for a subclass that replaces what it calls.
-fn read_line(this: &Object) -> Result<Object> {
+fn read_line(this: &Native<Reader>) -> Result<Object> {
     if is_customised(this)? {
-        let function = globals()
-            .asyncio
-            .stream_reader
-            .attribute(&globals().names.readline)?;
-        return call_function(&function, &[this.as_ptr()]);
+        let function = &globals().names.readline;
+        let function = globals().asyncio.stream_reader.attribute(function)?;
+        return function.call([this]);
     }
     Awaitable::create(&READ_LINE, this, None)
 }
 
+/// asyncio's own function on a reader of which a method was replaced.
+#[cold]
+fn read_by_name(this: &Object, name: &Object, arguments: Arguments<'_>) -> Result<Object> {
+    let function = globals().asyncio.stream_reader.attribute(name)?;
+    arguments.forward_to(&function, this)
+}
+
 /// Whether a method that reading goes through was replaced.
 #[inline]
-fn is_customised(this: &Object) -> Result<bool> {
-    if Reader::is_plain(this) {
+fn is_customised(this: &Native<Reader>) -> Result<bool> {
+    if this.is_plain(&CLASS) {
         return Ok(false);
     }
     let names = &globals().names;
@@ -90,25 +83,24 @@ fn is_customised(this: &Object) -> Result<bool> {
         &names.read,
         &names.readuntil,
     ];
-    let class = &globals().classes.stream_reader;
-    Instance::<Reader>::overrides(this, class, &hooks)
+    this.overrides(&CLASS, &hooks)
 }
 
 // Waiting.
 
-fn wait_for_data(this: &Object, name: &Object) -> Result<Object> {
+fn wait_for_data(this: &Native<Reader>, name: &Object) -> Result<Object> {
     Awaitable::create(&WAIT_FOR_DATA, this, Some(name))
 }
 
-static WAIT_FOR_DATA: Operation = Operation {
+static WAIT_FOR_DATA: Operation<Native<Reader>> = Operation {
     name: c"StreamReader._wait_for_data",
-    start: |this| {
-        let name = Awaitable::of(this).value().get_or_none();
+    start: |this, owner| {
+        let name = this.get().value().get_or_none();
         let name = making::shown(&name)?;
-        wait(this, &name)
+        wait(this, owner, &name)
     },
-    resume: |this| {
-        leave(this);
+    resume: |this, owner| {
+        leave(this, owner);
         ready(Object::none())
     },
     interrupt,
@@ -117,9 +109,8 @@ static WAIT_FOR_DATA: Operation = Operation {
 
 /// Waits until bytes come in or none will any more.
 #[inline]
-fn wait(this: &Object, name: &str) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let reader = Reader::of(&owner);
+fn wait(this: &Native<Awaitable>, owner: &Native<Reader>, name: &str) -> Result<Progress> {
+    let reader = owner.get();
     if reader.is_awaited() {
         return Err(making::runtime_error(&format!(
             "{name}() called while another coroutine is already waiting for incoming data"
@@ -135,28 +126,20 @@ fn wait(this: &Object, name: &str) -> Result<Progress> {
     Ok(Progress::Blocked)
 }
 
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    leave(this);
+fn interrupt(
+    this: &Native<Awaitable>,
+    owner: &Native<Reader>,
+    exception: Object,
+) -> Result<Progress> {
+    leave(this, owner);
     Err(restore(exception))
 }
 
 /// A woken waiter has left the line already; this is for one that was not woken by the reader.
 #[inline]
-fn leave(this: &Object) {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    Reader::of(&owner).waiter.remove(this);
+fn leave(this: &Native<Awaitable>, owner: &Native<Reader>) {
+    owner.get().waiter.remove(this);
 }
-
-/// A function of the awaitable and its reader, as the `resume` of an operation.
-macro_rules! resumed {
-    ($function:path) => {
-        |this| {
-            $crate::streams::reading::leave(this);
-            $function(this)
-        }
-    };
-}
-use resumed;
 
 // The common part of the operations.
 
@@ -168,25 +151,14 @@ fn take(reader: &Reader, count: usize) -> Result<Object> {
     Ok(taken)
 }
 
-fn new_bytes(content: &[u8]) -> Result<Object> {
-    // SAFETY: copies the bytes into a new object.
-    unsafe {
-        let length = content.len() as ffi::Py_ssize_t;
-        Object::from_returned(ffi::PyBytes_FromStringAndSize(
-            content.as_ptr().cast(),
-            length,
-        ))
-    }
-}
-
 fn empty_bytes() -> Result<Object> {
-    new_bytes(b"")
+    making::bytes(b"")
 }
 
 /// Raises `IncompleteReadError(partial, expected)`.
 fn incomplete(partial: &Object, expected: &Object) -> Result<Raised> {
     let class = &globals().asyncio.incomplete_read_error;
-    let error = call_function(class, &[partial.as_ptr(), expected.as_ptr()])?;
+    let error = class.call([partial, expected])?;
     Ok(raise_object(&error))
 }
 
@@ -195,51 +167,46 @@ const NOT_FOUND: &str = "Separator is not found, and chunk exceed the limit";
 
 /// `LimitOverrunError(text, consumed)`.
 fn overrun(text: &str, consumed: usize) -> Result<Object> {
-    let py = attached();
-    let class = globals().asyncio.limit_overrun_error.bound(py);
-    Ok(class.invoke((text, consumed))?.into())
+    let class = &globals().asyncio.limit_overrun_error;
+    class.call([&making::text(text)?, &Object::size_of(consumed)?])
 }
 
 /// The methods that wait.
-pub fn methods() -> Vec<ffi::PyMethodDef> {
-    let next = noargs!(
-        c"__anext__",
-        lines::next,
-        c"Read a line, or raise StopAsyncIteration at the end of the stream."
-    );
-    vec![
-        // It replaces the name of the slot, and the slot stays.
-        ffi::PyMethodDef {
-            ml_flags: next.ml_flags | ffi::METH_COEXIST,
-            ..next
-        },
-        fast!(
+pub fn methods() -> [Method<Reader>; 6] {
+    [
+        noargs(
+            c"__anext__",
+            lines::next,
+            c"Read a line, or raise StopAsyncIteration at the end of the stream.",
+        )
+        .beside_slot(),
+        fast(
             c"read",
             read,
             c"read($self, n=-1)\n--\n\n\
-              Read up to n bytes; with -1, read until the end of the stream."
+              Read up to n bytes; with -1, read until the end of the stream.",
         ),
-        noargs!(
+        noargs(
             c"readline",
             read_line,
-            c"Read a line; return what is left at the end of the stream."
+            c"Read a line; return what is left at the end of the stream.",
         ),
-        fast!(
+        fast(
             c"readexactly",
             read_exactly,
             c"readexactly($self, n)\n--\n\n\
-              Read exactly n bytes; raise IncompleteReadError if the stream ends before."
+              Read exactly n bytes; raise IncompleteReadError if the stream ends before.",
         ),
-        fast!(
+        fast(
             c"readuntil",
             read_until,
             c"readuntil($self, separator=b'\\n')\n--\n\n\
-              Read until a separator, and return the data with it."
+              Read until a separator, and return the data with it.",
         ),
-        greenloop_cpython::one!(
+        one(
             c"_wait_for_data",
             wait_for_data,
-            c"Wait until feed_data or feed_eof is called."
+            c"Wait until feed_data or feed_eof is called.",
         ),
     ]
 }

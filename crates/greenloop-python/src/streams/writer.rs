@@ -4,21 +4,23 @@ mod class;
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    Arguments, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
-    call_method, no_attribute, raise_anything, restore, visit_slots,
+    Arguments, Class, Held, Native, Object, Result, Slot, Visited, Visitor, attached, no_attribute,
+    raise_anything, restore, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
-use super::reader::{Reader, assertion};
+use super::reader::{self, assertion};
 use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
 pub use class::make_class;
+
+/// The class.
+pub static CLASS: Class<Writer> = Class::new();
 
 /// The fields of a `StreamWriter`.
 pub struct Writer {
@@ -51,30 +53,20 @@ impl Held for Writer {
         }
     }
 
-    const FINALISER: Option<fn(&Object) -> Result<()>> = Some(finalise);
+    const FINALISER: Option<fn(&Self, &Object) -> Result<()>> = Some(finalise);
 }
 
 impl Writer {
-    #[inline]
-    fn of(this: &Object) -> &Self {
-        Instance::<Self>::of(this)
-    }
-
-    /// Whether `object` is a writer of exactly our class, with no method replaced.
-    #[inline]
-    fn is_plain(object: &Object) -> bool {
-        Instance::<Self>::is_plain(object, &globals().classes.stream_writer)
-    }
-
     /// A writer to a transport; `reader` may be None.
     pub fn create(
         transport: &Object,
         protocol: &Object,
         reader: &Object,
         event_loop: &Object,
-    ) -> Result<Object> {
-        let this = Instance::<Self>::create(&globals().classes.stream_writer)?;
-        Self::of(&this).initialise(transport, protocol, reader, event_loop)?;
+    ) -> Result<Native<Self>> {
+        let this = CLASS.create()?;
+        this.get()
+            .initialise(transport, protocol, reader, event_loop)?;
         Ok(this)
     }
 
@@ -117,38 +109,29 @@ impl Writer {
 
 /// Whether `object` is a `StreamReader`, of our or asyncio's own class.
 fn is_reader(object: &Object) -> Result<bool> {
-    let globals = globals();
-    let ours = globals.classes.stream_reader.object();
-    for class in [&ours, &globals.asyncio.stream_reader] {
-        // SAFETY: both are valid objects, the second a class.
-        match unsafe { ffi::PyObject_IsInstance(object.as_ptr(), class.as_ptr()) } {
-            -1 => return Err(Raised),
-            0 => {}
-            _ => return Ok(true),
-        }
-    }
-    Ok(false)
+    Ok(object.is_instance(&reader::CLASS.object())?
+        || object.is_instance(&globals().asyncio.stream_reader)?)
 }
 
 // Draining.
 
-fn drain(this: &Object) -> Result<Object> {
+fn drain(this: &Native<Writer>) -> Result<Object> {
     Awaitable::create(&DRAIN, this, None)
 }
 
-static DRAIN: Operation = Operation {
+static DRAIN: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.drain",
     start: start_drain,
-    resume: |this| match Awaitable::of(this).step().get() {
-        PAUSED => wait_for_room(this),
+    resume: |this, owner| match this.get().step().get() {
+        PAUSED => wait_for_room(this, owner),
         WAITING => {
             Awaitable::leave_line(this);
             ready(Object::none())
         }
         _ => without_result(delegate::continue_with(this, None)?),
     },
-    interrupt: |this, exception| {
-        if Awaitable::of(this).step().get() == DELEGATED {
+    interrupt: |this, _, exception| {
+        if this.get().step().get() == DELEGATED {
             return without_result(delegate::continue_with(this, Some(&exception))?);
         }
         Awaitable::leave_line(this);
@@ -166,45 +149,41 @@ const DELEGATED: u8 = 3;
 
 /// The first step of `drain`: raises the reader's exception, yields once if the transport is
 /// closing, and then waits while writing is paused.
-fn start_drain(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let writer = Writer::of(&owner);
+fn start_drain(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Progress> {
+    let writer = owner.get();
     let names = &globals().names;
     let reader = writer.reader.get_or_none();
     let exception = if reader.is_none() {
         None
-    } else if Reader::is_plain(&reader) {
-        Reader::of(&reader).exception()
+    } else if let Some(reader) = reader::CLASS.plain(&reader) {
+        reader.get().exception()
     } else {
-        let exception = call_method(&names.exception, &[reader.as_ptr()])?;
+        let exception = reader.invoke(&names.exception, [])?;
         (!exception.is_none()).then_some(exception)
     };
     if let Some(exception) = exception {
         return Err(raise_anything(&exception));
     }
-    let transport = writer.transport(&owner)?;
-    if call_method(&names.is_closing, &[transport.as_ptr()])?.is_true()? {
+    let transport = writer.transport(owner)?;
+    if transport.invoke(&names.is_closing, [])?.is_true()? {
         // The loop gets to call `connection_lost`: a task that does nothing but write and drain
         // would never see the connection end.
-        awaitable.step().set(PAUSED);
+        this.get().step().set(PAUSED);
         return Ok(Progress::Paused);
     }
-    wait_for_room(this)
+    wait_for_room(this, owner)
 }
 
 /// `await self._protocol._drain_helper()`.
 #[inline]
-fn wait_for_room(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let protocol = Writer::of(&owner).protocol.get_or_none();
-    if protocol::is_native(&protocol) {
-        awaitable.step().set(WAITING);
-        return FlowControl::of(&protocol).drain(this);
+fn wait_for_room(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Progress> {
+    let protocol = owner.get().protocol.get_or_none();
+    if let Some(protocol) = protocol::CLASS.plain(&protocol) {
+        this.get().step().set(WAITING);
+        return protocol.up::<FlowControl>().get().drain(this);
     }
-    awaitable.step().set(DELEGATED);
-    let helper = call_method(&globals().names.drain_helper, &[protocol.as_ptr()])?;
+    this.get().step().set(DELEGATED);
+    let helper = protocol.invoke(&globals().names.drain_helper, [])?;
     without_result(delegate::begin(this, &helper)?)
 }
 
@@ -218,75 +197,78 @@ fn without_result(delegated: Delegated) -> Result<Progress> {
 
 // Waiting for the end.
 
-fn wait_closed(this: &Object) -> Result<Object> {
+fn wait_closed(this: &Native<Writer>) -> Result<Object> {
     Awaitable::create(&WAIT_CLOSED, this, None)
 }
 
-static WAIT_CLOSED: Operation = Operation {
+static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.wait_closed",
-    start: |this| {
-        let owner = Awaitable::of(this).owner().get_or_none();
-        let protocol = Writer::of(&owner).protocol.get_or_none();
-        let closed = if protocol::is_native(&protocol) {
-            protocol::close_waiter(&protocol)
-        } else {
-            let arguments = [protocol.as_ptr(), owner.as_ptr()];
-            call_method(&globals().names.get_close_waiter, &arguments)?
+    start: |this, owner| {
+        let protocol = owner.get().protocol.get_or_none();
+        let closed = match protocol::CLASS.plain(&protocol) {
+            Some(protocol) => protocol::close_waiter(protocol),
+            None => protocol.invoke(&globals().names.get_close_waiter, [owner])?,
         };
         without_result(delegate::begin(this, &closed)?)
     },
-    resume: |this| without_result(delegate::continue_with(this, None)?),
-    interrupt: |this, exception| without_result(delegate::continue_with(this, Some(&exception))?),
+    resume: |this, _| without_result(delegate::continue_with(this, None)?),
+    interrupt: |this, _, exception| {
+        without_result(delegate::continue_with(this, Some(&exception))?)
+    },
     behind: None,
 };
 
 // TLS.
 
-/// `start_tls`: the writer and its arguments are in a tuple.
-fn start_tls(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+#[cfg(Py_3_12)]
+const TLS_PARAMETERS: usize = 4;
+#[cfg(not(Py_3_12))]
+const TLS_PARAMETERS: usize = 3;
+
+/// The names of the arguments of `start_tls`.
+fn tls_parameters() -> [&'static Object; TLS_PARAMETERS] {
     let names = &globals().names;
-    #[cfg(Py_3_12)]
-    let parameters = [
+    [
         &names.sslcontext,
         &names.server_hostname,
         &names.ssl_handshake_timeout,
+        #[cfg(Py_3_12)]
         &names.ssl_shutdown_timeout,
-    ];
-    #[cfg(not(Py_3_12))]
-    let parameters = [
-        &names.sslcontext,
-        &names.server_hostname,
-        &names.ssl_handshake_timeout,
-    ];
-    let bound = arguments.bind(c"StreamWriter.start_tls", parameters, 1, 1)?;
-    let none = Object::none();
-    let all = std::iter::once(this).chain(bound.iter().map(|value| value.unwrap_or(&none)));
-    let all = making::tuple(all.cloned().collect())?;
-    Awaitable::create(&START_TLS, &all, None)
+    ]
 }
 
-static START_TLS: Operation = Operation {
+/// `start_tls`. The awaitable keeps a tuple of the arguments.
+fn start_tls(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
+    let bound = arguments.bind(c"StreamWriter.start_tls", tls_parameters(), 1, 1)?;
+    let all = bound.map(|value| value.cloned().unwrap_or_else(Object::none));
+    let all = making::tuple(Vec::from(all))?;
+    Awaitable::create(&START_TLS, this, Some(&all))
+}
+
+static START_TLS: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.start_tls",
-    start: |this| {
-        let (writer, _) = tls_arguments(this)?;
-        let protocol = Writer::of(&writer).protocol.get_or_none();
+    start: |this, owner| {
+        let awaitable = this.get();
+        awaitable.kept().set_optional(awaitable.value().take());
+        let names = &globals().names;
+        let protocol = owner.get().protocol.get_or_none();
         // Asked first, as asyncio does: only a stream's protocol has it.
-        protocol.attribute(&globals().names.client_connected_cb_attribute)?;
-        let drained = if Writer::is_plain(&writer) {
-            drain(&writer)?
+        protocol.attribute(&names.client_connected_cb_attribute)?;
+        let drained = if owner.is_plain(&CLASS) {
+            drain(owner)?
         } else {
-            call_method(&globals().names.drain, &[writer.as_ptr()])?
+            owner.invoke(&names.drain, [])?
         };
         let delegated = delegate::begin(this, &drained)?;
-        after_drain(this, delegated)
+        after_drain(this, owner, delegated)
     },
-    resume: |this| {
+    resume: |this, owner| {
         let delegated = delegate::continue_with(this, None)?;
-        go_on_with_tls(this, delegated)
+        go_on_with_tls(this, owner, delegated)
     },
-    interrupt: |this, exception| {
+    interrupt: |this, owner, exception| {
         let delegated = delegate::continue_with(this, Some(&exception))?;
-        go_on_with_tls(this, delegated)
+        go_on_with_tls(this, owner, delegated)
     },
     behind: None,
 };
@@ -295,90 +277,85 @@ static START_TLS: Operation = Operation {
 const DRAINED: u8 = 1;
 
 /// Resumes `start_tls` in the wait that it is in: for `drain`, or for the loop's `start_tls`.
-fn go_on_with_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
-    if Awaitable::of(this).step().get() == DRAINED {
-        after_tls(this, delegated)
+fn go_on_with_tls(
+    this: &Native<Awaitable>,
+    owner: &Native<Writer>,
+    delegated: Delegated,
+) -> Result<Progress> {
+    if this.get().step().get() == DRAINED {
+        after_tls(owner, delegated)
     } else {
-        after_drain(this, delegated)
-    }
-}
-
-/// The writer, and the arguments as a tuple behind it.
-fn tls_arguments(this: &Object) -> Result<(Object, Object)> {
-    let all = Awaitable::of(this).owner().get_or_none();
-    // SAFETY: the owner is a tuple that begins with the writer.
-    unsafe {
-        let writer = Object::from_borrowed(ffi::PyTuple_GET_ITEM(all.as_ptr(), 0));
-        let count = ffi::PyTuple_GET_SIZE(all.as_ptr());
-        let rest = Object::from_returned(ffi::PyTuple_GetSlice(all.as_ptr(), 1, count))?;
-        Ok((writer, rest))
+        after_drain(this, owner, delegated)
     }
 }
 
 /// The buffer is flushed: has the loop upgrade the transport.
-fn after_drain(this: &Object, delegated: Delegated) -> Result<Progress> {
+fn after_drain(
+    this: &Native<Awaitable>,
+    owner: &Native<Writer>,
+    delegated: Delegated,
+) -> Result<Progress> {
     if let Delegated::Waits(progress) = delegated {
         return Ok(progress);
     }
-    Awaitable::of(this).step().set(DRAINED);
+    this.get().step().set(DRAINED);
     let py = attached();
     let names = &globals().names;
-    let (object, arguments) = tls_arguments(this)?;
-    let writer = Writer::of(&object);
+    let writer = owner.get();
     let protocol = writer.protocol.get_or_none();
     let callback = protocol.attribute(&names.client_connected_cb_attribute)?;
-    let arguments = arguments.bound(py);
+    let given = this.get().kept().get_or_none();
+    let mut given = tls_parameters()
+        .into_iter()
+        .zip(given.tuple_items().unwrap_or_default());
+    let context = given.next().map(|(_, context)| context);
     let keywords = making::dict(py)?;
     keywords.enter(&names.server_side, !callback.is_none())?;
-    keywords.enter(&names.server_hostname, arguments.get_item(1)?)?;
-    keywords.enter(&names.ssl_handshake_timeout, arguments.get_item(2)?)?;
-    #[cfg(Py_3_12)]
-    keywords.enter(&names.ssl_shutdown_timeout, arguments.get_item(3)?)?;
+    for (name, value) in given {
+        keywords.enter(name, value)?;
+    }
     let event_loop = writer.event_loop.get_or_none();
-    let transport = writer.transport(&object)?;
-    let positional = (transport, protocol, arguments.get_item(0)?);
+    let transport = writer.transport(owner)?;
+    let context = context.cloned().unwrap_or_else(Object::none);
     let start_tls = event_loop.bound(py).look_up(&names.start_tls)?;
-    let upgrade = start_tls.invoke_with(positional, &keywords)?;
+    let upgrade = start_tls.invoke_with((transport, protocol, context), &keywords)?;
     let delegated = delegate::begin(this, &upgrade.into())?;
-    after_tls(this, delegated)
+    after_tls(owner, delegated)
 }
 
 /// The transport is upgraded: writer, protocol and reader get the new one.
-fn after_tls(this: &Object, delegated: Delegated) -> Result<Progress> {
+fn after_tls(owner: &Native<Writer>, delegated: Delegated) -> Result<Progress> {
     let transport = match delegated {
         Delegated::Waits(progress) => return Ok(progress),
         Delegated::Returned(transport) => transport,
     };
     let names = &globals().names;
-    let (object, _) = tls_arguments(this)?;
-    let writer = Writer::of(&object);
+    let writer = owner.get();
     writer.transport.set(transport.clone());
     let protocol = writer.protocol.get_or_none();
-    let (name, argument) = if edition().keeps_writer {
-        (&names.replace_writer, &object)
+    if edition().keeps_writer {
+        protocol.invoke(&names.replace_writer, [owner])?;
     } else {
-        (&names.replace_transport, &transport)
-    };
-    call_method(name, &[protocol.as_ptr(), argument.as_ptr()])?;
+        protocol.invoke(&names.replace_transport, [&transport])?;
+    }
     ready(Object::none())
 }
 
 /// `__del__`: a writer that was not closed closes its transport and warns.
-fn finalise(this: &Object) -> Result<()> {
-    let writer = Writer::of(this);
+fn finalise(writer: &Writer, this: &Object) -> Result<()> {
     let Some(transport) = writer.transport.get().filter(|_| edition().writer_warns) else {
         return Ok(());
     };
     let names = &globals().names;
-    if call_method(&names.is_closing, &[transport.as_ptr()])?.is_true()? {
+    if transport.invoke(&names.is_closing, [])?.is_true()? {
         return Ok(());
     }
     let py = attached();
     let event_loop = writer.event_loop.get_or_none();
-    let text = if call_method(&names.is_closed, &[event_loop.as_ptr()])?.is_true()? {
+    let text = if event_loop.invoke(&names.is_closed, [])?.is_true()? {
         "loop is closed".to_owned()
     } else {
-        call_method(&names.close, &[this.as_ptr()])?;
+        this.invoke(&names.close, [])?;
         format!("unclosed {}", making::represented(this)?)
     };
     let text = std::ffi::CString::new(text.replace('\0', "\\0")).unwrap_or_default();

@@ -7,7 +7,7 @@
 use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
-use greenloop_cpython::{Arguments, Object, Result, call_method, restore};
+use greenloop_cpython::{Arguments, Native, Object, Result, restore};
 
 use super::primitive::{Lined, Primitive};
 use crate::asyncio::{globals, is_cancellation};
@@ -20,38 +20,38 @@ pub trait Acquire: Lined {
     const ACQUIRE_NAME: &'static CStr;
 
     /// Whether `this` is an instance of exactly the class and has no attributes.
-    fn is_plain(this: &Object) -> bool;
+    fn is_plain(this: &Native<Primitive<Self>>) -> bool;
 
     /// Acquires if there is no need to wait.
-    fn try_acquire(&self, this: &Object) -> Result<bool>;
+    fn try_acquire(this: &Native<Primitive<Self>>) -> Result<bool>;
 
     /// A woken waiter runs.
-    fn take_over(&self, waiter: &Object) -> Result<()>;
+    fn take_over(&self, waiter: &Native<Awaitable>) -> Result<()>;
 
     /// A waiter is cancelled.
-    fn give_up(&self, waiter: &Object) -> Result<()>;
+    fn give_up(&self, waiter: &Native<Awaitable>) -> Result<()>;
 
     /// A waiter ends by another exception, which comes from code that drives it by hand.
-    fn abandon(&self, waiter: &Object) -> Result<()>;
+    fn abandon(&self, waiter: &Native<Awaitable>) -> Result<()>;
 
     /// The method `release`.
-    fn release(this: &Object) -> Result<Object>;
+    fn release(this: &Native<Primitive<Self>>) -> Result<Object>;
 
     /// `acquire()`.
-    const ACQUIRE: &'static Operation = &Operation {
+    const ACQUIRE: &'static Operation<Native<Primitive<Self>>> = &Operation {
         name: Self::ACQUIRE_NAME,
-        start: |this| begin::<Self>(this, true),
-        resume: |this| resume::<Self>(this, true),
-        interrupt: interrupt::<Self>,
+        start: |this, owner| begin(this, owner, true),
+        resume: |this, owner| resume(this, owner, true),
+        interrupt: |this, owner, exception| interrupt(this, owner, exception),
         behind: None,
     };
 
     /// `async with`.
-    const ENTER: &'static Operation = &Operation {
+    const ENTER: &'static Operation<Native<Primitive<Self>>> = &Operation {
         name: ENTER_NAME,
-        start: |this| begin::<Self>(this, false),
-        resume: |this| resume::<Self>(this, false),
-        interrupt: interrupt::<Self>,
+        start: |this, owner| begin(this, owner, false),
+        resume: |this, owner| resume(this, owner, false),
+        interrupt: |this, owner, exception| interrupt(this, owner, exception),
         behind: None,
     };
 }
@@ -69,10 +69,12 @@ fn acquired(says_so: bool) -> Result<Progress> {
 }
 
 #[inline]
-fn begin<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
-    // SAFETY: a step of an operation whose owner stays.
-    let owner = unsafe { Awaitable::of(this).owner_of_step() };
-    if acquire_or_join::<S>(this, &owner)? {
+fn begin<S: Acquire>(
+    this: &Native<Awaitable>,
+    owner: &Native<Primitive<S>>,
+    says_so: bool,
+) -> Result<Progress> {
+    if acquire_or_join(this, owner)? {
         acquired(says_so)
     } else {
         Ok(Progress::Blocked)
@@ -80,32 +82,40 @@ fn begin<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
 }
 
 #[inline]
-fn resume<S: Acquire>(this: &Object, says_so: bool) -> Result<Progress> {
-    // SAFETY: a step of an operation whose owner stays.
-    let owner = unsafe { Awaitable::of(this).owner_of_step() };
-    Primitive::<S>::of(&owner).state.take_over(this)?;
+fn resume<S: Acquire>(
+    this: &Native<Awaitable>,
+    owner: &Native<Primitive<S>>,
+    says_so: bool,
+) -> Result<Progress> {
+    owner.get().state.take_over(this)?;
     acquired(says_so)
 }
 
-fn interrupt<S: Acquire>(this: &Object, exception: Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    leave::<S>(this, &owner, &exception)?;
+fn interrupt<S: Acquire>(
+    this: &Native<Awaitable>,
+    owner: &Native<Primitive<S>>,
+    exception: Object,
+) -> Result<Progress> {
+    leave(this, owner, &exception)?;
     Err(restore(exception))
 }
 
 /// Acquires `owner` and returns true, or has the awaitable join its line.
 #[inline]
-pub fn acquire_or_join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<bool> {
-    if Primitive::<S>::of(owner).state.try_acquire(owner)? {
+pub fn acquire_or_join<S: Acquire>(
+    awaitable: &Native<Awaitable>,
+    owner: &Native<Primitive<S>>,
+) -> Result<bool> {
+    if S::try_acquire(owner)? {
         return Ok(true);
     }
-    join::<S>(awaitable, owner)?;
+    join(awaitable, owner)?;
     Ok(false)
 }
 
 #[inline(never)]
-fn join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<()> {
-    let primitive = Primitive::<S>::of(owner);
+fn join<S: Acquire>(awaitable: &Native<Awaitable>, owner: &Native<Primitive<S>>) -> Result<()> {
+    let primitive = owner.get();
     primitive.prepare(awaitable, owner)?;
     primitive.state.line().push(awaitable);
     Ok(())
@@ -113,8 +123,12 @@ fn join<S: Acquire>(awaitable: &Object, owner: &Object) -> Result<()> {
 
 /// The awaitable leaves the line of `owner` because of an exception. asyncio hands a wake-up on for
 /// a cancellation only.
-pub fn leave<S: Acquire>(awaitable: &Object, owner: &Object, exception: &Object) -> Result<()> {
-    let state = &Primitive::<S>::of(owner).state;
+pub fn leave<S: Acquire>(
+    awaitable: &Native<Awaitable>,
+    owner: &Native<Primitive<S>>,
+    exception: &Object,
+) -> Result<()> {
+    let state = &owner.get().state;
     if is_cancellation(exception) {
         state.give_up(awaitable)
     } else {
@@ -123,12 +137,12 @@ pub fn leave<S: Acquire>(awaitable: &Object, owner: &Object, exception: &Object)
 }
 
 /// The method `acquire`.
-pub fn acquire<S: Acquire>(this: &Object) -> Result<Object> {
+pub fn acquire<S: Acquire>(this: &Native<Primitive<S>>) -> Result<Object> {
     Awaitable::create(S::ACQUIRE, this, None)
 }
 
 /// The method `__aenter__`.
-pub fn enter<S: Acquire>(this: &Object) -> Result<Object> {
+pub fn enter<S: Acquire>(this: &Native<Primitive<S>>) -> Result<Object> {
     if S::is_plain(this) {
         Awaitable::create(S::ENTER, this, None)
     } else {
@@ -137,7 +151,7 @@ pub fn enter<S: Acquire>(this: &Object) -> Result<Object> {
 }
 
 /// The method `__aexit__`.
-pub fn exit<S: Acquire>(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn exit<S: Acquire>(this: &Native<Primitive<S>>, arguments: Arguments<'_>) -> Result<Object> {
     check_exit(&arguments)?;
     if S::is_plain(this) {
         S::release(this)?;
@@ -166,19 +180,18 @@ pub fn enter_by_name(this: &Object) -> Result<Object> {
 
 /// `this.release()`, as an awaitable that is done already.
 pub fn exit_by_name(this: &Object) -> Result<Object> {
-    call_method(&globals().names.release, &[this.as_ptr()])?;
+    this.invoke(&globals().names.release, [])?;
     completed()
 }
 
 static ENTER_BY_NAME: Operation = Operation {
     name: ENTER_NAME,
-    start: |this| {
-        let owner = Awaitable::of(this).owner().get_or_none();
-        let awaited = call_method(&globals().names.acquire, &[owner.as_ptr()])?;
+    start: |this, owner| {
+        let awaited = owner.invoke(&globals().names.acquire, [])?;
         entered(delegate::begin(this, &awaited)?)
     },
-    resume: |this| entered(delegate::continue_with(this, None)?),
-    interrupt: |this, exception| entered(delegate::continue_with(this, Some(&exception))?),
+    resume: |this, _| entered(delegate::continue_with(this, None)?),
+    interrupt: |this, _, exception| entered(delegate::continue_with(this, Some(&exception))?),
     behind: None,
 };
 

@@ -7,26 +7,32 @@
 use std::ffi::CStr;
 
 use greenloop_core::sync::{self, BarrierState, Broken, Notify};
-use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    Arguments, Instance, Object, Raised, Result, Signature, Slot, Visited, Visitor, attached,
-    attribute, call_function, call_method, class_of, fast, fetch, init, no_attribute, noargs, one,
-    reducing, restore, type_error, unary,
+    Arguments, Class, Native, NativeSlot, Object, Raised, Result, Signature, Visited, Visitor,
+    attached, attribute, class_of, copied, fast, fetch, leaf_noargs, no_attribute, noargs,
+    readonly, restore, type_error,
 };
 use pyo3::prelude::*;
 
-use super::condition;
+use super::condition::{self, Condition, ConditionRef};
 use super::copying::{Copied, getstate, setstate};
-use super::primitive::{Primitive, State, bound_loop, get_loop, repr_with, set_bound_loop};
+use super::primitive::{Primitive, State, bound_loop, loop_method, repr_with, set_bound_loop};
 use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
 
+/// A reference to a barrier.
+type BarrierRef = Native<Primitive<Barrier>>;
+
+/// The class.
+pub static CLASS: Class<Primitive<Barrier>> = Class::new();
+
 /// A barrier's state.
-struct Barrier {
+pub struct Barrier {
     logic: sync::Barrier,
     /// `_cond`, empty before `__init__`.
-    condition: Slot,
+    condition: NativeSlot<Primitive<Condition>>,
 }
 
 impl State for Barrier {
@@ -35,7 +41,7 @@ impl State for Barrier {
     fn new() -> Self {
         Self {
             logic: sync::Barrier::new(1),
-            condition: Slot::empty(),
+            condition: NativeSlot::empty(),
         }
     }
 
@@ -52,17 +58,12 @@ impl Copied for Barrier {
     const ATTRIBUTES: &'static [&'static str] = &["_cond", "_parties", "_state", "_count"];
 }
 
-#[inline]
-fn of(this: &Object) -> &Barrier {
-    &Primitive::<Barrier>::of(this).state
-}
-
-fn condition_of(this: &Object) -> Result<Object> {
-    let condition = of(this).condition.get();
+fn condition_of(this: &BarrierRef) -> Result<ConditionRef> {
+    let condition = this.get().state.condition.get();
     condition.ok_or_else(|| no_attribute(this, "_cond"))
 }
 
-fn notify(condition: &Object, notify: Notify) -> Result<()> {
+fn notify(condition: &ConditionRef, notify: Notify) -> Result<()> {
     if notify.0 {
         condition::notify_all(condition)?;
     }
@@ -78,99 +79,103 @@ const OUTSIDE: u8 = 1;
 /// The barrier counts this party.
 const INSIDE: u8 = 2;
 
-const WAIT_OPERATION: Operation = Operation {
+const WAIT_OPERATION: Operation<BarrierRef> = Operation {
     name: c"Barrier.wait",
-    start: |this| begin(this, follow),
-    resume: |this| follow(this, delegate::continue_with(this, None)),
-    interrupt: |this, exception| follow(this, delegate::continue_with(this, Some(&exception))),
+    start: |this, owner| begin(this, owner, follow),
+    resume: |this, owner| follow(this, owner, delegate::continue_with(this, None)),
+    interrupt: |this, owner, exception| {
+        follow(this, owner, delegate::continue_with(this, Some(&exception)))
+    },
     behind: None,
 };
 
-static WAIT: Operation = WAIT_OPERATION;
+static WAIT: Operation<BarrierRef> = WAIT_OPERATION;
 
-static ENTER: Operation = Operation {
+static ENTER: Operation<BarrierRef> = Operation {
     name: c"Barrier.__aenter__",
     ..WAIT_OPERATION
 };
 
 /// The continuation after one of the condition's coroutines was awaited.
-type Follow = fn(&Object, Result<Delegated>) -> Result<Progress>;
+type Follow = fn(&Native<Awaitable>, &BarrierRef, Result<Delegated>) -> Result<Progress>;
 
 /// `async with condition`.
-fn begin(this: &Object, follow: Follow) -> Result<Progress> {
-    let condition = condition_of(&Awaitable::of(this).owner().get_or_none())?;
-    Awaitable::of(this).step().set(ENTERING);
-    if condition::try_acquire(&condition)? {
-        return follow(this, Ok(Delegated::Returned(Object::none())));
-    }
-    follow(
-        this,
-        delegate::begin(this, &condition::acquire(&condition)?),
-    )
+fn begin(this: &Native<Awaitable>, owner: &BarrierRef, follow: Follow) -> Result<Progress> {
+    let condition = condition_of(owner)?;
+    this.get().step().set(ENTERING);
+    let delegated = if condition::try_acquire(&condition)? {
+        Ok(Delegated::Returned(Object::none()))
+    } else {
+        delegate::begin(this, &condition::acquire(&condition)?)
+    };
+    follow(this, owner, delegated)
 }
 
-fn follow(this: &Object, delegated: Result<Delegated>) -> Result<Progress> {
-    let step = Awaitable::of(this).step();
+fn follow(
+    this: &Native<Awaitable>,
+    owner: &BarrierRef,
+    delegated: Result<Delegated>,
+) -> Result<Progress> {
+    let step = this.get().step();
     match delegated {
         Ok(Delegated::Waits(progress)) => Ok(progress),
-        Ok(Delegated::Returned(_)) if step.get() == INSIDE => pass(this),
+        Ok(Delegated::Returned(_)) if step.get() == INSIDE => pass(this, owner),
         Ok(Delegated::Returned(_)) => {
             step.set(OUTSIDE);
-            come_in(this)
+            come_in(this, owner)
         }
         Err(raised) if step.get() == ENTERING => Err(raised),
-        Err(raised) => go_out(this, Err(raised)),
+        Err(raised) => go_out(this, owner, Err(raised)),
     }
 }
 
 /// The condition's lock is held: comes in, or waits outside.
-fn come_in(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let barrier = &of(&owner).logic;
+fn come_in(this: &Native<Awaitable>, owner: &BarrierRef) -> Result<Progress> {
+    let awaitable = this.get();
+    let barrier = &owner.get().state.logic;
     match barrier.admits() {
         Ok(true) => {}
-        Ok(false) => return wait_again(this, &owner),
-        Err(Broken) => return go_out(this, Err(broken("Barrier aborted"))),
+        Ok(false) => return wait_again(this, owner),
+        Err(Broken) => return go_out(this, owner, Err(broken("Barrier aborted"))),
     }
     let (index, last) = barrier.arrive();
     awaitable.step().set(INSIDE);
-    let notified = integer(index).and_then(|index| {
+    let notified = Object::int(index).and_then(|index| {
         awaitable.kept().set(index);
-        notify(&condition_of(&owner)?, last)
+        notify(&condition_of(owner)?, last)
     });
     match notified {
-        Ok(()) => pass(this),
-        Err(raised) => go_out(this, Err(raised)),
+        Ok(()) => pass(this, owner),
+        Err(raised) => go_out(this, owner, Err(raised)),
     }
 }
 
 /// Inside: goes on, or waits for the others.
-fn pass(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    match of(&owner).logic.passes() {
-        Ok(true) => go_out(this, Ok(awaitable.kept().get_or_none())),
-        Ok(false) => wait_again(this, &owner),
-        Err(Broken) => go_out(this, Err(broken("Abort or reset of barrier"))),
+fn pass(this: &Native<Awaitable>, owner: &BarrierRef) -> Result<Progress> {
+    match owner.get().state.logic.passes() {
+        Ok(true) => go_out(this, owner, Ok(this.get().kept().get_or_none())),
+        Ok(false) => wait_again(this, owner),
+        Err(Broken) => go_out(this, owner, Err(broken("Abort or reset of barrier"))),
     }
 }
 
-fn wait_again(this: &Object, owner: &Object) -> Result<Progress> {
+fn wait_again(this: &Native<Awaitable>, owner: &BarrierRef) -> Result<Progress> {
     let waits = condition_of(owner)
         .and_then(|condition| condition::wait(&condition))
         .and_then(|awaited| delegate::begin(this, &awaited));
-    follow(this, waits)
+    follow(this, owner, waits)
 }
 
 /// Leaves the barrier if inside, and releases the lock.
-fn go_out(this: &Object, outcome: Result<Object>) -> Result<Progress> {
+fn go_out(
+    this: &Native<Awaitable>,
+    owner: &BarrierRef,
+    outcome: Result<Object>,
+) -> Result<Progress> {
     let outcome = outcome.map_err(fetch);
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let condition = condition_of(&owner)?;
-    let departed = if awaitable.step().get() == INSIDE {
-        notify(&condition, of(&owner).logic.depart())
+    let condition = condition_of(owner)?;
+    let departed = if this.get().step().get() == INSIDE {
+        notify(&condition, owner.get().state.logic.depart())
     } else {
         Ok(())
     };
@@ -181,17 +186,16 @@ fn go_out(this: &Object, outcome: Result<Object>) -> Result<Progress> {
     outcome.map(Progress::Returned).map_err(restore)
 }
 
-fn wait(this: &Object) -> Result<Object> {
+fn wait(this: &BarrierRef) -> Result<Object> {
     Awaitable::create(&WAIT, this, None)
 }
 
-fn enter(this: &Object) -> Result<Object> {
-    let plain = globals().classes.barrier.is_untouched_class_of(this)
-        && Instance::<Primitive<Barrier>>::has_no_attributes(this);
+fn enter(this: &BarrierRef) -> Result<Object> {
+    let plain = CLASS.is_untouched_class_of(this) && this.has_no_attributes();
     Awaitable::create(if plain { &ENTER } else { &ENTER_BY_NAME }, this, None)
 }
 
-fn exit(_this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn exit(_this: &BarrierRef, arguments: Arguments<'_>) -> Result<Object> {
     if let Some((name, _)) = arguments.keywords().next() {
         let signature = Signature {
             name: c"Barrier.__aexit__",
@@ -205,15 +209,14 @@ fn exit(_this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 }
 
 /// `return await self.wait()`.
-static ENTER_BY_NAME: Operation = Operation {
+static ENTER_BY_NAME: Operation<BarrierRef> = Operation {
     name: c"Barrier.__aenter__",
-    start: |this| {
-        let owner = Awaitable::of(this).owner().get_or_none();
-        let awaited = call_method(&globals().names.wait, &[owner.as_ptr()])?;
+    start: |this, owner| {
+        let awaited = owner.invoke(&globals().names.wait, [])?;
         Ok(passed_on(delegate::begin(this, &awaited)?))
     },
-    resume: |this| Ok(passed_on(delegate::continue_with(this, None)?)),
-    interrupt: |this, exception| Ok(passed_on(delegate::continue_with(this, Some(&exception))?)),
+    resume: |this, _| Ok(passed_on(delegate::continue_with(this, None)?)),
+    interrupt: |this, _, exception| Ok(passed_on(delegate::continue_with(this, Some(&exception))?)),
     behind: None,
 };
 
@@ -226,52 +229,63 @@ fn passed_on(delegated: Delegated) -> Progress {
 
 // Resetting and aborting.
 
-static RESET: Operation = Operation {
+static RESET: Operation<BarrierRef> = Operation {
     name: c"Barrier.reset",
-    start: |this| begin(this, reset_held),
-    resume: |this| reset_held(this, delegate::continue_with(this, None)),
-    interrupt: |this, exception| reset_held(this, delegate::continue_with(this, Some(&exception))),
+    start: |this, owner| begin(this, owner, reset_held),
+    resume: |this, owner| reset_held(this, owner, delegate::continue_with(this, None)),
+    interrupt: |this, owner, exception| {
+        reset_held(this, owner, delegate::continue_with(this, Some(&exception)))
+    },
     behind: None,
 };
 
-static ABORT: Operation = Operation {
+static ABORT: Operation<BarrierRef> = Operation {
     name: c"Barrier.abort",
-    start: |this| begin(this, abort_held),
-    resume: |this| abort_held(this, delegate::continue_with(this, None)),
-    interrupt: |this, exception| abort_held(this, delegate::continue_with(this, Some(&exception))),
+    start: |this, owner| begin(this, owner, abort_held),
+    resume: |this, owner| abort_held(this, owner, delegate::continue_with(this, None)),
+    interrupt: |this, owner, exception| {
+        abort_held(this, owner, delegate::continue_with(this, Some(&exception)))
+    },
     behind: None,
 };
 
-fn reset_held(this: &Object, delegated: Result<Delegated>) -> Result<Progress> {
-    change(this, delegated, sync::Barrier::reset)
+fn reset_held(
+    _this: &Native<Awaitable>,
+    owner: &BarrierRef,
+    delegated: Result<Delegated>,
+) -> Result<Progress> {
+    change(owner, delegated, sync::Barrier::reset)
 }
 
-fn abort_held(this: &Object, delegated: Result<Delegated>) -> Result<Progress> {
-    change(this, delegated, sync::Barrier::abort)
+fn abort_held(
+    _this: &Native<Awaitable>,
+    owner: &BarrierRef,
+    delegated: Result<Delegated>,
+) -> Result<Progress> {
+    change(owner, delegated, sync::Barrier::abort)
 }
 
 /// Once the condition's lock is held, changes the barrier and notifies all waiters.
 fn change(
-    this: &Object,
+    owner: &BarrierRef,
     delegated: Result<Delegated>,
     change: fn(&sync::Barrier) -> Notify,
 ) -> Result<Progress> {
     if let Delegated::Waits(progress) = delegated? {
         return Ok(progress);
     }
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let condition = condition_of(&owner)?;
-    let notified = notify(&condition, change(&of(&owner).logic)).map_err(fetch);
+    let condition = condition_of(owner)?;
+    let notified = notify(&condition, change(&owner.get().state.logic)).map_err(fetch);
     condition::release(&condition)?;
     notified.map_err(restore)?;
     Ok(Progress::Returned(Object::none()))
 }
 
-fn reset(this: &Object) -> Result<Object> {
+fn reset(this: &BarrierRef) -> Result<Object> {
     Awaitable::create(&RESET, this, None)
 }
 
-fn abort(this: &Object) -> Result<Object> {
+fn abort(this: &BarrierRef) -> Result<Object> {
     Awaitable::create(&ABORT, this, None)
 }
 
@@ -283,40 +297,36 @@ fn broken(text: &str) -> Raised {
 
 // Attributes.
 
-fn integer(number: i64) -> Result<Object> {
-    number.into_object()
-}
-
 fn to_integer(value: Option<&Object>) -> Result<i64> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     Ok(value.bound(attached()).extract()?)
 }
 
-fn parties(this: &Object) -> Result<Object> {
-    integer(of(this).logic.parties())
+fn parties(this: &BarrierRef) -> Result<Object> {
+    Object::int(this.get().state.logic.parties())
 }
 
-fn set_parties(this: &Object, value: Option<&Object>) -> Result<()> {
-    of(this).logic.set_parties(to_integer(value)?);
+fn set_parties(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
+    this.get().state.logic.set_parties(to_integer(value)?);
     Ok(())
 }
 
-fn count(this: &Object) -> Result<Object> {
-    integer(of(this).logic.count())
+fn count(this: &BarrierRef) -> Result<Object> {
+    Object::int(this.get().state.logic.count())
 }
 
-fn set_count(this: &Object, value: Option<&Object>) -> Result<()> {
-    of(this).logic.set_count(to_integer(value)?);
+fn set_count(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
+    this.get().state.logic.set_count(to_integer(value)?);
     Ok(())
 }
 
-fn n_waiting(this: &Object) -> Result<Object> {
-    integer(of(this).logic.waiting())
+fn n_waiting(this: &BarrierRef) -> Result<Object> {
+    Object::int(this.get().state.logic.waiting())
 }
 
-fn is_broken(this: &Object) -> Result<Object> {
+fn is_broken(this: &BarrierRef) -> Result<Object> {
     Ok(Object::boolean(
-        of(this).logic.state() == BarrierState::Broken,
+        this.get().state.logic.state() == BarrierState::Broken,
     ))
 }
 
@@ -336,37 +346,39 @@ fn state_name(state: BarrierState) -> &'static str {
 }
 
 /// `_state`: a member of asyncio's `_BarrierState`.
-fn state(this: &Object) -> Result<Object> {
+fn state(this: &BarrierRef) -> Result<Object> {
     let py = attached();
     let class = globals().asyncio.barrier_state.bound(py);
-    Ok(class.invoke((state_name(of(this).logic.state()),))?.into())
+    Ok(class
+        .invoke((state_name(this.get().state.logic.state()),))?
+        .into())
 }
 
-fn set_state(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_state(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     let value = value.bound(attached());
     let name: String = value.look_up(c"value")?.extract()?;
     let Some((state, _)) = STATES.iter().find(|(_, other)| *other == name) else {
         return Err(type_error("a barrier has no such state"));
     };
-    of(this).logic.set_state(*state);
+    this.get().state.logic.set_state(*state);
     Ok(())
 }
 
-fn set_condition(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_condition(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    if !condition::is_condition(value) {
+    let Some(condition) = condition::CLASS.instance(value) else {
         return Err(type_error(
             "a barrier's condition has to be a Condition of Greenloop",
         ));
-    }
-    of(this).condition.set(value.clone());
+    };
+    this.get().state.condition.set(condition.clone());
     Ok(())
 }
 
 // The class.
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &BarrierRef, arguments: Arguments<'_>) -> Result<()> {
     let globals = globals();
     let [parties] = arguments.bind(c"Barrier.__init__", [&globals.names.parties], 1, 1)?;
     let number = to_integer(parties);
@@ -374,12 +386,12 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         // asyncio's own class refuses it in its own words, which differ between versions, if it
         // does.
         let number = number.map_err(fetch);
-        let parties = parties.map_or(std::ptr::null_mut(), Object::as_ptr);
-        call_function(&globals.asyncio.barrier, &[parties])?;
+        let none = Object::none();
+        globals.asyncio.barrier.call([parties.unwrap_or(&none)])?;
         return number.map_err(restore).map(drop);
     }
     let (number, condition) = (number?, condition::create()?);
-    let barrier = of(this);
+    let barrier = &this.get().state;
     barrier.logic.set_parties(number);
     barrier.logic.set_count(0);
     barrier.logic.set_state(BarrierState::Filling);
@@ -387,8 +399,8 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
-fn repr_slot(this: &Object) -> Result<Object> {
-    let barrier = &of(this).logic;
+fn repr_slot(this: &BarrierRef) -> Result<Object> {
+    let barrier = &this.get().state.logic;
     let state = state_name(barrier.state());
     if barrier.state() == BarrierState::Broken {
         return repr_with(this, state);
@@ -398,68 +410,65 @@ fn repr_slot(this: &Object) -> Result<Object> {
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<Primitive<Barrier>>(c"greenloop.Barrier")
         .subclassable()
         .doc(
             c"Barrier(parties)\n--\n\n\
-              A point that all parties reach before any goes on; see asyncio.Barrier.",
+              A point that all parties reach before any of them continues; see \
+              asyncio.Barrier.",
         )
-        .init(init!(initialise))
-        .repr(unary!(repr_slot))
+        .init_by(initialise)
+        .repr_by(repr_slot)
+        .methods(copied(getstate, setstate))
         .methods(vec![
-            noargs!(
-                leaf c"wait",
+            leaf_noargs(
+                c"wait",
                 wait,
-                c"wait($self)\n--\n\nWait for all parties; return a number that only this one gets."
+                c"wait($self)\n--\n\n\
+                  Wait for all parties; return the index of this one, from 0 to parties - 1.",
             ),
-            noargs!(
+            noargs(
                 c"reset",
                 reset,
                 c"reset($self)\n--\n\n\
-                 Send all who wait away with BrokenBarrierError, and begin anew."
+                  Break the barrier: every waiter gets BrokenBarrierError. The barrier is then \
+                  reusable.",
             ),
-            noargs!(
+            noargs(
                 c"abort",
                 abort,
-                c"abort($self)\n--\n\nSend all who wait or come away with BrokenBarrierError."
+                c"abort($self)\n--\n\n\
+                  Break the barrier: waiters and later callers get BrokenBarrierError until \
+                  reset().",
             ),
-            noargs!(
+            noargs(
                 c"__aenter__",
                 enter,
-                c"__aenter__($self)\n--\n\nWait for all parties."
+                c"__aenter__($self)\n--\n\nWait for all parties.",
             ),
-            fast!(
+            fast(
                 c"__aexit__",
                 exit,
-                c"__aexit__($self, *args)\n--\n\nDo nothing."
+                c"__aexit__($self, *args)\n--\n\nLeave the body; nothing is released.",
             ),
-            noargs!(
-                c"__getstate__",
-                getstate::<Barrier>,
-                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
-            ),
-            one!(
-                c"__setstate__",
-                setstate::<Barrier>,
-                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
-            ),
-            reducing(),
-            noargs!(
-                c"_get_loop",
-                get_loop::<Barrier>,
-                c"_get_loop($self)\n--\n\nReturn the running loop, bound to."
-            ),
+            loop_method(),
         ])
         .attributes(vec![
-            attribute!(c"_loop", bound_loop::<Barrier>, set_bound_loop::<Barrier>),
-            attribute!(c"_cond", condition_of, set_condition),
-            attribute!(c"_parties", parties, set_parties),
-            attribute!(c"_count", count, set_count),
-            attribute!(c"_state", state, set_state),
-            attribute!(c"parties", parties),
-            attribute!(c"n_waiting", n_waiting),
-            attribute!(c"broken", is_broken),
+            attribute(c"_loop", bound_loop, set_bound_loop),
+            attribute(
+                c"_cond",
+                |this| Ok(condition_of(this)?.into_object()),
+                set_condition,
+            ),
+            attribute(c"_parties", parties, set_parties),
+            attribute(c"_count", count, set_count),
+            attribute(c"_state", state, set_state),
+            readonly(c"parties", parties)
+                .documented(c"The number of tasks that pass the barrier together."),
+            readonly(c"n_waiting", n_waiting)
+                .documented(c"The number of tasks that wait at the barrier."),
+            readonly(c"broken", is_broken).documented(c"Whether the barrier is broken."),
         ])
-        .build(None)
+        .build_into(&CLASS)
 }

@@ -1,7 +1,7 @@
 //! Copying and pickling a primitive, by the attributes that asyncio's instances have. Objects that
 //! hold a lock as an attribute are copied and pickled with it.
 
-use greenloop_cpython::{Object, Result, set_state, state_of};
+use greenloop_cpython::{Native, Object, Result, set_state, state_of};
 
 use super::primitive::{Primitive, State};
 
@@ -13,19 +13,19 @@ pub trait Copied: State {
 
     /// Sets one of them in the copy where that is more than setting an attribute. Returns whether
     /// it is.
-    fn restore(_this: &Object, _name: &str, _value: &Object) -> Result<bool> {
+    fn restore(_this: &Native<Primitive<Self>>, _name: &str, _value: &Object) -> Result<bool> {
         Ok(false)
     }
 }
 
 /// `__getstate__()`
-pub fn getstate<S: Copied>(this: &Object) -> Result<Object> {
-    let bound = &Primitive::<S>::of(this).bound;
+pub fn getstate<S: Copied>(this: &Native<Primitive<S>>) -> Result<Object> {
+    let bound = &this.get().bound;
     state_of(this, &bound.with_loop(S::ATTRIBUTES))
 }
 
 /// `__setstate__(state)`
-pub fn setstate<S: Copied>(this: &Object, state: &Object) -> Result<Object> {
-    set_state(this, state, S::restore)?;
+pub fn setstate<S: Copied>(this: &Native<Primitive<S>>, state: &Object) -> Result<Object> {
+    set_state(this, state, |name, value| S::restore(this, name, value))?;
     Ok(Object::none())
 }

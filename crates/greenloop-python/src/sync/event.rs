@@ -1,23 +1,27 @@
 //! `Event`.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::CStr;
 
 use greenloop_core::{WaitList as _, sync};
 use greenloop_cpython::{
-    Instance, Object, Result, Visited, Visitor, attribute, class_of, noargs, one, reducing,
-    restore, unary,
+    Class, Native, Object, Result, Visited, Visitor, attribute, class_of, copied, leaf_noargs,
+    noargs, restore,
 };
-use pyo3::ffi;
 
 use super::copying::{Copied, getstate, setstate};
 use super::primitive::{
-    Lined, Plain, Primitive, State, bound_loop, get_loop, initialise_without_arguments, line, repr,
-    set_bound_loop, set_line,
+    Lined, Plain, Primitive, State, initialise, line_attributes, loop_method, repr,
 };
-use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 
-type Event = sync::Event<Line>;
+/// An event's state.
+pub type Event = sync::Event<Line>;
+
+/// A reference to an event.
+pub type EventRef = Native<Primitive<Event>>;
+
+/// The class.
+pub static CLASS: Class<Primitive<Event>> = Class::new();
 
 impl State for Event {
     const NAME: &'static CStr = c"Event";
@@ -54,130 +58,98 @@ impl Lined for Event {
     }
 }
 
-fn of(this: &Object) -> &Event {
-    &Primitive::<Event>::of(this).state
-}
-
-/// The event behind an instance of the class, for a queue's `join`.
-#[inline]
-pub fn event_of(object: &Object) -> &Primitive<Event> {
-    Primitive::of(object)
-}
-
 /// A new event, which is set already.
-pub fn create_set_event() -> Result<Object> {
-    let class = &globals().classes.event;
-    let object = Instance::<Primitive<Event>>::create(class)?;
-    of(&object).set()?;
-    Ok(object)
+pub fn create_set_event() -> Result<EventRef> {
+    let event = CLASS.create()?;
+    event.get().state.set()?;
+    Ok(event)
 }
 
-fn is_set(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(of(this).is_set()))
+fn is_set(this: &EventRef) -> Result<Object> {
+    Ok(Object::boolean(this.get().state.is_set()))
 }
 
-fn set(this: &Object) -> Result<Object> {
-    of(this).set()?;
+fn set(this: &EventRef) -> Result<Object> {
+    this.get().state.set()?;
     Ok(Object::none())
 }
 
-fn clear(this: &Object) -> Result<Object> {
-    of(this).clear();
+fn clear(this: &EventRef) -> Result<Object> {
+    this.get().state.clear();
     Ok(Object::none())
 }
 
-fn set_value(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_value(this: &EventRef, value: Option<&Object>) -> Result<()> {
     let set = value.ok_or_else(crate::future::cannot_delete)?.is_true()?;
-    of(this).set_value(set);
+    this.get().state.set_value(set);
     Ok(())
 }
 
-fn wait(this: &Object) -> Result<Object> {
+fn wait(this: &EventRef) -> Result<Object> {
     Awaitable::create(&WAIT, this, None)
 }
 
-static WAIT: Operation = Operation {
+static WAIT: Operation<EventRef> = Operation {
     name: c"Event.wait",
-    start: |this| {
-        // SAFETY: a step of an operation whose owner stays.
-        let owner = unsafe { Awaitable::of(this).owner_of_step() };
-        let event = Primitive::<Event>::of(&owner);
+    start: |this, owner| {
+        let event = owner.get();
         if event.state.is_set() {
             return ready(Object::boolean(true));
         }
-        event.prepare(this, &owner)?;
+        event.prepare(this, owner)?;
         event.state.waiters.push(this);
         Ok(Progress::Blocked)
     },
-    resume: |this| {
-        leave(this);
+    resume: |this, owner| {
+        owner.get().state.leave(this);
         ready(Object::boolean(true))
     },
-    interrupt: |this, exception| {
-        leave(this);
+    interrupt: |this, owner, exception| {
+        owner.get().state.leave(this);
         Err(restore(exception))
     },
     behind: None,
 };
 
-fn leave(this: &Object) {
-    // SAFETY: called in steps of an operation whose owner stays.
-    let owner = unsafe { Awaitable::of(this).owner_of_step() };
-    of(&owner).leave(this);
-}
-
-fn repr_slot(this: &Object) -> Result<Object> {
-    repr::<Event>(this, if of(this).is_set() { "set" } else { "unset" })
+fn repr_slot(this: &EventRef) -> Result<Object> {
+    repr::<Event>(
+        this,
+        if this.get().state.is_set() {
+            "set"
+        } else {
+            "unset"
+        },
+    )
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<Primitive<Event>>(c"greenloop.Event")
         .subclassable()
         .doc(c"Event()\n--\n\nA flag that tasks wait for; see asyncio.Event.")
-        .slot(
-            ffi::Py_tp_init,
-            initialise_without_arguments::<Event> as *mut c_void,
-        )
-        .repr(unary!(repr_slot))
+        .init_by(initialise)
+        .repr_by(repr_slot)
+        .methods(copied(getstate, setstate))
         .methods(vec![
-            noargs!(
-                leaf c"is_set",
+            leaf_noargs(
+                c"is_set",
                 is_set,
-                c"is_set($self)\n--\n\nReturn whether the flag is set."
+                c"is_set($self)\n--\n\nReturn whether the flag is set.",
             ),
-            noargs!(
+            noargs(
                 c"set",
                 set,
-                c"set($self)\n--\n\nSet the flag and wake all who wait for it."
+                c"set($self)\n--\n\nSet the flag and wake all waiters.",
             ),
-            noargs!(leaf c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
-            noargs!(
-                leaf c"wait",
+            leaf_noargs(c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
+            leaf_noargs(
+                c"wait",
                 wait,
-                c"wait($self)\n--\n\nWait until the flag is set; return True."
+                c"wait($self)\n--\n\nWait until the flag is set; return True.",
             ),
-            noargs!(
-                c"__getstate__",
-                getstate::<Event>,
-                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
-            ),
-            one!(
-                c"__setstate__",
-                setstate::<Event>,
-                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
-            ),
-            reducing(),
-            noargs!(
-                c"_get_loop",
-                get_loop::<Event>,
-                c"_get_loop($self)\n--\n\nReturn the running loop, bound to."
-            ),
+            loop_method(),
         ])
-        .attributes(vec![
-            attribute!(c"_loop", bound_loop::<Event>, set_bound_loop::<Event>),
-            attribute!(c"_waiters", line::<Event>, set_line::<Event>),
-            attribute!(c"_value", is_set, set_value),
-        ])
-        .build(None)
+        .attributes(line_attributes())
+        .attributes(vec![attribute(c"_value", is_set, set_value)])
+        .build_into(&CLASS)
 }

@@ -20,11 +20,52 @@ mod primitive;
 mod semaphore;
 mod waiters;
 
-pub use barrier::make_class as make_barrier_class;
-pub use condition::make_class as make_condition_class;
-pub use event::{create_set_event, event_of, make_class as make_event_class};
-pub use lock::make_class as make_lock_class;
-pub use semaphore::{
-    make_bounded_class as make_bounded_semaphore_class, make_class as make_semaphore_class,
-};
-pub use waiters::{Waiters, make_class as make_waiters_class, replace as replace_waiters};
+use greenloop_cpython::{ClassCell, Result};
+
+pub use event::{CLASS as EVENT, Event, create_set_event};
+pub use primitive::Primitive;
+pub use waiters::{CLASS as WAITERS, Waiters, replace as replace_waiters};
+
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    event::make_class()?;
+    lock::make_class()?;
+    waiters::make_class()?;
+    semaphore::make_class()?;
+    semaphore::make_bounded_class()?;
+    condition::make_class()?;
+    barrier::make_class()?;
+    #[cfg(not(Py_3_14))]
+    for class in [
+        &*lock::CLASS,
+        &semaphore::CLASS,
+        &condition::CLASS,
+        &barrier::CLASS,
+    ] {
+        greenloop_cpython::bind_entering_cheaply(&class.object())?;
+    }
+    Ok(())
+}
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 6] {
+    [
+        ("Event", &event::CLASS),
+        ("Lock", &lock::CLASS),
+        ("Semaphore", &semaphore::CLASS),
+        ("BoundedSemaphore", &semaphore::BOUNDED),
+        ("Condition", &condition::CLASS),
+        ("Barrier", &barrier::CLASS),
+    ]
+}
+
+/// The classes whose methods programs may replace, which short cuts look out for.
+pub fn replaceable_classes() -> [&'static ClassCell; 5] {
+    [
+        &lock::CLASS,
+        &semaphore::CLASS,
+        &semaphore::BOUNDED,
+        &condition::CLASS,
+        &barrier::CLASS,
+    ]
+}

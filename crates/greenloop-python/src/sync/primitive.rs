@@ -2,14 +2,14 @@
 //! are shown.
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, Held, Instance, Object, Result, Visited, Visitor, initialise_with, type_error,
+    Arguments, Attribute, Held, Method, Native, Object, Result, Visited, Visitor, attribute,
+    noargs, type_error,
 };
-use pyo3::ffi;
 
 use super::waiters::{self, Waiters};
 use crate::awaitable::{Awaitable, Line, LoopBound};
@@ -52,18 +52,10 @@ pub struct Primitive<S> {
     pub state: S,
 }
 
-impl<S: State> Primitive<S> {
-    /// The primitive in an instance of its class.
-    #[inline]
-    pub fn of(this: &Object) -> &Self {
-        Instance::<Self>::of(this)
-    }
-}
-
 impl<S: Lined> Primitive<S> {
     /// Gets `awaitable` ready to wait in the line, which it then joins.
     #[inline]
-    pub fn prepare(&self, awaitable: &Object, owner: &Object) -> Result<()> {
+    pub fn prepare(&self, awaitable: &Native<Awaitable>, owner: &Object) -> Result<()> {
         self.waited.set(true);
         Awaitable::prepare(awaitable, &self.bound, owner)
     }
@@ -96,35 +88,35 @@ impl<S: State> Held for Primitive<S> {
 }
 
 /// `_loop`: the loop the primitive is bound to, or None.
-pub fn bound_loop<S: State>(this: &Object) -> Result<Object> {
-    Ok(Primitive::<S>::of(this).bound.slot().get_or_none())
+pub fn bound_loop<S: State>(this: &Native<Primitive<S>>) -> Result<Object> {
+    Ok(this.get().bound.slot().get_or_none())
 }
 
 /// Sets `_loop`.
-pub fn set_bound_loop<S: State>(this: &Object, value: Option<&Object>) -> Result<()> {
+pub fn set_bound_loop<S: State>(this: &Native<Primitive<S>>, value: Option<&Object>) -> Result<()> {
     let value = value.filter(|value| !value.is_none());
-    let bound = &Primitive::<S>::of(this).bound;
+    let bound = &this.get().bound;
     bound.slot().set_optional(value.cloned());
     Ok(())
 }
 
 /// `_get_loop()`: binds to the running loop, or raises if the primitive is bound to another.
-pub fn get_loop<S: State>(this: &Object) -> Result<Object> {
-    Primitive::<S>::of(this).bound.running_loop(this)
+fn get_loop<S: State>(this: &Native<Primitive<S>>) -> Result<Object> {
+    this.get().bound.running_loop(this)
 }
 
 /// `_waiters`: a view of the line.
-pub fn line<S: Lined>(this: &Object) -> Result<Object> {
-    let primitive = Primitive::<S>::of(this);
+fn line<S: Lined>(this: &Native<Primitive<S>>) -> Result<Object> {
+    let primitive = this.get();
     if S::LINE_ON_DEMAND && !primitive.waited.get() {
         return Ok(Object::none());
     }
-    Waiters::create(this, |owner| Primitive::<S>::of(owner).state.line())
+    Waiters::create(this, |primitive| primitive.state.line())
 }
 
 /// Sets `_waiters`: the given waiters are in the line from now on, in that order.
-pub fn set_line<S: Lined>(this: &Object, value: Option<&Object>) -> Result<()> {
-    let primitive = Primitive::<S>::of(this);
+fn set_line<S: Lined>(this: &Native<Primitive<S>>, value: Option<&Object>) -> Result<()> {
+    let primitive = this.get();
     let value = value.filter(|value| !value.is_none());
     waiters::replace(primitive.state.line(), value)?;
     primitive.waited.set(value.is_some());
@@ -132,8 +124,8 @@ pub fn set_line<S: Lined>(this: &Object, value: Option<&Object>) -> Result<()> {
 }
 
 /// `object.__repr__()` with the state and the number of waiters in brackets.
-pub fn repr<S: Lined>(this: &Object, state: &str) -> Result<Object> {
-    match Primitive::<S>::of(this).state.line().len() {
+pub fn repr<S: Lined>(this: &Native<Primitive<S>>, state: &str) -> Result<Object> {
+    match this.get().state.line().len() {
         0 => repr_with(this, state),
         waiters => repr_with(this, &format!("{state}, waiters:{waiters}")),
     }
@@ -141,12 +133,7 @@ pub fn repr<S: Lined>(this: &Object, state: &str) -> Result<Object> {
 
 /// `object.__repr__()` with something in brackets.
 pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
-    // SAFETY: `this` is valid; `object`'s own repr is always there.
-    let plain = unsafe {
-        let repr = ffi::PyBaseObject_Type.tp_repr;
-        repr.map(|repr| Object::from_returned(repr(this.as_ptr())))
-    };
-    let plain = plain.transpose()?.unwrap_or_else(Object::none);
+    let plain = this.plain_repr()?;
     let plain = making::shown(&plain)?;
     let plain = plain.strip_prefix('<').unwrap_or(&plain);
     let plain = plain.strip_suffix('>').unwrap_or(plain);
@@ -155,18 +142,9 @@ pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
 }
 
 /// `__init__` of a class that takes no arguments.
-pub unsafe extern "C" fn initialise_without_arguments<S: Plain>(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: passed on from the interpreter.
-    unsafe { initialise_with(this, args, kwargs, initialise::<S>) }
-}
-
-fn initialise<S: Plain>(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+pub fn initialise<S: Plain>(this: &Native<Primitive<S>>, arguments: Arguments<'_>) -> Result<()> {
     refuse_arguments::<S>(&arguments)?;
-    let primitive = Primitive::<S>::of(this);
+    let primitive = this.get();
     primitive.state.begin_anew();
     primitive.forget_waiters();
     Ok(())
@@ -187,4 +165,23 @@ fn refuse_arguments<S: State>(arguments: &Arguments<'_>) -> Result<()> {
             given + 1
         ))),
     }
+}
+
+/// The attributes that all primitives with waiters have.
+pub fn line_attributes<S: Lined>() -> Vec<Attribute<Primitive<S>>> {
+    vec![
+        attribute(c"_loop", bound_loop, set_bound_loop),
+        attribute(c"_waiters", line, set_line),
+    ]
+}
+
+/// `_get_loop`, which all primitives have.
+pub fn loop_method<S: State>() -> Method<Primitive<S>> {
+    noargs(
+        c"_get_loop",
+        get_loop,
+        c"_get_loop($self)\n--\n\n\
+                  Return the running loop, which the primitive is bound to from the first call \
+                  on.",
+    )
 }

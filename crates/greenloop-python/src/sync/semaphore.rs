@@ -6,23 +6,29 @@ use std::ffi::CStr;
 
 use greenloop_core::sync;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, ExceptionClass, Instance, Object, Raised, Result, Visited, Visitor,
-    attached, attribute, call_function, call_method, class_of, clear, fast, fetch, init, noargs,
-    one, raise, reducing, restore, type_error, unary,
+    Arguments, Class, ClassBuilder, ExceptionClass, Native, Object, Result, Visited, Visitor,
+    attached, attribute, class_of, copied, fast, fetch, leaf_noargs, noargs, raise, restore,
+    type_error,
 };
-use pyo3::ffi;
+
 use pyo3::prelude::*;
 
 use super::acquire::{Acquire, acquire, enter, exit};
 use super::copying::{Copied, getstate, setstate};
-use super::primitive::{
-    Lined, Primitive, State, bound_loop, get_loop, line, repr, set_bound_loop, set_line,
-};
+use super::primitive::{Lined, Primitive, State, line_attributes, loop_method, repr};
 use crate::asyncio::globals;
-use crate::awaitable::Line;
+use crate::awaitable::{Awaitable, Line};
 
 /// Since Python 3.13 a waiter that leaves wakes as many as the value allows.
 const WAKES_ALL: bool = cfg!(Py_3_13);
+
+/// A reference to a semaphore.
+pub type SemaphoreRef = Native<Primitive<Semaphore>>;
+
+/// The class `Semaphore`.
+pub static CLASS: Class<Primitive<Semaphore>> = Class::new();
+/// The class `BoundedSemaphore`.
+pub static BOUNDED: Class<Primitive<Semaphore>> = Class::new();
 
 /// A semaphore's state.
 pub struct Semaphore {
@@ -67,44 +73,44 @@ impl Acquire for Semaphore {
     const ACQUIRE_NAME: &'static CStr = c"Semaphore.acquire";
 
     #[inline]
-    fn is_plain(this: &Object) -> bool {
-        let classes = &globals().classes;
-        let class = if this.is_exactly(classes.bounded_semaphore.as_ptr()) {
-            &classes.bounded_semaphore
+    fn is_plain(this: &Native<Primitive<Self>>) -> bool {
+        let class = if BOUNDED.is_class_of(this) {
+            &BOUNDED
         } else {
-            &classes.semaphore
+            &CLASS
         };
-        class.is_untouched_class_of(this) && Instance::<Primitive<Self>>::has_no_attributes(this)
+        class.is_untouched_class_of(this) && this.has_no_attributes()
     }
 
     #[inline]
-    fn try_acquire(&self, this: &Object) -> Result<bool> {
+    fn try_acquire(this: &Native<Primitive<Self>>) -> Result<bool> {
+        let logic = &this.get().state.logic;
         if Self::is_plain(this) {
-            return self.logic.try_acquire();
+            return logic.try_acquire();
         }
-        let free = !call_method(&globals().names.locked, &[this.as_ptr()])?.is_true()?;
+        let free = !this.invoke(&globals().names.locked, [])?.is_true()?;
         if free {
-            self.logic.take();
+            logic.take();
         }
         Ok(free)
     }
 
     #[inline]
-    fn take_over(&self, waiter: &Object) -> Result<()> {
+    fn take_over(&self, waiter: &Native<Awaitable>) -> Result<()> {
         self.logic.take_over(waiter)
     }
 
-    fn give_up(&self, waiter: &Object) -> Result<()> {
+    fn give_up(&self, waiter: &Native<Awaitable>) -> Result<()> {
         self.logic.give_up(waiter)
     }
 
-    fn abandon(&self, waiter: &Object) -> Result<()> {
+    fn abandon(&self, waiter: &Native<Awaitable>) -> Result<()> {
         self.logic.abandon(waiter)
     }
 
     #[inline]
-    fn release(this: &Object) -> Result<Object> {
-        if this.is_exactly(globals().classes.bounded_semaphore.as_ptr()) {
+    fn release(this: &Native<Primitive<Self>>) -> Result<Object> {
+        if BOUNDED.is_class_of(this) {
             release_bounded(this)
         } else {
             release(this)
@@ -112,18 +118,13 @@ impl Acquire for Semaphore {
     }
 }
 
-#[inline]
-fn of(this: &Object) -> &Semaphore {
-    &Primitive::<Semaphore>::of(this).state
-}
-
-fn release(this: &Object) -> Result<Object> {
-    of(this).logic.release()?;
+fn release(this: &SemaphoreRef) -> Result<Object> {
+    this.get().state.logic.release()?;
     Ok(Object::none())
 }
 
-fn release_bounded(this: &Object) -> Result<Object> {
-    let semaphore = of(this);
+fn release_bounded(this: &SemaphoreRef) -> Result<Object> {
+    let semaphore = &this.get().state;
     let bound = semaphore.bound.get();
     if let Err(sync::ReleasedTooOften) = semaphore.logic.release_below(bound)? {
         let class = ExceptionClass::ValueError;
@@ -132,12 +133,12 @@ fn release_bounded(this: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-fn locked(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(of(this).logic.is_locked()?))
+fn locked(this: &SemaphoreRef) -> Result<Object> {
+    Ok(Object::boolean(this.get().state.logic.is_locked()?))
 }
 
-fn wake_up_next(this: &Object) -> Result<Object> {
-    let woken = of(this).logic.wake_next()?;
+fn wake_up_next(this: &SemaphoreRef) -> Result<Object> {
+    let woken = this.get().state.logic.wake_next()?;
     // Its result follows the newer rule.
     Ok(if WAKES_ALL {
         Object::boolean(woken)
@@ -149,20 +150,8 @@ fn wake_up_next(this: &Object) -> Result<Object> {
 /// A number of permits. Infinity, and any number too large for a machine word, is one that is never
 /// counted down.
 fn permits(value: &Object) -> Result<i64> {
-    // SAFETY: `value` is valid; the exception that is cleared is the one that was just set.
-    unsafe {
-        let number = ffi::PyNumber_Index(value.as_ptr());
-        if !number.is_null() {
-            let number = Object::from_owned(number);
-            let mut overflow = 0;
-            let permits = ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &raw mut overflow);
-            return Ok(match overflow {
-                0 => permits,
-                1 => i64::MAX,
-                _ => i64::MIN,
-            });
-        }
-        clear(Raised);
+    if let Some(permits) = value.saturating_int() {
+        return Ok(permits);
     }
     let py = attached();
     match value.bound(py).extract::<f64>() {
@@ -177,35 +166,35 @@ fn integer(number: i64) -> Result<Object> {
     number.into_object()
 }
 
-fn value(this: &Object) -> Result<Object> {
-    integer(of(this).logic.value())
+fn value(this: &SemaphoreRef) -> Result<Object> {
+    integer(this.get().state.logic.value())
 }
 
-fn set_value(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_value(this: &SemaphoreRef, value: Option<&Object>) -> Result<()> {
     let value = permits(value.ok_or_else(crate::future::cannot_delete)?)?;
-    of(this).logic.set_value(value);
+    this.get().state.logic.set_value(value);
     Ok(())
 }
 
-fn bound_value(this: &Object) -> Result<Object> {
-    integer(of(this).bound.get())
+fn bound_value(this: &SemaphoreRef) -> Result<Object> {
+    integer(this.get().state.bound.get())
 }
 
-fn set_bound_value(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_bound_value(this: &SemaphoreRef, value: Option<&Object>) -> Result<()> {
     let value = permits(value.ok_or_else(crate::future::cannot_delete)?)?;
-    of(this).bound.set(value);
+    this.get().state.bound.set(value);
     Ok(())
 }
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &SemaphoreRef, arguments: Arguments<'_>) -> Result<()> {
     set_up(this, c"Semaphore.__init__", arguments)
 }
 
-fn initialise_bounded(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise_bounded(this: &SemaphoreRef, arguments: Arguments<'_>) -> Result<()> {
     set_up(this, c"BoundedSemaphore.__init__", arguments)
 }
 
-fn set_up(this: &Object, function: &CStr, arguments: Arguments<'_>) -> Result<()> {
+fn set_up(this: &SemaphoreRef, function: &CStr, arguments: Arguments<'_>) -> Result<()> {
     let globals = globals();
     let [value] = arguments.bind(function, [&globals.names.value], 1, 0)?;
     let permits = match value {
@@ -215,21 +204,21 @@ fn set_up(this: &Object, function: &CStr, arguments: Arguments<'_>) -> Result<()
             refused => {
                 // asyncio's own class refuses it in its own words, if it does.
                 let refused = refused.map_err(fetch);
-                call_function(&globals.asyncio.semaphore, &[value.as_ptr()])?;
+                globals.asyncio.semaphore.call([value])?;
                 refused.map_err(restore)?
             }
         },
     };
-    let primitive = Primitive::<Semaphore>::of(this);
+    let primitive = this.get();
     primitive.state.bound.set(permits);
     primitive.state.logic.set_value(permits);
     primitive.forget_waiters();
     Ok(())
 }
 
-fn repr_slot(this: &Object) -> Result<Object> {
-    let semaphore = &of(this).logic;
-    let locked = call_method(&globals().names.locked, &[this.as_ptr()])?;
+fn repr_slot(this: &SemaphoreRef) -> Result<Object> {
+    let semaphore = &this.get().state.logic;
+    let locked = this.invoke(&globals().names.locked, [])?;
     if locked.is_true()? {
         repr::<Semaphore>(this, "locked")
     } else {
@@ -239,97 +228,78 @@ fn repr_slot(this: &Object) -> Result<Object> {
 }
 
 /// The parts that both classes have in common.
-fn class(name: &'static CStr) -> ClassBuilder {
+fn class(name: &'static CStr) -> ClassBuilder<Primitive<Semaphore>> {
     class_of::<Primitive<Semaphore>>(name)
         .subclassable()
-        .repr(unary!(repr_slot))
+        .repr_by(repr_slot)
 }
 
 /// Makes the class `Semaphore`.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class(c"greenloop.Semaphore")
-        .init(init!(initialise))
+        .init_by(initialise)
         .doc(
             c"Semaphore(value=1)\n--\n\n\
               A number of permits, handed on in the order of asking; see asyncio.Semaphore.",
         )
+        .methods(copied(getstate, setstate))
         .methods(vec![
-            noargs!(
-                leaf c"acquire",
-                acquire::<Semaphore>,
-                c"acquire($self)\n--\n\nWait for a permit and take it; return True."
+            leaf_noargs(
+                c"acquire",
+                acquire,
+                c"acquire($self)\n--\n\n\
+                  Acquire a permit, waiting for one if none is free; return True.",
             ),
-            noargs!(
+            noargs(
                 c"release",
                 release,
-                c"release($self)\n--\n\nGive a permit back, to the first who waits."
+                c"release($self)\n--\n\nRelease a permit and wake the first waiter.",
             ),
-            noargs!(
+            noargs(
                 c"locked",
                 locked,
-                c"locked($self)\n--\n\nReturn whether whoever asks now has to wait."
+                c"locked($self)\n--\n\nReturn whether acquire() would wait.",
             ),
-            noargs!(
-                leaf c"__aenter__",
-                enter::<Semaphore>,
-                c"__aenter__($self)\n--\n\nAcquire the semaphore."
+            leaf_noargs(
+                c"__aenter__",
+                enter,
+                c"__aenter__($self)\n--\n\nAcquire the semaphore.",
             ),
-            fast!(
+            fast(
                 c"__aexit__",
-                exit::<Semaphore>,
-                c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the semaphore."
+                exit,
+                c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the semaphore.",
             ),
-            noargs!(
-                c"__getstate__",
-                getstate::<Semaphore>,
-                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
-            ),
-            one!(
-                c"__setstate__",
-                setstate::<Semaphore>,
-                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
-            ),
-            reducing(),
-            noargs!(
-                c"_get_loop",
-                get_loop::<Semaphore>,
-                c"_get_loop($self)\n--\n\nReturn the running loop, bound to."
-            ),
-            noargs!(
+            loop_method(),
+            noargs(
                 c"_wake_up_next",
                 wake_up_next,
-                c"_wake_up_next($self)\n--\n\nTake a permit for the first who waits and wake it."
+                c"_wake_up_next($self)\n--\n\nReserve a permit for the first waiter and wake it.",
             ),
         ])
-        .attributes(vec![
-            attribute!(
-                c"_loop",
-                bound_loop::<Semaphore>,
-                set_bound_loop::<Semaphore>
-            ),
-            attribute!(c"_waiters", line::<Semaphore>, set_line::<Semaphore>),
-            attribute!(c"_value", value, set_value),
-        ])
-        .build(None)
+        .attributes(line_attributes())
+        .attributes(vec![attribute(c"_value", value, set_value)])
+        .build_into(&CLASS)
 }
 
 /// Makes the class `BoundedSemaphore`.
-pub fn make_bounded_class(semaphore_class: &Object) -> Result<Object> {
+pub fn make_bounded_class() -> Result<()> {
     class(c"greenloop.BoundedSemaphore")
-        .init(init!(initialise_bounded))
+        .init_by(initialise_bounded)
         .doc(
             c"BoundedSemaphore(value=1)\n--\n\n\
               A semaphore that refuses to be released more often than it was acquired.",
         )
-        .methods(vec![noargs!(
+        .methods(vec![noargs(
             c"release",
             release_bounded,
-            c"release($self)\n--\n\nGive a permit back; raise ValueError if nobody can have had it."
+            c"release($self)\n--\n\n\
+                  Release a permit; raise ValueError if all permits are free.",
         )])
-        .attributes(vec![attribute!(
+        .attributes(vec![attribute(
             c"_bound_value",
             bound_value,
-            set_bound_value
+            set_bound_value,
         )])
-        .build(Some(semaphore_class))
+        .build_below(&CLASS, &BOUNDED)
 }

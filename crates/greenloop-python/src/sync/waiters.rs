@@ -4,75 +4,88 @@
 //! there. A future that code puts into it by hand is represented by an awaitable made for it, a
 //! *guest*.
 
-use std::cell::Cell;
-use std::ffi::c_void;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
-    class_of, noargs, one, raise, trap,
+    Class, ExceptionClass, Held, Layout, Native, Object, Raised, Result, Visited, Visitor,
+    attached, class_of, noargs, one, raise,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
 
-/// Finds the line in the primitive that has it.
-type LineOf = fn(&Object) -> &Line;
+/// The class.
+pub static CLASS: Class<Waiters> = Class::new();
 
-/// The view.
-pub struct Waiters {
-    owner: Slot,
-    line_of: Cell<Option<LineOf>>,
+/// The primitive that has the line, and where in it the line is.
+trait Owner {
+    fn object(&self) -> &Object;
+    fn line(&self) -> &Line;
 }
+
+struct Place<T> {
+    owner: Native<T>,
+    line_of: fn(&T) -> &Line,
+}
+
+impl<T: Layout> Owner for Place<T> {
+    fn object(&self) -> &Object {
+        &self.owner
+    }
+
+    fn line(&self) -> &Line {
+        (self.line_of)(self.owner.get())
+    }
+}
+
+/// The view. It is empty once the garbage collector has cleared it.
+pub struct Waiters(RefCell<Option<Rc<dyn Owner>>>);
 
 impl Waiters {
     /// A view of the line that `line_of` finds in `owner`.
-    pub fn create(owner: &Object, line_of: LineOf) -> Result<Object> {
-        let object = Instance::<Self>::create(&globals().classes.waiters)?;
-        let waiters = Instance::<Self>::of(&object);
-        waiters.owner.set(owner.clone());
-        waiters.line_of.set(Some(line_of));
-        Ok(object)
-    }
-
-    /// Whether `object` is a view.
-    pub fn is_view(object: &Object) -> bool {
-        object.is_exactly(globals().classes.waiters.as_ptr())
+    pub fn create<T: Layout>(owner: &Native<T>, line_of: fn(&T) -> &Line) -> Result<Object> {
+        let view = CLASS.create()?;
+        let owner = owner.clone();
+        let place: Rc<dyn Owner> = Rc::new(Place { owner, line_of });
+        view.get().0.replace(Some(place));
+        Ok(view.into_object())
     }
 
     /// Takes waiters out from the front until one was woken.
-    pub fn wake_next(this: &Object) -> Result<()> {
-        Self::with(this, Line::pop_and_wake).map(drop)
+    pub fn wake_next(&self) -> Result<()> {
+        self.with(Line::pop_and_wake).map(drop)
     }
 
     /// Does something with the line.
-    fn with<R>(this: &Object, body: impl FnOnce(&Line) -> R) -> R {
-        let waiters = Instance::<Self>::of(this);
-        match (waiters.owner.get(), waiters.line_of.get()) {
-            (Some(owner), Some(line_of)) => body(line_of(&owner)),
-            // Cleared by the garbage collector.
-            _ => body(&Line::new()),
+    fn with<R>(&self, body: impl FnOnce(&Line) -> R) -> R {
+        let owner = self.0.borrow().clone();
+        match owner {
+            Some(owner) => body(owner.line()),
+            None => body(&Line::new()),
         }
     }
 }
 
 impl Held for Waiters {
     fn new() -> Self {
-        Self {
-            owner: Slot::empty(),
-            line_of: Cell::new(None),
-        }
+        Self(RefCell::new(None))
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
-        self.owner.visit(visitor)
+        match self.0.try_borrow().ok().and_then(|owner| owner.clone()) {
+            // Whoever else holds the place does so for a moment, in which nothing is collected.
+            Some(owner) => visitor.show(owner.object()),
+            None => Ok(()),
+        }
     }
 
     fn clear(&self) {
-        self.owner.clear();
+        let owner = self.0.take();
+        drop(owner);
     }
 }
 
@@ -112,19 +125,19 @@ pub fn replace(line: &Line, iterable: Option<&Object>) -> Result<()> {
 }
 
 /// Everybody in the line: futures, or awaitables that answer as such.
-fn to_list(this: &Object) -> Result<Object> {
-    let waiters = Waiters::with(this, Line::to_vec);
+fn to_list(this: &Native<Waiters>) -> Result<Object> {
+    let waiters = this.get().with(Line::to_vec);
     making::list(waiters.iter().map(Awaitable::shown).collect())
 }
 
-fn append(this: &Object, future: &Object) -> Result<Object> {
+fn append(this: &Native<Waiters>, future: &Object) -> Result<Object> {
     let guest = Awaitable::guest(future)?;
-    Waiters::with(this, |line| line.push_guest(guest));
+    this.get().with(|line| line.push_guest(guest));
     Ok(Object::none())
 }
 
-fn remove(this: &Object, future: &Object) -> Result<Object> {
-    let found = Waiters::with(this, |line| {
+fn remove(this: &Native<Waiters>, future: &Object) -> Result<Object> {
+    let found = this.get().with(|line| {
         let waiters = line.to_vec();
         let mut waiters = waiters.iter();
         let waiter = waiters.find(|waiter| Awaitable::shown(waiter).is(future.as_ptr()));
@@ -138,20 +151,20 @@ fn remove(this: &Object, future: &Object) -> Result<Object> {
     }
 }
 
-fn popleft(this: &Object) -> Result<Object> {
-    match Waiters::with(this, Line::pop) {
+fn popleft(this: &Native<Waiters>) -> Result<Object> {
+    match this.get().with(Line::pop) {
         Some(waiter) => Ok(Awaitable::shown(&waiter)),
         None => Err(index_error(c"pop from an empty line")),
     }
 }
 
-fn clear(this: &Object) -> Result<Object> {
-    Waiters::with(this, |line| while line.pop().is_some() {});
+fn clear(this: &Native<Waiters>) -> Result<Object> {
+    this.get().with(|line| while line.pop().is_some() {});
     Ok(Object::none())
 }
 
 /// Copies the line into the object that asyncio has in its place.
-fn reduce(this: &Object, _protocol: &Object) -> Result<Object> {
+fn reduce(this: &Native<Waiters>, _protocol: &Object) -> Result<Object> {
     let arguments = making::tuple(vec![to_list(this)?])?;
     making::tuple(vec![globals().asyncio.deque.clone(), arguments])
 }
@@ -160,72 +173,53 @@ fn index_error(text: &std::ffi::CStr) -> Raised {
     raise(ExceptionClass::IndexError, text)
 }
 
-unsafe extern "C" fn length(this: *mut ffi::PyObject) -> ffi::Py_ssize_t {
-    // SAFETY: the slot is called on a view.
-    let this = unsafe { &*(&raw const this).cast::<Object>() };
-    Waiters::with(this, Line::len) as ffi::Py_ssize_t
+fn item(this: &Native<Waiters>, index: isize) -> Result<Object> {
+    let waiters = this.get().with(Line::to_vec);
+    let waiter = usize::try_from(index).ok().and_then(|i| waiters.get(i));
+    let waiter = waiter.ok_or_else(|| index_error(c"index out of range"))?;
+    Ok(Awaitable::shown(waiter))
 }
 
-unsafe extern "C" fn item(this: *mut ffi::PyObject, index: ffi::Py_ssize_t) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a view.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        let waiters = Waiters::with(this, Line::to_vec);
-        let waiter = usize::try_from(index).ok().and_then(|i| waiters.get(i));
-        let waiter = waiter.ok_or_else(|| index_error(c"index out of range"))?;
-        Ok(Awaitable::shown(waiter))
-    })
-}
-
-unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a view.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        // SAFETY: a list can be iterated over.
-        unsafe { Object::from_returned(ffi::PyObject_GetIter(to_list(this)?.as_ptr())) }
-    })
-}
-
-unsafe extern "C" fn repr(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trap(|| {
-        // SAFETY: the slot is called on a view, borrowed for the call.
-        let this = unsafe { &*(&raw const this).cast::<Object>() };
-        let text = format!("Waiters({})", making::represented(&to_list(this)?)?);
-        making::text(&text)
-    })
+fn repr(this: &Native<Waiters>) -> Result<Object> {
+    let text = format!("Waiters({})", making::represented(&to_list(this)?)?);
+    making::text(&text)
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<Waiters>(c"greenloop.Waiters")
         .not_callable()
-        .doc(c"Those who wait for a primitive, in the order they came.")
-        .slot(ffi::Py_sq_length, length as *mut c_void)
-        .slot(ffi::Py_sq_item, item as *mut c_void)
-        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
-        .slot(ffi::Py_tp_repr, repr as *mut c_void)
+        .doc(c"The waiters of a primitive, in the order of their arrival.")
+        .len_by(|this| this.get().with(Line::len))
+        .item_by(item)
+        .iter_by(|this| to_list(this)?.iterator())
+        .repr_by(repr)
         .methods(vec![
-            one!(
+            one(
                 c"append",
                 append,
-                c"append($self, future, /)\n--\n\nPut a future at the end."
+                c"append($self, future, /)\n--\n\nAppend a future.",
             ),
-            one!(
+            one(
                 c"remove",
                 remove,
-                c"remove($self, future, /)\n--\n\nTake a future out."
+                c"remove($self, future, /)\n--\n\nRemove a future.",
             ),
-            noargs!(
+            noargs(
                 c"popleft",
                 popleft,
-                c"popleft($self)\n--\n\nTake the first one out."
+                c"popleft($self)\n--\n\nRemove and return the first future.",
             ),
-            noargs!(c"clear", clear, c"clear($self)\n--\n\nSend everybody away."),
-            one!(
+            noargs(
+                c"clear",
+                clear,
+                c"clear($self)\n--\n\nRemove all waiters without waking them.",
+            ),
+            one(
                 c"__reduce_ex__",
                 reduce,
-                c"__reduce_ex__($self, protocol, /)\n--\n\nReturn how a deque like this is made."
+                c"__reduce_ex__($self, protocol, /)\n--\n\nReturn how a deque like this is made.",
             ),
         ])
-        .build(None)
+        .build_into(&CLASS)
 }

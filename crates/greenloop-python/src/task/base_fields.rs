@@ -16,7 +16,7 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _, IntoObject as _};
-use greenloop_cpython::{Object, Result, Slot};
+use greenloop_cpython::{Native, Object, Result, Slot};
 use pyo3::prelude::*;
 
 use super::Task;
@@ -57,10 +57,10 @@ pub fn coroutine(task: &Task) -> &Slot {
     }
 }
 
-fn base(task: &Object) -> &BaseTask {
-    // SAFETY: called on instances of `_asyncio.Task` and of our subclass, which begins with its
-    // fields; that the places are the right ones has been verified, or is about to be.
-    unsafe { &*task.as_ptr().cast::<BaseTask>() }
+/// The base's fields of a task.
+fn base(task: &Native<Task>) -> &BaseTask {
+    // SAFETY: our struct begins with the base's, whose places have been verified.
+    unsafe { &*std::ptr::from_ref(task.get()).cast::<BaseTask>() }
 }
 
 /// Compares the places with a task of asyncio's.
@@ -89,8 +89,8 @@ loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
     let task = Object::from(class.invoke_with((&coroutine,), &keywords)?);
     let size: usize = class.look_up(c"__basicsize__")?.extract()?;
     let known = size >= size_of::<BaseTask>()
-        && base(&task).coroutine.as_ptr() == coroutine.as_ptr()
-        && base(&task).name.as_ptr() == name.as_ptr()
+        && word_at(&task, offset_of!(BaseTask, coroutine)) == coroutine.as_ptr().addr()
+        && word_at(&task, offset_of!(BaseTask, name)) == name.as_ptr().addr()
         && byte_at(&task, 108) == 1
         && byte_at(&future, 108) == 0;
     if known {
@@ -101,13 +101,18 @@ loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
     Ok(())
 }
 
+fn word_at(object: &Object, offset: usize) -> usize {
+    // SAFETY: the class's struct is larger than the offset, which the caller has seen to.
+    unsafe { *object.as_ptr().byte_add(offset).cast::<usize>() }
+}
+
 fn byte_at(object: &Object, offset: usize) -> u8 {
     // SAFETY: both classes' structs are larger than the offset, which the caller has seen to.
     unsafe { *object.as_ptr().cast::<u8>().add(offset) }
 }
 
 /// Fills the other fields of a task that is about to be registered. The base class clears them.
-pub fn fill(task: &Object, name: &Slot, number: u64) -> Result<()> {
+pub fn fill(task: &Native<Task>, name: &Slot, number: u64) -> Result<()> {
     if !are_known() {
         return Ok(());
     }
@@ -121,7 +126,7 @@ pub fn fill(task: &Object, name: &Slot, number: u64) -> Result<()> {
 }
 
 /// Follows `set_name`.
-pub fn rename(task: &Object, name: &Object) {
+pub fn rename(task: &Native<Task>, name: &Object) {
     if are_known() {
         base(task).name.set(name.clone());
     }

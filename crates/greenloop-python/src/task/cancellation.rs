@@ -12,14 +12,13 @@
 
 use std::collections::HashSet;
 
-use greenloop_cpython::{Object, Result, call_method_keywords, recursion_error};
-use pyo3::ffi;
+use greenloop_cpython::{Native, Object, Result, recursion_error};
 
-use super::Task;
 use super::gathering_future::{GatheringFuture, child_at};
+use super::{CLASS, GATHERING_FUTURE, Task};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
-use crate::future::{Future, PENDING};
+use crate::future::{self, Future, PENDING};
 
 /// A path is searched for circles only once it is longer than nearly all are.
 const LONG: usize = 64;
@@ -27,10 +26,10 @@ const LONG: usize = 64;
 /// One place of the path that has not been answered yet.
 enum Link {
     /// A task, which notes a cancellation for its next step if the object it waits for refuses.
-    Task(Object),
+    Task(Native<Task>),
     /// The future of a `gather`, with its children and the number of them that were asked.
     Gathering {
-        future: Object,
+        future: Native<GatheringFuture>,
         children: Object,
         asked: usize,
         reached: bool,
@@ -48,12 +47,15 @@ enum Answer {
 }
 
 /// `task.cancel(message)`, of one of our tasks or of a subclass that calls its base.
-pub fn cancel_task(task: &Object, message: Option<&Object>) -> Result<bool> {
+pub fn cancel_task(task: &Native<Task>, message: Option<&Object>) -> Result<bool> {
     walk(ask_task(task, message)?, message)
 }
 
 /// `future.cancel(message)`, of the result of `gather`.
-pub fn cancel_gathering(future: &Object, message: Option<&Object>) -> Result<bool> {
+pub fn cancel_gathering(
+    future: &Native<GatheringFuture>,
+    message: Option<&Object>,
+) -> Result<bool> {
     walk(ask_gathering(future), message)
 }
 
@@ -97,32 +99,30 @@ fn walk_on(first: Link, mut next: Object, message: Option<&Object>) -> Result<bo
 }
 
 fn ask(object: &Object, message: Option<&Object>) -> Result<Answer> {
-    let globals = globals();
-    if Awaitable::is_native(object) {
-        return match Awaitable::future_of_wait(object) {
+    if let Some(awaitable) = Awaitable::native(object) {
+        return match Awaitable::future_of_wait(awaitable) {
             Some(future) => Ok(Answer::Beyond(Link::Awaitable(object.clone()), future)),
-            None => Awaitable::cancel_natively(object, message).map(Answer::Given),
+            None => Awaitable::cancel_natively(awaitable, message).map(Answer::Given),
         };
     }
-    if object.is_exactly(globals.classes.task.as_ptr()) {
-        return ask_task(object, message);
+    if let Some(task) = CLASS.exactly(object) {
+        return ask_task(task, message);
     }
     let none = Object::none();
     let message = message.unwrap_or(&none);
-    if object.is_exactly(globals.classes.future.as_ptr()) {
-        return Future::cancel(object, Some(message)).map(Answer::Given);
+    if let Some(future) = future::CLASS.exactly(object) {
+        return Future::cancel(future, Some(message)).map(Answer::Given);
     }
-    if object.is_exactly(globals.classes.gathering_future.as_ptr()) {
-        return Ok(ask_gathering(object));
+    if let Some(gathering) = GATHERING_FUTURE.exactly(object) {
+        return Ok(ask_gathering(gathering));
     }
-    let arguments = [object.as_ptr(), message.as_ptr()];
-    let keywords = Some(&globals.keywords.msg);
-    let answer = call_method_keywords(&globals.names.cancel, &arguments, 1, keywords)?;
+    let (name, keywords) = (&globals().names.cancel, &globals().keywords.msg);
+    let answer = object.invoke_named(name, [], keywords, [message])?;
     answer.is_true().map(Answer::Given)
 }
 
-fn ask_task(object: &Object, message: Option<&Object>) -> Result<Answer> {
-    let task = Task::of(object);
+fn ask_task(object: &Native<Task>, message: Option<&Object>) -> Result<Answer> {
+    let task = object.get();
     task.future.log_traceback().set(false);
     if task.future.state() != PENDING {
         return Ok(Answer::Given(false));
@@ -146,23 +146,22 @@ fn ask_task(object: &Object, message: Option<&Object>) -> Result<Answer> {
 /// Whether cancelling `object` may be cancelling others.
 #[inline]
 fn is_walked_through(object: &Object) -> bool {
-    let classes = &globals().classes;
-    object.is_exactly(classes.task.as_ptr())
-        || object.is_exactly(classes.gathering_future.as_ptr())
-        || (Awaitable::is_native(object) && Awaitable::future_of_wait(object).is_some())
+    CLASS.is_class_of(object)
+        || GATHERING_FUTURE.is_class_of(object)
+        || Awaitable::native(object)
+            .is_some_and(|awaitable| Awaitable::future_of_wait(awaitable).is_some())
 }
 
-fn ask_gathering(object: &Object) -> Answer {
-    let gathering = GatheringFuture::of(object);
-    if Future::of(object).state() != PENDING {
+fn ask_gathering(gathering: &Native<GatheringFuture>) -> Answer {
+    if gathering.up::<Future>().get().state() != PENDING {
         return Answer::Given(false);
     }
-    let children = gathering.children().get_or_none();
+    let children = gathering.get().children().get_or_none();
     match child_at(&children, 0) {
         None => Answer::Given(false),
         Some(child) => Answer::Beyond(
             Link::Gathering {
-                future: object.clone(),
+                future: gathering.clone(),
                 children,
                 asked: 1,
                 reached: false,
@@ -184,7 +183,7 @@ impl Link {
             Self::Awaitable(_) => Ok(answer),
             Self::Task(task) => {
                 if !answer {
-                    Task::of(task).cancel_at_next_step(message);
+                    task.get().cancel_at_next_step(message);
                 }
                 Ok(true)
             }
@@ -200,19 +199,20 @@ impl Link {
                     return Err(child);
                 }
                 if *reached {
-                    GatheringFuture::of(future).note_cancel_request();
+                    future.get().note_cancel_request();
                 }
                 Ok(*reached)
             }
         }
     }
 
-    fn address(&self) -> *mut ffi::PyObject {
-        match self {
-            Self::Task(object)
-            | Self::Awaitable(object)
-            | Self::Gathering { future: object, .. } => object.as_ptr(),
-        }
+    fn address(&self) -> usize {
+        let object: &Object = match self {
+            Self::Task(task) => task,
+            Self::Awaitable(awaitable) => awaitable,
+            Self::Gathering { future, .. } => future,
+        };
+        object.as_ptr().addr()
     }
 }
 
@@ -221,7 +221,7 @@ impl Link {
 struct Path {
     links: Vec<Link>,
     /// The addresses of all links of a long path.
-    seen: Option<HashSet<*mut ffi::PyObject>>,
+    seen: Option<HashSet<usize>>,
 }
 
 impl Path {

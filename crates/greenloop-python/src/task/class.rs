@@ -1,24 +1,20 @@
 //! The class `Task` as Python sees it: its methods and attributes beyond a future's.
 
-use std::ffi::c_void;
-
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, ExceptionClass, Object, Raised, Result, attribute, call_function,
-    fast, init, noargs, one, raise, unary,
+    Arguments, ClassBuilder, ExceptionClass, Native, Object, Raised, Result, attribute, fast,
+    leaf_noargs, noargs, one, raise, readonly,
 };
-use pyo3::ffi;
 
 use super::cancellation::cancel_task;
-use super::creation::{Start, as_string};
-use super::{Task, context_of};
+use super::creation::Start;
+use super::{CLASS, Task, context_of};
 use crate::asyncio::globals;
 use crate::future::{
-    Beginning, cannot_delete, derived, ensure_base_fits, future_attributes, future_methods,
-    iterate, parse_message,
+    Beginning, NATIVE, cannot_delete, future_attributes, future_methods, iterate, parse_message,
 };
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<Task>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [coroutine, event_loop, name, context, eager] = arguments.bind_natively(
         c"Task",
@@ -37,7 +33,7 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
             "Task() got an unexpected keyword argument 'eager_start'",
         ));
     }
-    let task = Task::of(this);
+    let task = this.get();
     task.future.ensure_fresh()?;
     let none = Object::none();
     let coroutine = coroutine.unwrap_or(&none);
@@ -56,179 +52,178 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     Task::begin(this, &start, name)
 }
 
-fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn cancel(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
     Ok(Object::boolean(cancel_task(this, message)?))
 }
 
-fn cancelling(this: &Object) -> Result<Object> {
-    number(Task::of(this).cancel_requests.get())
+fn cancelling(this: &Native<Task>) -> Result<Object> {
+    number(this.get().cancel_requests.get())
 }
 
-fn uncancel(this: &Object) -> Result<Object> {
-    number(Task::of(this).uncancel())
+fn uncancel(this: &Native<Task>) -> Result<Object> {
+    number(this.get().uncancel())
 }
 
 fn number(number: u32) -> Result<Object> {
-    // SAFETY: returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyLong_FromUnsignedLong(number.into())) }
+    Object::int(number.into())
 }
 
 fn refuse(operation: &str) -> Raised {
     making::runtime_error(&format!("Task does not support {operation} operation"))
 }
 
-fn set_result(_this: &Object, _result: &Object) -> Result<Object> {
+fn set_result(_this: &Native<Task>, _result: &Object) -> Result<Object> {
     Err(refuse("set_result"))
 }
 
-fn set_exception(_this: &Object, _exception: &Object) -> Result<Object> {
+fn set_exception(_this: &Native<Task>, _exception: &Object) -> Result<Object> {
     Err(refuse("set_exception"))
 }
 
-fn get_name(this: &Object) -> Result<Object> {
-    Task::of(this).name()
+fn get_name(this: &Native<Task>) -> Result<Object> {
+    this.get().name()
 }
 
-fn set_name(this: &Object, name: &Object) -> Result<Object> {
-    let name = as_string(name)?;
+fn set_name(this: &Native<Task>, name: &Object) -> Result<Object> {
+    let name = name.text()?;
     #[cfg(Py_3_14)]
     super::base_fields::rename(this, &name);
-    Task::of(this).name.set(name);
+    this.get().name.set(name);
     Ok(Object::none())
 }
 
-fn get_coro(this: &Object) -> Result<Object> {
-    Ok(Task::of(this).coroutine().get_or_none())
+fn get_coro(this: &Native<Task>) -> Result<Object> {
+    Ok(this.get().coroutine().get_or_none())
 }
 
-fn get_context(this: &Object) -> Result<Object> {
+fn get_context(this: &Native<Task>) -> Result<Object> {
     context_of(this)
 }
 
-fn get_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn get_stack(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let none = Object::none();
     let [limit] = arguments.bind_natively(c"get_stack", [&globals.names.limit], 0, 0)?;
     let limit = limit.unwrap_or(&none);
-    call_function(
-        &globals.asyncio.task_get_stack,
-        &[this.as_ptr(), limit.as_ptr()],
-    )
+    globals.asyncio.task_get_stack.call([this, limit])
 }
 
-fn print_stack(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn print_stack(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let none = Object::none();
     let parameters = [&globals.names.limit, &globals.names.file];
     let [limit, file] = arguments.bind_natively(c"print_stack", parameters, 0, 0)?;
     let (limit, file) = (limit.unwrap_or(&none), file.unwrap_or(&none));
-    let arguments = [this.as_ptr(), limit.as_ptr(), file.as_ptr()];
-    call_function(&globals.asyncio.task_print_stack, &arguments)
+    let print = &globals.asyncio.task_print_stack;
+    print.call([this, limit, file])
 }
 
-fn attribute_log_destroy_pending(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(Task::of(this).log_destroy_pending.get()))
+fn attribute_log_destroy_pending(this: &Native<Task>) -> Result<Object> {
+    Ok(Object::boolean(this.get().log_destroy_pending.get()))
 }
 
-fn set_log_destroy_pending(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_log_destroy_pending(this: &Native<Task>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(cannot_delete)?.is_true()?;
-    Task::of(this).log_destroy_pending.set(value);
+    this.get().log_destroy_pending.set(value);
     Ok(())
 }
 
-fn attribute_must_cancel(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(Task::of(this).must_cancel.get()))
+fn attribute_must_cancel(this: &Native<Task>) -> Result<Object> {
+    Ok(Object::boolean(this.get().must_cancel.get()))
 }
 
-fn attribute_waiter(this: &Object) -> Result<Object> {
-    Ok(Task::of(this).waiter.get_or_none())
+fn attribute_waiter(this: &Native<Task>) -> Result<Object> {
+    Ok(this.get().waiter.get_or_none())
 }
 
-fn repr(this: &Object) -> Result<Object> {
-    if Task::of(this).future.event_loop().is_empty() {
+fn repr(this: &Native<Task>) -> Result<Object> {
+    if this.get().future.event_loop().is_empty() {
         let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"Future object is not initialized."));
     }
-    call_function(&globals().asyncio.task_repr, &[this.as_ptr()])
+    globals().asyncio.task_repr.call([this])
+}
+
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    make_class()?;
+    super::gathering_future::make_class()
 }
 
 /// Makes the class `Task`.
-pub fn make_class() -> Result<Object> {
-    ensure_base_fits(&globals().asyncio.task)?;
-    let mut methods = future_methods();
-    methods.extend([
-        one!(
+fn make_class() -> Result<()> {
+    let mut methods = vec![
+        one(
             c"set_result",
             set_result,
             c"set_result($self, result, /)\n--\n\n\
-             Raise RuntimeError: a task sets its result itself."
+             Raise RuntimeError: a task sets its result itself.",
         ),
-        one!(
+        one(
             c"set_exception",
             set_exception,
             c"set_exception($self, exception, /)\n--\n\n\
-             Raise RuntimeError: a task sets its exception itself."
+             Raise RuntimeError: a task sets its exception itself.",
         ),
-        fast!(
+        fast(
             c"cancel",
             cancel,
             c"cancel($self, /, msg=None)\n--\n\n\
-             Request the task to cancel itself; return False if it is done."
+             Request the task to cancel itself; return False if it is done.",
         ),
-        noargs!(
-            leaf c"cancelling",
+        leaf_noargs(
+            c"cancelling",
             cancelling,
-            c"Return how many cancellations were requested and not taken back."
+            c"Return how many cancellations were requested and not taken back.",
         ),
-        noargs!(
+        noargs(
             c"uncancel",
             uncancel,
-            c"Take one request for cancellation back; return how many are left."
+            c"Take one request for cancellation back; return how many are left.",
         ),
-        noargs!(c"get_name", get_name, c"Return the task's name."),
-        one!(
+        noargs(c"get_name", get_name, c"Return the task's name."),
+        one(
             c"set_name",
             set_name,
-            c"set_name($self, value, /)\n--\n\nName the task; the value is converted to a string."
+            c"set_name($self, value, /)\n--\n\nName the task; the value is converted to a string.",
         ),
-        noargs!(
+        noargs(
             c"get_coro",
             get_coro,
-            c"Return the coroutine, or None if the task finished eagerly."
+            c"Return the coroutine, or None if the task finished eagerly.",
         ),
-        fast!(
+        fast(
             c"get_stack",
             get_stack,
             c"get_stack($self, /, *, limit=None)\n--\n\n\
-             Return the frames of the suspended coroutine, oldest first."
+             Return the frames of the suspended coroutine, oldest first.",
         ),
-        fast!(
+        fast(
             c"print_stack",
             print_stack,
             c"print_stack($self, /, *, limit=None, file=None)\n--\n\n\
-             Print the stack or the traceback of the task."
+             Print the stack or the traceback of the task.",
         ),
-    ]);
+    ];
     if cfg!(Py_3_12) {
-        methods.push(noargs!(
+        methods.push(noargs(
             c"get_context",
             get_context,
-            c"Return the context the task runs in."
+            c"Return the context the task runs in.",
         ));
     }
-    let mut attributes = future_attributes();
-    attributes.extend([
-        attribute!(
+    let attributes = vec![
+        attribute(
             c"_log_destroy_pending",
             attribute_log_destroy_pending,
-            set_log_destroy_pending
+            set_log_destroy_pending,
         ),
-        attribute!(c"_must_cancel", attribute_must_cancel),
-        attribute!(c"_coro", get_coro),
-        attribute!(c"_fut_waiter", attribute_waiter),
-    ]);
-    derived::<Task>(ClassBuilder::new::<Task>(c"greenloop.Task"))
+        readonly(c"_must_cancel", attribute_must_cancel),
+        readonly(c"_coro", get_coro),
+        readonly(c"_fut_waiter", attribute_waiter),
+    ];
+    ClassBuilder::<Task>::derived(c"greenloop.Task")
         .subclassable()
         .doc(if cfg!(Py_3_12) {
             c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
@@ -237,11 +232,15 @@ pub fn make_class() -> Result<Object> {
             c"Task(coro, *, loop=None, name=None, context=None)\n--\n\n\
              A coroutine that an event loop drives; see asyncio.Task."
         })
-        .init(init!(initialise))
-        .repr(unary!(repr))
-        .slot(ffi::Py_tp_iter, iterate as *mut c_void)
-        .slot(ffi::Py_am_await, iterate as *mut c_void)
+        .init_by(initialise)
+        .repr_by(repr)
+        .iter_by(|this| iterate(this.up()))
+        .await_by(|this| iterate(this.up()))
+        .methods(future_methods())
+        .attributes(future_attributes())
         .methods(methods)
         .attributes(attributes)
-        .build(Some(&globals().asyncio.task))
+        .build_derived()?;
+    NATIVE.add(&CLASS);
+    Ok(())
 }

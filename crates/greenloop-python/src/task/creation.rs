@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use greenloop_cpython::{Arguments, Object, Result, call_method, making, type_error};
-use pyo3::ffi;
+use greenloop_cpython::{Arguments, Native, Object, Result, making, type_error};
 
-use super::{SPARE, Task, registry, step};
-use crate::asyncio::{globals, is_coroutine};
+use super::{Task, registry, step};
+use crate::asyncio::globals;
+use crate::awaitable::is_coroutine;
 use crate::future::wake;
 use crate::scheduler::Scheduler;
 
@@ -26,7 +26,7 @@ impl Task {
         scheduler: &Scheduler,
         start: &Arguments<'_>,
         eager_by_default: bool,
-    ) -> Result<Object> {
+    ) -> Result<Native<Self>> {
         let names = &globals().names;
         let parameters = [&names.coro, &names.name, &names.context, &names.eager_start];
         let [coroutine, name, context, eager] =
@@ -46,7 +46,7 @@ impl Task {
             context,
             eager,
         };
-        let name = Task::of(&task).check(&start)?;
+        let name = task.get().check(&start)?;
         Task::begin(&task, &start, name)?;
         Ok(task)
     }
@@ -58,7 +58,7 @@ impl Task {
         scheduler: &Scheduler,
         coroutine: &Object,
         eager: bool,
-    ) -> Result<Object> {
+    ) -> Result<Native<Self>> {
         let task = Self::allocate(event_loop, scheduler)?;
         let start = Start {
             coroutine,
@@ -66,19 +66,16 @@ impl Task {
             context: None,
             eager,
         };
-        let name = Task::of(&task).check(&start)?;
+        let name = task.get().check(&start)?;
         Task::begin(&task, &start, name)?;
         Ok(task)
     }
 
     /// A task that is bound to its loop.
     #[inline]
-    fn allocate(event_loop: &Object, scheduler: &Scheduler) -> Result<Object> {
-        let class = globals().classes.task.as_ptr();
-        // SAFETY: `Task` is the class's struct, and the list serves it alone.
-        let task =
-            unsafe { Object::from_owned(SPARE.allocate_with_attributes::<Task>(class)?.cast()) };
-        let future = &Task::of(&task).future;
+    fn allocate(event_loop: &Object, scheduler: &Scheduler) -> Result<Native<Self>> {
+        let task = Native::<Self>::allocate()?;
+        let future = &task.get().future;
         future.attach(event_loop, scheduler);
         if scheduler.debug() {
             future.remember_source()?;
@@ -103,13 +100,13 @@ impl Task {
             // As in asyncio, a task whose name raises is reported when it is deallocated.
             self.log_destroy_pending.set(true);
         }
-        name.map(as_string).transpose()
+        name.map(Object::text).transpose()
     }
 
     /// Takes the coroutine over and schedules its first step, or runs it if the task is eager. The
     /// future half is bound to its loop already, and the arguments are [checked](Self::check).
-    pub fn begin(this: &Object, start: &Start<'_>, name: Option<Object>) -> Result<()> {
-        let task = Task::of(this);
+    pub fn begin(this: &Native<Task>, start: &Start<'_>, name: Option<Object>) -> Result<()> {
+        let task = this.get();
         task.context.set(start.context)?;
         task.waiter.clear();
         task.must_cancel.set(false);
@@ -123,7 +120,7 @@ impl Task {
         if start.eager && task.loop_is_running()? {
             return step::start_eagerly(this);
         }
-        wake(this.clone())?;
+        wake(this.up().clone())?;
         registry::register(this)
     }
 
@@ -132,7 +129,9 @@ impl Task {
         if let Some(scheduler) = Scheduler::of(&event_loop) {
             return Ok(scheduler.runs());
         }
-        call_method(&globals().names.is_running, &[event_loop.as_ptr()])?.is_true()
+        event_loop
+            .invoke(&globals().names.is_running, [])?
+            .is_true()
     }
 }
 
@@ -148,23 +147,11 @@ fn next_number() -> u64 {
 
 /// Refuses, from 3.15 on, an object that is no context; older versions notice it at the first step.
 fn check_context(context: &Object) -> Result<()> {
-    // SAFETY: `context` is a valid object.
-    if cfg!(Py_3_15) && unsafe { ffi::PyContext_CheckExact(context.as_ptr()) } == 0 {
+    if cfg!(Py_3_15) && !context.is_context() {
         let text = making::represented(context)?;
         return Err(type_error(&format!(
             "expected contextvars.Context, got {text}"
         )));
     }
     Ok(())
-}
-
-/// `str(name)`, or the name itself if it is one.
-pub fn as_string(name: &Object) -> Result<Object> {
-    // SAFETY: `name` is a valid object.
-    unsafe {
-        if ffi::PyUnicode_CheckExact(name.as_ptr()) != 0 {
-            return Ok(name.clone());
-        }
-        Object::from_returned(ffi::PyObject_Str(name.as_ptr()))
-    }
 }

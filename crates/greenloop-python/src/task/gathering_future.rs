@@ -12,17 +12,19 @@ use std::cell::Cell;
 
 use greenloop_core::sync::Gathering;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, Freelist, Object, Result, Slot, Visited, Visitor, attribute, fast,
-    init, type_error, visit_slots,
+    Arguments, Class, ClassBuilder, Derived, Extends, Layout, Native, Object, Result, Slot,
+    SpareDerived, Visited, Visitor, attribute, fast, readonly, type_error, visit_slots,
 };
-use pyo3::ffi;
 
 use super::cancellation::cancel_gathering;
 use crate::asyncio::globals;
-use crate::future::{Derived, Future, PENDING, cannot_delete, derived, parse_message};
+use crate::future::{self, Future, NATIVE, PENDING, cannot_delete, parse_message};
 
 /// How many dead ones are kept for new ones.
-static SPARE: Freelist<256> = Freelist::new();
+static SPARE: SpareDerived<GatheringFuture> = SpareDerived::new();
+
+/// The class.
+pub static CLASS: Class<GatheringFuture> = Class::new();
 
 /// The C struct. All zeroes is a gathering of nothing.
 #[repr(C)]
@@ -38,33 +40,20 @@ pub struct GatheringFuture {
 }
 
 impl GatheringFuture {
-    /// The struct behind a `_GatheringFuture`.
-    #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: called on instances of this class only: receivers of its methods, and owners of
-        // the notifications that `gather` asks for.
-        unsafe { &*object.as_ptr().cast::<Self>() }
-    }
-
     /// One that has not begun.
     #[inline]
-    pub fn create() -> Result<Object> {
-        let class = globals().classes.gathering_future.as_ptr();
-        // SAFETY: `GatheringFuture` is the class's struct, and the list serves it alone.
-        unsafe {
-            let block = SPARE.allocate_with_attributes::<Self>(class)?;
-            Ok(Object::from_owned(block.cast()))
-        }
+    pub fn create() -> Result<Native<Self>> {
+        Native::allocate()
     }
 
     /// `__init__`: all children are known, and `attach` puts the future on their loop.
     #[inline]
     pub fn begin(
-        this: &Object,
+        this: &Native<Self>,
         children: Object,
         attach: impl FnOnce(&Future) -> Result<()>,
     ) -> Result<()> {
-        let gathering = Self::of(this);
+        let gathering = this.get();
         gathering.children.set(children);
         attach(&gathering.future)
     }
@@ -101,77 +90,69 @@ impl GatheringFuture {
 
 /// The number of children: none if `__init__` was not called, and `_children` is None.
 pub fn count(children: &Object) -> usize {
-    // SAFETY: `children` is valid, and asked for its length if it is a list.
-    unsafe {
-        if ffi::PyList_Check(children.as_ptr()) == 0 {
-            return 0;
-        }
-        ffi::PyList_GET_SIZE(children.as_ptr()) as usize
-    }
+    children.list_len()
 }
 
 /// The child at a place of the list, which may have been made shorter.
 pub fn child_at(children: &Object, index: usize) -> Option<Object> {
-    (index < count(children)).then(|| {
-        // SAFETY: what has items is a list; the item is borrowed from it.
-        unsafe {
-            let index = index as ffi::Py_ssize_t;
-            Object::from_borrowed(ffi::PyList_GET_ITEM(children.as_ptr(), index))
-        }
-    })
+    children.list_item(index)
 }
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<GatheringFuture>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [&names.children, &names.loop_];
     let [children, event_loop] = arguments.bind(c"_GatheringFuture.__init__", parameters, 1, 1)?;
-    let gathering = GatheringFuture::of(this);
+    let gathering = this.get();
     gathering.future.ensure_fresh()?;
     let Some(event_loop) = event_loop.filter(|event_loop| !event_loop.is_none()) else {
         return Err(type_error("a gathering future needs its children's loop"));
     };
     let none = Object::none();
-    // SAFETY: the argument is a valid object.
-    let list = unsafe { ffi::PySequence_List(children.unwrap_or(&none).as_ptr()) };
-    // SAFETY: a new reference or NULL with an exception set.
-    let list = unsafe { Object::from_returned(list)? };
+    let list = children.unwrap_or(&none).to_list()?;
     gathering.future.initialise(Some(event_loop))?;
     gathering.cancel_requested.set(false);
     gathering.children.set(list);
     Ok(())
 }
 
-fn cancel(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn cancel(this: &Native<GatheringFuture>, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
     Ok(Object::boolean(cancel_gathering(this, message)?))
 }
 
-fn attribute_children(this: &Object) -> Result<Object> {
-    Ok(GatheringFuture::of(this).children.get_or_none())
+fn attribute_children(this: &Native<GatheringFuture>) -> Result<Object> {
+    Ok(this.get().children.get_or_none())
 }
 
-fn attribute_cancel_requested(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(
-        GatheringFuture::of(this).is_cancel_requested(),
-    ))
+fn attribute_cancel_requested(this: &Native<GatheringFuture>) -> Result<Object> {
+    Ok(Object::boolean(this.get().is_cancel_requested()))
 }
 
-fn set_cancel_requested(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_cancel_requested(this: &Native<GatheringFuture>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(cannot_delete)?.is_true()?;
-    GatheringFuture::of(this).cancel_requested.set(value);
+    this.get().cancel_requested.set(value);
     Ok(())
 }
 
-impl Derived for GatheringFuture {
+// SAFETY: the struct is the whole instance, valid when it is zeroed.
+unsafe impl Layout for GatheringFuture {
+    const OFFSET: usize = 0;
+}
+
+// SAFETY: the struct begins with a future's.
+unsafe impl Extends<Future> for GatheringFuture {}
+
+// SAFETY: it begins with a future, and is derived from what futures are derived from.
+unsafe impl Derived for GatheringFuture {
     fn base() -> &'static Object {
         &globals().asyncio.future
     }
 
-    fn class() -> *mut ffi::PyTypeObject {
-        globals().classes.gathering_future.as_ptr()
+    fn class() -> &'static Class<Self> {
+        &CLASS
     }
 
-    fn spare() -> &'static Freelist<256> {
+    fn spare() -> &'static SpareDerived<Self> {
         &SPARE
     }
 
@@ -179,8 +160,8 @@ impl Derived for GatheringFuture {
         self.future.has_something_to_report()
     }
 
-    fn finalise(this: &Object) {
-        Future::finalise(this);
+    fn finalise(this: &Native<GatheringFuture>) {
+        Future::finalise(this.up());
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
@@ -196,25 +177,21 @@ impl Derived for GatheringFuture {
 }
 
 /// Makes the class, below `Future`.
-pub fn make_class() -> Result<Object> {
-    derived::<GatheringFuture>(ClassBuilder::new::<GatheringFuture>(
-        c"greenloop._GatheringFuture",
-    ))
+pub fn make_class() -> Result<()> {
+    ClassBuilder::<GatheringFuture>::derived(c"greenloop._GatheringFuture")
     .subclassable()
     .doc(c"_GatheringFuture(children, *, loop)\n--\n\nWhat gather() returns.")
-    .init(init!(initialise))
-    .methods(vec![fast!(
+    .init_by(initialise)
+    .methods([fast(
         c"cancel",
         cancel,
-        c"cancel($self, /, msg=None)\n--\n\nCancel the children; return whether any was reached."
+        c"cancel($self, /, msg=None)\n--\n\nCancel the children; return whether any was reached.",
     )])
     .attributes(vec![
-        attribute!(c"_children", attribute_children),
-        attribute!(
-            c"_cancel_requested",
-            attribute_cancel_requested,
-            set_cancel_requested
-        ),
+        readonly(c"_children", attribute_children),
+        attribute(c"_cancel_requested", attribute_cancel_requested, set_cancel_requested),
     ])
-    .build(Some(&globals().classes.future.object()))
+    .build_below(&future::CLASS, &CLASS)?;
+    NATIVE.add(&CLASS);
+    Ok(())
 }

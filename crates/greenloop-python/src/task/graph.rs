@@ -6,8 +6,7 @@
 #![cfg(Py_3_14)]
 
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Object, Raised, Result, attached};
-use pyo3::ffi;
+use greenloop_cpython::{Native, Object, Result, attached};
 use pyo3::prelude::*;
 
 use crate::asyncio::globals;
@@ -15,40 +14,31 @@ use crate::future::{Callback, Future};
 
 /// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C
 /// tasks) and those of our waiting tasks; `None` if there are none.
-pub fn awaited_by(this: &Object) -> Result<Object> {
+pub fn awaited_by(this: &Native<Future>) -> Result<Object> {
     let py = attached();
     let base = globals().asyncio.future.bound(py);
     let written = base
         .look_up(c"_asyncio_awaited_by")?
         .invoke_method(c"__get__", (this.bound(py),))?;
-    let all = making::set()?;
-    let mut found = false;
-    let mut add = |waiter: &Object| -> Result<()> {
-        found = true;
-        // SAFETY: a set of our own and a valid object.
-        match unsafe { ffi::PySet_Add(all.as_ptr(), waiter.as_ptr()) } {
-            0 => Ok(()),
-            _ => Err(Raised),
-        }
-    };
+    let mut all = Vec::new();
+    let mut add = |waiter: Object| all.push(waiter);
     if !written.is_none() {
         for waiter in written.try_iter()? {
-            add(&waiter?.into())?;
+            add(waiter?.into());
         }
     }
-    for callback in Future::of(this).callbacks().to_vec() {
+    for callback in this.get().callbacks().to_vec() {
         let waiter = match callback {
-            Callback::Wake(task) => Some(task),
+            Callback::Wake(task) => Some(task.into_object()),
             Callback::Notify { function, owner } => (function.parent)(&owner),
             Callback::Call { .. } => None,
         };
         if let Some(task) = waiter {
-            add(&task)?;
+            add(task);
         }
     }
-    if !found {
+    if all.is_empty() {
         return Ok(Object::none());
     }
-    // SAFETY: `all` is a set; returns a new reference or NULL with an exception set.
-    unsafe { Object::from_returned(ffi::PyFrozenSet_New(all.as_ptr())) }
+    Object::frozen_set(&making::list(all)?)
 }

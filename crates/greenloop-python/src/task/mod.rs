@@ -31,28 +31,31 @@ use std::cell::Cell;
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    ContextSlot, Freelist, Object, Result, Slot, Visited, Visitor, visit_slots,
+    Class, ClassCell, ContextSlot, Derived, Extends, Layout, Native, Object, Result, Slot,
+    SpareDerived, Visited, Visitor, visit_slots,
 };
-use pyo3::ffi;
 
 use crate::asyncio::globals;
-use crate::future::{Derived, Future, PENDING, report};
+use crate::future::{Future, PENDING, report};
+use crate::scheduler::TaskKind;
 
 #[cfg(Py_3_14)]
 pub use base_fields::verify as verify_base_fields;
 pub use cancellation::cancel_waiter;
-pub use class::make_class;
+pub use class::make_classes;
 pub use current::current_task;
 pub use gathering_future::{
-    GatheringFuture, child_at, count as count_of_children,
-    make_class as make_gathering_future_class,
+    CLASS as GATHERING_FUTURE, GatheringFuture, child_at, count as count_of_children,
 };
 pub use registry::{registered_tasks, set_task_set, show_native_tasks};
 pub use requests::{cancel, cancelling, is_done, uncancel};
 pub use step::{WAITING, run_step, step_handle};
 
 /// How many dead tasks are kept for new ones.
-static SPARE: Freelist<256> = Freelist::new();
+static SPARE: SpareDerived<Task> = SpareDerived::new();
+
+/// The class.
+pub static CLASS: Class<Task> = Class::new();
 
 /// The C struct of `Task`: a future and the coroutine that drives it. All zeroes is a task that was
 /// never initialised: its `coroutine` is empty.
@@ -79,24 +82,34 @@ pub struct Task {
     log_destroy_pending: Cell<bool>,
 }
 
-impl Task {
-    /// The struct behind one of our `Task`s.
-    #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass instances of our class only: receivers of its methods, jobs, and
-        // callbacks that wake.
-        unsafe { &*object.as_ptr().cast::<Self>() }
-    }
+// SAFETY: the struct is the whole instance, valid when it is zeroed.
+unsafe impl Layout for Task {
+    const OFFSET: usize = 0;
+}
 
+// SAFETY: the struct begins with a future's.
+unsafe impl Extends<Future> for Task {}
+
+// SAFETY: a kind without a value is at the beginning of any struct, and tasks begin with futures.
+unsafe impl Extends<TaskKind> for Task {}
+
+/// The task that a job holds, or a future that it waits for.
+#[inline]
+pub fn of_job(task: &Native<TaskKind>) -> &Native<Task> {
+    // SAFETY: only `Task` extends the kind.
+    unsafe { Native::from_ref(task) }
+}
+
+impl Task {
     /// `task._log_destroy_pending = False`, for a task of any class.
     #[inline]
     pub fn stay_silent(task: &Object) -> Result<()> {
-        let globals = globals();
-        if task.is_exactly(globals.classes.task.as_ptr()) {
-            Task::of(task).log_destroy_pending.set(false);
+        if let Some(task) = CLASS.exactly(task) {
+            task.get().log_destroy_pending.set(false);
             return Ok(());
         }
-        task.set_attribute(&globals.names.log_destroy_pending, &Object::boolean(false))
+        let name = &globals().names.log_destroy_pending;
+        task.set_attribute(name, &Object::boolean(false))
     }
 
     /// The field in which the coroutine stands.
@@ -153,16 +166,18 @@ impl Task {
     }
 }
 
-impl Derived for Task {
+// SAFETY: it begins with a future, and `_asyncio`'s functions take a task of theirs whose
+// `__init__` has not run.
+unsafe impl Derived for Task {
     fn base() -> &'static Object {
         &globals().asyncio.task
     }
 
-    fn class() -> *mut ffi::PyTypeObject {
-        globals().classes.task.as_ptr()
+    fn class() -> &'static Class<Self> {
+        &CLASS
     }
 
-    fn spare() -> &'static Freelist<256> {
+    fn spare() -> &'static SpareDerived<Self> {
         &SPARE
     }
 
@@ -172,19 +187,19 @@ impl Derived for Task {
 
     /// Reports a task that is deallocated while it waits, then an exception that was never
     /// retrieved.
-    fn finalise(this: &Object) {
-        let task = Task::of(this);
+    fn finalise(this: &Native<Task>) {
+        let task = this.get();
         // Code that resurrects the task by keeping the report does not bring it back into the list.
         registry::forget(task);
         if task.is_dropped_while_pending() {
             let names = &globals().names;
             report(
-                this,
+                this.up(),
                 "Task was destroyed but it is pending!",
                 &[(&names.task, this)],
             );
         }
-        Future::finalise(this);
+        Future::finalise(this.up());
     }
 
     fn visit(&self, visitor: &Visitor) -> Visited {
@@ -205,6 +220,11 @@ impl Derived for Task {
 }
 
 /// The context a task's steps run in.
-fn context_of(task: &Object) -> Result<Object> {
-    Task::of(task).context.get()
+fn context_of(task: &Native<Task>) -> Result<Object> {
+    task.get().context.get()
+}
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 2] {
+    [("Task", &CLASS), ("_GatheringFuture", &GATHERING_FUTURE)]
 }

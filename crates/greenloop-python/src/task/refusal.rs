@@ -1,14 +1,14 @@
 //! The objects that a task refuses to wait for, with asyncio's error messages.
 
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Object, Raised, Result, attached};
-use pyo3::ffi;
+use greenloop_cpython::{Native, Object, Raised, Result, attached};
 
+use super::Task;
 use super::step::schedule;
 use crate::asyncio::globals;
 
 /// Has a `RuntimeError` thrown into the coroutine, in the next turn.
-fn refuse(this: &Object, text: &str) -> Result<()> {
+fn refuse(this: &Native<Task>, text: &str) -> Result<()> {
     let py = attached();
     // Made by its class and not raised, so that it gets no context from an exception being handled.
     let class = py.get_type::<pyo3::exceptions::PyRuntimeError>();
@@ -17,7 +17,7 @@ fn refuse(this: &Object, text: &str) -> Result<()> {
 }
 
 /// The task awaits itself.
-pub fn refuse_itself(this: &Object) -> Result<()> {
+pub fn refuse_itself(this: &Native<Task>) -> Result<()> {
     refuse(
         this,
         &format!("Task cannot await on itself: {}", repr(this)?),
@@ -25,7 +25,7 @@ pub fn refuse_itself(this: &Object) -> Result<()> {
 }
 
 /// The task awaits something of another loop.
-pub fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
+pub fn refuse_loop(this: &Native<Task>, awaited: &Object) -> Result<()> {
     let (task, future) = (repr(this)?, repr(awaited)?);
     refuse(
         this,
@@ -34,7 +34,7 @@ pub fn refuse_loop(this: &Object, awaited: &Object) -> Result<()> {
 }
 
 /// The task was given a future without `await`.
-pub fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
+pub fn refuse_yield(this: &Native<Task>, awaited: &Object) -> Result<()> {
     let (task, future) = (repr(this)?, repr(awaited)?);
     refuse(
         this,
@@ -43,9 +43,8 @@ pub fn refuse_yield(this: &Object, awaited: &Object) -> Result<()> {
 }
 
 /// The task was given something that cannot be awaited.
-pub fn refuse_object(this: &Object, awaited: &Object) -> Result<()> {
-    // SAFETY: the GIL is held, and all objects are valid.
-    let is_generator = unsafe { ffi::PyGen_Check(awaited.as_ptr()) != 0 };
+pub fn refuse_object(this: &Native<Task>, awaited: &Object) -> Result<()> {
+    let is_generator = awaited.is_generator();
     let object = repr(awaited)?;
     if is_generator {
         let task = repr(this)?;
@@ -62,7 +61,7 @@ fn repr(object: &Object) -> Result<String> {
 }
 
 /// A step of a task that is done: it is driven by hand.
-pub fn already_done(this: &Object, exception: Option<&Object>) -> Raised {
+pub fn already_done(this: &Native<Task>, exception: Option<&Object>) -> Raised {
     let none = Object::none();
     let raise = || -> Result<Raised> {
         let (task, exception) = (repr(this)?, repr(exception.unwrap_or(&none))?);

@@ -4,24 +4,29 @@
 //! which asyncio sees through that very set (`greenloop.task_registry`). From 3.14 on asyncio's own
 //! list is as cheap, and contains our tasks because they derive from its class.
 
-use greenloop_cpython::{Object, Result};
+use greenloop_cpython::{Native, Object, Result};
 use pyo3::prelude::*;
+
+use super::Task;
 
 #[cfg(not(Py_3_14))]
 mod list {
+    use std::ptr::NonNull;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use greenloop_cpython::making::ByName as _;
-    use greenloop_cpython::{GilCell, Object, Result, attached};
-    use pyo3::ffi;
+    use greenloop_cpython::{GilCell, Native, Object, Result, attached};
     use pyo3::prelude::*;
 
     use super::super::Task;
     use crate::asyncio::globals;
 
     /// The pending tasks, borrowed: a task leaves the list before it is deallocated.
-    struct Pending(Vec<*mut ffi::PyObject>);
+    struct Pending(Vec<Link>);
+
+    /// A task in the list, which is alive: it leaves the list before it dies.
+    type Link = NonNull<Task>;
 
     // SAFETY: the pointers are used with the GIL held only.
     unsafe impl Send for Pending {}
@@ -57,14 +62,14 @@ mod list {
         Ok(())
     }
 
-    pub fn register(this: &Object) -> Result<()> {
+    pub fn register(this: &Native<Task>) -> Result<()> {
         if !SHOWN.load(Ordering::Relaxed) {
             show()?;
         }
-        let task = Task::of(this);
+        let task = this.get();
         if task.place.get() == 0 {
             let place = PENDING.with(|pending| {
-                pending.0.push(this.as_ptr());
+                pending.0.push(NonNull::from(this.get()));
                 pending.0.len()
             });
             task.place.set(place);
@@ -79,38 +84,38 @@ mod list {
         }
         PENDING.with(|pending| {
             pending.0.swap_remove(place - 1);
-            if let Some(&moved) = pending.0.get(place - 1) {
-                // SAFETY: what the list holds are live tasks of ours.
-                unsafe { (*moved.cast::<Task>()).place.set(place) };
+            if let Some(moved) = pending.0.get(place - 1) {
+                // SAFETY: see `Link`.
+                unsafe { moved.as_ref() }.place.set(place);
             }
         });
     }
 
     pub fn all() -> Result<Vec<Object>> {
-        // SAFETY: what the list holds are live objects.
-        let borrow = |&task: &*mut ffi::PyObject| unsafe { Object::from_borrowed(task) };
+        // SAFETY: see `Link`; the struct is the whole object.
+        let borrow = |task: &Link| unsafe { Object::from_borrowed(task.as_ptr().cast()) };
         Ok(PENDING.with(|pending| pending.0.iter().map(borrow).collect()))
     }
 }
 
 #[cfg(Py_3_14)]
 mod list {
-    use greenloop_cpython::{Object, Result, call_function};
+    use greenloop_cpython::{Native, Object, Result};
 
     use super::super::Task;
     use crate::asyncio::globals;
 
-    pub fn register(this: &Object) -> Result<()> {
-        let task = Task::of(this);
+    pub fn register(this: &Native<Task>) -> Result<()> {
+        let task = this.get();
         super::super::base_fields::fill(this, &task.name, task.number.get())?;
-        call_function(&globals().asyncio.register_task, &[this.as_ptr()])?;
+        globals().asyncio.register_task.call([this])?;
         task.place.set(1);
         Ok(())
     }
 
-    pub fn unregister(this: &Object) -> Result<()> {
-        if Task::of(this).place.replace(0) != 0 {
-            call_function(&globals().asyncio.unregister_task, &[this.as_ptr()])?;
+    pub fn unregister(this: &Native<Task>) -> Result<()> {
+        if this.get().place.replace(0) != 0 {
+            globals().asyncio.unregister_task.call([this])?;
         }
         Ok(())
     }
@@ -141,7 +146,7 @@ pub fn show_native_tasks() -> PyResult<()> {
 }
 
 /// Has `all_tasks()` report the task.
-pub fn register(this: &Object) -> Result<()> {
+pub fn register(this: &Native<Task>) -> Result<()> {
     list::register(this)
 }
 
@@ -150,16 +155,16 @@ pub fn register(this: &Object) -> Result<()> {
     not(Py_3_14),
     expect(clippy::unnecessary_wraps, reason = "fails from 3.14 on")
 )]
-pub fn unregister(this: &Object) -> Result<()> {
+pub fn unregister(this: &Native<Task>) -> Result<()> {
     #[cfg(Py_3_14)]
     list::unregister(this)?;
     #[cfg(not(Py_3_14))]
-    list::unregister(super::Task::of(this));
+    list::unregister(this.get());
     Ok(())
 }
 
 /// The task is being deallocated. From 3.14 on the base class handles that.
-pub fn forget(task: &super::Task) {
+pub fn forget(task: &Task) {
     #[cfg(not(Py_3_14))]
     list::unregister(task);
     #[cfg(Py_3_14)]

@@ -1,43 +1,48 @@
 //! One step of a task: resume the coroutine, and handle what it yields, returns or raises.
 
 use greenloop_cpython::{
-    Arguments, BoundFunction, ExceptionClass, Object, Raised, Result, Resumed, call_method,
-    call_method_keywords, call_with_context, fast, fetch, matches, one, restore, resume, throw,
+    Arguments, BoundMethod, ExceptionClass, Native, Object, Raised, Result, Resumed, fast, fetch,
+    matches, one, restore, resume, run_in_context, throw,
 };
-use pyo3::ffi;
 
 use super::cancellation::cancel_waiter;
 use super::current::entered;
 #[cfg(Py_3_14)]
 use super::graph::awaited_by;
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
-use super::{Task, context_of, registry};
+use super::{Task, context_of, of_job, registry};
 use crate::asyncio::globals;
-use crate::awaitable::Awaitable;
+use crate::awaitable::{self, Awaitable};
 use crate::future::{
-    Callback, Future, PENDING, WaitingTask, add_callback, call_soon, push_without_memory, wake,
+    self, Callback, Future, PENDING, WaitingTask, add_callback, call_soon, push_without_memory,
+    wake,
 };
 use crate::handle::{self, Handle};
 #[cfg(Py_3_12)]
 use crate::scheduler::swap;
-use crate::scheduler::{Job, Scheduler, within};
+use crate::scheduler::{Job, Scheduler, TaskKind, within};
 
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
 #[inline]
-pub fn run_step(scheduler: &Scheduler, this: &Object, exception: Option<Object>) -> Result<()> {
-    if let Err(raised) = scheduler.set_current_task(this) {
+pub fn run_step(
+    scheduler: &Scheduler,
+    task: &Native<TaskKind>,
+    exception: Option<Object>,
+) -> Result<()> {
+    let this = of_job(task);
+    if let Err(raised) = scheduler.set_current_task(task) {
         // Nothing of the step has been done: it is taken when the loop runs again.
         schedule(this, exception)?;
         return Err(raised);
     }
-    let task = Task::of(this);
-    let exception = match task.waiter.take() {
+    let native = this.get();
+    let exception = match native.waiter.take() {
         Some(waiter) if exception.is_none() => failure_of(&waiter),
         _ => exception,
     };
-    let outcome = if task.context.can_be_entered() {
-        let is_done = || task.future.state() != PENDING;
-        task.context.inside(|| advance(this, exception), is_done)
+    let outcome = if native.context.can_be_entered() {
+        let is_done = || native.future.state() != PENDING;
+        native.context.inside(|| advance(this, exception), is_done)
     } else {
         step_in_other_context(scheduler, this, exception.as_ref())
     };
@@ -50,7 +55,7 @@ pub fn run_step(scheduler: &Scheduler, this: &Object, exception: Option<Object>)
                 Err(raised) => fetch(raised),
             };
             scheduler.clear_current_task()?;
-            Handle::report(&step_handle(this, None)?, &exception)
+            Handle::report(&step_handle(task, None)?, &exception)
         }
     }
 }
@@ -59,8 +64,8 @@ pub fn run_step(scheduler: &Scheduler, this: &Object, exception: Option<Object>)
 /// will be woken: its `await` raises that in the next turn, since nothing else would ever continue
 /// it.
 #[cold]
-fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
-    let task = Task::of(this);
+fn go_on_without_memory(this: &Native<Task>, raised: Raised) -> Result<()> {
+    let task = this.get();
     let no_memory = matches(ExceptionClass::MemoryError);
     if !no_memory || task.future.state() != PENDING || !task.waiter.is_empty() {
         return Err(raised);
@@ -72,29 +77,25 @@ fn go_on_without_memory(this: &Object, raised: Raised) -> Result<()> {
 #[cold]
 fn step_in_other_context(
     scheduler: &Scheduler,
-    this: &Object,
+    this: &Native<Task>,
     exception: Option<&Object>,
 ) -> Result<()> {
     scheduler.clear_current_task()?;
     let (context, step) = (context_of(this)?, step_function(this)?);
-    let arguments = [
-        std::ptr::null_mut(),
-        exception.map_or(std::ptr::null_mut(), Object::as_ptr),
-    ];
-    let count = usize::from(exception.is_some());
-    // SAFETY: the arguments begin behind a free place, and `exception` is held.
-    unsafe { call_with_context(&context, &step, arguments.as_ptr().add(1), count) }.map(drop)
+    run_in_context(&context, &step, exception).map(drop)
 }
 
 /// The exception or cancellation that the future that woke the task throws into it.
 #[inline]
 fn failure_of(waiter: &Object) -> Option<Object> {
-    let failure = if Awaitable::is_native(waiter) {
-        Awaitable::failure(waiter)
-    } else if !Future::is_native(waiter) || Future::of(waiter).state() == PENDING {
-        return None;
+    let failure = if let Some(awaitable) = Awaitable::native(waiter) {
+        Awaitable::failure(awaitable)
     } else {
-        Future::of(waiter).failure()
+        let future = Future::native(waiter)?.get();
+        if future.state() == PENDING {
+            return None;
+        }
+        future.failure()
     };
     match failure {
         Ok(failure) => failure,
@@ -104,12 +105,12 @@ fn failure_of(waiter: &Object) -> Option<Object> {
 
 /// A step whose caller has entered the task's context: by `call_soon` on a foreign loop, in debug
 /// mode, or from a foreign future's callback.
-fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
-    if let Some(scheduler) = Scheduler::of(&Future::of(this).event_loop().get_or_none()) {
+fn called_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
+    if let Some(scheduler) = Scheduler::of(&this.get().future.event_loop().get_or_none()) {
         scheduler.clear_current_task()?;
     }
     // An awaitable that wakes a task notifies only the step.
-    let woken_by = Task::of(this).waiter.take();
+    let woken_by = this.get().waiter.take();
     let exception = exception.or_else(|| {
         let awaitable = woken_by.filter(Awaitable::is_native)?;
         failure_of(&awaitable)
@@ -118,11 +119,11 @@ fn called_step(this: &Object, exception: Option<Object>) -> Result<()> {
 }
 
 /// The first step of an eager task, run inside its creator's call.
-pub fn start_eagerly(this: &Object) -> Result<()> {
+pub fn start_eagerly(this: &Native<Task>) -> Result<()> {
     #[cfg(Py_3_12)]
     {
-        let task = Task::of(this);
-        let event_loop = Future::of(this).event_loop().get_or_none();
+        let task = this.get();
+        let event_loop = this.get().future.event_loop().get_or_none();
         let before = swap(&event_loop, Some(this))?;
         let outcome = registry::register(this).and_then(|()| {
             let is_done = || task.future.state() != PENDING;
@@ -143,29 +144,29 @@ pub fn start_eagerly(this: &Object) -> Result<()> {
 }
 
 /// Queues a step, or the throwing of an exception.
-pub fn schedule(this: &Object, exception: Option<Object>) -> Result<()> {
+pub fn schedule(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let job = |exception: Option<Object>| match exception {
-        None => Job::Step(this.clone()),
-        Some(exception) => Job::Throw(this.clone(), exception),
+        None => Job::Step(this.up().clone()),
+        Some(exception) => Job::Throw(this.up().clone(), exception),
     };
-    if let Some(scheduler) = Future::of(this).fast_loop() {
+    if let Some(scheduler) = this.get().future.fast_loop() {
         scheduler.push(job(exception));
         return Ok(());
     }
     schedule_by_name(this, exception.as_ref())
-        .or_else(|raised| push_without_memory(this, job(exception), raised))
+        .or_else(|raised| push_without_memory(this.up(), job(exception), raised))
 }
 
-fn schedule_by_name(this: &Object, exception: Option<&Object>) -> Result<()> {
-    let event_loop = Future::of(this).event_loop().get_or_none();
+fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<()> {
+    let event_loop = this.get().future.event_loop().get_or_none();
     let (step, context) = (step_function(this)?, context_of(this)?);
     call_soon(&event_loop, &step, exception, &context)
 }
 
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
 /// the use of tasks, or `SystemExit` or `KeyboardInterrupt`.
-fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
-    let task = Task::of(this);
+fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
+    let task = this.get();
     if task.future.state() != PENDING {
         return Err(already_done(this, exception.as_ref()));
     }
@@ -183,7 +184,7 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
             c"uninitialized Task object",
         ));
     };
-    let resumed = within(this, || match exception {
+    let resumed = within(this.up(), || match exception {
         None => resume(&coroutine),
         Some(exception) => throw(&coroutine, &exception),
     });
@@ -197,44 +198,40 @@ fn advance(this: &Object, exception: Option<Object>) -> Result<()> {
 /// The `CancelledError` that a pending `cancel` throws: the waiter's own if it has one.
 fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
     if let Some(exception) = exception {
-        let class = globals().asyncio.cancelled_error.as_ptr();
-        // SAFETY: both are valid objects.
-        match unsafe { ffi::PyObject_IsInstance(exception.as_ptr(), class) } {
-            -1 => return Err(Raised),
-            0 => {}
-            _ => return Ok(exception),
+        if exception.is_instance(&globals().asyncio.cancelled_error)? {
+            return Ok(exception);
         }
     }
     task.future.make_cancelled_error()
 }
 
 /// The coroutine returned.
-fn finish(this: &Object, value: Object) -> Result<()> {
-    let task = Task::of(this);
+fn finish(this: &Native<Task>, value: Object) -> Result<()> {
+    let task = this.get();
     let unregistered = registry::unregister(this).map_err(fetch);
     if task.must_cancel.replace(false) {
         // Cancelled during its last step: the result is lost, as in asyncio.
         let message = task.future.cancel_message().get();
-        Future::cancel(this, message.as_ref())?;
+        Future::cancel(this.up(), message.as_ref())?;
     } else {
-        Future::finish(this, value)?;
+        Future::finish(this.up(), value)?;
     }
     unregistered.map_err(restore)
 }
 
 /// The coroutine raised.
-fn fail(this: &Object, raised: Raised) -> Result<()> {
-    let task = Task::of(this);
+fn fail(this: &Native<Task>, raised: Raised) -> Result<()> {
+    let task = this.get();
     let cancelled = matches(&globals().asyncio.cancelled_error);
     let leaves = handle::leaves_the_loop();
     let exception = fetch(raised);
     let unregistered = registry::unregister(this).map_err(fetch);
     if cancelled {
         task.future.set_cancelled_error(exception);
-        Future::cancel(this, None)?;
+        Future::cancel(this.up(), None)?;
         return unregistered.map_err(restore);
     }
-    Future::fail(this, exception.clone())?;
+    Future::fail(this.up(), exception.clone())?;
     unregistered.map_err(restore)?;
     if leaves {
         Err(restore(exception))
@@ -245,32 +242,34 @@ fn fail(this: &Object, raised: Raised) -> Result<()> {
 
 /// The coroutine awaits something.
 #[inline]
-fn wait_for(this: &Object, awaited: Object) -> Result<()> {
+fn wait_for(this: &Native<Task>, awaited: Object) -> Result<()> {
     if awaited.is_none() {
         // A bare yield lets all other tasks run once.
-        return wake(this.clone());
+        return wake(this.up().clone());
     }
-    if Awaitable::is_native(&awaited) {
-        return wait_for_awaitable(this, awaited);
-    }
-    if Future::is_native(&awaited) {
-        return wait_for_native(this, awaited);
-    }
+    let awaited = match awaitable::CLASS.claim(awaited) {
+        Ok(awaitable) => return wait_for_awaitable(this, awaitable),
+        Err(other) => other,
+    };
+    let awaited = match future::NATIVE.claim(awaited) {
+        Ok(future) => return wait_for_native(this, future),
+        Err(other) => other,
+    };
     wait_for_foreign(this, awaited)
 }
 
 #[inline]
-fn wait_for_awaitable(this: &Object, awaited: Object) -> Result<()> {
-    let task = Task::of(this);
-    let awaitable = Awaitable::of(&awaited);
+fn wait_for_awaitable(this: &Native<Task>, awaited: Native<Awaitable>) -> Result<()> {
+    let task = this.get();
+    let awaitable = awaited.get();
     if !awaitable.belongs_to(task.future.event_loop()) {
         return refuse_loop(this, &awaited);
     }
     if !awaitable.receive() {
         return refuse_yield(this, &awaited);
     }
-    Awaitable::attach(&awaited, this)?;
-    task.waiter.set(awaited);
+    awaitable.attach(this.up().clone())?;
+    task.waiter.set(awaited.into_object());
     if task.must_cancel.get() {
         cancel_awaited(task)?;
     }
@@ -278,9 +277,9 @@ fn wait_for_awaitable(this: &Object, awaited: Object) -> Result<()> {
 }
 
 #[inline]
-fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
-    let task = Task::of(this);
-    let future = Future::of(&awaited);
+fn wait_for_native(this: &Native<Task>, awaited: Native<Future>) -> Result<()> {
+    let task = this.get();
+    let future = awaited.get();
     if awaited.is(this.as_ptr()) {
         return refuse_itself(this);
     }
@@ -290,8 +289,8 @@ fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
     if !future.blocking().replace(false) {
         return refuse_yield(this, &awaited);
     }
-    add_callback(&awaited, Callback::Wake(this.clone()))?;
-    task.waiter.set(awaited);
+    add_callback(&awaited, Callback::Wake(this.up().clone()))?;
+    task.waiter.set(awaited.into_object());
     if task.must_cancel.get() {
         cancel_awaited(task)?;
     }
@@ -300,8 +299,8 @@ fn wait_for_native(this: &Object, awaited: Object) -> Result<()> {
 
 /// Anything with `_asyncio_future_blocking`: asyncio's own futures and tasks, and subclasses of
 /// ours.
-fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
-    let task = Task::of(this);
+fn wait_for_foreign(this: &Native<Task>, awaited: Object) -> Result<()> {
+    let task = this.get();
     let globals = globals();
     let blocking = awaited.optional_attribute(&globals.names.blocking)?;
     let Some(blocking) = blocking.filter(|blocking| !blocking.is_none()) else {
@@ -312,7 +311,7 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
         return refuse_itself(this);
     }
     let event_loop = match awaited.optional_attribute(&globals.names.get_loop)? {
-        Some(get_loop) => greenloop_cpython::call_function(&get_loop, &[])?,
+        Some(get_loop) => get_loop.call([])?,
         None => awaited.attribute(&globals.names.loop_attribute)?,
     };
     if event_loop.as_ptr() != task.future.event_loop().as_ptr() {
@@ -324,9 +323,8 @@ fn wait_for_foreign(this: &Object, awaited: Object) -> Result<()> {
     awaited.set_attribute(&globals.names.blocking, &Object::boolean(false))?;
     let wakeup = wakeup_function(this)?;
     let context = context_of(this)?;
-    let arguments = [awaited.as_ptr(), wakeup.as_ptr(), context.as_ptr()];
-    let keywords = Some(&globals.keywords.context);
-    call_method_keywords(&globals.names.add_done_callback, &arguments, 1, keywords)?;
+    let (name, keywords) = (&globals.names.add_done_callback, &globals.keywords.context);
+    awaited.invoke_named(name, [&wakeup], keywords, [&context])?;
     task.waiter.set(awaited);
     if task.must_cancel.get() {
         cancel_awaited(task)?;
@@ -350,17 +348,18 @@ fn cancel_awaited(task: &Task) -> Result<()> {
 // The two functions by which a loop that is not ours, or a future that is not, continues a task.
 
 /// `call_soon` is given this: a step, or with an argument the throwing of an exception.
-fn step_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn step_method(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     called_step(this, arguments.positional().first().cloned())?;
     Ok(Object::none())
 }
 
 /// `add_done_callback` is given this: continues the task with the future's outcome.
-fn wakeup_method(this: &Object, future: &Object) -> Result<Object> {
-    let exception = if Future::is_native(future) && Future::of(future).state() != PENDING {
+fn wakeup_method(this: &Native<Task>, future: &Object) -> Result<Object> {
+    let is_done = |future: &Native<Future>| future.get().state() != PENDING;
+    let exception = if Future::native(future).is_some_and(is_done) {
         failure_of(future)
     } else {
-        match call_method(&globals().names.result, &[future.as_ptr()]) {
+        match future.invoke(&globals().names.result, []) {
             Ok(_) => None,
             Err(raised) => Some(fetch(raised)),
         }
@@ -369,39 +368,41 @@ fn wakeup_method(this: &Object, future: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-static STEP: BoundFunction =
-    BoundFunction::new(fast!(c"task_step", step_method, c"Continue the task."));
-static WAKEUP: BoundFunction = BoundFunction::new(one!(
-    c"task_wakeup",
-    wakeup_method,
-    c"Continue the task with a future's outcome."
-));
+static STEP: BoundMethod<Task> =
+    BoundMethod::new(|| fast(c"task_step", step_method, c"Continue the task."));
+static WAKEUP: BoundMethod<Task> = BoundMethod::new(|| {
+    one(
+        c"task_wakeup",
+        wakeup_method,
+        c"Continue the task with a future's outcome.",
+    )
+});
 
-fn step_function(this: &Object) -> Result<Object> {
+fn step_function(this: &Native<Task>) -> Result<Object> {
     STEP.bind(this)
 }
 
 /// The function that a future's callback list shows for a waiting task.
-pub fn wakeup_function(this: &Object) -> Result<Object> {
+pub fn wakeup_function(this: &Native<Task>) -> Result<Object> {
     WAKEUP.bind(this)
 }
 
 /// What futures and awaitables ask of the tasks that wait for them.
 pub static WAITING: WaitingTask = WaitingTask {
-    schedule: |task| schedule(task, None),
+    schedule: |task| schedule(of_job(task), None),
     cancel: cancel_waiter,
-    callback: |task| Ok((wakeup_function(task)?, context_of(task)?)),
+    callback: |task| Ok((wakeup_function(of_job(task))?, context_of(of_job(task))?)),
     #[cfg(Py_3_14)]
     awaited_by,
 };
 
 /// A handle that represents a step in messages.
-pub fn step_handle(this: &Object, exception: Option<&Object>) -> Result<Object> {
-    let class = globals().classes.handle.as_ptr();
-    let event_loop = Future::of(this).event_loop().get_or_none();
+pub fn step_handle(task: &Native<TaskKind>, exception: Option<&Object>) -> Result<Native<Handle>> {
+    let this = of_job(task);
+    let event_loop = this.get().future.event_loop().get_or_none();
     let arguments: &[Object] = exception.map_or(&[], std::slice::from_ref);
     Handle::create(
-        class,
+        &handle::CLASS,
         &step_function(this)?,
         arguments,
         Some(&context_of(this)?),

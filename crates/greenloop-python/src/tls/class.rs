@@ -1,37 +1,35 @@
 //! The class `SSLProtocol` as Python sees it: the methods that a transport calls, and the private
 //! attributes of asyncio's that libraries and tests look at.
 
-use greenloop_cpython::making::IntoObject as _;
-use std::ffi::c_void;
-
-use greenloop_cpython::making;
+use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{
-    Arguments, Buffer, Object, Raised, Result, attached, attribute, call_function, class_of, fast,
-    named, noargs, one, type_error,
+    Arguments, Attribute, Buffer, Method, Native, Object, Result, attached, attribute,
+    bytearray_of_size, class_of, fast, noargs, one, readonly, readonly_flag, readonly_slot,
+    type_error,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::engine::{count_of, size_object};
-use super::opening::initialise_slot;
-use super::protocol::{self, SslProtocol, app_transport};
+use super::opening::initialise;
+use super::protocol::{self, CLASS, SslProtocol, app_transport};
 use super::{flow_control, handshake, reading, shutdown, writing};
 use crate::asyncio::globals;
 
 // The methods that a transport calls.
 
-fn connection_made(this: &Object, transport: &Object) -> Result<Object> {
+fn connection_made(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let transport = arguments.single(c"connection_made", &globals().names.transport)?;
     handshake::connection_made(this, transport)?;
     Ok(Object::none())
 }
 
-fn connection_lost(this: &Object, exception: &Object) -> Result<Object> {
+fn connection_lost(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let exception = arguments.single(c"connection_lost", &globals().names.exc)?;
     shutdown::connection_lost(this, exception)?;
     Ok(Object::none())
 }
 
-fn eof_received(this: &Object) -> Result<Object> {
-    // As a function that ends without a word, where asyncio's does.
+fn eof_received(this: &Native<SslProtocol>) -> Result<Object> {
+    // None where asyncio's function ends without a return.
     Ok(if shutdown::eof_received(this)? {
         Object::boolean(true)
     } else {
@@ -40,8 +38,9 @@ fn eof_received(this: &Object) -> Result<Object> {
 }
 
 /// `get_buffer(hint)`: memory of the protocol's own, for a transport that is not ours.
-fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
-    let protocol = SslProtocol::of(this);
+fn get_buffer(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let hint = arguments.single(c"get_buffer", &globals().names.n)?;
+    let protocol = this.get();
     let py = attached();
     let most = protocol.max_size.get();
     let wanted = hint.bound(py).extract::<isize>()?;
@@ -56,23 +55,16 @@ fn get_buffer(this: &Object, hint: &Object) -> Result<Object> {
             return Ok(buffer);
         }
     }
-    let memory = making::bytearray(&[])?;
-    // SAFETY: the bytearray is new and nobody looks at its memory yet; the second function returns
-    // a new reference or NULL with an exception set.
-    let view = unsafe {
-        if ffi::PyByteArray_Resize(memory.as_ptr(), wanted as ffi::Py_ssize_t) < 0 {
-            return Err(Raised);
-        }
-        Object::from_returned(ffi::PyMemoryView_FromObject(memory.as_ptr()))?
-    };
+    let view = bytearray_of_size(wanted)?.memory_view()?;
     protocol.own_buffer.set(view.clone());
     Ok(view)
 }
 
 /// `buffer_updated(nbytes)`: feeds the received bytes to the engine and reads on.
-fn buffer_updated(this: &Object, count: &Object) -> Result<Object> {
-    let protocol = SslProtocol::of(this);
-    let count = count_of(count)?;
+fn buffer_updated(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let count = arguments.single(c"buffer_updated", &globals().names.nbytes)?;
+    let protocol = this.get();
+    let count = count.count()?;
     if let Some(buffer) = protocol.own_buffer.get() {
         let view = Buffer::of(&buffer)?;
         let bytes = view.bytes();
@@ -82,46 +74,46 @@ fn buffer_updated(this: &Object, count: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-fn pause_writing(this: &Object) -> Result<Object> {
+fn pause_writing(this: &Native<SslProtocol>) -> Result<Object> {
     writing::pause_writing(this)?;
     Ok(Object::none())
 }
 
-fn resume_writing(this: &Object) -> Result<Object> {
+fn resume_writing(this: &Native<SslProtocol>) -> Result<Object> {
     writing::resume_writing(this)?;
     Ok(Object::none())
 }
 
 // The methods that are called in later turns.
 
-fn check_handshake_timeout(this: &Object) -> Result<Object> {
+fn check_handshake_timeout(this: &Native<SslProtocol>) -> Result<Object> {
     handshake::check_timeout(this)?;
     Ok(Object::none())
 }
 
-fn check_shutdown_timeout(this: &Object) -> Result<Object> {
+fn check_shutdown_timeout(this: &Native<SslProtocol>) -> Result<Object> {
     shutdown::check_timeout(this)?;
     Ok(Object::none())
 }
 
-fn do_read(this: &Object) -> Result<Object> {
+fn do_read(this: &Native<SslProtocol>) -> Result<Object> {
     reading::read(this)?;
     Ok(Object::none())
 }
 
-fn reading_resumed(this: &Object) -> Result<Object> {
+fn reading_resumed(this: &Native<SslProtocol>) -> Result<Object> {
     flow_control::reading_resumed(this)?;
     Ok(Object::none())
 }
 
 // The methods that other code may call by asyncio's names.
 
-fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<Object> {
+fn set_app_protocol(this: &Native<SslProtocol>, app_protocol: &Object) -> Result<Object> {
     protocol::set_app_protocol(this, app_protocol)?;
     Ok(Object::none())
 }
 
-fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn get_extra_info(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.name, &names.default];
     let [name, default] = arguments.bind(c"_get_extra_info", parameters, 2, 1)?;
@@ -129,17 +121,17 @@ fn get_extra_info(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     protocol::get_extra_info(this, name.unwrap_or(&none), default.unwrap_or(&none))
 }
 
-fn start_shutdown(this: &Object) -> Result<Object> {
+fn start_shutdown(this: &Native<SslProtocol>) -> Result<Object> {
     shutdown::start(this)?;
     Ok(Object::none())
 }
 
-fn abort(this: &Object, exception: &Object) -> Result<Object> {
+fn abort(this: &Native<SslProtocol>, exception: &Object) -> Result<Object> {
     shutdown::abort(this, exception)?;
     Ok(Object::none())
 }
 
-fn fatal_error(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn fatal_error(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc, &names.message];
     let [exception, message] = arguments.bind(c"_fatal_error", parameters, 2, 1)?;
@@ -151,244 +143,271 @@ fn fatal_error(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     Ok(Object::none())
 }
 
-fn write_appdata(this: &Object, lines: &Object) -> Result<Object> {
+fn write_appdata(this: &Native<SslProtocol>, lines: &Object) -> Result<Object> {
     writing::write_lines(this, lines)?;
     Ok(Object::none())
 }
 
-fn write_buffer_size(this: &Object) -> Result<Object> {
-    size_object(flow_control::write_buffer_size(this)?)
+fn write_buffer_size(this: &Native<SslProtocol>) -> Result<Object> {
+    Object::size_of(flow_control::write_buffer_size(this)?)
 }
 
-fn read_buffer_size(this: &Object) -> Result<Object> {
-    size_object(SslProtocol::of(this).engine.incoming_pending()?)
+fn read_buffer_size(this: &Native<SslProtocol>) -> Result<Object> {
+    Object::size_of(this.get().engine.incoming_pending()?)
 }
 
 // Attributes.
 
-macro_rules! slot_getters {
-    ($($function:ident = $field:ident,)*) => {
-        $(fn $function(this: &Object) -> Result<Object> {
-            Ok(SslProtocol::of(this).$field.get_or_none())
-        })*
-    };
+/// The object that one of the engine's is replaced by.
+fn replacement(value: Option<&Object>) -> Result<Object> {
+    value.cloned().ok_or_else(crate::future::cannot_delete)
 }
 
-slot_getters! {
-    event_loop = event_loop,
-    app_protocol = app_protocol,
-    get_app_transport = app_transport,
-    transport = transport,
-    context = context,
-    extra = extra,
-    waiter = waiter,
-    server_hostname = server_hostname,
-    handshake_timeout = handshake_timeout,
-    shutdown_timeout = shutdown_timeout,
-    handshake_timer = handshake_timer,
-    shutdown_timer = shutdown_timer,
+fn ssl_object(this: &Native<SslProtocol>) -> Result<Object> {
+    Ok(this.get().engine.object())
 }
 
-macro_rules! flag_getters {
-    ($($function:ident = $field:ident,)*) => {
-        $(fn $function(this: &Object) -> Result<Object> {
-            Ok(Object::boolean(SslProtocol::of(this).$field.get()))
-        })*
-    };
+fn set_ssl_object(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()> {
+    this.get().engine.replace(replacement(value)?);
+    Ok(())
 }
 
-flag_getters! {
-    server_side = server_side,
-    eof = eof_received,
-    ssl_writing_paused = writing_paused,
-    ssl_reading_paused = reading_paused,
-    app_writing_paused = app_writing_paused,
-    app_reading_paused = app_reading_paused,
-    is_buffered = buffered,
+fn incoming(this: &Native<SslProtocol>) -> Result<Object> {
+    Ok(this.get().engine.incoming())
 }
 
-fn ssl_object(this: &Object) -> Result<Object> {
-    Ok(SslProtocol::of(this).engine.object())
+fn set_incoming(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()> {
+    this.get().engine.replace_incoming(replacement(value)?);
+    Ok(())
 }
 
-fn incoming(this: &Object) -> Result<Object> {
-    Ok(SslProtocol::of(this).engine.incoming())
+fn outgoing(this: &Native<SslProtocol>) -> Result<Object> {
+    Ok(this.get().engine.outgoing())
 }
 
-fn outgoing(this: &Object) -> Result<Object> {
-    Ok(SslProtocol::of(this).engine.outgoing())
+fn set_outgoing(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()> {
+    this.get().engine.replace_outgoing(replacement(value)?);
+    Ok(())
 }
 
-macro_rules! replacers {
-    ($($function:ident = $replace:ident,)*) => {
-        $(fn $function(this: &Object, value: Option<&Object>) -> Result<()> {
-            let object = value.ok_or_else(crate::future::cannot_delete)?;
-            SslProtocol::of(this).engine.$replace(object.clone());
-            Ok(())
-        })*
-    };
+fn state(this: &Native<SslProtocol>) -> Result<Object> {
+    this.get().state.get().object()
 }
 
-replacers! {
-    set_ssl_object = replace,
-    set_incoming = replace_incoming,
-    set_outgoing = replace_outgoing,
+fn app_state(this: &Native<SslProtocol>) -> Result<Object> {
+    this.get().app_state.get().object()
 }
 
-fn state(this: &Object) -> Result<Object> {
-    SslProtocol::of(this).state.get().object()
-}
-
-fn app_state(this: &Object) -> Result<Object> {
-    SslProtocol::of(this).app_state.get().object()
-}
-
-fn lost(this: &Object) -> Result<Object> {
-    let count = SslProtocol::of(this).lost.get();
+fn lost(this: &Native<SslProtocol>) -> Result<Object> {
+    let count = this.get().lost.get();
     count.into_object()
 }
 
 /// `_write_backlog`: a copy of the pending data.
-fn write_backlog(this: &Object) -> Result<Object> {
-    let waiting = SslProtocol::of(this).backlog.objects();
+fn write_backlog(this: &Native<SslProtocol>) -> Result<Object> {
+    let waiting = this.get().backlog.objects();
     let waiting = making::list(waiting)?;
-    call_function(&globals().asyncio.deque, &[waiting.as_ptr()])
+    globals().asyncio.deque.call([&waiting])
 }
 
-fn backlog_size(this: &Object) -> Result<Object> {
-    size_object(SslProtocol::of(this).backlog.size())
-}
-
-macro_rules! marks {
-    ($($function:ident = $marks:ident . $mark:ident,)*) => {
-        $(fn $function(this: &Object) -> Result<Object> {
-            SslProtocol::of(this).$marks.$mark()
-        })*
-    };
-}
-
-marks! {
-    incoming_high_water = incoming_marks.high,
-    incoming_low_water = incoming_marks.low,
-    outgoing_high_water = outgoing_marks.high,
-    outgoing_low_water = outgoing_marks.low,
+fn backlog_size(this: &Native<SslProtocol>) -> Result<Object> {
+    Object::size_of(this.get().backlog.size())
 }
 
 /// `max_size`: the number of bytes that the ssl object is asked for at once.
-fn max_size(this: &Object) -> Result<Object> {
-    size_object(SslProtocol::of(this).max_size.get())
+fn max_size(this: &Native<SslProtocol>) -> Result<Object> {
+    Object::size_of(this.get().max_size.get())
 }
 
 /// Sets how many bytes one read of the ssl object asks for.
-fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
-    let size = count_of(value.ok_or_else(crate::future::cannot_delete)?)?;
+fn set_max_size(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()> {
+    let size = value.ok_or_else(crate::future::cannot_delete)?.count()?;
     if size == 0 {
         return Err(type_error("max_size must be positive"));
     }
-    SslProtocol::of(this).max_size.set(size);
+    this.get().max_size.set(size);
     Ok(())
 }
 
-fn methods() -> Vec<ffi::PyMethodDef> {
+fn methods() -> Vec<Method<SslProtocol>> {
     vec![
-        named!(
+        fast(
             c"connection_made",
             connection_made,
-            globals().names.transport,
-            c"connection_made($self, /, transport)\n--\n\nStart the handshake."
+            c"connection_made($self, /, transport)\n--\n\nStart the handshake.",
         ),
-        named!(
+        fast(
             c"connection_lost",
             connection_lost,
-            globals().names.exc,
-            c"connection_lost($self, /, exc)\n--\n\nCall the application's connection_lost()."
+            c"connection_lost($self, /, exc)\n--\n\nCall the application's connection_lost().",
         ),
-        named!(
+        fast(
             c"get_buffer",
             get_buffer,
-            globals().names.n,
-            c"get_buffer($self, /, n)\n--\n\nReturn the buffer to receive into; n is a hint."
+            c"get_buffer($self, /, n)\n--\n\nReturn the buffer to receive into; n is a hint.",
         ),
-        named!(
+        fast(
             c"buffer_updated",
             buffer_updated,
-            globals().names.nbytes,
-            c"buffer_updated($self, /, nbytes)\n--\n\nProcess nbytes received bytes."
+            c"buffer_updated($self, /, nbytes)\n--\n\nProcess nbytes received bytes.",
         ),
-        noargs!(c"eof_received", eof_received, c"Process the end of data."),
-        noargs!(
+        noargs(c"eof_received", eof_received, c"Process the end of data."),
+        noargs(
             c"pause_writing",
             pause_writing,
-            c"Pause writing: the write buffer of the transport below is full."
+            c"Pause writing: the write buffer of the transport below is full.",
         ),
-        noargs!(
+        noargs(
             c"resume_writing",
             resume_writing,
-            c"Resume writing to the transport below."
+            c"Resume writing to the transport below.",
         ),
-        noargs!(
+        noargs(
             c"_check_handshake_timeout",
             check_handshake_timeout,
-            c"Abort the connection if its handshake is not complete."
+            c"Abort the connection if its handshake is not complete.",
         ),
-        noargs!(
+        noargs(
             c"_check_shutdown_timeout",
             check_shutdown_timeout,
-            c"Abort the connection if its shutdown is not complete."
+            c"End a connection whose peer does not answer the shutdown.",
         ),
-        noargs!(
+        noargs(
             c"_do_read",
             do_read,
-            c"Decrypt the received data and deliver it to the application."
+            c"Decrypt the received data and deliver it to the application.",
         ),
-        noargs!(
+        noargs(
             c"_reading_resumed",
             reading_resumed,
-            c"Process the buffered data after resume_reading()."
+            c"Process the buffered data after resume_reading().",
         ),
-        one!(
+        one(
             c"_set_app_protocol",
             set_app_protocol,
-            c"Set the application's protocol."
+            c"Set the application's protocol.",
         ),
-        noargs!(
+        noargs(
             c"_get_app_transport",
-            app_transport,
-            c"Return the application's transport."
+            |this| app_transport(this).map(Native::into_object),
+            c"Return the application's transport.",
         ),
-        fast!(
+        fast(
             c"_get_extra_info",
             get_extra_info,
-            c"_get_extra_info($self, /, name, default=None)\n--\n\n\
-              Return optional information about the connection by its name, or default."
+            c"Return a fact about the connection by its name.",
         ),
-        noargs!(
+        noargs(
             c"_start_shutdown",
             start_shutdown,
-            c"Start the TLS shutdown."
+            c"Start the TLS shutdown.",
         ),
-        one!(c"_abort", abort, c"Close the connection immediately."),
-        fast!(
+        one(c"_abort", abort, c"Close the connection immediately."),
+        fast(
             c"_fatal_error",
             fatal_error,
-            c"Report an exception and close the connection immediately."
+            c"Report an exception and close the connection immediately.",
         ),
-        one!(c"_write_appdata", write_appdata, c"Write a list of data."),
-        noargs!(
+        one(c"_write_appdata", write_appdata, c"Write a list of data."),
+        noargs(
             c"_get_write_buffer_size",
             write_buffer_size,
-            c"Return the size of the write buffer in bytes."
+            c"Return the size of the write buffer in bytes.",
         ),
-        noargs!(
+        noargs(
             c"_get_read_buffer_size",
             read_buffer_size,
-            c"Return the size of the read buffer in bytes, which are still encrypted."
+            c"Return the size of the read buffer in bytes, which are still encrypted.",
         ),
     ]
 }
 
+/// The struct, for attributes.
+type Connection = SslProtocol;
+
+/// The attributes that are fields.
+fn fields() -> Vec<Attribute<SslProtocol>> {
+    vec![
+        readonly_slot(c"_loop", |this: &Connection| &this.event_loop),
+        readonly_slot(c"_app_protocol", |this: &Connection| &this.app_protocol),
+        readonly_slot(c"_transport", |this: &Connection| &this.transport),
+        readonly_slot(c"_sslcontext", |this: &Connection| &this.context),
+        readonly_slot(c"_extra", |this: &Connection| &this.extra),
+        readonly_slot(c"_waiter", |this: &Connection| &this.waiter),
+        readonly_slot(c"_server_hostname", |this: &Connection| {
+            &this.server_hostname
+        }),
+        readonly_slot(c"_ssl_handshake_timeout", |this: &Connection| {
+            &this.handshake_timeout
+        }),
+        readonly_slot(c"_ssl_shutdown_timeout", |this: &Connection| {
+            &this.shutdown_timeout
+        }),
+        readonly_slot(c"_handshake_timeout_handle", |this: &Connection| {
+            &this.handshake_timer
+        }),
+        readonly_slot(c"_shutdown_timeout_handle", |this: &Connection| {
+            &this.shutdown_timer
+        }),
+        readonly_flag(c"_app_protocol_is_buffer", |this: &Connection| {
+            &this.buffered
+        }),
+        readonly_flag(c"_server_side", |this: &Connection| &this.server_side),
+        readonly_flag(c"_eof_received", |this: &Connection| &this.eof_received),
+        readonly_flag(c"_ssl_writing_paused", |this: &Connection| {
+            &this.writing_paused
+        }),
+        readonly_flag(c"_ssl_reading_paused", |this: &Connection| {
+            &this.reading_paused
+        }),
+        readonly_flag(c"_app_writing_paused", |this: &Connection| {
+            &this.app_writing_paused
+        }),
+        readonly_flag(c"_app_reading_paused", |this: &Connection| {
+            &this.app_reading_paused
+        }),
+    ]
+}
+
+/// The attributes that are computed.
+fn attributes() -> Vec<Attribute<SslProtocol>> {
+    vec![
+        attribute(c"max_size", max_size, set_max_size)
+            .documented(c"The greatest number of bytes that one read asks for."),
+        readonly(c"_app_transport", |this: &Native<Connection>| {
+            Ok(this.get().app_transport.get_or_none())
+        }),
+        attribute(c"_sslobj", ssl_object, set_ssl_object),
+        attribute(c"_incoming", incoming, set_incoming),
+        attribute(c"_outgoing", outgoing, set_outgoing),
+        readonly(c"_state", state),
+        readonly(c"_app_state", app_state),
+        readonly(c"_conn_lost", lost),
+        readonly(c"_write_backlog", write_backlog),
+        readonly(c"_write_buffer_size", backlog_size),
+        readonly(c"_incoming_high_water", |this: &Native<Connection>| {
+            this.get().incoming_marks.high()
+        }),
+        readonly(c"_incoming_low_water", |this: &Native<Connection>| {
+            this.get().incoming_marks.low()
+        }),
+        readonly(c"_outgoing_high_water", |this: &Native<Connection>| {
+            this.get().outgoing_marks.high()
+        }),
+        readonly(c"_outgoing_low_water", |this: &Native<Connection>| {
+            this.get().outgoing_marks.low()
+        }),
+    ]
+}
+
+/// Makes the classes of this room.
+pub fn make_classes() -> Result<()> {
+    make_class()?;
+    super::transport_class::make_class()
+}
+
 /// Makes the class, below `BufferedProtocol`.
-pub fn make_class() -> Result<Object> {
+fn make_class() -> Result<()> {
     class_of::<SslProtocol>(c"greenloop._native.SSLProtocol")
         .doc(
             c"SSLProtocol(loop, app_protocol, sslcontext, waiter, server_side=False, \
@@ -396,41 +415,9 @@ pub fn make_class() -> Result<Object> {
               ssl_shutdown_timeout=None)\n--\n\n\
               A TLS connection between a transport and a protocol of the application.",
         )
-        .slot(ffi::Py_tp_init, initialise_slot as *mut c_void)
+        .init_by(initialise)
         .methods(methods())
-        .attributes(vec![
-            attribute!(c"max_size", max_size, set_max_size),
-            attribute!(c"_loop", event_loop),
-            attribute!(c"_app_protocol", app_protocol),
-            attribute!(c"_app_transport", get_app_transport),
-            attribute!(c"_app_protocol_is_buffer", is_buffered),
-            attribute!(c"_transport", transport),
-            attribute!(c"_sslcontext", context),
-            attribute!(c"_extra", extra),
-            attribute!(c"_waiter", waiter),
-            attribute!(c"_server_side", server_side),
-            attribute!(c"_server_hostname", server_hostname),
-            attribute!(c"_ssl_handshake_timeout", handshake_timeout),
-            attribute!(c"_ssl_shutdown_timeout", shutdown_timeout),
-            attribute!(c"_handshake_timeout_handle", handshake_timer),
-            attribute!(c"_shutdown_timeout_handle", shutdown_timer),
-            attribute!(c"_sslobj", ssl_object, set_ssl_object),
-            attribute!(c"_incoming", incoming, set_incoming),
-            attribute!(c"_outgoing", outgoing, set_outgoing),
-            attribute!(c"_state", state),
-            attribute!(c"_app_state", app_state),
-            attribute!(c"_conn_lost", lost),
-            attribute!(c"_eof_received", eof),
-            attribute!(c"_write_backlog", write_backlog),
-            attribute!(c"_write_buffer_size", backlog_size),
-            attribute!(c"_ssl_writing_paused", ssl_writing_paused),
-            attribute!(c"_ssl_reading_paused", ssl_reading_paused),
-            attribute!(c"_app_writing_paused", app_writing_paused),
-            attribute!(c"_app_reading_paused", app_reading_paused),
-            attribute!(c"_incoming_high_water", incoming_high_water),
-            attribute!(c"_incoming_low_water", incoming_low_water),
-            attribute!(c"_outgoing_high_water", outgoing_high_water),
-            attribute!(c"_outgoing_low_water", outgoing_low_water),
-        ])
-        .build(Some(&globals().asyncio.buffered_protocol))
+        .attributes(fields())
+        .attributes(attributes())
+        .build_below_fieldless(&globals().asyncio.buffered_protocol, &CLASS)
 }

@@ -13,15 +13,13 @@ use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
-use greenloop_cpython::making::{self, ByName as _, Enter as _, IntoObject as _};
+use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, Slot, Visited, Visitor, attached, call_function,
-    call_method, fetch, is_raised, matches, visit_slots,
+    ExceptionClass, Object, Result, Slot, Visited, Visitor, attached, fetch, matches, show_bytes,
+    show_room, visit_slots,
 };
-use pyo3::ffi;
 
 use super::library::library;
-use super::window::{show_bytes, show_room};
 use crate::asyncio::globals;
 
 /// The ssl object and its BIOs.
@@ -66,8 +64,8 @@ impl Engine {
         let (library, names) = (library()?, &globals().names);
         let py = attached();
         let memory_bio: Object = making::import(py, c"ssl")?.look_up(c"MemoryBIO")?.into();
-        let incoming = call_function(&memory_bio, &[])?;
-        let outgoing = call_function(&memory_bio, &[])?;
+        let incoming = memory_bio.call([])?;
+        let outgoing = memory_bio.call([])?;
         let keywords = making::dict(py)?;
         keywords.enter(&names.server_side, server_side.bound(py))?;
         keywords.enter(&names.server_hostname, server_hostname.bound(py))?;
@@ -78,14 +76,13 @@ impl Engine {
             .invoke_with(bios, &keywords)?;
         let object = Object::from(object);
         let (mut worker, mut direct) = (object.clone(), false);
-        let of_class = |object: &Object, class: &Object| object.is_exactly(class.as_ptr().cast());
-        if of_class(&object, &library.ssl_object)
-            && of_class(&incoming, &library.memory_bio)
-            && of_class(&outgoing, &library.memory_bio)
+        if object.has_class(&library.ssl_object)
+            && incoming.has_class(&library.memory_bio)
+            && outgoing.has_class(&library.memory_bio)
             && library.methods_are_original()?
         {
             let native = object.attribute(&names.sslobj)?;
-            if of_class(&native, &library.native_object) {
+            if native.has_class(&library.native_object) {
                 (worker, direct) = (native, true);
             }
         }
@@ -126,10 +123,12 @@ impl Engine {
         self.object.get_or_none()
     }
 
+    /// The BIO that the peer's bytes are put into, or None.
     pub fn incoming(&self) -> Object {
         self.incoming.get_or_none()
     }
 
+    /// The BIO that the encrypted bytes are taken from, or None.
     pub fn outgoing(&self) -> Object {
         self.outgoing.get_or_none()
     }
@@ -140,6 +139,7 @@ impl Engine {
         self.direct.get()
     }
 
+    /// What the garbage collector has to see.
     pub const fn slots(&self) -> [&Slot; 4] {
         [&self.object, &self.worker, &self.incoming, &self.outgoing]
     }
@@ -155,12 +155,20 @@ impl Engine {
         self.fed
             .set(self.drained.replace(false).then_some(bytes.len()));
         let incoming = self.incoming.get_or_none();
-        let put = |data: &Object| call_method(name, &[incoming.as_ptr(), data.as_ptr()]);
+        self.lend(bytes, |data| incoming.invoke(name, [data]))
+            .map(drop)
+    }
+
+    /// Calls a method of the ssl object or of a BIO with an object for some bytes. If they may not
+    /// be shown our memory, it is a copy.
+    #[inline]
+    fn lend<R>(&self, bytes: &[u8], call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
         if self.direct.get() {
-            // SAFETY: it is the native BIO's method, which copies the bytes.
-            return unsafe { show_bytes(bytes, put) }.map(drop);
+            // SAFETY: `direct` says that both are of the native classes, and their methods take the
+            // buffer first of all and give it back last, when the bytes are copied or encrypted.
+            return unsafe { show_bytes(bytes, call) };
         }
-        put(&bytes_object(bytes)?).map(drop)
+        call(&making::bytes(bytes)?)
     }
 
     /// Reads at most `most` bytes into an object of exactly as many; `None` if something is
@@ -168,65 +176,49 @@ impl Engine {
     #[inline]
     pub fn read(&self, most: usize) -> Result<Option<Object>> {
         let worker = self.worker.get_or_none();
-        let most = size_object(most.min(c_int::MAX as usize))?;
+        let most = Object::size_of(most.min(c_int::MAX as usize))?;
         let name = &globals().names.read;
-        unless_again(call_method(name, &[worker.as_ptr(), most.as_ptr()]))
+        unless_again(worker.invoke(name, [&most]))
     }
 
-    /// Reads into memory. Only for an object that may be shown it.
-    pub fn read_into(&self, room: &mut [MaybeUninit<u8>]) -> Result<Option<usize>> {
-        debug_assert!(self.direct.get());
+    /// Reads into memory, from its start on, and returns what it has read. An object that may not
+    /// be shown our memory reads nothing this way.
+    pub fn read_into<'a>(&self, room: &'a mut [MaybeUninit<u8>]) -> Result<Option<&'a [u8]>> {
+        if !self.direct.get() {
+            return Ok(None);
+        }
         let worker = self.worker.get_or_none();
-        let most = size_object(room.len().min(c_int::MAX as usize))?;
+        let most = Object::size_of(room.len().min(c_int::MAX as usize))?;
         let name = &globals().names.read;
-        // SAFETY: it is the native object's method, which takes the buffer first of all and gives
-        // it back last. The memory is the caller's meanwhile.
-        let answer = unsafe {
-            show_room(room, |room| {
-                call_method(name, &[worker.as_ptr(), most.as_ptr(), room.as_ptr()])
-            })
-        };
-        unless_again(answer)?
-            .map(|count| count_of(&count))
-            .transpose()
+        // SAFETY: the worker is of the native class, whose method writes to the buffer's start,
+        // returns how many bytes that were, and keeps no buffer.
+        unsafe { show_room(room, |room| counted(worker.invoke(name, [&most, room]))) }
     }
 
     /// `read(most, buffer)`
     pub fn read_into_object(&self, most: usize, buffer: &Object) -> Result<Option<usize>> {
         let worker = self.worker.get_or_none();
-        let most = size_object(most)?;
-        let arguments = [worker.as_ptr(), most.as_ptr(), buffer.as_ptr()];
-        let answer = call_method(&globals().names.read, &arguments);
-        unless_again(answer)?
-            .map(|count| count_of(&count))
-            .transpose()
+        let most = Object::size_of(most)?;
+        counted(worker.invoke(&globals().names.read, [&most, buffer]))
     }
 
     /// `write(data)`: how many bytes of it were encrypted.
     #[inline]
     pub fn write(&self, data: &Object) -> Result<Option<usize>> {
         let worker = self.worker.get_or_none();
-        let answer = call_method(&globals().names.write, &[worker.as_ptr(), data.as_ptr()]);
-        unless_again(answer)?
-            .map(|count| count_of(&count))
-            .transpose()
+        counted(worker.invoke(&globals().names.write, [data]))
     }
 
     /// The same with bytes that the caller keeps in place.
     pub fn write_bytes(&self, bytes: &[u8]) -> Result<Option<usize>> {
-        if self.direct.get() {
-            // SAFETY: it is the native object's method, which takes the buffer first of all and
-            // gives it back last.
-            return unsafe { show_bytes(bytes, |data| self.write(data)) };
-        }
-        self.write(&bytes_object(bytes)?)
+        self.lend(bytes, |data| self.write(data))
     }
 
     /// Takes all out of the outgoing BIO.
     #[inline]
     pub fn take_outgoing(&self) -> Result<Object> {
         let outgoing = self.outgoing.get_or_none();
-        call_method(&globals().names.read, &[outgoing.as_ptr()])
+        outgoing.invoke(&globals().names.read, [])
     }
 
     /// How many bytes wait in the outgoing BIO.
@@ -261,13 +253,13 @@ impl Engine {
     /// `getattr(ssl_object, name)()`: `None` if something is missing.
     pub fn ask(&self, name: &Object) -> Result<Option<Object>> {
         let object = self.object.get_or_none();
-        unless_again(call_method(name, &[object.as_ptr()]))
+        unless_again(object.invoke(name, []))
     }
 }
 
 #[inline]
 fn pending(bio: &Object) -> Result<usize> {
-    count_of(&bio.attribute(&globals().names.pending)?)
+    bio.attribute(&globals().names.pending)?.count()
 }
 
 /// `None` in place of the exception that says that bytes of the peer's are missing.
@@ -285,39 +277,16 @@ fn unless_again(answer: Result<Object>) -> Result<Option<Object>> {
     }
 }
 
+/// The same of an answer that is a count.
+#[inline]
+fn counted(answer: Result<Object>) -> Result<Option<usize>> {
+    unless_again(answer)?.map(|count| count.count()).transpose()
+}
+
 /// Whether the exception that is set is an `Exception`, which ends a connection and not the
 /// program.
 pub fn is_ordinary() -> bool {
     matches(ExceptionClass::Exception)
-}
-
-/// A count that Python code gave.
-#[inline]
-pub fn count_of(number: &Object) -> Result<usize> {
-    // SAFETY: `number` is a valid object; an error is told from a count below.
-    unsafe {
-        let count = ffi::PyLong_AsSsize_t(number.as_ptr());
-        if count < 0 {
-            if !is_raised() {
-                return Ok(0);
-            }
-            return Err(Raised);
-        }
-        Ok(count as usize)
-    }
-}
-
-/// A new `int`.
-#[inline]
-pub fn size_object(size: usize) -> Result<Object> {
-    size.into_object()
-}
-
-/// A new `bytes`.
-pub fn bytes_object(bytes: &[u8]) -> Result<Object> {
-    let (start, length) = (bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t);
-    // SAFETY: the bytes are copied.
-    unsafe { Object::from_returned(ffi::PyBytes_FromStringAndSize(start, length)) }
 }
 
 /// Shows the objects that an engine holds to the garbage collector.

@@ -4,7 +4,7 @@
 //! protocol is asked to pause. When it does not read what has come, the transport below is asked to
 //! receive nothing.
 
-use greenloop_cpython::{Object, Result, attached, call_method, fetch};
+use greenloop_cpython::{Native, Object, Result, attached, fetch};
 use pyo3::prelude::*;
 
 use super::library::constant;
@@ -36,8 +36,8 @@ const WRITE_DEFAULT: &str = "FLOW_CONTROL_HIGH_WATER_SSL_WRITE";
 // Writing.
 
 /// `_set_write_buffer_limits(high, low)`
-pub fn set_write_limits(this: &Object, high: &Object, low: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn set_write_limits(this: &Native<SslProtocol>, high: &Object, low: &Object) -> Result<()> {
+    let protocol = this.get();
     protocol
         .outgoing_marks
         .set(high, low, &constant(WRITE_DEFAULT)?)
@@ -45,21 +45,21 @@ pub fn set_write_limits(this: &Object, high: &Object, low: &Object) -> Result<()
 
 /// `_get_write_buffer_size()`: the bytes that wait to be encrypted, and the encrypted ones that the
 /// transport below has yet to take.
-pub fn write_buffer_size(this: &Object) -> Result<usize> {
-    let protocol = SslProtocol::of(this);
+pub fn write_buffer_size(this: &Native<SslProtocol>) -> Result<usize> {
+    let protocol = this.get();
     Ok(protocol.engine.outgoing_pending()? + protocol.backlog.size())
 }
 
 /// `_control_app_writing()`
-pub fn control_app_writing(this: &Object) -> Result<()> {
+pub fn control_app_writing(this: &Native<SslProtocol>) -> Result<()> {
     let size = write_buffer_size(this)?;
     control_app_writing_of(this, size)
 }
 
 /// The same when it is known how much waits.
 #[inline]
-pub fn control_app_writing_of(this: &Object, size: usize) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn control_app_writing_of(this: &Native<SslProtocol>, size: usize) -> Result<()> {
+    let protocol = this.get();
     let (marks, paused) = (&protocol.outgoing_marks, &protocol.app_writing_paused);
     if size >= marks.high.get() && !paused.get() {
         paused.set(true);
@@ -76,10 +76,10 @@ pub fn control_app_writing_of(this: &Object, size: usize) -> Result<()> {
 
 /// Calls a method of the application's protocol; an exception is reported, unless it leaves the
 /// loop.
-fn tell_application(this: &Object, name: &Object, failure: &str) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn tell_application(this: &Native<SslProtocol>, name: &Object, failure: &str) -> Result<()> {
+    let protocol = this.get();
     let app_protocol = protocol.app_protocol.get_or_none();
-    match call_method(name, &[app_protocol.as_ptr()]) {
+    match app_protocol.invoke(name, []) {
         Ok(_) => Ok(()),
         Err(raised) if leaves_the_loop() => Err(raised),
         Err(raised) => {
@@ -92,8 +92,8 @@ fn tell_application(this: &Object, name: &Object, failure: &str) -> Result<()> {
 // Reading.
 
 /// `_set_read_buffer_limits(high, low)`
-pub fn set_read_limits(this: &Object, high: &Object, low: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn set_read_limits(this: &Native<SslProtocol>, high: &Object, low: &Object) -> Result<()> {
+    let protocol = this.get();
     protocol
         .incoming_marks
         .set(high, low, &constant(READ_DEFAULT)?)
@@ -101,8 +101,8 @@ pub fn set_read_limits(this: &Object, high: &Object, low: &Object) -> Result<()>
 
 /// `_control_ssl_reading()`
 #[inline]
-pub fn control_reading(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn control_reading(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     let size = if protocol.engine.is_drained() {
         0
     } else {
@@ -111,28 +111,28 @@ pub fn control_reading(this: &Object) -> Result<()> {
     let (marks, paused) = (&protocol.incoming_marks, &protocol.reading_paused);
     if size >= marks.high.get() && !paused.get() {
         paused.set(true);
-        protocol.tell_below(&globals().names.pause_reading, &[])
+        protocol.tell_below(&globals().names.pause_reading, [])
     } else if size <= marks.low.get() && paused.get() {
         paused.set(false);
-        protocol.tell_below(&globals().names.resume_reading, &[])
+        protocol.tell_below(&globals().names.resume_reading, [])
     } else {
         Ok(())
     }
 }
 
 /// `_resume_reading()`: bytes that have come meanwhile are read in the next turn.
-pub fn resume_reading(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn resume_reading(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if protocol.app_reading_paused.replace(false) {
         let resumed = this.attribute(&globals().names.reading_resumed)?;
-        protocol.call_soon(&resumed, &[])?;
+        protocol.call_soon([&resumed])?;
     }
     Ok(())
 }
 
 /// The turn after `_resume_reading()`.
-pub fn reading_resumed(this: &Object) -> Result<()> {
-    match SslProtocol::of(this).state.get() {
+pub fn reading_resumed(this: &Native<SslProtocol>) -> Result<()> {
+    match this.get().state.get() {
         State::Wrapped => reading::read(this),
         State::Flushing => shutdown::flush(this),
         State::Shutdown => shutdown::go_on(this),

@@ -2,10 +2,8 @@
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, attached, call_function, call_method, fetch, matches,
-    restore,
+    ExceptionClass, Native, Object, Result, attached, fetch, is_of_class, matches, restore,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::library::library;
@@ -15,14 +13,14 @@ use super::{engine, reading, writing};
 use crate::asyncio::globals;
 
 /// `connection_made(transport)`: there is a connection, and the handshake begins.
-pub fn connection_made(this: &Object, transport: &Object) -> Result<()> {
-    SslProtocol::of(this).transport.set(transport.clone());
+pub fn connection_made(this: &Native<SslProtocol>, transport: &Object) -> Result<()> {
+    this.get().transport.set(transport.clone());
     start(this)
 }
 
 /// Starts the handshake and its timeout.
-fn start(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn start(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     let names = &globals().names;
     protocol.handshake_start.clear();
     if protocol.debug()? {
@@ -30,7 +28,7 @@ fn start(this: &Object) -> Result<()> {
         let arguments = ("%r starts SSL handshake", this.bound(py));
         logger(py)?.invoke_method(c"debug", arguments)?;
         let event_loop = protocol.event_loop.get_or_none();
-        let now = call_method(&names.time, &[event_loop.as_ptr()])?;
+        let now = event_loop.invoke(&names.time, [])?;
         protocol.handshake_start.set(now);
     }
     protocol.switch_to(State::Handshaking)?;
@@ -41,8 +39,8 @@ fn start(this: &Object) -> Result<()> {
 }
 
 /// `_check_handshake_timeout()`
-pub fn check_timeout(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn check_timeout(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if protocol.state.get() != State::Handshaking {
         return Ok(());
     }
@@ -51,13 +49,13 @@ pub fn check_timeout(this: &Object) -> Result<()> {
         "SSL handshake is taking longer than {timeout} seconds: aborting the connection"
     ))?;
     let class = ExceptionClass::ConnectionAbortedError.object();
-    let exception = call_function(&class, &[text.as_ptr()])?;
+    let exception = class.call([&text])?;
     fatal_error(this, &exception, "Fatal error on transport")
 }
 
 /// `_do_handshake()`: as far as it goes with the bytes that the peer has sent.
-pub fn go_on(this: &Object) -> Result<()> {
-    let engine = &SslProtocol::of(this).engine;
+pub fn go_on(this: &Native<SslProtocol>) -> Result<()> {
+    let engine = &this.get().engine;
     match engine.ask(&globals().names.do_handshake) {
         Ok(Some(_)) => complete(this, None),
         Ok(None) => writing::process_outgoing(this),
@@ -67,14 +65,14 @@ pub fn go_on(this: &Object) -> Result<()> {
 }
 
 /// The stream below ended before the peers agreed.
-pub fn cut_off(this: &Object) -> Result<()> {
-    let error = call_function(&ExceptionClass::ConnectionResetError.object(), &[])?;
+pub fn cut_off(this: &Native<SslProtocol>) -> Result<()> {
+    let error = ExceptionClass::ConnectionResetError.object().call([])?;
     complete(this, Some(error))
 }
 
 /// `_on_handshake_complete(exception)`
-fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
+    let protocol = this.get();
     let names = &globals().names;
     cancel_timer(&protocol.handshake_timer)?;
     let ssl_object = protocol.engine.object();
@@ -82,7 +80,7 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
         Some(exception) => Err(restore(exception)),
         None => protocol
             .switch_to(State::Wrapped)
-            .and_then(|()| call_method(&names.getpeercert, &[ssl_object.as_ptr()])),
+            .and_then(|()| ssl_object.invoke(&names.getpeercert, [])),
     };
     let certificate = match outcome {
         Ok(certificate) => certificate,
@@ -93,36 +91,31 @@ fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
         log_duration(this, &start)?;
     }
     let extra = protocol.extra.get_or_none();
-    let cipher = call_method(&names.cipher, &[ssl_object.as_ptr()])?;
-    let compression = call_method(&names.compression, &[ssl_object.as_ptr()])?;
+    let cipher = ssl_object.invoke(&names.cipher, [])?;
+    let compression = ssl_object.invoke(&names.compression, [])?;
     for (name, value) in [
         (&names.peercert, &certificate),
         (&names.cipher, &cipher),
         (&names.compression, &compression),
         (&names.ssl_object, &ssl_object),
     ] {
-        set_item(&extra, name, value)?;
+        extra.set_item(name, value)?;
     }
     if protocol.app_state.get() == ApplicationState::New {
         protocol.app_state.set(ApplicationState::Connected);
         let app_protocol = protocol.app_protocol.get_or_none();
         let app_transport = app_transport(this)?;
-        let arguments = [app_protocol.as_ptr(), app_transport.as_ptr()];
-        call_method(&names.connection_made, &arguments)?;
+        app_protocol.invoke(&names.connection_made, [&app_transport])?;
     }
     wake_waiter(this, None)?;
     reading::read(this)
 }
 
 /// The handshake failed: reports the exception and aborts the connection.
-fn fail(this: &Object, exception: &Object) -> Result<()> {
+fn fail(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     let certificate_error = &library()?.certificate_error;
-    SslProtocol::of(this).switch_to(State::Unwrapped)?;
-    // SAFETY: both are valid objects.
-    let of_certificate = unsafe {
-        ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), certificate_error.as_ptr()) != 0
-    };
-    let message = if of_certificate {
+    this.get().switch_to(State::Unwrapped)?;
+    let message = if is_of_class(exception, certificate_error) {
         "SSL handshake failed on verifying the certificate"
     } else {
         "SSL handshake failed"
@@ -132,14 +125,14 @@ fn fail(this: &Object, exception: &Object) -> Result<()> {
 }
 
 /// Logs in debug mode how long the handshake took.
-fn log_duration(this: &Object, start: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn log_duration(this: &Native<SslProtocol>, start: &Object) -> Result<()> {
+    let protocol = this.get();
     if !protocol.debug()? {
         return Ok(());
     }
     let py = attached();
     let event_loop = protocol.event_loop.get_or_none();
-    let now = call_method(&globals().names.time, &[event_loop.as_ptr()])?;
+    let now = event_loop.invoke(&globals().names.time, [])?;
     let milliseconds = now
         .bound(py)
         .sub(start.bound(py))?
@@ -147,10 +140,4 @@ fn log_duration(this: &Object, start: &Object) -> Result<()> {
     let text = "%r: SSL handshake took %.1f ms";
     logger(py)?.invoke_method(c"debug", (text, this.bound(py), milliseconds))?;
     Ok(())
-}
-
-fn set_item(mapping: &Object, key: &Object, value: &Object) -> Result<()> {
-    // SAFETY: all are valid objects.
-    let code = unsafe { ffi::PyObject_SetItem(mapping.as_ptr(), key.as_ptr(), value.as_ptr()) };
-    if code == 0 { Ok(()) } else { Err(Raised) }
 }

@@ -1,10 +1,8 @@
 //! The objects that are looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is
 //! first used: some builds of Python have no `ssl`.
 
-use std::sync::OnceLock;
-
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Object, Result, attached, matches};
+use greenloop_cpython::{GilOnce, Object, Result, attached, matches};
 use pyo3::prelude::*;
 
 use crate::asyncio::globals;
@@ -35,12 +33,7 @@ pub struct Library {
     pub closes_with_transport: bool,
 }
 
-// SAFETY: written once, and the objects are touched with the GIL held only.
-unsafe impl Send for Library {}
-// SAFETY: as above.
-unsafe impl Sync for Library {}
-
-static LIBRARY: OnceLock<Library> = OnceLock::new();
+static LIBRARY: GilOnce<Library> = GilOnce::new();
 
 /// The objects that were looked up. The error that there is no `ssl` module is raised each time.
 #[inline]
@@ -54,7 +47,7 @@ pub fn library() -> Result<&'static Library> {
 #[cold]
 fn look_up() -> Result<&'static Library> {
     let library = Library::new(attached())?;
-    Ok(LIBRARY.get_or_init(|| library))
+    Ok(LIBRARY.keep(library))
 }
 
 impl Library {
@@ -91,7 +84,7 @@ impl Library {
     pub fn methods_are_original(&self) -> Result<bool> {
         let names = &globals().names;
         let same = |name, method: &Object| -> Result<bool> {
-            Ok(self.ssl_object.attribute(name)?.is(method.as_ptr()))
+            Ok(self.ssl_object.attribute(name)?.same_as(method))
         };
         Ok(same(&names.read, &self.read)? && same(&names.write, &self.write)?)
     }

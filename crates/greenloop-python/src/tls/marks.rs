@@ -3,10 +3,8 @@
 use std::cell::Cell;
 
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{Object, Result, Slot, attached, call_function, saturating_float};
+use greenloop_cpython::{Object, Result, Slot, attached, saturating_float};
 use pyo3::prelude::*;
-
-use super::engine::size_object;
 
 /// Two water marks in bytes: any numbers, given back as they were given.
 pub struct Marks {
@@ -19,6 +17,7 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// No marks yet.
     pub const fn new() -> Self {
         Self {
             high: Cell::new(0),
@@ -41,8 +40,7 @@ impl Marks {
         let py = attached();
         let complete =
             making::import(py, c"asyncio.sslproto")?.look_up(c"add_flowcontrol_defaults")?;
-        let arguments = [high.as_ptr(), low.as_ptr(), kilobytes.as_ptr()];
-        let marks = call_function(&complete.into(), &arguments)?;
+        let marks = Object::from(complete).call([high, low, kilobytes])?;
         let (high, low) = marks
             .bound(py)
             .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
@@ -53,18 +51,21 @@ impl Marks {
         Ok(())
     }
 
+    /// The mark from which on a side is paused, as it was given.
     pub fn high(&self) -> Result<Object> {
         self.given_high
             .get()
-            .map_or_else(|| size_object(self.high.get()), Ok)
+            .map_or_else(|| Object::size_of(self.high.get()), Ok)
     }
 
+    /// The mark at which it resumes, as it was given.
     pub fn low(&self) -> Result<Object> {
         self.given_low
             .get()
-            .map_or_else(|| size_object(self.low.get()), Ok)
+            .map_or_else(|| Object::size_of(self.low.get()), Ok)
     }
 
+    /// What a garbage collector has to see.
     pub const fn slots(&self) -> [&Slot; 2] {
         [&self.given_high, &self.given_low]
     }

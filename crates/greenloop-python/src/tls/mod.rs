@@ -21,7 +21,7 @@
 //! is encrypted in place.
 //!
 //! - [`protocol`]: the state of a connection, and [`class`]: its class as Python sees it;
-//! - [`engine`]: the ssl object and its two BIOs, and [`window`]: our memory as they see it;
+//! - [`engine`]: the ssl object and its two BIOs, which are shown our memory;
 //! - [`handshake`], [`reading`], [`writing`], [`flow_control`], [`shutdown`]: a connection's life;
 //! - [`transport`]: the transport that the application's protocol writes to;
 //! - [`library`]: the objects looked up in `ssl` and in `asyncio.sslproto`.
@@ -31,7 +31,6 @@ mod class;
 mod engine;
 mod flow_control;
 mod handshake;
-mod joined;
 mod library;
 mod marks;
 mod opening;
@@ -42,11 +41,23 @@ mod state;
 mod transport;
 mod transport_class;
 mod transport_methods;
-mod window;
 mod writing;
 
-pub use class::make_class as make_protocol_class;
-pub use protocol::is_native as is_native_protocol;
+use greenloop_cpython::ClassCell;
+
+pub use class::make_classes;
+pub use protocol::{CLASS as PROTOCOL, SslProtocol};
 pub use reading::{feed, received};
-pub use transport_class::make_class as make_transport_class;
-pub use window::make_class as make_window_class;
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 2] {
+    [
+        ("SSLProtocol", &protocol::CLASS),
+        ("SSLTransport", &transport::CLASS),
+    ]
+}
+
+/// The classes whose methods programs may replace, which short cuts look out for.
+pub fn replaceable_classes() -> [&'static ClassCell; 1] {
+    [&protocol::CLASS]
+}

@@ -1,10 +1,7 @@
 //! The creation of an `SSLProtocol`.
 
-use std::ffi::c_int;
-
 use greenloop_cpython::making::{self, Enter as _};
-use greenloop_cpython::{Arguments, Object, Result, attached, initialise_with};
-use pyo3::ffi;
+use greenloop_cpython::{Arguments, Native, Object, Result, attached};
 use pyo3::prelude::*;
 
 use super::flow_control;
@@ -26,8 +23,8 @@ struct Given<'a> {
     shutdown_timeout: &'a Object,
 }
 
-/// `__init__`, with the parameters of asyncio's class.
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+/// `__init__`.
+pub fn initialise(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [
         &names.loop_,
@@ -63,8 +60,8 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
 }
 
 /// Checks the arguments in asyncio's order, and sets the state of the connection.
-fn open(this: &Object, given: &Given<'_>) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn open(this: &Native<SslProtocol>, given: &Given<'_>) -> Result<()> {
+    let protocol = this.get();
     let names = &globals().names;
     let (timeout, name) = (given.handshake_timeout, "ssl_handshake_timeout");
     let handshake_timeout = timeout_of(timeout, name, "SSL_HANDSHAKE_TIMEOUT")?;
@@ -123,14 +120,4 @@ fn timeout_of(timeout: &Object, name: &str, default: &str) -> Result<Object> {
         return Err(making::value_error(&text));
     }
     Ok(timeout.clone())
-}
-
-/// The slot `tp_init`.
-pub unsafe extern "C" fn initialise_slot(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> c_int {
-    // SAFETY: the interpreter passes a protocol, a tuple and a dict or null.
-    unsafe { initialise_with(this, args, kwargs, initialise) }
 }

@@ -4,10 +4,9 @@ use std::cell::Cell;
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, attached,
-    call_function, call_method, is_of_class, raise, visit_slots,
+    Class, ExceptionClass, Held, Native, NativeSlot, Object, Result, Slot, Visited, Visitor,
+    attached, is_of_class, raise, visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::backlog::Backlog;
@@ -15,12 +14,15 @@ use super::engine::{self, Engine};
 use super::library::library;
 use super::marks::Marks;
 use super::state::{ApplicationState, State};
-use super::transport::SslTransport;
+use super::transport::{self, SslTransport, TransportRef};
 use crate::asyncio::{globals, is_cancellation};
 use crate::transports;
 
 /// The number of bytes that asyncio asks the ssl object for at once.
 const MAX_SIZE: usize = 256 * 1024;
+
+/// The class.
+pub static CLASS: Class<SslProtocol> = Class::new();
 
 /// The fields of an `SSLProtocol`.
 pub struct SslProtocol {
@@ -28,7 +30,7 @@ pub struct SslProtocol {
     /// The application's protocol, until the connection is lost.
     pub app_protocol: Slot,
     /// The transport that the application writes to, until the connection is lost.
-    pub app_transport: Slot,
+    pub app_transport: NativeSlot<SslTransport>,
     /// The transport below, from `connection_made` to `connection_lost`.
     pub transport: Slot,
     pub context: Slot,
@@ -85,7 +87,7 @@ impl Held for SslProtocol {
         Self {
             event_loop: Slot::empty(),
             app_protocol: Slot::empty(),
-            app_transport: Slot::empty(),
+            app_transport: NativeSlot::empty(),
             transport: Slot::empty(),
             context: Slot::empty(),
             extra: Slot::empty(),
@@ -121,6 +123,7 @@ impl Held for SslProtocol {
 
     fn visit(&self, visitor: &Visitor) -> Visited {
         visit_slots(visitor, self.slots())?;
+        self.app_transport.visit(visitor)?;
         engine::visit(&self.engine, visitor)?;
         self.backlog.visit(visitor)
     }
@@ -129,29 +132,16 @@ impl Held for SslProtocol {
         for slot in self.slots().chain(self.engine.slots()) {
             slot.clear();
         }
+        self.app_transport.clear();
         self.backlog.clear();
     }
 }
 
-/// Whether `object` is a protocol of exactly our class, with no method replaced: then
-/// [`feed`](super::feed) and [`received`](super::received) may be called instead of its methods.
-#[inline]
-pub fn is_native(object: &Object) -> bool {
-    Instance::<SslProtocol>::is_plain(object, &globals().classes.ssl_protocol)
-}
-
 impl SslProtocol {
-    /// The state of an `SSLProtocol`.
-    #[inline]
-    pub fn of(this: &Object) -> &Self {
-        Instance::<Self>::of(this)
-    }
-
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         let own = [
             &self.event_loop,
             &self.app_protocol,
-            &self.app_transport,
             &self.transport,
             &self.context,
             &self.extra,
@@ -180,48 +170,45 @@ impl SslProtocol {
     /// Marks the application's transport as closed.
     pub fn close_app_transport(&self) {
         if let Some(transport) = self.app_transport.get() {
-            SslTransport::of(&transport).closed.set(true);
+            transport.get().closed.set(true);
         }
     }
 
-    /// `loop.call_soon(callback, *arguments)`
-    pub fn call_soon(&self, callback: &Object, arguments: &[&Object]) -> Result<()> {
+    /// `loop.call_soon(callback, *arguments)`: the callback is the first of `call`.
+    pub fn call_soon<const N: usize>(&self, call: [&Object; N]) -> Result<()> {
         let event_loop = self.event_loop.get_or_none();
-        let mut all = vec![event_loop.as_ptr(), callback.as_ptr()];
-        all.extend(arguments.iter().map(|argument| argument.as_ptr()));
-        call_method(&globals().names.call_soon, &all).map(drop)
+        event_loop
+            .invoke(&globals().names.call_soon, call)
+            .map(drop)
     }
 
     /// `loop.call_later(seconds, this.name)`
     pub fn call_later(&self, this: &Object, seconds: &Slot, name: &Object) -> Result<Object> {
         let event_loop = self.event_loop.get_or_none();
         let (seconds, callback) = (seconds.get_or_none(), this.attribute(name)?);
-        let arguments = [event_loop.as_ptr(), seconds.as_ptr(), callback.as_ptr()];
-        call_method(&globals().names.call_later, &arguments)
+        event_loop.invoke(&globals().names.call_later, [&seconds, &callback])
     }
 
     /// `loop.get_debug()`
     pub fn debug(&self) -> Result<bool> {
         let event_loop = self.event_loop.get_or_none();
-        call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()
+        event_loop.invoke(&globals().names.get_debug, [])?.is_true()
     }
 
     /// Writes to the transport below.
     #[inline]
     pub fn write_below(&self, data: &Object) -> Result<()> {
         let transport = self.transport.get_or_none();
-        if transports::is_native(&transport) {
-            return transports::write(&transport, data).map(drop);
+        if let Some(native) = transports::native(&transport) {
+            return transports::write(native, data).map(drop);
         }
-        self.tell_below(&globals().names.write, &[data])
+        self.tell_below(&globals().names.write, [data])
     }
 
     /// Calls a method of the transport below, which is None when there is none.
-    pub fn tell_below(&self, name: &Object, arguments: &[&Object]) -> Result<()> {
+    pub fn tell_below<const N: usize>(&self, name: &Object, arguments: [&Object; N]) -> Result<()> {
         let transport = self.transport.get_or_none();
-        let mut all = vec![transport.as_ptr()];
-        all.extend(arguments.iter().map(|argument| argument.as_ptr()));
-        call_method(name, &all).map(drop)
+        transport.invoke(name, arguments).map(drop)
     }
 
     /// Ends the connection below at once, if there is one.
@@ -229,24 +216,24 @@ impl SslProtocol {
         if self.transport.is_empty() {
             return Ok(());
         }
-        self.tell_below(&globals().names.force_close, &[exception])
+        self.tell_below(&globals().names.force_close, [exception])
     }
 }
 
 /// `_wakeup_waiter(exception)`: notifies the waiter for the handshake that it is over.
-pub fn wake_waiter(this: &Object, exception: Option<&Object>) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn wake_waiter(this: &Native<SslProtocol>, exception: Option<&Object>) -> Result<()> {
+    let protocol = this.get();
     let names = &globals().names;
     let Some(waiter) = protocol.waiter.get() else {
         return Ok(());
     };
-    if !call_method(&names.cancelled, &[waiter.as_ptr()])?.is_true()? {
+    if !waiter.invoke(&names.cancelled, [])?.is_true()? {
         let none = Object::none();
         let (name, argument) = match exception {
             Some(exception) => (&names.set_exception, exception),
             None => (&names.set_result, &none),
         };
-        call_method(name, &[waiter.as_ptr(), argument.as_ptr()])?;
+        waiter.invoke(name, [argument])?;
     }
     protocol.waiter.clear();
     Ok(())
@@ -255,15 +242,15 @@ pub fn wake_waiter(this: &Object, exception: Option<&Object>) -> Result<()> {
 /// Cancels a timer that was set.
 pub fn cancel_timer(timer: &Slot) -> Result<()> {
     match timer.take() {
-        Some(timer) => call_method(&globals().names.cancel, &[timer.as_ptr()]).map(drop),
+        Some(timer) => timer.invoke(&globals().names.cancel, []).map(drop),
         None => Ok(()),
     }
 }
 
 /// `_fatal_error(exception, message)`: the connection ends at once. The application gets an error
 /// of the network by `connection_lost`; any other is a mistake in the program and reported.
-pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn fatal_error(this: &Native<SslProtocol>, exception: &Object, message: &str) -> Result<()> {
+    let protocol = this.get();
     protocol.force_close_below(exception)?;
     if is_of_class(exception, ExceptionClass::OSError) {
         if protocol.debug()? {
@@ -284,7 +271,12 @@ pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<(
 }
 
 /// Tells the loop's exception handler that something of the connection's has raised.
-pub fn report(this: &Object, message: &str, exception: &Object, transport: &Object) -> Result<()> {
+pub fn report(
+    this: &Native<SslProtocol>,
+    message: &str,
+    exception: &Object,
+    transport: &Object,
+) -> Result<()> {
     let py = attached();
     let names = &globals().names;
     let context = making::dict(py)?;
@@ -292,9 +284,10 @@ pub fn report(this: &Object, message: &str, exception: &Object, transport: &Obje
     context.enter(&names.exception, exception.bound(py))?;
     context.enter(&names.transport, transport.bound(py))?;
     context.enter(&names.protocol, this.bound(py))?;
-    let event_loop = SslProtocol::of(this).event_loop.get_or_none();
-    let arguments = [event_loop.as_ptr(), context.as_ptr()];
-    call_method(&names.call_exception_handler, &arguments).map(drop)
+    let event_loop = this.get().event_loop.get_or_none();
+    let context = context.into_any().into();
+    let handler = &names.call_exception_handler;
+    event_loop.invoke(handler, [&context]).map(drop)
 }
 
 /// The logger of asyncio's TLS. Looked up at each call: tests replace it there.
@@ -303,8 +296,8 @@ pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
 }
 
 /// `_get_app_transport()`: the transport that the application writes to, made once.
-pub fn app_transport(this: &Object) -> Result<Object> {
-    let protocol = SslProtocol::of(this);
+pub fn app_transport(this: &Native<SslProtocol>) -> Result<TransportRef> {
+    let protocol = this.get();
     if let Some(transport) = protocol.app_transport.get() {
         return Ok(transport);
     }
@@ -312,14 +305,14 @@ pub fn app_transport(this: &Object) -> Result<Object> {
         let class = ExceptionClass::RuntimeError;
         return Err(raise(class, c"Creating _SSLProtocolTransport twice"));
     }
-    let transport = SslTransport::create(&protocol.event_loop.get_or_none(), this)?;
+    let transport = transport::create(&protocol.event_loop.get_or_none(), this)?;
     protocol.app_transport.set(transport.clone());
     Ok(transport)
 }
 
 /// `_set_app_protocol(protocol)`: which kind it is is looked at here, once.
-pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn set_app_protocol(this: &Native<SslProtocol>, app_protocol: &Object) -> Result<()> {
+    let protocol = this.get();
     let names = &globals().names;
     protocol.app_protocol.set(app_protocol.clone());
     let get_buffer = app_protocol.optional_attribute(&names.get_buffer)?;
@@ -339,26 +332,18 @@ pub fn set_app_protocol(this: &Object, app_protocol: &Object) -> Result<()> {
 }
 
 /// `_get_extra_info(name, default)`
-pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<Object> {
-    let protocol = SslProtocol::of(this);
+pub fn get_extra_info(
+    this: &Native<SslProtocol>,
+    name: &Object,
+    default: &Object,
+) -> Result<Object> {
+    let protocol = this.get();
     let extra = protocol.extra.get_or_none();
-    // SAFETY: both are valid objects; the second function returns a new reference, or NULL with an
-    // exception set.
-    unsafe {
-        match ffi::PySequence_Contains(extra.as_ptr(), name.as_ptr()) {
-            -1 => return Err(Raised),
-            0 => {}
-            _ => {
-                let value = ffi::PyObject_GetItem(extra.as_ptr(), name.as_ptr());
-                return Object::from_returned(value);
-            }
-        }
+    if extra.contains(name)? {
+        return extra.item(name);
     }
     match protocol.transport.get() {
-        Some(transport) => {
-            let arguments = [transport.as_ptr(), name.as_ptr(), default.as_ptr()];
-            call_method(&globals().names.get_extra_info, &arguments)
-        }
+        Some(transport) => transport.invoke(&globals().names.get_extra_info, [name, default]),
         None => Ok(default.clone()),
     }
 }
@@ -367,19 +352,16 @@ pub fn get_extra_info(this: &Object, name: &Object, default: &Object) -> Result<
 pub fn default_context(server_side: &Object, server_hostname: &Object) -> Result<Object> {
     let py = attached();
     let make = making::import(py, c"asyncio.sslproto")?.look_up(c"_create_transport_context")?;
-    let arguments = [server_side.as_ptr(), server_hostname.as_ptr()];
-    call_function(&make.into(), &arguments)
+    Object::from(make).call([server_side, server_hostname])
 }
 
 /// Whether the transport below is closing; asked from 3.14 on only.
-pub fn is_transport_closing(this: &Object) -> Result<bool> {
+pub fn is_transport_closing(this: &Native<SslProtocol>) -> Result<bool> {
     if !library()?.closes_with_transport {
         return Ok(false);
     }
-    match SslProtocol::of(this).transport.get() {
-        Some(transport) => {
-            call_method(&globals().names.is_closing, &[transport.as_ptr()])?.is_true()
-        }
+    match this.get().transport.get() {
+        Some(transport) => transport.invoke(&globals().names.is_closing, [])?.is_true(),
         None => Ok(false),
     }
 }

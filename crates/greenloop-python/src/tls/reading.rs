@@ -1,11 +1,9 @@
 //! Reading: bytes from the transport below are decrypted and delivered to the application's
 //! protocol, all that there are at once.
 
-use greenloop_cpython::{Buffer, Object, Raised, Result, call_function, call_method, fetch};
-use pyo3::ffi;
+use greenloop_cpython::{Buffer, ByteString, Joined, Native, Object, Result, fetch};
 
-use super::engine::{self, Engine, size_object};
-use super::joined::Joined;
+use super::engine::{self, Engine};
 use super::protocol::{SslProtocol, fatal_error};
 use super::state::State;
 use super::{flow_control, handshake, shutdown, writing};
@@ -17,14 +15,14 @@ const RECORD: usize = 16 * 1024 + 1;
 
 /// Puts bytes that came from below where the ssl object finds them.
 #[inline]
-pub fn feed(this: &Object, bytes: &[u8]) -> Result<()> {
-    SslProtocol::of(this).engine.feed(bytes)
+pub fn feed(this: &Native<SslProtocol>, bytes: &[u8]) -> Result<()> {
+    this.get().engine.feed(bytes)
 }
 
 /// The rest of `buffer_updated(count)`: something came.
 #[inline]
-pub fn received(this: &Object) -> Result<()> {
-    match SslProtocol::of(this).state.get() {
+pub fn received(this: &Native<SslProtocol>) -> Result<()> {
+    match this.get().state.get() {
         State::Wrapped => read(this),
         State::Handshaking => handshake::go_on(this),
         State::Flushing => shutdown::flush(this),
@@ -34,8 +32,8 @@ pub fn received(this: &Object) -> Result<()> {
 }
 
 /// `_do_read()`
-pub fn read(this: &Object) -> Result<()> {
-    let state = SslProtocol::of(this).state.get();
+pub fn read(this: &Native<SslProtocol>) -> Result<()> {
+    let state = this.get().state.get();
     if !matches!(state, State::Wrapped | State::Flushing) {
         return Ok(());
     }
@@ -50,8 +48,8 @@ pub fn read(this: &Object) -> Result<()> {
 /// Decrypts what was received and passes it on, ends the connection at the peer's end, and writes
 /// what the ssl object has to answer.
 #[inline]
-fn read_and_write(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn read_and_write(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if !protocol.app_reading_paused.get() {
         let open = if protocol.buffered.get() {
             fill_applications_buffer(this)?
@@ -79,8 +77,8 @@ struct Decrypted {
 
 /// `_do_read__copied()`; returns whether the peer may send more.
 #[inline]
-fn hand_over_bytes(this: &Object) -> Result<bool> {
-    let protocol = SslProtocol::of(this);
+fn hand_over_bytes(this: &Native<SslProtocol>) -> Result<bool> {
+    let protocol = this.get();
     let Decrypted { data, open } = if protocol.engine.is_direct() {
         decrypt(protocol)?
     } else {
@@ -88,11 +86,10 @@ fn hand_over_bytes(this: &Object) -> Result<bool> {
     };
     if let Some(data) = data {
         let app_protocol = protocol.app_protocol.get_or_none();
-        if streams::is_native_protocol(&app_protocol) {
-            streams::data_received(&app_protocol, &data)?;
+        if let Some(app_protocol) = streams::PROTOCOL.plain(&app_protocol) {
+            streams::data_received(app_protocol, &data)?;
         } else {
-            let arguments = [app_protocol.as_ptr(), data.as_ptr()];
-            call_method(&globals().names.data_received, &arguments)?;
+            app_protocol.invoke(&globals().names.data_received, [&data])?;
         }
     }
     Ok(open)
@@ -141,12 +138,18 @@ fn decrypt_much(
     waiting: usize,
 ) -> Result<Decrypted> {
     let engine = &protocol.engine;
-    let mut joined = Joined::new(first, waiting + RECORD)?;
+    let begun = first.as_ref().and_then(ByteString::exactly);
+    let begun = begun.map_or(&[][..], ByteString::content);
+    let mut joined = Joined::new(begun, waiting + RECORD)?;
+    drop(first);
     let mut open = true;
     loop {
-        let room = joined.room(RECORD)?;
-        let most = room.len();
-        match engine.read_into(room)? {
+        let mut most = 0;
+        let count = joined.fill(RECORD, |room| {
+            most = room.len();
+            engine.read_into(room)
+        })?;
+        match count {
             None => {
                 protocol.mid_record.set(true);
                 break;
@@ -156,7 +159,6 @@ fn decrypt_much(
                 break;
             }
             Some(count) => {
-                joined.advance(count);
                 if is_all(engine, count, most)? {
                     protocol.mid_record.set(false);
                     break;
@@ -191,7 +193,7 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
         match (first.take(), &mut joined) {
             (_, Some(joined)) => joined.extend(Buffer::of(&chunk)?.bytes())?,
             (Some(before), None) => {
-                let mut both = Joined::new(None, RECORD)?;
+                let mut both = Joined::new(&[], RECORD)?;
                 both.extend(Buffer::of(&before)?.bytes())?;
                 both.extend(Buffer::of(&chunk)?.bytes())?;
                 joined = Some(both);
@@ -208,17 +210,13 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
 
 /// `_do_read__buffered()`: decrypts into the buffer that a `BufferedProtocol` gives; returns
 /// whether the peer may send more.
-fn fill_applications_buffer(this: &Object) -> Result<bool> {
-    let protocol = SslProtocol::of(this);
+fn fill_applications_buffer(this: &Native<SslProtocol>) -> Result<bool> {
+    let protocol = this.get();
     let engine = &protocol.engine;
     let get_buffer = protocol.get_buffer.get_or_none();
-    let hint = size_object(engine.incoming_pending()?)?;
-    let buffer = call_function(&get_buffer, &[hint.as_ptr()])?;
-    // SAFETY: the buffer is a valid object.
-    let wanted = match unsafe { ffi::PyObject_Size(buffer.as_ptr()) } {
-        -1 => return Err(Raised),
-        wanted => wanted as usize,
-    };
+    let hint = Object::size_of(engine.incoming_pending()?)?;
+    let buffer = get_buffer.call([&hint])?;
+    let wanted = buffer.size()?;
     // The ssl object raises the error about a wrong buffer.
     let (mut filled, mut open) = match engine.read_into_object(wanted, &buffer)? {
         None => return Ok(true),
@@ -232,13 +230,13 @@ fn fill_applications_buffer(this: &Object) -> Result<bool> {
         };
         if open && filled >= wanted {
             let again = this.attribute(&globals().names.do_read)?;
-            protocol.call_soon(&again, &[])?;
+            protocol.call_soon([&again])?;
         }
     }
     if filled > 0 {
         let updated = protocol.buffer_updated.get_or_none();
-        let count = size_object(filled)?;
-        call_function(&updated, &[count.as_ptr()])?;
+        let count = Object::size_of(filled)?;
+        updated.call([&count])?;
     }
     Ok(open)
 }
@@ -254,10 +252,10 @@ fn fill_on(engine: &Engine, buffer: &Object, wanted: usize, filled: &mut usize) 
         let most = room.len();
         match engine.read_into(room)? {
             None => break,
-            Some(0) => return Ok(most == 0),
-            Some(count) => {
-                *filled += count;
-                if is_all(engine, count, most)? {
+            Some([]) => return Ok(most == 0),
+            Some(written) => {
+                *filled += written.len();
+                if is_all(engine, written.len(), most)? {
                     break;
                 }
             }
@@ -276,13 +274,7 @@ fn fill_on_by_name(
     filled: &mut usize,
 ) -> Result<bool> {
     while *filled < wanted {
-        // SAFETY: the buffer is a valid object; each result is a new reference, or NULL with an
-        // exception set.
-        let rest = unsafe {
-            let whole = Object::from_returned(ffi::PyMemoryView_FromObject(buffer.as_ptr()))?;
-            let (from, to) = (*filled as ffi::Py_ssize_t, wanted as ffi::Py_ssize_t);
-            Object::from_returned(ffi::PySequence_GetSlice(whole.as_ptr(), from, to))?
-        };
+        let rest = buffer.memory_view()?.slice(*filled, wanted)?;
         match engine.read_into_object(wanted - *filled, &rest)? {
             None => break,
             Some(0) => return Ok(false),
@@ -292,8 +284,8 @@ fn fill_on_by_name(
     Ok(true)
 }
 
+/// The number of bytes that the native ssl object has read.
 #[inline]
 fn length_of_bytes(bytes: &Object) -> usize {
-    // SAFETY: the native ssl object returns a bytes object from `read`.
-    unsafe { ffi::PyBytes_Size(bytes.as_ptr()) as usize }
+    ByteString::exactly(bytes).map_or(0, ByteString::len)
 }

@@ -3,7 +3,7 @@
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
-    ExceptionClass, Object, Result, attached, call_function, call_method, fetch, matches, restore,
+    ExceptionClass, Native, Object, Result, attached, fetch, matches, restore,
 };
 
 use super::library::library;
@@ -14,8 +14,8 @@ use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
 
 /// `_start_shutdown()`: the application closes, or the peer has taken leave.
-pub fn start(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn start(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     let state = protocol.state.get();
     if state.is_ending() {
         return Ok(());
@@ -32,27 +32,27 @@ pub fn start(this: &Object) -> Result<()> {
 }
 
 /// `_check_shutdown_timeout()`
-pub fn check_timeout(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn check_timeout(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if !matches!(protocol.state.get(), State::Flushing | State::Shutdown) {
         return Ok(());
     }
     let text = making::text("SSL shutdown timed out")?;
     let class = ExceptionClass::TimeoutError.object();
-    let exception = call_function(&class, &[text.as_ptr()])?;
-    protocol.tell_below(&globals().names.force_close, &[&exception])
+    let exception = class.call([&text])?;
+    protocol.tell_below(&globals().names.force_close, [&exception])
 }
 
 /// `_do_flush()`: reads the received bytes, writes the pending data, then notifies the peer.
-pub fn flush(this: &Object) -> Result<()> {
+pub fn flush(this: &Native<SslProtocol>) -> Result<()> {
     reading::read(this)?;
-    SslProtocol::of(this).switch_to(State::Shutdown)?;
+    this.get().switch_to(State::Shutdown)?;
     go_on(this)
 }
 
 /// `_do_shutdown()`: takes leave of the peer, and waits until it does so as well.
-pub fn go_on(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn go_on(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if !protocol.eof_received.get() {
         match protocol.engine.ask(&globals().names.unwrap) {
             Ok(Some(_)) => {}
@@ -69,39 +69,40 @@ pub fn go_on(this: &Object) -> Result<()> {
 }
 
 /// `_on_shutdown_complete(exception)`
-fn complete(this: &Object, failure: Option<Object>) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
+    let protocol = this.get();
     cancel_timer(&protocol.shutdown_timer)?;
     if let Some(exception) = failure {
         return fatal_error(this, &exception, "Fatal error on transport");
     }
     let transport = protocol.transport.get_or_none();
     let close = transport.attribute(&globals().names.close)?;
-    protocol.call_soon(&close, &[])
+    protocol.call_soon([&close])
 }
 
 /// `_abort(exception)`
-pub fn abort(this: &Object, exception: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn abort(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
+    let protocol = this.get();
     protocol.switch_to(State::Unwrapped)?;
     if library()?.aborts_with_exception {
         protocol.force_close_below(exception)
     } else if protocol.transport.is_empty() {
         Ok(())
     } else {
-        protocol.tell_below(&globals().names.abort, &[])
+        protocol.tell_below(&globals().names.abort, [])
     }
 }
 
 /// `_call_eof_received()`: the application learns that the peer sends no more.
-pub fn tell_end_of_stream(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn tell_end_of_stream(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if protocol.app_state.get() != ApplicationState::Connected {
         return Ok(());
     }
     protocol.app_state.set(ApplicationState::Ended);
     let app_protocol = protocol.app_protocol.get_or_none();
-    let told = call_method(&globals().names.eof_received, &[app_protocol.as_ptr()])
+    let outcome = app_protocol
+        .invoke(&globals().names.eof_received, [])
         .and_then(|keep_open| keep_open.is_true())
         .and_then(|keep_open| {
             if keep_open {
@@ -110,11 +111,11 @@ pub fn tell_end_of_stream(this: &Object) -> Result<()> {
                 Ok(())
             }
         });
-    match told {
+    match outcome {
         Err(raised) if !leaves_the_loop() => {
             fatal_error(this, &fetch(raised), "Error calling eof_received()")
         }
-        told => told,
+        outcome => outcome,
     }
 }
 
@@ -128,14 +129,14 @@ fn warn_of_half_close() -> Result<()> {
 
 /// `eof_received()`: the stream below ended. Whether the transport shall stay open, which it does
 /// for an application that has paused reading.
-pub fn eof_received(this: &Object) -> Result<bool> {
-    let protocol = SslProtocol::of(this);
+pub fn eof_received(this: &Native<SslProtocol>) -> Result<bool> {
+    let protocol = this.get();
     protocol.eof_received.set(true);
     let outcome = end_of_stream(this);
     match outcome {
         Err(raised) if engine::is_ordinary() => {
             let exception = fetch(raised);
-            protocol.tell_below(&globals().names.close, &[])?;
+            protocol.tell_below(&globals().names.close, [])?;
             Err(restore(exception))
         }
         outcome => outcome,
@@ -144,8 +145,8 @@ pub fn eof_received(this: &Object) -> Result<bool> {
 
 /// The transport below is at its end. Returns whether it stays open, for an application that has
 /// paused reading.
-fn end_of_stream(this: &Object) -> Result<bool> {
-    let protocol = SslProtocol::of(this);
+fn end_of_stream(this: &Native<SslProtocol>) -> Result<bool> {
+    let protocol = this.get();
     if protocol.debug()? {
         let py = attached();
         logger(py)?.invoke_method(c"debug", ("%r received EOF", this.bound(py)))?;
@@ -171,26 +172,26 @@ fn end_of_stream(this: &Object) -> Result<bool> {
 }
 
 /// `connection_lost(exception)`: there is no connection below any more.
-pub fn connection_lost(this: &Object, exception: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn connection_lost(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
+    let protocol = this.get();
     protocol.backlog.clear();
     drop(protocol.engine.take_outgoing()?);
     protocol.lost.set(protocol.lost.get() + 1);
     protocol.close_app_transport();
-    let told = matches!(
+    let knows_connection = matches!(
         protocol.app_state.get(),
         ApplicationState::Connected | ApplicationState::Ended
     );
-    if told && protocol.state.get() != State::Handshaking {
+    if knows_connection && protocol.state.get() != State::Handshaking {
         protocol.app_state.set(ApplicationState::Lost);
         let app_protocol = protocol.app_protocol.get_or_none();
         let lost = app_protocol.attribute(&globals().names.connection_lost)?;
-        protocol.call_soon(&lost, &[exception])?;
+        protocol.call_soon([&lost, exception])?;
     }
     protocol.switch_to(State::Unwrapped)?;
+    protocol.transport.clear();
+    protocol.app_transport.clear();
     for slot in [
-        &protocol.transport,
-        &protocol.app_transport,
         &protocol.app_protocol,
         &protocol.get_buffer,
         &protocol.buffer_updated,

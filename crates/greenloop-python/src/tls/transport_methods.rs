@@ -5,32 +5,24 @@ use std::ffi::CStr;
 use greenloop_cpython::{
     Arguments, ExceptionClass, Object, Raised, Result, attached, making, raise_bare, type_error,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::engine::size_object;
-use super::protocol::{SslProtocol, get_extra_info, is_transport_closing, set_app_protocol};
-use super::transport::SslTransport;
+use super::protocol::{get_extra_info, is_transport_closing, set_app_protocol};
+use super::transport::TransportRef;
 use super::{flow_control, shutdown, writing};
 use crate::asyncio::globals;
 
 // Writing.
 
 /// `write(data)`
-#[inline]
-pub fn write(this: &Object, data: &Object) -> Result<Object> {
-    let object = data.as_ptr();
-    // SAFETY: the object is valid.
-    let suitable = unsafe {
-        ffi::PyBytes_Check(object) != 0
-            || ffi::PyByteArray_Check(object) != 0
-            || ffi::PyMemoryView_Check(object) != 0
-    };
+pub fn write(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
+    let data = arguments.single(c"write", &globals().names.data)?;
+    let suitable = data.is_bytes() || data.is_bytearray() || data.is_memory_view();
     if !suitable {
         return Err(unsuitable(data));
     }
     if data.is_true()? {
-        let protocol = SslTransport::of(this).protocol(c"_write_appdata")?;
+        let protocol = this.get().protocol(c"_write_appdata")?;
         writing::write(&protocol, data)?;
     }
     Ok(Object::none())
@@ -49,31 +41,34 @@ fn unsuitable(data: &Object) -> Raised {
 }
 
 /// `writelines(list_of_data)`
-pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_write_appdata")?;
+pub fn writelines(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
+    let lines = arguments.single(c"writelines", &globals().names.list_of_data)?;
+    let protocol = this.get().protocol(c"_write_appdata")?;
     writing::write_lines(&protocol, lines)?;
     Ok(Object::none())
 }
 
 /// `_test__append_write_backlog(data)`, by which CPython's tests have something wait.
-pub fn append_to_backlog(this: &Object, data: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_write_backlog")?;
+pub fn append_to_backlog(this: &TransportRef, data: &Object) -> Result<Object> {
+    let protocol = this.get().protocol(c"_write_backlog")?;
     writing::keep(&protocol, data)?;
     Ok(Object::none())
 }
 
 /// `write_eof()`: TLS knows no half closed connections.
-pub fn write_eof(_: &Object) -> Result<Object> {
+pub fn write_eof(_: &TransportRef) -> Result<Object> {
     Err(raise_bare(ExceptionClass::NotImplementedError))
 }
 
-pub fn can_write_eof(_: &Object) -> Result<Object> {
+/// `can_write_eof()`
+pub fn can_write_eof(_: &TransportRef) -> Result<Object> {
     Ok(Object::boolean(false))
 }
 
-pub fn set_write_buffer_limits(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+/// `set_write_buffer_limits(high=None, low=None)`
+pub fn set_write_buffer_limits(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let [high, low] = limits(c"set_write_buffer_limits", &arguments)?;
-    let protocol = SslTransport::of(this).protocol(c"_set_write_buffer_limits")?;
+    let protocol = this.get().protocol(c"_set_write_buffer_limits")?;
     flow_control::set_write_limits(&protocol, &high, &low)?;
     flow_control::control_app_writing(&protocol)?;
     Ok(Object::none())
@@ -85,102 +80,112 @@ fn limits(function: &CStr, arguments: &Arguments<'_>) -> Result<[Object; 2]> {
     Ok(limits.map(|limit| limit.cloned().unwrap_or_else(Object::none)))
 }
 
-pub fn get_write_buffer_limits(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_outgoing_low_water")?;
-    let marks = &SslProtocol::of(&protocol).outgoing_marks;
-    pair(&marks.low()?, &marks.high()?)
+/// `get_write_buffer_limits()`: the low and the high mark.
+pub fn get_write_buffer_limits(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_outgoing_low_water")?;
+    let marks = &protocol.get().outgoing_marks;
+    making::pair(&marks.low()?, &marks.high()?)
 }
 
-pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_get_write_buffer_size")?;
-    size_object(flow_control::write_buffer_size(&protocol)?)
+/// `get_write_buffer_size()`
+pub fn get_write_buffer_size(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_get_write_buffer_size")?;
+    Object::size_of(flow_control::write_buffer_size(&protocol)?)
 }
 
 /// `_protocol_paused`, which asyncio's sendfile looks at.
-pub fn protocol_paused(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_app_writing_paused")?;
-    let paused = &SslProtocol::of(&protocol).app_writing_paused;
+pub fn protocol_paused(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_app_writing_paused")?;
+    let paused = &protocol.get().app_writing_paused;
     Ok(Object::boolean(paused.get()))
 }
 
 // Reading.
 
-pub fn is_reading(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_app_reading_paused")?;
-    let paused = &SslProtocol::of(&protocol).app_reading_paused;
+/// `is_reading()`
+pub fn is_reading(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_app_reading_paused")?;
+    let paused = &protocol.get().app_reading_paused;
     Ok(Object::boolean(!paused.get()))
 }
 
-pub fn pause_reading(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_pause_reading")?;
-    SslProtocol::of(&protocol).app_reading_paused.set(true);
+/// `pause_reading()`
+pub fn pause_reading(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_pause_reading")?;
+    protocol.get().app_reading_paused.set(true);
     Ok(Object::none())
 }
 
-pub fn resume_reading(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_resume_reading")?;
+/// `resume_reading()`
+pub fn resume_reading(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_resume_reading")?;
     flow_control::resume_reading(&protocol)?;
     Ok(Object::none())
 }
 
-pub fn set_read_buffer_limits(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+/// `set_read_buffer_limits(high=None, low=None)`
+pub fn set_read_buffer_limits(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let [high, low] = limits(c"set_read_buffer_limits", &arguments)?;
-    let protocol = SslTransport::of(this).protocol(c"_set_read_buffer_limits")?;
+    let protocol = this.get().protocol(c"_set_read_buffer_limits")?;
     flow_control::set_read_limits(&protocol, &high, &low)?;
     flow_control::control_reading(&protocol)?;
     Ok(Object::none())
 }
 
-pub fn get_read_buffer_limits(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_incoming_low_water")?;
-    let marks = &SslProtocol::of(&protocol).incoming_marks;
-    pair(&marks.low()?, &marks.high()?)
+/// `get_read_buffer_limits()`: the low and the high mark.
+pub fn get_read_buffer_limits(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_incoming_low_water")?;
+    let marks = &protocol.get().incoming_marks;
+    making::pair(&marks.low()?, &marks.high()?)
 }
 
-pub fn get_read_buffer_size(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_get_read_buffer_size")?;
-    size_object(SslProtocol::of(&protocol).engine.incoming_pending()?)
-}
-
-fn pair(first: &Object, second: &Object) -> Result<Object> {
-    making::pair(first, second)
+/// `get_read_buffer_size()`
+pub fn get_read_buffer_size(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_get_read_buffer_size")?;
+    Object::size_of(protocol.get().engine.incoming_pending()?)
 }
 
 // The protocol's answer, and the facts about the connection.
 
-pub fn get_extra_info_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+/// `get_extra_info(name, default=None)`
+pub fn get_extra_info_method(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let [name, default] = arguments.bind(c"get_extra_info", [&names.name, &names.default], 2, 1)?;
-    let protocol = SslTransport::of(this).protocol(c"_get_extra_info")?;
+    let protocol = this.get().protocol(c"_get_extra_info")?;
     let none = Object::none();
     get_extra_info(&protocol, name.unwrap_or(&none), default.unwrap_or(&none))
 }
 
-pub fn set_protocol(this: &Object, app_protocol: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_set_app_protocol")?;
+/// `set_protocol(protocol)`
+pub fn set_protocol(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
+    let app_protocol = arguments.single(c"set_protocol", &globals().names.protocol)?;
+    let protocol = this.get().protocol(c"_set_app_protocol")?;
     set_app_protocol(&protocol, app_protocol)?;
     Ok(Object::none())
 }
 
-pub fn get_protocol(this: &Object) -> Result<Object> {
-    let protocol = SslTransport::of(this).protocol(c"_app_protocol")?;
-    Ok(SslProtocol::of(&protocol).app_protocol.get_or_none())
+/// `get_protocol()`: the application's protocol.
+pub fn get_protocol(this: &TransportRef) -> Result<Object> {
+    let protocol = this.get().protocol(c"_app_protocol")?;
+    Ok(protocol.get().app_protocol.get_or_none())
 }
 
-pub fn event_loop(this: &Object) -> Result<Object> {
-    Ok(SslTransport::of(this).event_loop.get_or_none())
+/// `_loop`
+pub fn event_loop(this: &TransportRef) -> Result<Object> {
+    Ok(this.get().event_loop.get_or_none())
 }
 
-pub fn ssl_protocol(this: &Object) -> Result<Object> {
-    Ok(SslTransport::of(this).protocol.get_or_none())
+/// `_ssl_protocol`
+pub fn ssl_protocol(this: &TransportRef) -> Result<Object> {
+    Ok(this.get().protocol.get_or_none())
 }
 
 // The end.
 
 /// `close()`: pending data is written, and the peer is notified. A second call releases the
 /// protocol.
-pub fn close(this: &Object) -> Result<Object> {
-    let transport = SslTransport::of(this);
+pub fn close(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     if transport.closed.replace(true) {
         transport.protocol.clear();
     } else {
@@ -190,13 +195,13 @@ pub fn close(this: &Object) -> Result<Object> {
 }
 
 /// `abort()`: pending data is lost.
-pub fn abort(this: &Object) -> Result<Object> {
+pub fn abort(this: &TransportRef) -> Result<Object> {
     force_close(this, &Object::none())
 }
 
 /// `_force_close(exception)`
-pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
-    let transport = SslTransport::of(this);
+pub fn force_close(this: &TransportRef, exception: &Object) -> Result<Object> {
+    let transport = this.get();
     transport.closed.set(true);
     if let Some(protocol) = transport.protocol.get() {
         shutdown::abort(&protocol, exception)?;
@@ -204,9 +209,9 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `is_closing()`, which also a shutdown under way makes true.
-pub fn is_closing(this: &Object) -> Result<Object> {
-    let transport = SslTransport::of(this);
+/// `is_closing()`
+pub fn is_closing(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     if transport.closed.get() {
         return Ok(Object::boolean(true));
     }
@@ -214,12 +219,14 @@ pub fn is_closing(this: &Object) -> Result<Object> {
     Ok(Object::boolean(is_transport_closing(&protocol)?))
 }
 
-pub fn closed(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(SslTransport::of(this).closed.get()))
+/// `_closed`
+pub fn closed(this: &TransportRef) -> Result<Object> {
+    Ok(Object::boolean(this.get().closed.get()))
 }
 
-pub fn set_closed(this: &Object, value: Option<&Object>) -> Result<()> {
+/// Sets `_closed`.
+pub fn set_closed(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    SslTransport::of(this).closed.set(value.is_true()?);
+    this.get().closed.set(value.is_true()?);
     Ok(())
 }

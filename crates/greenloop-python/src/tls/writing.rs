@@ -2,9 +2,8 @@
 
 use greenloop_cpython::making::ByName as _;
 use greenloop_cpython::{
-    Buffer, ExceptionClass, Object, Raised, Result, attached, fetch, raise_bare,
+    Buffer, ExceptionClass, Native, Object, Raised, Result, attached, fetch, raise_bare,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::backlog::Chunk;
@@ -17,8 +16,8 @@ use crate::asyncio::globals;
 
 /// `write(data)` of the application: encrypted in place, unless something waits.
 #[inline]
-pub fn write(this: &Object, data: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn write(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
+    let protocol = this.get();
     if protocol.state.get() == State::Wrapped && protocol.backlog.is_empty() {
         let outcome = write_through(this, data);
         return unless_fatal(this, outcome);
@@ -31,8 +30,8 @@ pub fn write(this: &Object, data: &Object) -> Result<()> {
 }
 
 /// `_write_appdata(lines)`: all lines are kept, then written.
-pub fn write_lines(this: &Object, lines: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn write_lines(this: &Native<SslProtocol>, lines: &Object) -> Result<()> {
+    let protocol = this.get();
     if !takes_data(protocol)? {
         return Ok(());
     }
@@ -44,8 +43,8 @@ pub fn write_lines(this: &Object, lines: &Object) -> Result<()> {
 }
 
 /// Queues data, in any state of the connection.
-pub fn keep(this: &Object, data: &Object) -> Result<()> {
-    SslProtocol::of(this).backlog.push(chunk_of(data)?);
+pub fn keep(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
+    this.get().backlog.push(chunk_of(data)?);
     Ok(())
 }
 
@@ -65,8 +64,8 @@ fn takes_data(protocol: &SslProtocol) -> Result<bool> {
 }
 
 /// Encrypts and sends the backlog if the connection is established and open.
-fn write_if_wrapped(this: &Object) -> Result<()> {
-    if SslProtocol::of(this).state.get() != State::Wrapped {
+fn write_if_wrapped(this: &Native<SslProtocol>) -> Result<()> {
+    if this.get().state.get() != State::Wrapped {
         return Ok(());
     }
     let outcome = write_backlog(this);
@@ -74,7 +73,7 @@ fn write_if_wrapped(this: &Object) -> Result<()> {
 }
 
 /// An exception of the ssl object's or the transport's ends the connection.
-fn unless_fatal(this: &Object, outcome: Result<()>) -> Result<()> {
+fn unless_fatal(this: &Native<SslProtocol>, outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(raised) if engine::is_ordinary() => {
             fatal_error(this, &fetch(raised), "Fatal error on SSL protocol")
@@ -85,8 +84,8 @@ fn unless_fatal(this: &Object, outcome: Result<()>) -> Result<()> {
 
 /// Encrypts data when nothing waits, and keeps the part that the ssl object does not take.
 #[inline]
-fn write_through(this: &Object, data: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn write_through(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
+    let protocol = this.get();
     let length = length_of(data)?;
     let mut done = 0;
     let outcome = encrypt(&protocol.engine, data, &mut done, length);
@@ -99,8 +98,8 @@ fn write_through(this: &Object, data: &Object) -> Result<()> {
 }
 
 /// `_do_write()`: encrypts the pending data.
-pub fn write_backlog(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn write_backlog(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     while let Some(chunk) = protocol.backlog.first() {
         let mut done = chunk.done;
         let outcome = encrypt(&protocol.engine, &chunk.data, &mut done, chunk.length);
@@ -150,22 +149,16 @@ fn chunk_of(data: &Object) -> Result<Chunk> {
 /// How many bytes something has: its length, but for memoryviews of items that are larger.
 #[inline]
 fn length_of(data: &Object) -> Result<usize> {
-    // SAFETY: the object is valid.
-    unsafe {
-        if ffi::PyMemoryView_Check(data.as_ptr()) != 0 {
-            return engine::count_of(&data.attribute(&globals().names.nbytes)?);
-        }
-        match ffi::PyObject_Size(data.as_ptr()) {
-            -1 => Err(Raised),
-            length => Ok(length as usize),
-        }
+    if data.is_memory_view() {
+        return data.attribute(&globals().names.nbytes)?.count();
     }
+    data.size()
 }
 
 /// Sends the data that was just encrypted.
 #[inline]
-fn flush(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+fn flush(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if protocol.writing_paused.get() {
         return flow_control::control_app_writing(this);
     }
@@ -178,8 +171,8 @@ fn flush(this: &Object) -> Result<()> {
 
 /// `_process_outgoing()`: sends encrypted data, if there is any and the transport below takes it.
 #[inline]
-pub fn process_outgoing(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn process_outgoing(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if protocol.writing_paused.get() || protocol.engine.outgoing_pending()? > 0 {
         return flush(this);
     }
@@ -187,8 +180,8 @@ pub fn process_outgoing(this: &Object) -> Result<()> {
 }
 
 /// `resume_writing()`: there is room below.
-pub fn resume_writing(this: &Object) -> Result<()> {
-    let protocol = SslProtocol::of(this);
+pub fn resume_writing(this: &Native<SslProtocol>) -> Result<()> {
+    let protocol = this.get();
     if !protocol.writing_paused.get() {
         return Err(assertion());
     }
@@ -197,8 +190,8 @@ pub fn resume_writing(this: &Object) -> Result<()> {
 }
 
 /// `pause_writing()`: there is no more room below.
-pub fn pause_writing(this: &Object) -> Result<()> {
-    if SslProtocol::of(this).writing_paused.replace(true) {
+pub fn pause_writing(this: &Native<SslProtocol>) -> Result<()> {
+    if this.get().writing_paused.replace(true) {
         return Err(assertion());
     }
     Ok(())

@@ -1,22 +1,19 @@
-//! The class `SocketTransport` as Python sees it: its methods, its attributes and its deallocation.
+//! The class `SocketTransport` as Python sees it: its methods and its attributes.
 //!
 //! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and methods replaced
 //! on asyncio's base classes take effect. It has the attributes of asyncio's own transport, with
 //! their underscores: libraries and asyncio itself read them.
 
-use std::ffi::{c_int, c_void};
-use std::mem::offset_of;
-
-use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
+use greenloop_cpython::making::{ByName as _, IntoObject as _};
 use greenloop_cpython::{
-    ClassBuilder, Object, Raised, Result, Slot, attached, attribute, call_function, fast, named,
-    noargs, one, report_unraisable, restore, take_raised, visit_slots,
+    Arguments, Attribute, Method, Object, Result, attached, attribute, class_below_slots, fast,
+    noargs, one, readonly,
 };
-use pyo3::ffi;
 
-use super::{SocketTransport, closing, flow_control, foreign, joining, reading, writing};
+use super::{
+    CLASS, Instance, TransportRef, closing, flow_control, foreign, joining, reading, writing,
+};
 use crate::asyncio::globals;
-use crate::event_loop::EventLoop;
 
 /// The methods that asyncio's own class provides: none is on a hot path, and all have the messages
 /// of the running version.
@@ -25,356 +22,234 @@ const ASYNCIOS_OWN: [&str; 3] = ["__repr__", "_make_empty_waiter", "_reset_empty
 /// The attributes by which asyncio knows to which of its methods a transport may be passed.
 const MARKS: [&str; 2] = ["_start_tls_compatible", "_sendfile_compatible"];
 
-macro_rules! slot_getters {
-    ($($function:ident = $field:ident,)*) => {
-        $(fn $function(this: &Object) -> Result<Object> {
-            Ok(SocketTransport::of(this).$field.get_or_none())
-        })*
-    };
-}
-
-slot_getters! {
-    event_loop = event_loop,
-    socket = socket,
-    protocol = protocol,
-    server = server,
-    empty_waiter = empty_waiter,
-}
-
-#[cfg(Py_3_15)]
-slot_getters! {
-    context = context,
-}
-
 /// `_extra`: its reader may be about to write past the transport.
-fn extra(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+fn extra(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     joining::push(transport);
     Ok(transport.extra.get_or_none())
 }
 
-fn set_extra(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_extra(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let extra = value.cloned().unwrap_or_else(Object::none);
-    SocketTransport::of(this).extra.set(extra);
+    this.get().extra.set(extra);
     Ok(())
 }
 
-fn set_empty_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
+fn empty_waiter(this: &TransportRef) -> Result<Object> {
+    Ok(this.get().empty_waiter.get_or_none())
+}
+
+fn set_empty_waiter(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let waiter = value.filter(|value| !value.is_none()).cloned();
-    SocketTransport::of(this).empty_waiter.set_optional(waiter);
+    this.get().empty_waiter.set_optional(waiter);
     Ok(())
 }
 
-fn protocol_connected(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(
-        SocketTransport::of(this).protocol_connected.get(),
-    ))
+fn write(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
+    writing::write(this, arguments.single(c"write", &globals().names.data)?)
 }
 
-fn eof(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(SocketTransport::of(this).eof.get()))
+#[cfg(Py_3_12)]
+fn writelines(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
+    let lines = arguments.single(c"writelines", &globals().names.list_of_data)?;
+    writing::writelines(this, lines)
 }
 
-fn paused(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(SocketTransport::of(this).paused.get()))
+fn set_protocol(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
+    let protocol = arguments.single(c"set_protocol", &globals().names.protocol)?;
+    reading::set_protocol(this, protocol)?;
+    Ok(Object::none())
 }
 
-fn lost(this: &Object) -> Result<Object> {
-    let count = SocketTransport::of(this).lost.get();
-    count.into_object()
-}
-
-fn number(this: &Object) -> Result<Object> {
-    let number = SocketTransport::of(this).number.get();
-    number.into_object()
-}
-
-/// `__del__`: closes a connection that was not closed, with a warning. asyncio's function does it.
-unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a transport that is about to die, whatever exception is
-    // set.
-    unsafe {
-        if (*this.cast::<SocketTransport>()).socket.is_empty() {
-            return;
-        }
-        let this = Object::from_borrowed(this);
-        let pending = take_raised();
-        let names = &globals().names;
-        let end = globals().asyncio.socket_transport.attribute(&names.del);
-        if let Err(raised) = end.and_then(|end| call_function(&end, &[this.as_ptr()])) {
-            report_unraisable(raised, &this);
-        }
-        if let Some(exception) = pending {
-            let Raised = restore(exception);
-        }
-    }
-}
-
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead transport.
-    unsafe { greenloop_cpython::deallocate(this, end) }
-}
-
-/// Finalises, clears and frees a dead transport.
-unsafe fn end(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead transport. The finaliser may bring it back to
-    // life. What the fields hold is dropped by hand, since the struct is freed as a block.
-    unsafe {
-        if ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
-            return;
-        }
-        ffi::PyObject_GC_UnTrack(this.cast());
-        let transport = this.cast::<SocketTransport>();
-        if !(*transport).weak_references.get().is_null() {
-            ffi::PyObject_ClearWeakRefs(this);
-        }
-        (*transport).clear();
-        (&raw mut (*transport).pending).drop_in_place();
-        let class = ffi::Py_TYPE(this);
-        let free = (*class).tp_free.unwrap_or(ffi::PyObject_GC_Del);
-        free(this.cast());
-        ffi::Py_DECREF(class.cast());
-    }
-}
-
-impl SocketTransport {
-    /// All fields that hold objects, except the write queue, which holds bytes and views of them.
-    fn slots(&self) -> impl Iterator<Item = &Slot> {
-        let own = [
-            &self.attributes,
-            &self.event_loop,
-            &self.socket,
-            &self.protocol,
-            &self.reading_context,
-            &self.writing_context,
-            &self.server,
-            &self.extra,
-            &self.empty_waiter,
-            &self.context,
-            &self.high_water,
-            &self.low_water,
-        ];
-        self.base.iter().chain(own)
-    }
-
-    fn clear(&self) {
-        self.native_loop.set(std::ptr::null::<EventLoop>());
-        for slot in self.slots() {
-            slot.clear();
-        }
-        self.discard_pending();
-    }
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector on a transport, with its own visitor.
-    unsafe {
-        greenloop_cpython::traverse(this, visit, arg, |visitor| {
-            visit_slots(visitor, (*this.cast::<SocketTransport>()).slots())
-        })
-    }
-}
-
-unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by the garbage collector on a transport.
-    unsafe { (*this.cast::<SocketTransport>()).clear() };
-    0
-}
-
-fn writing_methods() -> Vec<ffi::PyMethodDef> {
+fn writing_methods() -> Vec<Method<Instance>> {
     vec![
-        named!(
+        fast(
             c"write",
-            writing::write,
-            globals().names.data,
+            write,
             c"write($self, /, data)\n--\n\n\
               Write a bytes-like object without blocking: what the socket does not take is \
-              buffered."
+              buffered.",
         ),
         #[cfg(Py_3_12)]
-        named!(
+        fast(
             c"writelines",
-            writing::writelines,
-            globals().names.list_of_data,
+            writelines,
             c"writelines($self, /, list_of_data)\n--\n\n\
-              Write each of an iterable of bytes-like objects."
+              Write each of an iterable of bytes-like objects.",
         ),
-        noargs!(
+        noargs(
             c"write_eof",
             writing::write_eof,
-            c"Close the write end of the connection after flushing the write buffer."
+            c"Close the write end of the connection after flushing the write buffer.",
         ),
-        noargs!(
+        noargs(
             c"can_write_eof",
             writing::can_write_eof,
-            c"Return True: the write end can be closed alone."
+            c"Return True: the write end can be closed alone.",
         ),
-        noargs!(
+        noargs(
             c"get_write_buffer_size",
             writing::get_write_buffer_size,
-            c"Return the size of the write buffer in bytes."
+            c"Return the size of the write buffer in bytes.",
         ),
-        noargs!(
+        noargs(
             c"_write_ready",
             writing::write_ready_method,
-            c"Send buffered data; called when the socket is writable."
+            c"Send buffered data; called when the socket is writable.",
         ),
-        noargs!(
+        noargs(
             c"_maybe_pause_protocol",
             flow_control::maybe_pause_method,
-            c"Call pause_writing() if the write buffer exceeds its high-water mark."
+            c"Call pause_writing() if the write buffer exceeds its high-water mark.",
         ),
-        noargs!(
+        noargs(
             c"_maybe_resume_protocol",
             flow_control::maybe_resume_method,
-            c"Call resume_writing() if the write buffer is no longer above its low-water mark."
+            c"Call resume_writing() if the write buffer is no longer above its low-water mark.",
         ),
     ]
 }
 
-fn methods() -> Vec<ffi::PyMethodDef> {
-    let mut methods = writing_methods();
-    methods.extend([
-        noargs!(
+fn methods() -> Vec<Method<Instance>> {
+    vec![
+        noargs(
             c"_read_ready",
             reading::read_ready_method,
-            c"Receive data; called when the socket is readable."
+            c"Receive data; called when the socket is readable.",
         ),
-        fast!(
+        fast(
             c"_add_reader",
             reading::add_reader,
-            c"Start receiving: watch the socket for readability."
+            c"Start receiving: watch the socket for readability.",
         ),
-        noargs!(
+        noargs(
             c"is_reading",
             reading::is_reading,
-            c"Return whether the transport is receiving."
+            c"Return whether the transport is receiving.",
         ),
-        noargs!(
+        noargs(
             c"pause_reading",
             reading::pause_reading,
-            c"Pause receiving: the protocol gets no data until resume_reading()."
+            c"Pause receiving: the protocol gets no data until resume_reading().",
         ),
-        noargs!(
+        noargs(
             c"resume_reading",
             reading::resume_reading,
-            c"Resume receiving after pause_reading()."
+            c"Resume receiving after pause_reading().",
         ),
-        named!(
+        fast(
             c"set_protocol",
-            reading::set_protocol,
-            globals().names.protocol,
+            set_protocol,
             c"set_protocol($self, /, protocol)\n--\n\n\
-              Set the protocol whose methods are called from now on."
+              Set the protocol whose methods are called from now on.",
         ),
-        noargs!(
+        noargs(
             c"get_protocol",
             reading::get_protocol,
-            c"Return the current protocol."
+            c"Return the current protocol.",
         ),
-        noargs!(
+        noargs(
             c"close",
             closing::close,
-            c"Close the connection after flushing the write buffer."
+            c"Close the connection after flushing the write buffer.",
         ),
-        noargs!(
+        noargs(
             c"abort",
             closing::abort,
-            c"Close the connection immediately; buffered data is lost."
+            c"Close the connection immediately; buffered data is lost.",
         ),
-        noargs!(
+        noargs(
             c"is_closing",
             closing::is_closing,
-            c"Return whether the transport is closing or closed."
+            c"Return whether the transport is closing or closed.",
         ),
-        one!(
+        one(
             c"_force_close",
             closing::force_close,
-            c"Close the connection immediately, because of an exception."
+            c"Close the connection immediately, because of an exception.",
         ),
-        fast!(
+        fast(
             c"_fatal_error",
             closing::fatal_error_method,
-            c"Report an exception and close the connection immediately."
+            c"Report an exception and close the connection immediately.",
         ),
-        one!(
+        one(
             c"_call_connection_lost",
             closing::call_connection_lost,
-            c"Call the protocol's connection_lost() and close the socket."
+            c"Call the protocol's connection_lost() and close the socket.",
         ),
-    ]);
-    methods
+    ]
 }
 
-/// Makes the class `SocketTransport`.
-pub fn make_class() -> Result<Object> {
-    let offset = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset as ffi::Py_ssize_t,
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    };
-    ensure_base_fits(&globals().asyncio.flow_control)?;
-    let class = ClassBuilder::new::<SocketTransport>(c"greenloop._native.SocketTransport")
-        .not_callable()
+/// Attributes that show what a field holds.
+fn fields() -> Vec<Attribute<Instance>> {
+    vec![
+        readonly(c"_loop", |this: &TransportRef| {
+            Ok(this.get().event_loop.get_or_none())
+        }),
+        readonly(c"_sock_fd", |this: &TransportRef| {
+            this.get().number.get().into_object()
+        }),
+        readonly(c"_protocol", reading::get_protocol),
+        readonly(c"_protocol_connected", |this: &TransportRef| {
+            Ok(Object::boolean(this.get().protocol_connected.get()))
+        }),
+        readonly(c"_eof", |this: &TransportRef| {
+            Ok(Object::boolean(this.get().eof.get()))
+        }),
+        readonly(c"_conn_lost", |this: &TransportRef| {
+            this.get().lost.get().into_object()
+        }),
+        readonly(c"_paused", |this: &TransportRef| {
+            Ok(Object::boolean(this.get().paused.get()))
+        }),
+        readonly(c"_server", |this: &TransportRef| {
+            Ok(this.get().server.get_or_none())
+        }),
+        #[cfg(Py_3_15)]
+        readonly(c"_context", |this: &TransportRef| {
+            Ok(this.get().context.get_or_none())
+        }),
+    ]
+}
+
+fn attributes() -> Vec<Attribute<Instance>> {
+    vec![
+        attribute(c"max_size", reading::max_size, reading::set_max_size)
+            .documented(c"The greatest number of bytes that one read asks for."),
+        attribute(c"_sock", foreign::socket, foreign::set_socket),
+        readonly(c"_read_ready_cb", foreign::read_ready_callback),
+        readonly(c"_protocol_paused", flow_control::is_paused),
+        attribute(
+            c"_high_water",
+            flow_control::high_water,
+            flow_control::set_high_water,
+        ),
+        attribute(
+            c"_low_water",
+            flow_control::low_water,
+            flow_control::set_low_water,
+        ),
+        readonly(c"_buffer", writing::buffer),
+        #[cfg(Py_3_15)]
+        readonly(c"_buffer_size", writing::get_write_buffer_size),
+        readonly(c"_closing", closing::is_closing),
+        attribute(c"_extra", extra, set_extra),
+        attribute(c"_empty_waiter", empty_waiter, set_empty_waiter),
+    ]
+}
+
+/// Makes the class of this room.
+pub fn make_classes() -> Result<()> {
+    let base = &globals().asyncio.flow_control;
+    class_below_slots(c"greenloop._native.SocketTransport")
         .doc(c"A connection over TCP or a Unix socket; see asyncio.Transport.")
-        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear as *mut c_void)
+        .methods(writing_methods())
         .methods(methods())
-        .attributes(vec![
-            (
-                c"__dict__",
-                ffi::PyObject_GenericGetDict,
-                Some(ffi::PyObject_GenericSetDict),
-            ),
-            attribute!(c"max_size", reading::max_size, reading::set_max_size),
-            attribute!(c"_loop", event_loop),
-            attribute!(c"_sock", socket, foreign::set_socket),
-            attribute!(c"_read_ready_cb", foreign::read_ready_callback),
-            attribute!(c"_sock_fd", number),
-            attribute!(c"_protocol", protocol),
-            attribute!(c"_protocol_connected", protocol_connected),
-            attribute!(c"_protocol_paused", flow_control::is_paused),
-            attribute!(
-                c"_high_water",
-                flow_control::high_water,
-                flow_control::set_high_water
-            ),
-            attribute!(
-                c"_low_water",
-                flow_control::low_water,
-                flow_control::set_low_water
-            ),
-            attribute!(c"_buffer", writing::buffer),
-            #[cfg(Py_3_15)]
-            attribute!(c"_buffer_size", writing::get_write_buffer_size),
-            attribute!(c"_eof", eof),
-            attribute!(c"_closing", closing::is_closing),
-            attribute!(c"_conn_lost", lost),
-            attribute!(c"_paused", paused),
-            attribute!(c"_server", server),
-            attribute!(c"_extra", extra, set_extra),
-            attribute!(c"_empty_waiter", empty_waiter, set_empty_waiter),
-            #[cfg(Py_3_15)]
-            attribute!(c"_context", context),
-        ])
-        .members(vec![
-            offset(c"__dictoffset__", offset_of!(SocketTransport, attributes)),
-            offset(
-                c"__weaklistoffset__",
-                offset_of!(SocketTransport, weak_references),
-            ),
-        ])
-        .build(Some(&globals().asyncio.flow_control))?;
-    adopt(&class)?;
-    Ok(class)
+        .attributes(fields())
+        .attributes(attributes())
+        .build_below_slots(base, &CLASS)?;
+    adopt(&CLASS.object())
 }
 
 /// Puts asyncio's own functions and marks into the class.
@@ -386,17 +261,4 @@ fn adopt(class: &Object) -> Result<()> {
         class.put(name, theirs.look_up(name)?)?;
     }
     Ok(())
-}
-
-/// Refuses to import where asyncio's classes have slots that we left no room for.
-fn ensure_base_fits(base: &Object) -> Result<()> {
-    let room = offset_of!(SocketTransport, attributes);
-    // SAFETY: `base` is a class.
-    let size = unsafe { (*base.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
-    if usize::try_from(size) == Ok(room) {
-        return Ok(());
-    }
-    let text =
-        "greenloop does not fit this version of Python: asyncio's transports are of another size";
-    Err(making::import_error(text))
 }

@@ -5,16 +5,16 @@
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Result, attached, call_method, fetch, is_of_class, raise,
+    Arguments, ExceptionClass, Object, Result, attached, fetch, is_of_class, plain_sockets, raise,
     restore,
 };
 
-use super::{SocketTransport, joining, logger, report};
+use super::{SocketTransport, TransportRef, joining, logger, report};
 use crate::asyncio::globals;
 
 /// `close()`: reading ends at once, the connection when everything is written.
-pub fn close(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn close(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     if transport.closing.replace(true) {
         return Ok(Object::none());
     }
@@ -33,13 +33,13 @@ pub fn close(this: &Object) -> Result<Object> {
 }
 
 /// `abort()`: pending data is dropped.
-pub fn abort(this: &Object) -> Result<Object> {
+pub fn abort(this: &TransportRef) -> Result<Object> {
     force_close(this, &Object::none())
 }
 
 /// `_force_close(exc)`
-pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn force_close(this: &TransportRef, exception: &Object) -> Result<Object> {
+    let transport = this.get();
     if transport.lost.get() > 0 {
         return Ok(Object::none());
     }
@@ -63,15 +63,15 @@ pub fn force_close(this: &Object, exception: &Object) -> Result<Object> {
 
 /// `_fatal_error(exc, message)`: the protocol gets an error of the network by `connection_lost`;
 /// any other is a mistake in the program and reported.
-pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub fn fatal_error(this: &TransportRef, exception: &Object, message: &str) -> Result<()> {
+    let transport = this.get();
     if !is_of_class(exception, ExceptionClass::OSError) {
         report(this, message, exception)?;
     } else if transport.debug()? {
         let py = attached();
         let keywords = making::dict(py)?;
         keywords.enter("exc_info", exception.bound(py))?;
-        let arguments = ("%r: %s", this, message);
+        let arguments = ("%r: %s", &**this, message);
         logger(py)?
             .look_up(c"debug")?
             .invoke_with(arguments, &keywords)?;
@@ -80,7 +80,7 @@ pub fn fatal_error(this: &Object, exception: &Object, message: &str) -> Result<(
 }
 
 /// The method `_fatal_error`.
-pub fn fatal_error_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn fatal_error_method(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let [exception, message] =
         arguments.bind(c"_fatal_error", [&names.exc, &names.message], 2, 1)?;
@@ -94,35 +94,37 @@ pub fn fatal_error_method(this: &Object, arguments: Arguments<'_>) -> Result<Obj
 }
 
 impl SocketTransport {
-    fn lose_soon(&self, this: &Object, exception: Object) -> Result<()> {
+    fn lose_soon(&self, this: &TransportRef, exception: Object) -> Result<()> {
         let lost = this.attribute(&globals().names.call_connection_lost)?;
         self.call_soon(&lost, &[exception])
     }
 
     /// The last cleanup, done even if the protocol raises at the end.
-    fn let_go(&self, this: &Object) -> Result<()> {
+    fn let_go(&self, this: &TransportRef) -> Result<()> {
         // Nothing is watched any more unless this is called by hand.
         self.stop_reading(this);
         self.stop_writing(this);
         let names = &globals().names;
-        let socket = self.socket.get_or_none();
         self.expect_input();
         // The kernel drops delayed data when a socket is closed with unread bytes.
         joining::push(self);
-        if self.is_foreign() {
-            call_method(&names.close, &[socket.as_ptr()])?;
-        } else {
-            super::plain_sockets().close(&socket)?;
+        match (self.foreign.get(), self.socket.get()) {
+            (None, Some(socket)) => plain_sockets().close(&socket)?,
+            // Without a socket it is None that has no such method, as in asyncio.
+            (foreign, _) => {
+                let foreign = foreign.unwrap_or_else(Object::none);
+                foreign.invoke(&names.close, [])?;
+            }
         }
+        self.foreign.clear();
         self.socket.clear();
         self.protocol.clear();
-        self.native_loop.set(std::ptr::null());
         self.event_loop.clear();
         if let Some(server) = self.server.get() {
             if cfg!(Py_3_13) {
-                call_method(&names.detach, &[server.as_ptr(), this.as_ptr()])?;
+                server.invoke(&names.detach, [this])?;
             } else {
-                call_method(&names.detach, &[server.as_ptr()])?;
+                server.invoke(&names.detach, [])?;
             }
             self.server.clear();
         }
@@ -136,23 +138,23 @@ impl SocketTransport {
         };
         let class = ExceptionClass::ConnectionError;
         let error = fetch(raise(class, c"Connection is closed by peer"));
-        let arguments = [waiter.as_ptr(), error.as_ptr()];
-        call_method(&globals().names.set_exception, &arguments).map(drop)
+        let name = &globals().names.set_exception;
+        waiter.invoke(name, [&error]).map(drop)
     }
 }
 
 /// `_call_connection_lost(exc)`: the last that happens.
-pub fn call_connection_lost(this: &Object, exception: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn call_connection_lost(this: &TransportRef, exception: &Object) -> Result<Object> {
+    let transport = this.get();
     let mut outcome = Ok(());
     if transport.protocol_connected.get() {
         let protocol = transport.protocol.get_or_none();
-        let arguments = [protocol.as_ptr(), exception.as_ptr()];
-        outcome = call_method(&globals().names.connection_lost, &arguments).map(drop);
+        let name = &globals().names.connection_lost;
+        outcome = protocol.invoke(name, [exception]).map(drop);
     }
     for step in [
-        |transport: &SocketTransport, this: &Object| transport.let_go(this),
-        |transport: &SocketTransport, _: &Object| transport.fail_empty_waiter(),
+        |transport: &SocketTransport, this: &TransportRef| transport.let_go(this),
+        |transport: &SocketTransport, _: &TransportRef| transport.fail_empty_waiter(),
     ] {
         // The exception of the protocol's waits meanwhile, and is replaced by one of these.
         let before = outcome.map_err(fetch);
@@ -165,8 +167,8 @@ pub fn call_connection_lost(this: &Object, exception: &Object) -> Result<Object>
     Ok(Object::none())
 }
 
-pub fn is_closing(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn is_closing(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     // A drain asks.
     joining::push(transport);
     Ok(Object::boolean(transport.closing.get()))

@@ -5,12 +5,10 @@
 
 use greenloop_core::FlowControl;
 use greenloop_cpython::making::IntoObject as _;
-use greenloop_cpython::{
-    Object, Result, Slot, attached, call_method, fetch, saturating_float, type_error,
-};
+use greenloop_cpython::{Object, Result, Slot, attached, fetch, saturating_float, type_error};
 use pyo3::prelude::*;
 
-use super::{SocketTransport, report};
+use super::{SocketTransport, TransportRef, report};
 use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
 
@@ -29,8 +27,8 @@ impl SocketTransport {
 }
 
 /// Asks the protocol to pause if too much waits now.
-pub fn maybe_pause(this: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub fn maybe_pause(this: &TransportRef) -> Result<()> {
+    let transport = this.get();
     let waiting = transport.waiting();
     if transport.change_flow(|flow| flow.grew(waiting)) {
         let name = &globals().names.pause_writing;
@@ -40,8 +38,8 @@ pub fn maybe_pause(this: &Object) -> Result<()> {
 }
 
 /// Resumes a protocol that was paused, if little enough is left.
-pub fn maybe_resume(this: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub fn maybe_resume(this: &TransportRef) -> Result<()> {
+    let transport = this.get();
     let waiting = transport.waiting();
     if transport.change_flow(|flow| flow.shrank(waiting)) {
         let name = &globals().names.resume_writing;
@@ -51,9 +49,9 @@ pub fn maybe_resume(this: &Object) -> Result<()> {
 }
 
 /// Calls a method of the protocol; an exception is reported, unless it leaves the loop.
-fn tell(this: &Object, name: &Object, failure: &str) -> Result<()> {
-    let protocol = SocketTransport::of(this).protocol.get_or_none();
-    match call_method(name, &[protocol.as_ptr()]) {
+fn tell(this: &TransportRef, name: &Object, failure: &str) -> Result<()> {
+    let protocol = this.get().protocol.get_or_none();
+    match protocol.invoke(name, []) {
         Ok(_) => Ok(()),
         Err(raised) if leaves_the_loop() => Err(raised),
         Err(raised) => report(this, failure, &fetch(raised)),
@@ -62,28 +60,26 @@ fn tell(this: &Object, name: &Object, failure: &str) -> Result<()> {
 
 /// The methods `_maybe_pause_protocol` and `_maybe_resume_protocol`, which asyncio's functions
 /// call.
-pub fn maybe_pause_method(this: &Object) -> Result<Object> {
+pub fn maybe_pause_method(this: &TransportRef) -> Result<Object> {
     maybe_pause(this)?;
     Ok(Object::none())
 }
 
-pub fn maybe_resume_method(this: &Object) -> Result<Object> {
+pub fn maybe_resume_method(this: &TransportRef) -> Result<Object> {
     maybe_resume(this)?;
     Ok(Object::none())
 }
 
-pub fn is_paused(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(
-        SocketTransport::of(this).flow.get().is_paused(),
-    ))
+pub fn is_paused(this: &TransportRef) -> Result<Object> {
+    Ok(Object::boolean(this.get().flow.get().is_paused()))
 }
 
-pub fn high_water(this: &Object) -> Result<Object> {
-    given(&SocketTransport::of(this).high_water, 64 * 1024)
+pub fn high_water(this: &TransportRef) -> Result<Object> {
+    given(&this.get().high_water, 64 * 1024)
 }
 
-pub fn low_water(this: &Object) -> Result<Object> {
-    given(&SocketTransport::of(this).low_water, 16 * 1024)
+pub fn low_water(this: &TransportRef) -> Result<Object> {
+    given(&this.get().low_water, 16 * 1024)
 }
 
 /// A water mark as it was given, or the default in bytes.
@@ -95,8 +91,8 @@ fn given(mark: &Slot, default: usize) -> Result<Object> {
 }
 
 /// Sets `_high_water`, in bytes. The protocol is not called for it.
-pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub fn set_high_water(this: &TransportRef, mark: Option<&Object>) -> Result<()> {
+    let transport = this.get();
     let (mark, bytes) = bytes_of(mark)?;
     transport.change_flow(|flow| flow.set_high(bytes));
     transport.high_water.set(mark);
@@ -104,8 +100,8 @@ pub fn set_high_water(this: &Object, mark: Option<&Object>) -> Result<()> {
 }
 
 /// Sets `_low_water`, in bytes.
-pub fn set_low_water(this: &Object, mark: Option<&Object>) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub fn set_low_water(this: &TransportRef, mark: Option<&Object>) -> Result<()> {
+    let transport = this.get();
     let (mark, bytes) = bytes_of(mark)?;
     transport.change_flow(|flow| flow.set_low(bytes));
     transport.low_water.set(mark);

@@ -3,22 +3,19 @@
 //! Tests do so to simulate a network that is slow or broken. Its methods are called by name, as
 //! asyncio's transport calls those of every socket.
 
-use greenloop_cpython::making;
-use greenloop_cpython::making::IntoObject as _;
-use greenloop_cpython::{
-    ExceptionClass, Object, Raised, Result, attached, call_method, fetch, matches,
-};
+use greenloop_cpython::making::{self, IntoObject as _};
+use greenloop_cpython::{ExceptionClass, Object, Raised, Result, Socket, attached, fetch, matches};
 use pyo3::prelude::*;
 
-use super::SocketTransport;
 use super::opening::is_plain;
+use super::{SocketTransport, TransportRef};
 use crate::asyncio::globals;
 
 impl SocketTransport {
     /// Whether the socket has to be asked by its methods.
     #[inline]
     pub fn is_foreign(&self) -> bool {
-        self.foreign.get()
+        !self.foreign.is_empty()
     }
 
     /// `sock.recv(max_size)`, or `None` if there is nothing yet.
@@ -53,8 +50,7 @@ impl SocketTransport {
 
     /// Calls a method of the socket, which returns `None` if it would block.
     fn ask(&self, name: &Object, argument: &Object) -> Result<Option<Object>> {
-        let socket = self.socket.get_or_none();
-        match call_method(name, &[socket.as_ptr(), argument.as_ptr()]) {
+        match self.socket().invoke(name, [argument]) {
             Ok(answer) => Ok(Some(answer)),
             Err(raised) if is_none_yet() => {
                 drop(fetch(raised));
@@ -77,24 +73,34 @@ fn is_none_yet() -> bool {
 }
 
 /// `_sock = value`
-pub fn set_socket(this: &Object, value: Option<&Object>) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub fn set_socket(this: &TransportRef, value: Option<&Object>) -> Result<()> {
+    let transport = this.get();
     let Some(socket) = value.filter(|value| !value.is_none()) else {
-        transport.foreign.set(false);
+        transport.foreign.clear();
         transport.socket.clear();
         return Ok(());
     };
-    let foreign = !is_plain(socket)?;
-    // In this order: native code looks into the object in the slot only if it is not foreign.
-    transport.foreign.set(true);
-    transport.socket.set(socket.clone());
-    transport.foreign.set(foreign);
+    match Socket::exactly(socket) {
+        Some(plain) if is_plain(socket)? => {
+            transport.socket.set(plain.clone());
+            transport.foreign.clear();
+        }
+        _ => {
+            transport.foreign.set(socket.clone());
+            transport.socket.clear();
+        }
+    }
     Ok(())
 }
 
+/// `_sock`
+pub fn socket(this: &TransportRef) -> Result<Object> {
+    Ok(this.get().socket())
+}
+
 /// `_read_ready_cb`, which asyncio's transport forgets when it is closed, from 3.12 on.
-pub fn read_ready_callback(this: &Object) -> Result<Object> {
-    if cfg!(Py_3_12) && SocketTransport::of(this).closing.get() {
+pub fn read_ready_callback(this: &TransportRef) -> Result<Object> {
+    if cfg!(Py_3_12) && this.get().closing.get() {
         return Ok(Object::none());
     }
     this.attribute(&globals().names.read_ready)

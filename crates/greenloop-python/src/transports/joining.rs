@@ -18,11 +18,11 @@
 
 use std::cell::Cell;
 
-use greenloop_cpython::Object;
+use greenloop_cpython::{Object, fetch};
 use greenloop_os::socket;
 use pyo3::prelude::*;
 
-use super::SocketTransport;
+use super::{SocketTransport, TransportRef};
 use crate::event_loop::EventLoop;
 
 /// How many jobs in a row have to write more than once before anything is joined.
@@ -42,6 +42,16 @@ pub struct Joining {
 }
 
 impl Joining {
+    /// Those of a connection that has written nothing.
+    pub const fn new() -> Self {
+        Self {
+            possible: Cell::new(false),
+            pieces: Cell::new(0),
+            habit: Cell::new(0),
+            corked: Cell::new(false),
+        }
+    }
+
     /// Whether the connection is one of TCP.
     pub fn is_possible(&self) -> bool {
         self.possible.get()
@@ -55,7 +65,10 @@ impl Joining {
 
 /// The job that has written to a transport is done: its writes are complete.
 fn end_job(this: &Object) {
-    let transport = SocketTransport::of(this);
+    let Ok(this) = super::owner(this).map_err(|raised| drop(fetch(raised))) else {
+        return;
+    };
+    let transport = this.get();
     let joining = &transport.joining;
     let several = joining.pieces.replace(0) > 1;
     let habit = joining.habit.get();
@@ -67,15 +80,15 @@ fn end_job(this: &Object) {
 
 /// Takes note of a write. Returns whether its send has to announce that more will follow.
 #[inline]
-pub fn expect_more(this: &Object) -> bool {
-    let transport = SocketTransport::of(this);
+pub fn expect_more(this: &TransportRef, native: &EventLoop) -> bool {
+    let transport = this.get();
     let joining = &transport.joining;
     if !joining.possible.get() {
         return false;
     }
-    let Some(native) = transport.native().filter(|native| native.runs_a_job()) else {
+    if !native.runs_a_job() {
         return false;
-    };
+    }
     if joining.pieces.get() == 0 {
         native.end_of_job.add(this, end_job);
     }

@@ -15,67 +15,68 @@
 //! The descriptor is read from the socket object each time, which knows when it was closed: a kept
 //! number might mean another file by then.
 
-mod chunk;
 mod class;
 mod closing;
 mod flow_control;
 mod foreign;
 mod joining;
 mod opening;
-mod plain_socket;
 mod reading;
 mod receiving;
 mod table;
 mod writing;
 
 use std::cell::Cell;
-use std::ffi::c_int;
 use std::os::fd::RawFd;
 
 use greenloop_core::{FlowControl, WriteQueue};
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    GilCell, Object, Raised, Result, Slot, attached, call_method, call_method_keywords,
-    copy_context,
+    BelowSlots, Class, ClassCell, GilCell, Inheriting, Keywords, LastingBytes, Native, NativeSlot,
+    Object, Raised, Result, Slot, SocketObject, Visited, Visitor, attached, copy_context,
+    visit_slots,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::asyncio::{globals, running_loop_or_none};
-use crate::event_loop::EventLoop;
-use crate::handle::Handle;
-use crate::scheduler::{Job, Scheduler};
+use crate::event_loop::{EventLoop, LoopInstance, LoopRef};
+use crate::handle::{self, Handle};
+use crate::scheduler::{HandleKind, Job};
 
-pub use class::make_class;
-pub use opening::{Connection, descriptor_of_plain, is_plain, native_table, socket_numbers};
-pub use plain_socket::{initialise as find_plain_sockets, plain_sockets};
+pub use class::make_classes;
+pub use opening::{Connection, is_plain, native_table};
 pub use table::TransportTable;
 pub use writing::write;
 
-use chunk::Chunk;
 use joining::Joining;
 use receiving::Habit;
+
+/// The public classes by their names.
+pub fn classes() -> [(&'static str, &'static ClassCell); 1] {
+    [("SocketTransport", &CLASS)]
+}
 
 /// How many attributes asyncio's base classes keep in slots of theirs.
 const BASE_SLOTS: usize = 5;
 
-/// The C struct of `SocketTransport`.
-#[repr(C)]
+/// A reference to a transport.
+pub type TransportRef = Native<Instance>;
+
+/// The class.
+pub static CLASS: Class<Instance> = Class::new();
+
+/// An instance of the class.
+type Instance = BelowSlots<SocketTransport, BASE_SLOTS>;
+
+/// The value of a `SocketTransport`, behind the slots of asyncio's classes. Ours has its own
+/// attributes by the same names, so those stay empty unless code uses asyncio's descriptors.
 pub struct SocketTransport {
-    header: ffi::PyObject,
-    /// The slots of asyncio's classes. Ours has its own attributes by the same names, so these stay
-    /// empty unless code uses asyncio's descriptors.
-    base: [Slot; BASE_SLOTS],
-    /// `__dict__`, once there is one.
-    attributes: Slot,
-    /// The list of weak references, which is the interpreter's.
-    weak_references: Cell<*mut ffi::PyObject>,
     /// The loop, until the connection is closed.
-    event_loop: Slot,
-    /// The loop's native part. Valid as long as `event_loop` is held, and null after.
-    native_loop: Cell<*const EventLoop>,
+    event_loop: NativeSlot<LoopInstance>,
     /// The `socket.socket`, until it is closed.
-    socket: Slot,
+    socket: NativeSlot<SocketObject>,
+    /// The object that replaces the socket, if one does: it is used by its methods.
+    foreign: Slot,
     protocol: Slot,
     /// The context in which the protocol is called when there is something to read.
     reading_context: Slot,
@@ -92,8 +93,6 @@ pub struct SocketTransport {
     buffered: Cell<bool>,
     /// Set by the first `set_protocol`, and never cleared.
     protocol_connected: Cell<bool>,
-    /// Set if the socket is not one whose struct is known.
-    foreign: Cell<bool>,
     /// Set by `write_eof`: nothing more will be written.
     eof: Cell<bool>,
     /// Set when the connection is ended, in any way: nothing more will be read.
@@ -102,7 +101,7 @@ pub struct SocketTransport {
     paused: Cell<bool>,
     /// Not zero once `connection_lost` is under way; counts writes from then on.
     lost: Cell<u64>,
-    pending: GilCell<WriteQueue<Chunk>>,
+    pending: GilCell<WriteQueue<LastingBytes>>,
     joining: Joining,
     flow: Cell<FlowControl>,
     /// The descriptor's number while it was open, for messages and for the loop's table.
@@ -119,65 +118,135 @@ pub struct SocketTransport {
     low_water: Slot,
 }
 
-/// The beginning of the C struct of `_socket.socket`.
-#[repr(C)]
-struct SocketObject {
-    header: ffi::PyObject,
-    /// -1 once it is closed or detached.
-    descriptor: c_int,
+impl Inheriting for SocketTransport {
+    /// All fields that hold objects, except the write queue, which holds bytes and views of them.
+    fn visit(&self, visitor: &Visitor) -> Visited {
+        self.event_loop.visit(visitor)?;
+        self.socket.visit(visitor)?;
+        visit_slots(visitor, self.slots())
+    }
+
+    fn clear(&self) {
+        self.event_loop.clear();
+        self.socket.clear();
+        self.slots().into_iter().for_each(Slot::clear);
+        self.discard_pending();
+    }
+
+    /// Closes a connection that was not closed, with a warning. asyncio's function does it.
+    fn finalise(&self, this: &Object) -> Result<()> {
+        if self.has_no_socket() {
+            return Ok(());
+        }
+        let asyncios = &globals().asyncio.socket_transport;
+        let end = asyncios.attribute(&globals().names.del)?;
+        end.call([this]).map(drop)
+    }
 }
 
-/// Whether `object` is a transport of exactly our class, with no method replaced: then [`write()`]
-/// may be called instead of its method.
+/// The transport, if `object` is one whose methods are ours: then [`write()`] may be called instead
+/// of its method.
 #[inline]
-pub fn is_native(object: &Object) -> bool {
-    object.is_exactly(globals().classes.socket_transport.as_ptr())
-        && SocketTransport::of(object).attributes.is_empty()
+pub fn native(object: &Object) -> Option<&TransportRef> {
+    CLASS
+        .exactly(object)
+        .filter(|this| this.get().has_no_dict())
+}
+
+/// The transport that a reaction's owner is, or the owner of what is to be done at the end of a
+/// job: only this room makes such, for its own transports.
+#[inline]
+fn owner(object: &Object) -> Result<&TransportRef> {
+    CLASS.exactly(object).ok_or_else(not_ours)
+}
+
+#[cold]
+fn not_ours() -> Raised {
+    making::runtime_error("a transport was expected")
 }
 
 impl SocketTransport {
-    /// The struct behind a `SocketTransport`.
-    #[inline]
-    pub fn of(object: &Object) -> &Self {
-        // SAFETY: the callers pass instances of the class only: receivers of its methods, and
-        // owners of its own listeners.
-        unsafe { &*object.as_ptr().cast::<Self>() }
+    /// One without a connection, that receives `max_size` bytes at once.
+    fn new(max_size: usize) -> Self {
+        Self {
+            event_loop: NativeSlot::empty(),
+            socket: NativeSlot::empty(),
+            foreign: Slot::empty(),
+            protocol: Slot::empty(),
+            reading_context: Slot::empty(),
+            writing_context: Slot::empty(),
+            reading_ticket: Cell::new(0),
+            writing_ticket: Cell::new(0),
+            max_size: Cell::new(max_size),
+            habit: Habit::new(),
+            buffered: Cell::new(false),
+            protocol_connected: Cell::new(false),
+            eof: Cell::new(false),
+            closing: Cell::new(false),
+            paused: Cell::new(false),
+            lost: Cell::new(0),
+            pending: GilCell::new(WriteQueue::new()),
+            joining: Joining::new(),
+            flow: Cell::new(FlowControl::new()),
+            number: Cell::new(0),
+            server: Slot::empty(),
+            extra: Slot::empty(),
+            empty_waiter: Slot::empty(),
+            context: Slot::empty(),
+            high_water: Slot::empty(),
+            low_water: Slot::empty(),
+        }
     }
 
-    /// The loop's native part, until the connection is closed.
+    const fn slots(&self) -> [&Slot; 10] {
+        [
+            &self.foreign,
+            &self.protocol,
+            &self.reading_context,
+            &self.writing_context,
+            &self.server,
+            &self.extra,
+            &self.empty_waiter,
+            &self.context,
+            &self.high_water,
+            &self.low_water,
+        ]
+    }
+
+    /// The loop, until the connection is closed.
     #[inline]
-    fn native(&self) -> Option<&EventLoop> {
-        // SAFETY: `event_loop` keeps the loop alive as long as this is not null.
-        unsafe { self.native_loop.get().as_ref() }
+    fn event_loop(&self) -> Option<LoopRef> {
+        self.event_loop.get()
+    }
+
+    /// The socket, or what replaces it, or None.
+    fn socket(&self) -> Object {
+        match self.foreign.get() {
+            Some(foreign) => foreign,
+            None => self.socket.get_or_none(),
+        }
+    }
+
+    fn has_no_socket(&self) -> bool {
+        self.socket.is_empty() && self.foreign.is_empty()
     }
 
     /// The peer has been sent something, and may be on this very loop.
     #[inline]
     fn expect_input(&self) {
-        if let Some(native) = self.native() {
-            native.expect_input();
+        if let Some(event_loop) = self.event_loop() {
+            EventLoop::native_part(&event_loop).expect_input();
         }
     }
 
     /// The descriptor, or -1 if there is none any more, which every system call refuses.
     #[inline]
     fn descriptor(&self) -> RawFd {
-        let socket = self.socket.as_ptr();
-        if socket.is_null() {
-            return -1;
+        if self.is_foreign() {
+            self.number.get()
+        } else {
+            self.socket.descriptor()
         }
-        if self.foreign.get() {
-            return self.number.get();
-        }
-        // SAFETY: the slot holds an exact `socket.socket`, whose struct begins like this: that was
-        // looked at when it was put there.
-        unsafe { (*socket.cast::<SocketObject>()).descriptor }
-    }
-
-    /// The scheduler of our loop, if its ready queue may be used.
-    fn fast_loop(&self) -> Option<&Scheduler> {
-        let scheduler = self.native().map(|native| &native.scheduler);
-        scheduler.filter(|scheduler| scheduler.is_fast())
     }
 
     /// Calls a function of the connection's in the next turn.
@@ -186,21 +255,26 @@ impl SocketTransport {
         let context = self.context.get();
         let context = context.as_ref();
         let globals = globals();
-        if let Some(scheduler) = self.fast_loop() {
-            let class = globals.classes.handle.as_ptr();
+        let native = self.event_loop();
+        let native = native.as_ref().map(EventLoop::native_part);
+        if let Some(scheduler) = native
+            .map(|native| &native.scheduler)
+            .filter(|one| one.is_fast())
+        {
             let on = Some(scheduler);
+            let class = &handle::CLASS;
             let handle = Handle::create(class, callback, arguments, context, &event_loop, on)?;
-            scheduler.push(Job::Handle(handle));
+            scheduler.push(Job::Handle(handle.into_up()));
             return Ok(());
         }
-        let mut all = vec![event_loop.as_ptr(), callback.as_ptr()];
-        all.extend(arguments.iter().map(Object::as_ptr));
+        let all: Vec<_> = [callback].into_iter().chain(arguments).collect();
+        let call_soon = &globals.names.call_soon;
         let Some(context) = context else {
-            return call_method(&globals.names.call_soon, &all).map(drop);
+            return event_loop.invoke_with(call_soon, &all).map(drop);
         };
-        all.push(context.as_ptr());
-        let keywords = Some(&globals.keywords.context);
-        call_method_keywords(&globals.names.call_soon, &all, 1, keywords).map(drop)
+        let keywords = Keywords::new([c"context"])?;
+        let handle = event_loop.invoke_with_named(call_soon, &all, &keywords, [context]);
+        handle.map(drop)
     }
 
     /// The context for a registration that is made now.
@@ -213,11 +287,13 @@ impl SocketTransport {
 
     /// `self._loop.get_debug()`.
     fn debug(&self) -> Result<bool> {
-        if self.fast_loop().is_some() {
+        let event_loop = self.event_loop();
+        let native = event_loop.as_ref().map(EventLoop::native_part);
+        if native.is_some_and(|native| native.scheduler.is_fast()) {
             return Ok(false);
         }
         let event_loop = self.event_loop.get_or_none();
-        call_method(&globals().names.get_debug, &[event_loop.as_ptr()])?.is_true()
+        event_loop.invoke(&globals().names.get_debug, [])?.is_true()
     }
 }
 
@@ -226,45 +302,34 @@ impl SocketTransport {
 #[inline]
 fn in_context<R: Default>(
     context: &Object,
-    this: &Object,
+    this: &TransportRef,
     name: &Object,
-    body: fn(&Object) -> Result<R>,
+    body: fn(&TransportRef) -> Result<R>,
 ) -> Result<R> {
-    // SAFETY: the context is a valid object; Enter and Exit are paired, also when `body` raises.
-    unsafe {
-        if ffi::PyContext_CheckExact(context.as_ptr()) == 0 {
-            let run = &globals().names.run_in_context;
-            let method = this.attribute(name)?;
-            return call_method(run, &[context.as_ptr(), method.as_ptr()]).map(|_| R::default());
-        }
-        if ffi::PyContext_Enter(context.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        let outcome = body(this);
-        if ffi::PyContext_Exit(context.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        outcome
+    if context.is_context() {
+        return context.inside(|| body(this));
     }
+    let method = this.attribute(name)?;
+    let run = &globals().names.run_in_context;
+    context.invoke(run, [&method]).map(|_| R::default())
 }
 
 /// A handle that represents the method `name`, for messages about its exceptions.
-fn handle_for(this: &Object, name: &Object, context: &Slot) -> Result<Object> {
-    let transport = SocketTransport::of(this);
-    let event_loop = match transport.event_loop.get() {
-        Some(event_loop) => event_loop,
+fn handle_for(this: &TransportRef, name: &Object, context: &Slot) -> Result<Native<HandleKind>> {
+    let event_loop = match this.get().event_loop() {
+        Some(event_loop) => event_loop.into_object(),
         // The connection is closed: reports go to the running loop.
         None => running_loop_or_none()?,
     };
     let method = this.attribute(name)?;
-    let class = globals().classes.handle.as_ptr();
     let context = context.get();
-    Handle::create(class, &method, &[], context.as_ref(), &event_loop, None)
+    let context = context.as_ref();
+    Handle::create(&handle::CLASS, &method, &[], context, &event_loop, None).map(Native::into_up)
 }
 
 /// `logger.debug(text, self)`, in debug mode.
-fn log_in_debug_mode(this: &Object, text: &str) -> Result<()> {
-    if SocketTransport::of(this).debug()? {
+fn log_in_debug_mode(this: &TransportRef, text: &str) -> Result<()> {
+    if this.get().debug()? {
         let py = attached();
         logger(py)?.invoke_method(c"debug", (text, this.bound(py)))?;
     }
@@ -277,8 +342,8 @@ fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
 }
 
 /// Tells the loop's exception handler that something of the connection's has raised.
-fn report(this: &Object, message: &str, exception: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
+fn report(this: &TransportRef, message: &str, exception: &Object) -> Result<()> {
+    let transport = this.get();
     let py = attached();
     let names = &globals().names;
     let context = making::dict(py)?;
@@ -288,6 +353,8 @@ fn report(this: &Object, message: &str, exception: &Object) -> Result<()> {
     let protocol = transport.protocol.get_or_none();
     context.enter(&names.protocol, protocol.bound(py))?;
     let event_loop = transport.event_loop.get_or_none();
-    let arguments = [event_loop.as_ptr(), context.as_ptr()];
-    call_method(&names.call_exception_handler, &arguments).map(drop)
+    let context = Object::from(context.into_any());
+    event_loop
+        .invoke(&names.call_exception_handler, [&context])
+        .map(drop)
 }

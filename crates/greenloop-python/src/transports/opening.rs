@@ -1,23 +1,18 @@
 //! The creation of a transport, and the sockets that it supports.
 
-use std::ffi::c_int;
 use std::os::fd::RawFd;
 
-use greenloop_core::FlowControl;
-use greenloop_core::WriteQueue;
-use greenloop_cpython::making;
+use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{
-    ExceptionClass, GilCell, Object, Raised, Result, attached, call_function, call_method, fetch,
-    matches, restore,
+    ExceptionClass, Object, Result, Socket, attached, fetch, matches, restore,
 };
 use greenloop_os::socket::{is_tcp, set_no_delay};
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::closing::force_close;
-use super::{SocketObject, SocketTransport, TransportTable, reading};
+use super::{CLASS, SocketTransport, TransportRef, TransportTable, reading};
 use crate::asyncio::globals;
-use crate::event_loop::{EventLoop, os_error};
+use crate::event_loop::{EventLoop, LoopRef, os_error};
 
 /// The number of bytes that asyncio's transports receive at once.
 const MAX_SIZE: usize = 256 * 1024;
@@ -43,7 +38,7 @@ impl EventLoop {
             return Ok(None);
         }
         let connection = Connection {
-            event_loop: slf.clone().into_any().into(),
+            event_loop: EventLoop::reference_to(slf),
             socket,
             protocol: protocol.into(),
             waiter: waiter.map(Object::from),
@@ -55,21 +50,26 @@ impl EventLoop {
             context: context.map(Object::from),
             tcp: None,
         };
-        let transport = connection.open(slf.get())?;
+        let transport = connection.open()?;
         Ok(Some(transport.bound(py).unbind()))
     }
 }
 
 /// The parts of a transport.
 pub struct Connection {
-    pub event_loop: Object,
+    /// The loop.
+    pub event_loop: LoopRef,
+    /// The connected socket.
     pub socket: Object,
+    /// The protocol that the transport serves.
     pub protocol: Object,
     /// A future that is woken when the transport is ready.
     pub waiter: Option<Object>,
     /// A dictionary of the entries that `get_extra_info` has already.
     pub extra: Object,
+    /// The server that the connection belongs to.
     pub server: Option<Object>,
+    /// The context in which everything is called, where the loop was given one (3.15).
     pub context: Option<Object>,
     /// Whether the socket is TCP's, if that is known.
     pub tcp: Option<bool>,
@@ -90,22 +90,24 @@ impl Connection {
             return Ok(());
         }
         let name = &globals().names.ensure_fd_no_transport;
-        call_method(name, &[self.event_loop.as_ptr(), self.socket.as_ptr()]).map(drop)
+        self.event_loop.invoke(name, [&self.socket]).map(drop)
     }
 
     /// Makes the transport. If that fails half way, the partial transport closes the socket when it
     /// is deallocated.
-    pub fn open(self, native: &EventLoop) -> Result<Object> {
+    pub fn open(self) -> Result<TransportRef> {
         let number = fileno(&self.socket)?;
         let names = &globals().names;
-        let this = SocketTransport::create()?;
-        let transport = SocketTransport::of(&this);
-        transport.native_loop.set(native);
+        let this = CLASS.create_with(SocketTransport::new(MAX_SIZE))?;
+        let transport = this.get();
         transport.event_loop.set(self.event_loop);
         describe(&self.socket, &self.extra)?;
         transport.extra.set(self.extra);
         transport.number.set(number);
-        transport.socket.set(self.socket);
+        match Socket::exactly(&self.socket) {
+            Some(plain) => transport.socket.set(plain.clone()),
+            None => transport.foreign.set(self.socket),
+        }
         transport.context.set_optional(self.context);
         reading::set_protocol(&this, &self.protocol)?;
         if let Some(server) = self.server {
@@ -115,7 +117,7 @@ impl Connection {
         transport.enter_table(&this)?;
         transport.send_small_packets_at_once(self.tcp)?;
         let made = self.protocol.attribute(&names.connection_made)?;
-        transport.call_soon(&made, std::slice::from_ref(&this))?;
+        transport.call_soon(&made, std::slice::from_ref(&*this))?;
         if let Err(raised) = transport.begin(&this, self.waiter) {
             // The protocol would be notified of a connection that is never read from.
             let exception = fetch(raised);
@@ -130,43 +132,20 @@ impl Connection {
 
 impl SocketTransport {
     /// Once `connection_made` was called the protocol expects data.
-    fn begin(&self, this: &Object, waiter: Option<Object>) -> Result<()> {
+    fn begin(&self, this: &TransportRef, waiter: Option<Object>) -> Result<()> {
         self.call_soon(&this.attribute(&globals().names.add_reader)?, &[])?;
         let Some(waiter) = waiter else { return Ok(()) };
         let wake = &globals().asyncio.set_result_unless_cancelled;
         self.call_soon(wake, &[waiter, Object::none()])
     }
 
-    /// A transport without a socket: all slots are empty.
-    fn create() -> Result<Object> {
-        let class = globals().classes.socket_transport.as_ptr();
-        // SAFETY: the allocator gives a zeroed block laid out as the struct, or null with an
-        // exception set. Slots and cells are valid when zeroed; the two fields that are not are
-        // written before anything can look at them.
-        unsafe {
-            let object = Object::from_returned(ffi::PyType_GenericAlloc(class, 0))?;
-            let transport = object.as_ptr().cast::<Self>();
-            (&raw mut (*transport).pending).write(GilCell::new(WriteQueue::new()));
-            (*transport).flow.set(FlowControl::new());
-            (*transport).max_size.set(MAX_SIZE);
-            Ok(object)
-        }
-    }
-
     /// `loop._transports[fd] = self`, by which the loop refuses to watch the descriptor for others.
-    fn enter_table(&self, this: &Object) -> Result<()> {
+    fn enter_table(&self, this: &TransportRef) -> Result<()> {
         let table = table_of(&self.event_loop.get_or_none())?;
         if let Some(table) = native_table(&table) {
             return table.enter(self.number.get(), this);
         }
-        // SAFETY: all are valid objects.
-        unsafe {
-            let key = Object::from_returned(ffi::PyLong_FromLong(self.number.get().into()))?;
-            if ffi::PyObject_SetItem(table.as_ptr(), key.as_ptr(), this.as_ptr()) < 0 {
-                return Err(Raised);
-            }
-        }
-        Ok(())
+        table.set_item(&self.number.get().into_object()?, this)
     }
 
     /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged
@@ -176,8 +155,11 @@ impl SocketTransport {
         let tcp = if let Some(tcp) = tcp {
             tcp
         } else {
-            let [family, kind, protocol] = socket_numbers(&self.socket.get_or_none())?;
-            is_tcp(family, kind, protocol)
+            let socket = self.socket.get();
+            socket.is_some_and(|socket| {
+                let [family, kind, protocol] = socket.get().numbers();
+                is_tcp(family, kind, protocol)
+            })
         };
         self.joining.set_possible(tcp);
         if tcp {
@@ -199,47 +181,16 @@ pub fn native_table(table: &Object) -> Option<&TransportTable> {
     table.ok().map(Bound::get)
 }
 
-/// A socket's family, kind and protocol, as `socket(2)` takes them.
-pub fn socket_numbers(socket: &Object) -> Result<[c_int; 3]> {
-    let py = attached();
-    let getters = &globals().socket_numbers;
-    let number = |getter: &Object| -> Result<c_int> {
-        let get = &globals().names.get_descriptor;
-        let value = call_method(get, &[getter.as_ptr(), socket.as_ptr()])?;
-        Ok(value.bound(py).extract()?)
-    };
-    Ok([
-        number(&getters.family)?,
-        number(&getters.kind)?,
-        number(&getters.protocol)?,
-    ])
-}
-
-/// Whether an object is a socket of the standard class, with the descriptor where we look for it.
+/// Whether an object is a socket of the standard class, with the descriptor that its methods say.
 pub fn is_plain(socket: &Object) -> Result<bool> {
-    let class = &globals().asyncio.socket;
-    if !socket.is_exactly(class.as_ptr().cast()) {
-        return Ok(false);
+    match Socket::exactly(socket) {
+        Some(plain) => Ok(fileno(socket)? == plain.get().descriptor()),
+        None => Ok(false),
     }
-    // SAFETY: the object's class is valid, and its size says that the field is within the object.
-    let descriptor = unsafe {
-        let size = (*socket.class()).tp_basicsize as usize;
-        if size < size_of::<SocketObject>() {
-            return Ok(false);
-        }
-        (*socket.as_ptr().cast::<SocketObject>()).descriptor
-    };
-    Ok(fileno(socket)? == descriptor)
 }
 
-/// The descriptor of a [plain](is_plain) socket, or -1 if it is closed.
-pub fn descriptor_of_plain(socket: &Object) -> RawFd {
-    // SAFETY: the struct of a plain socket begins like this.
-    unsafe { (*socket.as_ptr().cast::<SocketObject>()).descriptor }
-}
-
-fn fileno(socket: &Object) -> Result<c_int> {
-    let number = call_method(&globals().names.fileno, &[socket.as_ptr()])?;
+fn fileno(socket: &Object) -> Result<RawFd> {
+    let number = socket.invoke(&globals().names.fileno, [])?;
     let py = attached();
     Ok(number.bound(py).extract()?)
 }
@@ -247,19 +198,15 @@ fn fileno(socket: &Object) -> Result<c_int> {
 /// Puts into `extra` the entries of `get_extra_info` about the socket.
 fn describe(socket: &Object, extra: &Object) -> Result<()> {
     let names = &globals().names;
-    let wrapped = call_function(&globals().asyncio.transport_socket, &[socket.as_ptr()])?;
-    set_item(extra, &names.socket, &wrapped)?;
-    let name = or_none(call_method(&names.getsockname, &[socket.as_ptr()]))?;
-    set_item(extra, &names.sockname, &name)?;
-    // SAFETY: both are valid objects.
-    match unsafe { ffi::PySequence_Contains(extra.as_ptr(), names.peername.as_ptr()) } {
-        -1 => Err(Raised),
-        0 => {
-            let name = or_none(call_method(&names.getpeername, &[socket.as_ptr()]))?;
-            set_item(extra, &names.peername, &name)
-        }
-        _ => Ok(()),
+    let wrapped = globals().asyncio.transport_socket.call([socket])?;
+    extra.set_item(&names.socket, &wrapped)?;
+    let name = or_none(socket.invoke(&names.getsockname, []))?;
+    extra.set_item(&names.sockname, &name)?;
+    if extra.contains(&names.peername)? {
+        return Ok(());
     }
+    let name = or_none(socket.invoke(&names.getpeername, []))?;
+    extra.set_item(&names.peername, &name)
 }
 
 /// `None` in place of an `OSError`.
@@ -268,23 +215,17 @@ fn or_none(name: Result<Object>) -> Result<Object> {
         if !matches(ExceptionClass::OSError) {
             return Err(raised);
         }
-        drop(greenloop_cpython::fetch(raised));
+        drop(fetch(raised));
         Ok(Object::none())
     })
 }
 
-fn set_item(mapping: &Object, key: &Object, value: &Object) -> Result<()> {
-    // SAFETY: all are valid objects.
-    let code = unsafe { ffi::PyObject_SetItem(mapping.as_ptr(), key.as_ptr(), value.as_ptr()) };
-    if code == 0 { Ok(()) } else { Err(Raised) }
-}
-
 /// From 3.13 on a server knows its connections and not only how many there are.
-fn attach(server: &Object, this: &Object) -> Result<()> {
+fn attach(server: &Object, this: &TransportRef) -> Result<()> {
     let attach = &globals().names.attach;
     if cfg!(Py_3_13) {
-        call_method(attach, &[server.as_ptr(), this.as_ptr()]).map(drop)
+        server.invoke(attach, [this]).map(drop)
     } else {
-        call_method(attach, &[server.as_ptr()]).map(drop)
+        server.invoke(attach, []).map(drop)
     }
 }

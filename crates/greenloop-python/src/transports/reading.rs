@@ -5,19 +5,19 @@
 //! connection keep the others waiting.
 
 use greenloop_cpython::making::IntoObject as _;
-
 use greenloop_cpython::{
-    Arguments, Buffer, ExceptionClass, Object, Raised, Result, attached, call_method, clear, fetch,
-    raise,
+    Arguments, Buffer, ExceptionClass, FilledBytes, Native, Object, Raised, Result, attached,
+    clear, fetch, raise,
 };
 use greenloop_os::socket;
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::receiving::is_none_yet;
-use super::{SocketTransport, closing, handle_for, in_context, log_in_debug_mode};
+use super::{
+    SocketTransport, TransportRef, closing, handle_for, in_context, log_in_debug_mode, owner,
+};
 use crate::asyncio::globals;
-use crate::event_loop::{Side, os_error};
+use crate::event_loop::{EventLoop, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::scheduler::{NativeListener, Reaction};
 use crate::{streams, tls};
@@ -27,21 +27,23 @@ const MOST_RECEIVED: usize = 1 << 30;
 
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {
-        let transport = SocketTransport::of(this);
+        let this = owner(this)?;
+        let transport = this.get();
         if transport.reading_ticket.get() != ticket {
             return Ok(());
         }
         let context = transport.reading_context.get_or_none();
         let name = &globals().names.read_ready;
         if in_context(&context, this, name, read_ready)? {
-            if let Some(native) = transport.native() {
-                native.settle();
+            if let Some(event_loop) = transport.event_loop() {
+                EventLoop::native_part(&event_loop).settle();
             }
         }
         Ok(())
     },
     handle: |this| {
-        let context = &SocketTransport::of(this).reading_context;
+        let this = owner(this)?;
+        let context = &this.get().reading_context;
         handle_for(this, &globals().names.read_ready, context)
     },
     is_due: None,
@@ -49,15 +51,17 @@ static REACTION: Reaction = Reaction {
 
 /// `_read_ready()`: the descriptor is readable. Returns whether all was received that there is, and
 /// no code but ours has run.
-fn read_ready(this: &Object) -> Result<bool> {
-    let transport = SocketTransport::of(this);
+fn read_ready(this: &TransportRef) -> Result<bool> {
+    let transport = this.get();
     if transport.lost.get() > 0 {
         return Ok(false);
     }
     if transport.buffered.get() {
         let protocol = transport.protocol.get_or_none();
-        if tls::is_native_protocol(&protocol) && !transport.is_foreign() {
-            return receive_for_tls(this, &protocol).map(|()| false);
+        if let Some(protocol) = tls::PROTOCOL.plain(&protocol) {
+            if !transport.is_foreign() {
+                return receive_for_tls(this, protocol).map(|()| false);
+            }
         }
         fill_protocols_buffer(this).map(|()| false)
     } else {
@@ -67,21 +71,13 @@ fn read_ready(this: &Object) -> Result<bool> {
 
 /// Hands the protocol a bytes object of exactly the received bytes. Returns the same as
 /// [`read_ready`].
-fn receive_bytes(this: &Object) -> Result<bool> {
-    let transport = SocketTransport::of(this);
-    let Some(native) = transport.native() else {
+fn receive_bytes(this: &TransportRef) -> Result<bool> {
+    let transport = this.get();
+    let Some(event_loop) = transport.event_loop() else {
         return Ok(false);
     };
-    let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
-    let outcome = if transport.is_foreign() {
-        transport.receive_by_name()
-    } else {
-        match transport.habit.receive(native, descriptor, most) {
-            Ok(data) => data.map(Some),
-            Err(error) if is_none_yet(&error) => Ok(None),
-            Err(error) => Err(os_error(&error)),
-        }
-    };
+    let outcome = receive(transport, EventLoop::native_part(&event_loop));
+    drop(event_loop);
     let message = "Fatal read error on socket transport";
     let Some(Some(data)) = unless_fatal(this, outcome, message)? else {
         return Ok(false);
@@ -90,13 +86,18 @@ fn receive_bytes(this: &Object) -> Result<bool> {
         return end_of_stream(this).map(|()| false);
     }
     let protocol = transport.protocol.get_or_none();
-    let called = if streams::is_native_protocol(&protocol) {
-        streams::data_received(&protocol, &data)
+    let called = if let Some(protocol) = streams::PROTOCOL.plain(&protocol) {
+        streams::data_received(protocol, &data)
     } else {
         let name = &globals().names.data_received;
-        call_method(name, &[protocol.as_ptr(), data.as_ptr()]).map(|_| false)
+        protocol.invoke(name, [&data]).map(|_| false)
     };
-    transport.habit.done(transport.native(), data);
+    if data.has_room() {
+        // The protocol may have closed the connection.
+        let event_loop = transport.event_loop();
+        let native = event_loop.as_ref().map(EventLoop::native_part);
+        transport.habit.done(native, data);
+    }
     let message = "Fatal error: protocol.data_received() call failed.";
     let natively = unless_fatal(this, called, message)?.unwrap_or(false);
     // Over Unix sockets a read ends behind bytes that came with descriptors, even if more follow.
@@ -105,22 +106,36 @@ fn receive_bytes(this: &Object) -> Result<bool> {
     Ok(natively && all)
 }
 
+/// The bytes that have come, or `None` if there are none yet.
+#[inline]
+fn receive(transport: &SocketTransport, native: &EventLoop) -> Result<Option<FilledBytes>> {
+    if transport.is_foreign() {
+        let received = transport.receive_by_name();
+        return received.map(|data| data.map(FilledBytes::from));
+    }
+    let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
+    match transport.habit.receive(native, descriptor, most) {
+        Ok(data) => data.map(Some),
+        Err(error) if is_none_yet(&error) => Ok(None),
+        Err(error) => Err(os_error(&error)),
+    }
+}
+
 /// Hands the received bytes to a TLS protocol, which copies them into its BIO.
-fn receive_for_tls(this: &Object, protocol: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
-    let Some(native) = transport.native() else {
+fn receive_for_tls(this: &TransportRef, protocol: &Native<tls::SslProtocol>) -> Result<()> {
+    let transport = this.get();
+    let Some(event_loop) = transport.event_loop() else {
         return Ok(());
     };
+    let native = EventLoop::native_part(&event_loop);
     let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
     let mut fed = Ok(());
     let received = native.receive_lent(most, |memory| {
-        let count = socket::receive(descriptor, memory)?;
-        // SAFETY: the call has written that many bytes to the beginning of the memory.
-        let bytes = unsafe { std::slice::from_raw_parts(memory.as_ptr().cast(), count) };
-        if count > 0 {
+        let bytes = socket::receive(descriptor, memory)?;
+        if !bytes.is_empty() {
             fed = tls::feed(protocol, bytes);
         }
-        Ok(count)
+        Ok(bytes.len())
     });
     let received = match received {
         Ok(count) => Ok(Some(count)),
@@ -144,8 +159,8 @@ fn receive_for_tls(this: &Object, protocol: &Object) -> Result<()> {
 }
 
 /// Receives into the buffer that a `BufferedProtocol` gives.
-fn fill_protocols_buffer(this: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
+fn fill_protocols_buffer(this: &TransportRef) -> Result<()> {
+    let transport = this.get();
     let protocol = transport.protocol.get_or_none();
     let given = protocols_buffer(&protocol);
     let message = "Fatal error: protocol.get_buffer() call failed.";
@@ -162,7 +177,7 @@ fn fill_protocols_buffer(this: &Object) -> Result<()> {
     }
     let names = &globals().names;
     let count = count.into_object()?;
-    let called = call_method(&names.buffer_updated, &[protocol.as_ptr(), count.as_ptr()]);
+    let called = protocol.invoke(&names.buffer_updated, [&count]);
     unless_fatal(
         this,
         called,
@@ -175,18 +190,12 @@ fn fill_protocols_buffer(this: &Object) -> Result<()> {
 /// refused.
 fn protocols_buffer(protocol: &Object) -> Result<Object> {
     let globals = globals();
-    let no_hint = &globals.minus_one;
-    let arguments = [protocol.as_ptr(), no_hint.as_ptr()];
-    let buffer = call_method(&globals.names.get_buffer, &arguments)?;
-    // SAFETY: the object is valid.
-    match unsafe { ffi::PyObject_Size(buffer.as_ptr()) } {
-        -1 => Err(Raised),
-        0 => {
-            let class = ExceptionClass::RuntimeError;
-            Err(raise(class, c"get_buffer() returned an empty buffer"))
-        }
-        _ => Ok(buffer),
+    let buffer = protocol.invoke(&globals.names.get_buffer, [&globals.minus_one])?;
+    if buffer.size()? == 0 {
+        let class = ExceptionClass::RuntimeError;
+        return Err(raise(class, c"get_buffer() returned an empty buffer"));
     }
+    Ok(buffer)
 }
 
 /// How many bytes were received into `buffer`; `None` if there is nothing yet.
@@ -195,7 +204,10 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
         return transport.receive_into_by_name(buffer);
     }
     let outcome = match Buffer::writable(buffer) {
-        Ok(mut memory) => socket::receive(transport.descriptor(), memory.room()),
+        Ok(mut memory) => {
+            let received = socket::receive(transport.descriptor(), memory.room());
+            received.map(|bytes| bytes.len())
+        }
         Err(raised) => return Err(not_a_buffer(raised, transport, buffer)),
     };
     match outcome {
@@ -209,9 +221,8 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
 #[cold]
 fn not_a_buffer(raised: Raised, transport: &SocketTransport, buffer: &Object) -> Raised {
     clear(raised);
-    let socket = transport.socket.get_or_none();
-    let arguments = [socket.as_ptr(), buffer.as_ptr()];
-    match call_method(&globals().names.recv_into, &arguments) {
+    let socket = transport.socket();
+    match socket.invoke(&globals().names.recv_into, [buffer]) {
         Err(raised) => raised,
         Ok(_) => raise(
             ExceptionClass::BufferError,
@@ -221,11 +232,11 @@ fn not_a_buffer(raised: Raised, transport: &SocketTransport, buffer: &Object) ->
 }
 
 /// The peer will send no more.
-fn end_of_stream(this: &Object) -> Result<()> {
+fn end_of_stream(this: &TransportRef) -> Result<()> {
     log_in_debug_mode(this, "%r received EOF")?;
-    let transport = SocketTransport::of(this);
+    let transport = this.get();
     let protocol = transport.protocol.get_or_none();
-    let called = call_method(&globals().names.eof_received, &[protocol.as_ptr()]);
+    let called = protocol.invoke(&globals().names.eof_received, []);
     let message = "Fatal error: protocol.eof_received() call failed.";
     let Some(keep_open) = unless_fatal(this, called, message)? else {
         return Ok(());
@@ -241,7 +252,7 @@ fn end_of_stream(this: &Object) -> Result<()> {
 
 /// The value, or `None` if there was an error instead, which ends the connection. Exceptions that
 /// end the whole program are returned.
-fn unless_fatal<T>(this: &Object, outcome: Result<T>, message: &str) -> Result<Option<T>> {
+fn unless_fatal<T>(this: &TransportRef, outcome: Result<T>, message: &str) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
         Err(raised) if leaves_the_loop() => Err(raised),
@@ -260,8 +271,8 @@ impl SocketTransport {
 
     /// Registers the transport as the listener of its socket, under a new ticket: jobs of an
     /// earlier registration do nothing from now on.
-    fn start_reading(&self, this: &Object) -> Result<()> {
-        let Some(native) = self.native().filter(|_| self.is_reading()) else {
+    fn start_reading(&self, this: &TransportRef) -> Result<()> {
+        let Some(event_loop) = self.event_loop().filter(|_| self.is_reading()) else {
             return Ok(());
         };
         self.reading_context.set(self.context_now()?);
@@ -269,41 +280,45 @@ impl SocketTransport {
         self.reading_ticket.set(ticket);
         let listener = NativeListener {
             reaction: &REACTION,
-            owner: this.clone(),
+            owner: Object::clone(this),
             ticket,
         };
-        native.listen(self.descriptor(), Side::Reader, listener)
+        EventLoop::native_part(&event_loop).listen(self.descriptor(), Side::Reader, listener)
     }
 
     /// Ends the registration, and invalidates the jobs that are queued for it.
-    pub(super) fn stop_reading(&self, this: &Object) {
+    pub(super) fn stop_reading(&self, this: &TransportRef) {
         let ticket = self.reading_ticket.get().wrapping_add(1);
         self.reading_ticket.set(ticket);
-        if let Some(native) = self.native() {
-            native.stop_listening(self.number.get(), Side::Reader, this);
+        if let Some(event_loop) = self.event_loop() {
+            EventLoop::native_part(&event_loop).stop_listening(
+                self.number.get(),
+                Side::Reader,
+                this,
+            );
         }
     }
 }
 
 /// The method `_read_ready`, for code that runs it by hand.
-pub fn read_ready_method(this: &Object) -> Result<Object> {
+pub fn read_ready_method(this: &TransportRef) -> Result<Object> {
     read_ready(this)?;
     Ok(Object::none())
 }
 
 /// `_add_reader(…)`: starts to read, unless that was forbidden meanwhile.
-pub fn add_reader(this: &Object, _: Arguments<'_>) -> Result<Object> {
-    SocketTransport::of(this).start_reading(this)?;
+pub fn add_reader(this: &TransportRef, _: Arguments<'_>) -> Result<Object> {
+    this.get().start_reading(this)?;
     Ok(Object::none())
 }
 
-pub fn is_reading(this: &Object) -> Result<Object> {
-    Ok(Object::boolean(SocketTransport::of(this).is_reading()))
+pub fn is_reading(this: &TransportRef) -> Result<Object> {
+    Ok(Object::boolean(this.get().is_reading()))
 }
 
 /// `pause_reading()`. A paused transport is not registered, so the kernel holds the peer up.
-pub fn pause_reading(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn pause_reading(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     if transport.is_reading() {
         transport.paused.set(true);
         transport.stop_reading(this);
@@ -313,8 +328,8 @@ pub fn pause_reading(this: &Object) -> Result<Object> {
 }
 
 /// `resume_reading()`, which registers the transport again.
-pub fn resume_reading(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn resume_reading(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     if !transport.closing.get() && transport.paused.get() {
         transport.paused.set(false);
         transport.start_reading(this)?;
@@ -324,32 +339,30 @@ pub fn resume_reading(this: &Object) -> Result<Object> {
 }
 
 /// `set_protocol(protocol)`: which kind it is is looked at here, once.
-pub fn set_protocol(this: &Object, protocol: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn set_protocol(this: &TransportRef, protocol: &Object) -> Result<()> {
+    let transport = this.get();
     let class = &globals().asyncio.buffered_protocol;
     transport.buffered.set(protocol.is_instance(class)?);
     transport.protocol.set(protocol.clone());
     transport.protocol_connected.set(true);
-    Ok(Object::none())
+    Ok(())
 }
 
-pub fn get_protocol(this: &Object) -> Result<Object> {
-    Ok(SocketTransport::of(this).protocol.get_or_none())
+pub fn get_protocol(this: &TransportRef) -> Result<Object> {
+    Ok(this.get().protocol.get_or_none())
 }
 
 /// `max_size`: how many bytes one receive takes at most.
-pub fn max_size(this: &Object) -> Result<Object> {
-    let size = SocketTransport::of(this).max_size.get();
+pub fn max_size(this: &TransportRef) -> Result<Object> {
+    let size = this.get().max_size.get();
     size.into_object()
 }
 
 /// Sets `max_size`, the bytes that one receive takes at most.
-pub fn set_max_size(this: &Object, value: Option<&Object>) -> Result<()> {
+pub fn set_max_size(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let py = attached();
     let value = value.cloned().unwrap_or_else(Object::none);
     let size: usize = value.bound(py).extract()?;
-    SocketTransport::of(this)
-        .max_size
-        .set(size.min(MOST_RECEIVED));
+    this.get().max_size.set(size.min(MOST_RECEIVED));
     Ok(())
 }

@@ -9,7 +9,6 @@ use std::os::fd::RawFd;
 
 use greenloop_cpython::making::{self, IntoObject};
 use greenloop_cpython::{ExceptionClass, GilCell, Object, Raised, Result};
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// A weak mapping from descriptors to transports.
@@ -25,25 +24,16 @@ pub struct TransportTable {
     references: GilCell<HashMap<RawFd, Object>>,
 }
 
-// SAFETY: touched with the GIL held only, as everything of this crate.
-unsafe impl Send for TransportTable {}
-// SAFETY: as above.
-unsafe impl Sync for TransportTable {}
-
 impl TransportTable {
     /// The transport that has the descriptor.
     pub fn find(&self, number: RawFd) -> Option<Object> {
         let reference = self.references.with(|all| all.get(&number).cloned())?;
-        referent(&reference)
+        reference.referent()
     }
 
     /// Has the transport found by the descriptor from now on, for as long as there is one.
     pub fn enter(&self, number: RawFd, transport: &Object) -> Result<()> {
-        // SAFETY: returns a new reference or NULL with an exception set.
-        let reference = unsafe {
-            let reference = ffi::PyWeakref_NewRef(transport.as_ptr(), std::ptr::null_mut());
-            Object::from_returned(reference)?
-        };
+        let reference = making::weak_reference(transport)?;
         drop(self.references.with(|all| all.insert(number, reference)));
         Ok(())
     }
@@ -71,7 +61,7 @@ impl TransportTable {
 
     fn __delitem__(&self, number: RawFd) -> PyResult<()> {
         let removed = self.references.with(|all| all.remove(&number));
-        match removed.as_ref().and_then(referent) {
+        match removed.as_ref().and_then(Object::referent) {
             Some(_) => Ok(()),
             None => Err(key_error(number)?.into()),
         }
@@ -118,30 +108,7 @@ impl TransportTable {
         });
         let alive = all
             .iter()
-            .filter(|(_, reference)| referent(reference).is_some());
+            .filter(|(_, reference)| reference.referent().is_some());
         alive.map(|(number, _)| *number).collect()
-    }
-}
-
-/// The object that a weak reference refers to, if it is still alive.
-#[cfg(Py_3_13)]
-fn referent(reference: &Object) -> Option<Object> {
-    let mut found = std::ptr::null_mut();
-    // SAFETY: it is a weak reference, and what is found is a new reference, or NULL.
-    unsafe {
-        ffi::PyWeakref_GetRef(reference.as_ptr(), &raw mut found);
-        (!found.is_null()).then(|| Object::from_owned(found))
-    }
-}
-
-/// The object that a weak reference refers to, if it is still alive.
-#[cfg(not(Py_3_13))]
-fn referent(reference: &Object) -> Option<Object> {
-    // SAFETY: it is a weak reference; what is found is borrowed, and None if it is gone. One whose
-    // destruction has begun, and which has no references any more, is not found.
-    unsafe {
-        let found = ffi::PyWeakref_GetObject(reference.as_ptr());
-        let alive = found != ffi::Py_None() && ffi::Py_REFCNT(found) > 0;
-        alive.then(|| Object::from_borrowed(found))
     }
 }

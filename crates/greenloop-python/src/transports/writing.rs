@@ -9,24 +9,25 @@ use std::sync::OnceLock;
 use greenloop_core::WriteQueue;
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
 use greenloop_cpython::{
-    Bytes, ExceptionClass, Object, Result, attached, call_method, fetch, raise,
+    Bytes, ExceptionClass, LastingBytes, Object, Result, attached, fetch, raise,
 };
 use greenloop_os::socket::{self, MOST_SLICES};
 use pyo3::prelude::*;
 
-#[cfg(Py_3_12)]
-use super::chunk::chunk_of;
-use super::chunk::{may_be_written, rest_of};
 use super::receiving::is_none_yet;
-use super::{SocketTransport, closing, flow_control, handle_for, in_context, joining, logger};
+use super::{
+    SocketTransport, TransportRef, closing, flow_control, handle_for, in_context, joining, logger,
+    owner,
+};
 use crate::asyncio::globals;
-use crate::event_loop::{Side, os_error};
+use crate::event_loop::{EventLoop, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::scheduler::{NativeListener, Reaction};
 
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {
-        let transport = SocketTransport::of(this);
+        let this = owner(this)?;
+        let transport = this.get();
         if transport.writing_ticket.get() != ticket {
             return Ok(());
         }
@@ -34,23 +35,23 @@ static REACTION: Reaction = Reaction {
         in_context(&context, this, &globals().names.write_ready, write_ready)
     },
     handle: |this| {
-        let context = &SocketTransport::of(this).writing_context;
+        let this = owner(this)?;
+        let context = &this.get().writing_context;
         handle_for(this, &globals().names.write_ready, context)
     },
     is_due: None,
 };
 
 /// `write(data)`.
-pub fn write(this: &Object, data: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
-    if !may_be_written(data) {
+pub fn write(this: &TransportRef, data: &Object) -> Result<Object> {
+    let transport = this.get();
+    if !data.is_bytes_like() {
         // Raises a TypeError in the running version's words.
-        let arguments = [this.as_ptr(), data.as_ptr()];
         let refuse = globals()
             .asyncio
             .socket_transport
             .attribute(&globals().names.write)?;
-        return greenloop_cpython::call_function(&refuse, &arguments);
+        return refuse.call([this, data]);
     }
     transport.refuse_writing(
         c"Cannot call write() after write_eof()",
@@ -62,10 +63,8 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
     if transport.lost.get() > 0 {
         return transport.count_lost_write();
     }
-    let more = joining::expect_more(this);
     let mut sent = 0;
-    if transport.pending.with(|pending| pending.is_empty()) {
-        let outcome = transport.send_now(data, more);
+    if let Some(outcome) = transport.send_at_once(this, data) {
         match unless_fatal(this, outcome)? {
             None => return Ok(Object::none()),
             Some((count, length)) if count == length => return Ok(Object::none()),
@@ -83,8 +82,8 @@ pub fn write(this: &Object, data: &Object) -> Result<Object> {
 /// `writelines(list_of_data)`: all of it in one call of the system, as far as there is room. Up to
 /// 3.11 asyncio joins the lines and calls `write`, which is inherited.
 #[cfg(Py_3_12)]
-pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
+    let transport = this.get();
     transport.refuse_writing(
         c"Cannot call writelines() after write_eof()",
         c"unable to writelines; sendfile is in progress",
@@ -100,11 +99,12 @@ pub fn writelines(this: &Object, lines: &Object) -> Result<Object> {
     let py = attached();
     for line in lines.bound(py).try_iter()? {
         let line = Object::from(line?);
-        chunks.push(chunk_of(&line)?);
+        chunks.push(LastingBytes::shown(&line)?);
     }
     let mut empty = Vec::new();
     transport.pending.with(|pending| {
-        for (chunk, length) in chunks {
+        for chunk in chunks {
+            let length = chunk.len();
             empty.extend(pending.push(chunk, length));
         }
     });
@@ -137,16 +137,33 @@ fn writelines_pauses() -> Result<bool> {
 }
 
 impl SocketTransport {
+    /// Sends, unless other data waits: the number of bytes of `data` that there was room for, and
+    /// of all.
+    #[inline]
+    fn send_at_once(&self, this: &TransportRef, data: &Object) -> Option<Result<(usize, usize)>> {
+        let event_loop = self.event_loop();
+        let native = event_loop.as_ref().map(EventLoop::native_part);
+        let more = native.is_some_and(|native| joining::expect_more(this, native));
+        let first = self.pending.with(|pending| pending.is_empty());
+        first.then(|| self.send_now(data, native, more))
+    }
+
     /// The number of bytes of `data` that there was room for, and of all. `more` announces to the
     /// kernel that more follow.
     #[inline]
-    fn send_now(&self, data: &Object, more: bool) -> Result<(usize, usize)> {
+    fn send_now(
+        &self,
+        data: &Object,
+        native: Option<&EventLoop>,
+        more: bool,
+    ) -> Result<(usize, usize)> {
         if self.is_foreign() {
             let count = self.send_by_name(data)?.unwrap_or(0);
             let length = Bytes::of(data)?.len();
             return Ok((count.min(length), length));
         }
-        // SAFETY: no Python code runs up to the last use of the bytes.
+        // SAFETY: between here and the last use of the bytes is a system call only, which runs no
+        // Python code.
         let bytes = unsafe { Bytes::of_unchanging(data)? };
         let outcome = if more {
             joining::wait_for_more(self);
@@ -156,7 +173,9 @@ impl SocketTransport {
         };
         match outcome {
             Ok(count) => {
-                self.expect_input();
+                if let Some(native) = native {
+                    native.expect_input();
+                }
                 Ok((count, bytes.len()))
             }
             Err(error) if is_none_yet(&error) => Ok((0, bytes.len())),
@@ -190,35 +209,42 @@ impl SocketTransport {
         Ok(Object::none())
     }
 
-    /// Keeps the bytes after the first `sent` of `data`.
+    /// Keeps the bytes after the first `sent` of `data` as the running version of asyncio keeps
+    /// them, as far as that is observable: `bytes` themselves, and from 3.12 on our own memoryview
+    /// instead of a copy of the caller's.
     fn keep(&self, data: &Object, sent: usize) -> Result<()> {
-        let (chunk, length) = rest_of(data, sent)?;
+        let chunk = LastingBytes::rest(data, sent, cfg!(not(Py_3_12)))?;
+        let length = chunk.len();
         drop(self.pending.with(|pending| pending.push(chunk, length)));
         Ok(())
     }
 
     /// Registers the transport as the listener for room to write, under a new ticket.
-    fn start_writing(&self, this: &Object) -> Result<()> {
+    fn start_writing(&self, this: &TransportRef) -> Result<()> {
         self.writing_context.set(self.context_now()?);
-        let Some(native) = self.native() else {
+        let Some(event_loop) = self.event_loop() else {
             return Ok(());
         };
         let ticket = self.writing_ticket.get().wrapping_add(1);
         self.writing_ticket.set(ticket);
         let listener = NativeListener {
             reaction: &REACTION,
-            owner: this.clone(),
+            owner: Object::clone(this),
             ticket,
         };
-        native.listen(self.descriptor(), Side::Writer, listener)
+        EventLoop::native_part(&event_loop).listen(self.descriptor(), Side::Writer, listener)
     }
 
     /// Ends that registration, and invalidates the jobs that are queued for it.
-    pub(super) fn stop_writing(&self, this: &Object) {
+    pub(super) fn stop_writing(&self, this: &TransportRef) {
         let ticket = self.writing_ticket.get().wrapping_add(1);
         self.writing_ticket.set(ticket);
-        if let Some(native) = self.native() {
-            native.stop_listening(self.number.get(), Side::Writer, this);
+        if let Some(event_loop) = self.event_loop() {
+            EventLoop::native_part(&event_loop).stop_listening(
+                self.number.get(),
+                Side::Writer,
+                this,
+            );
         }
     }
 
@@ -271,8 +297,8 @@ impl SocketTransport {
 }
 
 /// `_write_ready()`: there is room again.
-pub(super) fn write_ready(this: &Object) -> Result<()> {
-    let transport = SocketTransport::of(this);
+pub(super) fn write_ready(this: &TransportRef) -> Result<()> {
+    let transport = this.get();
     if transport.lost.get() > 0 {
         return Ok(());
     }
@@ -286,8 +312,7 @@ pub(super) fn write_ready(this: &Object) -> Result<()> {
             transport.discard_pending();
             closing::fatal_error(this, &exception, WRITE_ERROR)?;
             if let Some(waiter) = transport.empty_waiter.get() {
-                let arguments = [waiter.as_ptr(), exception.as_ptr()];
-                call_method(&globals().names.set_exception, &arguments)?;
+                waiter.invoke(&globals().names.set_exception, [&exception])?;
             }
             return Ok(());
         }
@@ -302,8 +327,7 @@ pub(super) fn write_ready(this: &Object) -> Result<()> {
     if transport.pending.with(|pending| pending.is_empty()) {
         transport.stop_writing(this);
         if let Some(waiter) = transport.empty_waiter.get() {
-            let arguments = [waiter.as_ptr(), Object::none().as_ptr()];
-            call_method(&globals().names.set_result, &arguments)?;
+            waiter.invoke(&globals().names.set_result, [&Object::none()])?;
         }
         if transport.closing.get() {
             // Unless the end is under way already, because the protocol has just closed.
@@ -321,7 +345,7 @@ pub(super) fn write_ready(this: &Object) -> Result<()> {
 const WRITE_ERROR: &str = "Fatal write error on socket transport";
 
 /// As in reading: an error ends the connection.
-fn unless_fatal<T>(this: &Object, outcome: Result<T>) -> Result<Option<T>> {
+fn unless_fatal<T>(this: &TransportRef, outcome: Result<T>) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
         Err(raised) if leaves_the_loop() => Err(raised),
@@ -333,14 +357,14 @@ fn unless_fatal<T>(this: &Object, outcome: Result<T>) -> Result<Option<T>> {
 }
 
 /// The method `_write_ready`, for code that runs it by hand.
-pub fn write_ready_method(this: &Object) -> Result<Object> {
+pub fn write_ready_method(this: &TransportRef) -> Result<Object> {
     write_ready(this)?;
     Ok(Object::none())
 }
 
 /// `write_eof()`: the peer is notified when everything is written.
-pub fn write_eof(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn write_eof(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     if !transport.closing.get() && !transport.eof.get() {
         transport.eof.set(true);
         if transport.pending.with(|pending| pending.is_empty()) {
@@ -354,21 +378,21 @@ impl SocketTransport {
     /// `self._sock.shutdown(socket.SHUT_WR)`
     fn shut_down_writing(&self) -> Result<()> {
         let globals = globals();
-        let socket = self.socket.get_or_none();
-        let arguments = [socket.as_ptr(), globals.asyncio.shut_wr.as_ptr()];
+        let socket = self.socket();
         self.expect_input();
-        call_method(&globals.names.shutdown, &arguments).map(drop)
+        let how = &globals.asyncio.shut_wr;
+        socket.invoke(&globals.names.shutdown, [how]).map(drop)
     }
 }
 
-pub fn can_write_eof(_: &Object) -> Result<Object> {
+pub fn can_write_eof(_: &TransportRef) -> Result<Object> {
     Ok(Object::boolean(true))
 }
 
 /// `get_write_buffer_size()`: the bytes that are pending, after sending those that only wait for
 /// more of the same job.
-pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn get_write_buffer_size(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     joining::push(transport);
     let size = transport.pending.with(|pending| pending.len());
     size.into_object()
@@ -376,8 +400,8 @@ pub fn get_write_buffer_size(this: &Object) -> Result<Object> {
 
 /// `_buffer`: a copy of the pending data, as the running asyncio keeps it: a bytearray up to 3.11,
 /// then a deque.
-pub fn buffer(this: &Object) -> Result<Object> {
-    let transport = SocketTransport::of(this);
+pub fn buffer(this: &TransportRef) -> Result<Object> {
+    let transport = this.get();
     let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {
         pending
             .iter()

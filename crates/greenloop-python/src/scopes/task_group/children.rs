@@ -2,21 +2,19 @@
 
 use greenloop_core::{Standing, WaitList as _};
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
-use greenloop_cpython::{
-    Arguments, Object, Raised, Result, Signature, attached, call_method, same_string,
-};
+use greenloop_cpython::{Arguments, Object, Raised, Result, Signature, attached, same_string};
 
-use super::{TaskGroup, abort, cancel_parent, is_base_error, is_exact, of, refusal};
+use super::{CLASS, GroupRef, TaskGroup, abort, cancel_parent, is_base_error, is_exact, refusal};
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
-use crate::future::{CANCELLED, Future, notify_when_done};
+use crate::future::{CANCELLED, Future, future_of, notify_when_done};
 use crate::scheduler::{Notification, stepping};
 use crate::scopes::running_rules::{GroupRules, rules};
 use crate::task;
 
 /// `group.create_task(coro, ...)`.
-pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let group = of(this);
+pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> {
+    let group = this.get();
     let rules = &rules().group;
     let coroutine = coroutine(&arguments, rules)?;
     let refused = if !group.entered.get() {
@@ -44,10 +42,7 @@ pub fn create_task(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     } else {
         let names = &globals().names;
         let callback = this.attribute(&names.on_task_done)?;
-        call_method(
-            &names.add_done_callback,
-            &[task.as_ptr(), callback.as_ptr()],
-        )?;
+        task.invoke(&names.add_done_callback, [&callback])?;
     }
     if rules.cancels_late_tasks && group.aborting.get() && !task::is_done(&task)? {
         task::cancel(&task)?;
@@ -94,10 +89,9 @@ fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<
 /// The error of `create_task` in a group that takes no more tasks. Newer versions close the
 /// coroutine, so that it is not reported as never awaited.
 #[cold]
-fn refuse(this: &Object, rules: &GroupRules, coroutine: &Object, text: &str) -> Raised {
+fn refuse(this: &GroupRef, rules: &GroupRules, coroutine: &Object, text: &str) -> Raised {
     if rules.closes_refused {
-        let closed = call_method(&globals().names.close, &[coroutine.as_ptr()]);
-        if let Err(raised) = closed {
+        if let Err(raised) = coroutine.invoke(&globals().names.close, []) {
             return raised;
         }
     }
@@ -110,8 +104,8 @@ fn make_task(group: &TaskGroup, rules: &GroupRules, arguments: &Arguments<'_>) -
     let event_loop = group.event_loop.get_or_none();
     let stepping = stepping();
     let native = match &stepping {
-        Some(task) if Future::of(task).event_loop().as_ptr() == event_loop.as_ptr() => {
-            EventLoop::of_future(Future::of(task))
+        Some(task) if future_of(task).get().is_on(&event_loop) => {
+            EventLoop::of_future(future_of(task).get())
         }
         _ => EventLoop::of(&event_loop),
     };
@@ -157,8 +151,9 @@ fn show(group: &TaskGroup, task: &Object) -> Result<()> {
         return Ok(());
     }
     let (globals, parent) = (globals(), group.parent_task.get_or_none());
-    let arguments = [&globals.asyncio.futures, task, &parent].map(Object::as_ptr);
-    call_method(&globals.names.add_to_awaited_by, &arguments).map(drop)
+    let futures = &globals.asyncio.futures;
+    let shown = futures.invoke(&globals.names.add_to_awaited_by, [task, &parent]);
+    shown.map(drop)
 }
 
 /// Takes the edge out by which call graphs show that the parent awaits a task that is not ours.
@@ -168,30 +163,32 @@ fn hide(group: &TaskGroup, task: &Object) -> Result<()> {
         return Ok(());
     }
     let (globals, parent) = (globals(), group.parent_task.get_or_none());
-    let arguments = [&globals.asyncio.futures, task, &parent].map(Object::as_ptr);
-    call_method(&globals.names.discard_from_awaited_by, &arguments).map(drop)
+    let futures = &globals.asyncio.futures;
+    let hidden = futures.invoke(&globals.names.discard_from_awaited_by, [task, &parent]);
+    hidden.map(drop)
 }
 
 /// `self._on_task_done(task)`.
-fn child_is_done(this: &Object, task: &Object) -> Result<()> {
+fn child_is_done(this: &GroupRef, task: &Object) -> Result<()> {
     if is_exact(this) {
         return on_child_done(this, task);
     }
-    let arguments = [this.as_ptr(), task.as_ptr()];
-    call_method(&globals().names.on_task_done, &arguments).map(drop)
+    this.invoke(&globals().names.on_task_done, [task]).map(drop)
 }
 
 /// A child is done. The group's own task waits for it.
 static ON_CHILD_DONE: Notification = Notification {
     #[cfg(Py_3_14)]
     parent: super::parent_of,
-    ..Notification::unnamed(on_child_done)
+    ..Notification::unnamed(|group, task| match CLASS.instance(group) {
+        Some(group) => on_child_done(group, task),
+        None => Ok(()),
+    })
 };
 
-/// A task of the group is done: wakes the exit with the last one, and fails the group with a failed
-/// one.
-pub fn on_child_done(this: &Object, task: &Object) -> Result<()> {
-    let group = of(this);
+/// Takes a child that is done out of the group, and reacts to its exception.
+pub fn on_child_done(this: &GroupRef, task: &Object) -> Result<()> {
+    let group = this.get();
     group.tasks.remove(task)?;
     #[cfg(Py_3_14)]
     hide(group, task)?;
@@ -217,8 +214,8 @@ fn wake_exit(group: &TaskGroup) -> Result<()> {
 /// The exception of the child, unless it is a cancellation.
 #[inline]
 fn failure_of(task: &Object) -> Result<Option<Object>> {
-    if Future::is_native(task) {
-        let future = Future::of(task);
+    if let Some(future) = Future::native(task) {
+        let future = future.get();
         return Ok(if future.state() == CANCELLED {
             None
         } else {
@@ -226,17 +223,17 @@ fn failure_of(task: &Object) -> Result<Option<Object>> {
         });
     }
     let names = &globals().names;
-    if call_method(&names.cancelled, &[task.as_ptr()])?.is_true()? {
+    if task.invoke(&names.cancelled, [])?.is_true()? {
         return Ok(None);
     }
-    let exception = call_method(&names.exception, &[task.as_ptr()])?;
+    let exception = task.invoke(&names.exception, [])?;
     Ok(Some(exception).filter(|exception| !exception.is_none()))
 }
 
 /// A task has failed: keeps its exception, and cancels the other tasks and the parent.
 #[cold]
-fn on_child_failed(this: &Object, task: &Object, exception: &Object) -> Result<()> {
-    let group = of(this);
+fn on_child_failed(this: &GroupRef, task: &Object, exception: &Object) -> Result<()> {
+    let group = this.get();
     group.add_error(exception)?;
     if is_base_error(this, exception)? && group.base_error.is_empty() {
         group.base_error.set(exception.clone());
@@ -268,6 +265,7 @@ fn report_orphan(group: &TaskGroup, task: &Object, exception: &Object) -> Result
     context.enter(&names.exception, exception.bound(py))?;
     context.enter(&names.task, task.bound(py))?;
     let event_loop = group.event_loop.get_or_none();
-    let arguments = [event_loop.as_ptr(), context.as_ptr()];
-    call_method(&names.call_exception_handler, &arguments).map(drop)
+    let context = Object::from(context.into_any());
+    let reported = event_loop.invoke(&names.call_exception_handler, [&context]);
+    reported.map(drop)
 }

@@ -3,39 +3,36 @@
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Raised, Result, call_function, fetch, raise_anything,
-    raise_object, restore,
+    Arguments, ExceptionClass, Native, Object, Raised, Result, fetch, making, raise_anything,
+    raise_object, restore, set_cause,
 };
-use pyo3::ffi;
 
-use super::{abort, cancel_parent, is_base_error, of, refusal};
+use super::{GroupRef, abort, cancel_parent, is_base_error, refusal};
 use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::scopes::expiry::is_cancelled;
 use crate::scopes::running_rules::rules;
-use crate::scopes::timeout::pair;
 use crate::task;
 
 /// `group.__aenter__()`.
-pub fn enter(this: &Object) -> Result<Object> {
+pub fn enter(this: &GroupRef) -> Result<Object> {
     Awaitable::create(&ENTER, this, None)
 }
 
-static ENTER: Operation = Operation {
+static ENTER: Operation<GroupRef> = Operation {
     name: c"TaskGroup.__aenter__",
-    start: |this| {
-        let owner = Awaitable::of(this).owner().get_or_none();
-        begin(&owner)?;
-        ready(owner)
+    start: |_, group| {
+        begin(group)?;
+        ready(group.clone().into_object())
     },
-    resume: |_| ready(Object::none()),
-    interrupt: |_, exception| Err(restore(exception)),
+    resume: |_, _| ready(Object::none()),
+    interrupt: |_, _, exception| Err(restore(exception)),
     behind: None,
 };
 
 /// `__aenter__`: the current task becomes the parent.
-fn begin(this: &Object) -> Result<()> {
-    let group = of(this);
+fn begin(this: &GroupRef) -> Result<()> {
+    let group = this.get();
     if group.entered.get() {
         return Err(refusal(this, "has already been entered"));
     }
@@ -49,14 +46,13 @@ fn begin(this: &Object) -> Result<()> {
     }
     group.entered.set(true);
     if group.cancel_on_enter.get() {
-        let cancel = &globals().names.cancel;
-        greenloop_cpython::call_method(cancel, &[this.as_ptr()])?;
+        this.invoke(&globals().names.cancel, [])?;
     }
     Ok(())
 }
 
 /// `group.__aexit__(et, exc, tb)`.
-pub fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub fn exit(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.et, &names.exc, &names.tb];
     let [class, exception, _] = arguments.bind(c"TaskGroup.__aexit__", parameters, 3, 3)?;
@@ -65,44 +61,32 @@ pub fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
     if class.is_none() && exception.is_none() {
         return Awaitable::create(&EXIT, this, None);
     }
-    // SAFETY: both are valid objects.
-    let raised = unsafe { ffi::PyTuple_Pack(2, class.as_ptr(), exception.as_ptr()) };
-    // SAFETY: it is a new reference, or NULL with an exception set.
-    let raised = unsafe { Object::from_returned(raised)? };
+    let raised = making::pair(class, exception)?;
     Awaitable::create(&EXIT, this, Some(&raised))
 }
 
-static EXIT: Operation = Operation {
+static EXIT: Operation<GroupRef> = Operation {
     name: c"TaskGroup.__aexit__",
-    start: |this| {
-        let owner = owner(this);
-        concluded(&owner, start(this, &owner))
+    start: |this, owner| concluded(owner, start(this, owner)),
+    resume: |this, owner| {
+        owner.get().completed.remove(this);
+        concluded(owner, wait_or_finish(this, owner))
     },
-    resume: |this| {
-        let owner = owner(this);
-        of(&owner).completed.remove(this);
-        concluded(&owner, wait_or_finish(this, &owner))
-    },
-    interrupt: |this, exception| {
-        let owner = owner(this);
-        of(&owner).completed.remove(this);
-        concluded(&owner, interrupted(this, &owner, exception))
+    interrupt: |this, owner, exception| {
+        owner.get().completed.remove(this);
+        concluded(owner, interrupted(this, owner, exception))
     },
     behind: None,
 };
 
-fn owner(this: &Object) -> Object {
-    Awaitable::of(this).owner().get_or_none()
-}
-
 /// At the end, however it comes, the group releases its exceptions: they are heavy and tend to be
 /// in cycles.
-fn concluded(owner: &Object, progress: Result<Progress>) -> Result<Progress> {
+fn concluded(owner: &GroupRef, progress: Result<Progress>) -> Result<Progress> {
     if matches!(progress, Ok(Progress::Blocked)) {
         return progress;
     }
     let progress = progress.map_err(fetch);
-    let group = of(owner);
+    let group = owner.get();
     for slot in [
         &group.body_class,
         &group.body_exception,
@@ -120,11 +104,11 @@ fn concluded(owner: &Object, progress: Result<Progress>) -> Result<Progress> {
 }
 
 /// The first step of `__aexit__`: notes how the body ended, and aborts the tasks if it failed.
-fn start(this: &Object, owner: &Object) -> Result<Progress> {
-    let group = of(owner);
+fn start(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress> {
+    let group = owner.get();
     group.exiting.set(true);
-    if let Some(raised) = Awaitable::of(this).value().take() {
-        let (class, exception) = pair(&raised);
+    let raised = this.get().value().take();
+    if let Some((class, exception)) = raised.and_then(|raised| raised.as_pair()) {
         group
             .body_class
             .set_optional(Some(class).filter(|class| !class.is_none()));
@@ -154,8 +138,8 @@ fn start(this: &Object, owner: &Object) -> Result<Progress> {
 
 /// Takes back the group's own request to cancel its parent. If it was the only one, the
 /// cancellation that it has led to goes no further.
-fn settle(owner: &Object) -> Result<()> {
-    let group = of(owner);
+fn settle(owner: &GroupRef) -> Result<()> {
+    let group = owner.get();
     if !group.parent_cancel_requested.get() {
         return Ok(());
     }
@@ -168,8 +152,8 @@ fn settle(owner: &Object) -> Result<()> {
 }
 
 /// Finishes if there are no tasks, or waits for the last one.
-fn wait_or_finish(this: &Object, owner: &Object) -> Result<Progress> {
-    let group = of(owner);
+fn wait_or_finish(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress> {
+    let group = owner.get();
     if group.tasks.is_empty() {
         return finish(owner);
     }
@@ -180,8 +164,8 @@ fn wait_or_finish(this: &Object, owner: &Object) -> Result<Progress> {
 
 /// The wait may be cancelled several times: by others, and when the group's own cancellation is
 /// under way already.
-fn interrupted(this: &Object, owner: &Object, exception: Object) -> Result<Progress> {
-    let group = of(owner);
+fn interrupted(this: &Native<Awaitable>, owner: &GroupRef, exception: Object) -> Result<Progress> {
+    let group = owner.get();
     if !is_cancellation(&exception) {
         return Err(restore(exception));
     }
@@ -194,8 +178,8 @@ fn interrupted(this: &Object, owner: &Object, exception: Object) -> Result<Progr
 }
 
 /// No child is left.
-fn finish(owner: &Object) -> Result<Progress> {
-    let group = of(owner);
+fn finish(owner: &GroupRef) -> Result<Progress> {
+    let group = owner.get();
     let rules = &rules().group;
     if let Some(exception) = group.base_error.get() {
         return Err(raise_anything(&exception));
@@ -226,8 +210,8 @@ fn finish(owner: &Object) -> Result<Progress> {
 }
 
 /// Raises all errors together.
-fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
-    let group = of(owner);
+fn fail(owner: &GroupRef, body_class: Option<&Object>) -> Raised {
+    let group = owner.get();
     let raise = || -> Result<Raised> {
         if rules().group.settles_last {
             // A cancellation from elsewhere is not lost: it comes at the parent's next wait.
@@ -239,17 +223,14 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
         }
         let errors = group.errors()?;
         if rules().group.lets_generator_exit && is_generator_exit(body_class)? {
-            // SAFETY: the slot holds a valid object, a list unless a program has put something else
-            // there.
-            match unsafe { ffi::PyObject_Size(errors.as_ptr()) } {
-                -1 => return Err(Raised),
-                1 => return Ok(raise_anything(&group.body_exception.get_or_none())),
-                _ => {}
+            // A list, unless a program has put something else there.
+            if errors.size()? == 1 {
+                return Ok(raise_anything(&group.body_exception.get_or_none()));
             }
         }
         let group_error = exception_group(&errors)?;
-        // SAFETY: `group_error` is an exception. Without a cause its context is not shown either.
-        unsafe { ffi::PyException_SetCause(group_error.as_ptr(), std::ptr::null_mut()) };
+        // Without a cause its context is not shown either.
+        set_cause(&group_error, None);
         Ok(raise_object(&group_error))
     };
     let raised = raise().unwrap_or_else(|raised| raised);
@@ -260,32 +241,22 @@ fn fail(owner: &Object, body_class: Option<&Object>) -> Raised {
 
 /// Whether the body ended with a `GeneratorExit`, which is raised again alone.
 fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
-    let Some(class) = class else {
-        return Ok(false);
-    };
-    // SAFETY: both are valid objects.
-    match unsafe {
-        ffi::PyObject_IsSubclass(class.as_ptr(), ExceptionClass::GeneratorExit.as_ptr())
-    } {
-        -1 => Err(Raised),
-        answer => Ok(answer != 0),
+    match class {
+        Some(class) => class.is_subclass(&ExceptionClass::GeneratorExit.object()),
+        None => Ok(false),
     }
 }
 
 /// The exception group of the failed tasks' exceptions.
 fn exception_group(errors: &Object) -> Result<Object> {
-    // SAFETY: BaseExceptionGroup is always valid; the text is UTF-8 and ends with a NUL.
-    unsafe {
-        let class = ExceptionClass::BaseExceptionGroup.object();
-        let text = c"unhandled errors in a TaskGroup".as_ptr();
-        let text = Object::from_returned(ffi::PyUnicode_FromString(text))?;
-        call_function(&class, &[text.as_ptr(), errors.as_ptr()])
-    }
+    let text = making::text("unhandled errors in a TaskGroup")?;
+    let class = ExceptionClass::BaseExceptionGroup.object();
+    class.call([&text, errors])
 }
 
 /// `group.cancel()` of 3.15: ends the group without an exception.
-pub fn cancel(this: &Object) -> Result<Object> {
-    let group = of(this);
+pub fn cancel(this: &GroupRef) -> Result<Object> {
+    let group = this.get();
     if !group.entered.get() {
         group.cancel_on_enter.set(true);
         return Ok(Object::none());

@@ -21,10 +21,9 @@ mod roster;
 
 use std::cell::Cell;
 
-use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor, call_method,
-    is_exception, is_of_class, visit_slots,
+    Class, ExceptionClass, Held, Native, Object, Raised, Result, Slot, Visited, Visitor,
+    is_exception, is_of_class, making, visit_slots,
 };
 
 use crate::asyncio::globals;
@@ -33,6 +32,12 @@ use crate::task;
 
 pub use class::make_class;
 use roster::Roster;
+
+/// The class.
+pub static CLASS: Class<TaskGroup> = Class::new();
+
+/// A reference to a group.
+pub type GroupRef = Native<TaskGroup>;
 
 /// The fields of a `TaskGroup`.
 pub struct TaskGroup {
@@ -98,21 +103,16 @@ impl Held for TaskGroup {
     }
 }
 
-fn of(this: &Object) -> &TaskGroup {
-    Instance::<TaskGroup>::of(this)
-}
-
 /// Whether no method can have been overridden.
 #[inline]
-fn is_exact(this: &Object) -> bool {
-    globals().classes.task_group.is_untouched_class_of(this)
+fn is_exact(this: &GroupRef) -> bool {
+    CLASS.is_untouched_class_of(this)
 }
 
 /// The task that awaits the children of `group`, if it is a group and entered.
 #[cfg(Py_3_14)]
 pub fn parent_of(group: &Object) -> Option<Object> {
-    let is_group = group.is_of(&globals().classes.task_group);
-    is_group.then(|| of(group).parent_task.get()).flatten()
+    CLASS.instance(group)?.get().parent_task.get()
 }
 
 impl TaskGroup {
@@ -133,9 +133,8 @@ impl TaskGroup {
     }
 
     fn add_error(&self, exception: &Object) -> Result<()> {
-        let errors = self.errors()?;
-        let arguments = [errors.as_ptr(), exception.as_ptr()];
-        call_method(&globals().names.append, &arguments).map(drop)
+        let append = &globals().names.append;
+        self.errors()?.invoke(append, [exception]).map(drop)
     }
 
     const fn slots(&self) -> [&Slot; 8] {
@@ -153,16 +152,16 @@ impl TaskGroup {
 }
 
 /// Cancels every child that is not done; the group takes no more.
-fn abort(this: &Object) -> Result<()> {
+fn abort(this: &GroupRef) -> Result<()> {
     if is_exact(this) {
         return abort_children(this);
     }
-    call_method(&globals().names.abort_privately, &[this.as_ptr()]).map(drop)
+    this.invoke(&globals().names.abort_privately, []).map(drop)
 }
 
 /// Cancels all tasks that are not done.
-fn abort_children(this: &Object) -> Result<()> {
-    let group = of(this);
+fn abort_children(this: &GroupRef) -> Result<()> {
+    let group = this.get();
     group.aborting.set(true);
     // A copy: cancelling may run user code, which may change the roster.
     for child in group.tasks.to_vec()? {
@@ -174,19 +173,19 @@ fn abort_children(this: &Object) -> Result<()> {
 }
 
 /// Cancels the parent, and notes that it was the group that did.
-fn cancel_parent(this: &Object) -> Result<()> {
-    let group = of(this);
+fn cancel_parent(this: &GroupRef) -> Result<()> {
+    let group = this.get();
     group.parent_cancel_requested.set(true);
     task::cancel(&group.parent_task.get_or_none())
 }
 
 /// Whether an exception ends the program rather than a task: it is raised as it is.
-fn is_base_error(this: &Object, exception: &Object) -> Result<bool> {
+fn is_base_error(this: &GroupRef, exception: &Object) -> Result<bool> {
     if is_exact(this) {
         return ends_the_program(exception);
     }
-    let arguments = [this.as_ptr(), exception.as_ptr()];
-    call_method(&globals().names.is_base_error, &arguments)?.is_true()
+    let answer = this.invoke(&globals().names.is_base_error, [exception])?;
+    answer.is_true()
 }
 
 /// The same for a group whose methods are our own. asyncio's group asserts that it is asked of an
@@ -201,7 +200,7 @@ fn ends_the_program(exception: &Object) -> Result<bool> {
 
 /// `RuntimeError(f"TaskGroup {self!r} {text}")`.
 #[cold]
-fn refusal(this: &Object, text: &str) -> Raised {
+fn refusal(this: &GroupRef, text: &str) -> Raised {
     match making::represented(this) {
         Ok(group) => making::runtime_error(&format!("TaskGroup {group} {text}")),
         Err(raised) => raised,

@@ -4,24 +4,23 @@
 //! leaving cost 2 ns instead of 40. Once code asks for the set, or a task of another class joins,
 //! the set replaces the vector, because it may be changed from outside.
 
-use greenloop_cpython::making::{self};
-
-use greenloop_cpython::{GilCell, Object, Raised, Result, Slot, Visited, Visitor, attached};
-use pyo3::ffi;
+use greenloop_cpython::{
+    GilCell, Native, Object, Result, Slot, Visited, Visitor, attached, making,
+};
 use pyo3::prelude::*;
 
-use crate::asyncio::globals;
-use crate::task::Task;
+use crate::task::{self, Task};
 
 /// See the module's text. All zeroes, or [`new`](Self::new), is an empty one.
 pub struct Roster {
     /// The children, in no particular order, while there is no set.
-    places: GilCell<Vec<Object>>,
+    places: GilCell<Vec<Native<Task>>>,
     /// The set, once there is one.
     set: Slot,
 }
 
 impl Roster {
+    /// Nobody is there.
     pub const fn new() -> Self {
         Self {
             places: GilCell::new(Vec::new()),
@@ -32,12 +31,10 @@ impl Roster {
     /// How many there are.
     #[inline]
     pub fn len(&self) -> usize {
-        let set = self.set.as_ptr();
-        if set.is_null() {
-            return self.places.with(|places| places.len());
+        match self.set.get() {
+            None => self.places.with(|places| places.len()),
+            Some(set) => set.set_size(),
         }
-        // SAFETY: the slot holds a set.
-        usize::try_from(unsafe { ffi::PySet_Size(set) }).unwrap_or(0)
     }
 
     /// Whether there is none.
@@ -49,9 +46,11 @@ impl Roster {
     /// A task joins.
     #[inline]
     pub fn insert(&self, task: &Object) -> Result<()> {
-        if !self.set.is_empty() || !is_native(task) {
-            return add(&self.as_set()?, task);
-        }
+        // A subclass may compare and hash as it likes.
+        let native = task::CLASS.exactly(task).filter(|_| self.set.is_empty());
+        let Some(task) = native else {
+            return self.as_set()?.set_add(task);
+        };
         let len = self.places.with(|places| {
             places.push(task.clone());
             places.len()
@@ -63,16 +62,13 @@ impl Roster {
     /// A task leaves, if it is there.
     #[inline]
     pub fn remove(&self, task: &Object) -> Result<()> {
-        let set = self.set.as_ptr();
-        if !set.is_null() {
-            // SAFETY: both are valid objects, the first a set.
-            let code = unsafe { ffi::PySet_Discard(set, task.as_ptr()) };
-            return if code < 0 { Err(Raised) } else { Ok(()) };
+        if let Some(set) = self.set.get() {
+            return set.set_discard(task).map(drop);
         }
-        if !is_native(task) {
+        let Some(task) = task::CLASS.exactly(task) else {
             return Ok(());
-        }
-        let place = Task::of(task).group_place().get() as usize;
+        };
+        let place = task.get().group_place().get() as usize;
         let removed = self.places.with(|places| {
             let index = place.checked_sub(1)?;
             if !places.get(index)?.is(task.as_ptr()) {
@@ -93,7 +89,9 @@ impl Roster {
     /// All of them at this moment.
     pub fn to_vec(&self) -> Result<Vec<Object>> {
         let Some(set) = self.set.get() else {
-            return Ok(self.places.with(|places| places.clone()));
+            let children = |places: &mut Vec<Native<Task>>| places.clone();
+            let children = self.places.with(children).into_iter();
+            return Ok(children.map(Native::into_object).collect());
         };
         let py = attached();
         let members = set.bound(py).try_iter()?;
@@ -109,7 +107,7 @@ impl Roster {
         }
         let set = making::set()?;
         for task in &self.places.with(|places| places.clone()) {
-            add(&set, task)?;
+            set.set_add(task)?;
         }
         self.replace(set.clone());
         Ok(set)
@@ -138,22 +136,10 @@ impl Roster {
     }
 }
 
-/// A subclass may compare and hash as it likes.
-#[inline]
-fn is_native(task: &Object) -> bool {
-    task.is_exactly(globals().classes.task.as_ptr())
-}
-
 /// The place counts from 1; 0 is nowhere, and so is one that does not fit.
 #[inline]
-fn set_place(task: &Object, place: usize) {
-    Task::of(task)
+fn set_place(task: &Native<Task>, place: usize) {
+    task.get()
         .group_place()
         .set(u32::try_from(place).unwrap_or(0));
-}
-
-fn add(set: &Object, task: &Object) -> Result<()> {
-    // SAFETY: both are valid objects, the first a set.
-    let code = unsafe { ffi::PySet_Add(set.as_ptr(), task.as_ptr()) };
-    if code < 0 { Err(Raised) } else { Ok(()) }
 }

@@ -16,24 +16,25 @@ mod class;
 use std::cell::Cell;
 
 use greenloop_core::Instant;
-use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Freelist, Held, Instance, Object, Raised, Result, Slot, Visited, Visitor,
-    call_method, raise, raise_bare, visit_slots,
+    Comparison, ExceptionClass, Held, Native, Object, Raised, RecyclingClass, Result, Slot,
+    Visited, Visitor, making, raise, raise_bare, visit_slots,
 };
-use pyo3::ffi;
 
 use super::expiry;
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::exact_seconds;
-use crate::future::Future;
-use crate::scheduler::{Alarm, Bell, Scheduler, stepping};
+use crate::future::{self, Future};
+use crate::scheduler::{ALARM, Alarm, Bell, Scheduler, stepping};
 use crate::task;
 
-pub use class::{make_class, pair, timeout, timeout_at};
+pub use class::{make_class, timeout, timeout_at};
 
-/// How many dead timeouts are kept for new ones.
-static SPARE: Freelist<64> = Freelist::new();
+/// The class, which keeps some dead timeouts for new ones.
+pub static CLASS: RecyclingClass<Timeout, 64> = RecyclingClass::new();
+
+/// A reference to a timeout.
+pub type TimeoutRef = Native<Timeout>;
 
 /// The fields of a `Timeout`.
 pub struct Timeout {
@@ -96,35 +97,30 @@ impl Held for Timeout {
     }
 }
 
-fn of(this: &Object) -> &Timeout {
-    Instance::<Timeout>::of(this)
-}
-
 /// Whether no method can have been overridden.
-fn is_exact(this: &Object) -> bool {
-    globals().classes.timeout.is_untouched_class_of(this)
+fn is_exact(this: &TimeoutRef) -> bool {
+    CLASS.is_untouched_class_of(this)
 }
 
 /// A `Timeout` at `when`, not entered yet.
-pub fn create(when: Option<&Object>) -> Result<Object> {
-    let this = Instance::<Timeout>::create_from(&SPARE, &globals().classes.timeout)?;
-    of(&this).set_when(when);
+pub fn create(when: Option<&Object>) -> Result<TimeoutRef> {
+    let this = CLASS.create_from_spare()?;
+    this.get().set_when(when);
     Ok(this)
 }
 
 /// A `Timeout` that begins now and ends after `delay`, on the running loop's clock.
-pub fn create_after(delay: &Object) -> Result<Object> {
+pub fn create_after(delay: &Object) -> Result<TimeoutRef> {
     let task = stepping();
-    let native = task.as_ref().and_then(native_clock);
+    let native = task.as_deref().and_then(native_clock);
     if let (Some(native), Some(seconds)) = (native, exact_seconds(delay)) {
         let this = create(None)?;
-        of(&this)
-            .seconds
-            .set(Some(native.now().as_secs() + seconds));
+        let deadline = native.now().as_secs() + seconds;
+        this.get().seconds.set(Some(deadline));
         return Ok(this);
     }
     let event_loop = running_loop()?;
-    let now = call_method(&globals().names.time, &[event_loop.as_ptr()])?;
+    let now = event_loop.invoke(&globals().names.time, [])?;
     let when = now.plus(delay)?;
     create(Some(&when))
 }
@@ -132,16 +128,14 @@ pub fn create_after(delay: &Object) -> Result<Object> {
 /// The loop of one of our tasks, if deadlines can go straight into its heap.
 #[inline]
 pub fn native_clock(task: &Object) -> Option<&Scheduler> {
-    if !task.is_exactly(globals().classes.task.as_ptr()) {
-        return None;
-    }
-    let native = Future::of(task).fast_loop()?;
+    let task = task::CLASS.exactly(task)?.up::<Future>();
+    let native = task.get().fast_loop()?;
     (!native.has_own_timers()).then_some(native)
 }
 
 /// Begins the scope in the current task.
-pub fn enter(this: &Object) -> Result<()> {
-    let timeout = of(this);
+pub fn enter(this: &TimeoutRef) -> Result<()> {
+    let timeout = this.get();
     if timeout.state.get() != State::Created {
         return Err(runtime_error(c"Timeout has already been entered"));
     }
@@ -156,8 +150,7 @@ pub fn enter(this: &Object) -> Result<()> {
         return start_timer(this, native_clock(&task));
     }
     let when = timeout.when()?;
-    let arguments = [this.as_ptr(), when.as_ptr()];
-    call_method(&globals().names.reschedule, &arguments).map(drop)
+    this.invoke(&globals().names.reschedule, [&when]).map(drop)
 }
 
 /// The error of a timeout that no task enters.
@@ -170,8 +163,8 @@ fn runtime_error(text: &std::ffi::CStr) -> Raised {
 }
 
 /// Moves the deadline, or takes it away if it is None.
-fn reschedule(this: &Object, when: &Object) -> Result<()> {
-    let timeout = of(this);
+fn reschedule(this: &TimeoutRef, when: &Object) -> Result<()> {
+    let timeout = this.get();
     match timeout.state.get() {
         State::Entered => {}
         State::Created => return Err(runtime_error(c"Timeout has not been entered")),
@@ -196,21 +189,25 @@ fn reschedule(this: &Object, when: &Object) -> Result<()> {
 
 /// Whether the running loop is a task's own. Code outside a timeout's task may reschedule it.
 fn is_running_loop_of(task: &Object) -> Result<bool> {
-    let is_stepping = stepping().is_some_and(|stepping| stepping.is(task.as_ptr()));
-    Ok(is_stepping || running_loop()?.is(Future::of(task).event_loop().as_ptr()))
+    if stepping().is_some_and(|stepping| stepping.is(task.as_ptr())) {
+        return Ok(true);
+    }
+    let running = running_loop()?;
+    let own = future::NATIVE.instance(task).map(future::event_loop_of);
+    Ok(own.is_some_and(|own| running.is(own.as_ptr())))
 }
 
 /// Has the task cancelled at the deadline, if there is one. `native` is given if the running loop
 /// is ours and takes alarms.
-fn start_timer(this: &Object, native: Option<&Scheduler>) -> Result<()> {
-    let timeout = of(this);
+fn start_timer(this: &TimeoutRef, native: Option<&Scheduler>) -> Result<()> {
+    let timeout = this.get();
     if let (Some(native), Some(seconds)) = (native, timeout.exact_seconds()) {
         let alarm = if seconds <= native.now().as_secs() {
             Alarm::soon(native, &BELL, this)
         } else {
             Alarm::at(native, Instant::new(seconds), &BELL, this)
         };
-        timeout.timer.set(alarm?);
+        timeout.timer.set(alarm?.into_object());
         return Ok(());
     }
     let when = timeout.when()?;
@@ -222,37 +219,35 @@ fn start_timer(this: &Object, native: Option<&Scheduler>) -> Result<()> {
 
 /// Sets the timer as asyncio does: by `call_soon` for a deadline that has passed, else by
 /// `call_at`.
-fn set_timer_by_name(this: &Object, when: &Object) -> Result<Object> {
+fn set_timer_by_name(this: &TimeoutRef, when: &Object) -> Result<Object> {
     let names = &globals().names;
     let event_loop = running_loop()?;
-    let now = call_method(&names.time, &[event_loop.as_ptr()])?;
+    let now = event_loop.invoke(&names.time, [])?;
     let callback = this.attribute(&names.on_timeout)?;
-    // SAFETY: both are valid objects.
-    let due = unsafe {
-        let order = ffi::PyObject_RichCompare(when.as_ptr(), now.as_ptr(), ffi::Py_LE);
-        Object::from_returned(order)?.is_true()?
-    };
-    if due {
-        return call_method(&names.call_soon, &[event_loop.as_ptr(), callback.as_ptr()]);
+    if when.compared(Comparison::LessOrEqual, &now)?.is_true()? {
+        return event_loop.invoke(&names.call_soon, [&callback]);
     }
-    let arguments = [event_loop.as_ptr(), when.as_ptr(), callback.as_ptr()];
-    call_method(&names.call_at, &arguments)
+    event_loop.invoke(&names.call_at, [when, &callback])
 }
 
 /// How a timeout's alarm rings, and how it is shown.
 static BELL: Bell = Bell {
-    ring: expire,
+    ring: |timeout| match CLASS.instance(timeout) {
+        Some(timeout) => expire(timeout),
+        None => Ok(()),
+    },
     shown: |this| {
         let callback = this.attribute(&globals().names.on_timeout)?;
-        let task = of(this).task.get();
-        let event_loop = task.map_or_else(Object::none, |task| crate::future::event_loop_of(&task));
+        let task = CLASS.instance(this).and_then(|this| this.get().task.get());
+        let future = task.as_ref().and_then(|task| future::NATIVE.instance(task));
+        let event_loop = future.map_or_else(Object::none, future::event_loop_of);
         Ok((callback, event_loop))
     },
 };
 
 /// The deadline has come.
-fn expire(this: &Object) -> Result<()> {
-    let timeout = of(this);
+fn expire(this: &TimeoutRef) -> Result<()> {
+    let timeout = this.get();
     if timeout.state.get() != State::Entered {
         return Err(assertion_failed());
     }
@@ -271,9 +266,7 @@ impl Timeout {
     /// The deadline, or None.
     fn when(&self) -> Result<Object> {
         if let Some(seconds) = self.seconds.take() {
-            // SAFETY: returns a new reference or NULL with an exception set.
-            let when = unsafe { Object::from_returned(ffi::PyFloat_FromDouble(seconds))? };
-            self.when.set(when);
+            self.when.set(Object::float(seconds)?);
         }
         Ok(self.when.get_or_none())
     }
@@ -296,22 +289,21 @@ impl Timeout {
         let Some(timer) = self.timer.take() else {
             return Ok(());
         };
-        if Alarm::is_alarm(&timer) {
+        if let Some(alarm) = ALARM.exactly(&timer) {
             let task = self.task.get();
             // An alarm was set on the loop of one of our tasks.
-            let native = task
-                .as_ref()
-                .and_then(|task| Future::of(task).native_loop());
-            Alarm::of(&timer).silence(native);
+            let future = task.as_ref().and_then(|task| Future::native(task));
+            let native = future.and_then(|future| future.get().native_loop());
+            alarm.get().silence(native);
             return Ok(());
         }
-        call_method(&globals().names.cancel, &[timer.as_ptr()]).map(drop)
+        timer.invoke(&globals().names.cancel, []).map(drop)
     }
 }
 
 /// Ends the scope. `raised` is the class and the value of the exception that came out of its body.
-pub fn leave(this: &Object, raised: Option<(&Object, &Object)>) -> Result<()> {
-    let timeout = of(this);
+pub fn leave(this: &TimeoutRef, raised: Option<(&Object, &Object)>) -> Result<()> {
+    let timeout = this.get();
     if !matches!(timeout.state.get(), State::Entered | State::Expiring) {
         return Err(assertion_failed());
     }

@@ -1,16 +1,17 @@
 //! The class `StreamReaderProtocol` as Python sees it.
 
-use greenloop_cpython::{Arguments, Object, Result, attribute, class_of, fast, init, noargs, one};
+use greenloop_cpython::{Arguments, Native, Object, Result, class_of, fast, noargs, one, readonly};
 
 use super::{
-    Protocol, close_waiter, connection_lost, connection_made, data_received, eof_received,
+    CLASS, Protocol, close_waiter, connection_lost, connection_made, data_received, eof_received,
     replace_transport, replace_writer,
 };
 use crate::asyncio::globals;
-use crate::streams::attributes::plain;
+use crate::streams::attributes::{emptied_by_none, flag, slot};
 use crate::streams::edition::edition;
+use crate::streams::flow_control;
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [
         &names.stream_reader,
@@ -19,121 +20,113 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
     ];
     let [reader, function, event_loop] =
         arguments.bind(c"StreamReaderProtocol.__init__", parameters, 3, 1)?;
-    Protocol::of(this).initialise(reader, function, event_loop)
+    this.get().initialise(reader, function, event_loop)
 }
 
-fn connection_made_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = [&globals().names.transport];
-    let [transport] = arguments.bind(c"StreamReaderProtocol.connection_made", names, 1, 1)?;
-    connection_made(this, transport.unwrap_or(&Object::none()))?;
+fn connection_made_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let name = &globals().names.transport;
+    let transport = arguments.single(c"StreamReaderProtocol.connection_made", name)?;
+    connection_made(this, transport)?;
     Ok(Object::none())
 }
 
-fn connection_lost_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = [&globals().names.exc];
-    let [exception] = arguments.bind(c"StreamReaderProtocol.connection_lost", names, 1, 1)?;
-    connection_lost(this, exception.unwrap_or(&Object::none()))?;
+fn connection_lost_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let name = &globals().names.exc;
+    let exception = arguments.single(c"StreamReaderProtocol.connection_lost", name)?;
+    connection_lost(this, exception)?;
     Ok(Object::none())
 }
 
-fn data_received_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = [&globals().names.data];
-    let [data] = arguments.bind(c"StreamReaderProtocol.data_received", names, 1, 1)?;
-    data_received(this, data.unwrap_or(&Object::none()))?;
+fn data_received_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<Object> {
+    let name = &globals().names.data;
+    let data = arguments.single(c"StreamReaderProtocol.data_received", name)?;
+    data_received(this, data)?;
     Ok(Object::none())
 }
 
-fn eof_received_method(this: &Object) -> Result<Object> {
+fn eof_received_method(this: &Native<Protocol>) -> Result<Object> {
     Ok(Object::boolean(eof_received(this)?))
 }
 
-fn close_waiter_method(this: &Object, _arguments: Arguments<'_>) -> Result<Object> {
+fn close_waiter_method(this: &Native<Protocol>, _: Arguments<'_>) -> Result<Object> {
     Ok(close_waiter(this))
 }
 
-fn stream_reader(this: &Object) -> Result<Object> {
-    let reader = Protocol::of(this).referenced_reader()?;
+fn stream_reader(this: &Native<Protocol>) -> Result<Object> {
+    let reader = this.get().referenced_reader()?;
     Ok(reader.unwrap_or_else(Object::none))
 }
 
-plain!(slot Protocol::reader_reference, get_reference, set_reference);
-plain!(slot Protocol::source_traceback, get_source_traceback, set_source_traceback);
-plain!(slot Protocol::task, get_task, set_task);
-plain!(slot Protocol::transport, get_transport, set_transport);
-plain!(slot Protocol::client_connected, get_client_connected, set_client_connected);
-plain!(slot Protocol::closed, get_closed, set_closed);
-plain!(slot Protocol::writer, get_writer, set_writer);
-plain!(getter Protocol::strong_reader, strong_reader, "_strong_reader");
-plain!(setter Protocol::strong_reader, set_strong_reader);
-plain!(flag Protocol::reject_connection, get_reject, set_reject);
-plain!(flag Protocol::over_ssl, get_over_ssl, set_over_ssl);
-
 /// Makes the class, below `FlowControlMixin`.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     let mut methods = vec![
-        fast!(
+        fast(
             c"connection_made",
             connection_made_method,
             c"connection_made($self, /, transport)\n--\n\n\
-              Attach the transport of a new connection."
+              Attach the transport of a new connection.",
         ),
-        fast!(
+        fast(
             c"connection_lost",
             connection_lost_method,
             c"connection_lost($self, /, exc)\n--\n\n\
-              End the stream: feed the reader the end of the stream, or exc."
+              End the stream: feed the reader the end of the stream, or exc.",
         ),
-        fast!(
+        fast(
             c"data_received",
             data_received_method,
-            c"data_received($self, /, data)\n--\n\nFeed received bytes to the reader."
+            c"data_received($self, /, data)\n--\n\nFeed received bytes to the reader.",
         ),
-        noargs!(
+        noargs(
             c"eof_received",
             eof_received_method,
-            c"Feed the reader the end of the stream; return whether to keep the transport open."
+            c"Feed the reader the end of the stream; return whether to keep the transport open.",
         ),
-        fast!(
+        fast(
             c"_get_close_waiter",
             close_waiter_method,
-            c"Return the future that is done when the connection is lost."
+            c"Return the future that is done when the connection is lost.",
         ),
     ];
     methods.push(if edition().keeps_writer {
-        one!(
+        one(
             c"_replace_writer",
             replace_writer,
-            c"Use another writer and its transport, after TLS was started."
+            c"Use another writer and its transport, after TLS was started.",
         )
     } else {
-        one!(
+        one(
             c"_replace_transport",
             replace_transport,
-            c"Use another transport, after TLS was started."
+            c"Use another transport, after TLS was started.",
         )
     });
     let mut attributes = vec![
-        attribute!(c"_stream_reader", stream_reader),
-        attribute!(c"_stream_reader_wr", get_reference, set_reference),
-        attribute!(c"_strong_reader", strong_reader, set_strong_reader),
-        attribute!(
-            c"_source_traceback",
-            get_source_traceback,
-            set_source_traceback
+        readonly(c"_stream_reader", stream_reader),
+        slot(c"_stream_reader_wr", |this: &Protocol| {
+            &this.reader_reference
+        }),
+        emptied_by_none(
+            c"_strong_reader",
+            |this: &Protocol| &this.strong_reader,
+            || "_strong_reader",
         ),
-        attribute!(c"_task", get_task, set_task),
-        attribute!(c"_transport", get_transport, set_transport),
-        attribute!(
-            c"_client_connected_cb",
-            get_client_connected,
-            set_client_connected
-        ),
-        attribute!(c"_closed", get_closed, set_closed),
-        attribute!(c"_reject_connection", get_reject, set_reject),
-        attribute!(c"_over_ssl", get_over_ssl, set_over_ssl),
+        slot(c"_source_traceback", |this: &Protocol| {
+            &this.source_traceback
+        }),
+        slot(c"_task", |this: &Protocol| &this.task),
+        slot(c"_transport", |this: &Protocol| &this.transport),
+        slot(c"_client_connected_cb", |this: &Protocol| {
+            &this.client_connected
+        }),
+        slot(c"_closed", |this: &Protocol| &this.closed),
+        flag(c"_reject_connection", |this: &Protocol| {
+            &this.reject_connection
+        }),
+        flag(c"_over_ssl", |this: &Protocol| &this.over_ssl),
     ];
     if edition().keeps_writer {
-        attributes.push(attribute!(c"_stream_writer", get_writer, set_writer));
+        attributes.push(slot(c"_stream_writer", |this: &Protocol| &this.writer));
     }
     class_of::<Protocol>(c"greenloop.StreamReaderProtocol")
         .subclassable()
@@ -141,8 +134,8 @@ pub fn make_class() -> Result<Object> {
             c"StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)\n--\n\n\
               Between a transport and a StreamReader; see asyncio.StreamReaderProtocol.",
         )
-        .init(init!(initialise))
+        .init_by(initialise)
         .methods(methods)
         .attributes(attributes)
-        .build(Some(&globals().classes.flow_control.object()))
+        .build_below(&flow_control::CLASS, &CLASS)
 }

@@ -1,26 +1,22 @@
 //! The class `StreamReader` as Python sees it.
 
-use greenloop_cpython::making::IntoObject as _;
-use std::ffi::c_void;
-
 use greenloop_core::WaitList as _;
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, Object, Result, attribute, class_of, fast, init, noargs, one, type_error, unary,
+    Arguments, Native, Object, Result, attribute, class_of, fast, noargs, one, type_error,
 };
-use pyo3::ffi;
 
 use super::{
-    DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, replace_transport, set_exception,
-    set_transport, size_of_limit,
+    CLASS, DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, replace_transport,
+    set_exception, set_transport, size_of_limit,
 };
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
-use crate::streams::attributes::plain;
+use crate::streams::attributes::{emptied_by_none, flag, slot};
 use crate::streams::edition::edition;
 use crate::streams::reading;
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [limit, event_loop] =
         arguments.bind(c"StreamReader.__init__", [&names.limit, &names.loop_], 2, 0)?;
@@ -28,12 +24,12 @@ fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
         size_of_limit(limit)?;
     }
     let event_loop = loop_or_current(event_loop)?;
-    Reader::of(this).initialise(limit, event_loop)
+    this.get().initialise(limit, event_loop)
 }
 
 /// The repr: the number of buffered bytes and each attribute that is not the default.
-fn repr(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
+fn repr(this: &Native<Reader>) -> Result<Object> {
+    let reader = this.get();
     let mut parts = vec!["StreamReader".to_owned()];
     if !reader.buffer.is_empty() {
         parts.push(format!("{} bytes", reader.buffer.len()));
@@ -60,98 +56,96 @@ fn repr(this: &Object) -> Result<Object> {
     making::text(&text)
 }
 
-fn feed_data_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [data] = arguments.bind(c"StreamReader.feed_data", [&globals().names.data], 1, 1)?;
-    feed_data(this, data.unwrap_or(&Object::none()))?;
+fn feed_data_method(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
+    let data = arguments.single(c"StreamReader.feed_data", &globals().names.data)?;
+    feed_data(this, data)?;
     Ok(Object::none())
 }
 
-fn feed_eof_method(this: &Object) -> Result<Object> {
+fn feed_eof_method(this: &Native<Reader>) -> Result<Object> {
     feed_eof(this)?;
     Ok(Object::none())
 }
 
-fn exception_method(this: &Object) -> Result<Object> {
-    Ok(Reader::of(this).exception.get_or_none())
+fn exception_method(this: &Native<Reader>) -> Result<Object> {
+    Ok(this.get().exception.get_or_none())
 }
 
-fn set_exception_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let [exception] =
-        arguments.bind(c"StreamReader.set_exception", [&globals().names.exc], 1, 1)?;
-    set_exception(this, exception.unwrap_or(&Object::none()))?;
+fn set_exception_method(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
+    let exception = arguments.single(c"StreamReader.set_exception", &globals().names.exc)?;
+    set_exception(this, exception)?;
     Ok(Object::none())
 }
 
-fn set_transport_method(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
-    let names = [&globals().names.transport];
-    let [transport] = arguments.bind(c"StreamReader.set_transport", names, 1, 1)?;
-    set_transport(this, transport.unwrap_or(&Object::none()))?;
+fn set_transport_method(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
+    let name = &globals().names.transport;
+    let transport = arguments.single(c"StreamReader.set_transport", name)?;
+    set_transport(this, transport)?;
     Ok(Object::none())
 }
 
-fn replace_transport_method(this: &Object, transport: &Object) -> Result<Object> {
+fn replace_transport_method(this: &Native<Reader>, transport: &Object) -> Result<Object> {
     replace_transport(this, transport)?;
     Ok(Object::none())
 }
 
-fn at_eof(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
+fn at_eof(this: &Native<Reader>) -> Result<Object> {
+    let reader = this.get();
     Ok(Object::boolean(
         reader.eof.get() && reader.buffer.is_empty(),
     ))
 }
 
-fn wakeup_waiter(this: &Object) -> Result<Object> {
-    Reader::of(this).wake_waiter()?;
+fn wakeup_waiter(this: &Native<Reader>) -> Result<Object> {
+    this.get().wake_waiter()?;
     Ok(Object::none())
 }
 
-fn maybe_resume_transport(this: &Object) -> Result<Object> {
-    Reader::of(this).note_consumed()?;
+fn maybe_resume_transport(this: &Native<Reader>) -> Result<Object> {
+    this.get().note_consumed()?;
     Ok(Object::none())
 }
 
-fn buffer(this: &Object) -> Result<Object> {
-    Reader::of(this).buffer.expose()
+fn buffer(this: &Native<Reader>) -> Result<Object> {
+    this.get().buffer.expose()
 }
 
 /// Replaces the buffer by a bytearray of the program's, which may have other references.
-fn set_buffer(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_buffer(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    // SAFETY: `value` is a valid object.
-    if unsafe { ffi::PyByteArray_Check(value.as_ptr()) } == 0 {
+    if !value.is_bytearray() {
         return Err(type_error(
             "the buffer of a StreamReader must be a bytearray",
         ));
     }
-    Reader::of(this).buffer.replace(value.clone());
+    this.get().buffer.replace(value.clone());
     Ok(())
 }
 
 /// `_take_all()`: the unread bytes go to another protocol, which decrypts them.
-fn take_all(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
+fn take_all(this: &Native<Reader>) -> Result<Object> {
+    let reader = this.get();
     reader.searched.set(0);
     reader.buffer.take(usize::MAX)
 }
 
 /// `_limit`: the object that was given, or the number that was set.
-fn limit(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
+fn limit(this: &Native<Reader>) -> Result<Object> {
+    let reader = this.get();
     match reader.given_limit.get() {
         Some(limit) => Ok(limit),
-        None => reader.limit.get().into_object(),
+        None => Object::size_of(reader.limit.get()),
     }
 }
 
-fn set_limit(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_limit(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    Reader::of(this).set_limit(value)
+    this.get().set_limit(value)
 }
 
 /// `_waiter`: the awaitable that waits, as a future, or the future that a program has put there.
-fn waiter(this: &Object) -> Result<Object> {
-    let reader = Reader::of(this);
+fn waiter(this: &Native<Reader>) -> Result<Object> {
+    let reader = this.get();
     Ok(match reader.waiter.first() {
         Some(waiter) => Awaitable::shown(&waiter),
         None => reader.foreign_waiter.get_or_none(),
@@ -159,75 +153,71 @@ fn waiter(this: &Object) -> Result<Object> {
 }
 
 /// Sets `_waiter` to an object of the program's. The awaitable that waits leaves its line.
-fn set_waiter(this: &Object, value: Option<&Object>) -> Result<()> {
-    let reader = Reader::of(this);
+fn set_waiter(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
+    let reader = this.get();
     while reader.waiter.pop().is_some() {}
     let value = value.filter(|value| !value.is_none());
     reader.foreign_waiter.set_optional(value.cloned());
     Ok(())
 }
 
-plain!(getter Reader::event_loop, event_loop, "_loop");
-plain!(setter Reader::event_loop, set_event_loop);
-plain!(slot Reader::exception, get_exception, put_exception);
-plain!(slot Reader::transport, get_transport, put_transport);
-plain!(slot Reader::source_traceback, get_source_traceback, put_source_traceback);
-plain!(flag Reader::eof, get_eof, put_eof);
-plain!(flag Reader::paused, get_paused, put_paused);
-
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     let mut methods = vec![
-        fast!(
+        fast(
             c"feed_data",
             feed_data_method,
             c"feed_data($self, /, data)\n--\n\n\
-              Append bytes to the buffer and wake the waiting read."
+              Append bytes to the buffer and wake the waiting read.",
         ),
-        noargs!(
+        noargs(
             c"feed_eof",
             feed_eof_method,
-            c"Mark the end of the stream and wake the waiting read."
+            c"Mark the end of the stream and wake the waiting read.",
         ),
-        noargs!(
+        noargs(
             c"exception",
             exception_method,
-            c"Return the exception that ends all reads, or None."
+            c"Return the exception that ends all reads, or None.",
         ),
-        fast!(
+        fast(
             c"set_exception",
             set_exception_method,
             c"set_exception($self, /, exc)\n--\n\n\
-              End all reads, the waiting one included, with an exception."
+              End all reads, the waiting one included, with an exception.",
         ),
-        fast!(
+        fast(
             c"set_transport",
             set_transport_method,
             c"set_transport($self, /, transport)\n--\n\n\
-              Set the transport that is paused while the buffer is full."
+              Set the transport that is paused while the buffer is full.",
         ),
-        noargs!(
+        noargs(
             c"at_eof",
             at_eof,
-            c"Return whether the buffer is empty after the end of the stream."
+            c"Return whether the buffer is empty after the end of the stream.",
         ),
-        noargs!(
+        noargs(
             c"_take_all",
             take_all,
-            c"Empty the buffer and return its bytes."
+            c"Empty the buffer and return its bytes.",
         ),
-        noargs!(c"_wakeup_waiter", wakeup_waiter, c"Wake the waiting read."),
-        noargs!(
+        noargs(
+            c"_wakeup_waiter",
+            wakeup_waiter,
+            c"Wake the task that waits for bytes.",
+        ),
+        noargs(
             c"_maybe_resume_transport",
             maybe_resume_transport,
-            c"Resume the paused transport if the buffer has room."
+            c"Resume the paused transport if the buffer has room.",
         ),
     ];
     if edition().replaces_reader_transport {
-        methods.push(one!(
+        methods.push(one(
             c"_replace_transport",
             replace_transport_method,
-            c"Set another transport."
+            c"Set another transport.",
         ));
     }
     methods.extend(reading::methods());
@@ -237,25 +227,21 @@ pub fn make_class() -> Result<Object> {
             c"StreamReader(limit=65536, loop=None)\n--\n\n\
               The reading end of a stream; see asyncio.StreamReader.",
         )
-        .init(init!(initialise))
-        .repr(unary!(repr))
-        .slot(ffi::Py_am_aiter, reading::iterate as *mut c_void)
-        .slot(ffi::Py_am_anext, reading::next_line as *mut c_void)
+        .init_by(initialise)
+        .repr_by(repr)
+        .aiter_by(|this| Ok((**this).clone()))
+        .anext_by(reading::next_line)
         .methods(methods)
         .attributes(vec![
-            attribute!(c"_buffer", buffer, set_buffer),
-            attribute!(c"_limit", limit, set_limit),
-            attribute!(c"_loop", event_loop, set_event_loop),
-            attribute!(c"_waiter", waiter, set_waiter),
-            attribute!(c"_exception", get_exception, put_exception),
-            attribute!(c"_transport", get_transport, put_transport),
-            attribute!(
-                c"_source_traceback",
-                get_source_traceback,
-                put_source_traceback
-            ),
-            attribute!(c"_eof", get_eof, put_eof),
-            attribute!(c"_paused", get_paused, put_paused),
+            attribute(c"_buffer", buffer, set_buffer),
+            attribute(c"_limit", limit, set_limit),
+            emptied_by_none(c"_loop", |this: &Reader| &this.event_loop, || "_loop"),
+            attribute(c"_waiter", waiter, set_waiter),
+            slot(c"_exception", |this: &Reader| &this.exception),
+            slot(c"_transport", |this: &Reader| &this.transport),
+            slot(c"_source_traceback", |this: &Reader| &this.source_traceback),
+            flag(c"_eof", |this: &Reader| &this.eof),
+            flag(c"_paused", |this: &Reader| &this.paused),
         ])
-        .build(None)
+        .build_into(&CLASS)
 }

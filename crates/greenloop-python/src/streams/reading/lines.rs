@@ -1,23 +1,24 @@
 //! Reads of lines: `readline`, and `async for` over a reader.
 
 use greenloop_core::{Message, find_message};
-use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::making;
 use greenloop_cpython::{
-    ExceptionClass, Instance, Object, Raised, Result, attached, fetch, raise_bare, raise_object,
-    restore, trap,
+    ExceptionClass, Native, Object, Raised, Result, fetch, raise_bare, raise_object, restore,
+    set_context,
 };
-use pyo3::ffi;
-use pyo3::prelude::*;
 
-use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, resumed, take, wait};
+use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, take, wait};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::streams::reader::Reader;
+use crate::streams::reader::{CLASS, Reader};
 
-pub static READ_LINE: Operation = Operation {
+pub static READ_LINE: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.readline",
     start: start_line,
-    resume: resumed!(line),
+    resume: |this, owner| {
+        leave(this, owner);
+        line(this, owner)
+    },
     interrupt,
     behind: None,
 };
@@ -26,18 +27,16 @@ pub static READ_LINE: Operation = Operation {
 const NEWLINE: &[u8] = b"\n";
 
 /// The first step of `readline`: the search begins at the start of the buffer.
-fn start_line(this: &Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let reader = Reader::of(&owner);
+fn start_line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
+    let reader = owner.get();
     reader.raise_exception()?;
     reader.searched.set(0);
-    line(this)
+    line(this, owner)
 }
 
 /// A step of `readline`. A line over the limit is discarded, and `ValueError` raised.
-fn line(this: &Object) -> Result<Progress> {
-    let owner = Awaitable::of(this).owner().get_or_none();
-    let reader = Reader::of(&owner);
+fn line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
+    let reader = owner.get();
     let (searched, limit) = (reader.searched.get(), reader.limit());
     let found = reader
         .buffer
@@ -57,60 +56,40 @@ fn line(this: &Object) -> Result<Progress> {
         Message::Missing(_) if reader.is_eof() => ready(reader.buffer.take(usize::MAX)?),
         Message::Missing(searched) => {
             reader.searched.set(searched);
-            wait(this, "readuntil")
+            wait(this, owner, "readuntil")
         }
     }
 }
 
 /// `raise ValueError(overrun.args[0])` while the overrun is being handled.
 fn line_too_long(overrun: &Object) -> Result<Raised> {
-    let py = attached();
     let text = overrun.attribute(&globals().names.args)?;
-    let text = text.bound(py).get_item(0)?;
-    let error = py
-        .get_type::<pyo3::exceptions::PyValueError>()
-        .invoke((text,))?;
-    let error: Object = error.into();
+    let text = text.item(&globals().zero)?;
+    let error = ExceptionClass::ValueError.object().call([&text])?;
     let raised = raise_object(&error);
     drop(fetch(raised));
-    // SAFETY: both are exceptions; the function takes over the reference.
-    unsafe { ffi::PyException_SetContext(error.as_ptr(), overrun.clone().into_ptr()) };
+    set_context(&error, Some(overrun.clone()));
     Ok(restore(error))
 }
 
 // One line after another.
 
-pub unsafe extern "C" fn iterate(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the slot is called on a valid object.
-    unsafe { Object::from_borrowed(this) }.into_ptr()
-}
-
-pub unsafe extern "C" fn next_line(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the slot is called on a valid reader, borrowed for the call.
-    trap(|| next(unsafe { &*(&raw const this).cast::<Object>() }))
-}
-
 /// `__anext__()`.
-pub fn next(this: &Object) -> Result<Object> {
-    let names = &globals().names;
-    let class = &globals().classes.stream_reader;
-    let replaced = Instance::<Reader>::overrides(this, class, &[&names.readline])?;
+pub fn next(this: &Native<Reader>) -> Result<Object> {
+    let replaced = this.overrides(&CLASS, &[&globals().names.readline])?;
     if replaced || is_customised(this)? {
-        let py = attached();
-        let original = globals().asyncio.stream_reader.bound(py);
-        return Ok(original
-            .invoke_method(c"__anext__", (this.bound(py),))?
-            .into());
+        let original = &globals().asyncio.stream_reader;
+        return original.invoke(&making::interned(c"__anext__")?, [this]);
     }
     Awaitable::create(&NEXT_LINE, this, None)
 }
 
-static NEXT_LINE: Operation = Operation {
+static NEXT_LINE: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.__anext__",
-    start: |this| next_or_stop(start_line(this)?),
-    resume: |this| {
-        leave(this);
-        next_or_stop(line(this)?)
+    start: |this, owner| next_or_stop(start_line(this, owner)?),
+    resume: |this, owner| {
+        leave(this, owner);
+        next_or_stop(line(this, owner)?)
     },
     interrupt,
     behind: None,

@@ -5,44 +5,42 @@ use std::ffi::CStr;
 use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Buffer, ExceptionClass, Object, Raised, Result, attached, raise, raise_object, type_error,
+    Buffer, ByteString, ExceptionClass, Native, Object, Raised, Result, attached, raise,
+    raise_object, type_error,
 };
-use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{FOUND, NOT_FOUND, incomplete, interrupt, new_bytes, overrun, resumed, take, wait};
+use super::{FOUND, NOT_FOUND, incomplete, interrupt, leave, overrun, take, wait};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::streams::buffer::content_of_bytes;
 use crate::streams::edition::edition;
 use crate::streams::reader::Reader;
 
-pub static READ_UNTIL: Operation = Operation {
+pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.readuntil",
-    start: |this| {
-        let awaitable = Awaitable::of(this);
-        let owner = awaitable.owner().get_or_none();
-        let separators = match awaitable.value().get() {
+    start: |this, owner| {
+        let separators = match this.get().value().get() {
             Some(separators) => parse_separators(&separators)?,
-            None => new_bytes(b"\n")?,
+            None => making::bytes(b"\n")?,
         };
-        awaitable.value().set(separators);
-        let reader = Reader::of(&owner);
+        this.get().value().set(separators);
+        let reader = owner.get();
         reader.raise_exception()?;
         reader.searched.set(0);
-        until(this)
+        until(this, owner)
     },
-    resume: resumed!(until),
+    resume: |this, owner| {
+        leave(this, owner);
+        until(this, owner)
+    },
     interrupt,
     behind: None,
 };
 
 /// A step of `readuntil(separator)`. Data over the limit stay in the buffer, and
 /// `LimitOverrunError` is raised.
-fn until(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let reader = Reader::of(&owner);
-    let separators = awaitable.value().get_or_none();
+fn until(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
+    let reader = owner.get();
+    let separators = this.get().value().get_or_none();
     match search(reader, &separators) {
         Message::Ends(end) => ready(take(reader, end)?),
         Message::TooLong(begin) => Err(raise_object(&overrun(FOUND, begin)?)),
@@ -53,7 +51,7 @@ fn until(this: &Object) -> Result<Progress> {
                 return Err(incomplete(&partial, &Object::none())?);
             }
             reader.searched.set(searched);
-            wait(this, "readuntil")
+            wait(this, owner, "readuntil")
         }
     }
 }
@@ -61,76 +59,62 @@ fn until(this: &Object) -> Result<Progress> {
 /// Searches for the separators that [`parse_separators`] has made.
 fn search(reader: &Reader, separators: &Object) -> Message {
     let (searched, limit) = (reader.searched.get(), reader.limit());
-    // SAFETY: the object is bytes, or a tuple of them, and the caller holds it.
-    unsafe {
-        if ffi::PyBytes_CheckExact(separators.as_ptr()) != 0 {
-            let only = content_of_bytes(separators.as_ptr());
-            return reader
-                .buffer
-                .with(|content| find_message(content, &[only], searched, limit));
-        }
-        let count = ffi::PyTuple_GET_SIZE(separators.as_ptr());
-        let all: Vec<_> = (0..count)
-            .map(|index| content_of_bytes(ffi::PyTuple_GET_ITEM(separators.as_ptr(), index)))
-            .collect();
-        reader
+    if let Some(only) = ByteString::exactly(separators) {
+        let only = only.content();
+        return reader
             .buffer
-            .with(|content| find_message(content, &all, searched, limit))
+            .with(|content| find_message(content, &[only], searched, limit));
     }
+    let all = separators.tuple_items().unwrap_or_default();
+    let all = all.iter().filter_map(ByteString::exactly);
+    let all: Vec<_> = all.map(ByteString::content).collect();
+    reader
+        .buffer
+        .with(|content| find_message(content, &all, searched, limit))
 }
 
 /// The argument of `readuntil` as `bytes`, or as a tuple of them by their length.
 fn parse_separators(given: &Object) -> Result<Object> {
-    let py = attached();
-    // SAFETY: `given` is a valid object.
-    let several =
-        edition().several_separators && unsafe { ffi::PyTuple_Check(given.as_ptr()) } != 0;
-    if !several {
+    if !(edition().several_separators && given.tuple_items().is_some()) {
         let separator = parse_separator(given)?;
-        return if separator.is_true()? {
-            Ok(separator)
-        } else {
+        return if separator.is_empty() {
             Err(no_separator(
                 c"Separator should be at least one-byte string",
             ))
+        } else {
+            Ok(separator.into_object())
         };
     }
     let mut all = Vec::new();
-    for separator in given.bound(py).try_iter()? {
+    for separator in given.bound(attached()).try_iter()? {
         all.push(parse_separator(&separator?.into())?);
     }
-    // SAFETY: all are bytes objects, held by the vector.
-    all.sort_by_key(|separator| unsafe { ffi::PyBytes_Size(separator.as_ptr()) });
+    all.sort_by_key(ByteString::len);
     match all.first() {
         None => Err(no_separator(
             c"Separator should contain at least one element",
         )),
-        Some(shortest) if !shortest.is_true()? => Err(no_separator(
+        Some(shortest) if shortest.is_empty() => Err(no_separator(
             c"Separator should be at least one-byte string",
         )),
-        Some(_) => making::tuple(all),
+        Some(_) => making::tuple(all.into_iter().map(ByteString::into_object).collect()),
     }
 }
 
-/// One separator as a `bytes` object.
-fn parse_separator(given: &Object) -> Result<Object> {
-    // SAFETY: `given` is a valid object.
-    unsafe {
-        if ffi::PyBytes_CheckExact(given.as_ptr()) != 0 {
-            return Ok(given.clone());
-        }
-        // The length is checked first, as in asyncio: a number has none.
-        if ffi::PyObject_Size(given.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        if ffi::PyObject_CheckBuffer(given.as_ptr()) == 0 {
-            let class = making::class_name(given)?;
-            return Err(type_error(&format!(
-                "argument should be integer or bytes-like object, not '{class}'"
-            )));
-        }
+/// One separator.
+fn parse_separator(given: &Object) -> Result<ByteString> {
+    if let Some(separator) = ByteString::exactly(given) {
+        return Ok(separator.clone());
     }
-    new_bytes(Buffer::of(given)?.bytes())
+    // The length is asked first, as in asyncio: a number has none.
+    given.size()?;
+    if !given.has_buffer() {
+        let class = making::class_name(given)?;
+        return Err(type_error(&format!(
+            "argument should be integer or bytes-like object, not '{class}'"
+        )));
+    }
+    ByteString::new(Buffer::of(given)?.bytes())
 }
 
 fn no_separator(text: &CStr) -> Raised {

@@ -13,16 +13,14 @@ use std::ffi::CStr;
 
 use greenloop_core::sync;
 use greenloop_cpython::{
-    Arguments, Instance, Object, Result, Slot, Visited, Visitor, attribute, call_method, class_of,
-    fast, init, no_attribute, noargs, one, reducing, unary, visit_slots,
+    Arguments, Class, Native, NativeSlot, Object, Result, Slot, Visited, Visitor, attribute,
+    class_of, copied, fast, no_attribute, noargs, visit_slots,
 };
 
 use super::acquire::{Acquire as _, check_exit, enter_by_name, exit_by_name};
 use super::copying::{Copied, getstate, setstate};
-use super::lock::{self, Lock};
-use super::primitive::{
-    Lined, Primitive, State, bound_loop, get_loop, line, repr, set_bound_loop, set_line,
-};
+use super::lock::{self, Lock, LockRef};
+use super::primitive::{Lined, Primitive, State, line_attributes, loop_method, repr};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, completed};
 
@@ -38,13 +36,19 @@ use wait::{wait_for, wait_method};
 /// interrupted by, not a new one.
 const SINCE_3_13: bool = cfg!(Py_3_13);
 
+/// A reference to a condition.
+pub type ConditionRef = Native<Primitive<Condition>>;
+
+/// The class.
+pub static CLASS: Class<Primitive<Condition>> = Class::new();
+
 /// A condition's state.
 pub struct Condition {
     logic: sync::Condition<Line, SINCE_3_13>,
     /// `_lock`.
     lock: Slot,
     /// The same, if it is a plain native lock.
-    native_lock: Slot,
+    native_lock: NativeSlot<Primitive<Lock>>,
     /// `locked`, `acquire` and `release`, where they are not the native lock's own.
     exported: [Slot; 3],
     /// Whether one of those was set, so that they have to be called by name.
@@ -58,7 +62,7 @@ impl State for Condition {
         Self {
             logic: sync::Condition::new(Line::waking_with(|| Object::boolean(false))),
             lock: Slot::empty(),
-            native_lock: Slot::empty(),
+            native_lock: NativeSlot::empty(),
             exported: [const { Slot::empty() }; 3],
             by_name: Cell::new(true),
         }
@@ -66,19 +70,18 @@ impl State for Condition {
 
     fn visit(&self, visitor: &Visitor) -> Visited {
         let [locked, acquire, release] = &self.exported;
-        visit_slots(
-            visitor,
-            [&self.lock, &self.native_lock, locked, acquire, release],
-        )?;
+        visit_slots(visitor, [&self.lock, locked, acquire, release])?;
+        self.native_lock.visit(visitor)?;
         self.logic.waiters.visit(visitor)
     }
 
     fn clear(&self) {
         self.by_name.set(true);
         let [locked, acquire, release] = &self.exported;
-        for slot in [&self.lock, &self.native_lock, locked, acquire, release] {
+        for slot in [&self.lock, locked, acquire, release] {
             slot.clear();
         }
+        self.native_lock.clear();
         self.logic.waiters.clear();
     }
 }
@@ -86,7 +89,7 @@ impl State for Condition {
 impl Copied for Condition {
     const ATTRIBUTES: &'static [&'static str] = &["_lock", "_waiters"];
 
-    fn restore(this: &Object, name: &str, value: &Object) -> Result<bool> {
+    fn restore(this: &ConditionRef, name: &str, value: &Object) -> Result<bool> {
         let is_lock = name == "_lock";
         if is_lock {
             set_up(this, value)?;
@@ -104,23 +107,12 @@ impl Lined for Condition {
     }
 }
 
-#[inline]
-fn of(this: &Object) -> &Condition {
-    &Primitive::<Condition>::of(this).state
-}
-
-/// Whether `object` is a condition of this class or of one that inherits from it.
-pub fn is_condition(object: &Object) -> bool {
-    object.is_of(&globals().classes.condition)
-}
-
 /// The lock of a condition all of whose methods are our own.
 #[inline]
-fn native_lock(this: &Object) -> Option<Object> {
-    let condition = of(this);
-    let plain = globals().classes.condition.is_untouched_class_of(this)
-        && Instance::<Primitive<Condition>>::has_no_attributes(this)
-        && !condition.by_name.get();
+fn native_lock(this: &ConditionRef) -> Option<LockRef> {
+    let condition = &this.get().state;
+    let plain =
+        CLASS.is_untouched_class_of(this) && this.has_no_attributes() && !condition.by_name.get();
     if plain {
         condition.native_lock.get()
     } else {
@@ -131,45 +123,43 @@ fn native_lock(this: &Object) -> Option<Object> {
 /// The lock of a condition that waits natively. It is gone only if the garbage collector or a
 /// second `__init__` took it.
 #[inline]
-fn lock_of(this: &Object) -> Result<Object> {
-    of(this)
-        .native_lock
-        .get()
-        .ok_or_else(|| no_attribute(this, "_lock"))
+fn lock_of(this: &ConditionRef) -> Result<LockRef> {
+    let lock = this.get().state.native_lock.get();
+    lock.ok_or_else(|| no_attribute(this, "_lock"))
 }
 
 fn by_name(name: &Object, this: &Object) -> Result<Object> {
-    call_method(name, &[this.as_ptr()])
+    this.invoke(name, [])
 }
 
 // The lock's methods, which a condition exports.
 
 /// Whether the lock is held.
-fn is_locked(this: &Object) -> Result<bool> {
+fn is_locked(this: &ConditionRef) -> Result<bool> {
     match native_lock(this) {
-        Some(lock) => Ok(lock::of(&lock).is_locked()),
+        Some(lock) => Ok(lock.get().state.is_locked()),
         None => by_name(&globals().names.locked, this)?.is_true(),
     }
 }
 
 /// Acquires the lock if that is possible at once and needs no call by name.
-pub fn try_acquire(this: &Object) -> Result<bool> {
+pub fn try_acquire(this: &ConditionRef) -> Result<bool> {
     match native_lock(this) {
-        Some(lock) => lock::of(&lock).try_acquire(),
+        Some(lock) => lock.get().state.try_acquire(),
         None => Ok(false),
     }
 }
 
 /// `this.acquire()`.
-pub fn acquire(this: &Object) -> Result<Object> {
+pub fn acquire(this: &ConditionRef) -> Result<Object> {
     match native_lock(this) {
-        Some(lock) => super::acquire::acquire::<Lock>(&lock),
+        Some(lock) => super::acquire::acquire(&lock),
         None => by_name(&globals().names.acquire, this),
     }
 }
 
 /// `this.release()`.
-pub fn release(this: &Object) -> Result<()> {
+pub fn release(this: &ConditionRef) -> Result<()> {
     match native_lock(this) {
         Some(lock) => lock::release(&lock).map(drop),
         None => by_name(&globals().names.release, this).map(drop),
@@ -177,14 +167,14 @@ pub fn release(this: &Object) -> Result<()> {
 }
 
 /// `async with`.
-fn enter(this: &Object) -> Result<Object> {
+fn enter(this: &ConditionRef) -> Result<Object> {
     match native_lock(this) {
         Some(lock) => Awaitable::create(Lock::ENTER, &lock, None),
         None => enter_by_name(this),
     }
 }
 
-fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+fn exit(this: &ConditionRef, arguments: Arguments<'_>) -> Result<Object> {
     check_exit(&arguments)?;
     match native_lock(this) {
         Some(lock) => {
@@ -198,8 +188,8 @@ fn exit(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
 /// The getter and the setter of a method that the lock has.
 macro_rules! exported {
     ($get:ident, $set:ident, $place:literal, $name:ident) => {
-        fn $get(this: &Object) -> Result<Object> {
-            let condition = of(this);
+        fn $get(this: &ConditionRef) -> Result<Object> {
+            let condition = &this.get().state;
             let name = &globals().names.$name;
             match (
                 condition.exported[$place].get(),
@@ -211,9 +201,9 @@ macro_rules! exported {
             }
         }
 
-        fn $set(this: &Object, value: Option<&Object>) -> Result<()> {
+        fn $set(this: &ConditionRef, value: Option<&Object>) -> Result<()> {
             let value = value.ok_or_else(crate::future::cannot_delete)?;
-            let condition = of(this);
+            let condition = &this.get().state;
             condition.by_name.set(true);
             condition.exported[$place].set(value.clone());
             Ok(())
@@ -227,45 +217,44 @@ exported!(get_release, set_release, 2, release);
 
 // The class.
 
-fn initialise(this: &Object, arguments: Arguments<'_>) -> Result<()> {
+fn initialise(this: &ConditionRef, arguments: Arguments<'_>) -> Result<()> {
     let globals = globals();
     let [lock] = arguments.bind(c"Condition.__init__", [&globals.names.lock], 1, 0)?;
     let lock = match lock.filter(|lock| !lock.is_none()) {
         Some(lock) => lock.clone(),
-        None => Instance::<Primitive<Lock>>::create(&globals.classes.lock)?,
+        None => lock::CLASS.create()?.into_object(),
     };
     set_up(this, &lock)?;
-    Primitive::<Condition>::of(this).forget_waiters();
+    this.get().forget_waiters();
     Ok(())
 }
 
 /// A condition with its own lock.
-pub fn create() -> Result<Object> {
-    let classes = &globals().classes;
-    let this = Instance::<Primitive<Condition>>::create(&classes.condition)?;
-    let lock = Instance::<Primitive<Lock>>::create(&classes.lock)?;
-    set_up(&this, &lock)?;
-    Ok(this)
+pub fn create() -> Result<ConditionRef> {
+    let condition = CLASS.create()?;
+    let lock = lock::CLASS.create()?;
+    set_up(&condition, &lock)?;
+    Ok(condition)
 }
 
-fn set_up(this: &Object, lock: &Object) -> Result<()> {
+fn set_up(this: &ConditionRef, lock: &Object) -> Result<()> {
     let globals = globals();
-    let condition = of(this);
-    let native = Lock::is_plain(lock);
+    let condition = &this.get().state;
+    let native = lock::CLASS
+        .exactly(lock)
+        .filter(|lock| Lock::is_plain(lock));
     let names = &globals.names;
     let names = [&names.locked, &names.acquire, &names.release];
     // The methods of a lock that has not all of them are asked for before anything is changed.
-    let exports = !native || !this.is_exactly(globals.classes.condition.as_ptr());
+    let exports = native.is_none() || !CLASS.is_class_of(this);
     let methods = if exports {
         let methods = names.iter().map(|name| lock.attribute(name));
         Some(methods.collect::<Result<Vec<_>>>()?)
     } else {
         None
     };
-    condition.by_name.set(!native);
-    condition
-        .native_lock
-        .set_optional(native.then(|| lock.clone()));
+    condition.by_name.set(native.is_none());
+    condition.native_lock.set_optional(native.cloned());
     for slot in &condition.exported {
         slot.clear();
     }
@@ -276,101 +265,85 @@ fn set_up(this: &Object, lock: &Object) -> Result<()> {
     Ok(())
 }
 
-fn lock_attribute(this: &Object) -> Result<Object> {
-    of(this)
+fn lock_attribute(this: &ConditionRef) -> Result<Object> {
+    this.get()
+        .state
         .lock
         .get()
         .ok_or_else(|| no_attribute(this, "_lock"))
 }
 
 /// asyncio never looks at `_lock` again: only the methods that were exported count.
-fn set_lock_attribute(this: &Object, value: Option<&Object>) -> Result<()> {
+fn set_lock_attribute(this: &ConditionRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
-    of(this).lock.set(value.clone());
+    this.get().state.lock.set(value.clone());
     Ok(())
 }
 
-fn repr_slot(this: &Object) -> Result<Object> {
+fn repr_slot(this: &ConditionRef) -> Result<Object> {
     let locked = is_locked(this)?;
     repr::<Condition>(this, if locked { "locked" } else { "unlocked" })
 }
 
 /// Makes the class.
-pub fn make_class() -> Result<Object> {
+pub fn make_class() -> Result<()> {
     class_of::<Primitive<Condition>>(c"greenloop.Condition")
         .subclassable()
         .doc(
             c"Condition(lock=None)\n--\n\n\
-              Lets tasks wait until they are notified; see asyncio.Condition.",
+              A condition on which tasks wait until they are notified; see asyncio.Condition.",
         )
-        .init(init!(initialise))
-        .repr(unary!(repr_slot))
+        .init_by(initialise)
+        .repr_by(repr_slot)
+        .methods(copied(getstate, setstate))
         .methods(vec![
-            noargs!(
+            noargs(
                 c"wait",
                 wait_method,
-                c"wait($self)\n--\n\nLet go of the lock until notified; return True."
+                c"wait($self)\n--\n\n\
+                  Release the lock, wait to be notified and acquire the lock again; return True.",
             ),
-            fast!(
+            fast(
                 c"wait_for",
                 wait_for,
                 c"wait_for($self, predicate)\n--\n\n\
-                 Wait until predicate() is true; return what it returned."
+                  Wait until predicate() is true; return its result.",
             ),
-            fast!(
+            fast(
                 c"notify",
                 notify_method,
-                c"notify($self, n=1)\n--\n\nNotify the first n who wait."
+                c"notify($self, n=1)\n--\n\n\
+                  Notify the first n waiters; raise RuntimeError if the lock is not held.",
             ),
-            noargs!(
+            noargs(
                 c"notify_all",
                 notify_all_method,
-                c"notify_all($self)\n--\n\nNotify all who wait."
+                c"notify_all($self)\n--\n\nNotify all waiters.",
             ),
             #[cfg(Py_3_13)]
-            one!(
+            greenloop_cpython::one(
                 c"_notify",
                 notify_private_method,
-                c"_notify($self, n)\n--\n\nNotify the first n who wait, whoever holds the lock."
+                c"_notify($self, n)\n--\n\nNotify the first n waiters without checking the lock.",
             ),
-            noargs!(
+            noargs(
                 c"__aenter__",
                 enter,
-                c"__aenter__($self)\n--\n\nAcquire the lock."
+                c"__aenter__($self)\n--\n\nAcquire the lock.",
             ),
-            fast!(
+            fast(
                 c"__aexit__",
                 exit,
-                c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the lock."
+                c"__aexit__($self, exc_type, exc, tb)\n--\n\nRelease the lock.",
             ),
-            noargs!(
-                c"__getstate__",
-                getstate::<Condition>,
-                c"__getstate__($self)\n--\n\nReturn what a copy is made of."
-            ),
-            one!(
-                c"__setstate__",
-                setstate::<Condition>,
-                c"__setstate__($self, state, /)\n--\n\nMake this a copy."
-            ),
-            reducing(),
-            noargs!(
-                c"_get_loop",
-                get_loop::<Condition>,
-                c"_get_loop($self)\n--\n\nReturn the running loop, bound to."
-            ),
+            loop_method(),
         ])
+        .attributes(line_attributes())
         .attributes(vec![
-            attribute!(
-                c"_loop",
-                bound_loop::<Condition>,
-                set_bound_loop::<Condition>
-            ),
-            attribute!(c"_waiters", line::<Condition>, set_line::<Condition>),
-            attribute!(c"_lock", lock_attribute, set_lock_attribute),
-            attribute!(c"locked", get_locked, set_locked),
-            attribute!(c"acquire", get_acquire, set_acquire),
-            attribute!(c"release", get_release, set_release),
+            attribute(c"_lock", lock_attribute, set_lock_attribute),
+            attribute(c"locked", get_locked, set_locked),
+            attribute(c"acquire", get_acquire, set_acquire),
+            attribute(c"release", get_release, set_release),
         ])
-        .build(None)
+        .build_into(&CLASS)
 }

@@ -5,33 +5,32 @@
 
 use greenloop_core::sync;
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Object, Raised, Result, call_function, fetch, raise, restore,
+    Arguments, ExceptionClass, Native, Object, Raised, Result, context_of_exception, fetch, raise,
+    restore, set_context,
 };
-use pyo3::ffi;
 
 use super::by_name::{WAIT_BY_NAME, WAIT_FOR_BY_NAME};
 use super::notify::hand_on;
-use super::{Condition, SINCE_3_13, by_name, lock_of, native_lock, of};
+use super::{ConditionRef, SINCE_3_13, by_name, lock_of, native_lock};
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::sync::acquire::{acquire_or_join, leave};
-use crate::sync::lock::{self, Lock};
-use crate::sync::primitive::Primitive;
+use crate::sync::lock;
 
 /// `this.wait()`.
-pub fn wait(this: &Object) -> Result<Object> {
+pub fn wait(this: &ConditionRef) -> Result<Object> {
     if native_lock(this).is_some() {
         return Awaitable::create(&WAIT, this, None);
     }
     by_name(&globals().names.wait, this)
 }
 
-pub(super) fn wait_method(this: &Object) -> Result<Object> {
+pub(super) fn wait_method(this: &ConditionRef) -> Result<Object> {
     let native = native_lock(this).is_some();
     Awaitable::create(if native { &WAIT } else { &WAIT_BY_NAME }, this, None)
 }
 
-pub(super) fn wait_for(this: &Object, arguments: Arguments<'_>) -> Result<Object> {
+pub(super) fn wait_for(this: &ConditionRef, arguments: Arguments<'_>) -> Result<Object> {
     let [predicate] = arguments.bind(c"Condition.wait_for", [&globals().names.predicate], 1, 1)?;
     let native = native_lock(this).is_some();
     let operation = if native { &WAIT_FOR } else { &WAIT_FOR_BY_NAME };
@@ -45,14 +44,15 @@ const LOCKING: u8 = 1;
 /// The same, and it was cancelled meanwhile.
 const CANCELLED: u8 = 2;
 
-pub(super) fn locking(awaitable: &Awaitable) {
+pub(super) fn locking(this: &Native<Awaitable>) {
+    let awaitable = this.get();
     if awaitable.step().get() == WAITING {
         awaitable.step().set(LOCKING);
     }
 }
 
 /// The exception that a wait ends with once it has the lock again is in `kept`.
-static WAIT: Operation = Operation {
+static WAIT: Operation<ConditionRef> = Operation {
     name: c"Condition.wait",
     start: begin,
     resume: go_on,
@@ -61,30 +61,27 @@ static WAIT: Operation = Operation {
 };
 
 /// The predicate is in `value`.
-static WAIT_FOR: Operation = Operation {
+static WAIT_FOR: Operation<ConditionRef> = Operation {
     name: c"Condition.wait_for",
     start: until,
-    resume: |this| check_again(this, go_on(this)),
-    interrupt: |this, exception| check_again(this, interrupt(this, exception)),
+    resume: |this, owner| check_again(this, owner, go_on(this, owner)),
+    interrupt: |this, owner, exception| check_again(this, owner, interrupt(this, owner, exception)),
     behind: None,
 };
 
-fn begin(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let condition = Primitive::<Condition>::of(&owner);
-    let lock = lock_of(&owner)?;
-    let native = lock::of(&lock);
+fn begin(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
+    let lock = lock_of(owner)?;
+    let native = &lock.get().state;
     if !native.is_locked() {
         return Err(cannot_wait());
     }
-    awaitable.step().set(WAITING);
-    if let Err(raised) = condition.prepare(this, &owner) {
-        keep_refusal(awaitable, raised)?;
+    this.get().step().set(WAITING);
+    if let Err(raised) = owner.get().prepare(this, owner) {
+        keep_refusal(this, raised)?;
         lock::release(&lock)?;
-        return relock(this);
+        return relock(this, owner);
     }
-    match condition.state.logic.begin(native, this)? {
+    match owner.get().state.logic.begin(native, this)? {
         Ok(()) => Ok(Progress::Blocked),
         Err(sync::NotAcquired) => Err(lock::not_acquired()),
     }
@@ -92,64 +89,61 @@ fn begin(this: &Object) -> Result<Progress> {
 
 /// There is no waiting, because the condition belongs to another loop. Up to Python 3.12 asyncio
 /// releases the lock before it notices that, and raises when it has the lock again.
-pub(super) fn keep_refusal(awaitable: &Awaitable, raised: Raised) -> Result<()> {
+pub(super) fn keep_refusal(this: &Native<Awaitable>, raised: Raised) -> Result<()> {
     if SINCE_3_13 {
         return Err(raised);
     }
-    awaitable.kept().set(fetch(raised));
+    this.get().kept().set(fetch(raised));
     Ok(())
 }
 
-fn go_on(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    if awaitable.step().get() == WAITING {
-        return relock(this);
+fn go_on(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
+    if this.get().step().get() == WAITING {
+        return relock(this, owner);
     }
-    let owner = awaitable.owner().get_or_none();
-    lock::of(&lock_of(&owner)?).take_over(this);
-    conclude(this, &owner)
+    lock_of(owner)?.get().state.take_over(this);
+    conclude(this, owner)
 }
 
-fn interrupt(this: &Object, exception: Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    if awaitable.step().get() == WAITING {
-        awaitable.kept().set(exception);
-        return relock(this);
+fn interrupt(
+    this: &Native<Awaitable>,
+    owner: &ConditionRef,
+    exception: Object,
+) -> Result<Progress> {
+    if this.get().step().get() == WAITING {
+        this.get().kept().set(exception);
+        return relock(this, owner);
     }
-    let owner = awaitable.owner().get_or_none();
-    let lock = lock_of(&owner)?;
-    leave::<Lock>(this, &lock, &exception)?;
+    leave(this, &lock_of(owner)?, &exception)?;
     if !is_cancellation(&exception) {
-        return fail(&owner, exception);
+        return fail(owner, exception);
     }
-    keep_cancellation(awaitable, exception)?;
-    relock(this)
+    keep_cancellation(this, exception)?;
+    relock(this, owner)
 }
 
 /// The wait is over, and the lock has to be acquired again in any case.
-fn relock(this: &Object) -> Result<Progress> {
-    let awaitable = Awaitable::of(this);
-    let owner = awaitable.owner().get_or_none();
-    let condition = of(&owner);
-    let lock = lock_of(&owner)?;
-    let locked = match condition.logic.relock(lock::of(&lock), this) {
+fn relock(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
+    let lock = lock_of(owner)?;
+    let locked = match owner.get().state.logic.relock(&lock.get().state, this) {
         Ok(true) => Ok(true),
-        Ok(false) => acquire_or_join::<Lock>(this, &lock),
+        Ok(false) => acquire_or_join(this, &lock),
         Err(raised) => Err(raised),
     };
     match locked {
-        Ok(true) => conclude(this, &owner),
+        Ok(true) => conclude(this, owner),
         Ok(false) => {
-            locking(awaitable);
+            locking(this);
             Ok(Progress::Blocked)
         }
-        Err(raised) => fail(&owner, fetch(raised)),
+        Err(raised) => fail(owner, fetch(raised)),
     }
 }
 
 /// The wait ends with the cancellation that comes while it waits for the lock: the last one, or up
 /// to Python 3.12 a new one. Its context is the exception that interrupted the wait before.
-pub(super) fn keep_cancellation(awaitable: &Awaitable, exception: Object) -> Result<()> {
+pub(super) fn keep_cancellation(this: &Native<Awaitable>, exception: Object) -> Result<()> {
+    let awaitable = this.get();
     let again = awaitable.step().replace(CANCELLED) == CANCELLED;
     if again && !SINCE_3_13 {
         return Ok(());
@@ -157,23 +151,17 @@ pub(super) fn keep_cancellation(awaitable: &Awaitable, exception: Object) -> Res
     let exception = if SINCE_3_13 {
         exception
     } else {
-        call_function(&globals().asyncio.cancelled_error, &[])?
+        globals().asyncio.cancelled_error.call([])?
     };
-    let Some(before) = awaitable.kept().take() else {
-        awaitable.kept().set(exception);
-        return Ok(());
-    };
-    // SAFETY: both are exceptions, and the reference to the context is given away.
-    unsafe {
+    if let Some(before) = awaitable.kept().take() {
         let context = if again {
-            ffi::PyException_GetContext(before.as_ptr())
+            context_of_exception(&before)
         } else {
-            before.into_ptr()
+            Some(before)
         };
-        if context == exception.as_ptr() {
-            ffi::Py_DECREF(context);
-        } else {
-            ffi::PyException_SetContext(exception.as_ptr(), context);
+        match context {
+            Some(context) if context.is(exception.as_ptr()) => {}
+            context => set_context(&exception, context),
         }
     }
     awaitable.kept().set(exception);
@@ -181,37 +169,41 @@ pub(super) fn keep_cancellation(awaitable: &Awaitable, exception: Object) -> Res
 }
 
 /// The lock is held again.
-pub(super) fn conclude(this: &Object, owner: &Object) -> Result<Progress> {
-    match Awaitable::of(this).kept().take() {
+pub(super) fn conclude(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
+    match this.get().kept().take() {
         None => ready(Object::boolean(true)),
         Some(exception) => fail(owner, exception),
     }
 }
 
 /// The wait ends by an exception, with or without the lock.
-pub(super) fn fail(owner: &Object, exception: Object) -> Result<Progress> {
+pub(super) fn fail(owner: &ConditionRef, exception: Object) -> Result<Progress> {
     hand_on(owner)?;
     Err(restore(exception))
 }
 
 /// Waits until the predicate holds.
-fn until(this: &Object) -> Result<Progress> {
+fn until(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     loop {
-        let predicate = Awaitable::of(this).value().get_or_none();
-        let result = call_function(&predicate, &[])?;
+        let predicate = this.get().value().get_or_none();
+        let result = predicate.call([])?;
         if result.is_true()? {
             return Ok(Progress::Returned(result));
         }
-        match begin(this)? {
+        match begin(this, owner)? {
             Progress::Returned(_) => {}
             waits => return Ok(waits),
         }
     }
 }
 
-fn check_again(this: &Object, waited: Result<Progress>) -> Result<Progress> {
+fn check_again(
+    this: &Native<Awaitable>,
+    owner: &ConditionRef,
+    waited: Result<Progress>,
+) -> Result<Progress> {
     match waited? {
-        Progress::Returned(_) => until(this),
+        Progress::Returned(_) => until(this, owner),
         waits => Ok(waits),
     }
 }

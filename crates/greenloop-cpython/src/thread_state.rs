@@ -7,10 +7,11 @@
 use std::ptr;
 use std::sync::OnceLock;
 
-use greenloop_cpython::Object;
-use greenloop_cpython::making::{self, ByName as _};
 use pyo3::ffi;
 use pyo3::prelude::*;
+
+use super::making::{self, ByName as _};
+use super::object::Object;
 
 /// How many words of a thread's state are searched: up to where the current task is in the versions
 /// that are known (872 bytes in 3.14, 1032 in 3.15), which all of their states are larger than.

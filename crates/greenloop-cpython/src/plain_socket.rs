@@ -7,16 +7,22 @@ use std::ffi::c_int;
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 use std::sync::OnceLock;
 
-use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
-use greenloop_cpython::{ExceptionClass, Object, Raised, Result, call_function, raise};
 use greenloop_os::listener::NON_BLOCKING;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::asyncio::globals;
+use super::error::{Raised, Result, raise};
+use super::exceptions::ExceptionClass;
+use super::making::{self, ByName as _, IntoObject as _};
+use super::names::names;
+use super::object::Object;
+use super::operators::Comparison;
+use super::socket_layout::Socket;
 
 /// The needed parts of the two classes, looked up once.
 pub struct PlainSockets {
+    /// `socket.socket`
+    class: Object,
     /// `_socket.socket`, whose `__init__` `socket.socket` calls first.
     base: Object,
     /// Its `close`, which closes the descriptor even if the socket has other users.
@@ -33,10 +39,10 @@ unsafe impl Sync for PlainSockets {}
 
 static PLAIN_SOCKETS: OnceLock<PlainSockets> = OnceLock::new();
 
-/// The objects that [`initialise`] looked up.
+/// The objects that `initialise` looked up.
 ///
 /// # Panics
-/// Before [`initialise`], which module import runs before any socket can be here.
+/// Before `initialise`, which module import runs before any socket can be here.
 pub fn plain_sockets() -> &'static PlainSockets {
     PLAIN_SOCKETS
         .get()
@@ -47,6 +53,7 @@ pub fn plain_sockets() -> &'static PlainSockets {
 pub fn initialise(py: Python<'_>) -> PyResult<()> {
     let base = making::import(py, c"_socket")?.look_up(c"socket")?;
     let found = PlainSockets {
+        class: making::import(py, c"socket")?.look_up(c"socket")?.into(),
         close: base.look_up(c"close")?.into(),
         base: base.into(),
         io_refs: making::interned(c"_io_refs")?,
@@ -60,36 +67,36 @@ pub fn initialise(py: Python<'_>) -> PyResult<()> {
 
 impl PlainSockets {
     /// `socket.close()` of a plain socket: at once, unless files made of it are still open.
-    pub fn close(&self, socket: &Object) -> Result<()> {
+    pub fn close(&self, socket: &Socket) -> Result<()> {
         socket.set_attribute(&self.closed, &Object::boolean(true))?;
         let files = socket.attribute(&self.io_refs)?;
-        // SAFETY: both are valid objects.
-        let in_use = unsafe {
-            ffi::PyObject_RichCompareBool(files.as_ptr(), self.zero.as_ptr(), ffi::Py_GT)
-        };
-        match in_use {
-            -1 => Err(Raised),
-            0 => call_function(&self.close, &[socket.as_ptr()]).map(drop),
-            _ => Ok(()),
+        if files.compares(Comparison::Greater, &self.zero)? {
+            return Ok(());
         }
+        self.close.call([socket]).map(drop)
     }
 
     /// A socket of a family, a kind and a protocol for a descriptor that does not block.
     pub fn make(&self, numbers: [c_int; 3], descriptor: OwnedFd) -> Result<Object> {
         let [family, kind, protocol] = numbers;
-        let class: *mut ffi::PyTypeObject = globals().asyncio.socket.as_ptr().cast();
         let number = descriptor.as_raw_fd();
         // The flag in the kind says that the descriptor does not block, so it need not be made so.
         let kind = kind | NON_BLOCKING;
-        let arguments = tuple_of_numbers([family, kind, protocol, number])?;
+        let arguments = Object::tuple_of([
+            family.into_object()?,
+            kind.into_object()?,
+            protocol.into_object()?,
+            number.into_object()?,
+        ])?;
         // SAFETY: the classes are valid, and sockets can be made and initialised like this.
         let socket = unsafe {
+            let class: *mut ffi::PyTypeObject = self.class.as_ptr().cast();
             let base: *mut ffi::PyTypeObject = self.base.as_ptr().cast();
             let (Some(new), Some(initialise)) = ((*base).tp_new, (*base).tp_init) else {
                 let class = ExceptionClass::RuntimeError;
                 return Err(raise(class, c"sockets cannot be made"));
             };
-            let none = globals().no_arguments.as_ptr();
+            let none = names().no_arguments.as_ptr();
             let socket = Object::from_returned(new(class, none, std::ptr::null_mut()))?;
             if initialise(socket.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) < 0 {
                 return Err(Raised);
@@ -101,18 +108,5 @@ impl PlainSockets {
         socket.set_attribute(&self.io_refs, &self.zero)?;
         socket.set_attribute(&self.closed, &Object::boolean(false))?;
         Ok(socket)
-    }
-}
-
-/// A tuple of Python integers.
-fn tuple_of_numbers<const N: usize>(numbers: [c_int; N]) -> Result<Object> {
-    // SAFETY: a new tuple's places are filled with new references before anybody sees it.
-    unsafe {
-        let tuple = Object::from_returned(ffi::PyTuple_New(N as ffi::Py_ssize_t))?;
-        for (index, number) in (0..).zip(numbers) {
-            let number = Object::from_returned(ffi::PyLong_FromLong(number.into()))?;
-            ffi::PyTuple_SetItem(tuple.as_ptr(), index, number.into_ptr());
-        }
-        Ok(tuple)
     }
 }

@@ -1,69 +1,124 @@
-//! The base classes of `_asyncio`, and the slots of theirs that our classes call.
+//! Classes that derive from one of a library's whose struct is known only at import, and use none
+//! of its fields.
 //!
-//! Our futures and tasks derive from theirs and use none of their fields. But those fields exist,
-//! and so do the `__dict__`, the weak references and, from 3.14 on, the edges of the call graph,
-//! which asyncio's own code writes. The base's slots handle all of these, so that nothing here
-//! depends on their positions.
+//! The fields of the base exist all the same, and so do the `__dict__`, the weak references and
+//! whatever else the base's own code writes. The base's slots handle all of these, so that nothing
+//! here depends on their positions. Our struct comes behind the room for the largest base.
 
+use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
 
-use greenloop_cpython::{
-    ClassBuilder, Freelist, Object, Result, Visited, Visitor, answer, attributes_are_untouched,
-    making,
-};
 use pyo3::ffi;
 
-/// The room left for the base class's own struct: that of `_asyncio.Task` of 3.11.
-pub const BASE_SIZE: usize = 176;
+use super::class::ClassBuilder;
+use super::error::Result;
+use super::freelist::{Freelist, attributes_are_untouched};
+use super::gc::{Visited, Visitor, answer};
+use super::making;
+use super::native::{Class, Layout, Native};
+use super::nesting;
+use super::object::Object;
 
-/// Refuses to import where a class of `_asyncio` has outgrown that room: its fields would be ours.
-pub fn ensure_base_fits(base: &Object) -> Result<()> {
-    // SAFETY: `base` is a class.
-    let size = unsafe { (*base.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
-    if usize::try_from(size).is_ok_and(|size| size <= BASE_SIZE) {
-        return Ok(());
-    }
-    let text = "greenloop does not fit this version of Python: asyncio's tasks are too large";
-    Err(making::import_error(text))
-}
+/// The room for the base's struct: that of `_asyncio.Task` of 3.11.
+const BASE_SIZE: usize = 176;
 
-/// Our struct behind one of `_asyncio`'s: a future, a task.
-pub trait Derived: Sized + 'static {
-    /// The class of `_asyncio`.
+/// The part of an instance that belongs to the base.
+#[repr(transparent)]
+pub struct BasePart(UnsafeCell<[u8; BASE_SIZE]>);
+
+/// Our struct behind a base's.
+///
+/// # Safety
+/// It is `repr(C)`, begins with a [`BasePart`] or with a struct that does, and is valid when all
+/// its bytes are zero. Its [`Layout::OFFSET`] is 0. The base's zeroed struct is valid for whatever
+/// the interpreter calls on it.
+pub unsafe trait Derived: Layout {
+    /// The base.
     fn base() -> &'static Object;
     /// Our class.
-    fn class() -> *mut ffi::PyTypeObject;
-    /// The freelist of dead instances of exactly that class.
-    fn spare() -> &'static Freelist<256>;
+    fn class() -> &'static Class<Self>;
+    /// The dead instances of exactly that class.
+    fn spare() -> &'static SpareDerived<Self>;
     /// Whether [`finalise`](Self::finalise) has anything to do.
     fn has_something_to_report(&self) -> bool;
     /// Reports an exception that would be lost with the object, which is about to be deallocated.
-    fn finalise(this: &Object);
+    fn finalise(this: &Native<Self>);
     /// Shows the objects that the struct holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited;
     /// Lets go of everything.
     fn clear(&self);
 }
 
-/// Gives a class the slots of a [`Derived`] struct's life.
-pub fn derived<T: Derived>(builder: ClassBuilder) -> ClassBuilder {
-    builder
-        .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
-        .slot(ffi::Py_tp_free, free::<T> as *mut c_void)
-        .slot(ffi::Py_tp_finalize, finalise::<T> as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
+/// Dead instances of one class, for new ones.
+pub struct SpareDerived<T> {
+    list: Freelist<256>,
+    kept: PhantomData<fn() -> T>,
+}
+
+impl<T: Derived> SpareDerived<T> {
+    /// An empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            list: Freelist::new(),
+            kept: PhantomData,
+        }
+    }
+}
+
+impl<T: Derived> Default for SpareDerived<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Derived> Native<T> {
+    /// A zeroed instance of exactly the class.
+    #[inline]
+    pub fn allocate() -> Result<Self> {
+        // SAFETY: `T` is the whole struct of the class, and the list serves it alone.
+        unsafe {
+            let list = &T::spare().list;
+            let object = list.allocate_with_attributes::<T>(T::class().as_ptr())?;
+            Ok(Self::from_object(Object::from_owned(object.cast())))
+        }
+    }
+}
+
+impl<T: Derived> ClassBuilder<T> {
+    /// A class below `T`'s base, with the slots of an instance's life.
+    pub fn derived(name: &'static std::ffi::CStr) -> Self {
+        Self::new(name)
+            .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
+            .slot(ffi::Py_tp_free, free::<T> as *mut c_void)
+            .slot(ffi::Py_tp_finalize, finalise::<T> as *mut c_void)
+            .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
+            .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
+    }
+
+    /// Makes the class. Refuses a base that has outgrown its room, whose fields would be ours.
+    pub fn build_derived(self) -> Result<()> {
+        // SAFETY: the trait asks for a class.
+        let size = unsafe { (*T::base().as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
+        if usize::try_from(size).is_ok_and(|size| size <= BASE_SIZE) {
+            // SAFETY: the base's struct fits, and the trait promises the rest.
+            return unsafe { self.build_below_foreign(T::base(), T::class()) };
+        }
+        let text = "greenloop does not fit this version of Python: asyncio's tasks are too large";
+        Err(making::import_error(text))
+    }
 }
 
 unsafe extern "C" fn finalise<T: Derived>(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on an object that is about to die.
-    let this = unsafe { Object::from_borrowed(this) };
+    // SAFETY: called by the interpreter on an instance that is about to die.
+    let this = unsafe { Native::from_object(Object::from_borrowed(this)) };
     T::finalise(&this);
 }
 
 unsafe extern "C" fn deallocate<T: Derived>(this: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter on a dead object.
-    unsafe { greenloop_cpython::deallocate(this, end::<T>) }
+    unsafe { nesting::deallocate(this, end::<T>) }
 }
 
 unsafe fn end<T: Derived>(this: *mut ffi::PyObject) {
@@ -83,7 +138,7 @@ unsafe fn end<T: Derived>(this: *mut ffi::PyObject) {
 
 unsafe extern "C" fn free<T: Derived>(block: *mut c_void) {
     // SAFETY: called last in a deallocation, with a block of this class or of a subclass.
-    unsafe { T::spare().keep(block.cast(), T::class()) };
+    unsafe { T::spare().list.keep(block.cast(), T::class().as_ptr()) };
 }
 
 unsafe extern "C" fn traverse<T: Derived>(

@@ -1,0 +1,119 @@
+//! `Window`: our memory as an object that has a buffer, for the length of one native call.
+//!
+//! There is one window per process, which shows another piece of memory each time, where a
+//! memoryview would have to be made and thrown away. It is given only to native functions that use
+//! it at once, before they release the GIL, and keep neither it nor its buffer.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
+
+use pyo3::ffi;
+
+use super::class::ClassBuilder;
+use super::error::{Raised, Result, raise};
+use super::exceptions::ExceptionClass;
+use super::gil_cell::GilCell;
+use super::object::Object;
+
+/// The C struct of a window.
+#[repr(C)]
+struct Window {
+    header: ffi::PyObject,
+    start: Cell<*mut u8>,
+    length: Cell<usize>,
+    read_only: Cell<bool>,
+}
+
+/// The one that there is, once it was made.
+static WINDOW: GilCell<Option<Object>> = GilCell::new(None);
+
+/// Calls a native function with an object that shows some bytes.
+///
+/// # Safety
+/// The function takes the buffer before it releases the GIL, and does not keep it.
+#[inline]
+pub unsafe fn show_bytes<R>(bytes: &[u8], call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
+    show(bytes.as_ptr().cast_mut(), bytes.len(), true, call)
+}
+
+/// Calls a native function with an object that shows memory to be written. It returns how many
+/// bytes it has written, and this returns them.
+///
+/// # Safety
+/// As for [`show_bytes`]; the function reads nothing of the memory, and the bytes that it counts
+/// are those at its start.
+#[inline]
+pub unsafe fn show_room(
+    room: &mut [MaybeUninit<u8>],
+    call: impl FnOnce(&Object) -> Result<Option<usize>>,
+) -> Result<Option<&[u8]>> {
+    let (start, most) = (room.as_mut_ptr().cast::<u8>(), room.len());
+    let written = show(start, most, false, call)?;
+    // SAFETY: the memory is the caller's, and so much of it was written, by its own promise.
+    Ok(written.map(|count| unsafe { slice::from_raw_parts(start, count.min(most)) }))
+}
+
+fn show<R>(
+    start: *mut u8,
+    length: usize,
+    read_only: bool,
+    call: impl FnOnce(&Object) -> Result<R>,
+) -> Result<R> {
+    let object = WINDOW.with(|window| window.clone());
+    let Some(object) = object else {
+        return Err(raise(ExceptionClass::SystemError, c"there is no window"));
+    };
+    // SAFETY: the object was made for this struct, by `make_class`.
+    let window = unsafe { &*object.as_ptr().cast::<Window>() };
+    window.start.set(start);
+    window.length.set(length);
+    window.read_only.set(read_only);
+    let result = call(&object);
+    window.start.set(ptr::null_mut());
+    window.length.set(0);
+    result
+}
+
+/// Fills a view with the memory that is shown now, which is none between two calls.
+unsafe extern "C" fn give_buffer(
+    this: *mut ffi::PyObject,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: called by the interpreter on a window, with a view to be filled; the memory is valid
+    // for the length of the call that the window was given to.
+    unsafe {
+        let window = &*this.cast::<Window>();
+        let Ok(length) = ffi::Py_ssize_t::try_from(window.length.get()) else {
+            let Raised = raise(ExceptionClass::OverflowError, c"too much memory");
+            return -1;
+        };
+        let read_only = c_int::from(window.read_only.get());
+        ffi::PyBuffer_FillInfo(
+            view,
+            this,
+            window.start.get().cast(),
+            length,
+            read_only,
+            flags,
+        )
+    }
+}
+
+/// Makes the class, and the window.
+pub(super) fn make_class() -> Result<()> {
+    let class = ClassBuilder::<Window>::new(c"greenloop._native.Window")
+        .collected_as_base()
+        .not_callable()
+        .doc(c"Memory that a function of the ssl module reads or writes.")
+        .slot(ffi::Py_bf_getbuffer, give_buffer as *mut c_void)
+        .build(None)?;
+    // SAFETY: the allocator gives a zeroed block laid out as the struct, which shows no memory.
+    let window =
+        unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0))? };
+    let before = WINDOW.with(|place| place.replace(window));
+    drop(before);
+    Ok(())
+}
