@@ -89,11 +89,30 @@ async def abandoned(loop, blocking, primitive):
     await asyncio.sleep(0)
 
 
-ENDS = [woken, cancelled, closed, dropped, thrown_into, abandoned]
+async def abandoned_beginning_with_the_wait(loop, blocking, primitive):
+    """The same, with a wait that is older than what awaits it, so that it may be ended first."""
+    task = loop.create_task(awaiting(blocking.wait(primitive)))
+    task._log_destroy_pending = False
+    await asyncio.sleep(0)
+
+
+ENDS = [
+    woken,
+    cancelled,
+    closed,
+    dropped,
+    thrown_into,
+    abandoned,
+    abandoned_beginning_with_the_wait,
+]
 
 
 async def held(blocking, primitive):
     await blocking.wait(primitive)
+
+
+async def awaiting(awaitable):
+    await awaitable
 
 
 def retrieve(task):

@@ -88,7 +88,12 @@ impl Awaitable {
         let awaitable = this.get();
         let outcome = match awaitable.stage.get() {
             Stage::Fresh => warn_never_awaited(this, awaitable.operation().name),
-            Stage::Blocked | Stage::Delegating => Self::close(this),
+            Stage::Blocked | Stage::Delegating => {
+                awaitable.ending.set(true);
+                let closed = Self::close(this);
+                awaitable.ending.set(false);
+                closed
+            }
             Stage::Running | Stage::Finished => Ok(()),
         };
         if let Err(raised) = outcome {
@@ -154,6 +159,9 @@ impl Iteration for Awaitable {
                 Self::finish(this);
                 return Ok(());
             }
+            // The collector takes the objects of a cycle in any order. The finaliser may drop the
+            // last reference to the task, whose coroutine then closes what it awaits: this.
+            Stage::Running if awaitable.ending.get() => return Ok(()),
             Stage::Running => return Err(already_executing()),
             Stage::Blocked | Stage::Delegating => {}
         }

@@ -147,6 +147,8 @@ pub struct Awaitable {
     tracked: Cell<bool>,
     /// Set when it began to await another object, which is its `value`.
     delegates: Cell<bool>,
+    /// Set while its finaliser closes it.
+    ending: Cell<bool>,
 }
 
 /// [`Standing`](greenloop_core::Standing) with a zero for waiting.
