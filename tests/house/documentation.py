@@ -15,8 +15,8 @@ from .rust import ROOT, code_of, module_of, sources
 _COMMENT = re.compile(r"\s*//[/!]")
 _LITERAL = r'c"(?:\\.|[^"\\])*"'
 _DOCSTRING = re.compile(
-    rf"""\.doc\(\s*(?P<of_class>{_LITERAL})
-      | \b(?:noargs|one|fast|named)!\((?:leaf\s)?\s*c"\w+",[^"]*?(?P<of_method>{_LITERAL})
+    rf"""\.doc(?:umented)?\(\s*(?P<of_class>{_LITERAL})
+      | \b(?:leaf_)?(?:noargs|one|fast|of_class)\(\s*c"\w+",[^"]*?(?P<of_method>{_LITERAL})
       | (?P<signed>c"(?:\\.|[^"\\])*?\\n--\\n\\n(?:\\.|[^"\\])*")
       | (?P<unsigned>c"(?:\\.|[^"\\])*?\\n\\\n\s*--\\n\\n(?:\\.|[^"\\])*")""",
     re.DOTALL | re.VERBOSE,

@@ -181,12 +181,13 @@ def test_an_exported_item_counts_with_its_documentation_and_its_code():
 @pytest.mark.parametrize(
     ("rust", "docstrings"),
     [
-        ('noargs!(leaf c"get", get, c"Take an item.")', ['c"Take an item."']),
+        ('leaf_noargs(c"get", get, c"Take an item.")', ['c"Take an item."']),
         (
-            'named!(\n c"f",\n f,\n globals().names.a,\n c"f($self, a)\\n--\\n\\n\\\n  Do it."\n)',
+            'fast(\n c"f",\n |this, it| f(it),\n c"f($self, a)\\n--\\n\\n\\\n  Do it."\n)',
             None,
         ),
         ('.doc(c"A queue.")', ['c"A queue."']),
+        ('readonly(c"a", a).documented(c"An item.")', ['c"An item."']),
         ('raise(class, c"The queue is full.")', []),
     ],
 )
