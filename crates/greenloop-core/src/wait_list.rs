@@ -14,7 +14,9 @@
 //!                            3 the face
 //! ```
 //! A woken or cancelled waiter stays in the line until it runs and leaves by itself, as a future in
-//! asyncio's `_waiters` does. Until then it keeps its place, and no other waiter overtakes it.
+//! asyncio's `_waiters` does. Until then it keeps its place, and no other waiter overtakes it. In a
+//! queue, whose wake-ups are offers, a waiter is taken out and then woken
+//! ([`pop_and_wake`](WaitList::pop_and_wake)), as in asyncio's `_getters`.
 
 /// How a waiter stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-//! Built-in functions bound to one object, which other code calls back through them.
+//! [`BoundMethod`]: a built-in function bound to an object, which other code calls back by it.
 
 use std::ptr;
 use std::sync::OnceLock;

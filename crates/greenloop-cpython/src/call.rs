@@ -1,4 +1,4 @@
-//! Calling Python, and reading the arguments that Python calls us with.
+//! Reading the arguments that Python calls us with, and passing them on.
 
 use std::ffi::{CStr, c_int};
 use std::slice;

@@ -1,7 +1,7 @@
 //! Calling objects and their methods.
 //!
-//! The arguments of a call stand in an array whose length is known, so that nothing is allocated
-//! and the compiler counts them.
+//! The arguments of most calls stand in an array whose length is known, so that nothing is
+//! allocated and the compiler counts them.
 
 use std::ptr;
 

@@ -1,4 +1,4 @@
-//! The cell of a class once it is made, and a check whether the class has changed since.
+//! `ClassCell`: the place of a class, and a check whether a method of it was replaced since import.
 
 use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;

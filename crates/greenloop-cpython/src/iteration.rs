@@ -1,4 +1,4 @@
-//! The slots and methods that `await` uses on an object, made from three functions.
+//! The slots and methods that `await` uses on an object, made from the functions of [`Iteration`].
 //!
 //! `await` calls `am_send` on CPython 3.11 and 3.15 and `__next__` on the versions between
 //! (measured), so both are slots. `send`, `throw` and `close` are for code that drives an awaitable

@@ -1,4 +1,4 @@
-//! What kind of object an object is.
+//! What kind of object an object is, and short questions that depend on it.
 
 use pyo3::ffi;
 

@@ -3,13 +3,15 @@
 //! Why not PyO3's own types on the hot path? A `Py<T>` looks up a thread-local counter whenever it
 //! is dropped, and a `#[pyclass]` has neither a freelist nor a base class whose size is known only
 //! at import. So hot types are plain C structs made of [`Slot`]s, and hot functions pass
-//! [`Object`]s. Cold code uses PyO3 as usual.
+//! [`Object`]s, or [`Native`]s where the class is ours. Cold code uses PyO3 as usual.
 //!
 //! One rule makes this sound: **every function of this crate is called with the GIL held**, which a
-//! build without the GIL cannot promise and therefore refuses to import. [`initialise`] comes
-//! first.
+//! build without the GIL cannot promise and therefore refuses to import. Excepted are
+//! [`current_thread`] and [`is_initialised`], which may be asked at any time, and [`guarded`] and
+//! [`restore_thread`], by which a thread takes the GIL. [`initialise`] comes first.
 //!
-//! It knows CPython, and nothing of asyncio.
+//! It knows CPython, and of asyncio only where the interpreter itself serves it: `thread_state`
+//! finds the place of a thread's current task.
 
 #![allow(
     clippy::cast_possible_wrap,

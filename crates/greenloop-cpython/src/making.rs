@@ -2,9 +2,8 @@
 //!
 //! `PyString::new`, `PyDict::new` and their like, `intern!`, every `&str` that PyO3 turns into an
 //! attribute's name or an argument, and every `PyTypeError::new_err` panic if the interpreter has
-//! no memory left. So this is the only file that makes objects of Rust values: the crate's
-//! `clippy.toml` forbids those constructors, and `tests/surface/test_memory_rules.py` forbids the
-//! ones that clippy cannot see.
+//! no memory left. So their substitutes are here: the crate's `clippy.toml` forbids those
+//! constructors, and `tests/surface/test_memory_rules.py` forbids the ones that clippy cannot see.
 
 use std::ffi::CStr;
 use std::ptr;

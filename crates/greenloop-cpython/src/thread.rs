@@ -1,4 +1,5 @@
-//! The calling thread, as Python names it.
+//! The calling thread as Python names it, whether there is an interpreter, and running without the
+//! GIL.
 
 unsafe extern "C" {
     /// `threading.get_ident()`.

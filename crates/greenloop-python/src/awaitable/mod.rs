@@ -13,12 +13,20 @@
 //!              or raised  ▼ └───────────────► Delegating
 //!                      Finished
 //! ```
-//! The [`Operation`] defines transitions 1, 3 and 4 by its `start`, `resume` and `interrupt`.
+//! The [`Operation`] defines transitions 1, 3 and 4 by its `start`, `resume` and `interrupt`. A
+//! `sleep(0)` takes 4 as well, with [`Progress::Paused`].
 //!
 //! Inside a native task on one of our loops a blocked awaitable yields *itself*, and the task is
 //! stepped when the awaitable is woken. Everywhere else (asyncio's tasks, other loops, debug mode,
 //! a coroutine driven by hand) it makes a real future and yields that, as asyncio's own primitives
 //! do: such a wait is *foreign*. The number of turns is the same either way.
+//!
+//! A newcomer reads this file, then `driving` (transitions 1 to 5), `waiting` (being woken and
+//! cancelled, native and foreign) and `line` (the [`Line`]), which holds the waiters of a
+//! primitive, and `loop_bound`, the loop that a primitive belongs to. The rest is for single uses:
+//! `class` (the table of methods), `sleep`, `alarm` (the time limit of `wait`), [`delegate`]
+//! (awaiting other objects), `completed` (an awaitable that has nothing to do), `coroutine`
+//! (whether an object is one) and `origin` (for the warning about an awaitable that nobody awaits).
 
 mod alarm;
 mod class;

@@ -6,7 +6,9 @@
 //! handlers, task factories, executors) is Python, in the subclass `greenloop.EventLoop`: nothing
 //! there is on a hot path.
 //!
-//! Each capability has its own file with its methods.
+//! Each capability has its own file with its methods: a newcomer reads `scheduling`, `timers` and
+//! `readiness` (what programs call), `running` and `turn` (what the loop does), then `shortcut`.
+//! PyO3 makes the class; `install_methods` adds the methods that are called most.
 
 mod call;
 mod diagnostics;

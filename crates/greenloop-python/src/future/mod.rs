@@ -10,10 +10,15 @@
 //! Either way the callbacks are handed to the loop and dropped.
 //!
 //! Our classes are subtypes of `_asyncio.Future` and `_asyncio.Task`, so that `isinstance` holds,
-//! but no field of theirs is used, from 3.14 on except for a task's coroutine: the base's
-//! `__init__` never runs and every inherited name that would read its state is overridden (see the
-//! decision record on subtyping). Our fields come after the largest base of any supported version,
-//! so that one struct serves both classes.
+//! but no field of theirs is used, from 3.14 on except for those that others read in a task's
+//! memory (`task/base_fields.rs`): the base's `__init__` never runs and every inherited name that
+//! would read its state is overridden. Our fields come after the largest base of any supported
+//! version, so that one struct serves both classes.
+//! ([0003](../../../../docs/decisions/0003-subtyping-asyncio.md))
+//!
+//! This file has the struct. `callbacks` are what a future calls when it is done, `notifier` and
+//! `waiting_task` those of them that are native; `class`, `attributes`, `metaclass` and `iterator`
+//! are the future as Python sees it.
 
 mod attributes;
 mod callbacks;

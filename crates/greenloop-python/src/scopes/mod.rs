@@ -8,9 +8,10 @@
 //!
 //! - `timeout`: the class `Timeout`, `timeout()` and `timeout_at()`;
 //! - `expiry`: a cancellation becomes a `TimeoutError`;
-//! - `wait_for` of 3.12 and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its `gate`: for
-//!   a single awaitable;
-//! - `task_group`: the class `TaskGroup`.
+//! - `wait_for` of 3.12 and later and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its
+//!   `gate`: for a single awaitable;
+//! - `task_group`: the class `TaskGroup`;
+//! - `running_rules`: the differences between versions.
 
 mod cancel_and_wait;
 mod expiry;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   turn 1: the listening socket is readable     turn 2                        turn 3
-//!   accept, until nothing is left ───────────►  protocol_factory(),     ───►  connection_made(),
+//!   accept, as the backlog allows ───────────►  protocol_factory(),     ───►  connection_made(),
 //!   (an Arrival is queued for each)             a transport                   reading starts
 //! ```
 //! asyncio's `_accept_connection` does the same in the same turns, but makes a coroutine, a task

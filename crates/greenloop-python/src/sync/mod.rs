@@ -3,11 +3,19 @@
 //! Their decisions (which waiter is woken, what a waiter passes on when it gives up) are made in
 //! [`greenloop_core::sync`]; here are their classes. Each asynchronous method is an
 //! [`Operation`](crate::awaitable::Operation): three functions, for the first step, for the step
-//! after a wake-up, and for an exception that arrives meanwhile.
+//! after a wake-up, and for an exception that arrives meanwhile. Any other method is a function of
+//! the primitive, which asks the core and makes an object of the answer.
 //!
-//! An instance of a subclass may have overridden any method, and any instance may have been given
-//! one as an attribute. So where asyncio's code calls one of its public methods, it is called by
-//! name here too. Only a *plain* instance, of exactly the class and without attributes, takes the
+//! Each primitive has its file: `event`, `lock`, `semaphore`, `condition`, `barrier`. In it are the
+//! state, the methods, and in `make_class` the table by which Python finds them. Shared are
+//! `primitive` (a state with the loop that it is bound to, and the attributes of all classes),
+//! `acquire` (`acquire` and `async with` of locks and semaphores), `waiters` (the line as Python
+//! sees it) and `copying`.
+//!
+//! An instance of a subclass may have overridden any method, any instance may have been given one
+//! as an attribute, and a program may have replaced one in the class. So where asyncio's code calls
+//! one of its public methods, it is called by name here too. Only a *plain* instance, of exactly
+//! the class, without attributes, and with the methods that the class had at import, takes the
 //! short cut.
 
 mod acquire;

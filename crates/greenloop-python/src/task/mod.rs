@@ -7,12 +7,12 @@
 //!                           │ 5 wake or cancel     │ 4 yields a future
 //!                           └──────── waiting ◄────┘
 //! ```
-//! 1 `Task::create` and `Task.__init__` · 2 `step::run_step` · 3 `step::finish` · 4
-//! `step::wait_for` · 5 the future's callback, `Callback::Wake`. An eager task (3.12+) begins at 2,
-//! in its creator's turn.
+//! 1 `Task::create` and `Task.__init__` · 2 `step::run_step` · 3 `step::finish` and `step::fail` ·
+//! 4 `step::wait_for` · 5 the future's callback, `Callback::Wake`, or `Awaitable::wake`. An eager
+//! task (3.12+) begins at 2, in its creator's turn.
 //!
 //! A step makes no handle, no function and no future: the ready queue holds the task itself, and so
-//! does the future it waits for.
+//! does the future or awaitable that it waits for.
 
 #[cfg(Py_3_14)]
 mod base_fields;

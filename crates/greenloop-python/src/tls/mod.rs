@@ -20,10 +20,13 @@
 //! not called for more when there is nothing, which it would report with an exception. Written data
 //! is encrypted in place.
 //!
-//! - [`protocol`]: the state of a connection, and [`class`]: its class as Python sees it;
+//! - [`protocol`]: the struct of a connection, with its [`state`] as in the picture, its
+//!   [`backlog`] and its water [`marks`]; and [`class`]: its class as Python sees it;
 //! - [`engine`]: the ssl object and its two BIOs, which are shown our memory;
-//! - [`handshake`], [`reading`], [`writing`], [`flow_control`], [`shutdown`]: a connection's life;
-//! - [`transport`]: the transport that the application's protocol writes to;
+//! - [`opening`], [`handshake`], [`reading`], [`writing`], [`flow_control`], [`shutdown`]: a
+//!   connection's life;
+//! - [`transport`]: the transport that the application's protocol writes to, with
+//!   [`transport_methods`] and [`transport_class`];
 //! - [`library`]: the objects looked up in `ssl` and in `asyncio.sslproto`.
 
 mod backlog;
