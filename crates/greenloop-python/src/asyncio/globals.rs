@@ -11,6 +11,7 @@ use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
 use greenloop_cpython::{Keywords, Object};
 use pyo3::prelude::*;
 
+use super::edition;
 use super::names::Names;
 
 macro_rules! imports {
@@ -92,8 +93,6 @@ imports! {
     shut_wr = c"socket".c"SHUT_WR",
     socket_transport = c"asyncio.selector_events".c"_SelectorSocketTransport",
     stream_reader = c"asyncio.streams".c"StreamReader",
-    stream_reader_protocol = c"asyncio.streams".c"StreamReaderProtocol",
-    stream_writer = c"asyncio.streams".c"StreamWriter",
     #[cfg(Py_3_12)]
     swap_current_task = c"_asyncio".c"_swap_current_task",
     task = c"_asyncio".c"Task",
@@ -134,18 +133,6 @@ pub struct Globals {
     pub minus_one: Object,
     /// 0, which is one object wherever it comes from.
     pub zero: Object,
-    /// Whether the running asyncio's `create_task` passes `eager_start` on to the task.
-    pub create_task_takes_eager_start: bool,
-    /// Whether the running asyncio's `sleep` refuses a delay that is not a number: from 3.13 on.
-    pub sleep_refuses_nan: bool,
-    /// Whether the running asyncio wraps a `StopIteration` given to `set_exception`, or refuses it.
-    pub wraps_stop_iteration: bool,
-    /// The function by which the running asyncio reports the exception of a shielded future without
-    /// waiters, if it does.
-    pub log_shielded: Option<Object>,
-    /// The function by which the running asyncio removes the edges that a gathering's children
-    /// leave behind, if it does.
-    pub stop_awaiting: Option<Object>,
 }
 
 // SAFETY: written once at import, and the objects are touched with the GIL held only.
@@ -168,6 +155,7 @@ pub fn globals() -> &'static Globals {
 
 /// Looks everything up. Called once, by the module's import.
 pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
+    edition::initialise(py)?;
     let keyword = |name| Keywords::new([name]);
     let globals = Globals {
         names: Names::new()?,
@@ -177,11 +165,6 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
             msg: keyword(c"msg")?,
         },
         asyncio: Asyncio::new(py)?,
-        create_task_takes_eager_start: takes_keywords(py)?,
-        sleep_refuses_nan: cfg!(Py_3_13),
-        wraps_stop_iteration: wraps_stop_iteration(py)?,
-        log_shielded: private_function(py, "_log_on_exception")?,
-        stop_awaiting: private_function(py, "_discard_awaited_by")?,
         #[cfg(not(Py_3_14))]
         current_tasks: current_tasks(py)?,
         no_arguments: making::tuple(Vec::new())?,
@@ -196,29 +179,4 @@ fn current_tasks(py: Python<'_>) -> PyResult<Dict> {
     let tasks = making::import(py, c"_asyncio")?.look_up(c"_current_tasks")?;
     let tasks = Dict::of(&tasks.into());
     Ok(tasks.ok_or_else(|| making::import_error("asyncio's current tasks are in no dict"))?)
-}
-
-/// A function of `asyncio.tasks` that some of the supported versions have.
-fn private_function(py: Python<'_>, name: &str) -> PyResult<Option<Object>> {
-    let function = making::import(py, c"asyncio.tasks")?.look_up_optional(name)?;
-    Ok(function.map(Object::from))
-}
-
-/// From 3.11.8, 3.12.2 and 3.13 on (gh-112182).
-fn wraps_stop_iteration(py: Python<'_>) -> PyResult<bool> {
-    let version: u32 = making::import(py, c"sys")?
-        .look_up(c"hexversion")?
-        .extract()?;
-    Ok((0x030B_0800..0x030C_0000).contains(&version) || version >= 0x030C_0200)
-}
-
-/// Whether `create_task(coro, **kwargs)` takes any keyword, as it does from 3.13.3 on.
-fn takes_keywords(py: Python<'_>) -> PyResult<bool> {
-    const CO_VARKEYWORDS: u32 = 8;
-    let class = making::import(py, c"asyncio.base_events")?.look_up(c"BaseEventLoop")?;
-    let flags = class
-        .look_up(c"create_task")?
-        .look_up(c"__code__")?
-        .look_up(c"co_flags")?;
-    Ok(flags.extract::<u32>()? & CO_VARKEYWORDS != 0)
 }

@@ -1,8 +1,9 @@
-//! The running asyncio: its names, functions and classes, looked up once, and the questions that we
-//! ask it.
+//! The running asyncio: its names, functions and classes, looked up once, its [`edition`], and the
+//! questions that we ask it.
 
 mod cancellation;
 mod creation_stack;
+pub mod edition;
 mod globals;
 mod names;
 mod running_loop;

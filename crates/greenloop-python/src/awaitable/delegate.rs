@@ -8,6 +8,7 @@ use greenloop_cpython::{
 use pyo3::prelude::*;
 
 use super::{Awaitable, Progress};
+use crate::asyncio::edition::{AWAIT_NAMES_CLASS, AWAIT_SAYS_CANNOT_BE_AWAITED};
 use crate::asyncio::globals;
 use crate::future::{Future, PENDING};
 
@@ -110,7 +111,7 @@ fn iterator_of(object: &Object) -> Result<Object> {
         return Ok(object.clone());
     }
     let name = making::class_name(object)?;
-    Err(type_error(&if cfg!(Py_3_14) {
+    Err(type_error(&if AWAIT_SAYS_CANNOT_BE_AWAITED {
         format!("'{name}' object can't be awaited")
     } else {
         format!("object {name} can't be used in 'await' expression")
@@ -134,7 +135,7 @@ fn checked_iterator(object: &Object, iterator: Object) -> Result<Object> {
         return Ok(iterator);
     }
     let (name, given) = (making::class_name(object)?, making::class_name(&iterator)?);
-    Err(type_error(&match (cfg!(Py_3_15), is_coroutine) {
+    Err(type_error(&match (AWAIT_NAMES_CLASS, is_coroutine) {
         (false, true) => "__await__() returned a coroutine".to_owned(),
         (false, false) => format!("__await__() returned non-iterator of type '{given}'"),
         (true, true) => format!("{name}.__await__() must return an iterator, not coroutine"),

@@ -7,6 +7,7 @@ use greenloop_cpython::{
 };
 
 use super::{Awaitable, Operation, Progress, Stands};
+use crate::asyncio::edition::SLEEP_REFUSES_NAN;
 use crate::asyncio::{globals, running_loop};
 use crate::future::future_of;
 use crate::handle::{self, Handle};
@@ -66,7 +67,7 @@ fn start(this: &Native<Awaitable>) -> Result<Progress> {
         awaitable.step.set(YIELDED);
         return Ok(Progress::Paused);
     }
-    if seconds.is_nan() && globals().sleep_refuses_nan {
+    if seconds.is_nan() && SLEEP_REFUSES_NAN {
         return Err(not_a_number());
     }
     if let Some(task) = stepping() {
@@ -102,7 +103,7 @@ fn start_by_name(this: &Native<Awaitable>, delay: &Object) -> Result<Progress> {
         this.get().step.set(YIELDED);
         return Ok(Progress::Paused);
     }
-    if globals().sleep_refuses_nan {
+    if SLEEP_REFUSES_NAN {
         let seconds = delay.float_value()?;
         if seconds.is_nan() {
             return Err(not_a_number());

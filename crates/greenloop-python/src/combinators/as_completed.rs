@@ -20,6 +20,7 @@ use pyo3::prelude::*;
 use super::awaited_by;
 use super::ensure_future::{Home, as_future, current_loop};
 use crate::any_future;
+use crate::asyncio::edition::AS_COMPLETED_IS_ASYNC;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{notify_when_done, stop_notifying};
@@ -138,11 +139,11 @@ pub fn as_completed(_module: &Native<Anything>, arguments: Arguments<'_>) -> Res
     let none = Object::none();
     let given = given.unwrap_or(&none);
     let timeout = timeout.filter(|timeout| !timeout.is_none());
-    if cfg!(Py_3_13) {
+    if AS_COMPLETED_IS_ASYNC {
         refuse_awaitable(given)?;
     }
     let iterator = CLASS.create()?;
-    if cfg!(Py_3_13) {
+    if AS_COMPLETED_IS_ASYNC {
         AsCompleted::begin(&iterator, given, timeout)?;
     } else {
         let state = iterator.get();
@@ -153,7 +154,7 @@ pub fn as_completed(_module: &Native<Anything>, arguments: Arguments<'_>) -> Res
 }
 
 static FUTURE_IS_DONE: Notification = Notification::named(
-    if cfg!(Py_3_13) {
+    if AS_COMPLETED_IS_ASYNC {
         c"_AsCompletedIterator._handle_completion"
     } else {
         c"as_completed.<locals>._on_completion"
@@ -165,28 +166,20 @@ static FUTURE_IS_DONE: Notification = Notification::named(
 );
 
 /// One awaitable is not several.
-#[cfg(Py_3_13)]
 fn refuse_awaitable(given: &Object) -> Result<()> {
     if given.is_plain_collection() {
         return Ok(());
     }
-    if globals().asyncio.isawaitable.call([given])?.is_true()? {
+    let (refused, expected) = if AS_COMPLETED_IS_ASYNC {
+        let refused = globals().asyncio.isawaitable.call([given])?.is_true()?;
+        (refused, "expects an iterable of awaitables")
+    } else {
+        let refused = any_future::is_future(given)? || crate::awaitable::is_coroutine(given)?;
+        (refused, "expect an iterable of futures")
+    };
+    if refused {
         let class = making::class_name(given)?;
-        let text = format!("expects an iterable of awaitables, not {class}");
-        return Err(type_error(&text));
-    }
-    Ok(())
-}
-
-/// One awaitable is not several.
-#[cfg(not(Py_3_13))]
-fn refuse_awaitable(given: &Object) -> Result<()> {
-    if !given.is_plain_collection()
-        && (any_future::is_future(given)? || crate::awaitable::is_coroutine(given)?)
-    {
-        let class = making::class_name(given)?;
-        let text = format!("expect an iterable of futures, not {class}");
-        return Err(type_error(&text));
+        return Err(type_error(&format!("{expected}, not {class}")));
     }
     Ok(())
 }
@@ -232,7 +225,7 @@ fn handle_timeout(this: &Native<AsCompleted>) -> Result<Object> {
 /// The awaitables of plain iteration, which wait for the next future in the queue and return its
 /// result.
 static RESULT: Operation<QueueRef> = Operation {
-    name: if cfg!(Py_3_13) {
+    name: if AS_COMPLETED_IS_ASYNC {
         c"_AsCompletedIterator._wait_for_one"
     } else {
         c"as_completed.<locals>._wait_for_one"
@@ -353,7 +346,7 @@ pub fn make_class() -> Result<()> {
             handle_timeout,
             c"Stop waiting for the futures that are not done.",
         )]);
-    if cfg!(Py_3_13) {
+    if AS_COMPLETED_IS_ASYNC {
         return class
             .subclassable()
             .init_by(initialise)

@@ -117,7 +117,6 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
 
 /// The running loop, or `None`. Inside a native step that is the task's loop.
 #[inline]
-#[cfg_attr(not(Py_3_14), expect(dead_code, reason = "gather asks from 3.14 on"))]
 pub fn running_loop() -> Result<Option<Object>> {
     if let Some(task) = stepping() {
         return Ok(future_of(&task).get().event_loop().get());

@@ -9,9 +9,12 @@ use greenloop_cpython::{
 };
 
 use super::children::Places;
-use super::ensure_future::{Home, as_future, current_loop};
+use super::ensure_future::{Home, as_future, current_loop, running_loop};
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
+use crate::asyncio::edition::{
+    FUTURES_KNOW_AWAITERS, GATHER_COUNTS_DONE_CHILDREN, GATHER_PREFERS_RUNNING_LOOP, edition,
+};
 use crate::asyncio::globals;
 use crate::future::notify_when_done;
 use crate::scheduler::Notification;
@@ -50,7 +53,7 @@ pub fn gather(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Ob
         }
         this.gathering.add();
         places.remember(place)?;
-        if cfg!(Py_3_12) && any_future::is_done(&child)? {
+        if GATHER_COUNTS_DONE_CHILDREN && any_future::is_done(&child)? {
             done.push(child.clone());
         } else {
             awaited_by::add(&child, this.awaiting().get().as_ref())?;
@@ -65,7 +68,7 @@ pub fn gather(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Ob
     GatheringFuture::begin(&outer, making::list(children)?, |future| {
         home.attach(future)
     })?;
-    if globals().stop_awaiting.is_some() && !this.awaiting().is_empty() {
+    if edition().graph.gather_stops_awaiting && !this.awaiting().is_empty() {
         notify_when_done(&outer, &STOP_AWAITING, &outer)?;
     }
     for child in done {
@@ -78,12 +81,12 @@ static CHILD_IS_DONE: Notification =
     Notification::named(c"gather.<locals>._done_callback", child_is_done);
 static STOP_AWAITING: Notification = Notification::named(c"_discard_awaited_by", stop_awaiting);
 
-/// From 3.14 on the running loop is the one for everything; before, the first argument decides.
+/// The home of all, unless the first argument decides it.
 #[inline]
 fn initial_home() -> Result<Option<Home>> {
-    #[cfg(Py_3_14)]
-    return Ok(super::ensure_future::running_loop()?.map(Home::new));
-    #[cfg(not(Py_3_14))]
+    if GATHER_PREFERS_RUNNING_LOOP {
+        return Ok(running_loop()?.map(Home::new));
+    }
     Ok(None)
 }
 
@@ -122,7 +125,7 @@ fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
 /// A child is done: decides whether the gathering future is now done, too, and finishes it.
 fn count_child(outer: &Native<GatheringFuture>, child: &Object) -> Result<()> {
     let this = outer.get();
-    if cfg!(Py_3_14) {
+    if FUTURES_KNOW_AWAITERS {
         awaited_by::discard(child, this.awaiting().get().as_ref())?;
     }
     let mut failure = None;
@@ -132,7 +135,7 @@ fn count_child(outer: &Native<GatheringFuture>, child: &Object) -> Result<()> {
             failure = failure_of(child)?;
             Ok(failure.is_some())
         })?;
-    if cfg!(Py_3_14) && this.gathering.all_are_done() {
+    if FUTURES_KNOW_AWAITERS && this.gathering.all_are_done() {
         // The task may hold the outer future, by way of an exception's traceback.
         this.awaiting().clear();
     }

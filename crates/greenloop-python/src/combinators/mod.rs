@@ -19,6 +19,7 @@ use greenloop_cpython::{
 };
 
 use crate::any_future;
+use crate::asyncio::edition::CREATE_TASK_SHOWS_KWARGS;
 
 #[cfg(not(Py_3_12))]
 pub use ensure_future::Home;
@@ -66,7 +67,7 @@ pub fn functions() -> Vec<Function> {
         fast(
             c"create_task",
             create_task::create_task,
-            if cfg!(Py_3_14) {
+            if CREATE_TASK_SHOWS_KWARGS {
                 c"create_task(coro, **kwargs)\n--\n\n\
                   Schedule a coroutine as a task of the running loop; return the task."
             } else {

@@ -12,6 +12,7 @@ use greenloop_cpython::{Anything, Arguments, Native, Object, Result, making, typ
 use super::ensure_future::as_future;
 use super::{awaited_by, fail_without_memory};
 use crate::any_future;
+use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 use crate::future::{notify_when_done, stop_notifying};
 use crate::scheduler::Notification;
@@ -69,7 +70,7 @@ fn follow(outer: &Object, inner: &Object) -> Result<()> {
     if any_future::is_cancelled(outer)? {
         // Newer versions of asyncio report the exception of a shielded future without waiters, and
         // the exception is left to that report; in older ones it counts as seen.
-        if globals().log_shielded.is_none() && !any_future::is_cancelled(inner)? {
+        if edition().log_shielded.is_none() && !any_future::is_cancelled(inner)? {
             any_future::exception_of(inner)?;
         }
         return Ok(());
@@ -108,7 +109,7 @@ fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
 /// The inner future goes on alone.
 fn leave(inner: &Object, outer: &Object) -> Result<()> {
     stop_notifying(inner, &INNER_IS_DONE, outer)?;
-    if let Some(log) = &globals().log_shielded {
+    if let Some(log) = &edition().log_shielded {
         // Only one report, however often it was shielded.
         let names = &globals().names;
         inner.invoke(&names.remove_done_callback, [log])?;

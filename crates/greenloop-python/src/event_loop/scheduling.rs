@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use super::call::{Call, check_callback};
 use super::inbox::Inbox;
 use super::{EventLoop, LoopInstance, LoopRef};
+use crate::asyncio::edition::{TASKS_START_EAGERLY, edition};
 use crate::asyncio::globals;
 use crate::future::Future;
 use crate::handle::{self, Handle};
@@ -189,7 +190,7 @@ static EAGER_TASK_FACTORIES: OnceLock<Vec<Py<PyAny>>> = OnceLock::new();
 
 /// Whether `factory` is `eager_task_factory`, asyncio's or ours, which need not be called.
 fn is_eager_factory(factory: &Bound<'_, PyAny>) -> bool {
-    if factory.is_none() || cfg!(not(Py_3_12)) {
+    if factory.is_none() || !TASKS_START_EAGERLY {
         return false;
     }
     let known = EAGER_TASK_FACTORIES.get().into_iter().flatten();
@@ -255,7 +256,7 @@ pub fn install_methods(class: &Bound<'_, pyo3::types::PyType>) -> PyResult<()> {
         fast(
             c"create_task",
             create_task,
-            if globals().create_task_takes_eager_start {
+            if edition().create_task_takes_eager_start {
                 c"create_task($self, /, coro, **kwargs)\n--\n\nReturn a new Task for a coroutine."
             } else {
                 c"create_task($self, /, coro, *, name=None, context=None)\n--\n\n\

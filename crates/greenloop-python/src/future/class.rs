@@ -9,6 +9,7 @@ use greenloop_cpython::{
 use super::attributes::future_attributes;
 use super::callbacks::{Callback, add};
 use super::{CANCELLED, CLASS, FINISHED, Future, NATIVE, PENDING, invalid_state, iterate};
+use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 
 fn initialise(this: &Native<Future>, arguments: Arguments<'_>) -> Result<()> {
@@ -67,7 +68,7 @@ pub fn set_exception_of(this: &Native<Future>, exception: &Object) -> Result<()>
 /// `StopIteration` cannot be raised into a coroutine: it is wrapped, or in older versions refused.
 fn without_stop_iteration(exception: Object) -> Result<Object> {
     let class = ExceptionClass::StopIteration.object();
-    let wraps = globals().wraps_stop_iteration;
+    let wraps = edition().wraps_stop_iteration;
     let stops = if wraps {
         exception.is_instance(&class)?
     } else {

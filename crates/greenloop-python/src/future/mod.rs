@@ -38,6 +38,7 @@ use greenloop_cpython::{
 };
 use pyo3::prelude::*;
 
+use crate::asyncio::edition::FUTURES_BEGIN_ONCE;
 use crate::asyncio::{creation_stack, globals};
 use crate::scheduler::Scheduler;
 
@@ -237,9 +238,9 @@ impl Future {
         self.cancelled_error.set(error);
     }
 
-    /// Refuses a second `__init__`, from 3.15 on; older versions initialise the future again.
+    /// Refuses a second `__init__`, if the running asyncio does.
     pub fn ensure_fresh(&self) -> Result<()> {
-        if cfg!(Py_3_15) && !self.event_loop.is_empty() {
+        if FUTURES_BEGIN_ONCE && !self.event_loop.is_empty() {
             let class = ExceptionClass::RuntimeError;
             return Err(raise(class, c"Future object is already initialized"));
         }

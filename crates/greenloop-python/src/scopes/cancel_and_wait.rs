@@ -84,7 +84,7 @@ fn cancel_future(future: &Object) -> Result<()> {
 /// From 3.14.6 on: `asyncio.capture_call_graph()` shows the task that waits for the future.
 fn show(gate: &GateRef, future: &Object) -> Result<()> {
     #[cfg(Py_3_14)]
-    if super::running_rules::rules().cancelling_is_shown {
+    if crate::asyncio::edition::edition().graph.cancelling_is_shown {
         let task = task::current_task(None)?.unwrap_or_else(Object::none);
         let globals = globals();
         let futures = &globals.asyncio.futures;

@@ -7,18 +7,18 @@ use greenloop_cpython::{
 };
 use pyo3::prelude::*;
 
-use super::running_rules::rules;
+use crate::asyncio::edition::edition;
 use crate::asyncio::{globals, is_cancellation};
 
 /// Turns a cancellation into a `TimeoutError`: raises it with `exception` as its cause.
 ///
 /// For other exceptions returns, and leaves a note in their contexts if the running asyncio does.
 pub fn convert(class: &Object, exception: &Object) -> Result<()> {
-    let rules = &rules().timeout;
-    if is_cancelled(class, rules.takes_subclasses)? {
+    let edition = &edition().timeout;
+    if is_cancelled(class, edition.takes_subclasses)? {
         return Err(raise_from(exception));
     }
-    if rules.inserts_error && !exception.is_none() {
+    if edition.inserts_error && !exception.is_none() {
         insert_timeout_error(exception)?;
         if is_exception_group(exception)? {
             let py = attached();

@@ -16,7 +16,6 @@
 mod cancel_and_wait;
 mod expiry;
 mod gate;
-mod running_rules;
 mod task_group;
 mod timeout;
 #[cfg(Py_3_12)]

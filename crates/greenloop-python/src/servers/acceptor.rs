@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::arrival::Arrival;
+use crate::asyncio::edition::SERVERS_ACCEPT_ONE_MORE;
 use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, LoopRef, Side};
 use crate::handle::{self, Handle};
@@ -176,10 +177,12 @@ impl Listening {
         })
     }
 
-    /// Accepts the waiting connections, as many as the backlog allows. As in asyncio, from 3.14 on
-    /// it accepts one more, since one may wait even with a backlog of zero.
+    /// Accepts the waiting connections, as many as the backlog allows, and one more if the
+    /// running asyncio does.
     fn accept_all(&self, native: &EventLoop, this: &Object) -> Result<()> {
-        let most = self.backlog.saturating_add(usize::from(cfg!(Py_3_14)));
+        let most = self
+            .backlog
+            .saturating_add(usize::from(SERVERS_ACCEPT_ONE_MORE));
         for _ in 0..most {
             match listener::accept(self.socket.get().descriptor()) {
                 Ok((descriptor, peer)) => {

@@ -11,14 +11,11 @@
 //! - [`flow_control`] and [`protocol`]: the methods that a transport calls;
 //! - [`writer`]: the writer. The class that Python sees is in a file `class` of each;
 //! - [`attributes`]: their fields, as Python reads and sets them;
-//! - [`connecting`]: `open_connection`, `start_server` and their kin;
-//! - [`edition`]: the differences between the running asyncio's streams and those of other
-//!   releases.
+//! - [`connecting`]: `open_connection`, `start_server` and their kin.
 
 mod attributes;
 mod buffer;
 mod connecting;
-mod edition;
 mod flow_control;
 mod protocol;
 mod reader;

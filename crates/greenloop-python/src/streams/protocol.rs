@@ -10,10 +10,10 @@ use greenloop_cpython::{
     attached, extends, fetch, matches, visit_slots,
 };
 
-use super::edition::edition;
 use super::flow_control::{self, FlowControl};
 use super::reader::{self, Reader, loop_or_current};
 use super::writer::Writer;
+use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 use crate::awaitable::is_coroutine;
 use crate::future::{Future, PENDING, notifier};
@@ -255,7 +255,7 @@ pub fn connection_made(this: &Native<Protocol>, transport: &Object) -> Result<()
     let event_loop = protocol.flow.event_loop().get_or_none();
     let reader = reader.unwrap_or_else(Object::none);
     let writer = Writer::create(transport, this, &reader, &event_loop)?;
-    let edition = edition();
+    let edition = &edition().streams;
     if edition.keeps_writer {
         protocol.writer.set(Object::clone(&writer));
     }
@@ -289,7 +289,7 @@ fn callback_done(owner: &Object, task: &Object) -> Result<()> {
     let Some([protocol, transport]) = owner.tuple_items() else {
         return Ok(());
     };
-    if edition().expects_cancellation && task.invoke(&names.cancelled, [])?.is_true()? {
+    if edition().streams.expects_cancellation && task.invoke(&names.cancelled, [])?.is_true()? {
         return transport.invoke(&names.close, []).map(drop);
     }
     let exception = task.invoke(&names.exception, [])?;
@@ -370,7 +370,7 @@ fn replace_transport(this: &Native<Protocol>, transport: &Object) -> Result<Obje
     let protocol = this.get();
     protocol.transport.set(transport.clone());
     protocol.over_ssl.set(is_over_ssl(transport)?);
-    if edition().replaces_reader_transport {
+    if edition().streams.replaces_reader_transport {
         if let Some(reader) = reader_of(this)? {
             if let Some(reader) = reader::CLASS.plain(&reader) {
                 reader::replace_transport(reader, transport)?;

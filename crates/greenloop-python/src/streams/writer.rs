@@ -9,10 +9,10 @@ use greenloop_cpython::{
 };
 use pyo3::prelude::*;
 
-use super::edition::edition;
 use super::flow_control::FlowControl;
 use super::protocol;
 use super::reader::{self, assertion};
+use crate::asyncio::edition::{START_TLS_TAKES_SHUTDOWN_TIMEOUT, edition};
 use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
@@ -220,21 +220,22 @@ static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
 
 // TLS.
 
-#[cfg(Py_3_12)]
-const TLS_PARAMETERS: usize = 4;
-#[cfg(not(Py_3_12))]
-const TLS_PARAMETERS: usize = 3;
+const TLS_PARAMETERS: usize = if START_TLS_TAKES_SHUTDOWN_TIMEOUT {
+    4
+} else {
+    3
+};
 
 /// The names of the arguments of `start_tls`.
 fn tls_parameters() -> [&'static Object; TLS_PARAMETERS] {
     let names = &globals().names;
-    [
+    let all = [
         &names.sslcontext,
         &names.server_hostname,
         &names.ssl_handshake_timeout,
-        #[cfg(Py_3_12)]
         &names.ssl_shutdown_timeout,
-    ]
+    ];
+    std::array::from_fn(|index| all[index])
 }
 
 /// `start_tls`. The awaitable keeps a tuple of the arguments.
@@ -333,7 +334,7 @@ fn after_tls(owner: &Native<Writer>, delegated: Delegated) -> Result<Progress> {
     let writer = owner.get();
     writer.transport.set(transport.clone());
     let protocol = writer.protocol.get_or_none();
-    if edition().keeps_writer {
+    if edition().streams.keeps_writer {
         protocol.invoke(&names.replace_writer, [owner])?;
     } else {
         protocol.invoke(&names.replace_transport, [&transport])?;
@@ -343,7 +344,11 @@ fn after_tls(owner: &Native<Writer>, delegated: Delegated) -> Result<Progress> {
 
 /// `__del__`: a writer that was not closed closes its transport and warns.
 fn finalise(writer: &Writer, this: &Object) -> Result<()> {
-    let Some(transport) = writer.transport.get().filter(|_| edition().writer_warns) else {
+    let Some(transport) = writer
+        .transport
+        .get()
+        .filter(|_| edition().streams.writer_warns)
+    else {
         return Ok(());
     };
     let names = &globals().names;

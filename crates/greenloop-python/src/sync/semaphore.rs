@@ -16,11 +16,9 @@ use pyo3::prelude::*;
 use super::acquire::{Acquire, acquire, enter, exit};
 use super::copying::{Copied, getstate, setstate};
 use super::primitive::{Lined, Primitive, State, line_attributes, loop_method, repr};
+use crate::asyncio::edition::SEMAPHORES_WAKE_ALL;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
-
-/// Since Python 3.13 a waiter that leaves wakes as many as the value allows.
-const WAKES_ALL: bool = cfg!(Py_3_13);
 
 /// A reference to a semaphore.
 pub type SemaphoreRef = Native<Primitive<Semaphore>>;
@@ -32,7 +30,7 @@ pub static BOUNDED: Class<Primitive<Semaphore>> = Class::new();
 
 /// A semaphore's state.
 pub struct Semaphore {
-    logic: sync::Semaphore<Line, WAKES_ALL>,
+    logic: sync::Semaphore<Line, SEMAPHORES_WAKE_ALL>,
     /// The bound that `BoundedSemaphore.release` never exceeds.
     bound: Cell<i64>,
 }
@@ -140,7 +138,7 @@ fn locked(this: &SemaphoreRef) -> Result<Object> {
 fn wake_up_next(this: &SemaphoreRef) -> Result<Object> {
     let woken = this.get().state.logic.wake_next()?;
     // Its result follows the newer rule.
-    Ok(if WAKES_ALL {
+    Ok(if SEMAPHORES_WAKE_ALL {
         Object::boolean(woken)
     } else {
         Object::none()

@@ -9,6 +9,7 @@ use greenloop_cpython::{
 use super::cancellation::cancel_task;
 use super::creation::Start;
 use super::{CLASS, Task, context_of};
+use crate::asyncio::edition::{TASKS_SHOW_CONTEXT, TASKS_START_EAGERLY};
 use crate::asyncio::globals;
 use crate::future::{
     Beginning, NATIVE, cannot_delete, future_attributes, future_methods, iterate, parse_message,
@@ -28,7 +29,7 @@ fn initialise(this: &Native<Task>, arguments: Arguments<'_>) -> Result<()> {
         1,
         1,
     )?;
-    if eager.is_some() && cfg!(not(Py_3_12)) {
+    if eager.is_some() && !TASKS_START_EAGERLY {
         return Err(greenloop_cpython::type_error(
             "Task() got an unexpected keyword argument 'eager_start'",
         ));
@@ -206,7 +207,7 @@ fn make_class() -> Result<()> {
              Print the stack or the traceback of the task.",
         ),
     ];
-    if cfg!(Py_3_12) {
+    if TASKS_SHOW_CONTEXT {
         methods.push(noargs(
             c"get_context",
             get_context,
@@ -225,7 +226,7 @@ fn make_class() -> Result<()> {
     ];
     ClassBuilder::<Task>::derived(c"greenloop.Task")
         .subclassable()
-        .doc(if cfg!(Py_3_12) {
+        .doc(if TASKS_START_EAGERLY {
             c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\n\
              A coroutine that an event loop drives; see asyncio.Task."
         } else {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use greenloop_cpython::{Arguments, Native, Object, Result, making, type_error};
 
 use super::{Task, registry, step};
+use crate::asyncio::edition::{TASKS_CHECK_CONTEXT, edition};
 use crate::asyncio::globals;
 use crate::awaitable::is_coroutine;
 use crate::future::wake;
@@ -34,7 +35,7 @@ impl Task {
         let task = Self::allocate(event_loop, scheduler)?;
         let none = Object::none();
         let coroutine = coroutine.unwrap_or(&none);
-        if eager.is_some() && !globals().create_task_takes_eager_start {
+        if eager.is_some() && !edition().create_task_takes_eager_start {
             return Err(type_error(
                 "create_task() got an unexpected keyword argument 'eager_start'",
             ));
@@ -145,9 +146,9 @@ fn next_number() -> u64 {
     number
 }
 
-/// Refuses, from 3.15 on, an object that is no context; older versions notice it at the first step.
+/// Refuses an object that is no context, if the running asyncio does.
 fn check_context(context: &Object) -> Result<()> {
-    if cfg!(Py_3_15) && !context.is_context() {
+    if TASKS_CHECK_CONTEXT && !context.is_context() {
         let text = making::represented(context)?;
         return Err(type_error(&format!(
             "expected contextvars.Context, got {text}"

@@ -35,6 +35,7 @@ use greenloop_cpython::{
     SpareDerived, Visited, Visitor, visit_slots,
 };
 
+use crate::asyncio::edition::UNCANCEL_WITHDRAWS;
 use crate::asyncio::globals;
 use crate::future::{Future, PENDING, report};
 use crate::scheduler::TaskKind;
@@ -141,7 +142,7 @@ impl Task {
     /// `Task.uncancel()`: takes one request back; returns how many are left.
     fn uncancel(&self) -> u32 {
         let requests = self.cancel_requests.get().saturating_sub(1);
-        if cfg!(Py_3_13) && requests == 0 && self.cancel_requests.get() > 0 {
+        if UNCANCEL_WITHDRAWS && requests == 0 && self.cancel_requests.get() > 0 {
             self.must_cancel.set(false);
         }
         self.cancel_requests.set(requests);

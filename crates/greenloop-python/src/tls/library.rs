@@ -26,11 +26,6 @@ pub struct Library {
     pub states: Object,
     /// `sslproto.AppProtocolState`
     pub application_states: Object,
-    /// Whether the running asyncio aborts a connection with an exception, or by a plain `abort()`:
-    /// the former from 3.11.8, 3.12.2 and 3.13 on (gh-113214).
-    pub aborts_with_exception: bool,
-    /// Whether a transport is closing when the one below it is: from 3.14 on.
-    pub closes_with_transport: bool,
 }
 
 static LIBRARY: GilOnce<Library> = GilOnce::new();
@@ -51,18 +46,11 @@ fn look_up() -> Result<&'static Library> {
 }
 
 impl Library {
-    /// Looks up the parts of the ssl module, and reads off asyncio's transport which of its
-    /// edition's rules hold.
+    /// Looks all of it up.
     fn new(py: Python<'_>) -> PyResult<Self> {
         let (native, ssl) = (making::import(py, c"_ssl")?, making::import(py, c"ssl")?);
         let sslproto = making::import(py, c"asyncio.sslproto")?;
         let ssl_object = ssl.look_up(c"SSLObject")?;
-        let transport = sslproto.look_up(c"_SSLProtocolTransport")?;
-        // The names that one of its methods uses.
-        let names_in = |method: &str| -> Result<_> {
-            let method = transport.look_up(method)?;
-            method.look_up(c"__code__")?.look_up(c"co_names")
-        };
         Ok(Self {
             memory_bio: native.look_up(c"MemoryBIO")?.into(),
             native_object: native.look_up(c"_SSLSocket")?.into(),
@@ -75,8 +63,6 @@ impl Library {
             certificate_error: ssl.look_up(c"CertificateError")?.into(),
             states: sslproto.look_up(c"SSLProtocolState")?.into(),
             application_states: sslproto.look_up(c"AppProtocolState")?.into(),
-            aborts_with_exception: names_in("abort")?.has("_force_close")?,
-            closes_with_transport: names_in("is_closing")?.has("_is_transport_closing")?,
         })
     }
 

@@ -11,10 +11,10 @@ use pyo3::prelude::*;
 
 use super::backlog::Backlog;
 use super::engine::{self, Engine};
-use super::library::library;
 use super::marks::Marks;
 use super::state::{ApplicationState, State};
 use super::transport::{self, SslTransport, TransportRef};
+use crate::asyncio::edition::edition;
 use crate::asyncio::{globals, is_cancellation};
 use crate::transports;
 
@@ -357,7 +357,7 @@ pub fn default_context(server_side: &Object, server_hostname: &Object) -> Result
 
 /// Whether the transport below is closing; asked from 3.14 on only.
 pub fn is_transport_closing(this: &Native<SslProtocol>) -> Result<bool> {
-    if !library()?.closes_with_transport {
+    if !edition().tls.closes_with_transport {
         return Ok(false);
     }
     match this.get().transport.get() {

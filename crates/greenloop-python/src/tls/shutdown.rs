@@ -10,6 +10,7 @@ use super::library::library;
 use super::protocol::{SslProtocol, cancel_timer, fatal_error, logger, wake_waiter};
 use super::state::{ApplicationState, State};
 use super::{engine, handshake, reading, writing};
+use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
 
@@ -84,7 +85,7 @@ fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
 pub fn abort(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     let protocol = this.get();
     protocol.switch_to(State::Unwrapped)?;
-    if library()?.aborts_with_exception {
+    if edition().tls.aborts_with_exception {
         protocol.force_close_below(exception)
     } else if protocol.transport.is_empty() {
         Ok(())

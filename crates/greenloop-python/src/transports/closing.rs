@@ -10,6 +10,7 @@ use greenloop_cpython::{
 };
 
 use super::{SocketTransport, TransportRef, joining, logger, report};
+use crate::asyncio::edition::SERVERS_KNOW_CONNECTIONS;
 use crate::asyncio::globals;
 
 /// `close()`: reading ends at once, the connection when everything is written.
@@ -121,7 +122,7 @@ impl SocketTransport {
         self.protocol.clear();
         self.event_loop.clear();
         if let Some(server) = self.server.get() {
-            if cfg!(Py_3_13) {
+            if SERVERS_KNOW_CONNECTIONS {
                 server.invoke(&names.detach, [this])?;
             } else {
                 server.invoke(&names.detach, [])?;

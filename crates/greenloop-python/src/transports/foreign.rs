@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use super::opening::is_plain;
 use super::{SocketTransport, TransportRef};
+use crate::asyncio::edition::{CLOSING_FORGETS_READ_CALLBACK, TRANSPORTS_KEEP_CHUNKS};
 use crate::asyncio::globals;
 
 impl SocketTransport {
@@ -37,10 +38,11 @@ impl SocketTransport {
         count_of(self.ask(&globals().names.send, data)?)
     }
 
-    /// The same for several chunks: `sock.sendmsg(chunks)`, or up to 3.11 `sock.send(data)`.
+    /// The same for several chunks: `sock.sendmsg(chunks)`, or `sock.send(data)` if the running
+    /// asyncio joins them.
     #[cold]
     pub fn send_all_by_name(&self, chunks: &[Vec<u8>]) -> Result<Option<usize>> {
-        if cfg!(not(Py_3_12)) {
+        if !TRANSPORTS_KEEP_CHUNKS {
             return self.send_by_name(&making::bytes(&chunks.concat())?);
         }
         let chunks = chunks.iter().map(|chunk| making::bytes(chunk));
@@ -98,9 +100,9 @@ pub fn socket(this: &TransportRef) -> Result<Object> {
     Ok(this.get().socket())
 }
 
-/// `_read_ready_cb`, which asyncio's transport forgets when it is closed, from 3.12 on.
+/// `_read_ready_cb`, which a closed transport of the running asyncio may have forgotten.
 pub fn read_ready_callback(this: &TransportRef) -> Result<Object> {
-    if cfg!(Py_3_12) && this.get().closing.get() {
+    if CLOSING_FORGETS_READ_CALLBACK && this.get().closing.get() {
         return Ok(Object::none());
     }
     this.attribute(&globals().names.read_ready)

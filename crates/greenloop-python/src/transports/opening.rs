@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use super::closing::force_close;
 use super::{CLASS, SocketTransport, TransportRef, TransportTable, reading};
+use crate::asyncio::edition::{SERVERS_KNOW_CONNECTIONS, TRANSPORTS_REFUSE_TAKEN_DESCRIPTORS};
 use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, LoopRef, os_error};
 
@@ -76,9 +77,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Raises if the loop has a transport already for the descriptor: from 3.12 on asyncio does.
+    /// Raises if the loop has a transport already for the descriptor, if the running
+    /// asyncio does.
     pub fn refuse_taken_descriptor(&self) -> Result<()> {
-        if !cfg!(Py_3_12) {
+        if !TRANSPORTS_REFUSE_TAKEN_DESCRIPTORS {
             return Ok(());
         }
         let table = table_of(&self.event_loop)?;
@@ -220,10 +222,10 @@ fn or_none(name: Result<Object>) -> Result<Object> {
     })
 }
 
-/// From 3.13 on a server knows its connections and not only how many there are.
+/// Tells the server of its new connection.
 fn attach(server: &Object, this: &TransportRef) -> Result<()> {
     let attach = &globals().names.attach;
-    if cfg!(Py_3_13) {
+    if SERVERS_KNOW_CONNECTIONS {
         server.invoke(attach, [this]).map(drop)
     } else {
         server.invoke(attach, []).map(drop)

@@ -3,8 +3,6 @@
 //! Where a program habitually writes in pieces, [`joining`] makes the kernel send them as one.
 
 use std::io::IoSlice;
-#[cfg(Py_3_12)]
-use std::sync::OnceLock;
 
 use greenloop_core::WriteQueue;
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
@@ -19,6 +17,7 @@ use super::{
     SocketTransport, TransportRef, closing, flow_control, handle_for, in_context, joining, logger,
     owner,
 };
+use crate::asyncio::edition::TRANSPORTS_KEEP_CHUNKS;
 use crate::asyncio::globals;
 use crate::event_loop::{EventLoop, Side, os_error};
 use crate::handle::leaves_the_loop;
@@ -115,25 +114,11 @@ pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
     write_ready(this)?;
     if !transport.pending.with(|pending| pending.is_empty()) {
         transport.start_writing(this)?;
-        if writelines_pauses()? {
+        if crate::asyncio::edition::edition().writelines_pauses {
             flow_control::maybe_pause(this)?;
         }
     }
     Ok(Object::none())
-}
-
-/// Whether the running asyncio's `writelines` asks a protocol to pause: from 3.12.8 and 3.13.1 on.
-#[cfg(Py_3_12)]
-fn writelines_pauses() -> Result<bool> {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    if let Some(answer) = ANSWER.get() {
-        return Ok(*answer);
-    }
-    let py = attached();
-    let theirs = globals().asyncio.socket_transport.bound(py);
-    let code = theirs.look_up(c"writelines")?.look_up(c"__code__")?;
-    let answer = code.look_up(c"co_names")?.has("_maybe_pause_protocol")?;
-    Ok(*ANSWER.get_or_init(|| answer))
 }
 
 impl SocketTransport {
@@ -213,7 +198,7 @@ impl SocketTransport {
     /// them, as far as that is observable: `bytes` themselves, and from 3.12 on our own memoryview
     /// instead of a copy of the caller's.
     fn keep(&self, data: &Object, sent: usize) -> Result<()> {
-        let chunk = LastingBytes::rest(data, sent, cfg!(not(Py_3_12)))?;
+        let chunk = LastingBytes::rest(data, sent, !TRANSPORTS_KEEP_CHUNKS)?;
         let length = chunk.len();
         drop(self.pending.with(|pending| pending.push(chunk, length)));
         Ok(())
@@ -409,7 +394,7 @@ pub fn buffer(this: &TransportRef) -> Result<Object> {
             .collect()
     });
     let py = attached();
-    if cfg!(not(Py_3_12)) {
+    if !TRANSPORTS_KEEP_CHUNKS {
         return making::bytearray(&waiting.concat());
     }
     let chunks = waiting.iter().map(|chunk| making::bytes(chunk));

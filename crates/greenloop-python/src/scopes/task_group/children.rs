@@ -5,18 +5,18 @@ use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{Arguments, Object, Raised, Result, Signature, attached, same_string};
 
 use super::{CLASS, GroupRef, TaskGroup, abort, cancel_parent, is_base_error, is_exact, refusal};
+use crate::asyncio::edition::{GroupEdition, edition};
 use crate::asyncio::globals;
 use crate::event_loop::EventLoop;
 use crate::future::{CANCELLED, Future, future_of, notify_when_done};
 use crate::scheduler::{Notification, stepping};
-use crate::scopes::running_rules::{GroupRules, rules};
 use crate::task;
 
 /// `group.create_task(coro, ...)`.
 pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> {
     let group = this.get();
-    let rules = &rules().group;
-    let coroutine = coroutine(&arguments, rules)?;
+    let edition = &edition().group;
+    let coroutine = coroutine(&arguments, edition)?;
     let refused = if !group.entered.get() {
         Some("has not been entered")
     } else if group.exiting.get() && group.tasks.is_empty() {
@@ -27,12 +27,12 @@ pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> 
         None
     };
     if let Some(text) = refused {
-        return Err(refuse(this, rules, coroutine, text));
+        return Err(refuse(this, edition, coroutine, text));
     }
-    let task = make_task(group, rules, &arguments)?;
+    let task = make_task(group, edition, &arguments)?;
     #[cfg(Py_3_14)]
     show(group, &task)?;
-    if rules.sees_eager_tasks && task::is_done(&task)? {
+    if edition.sees_eager_tasks && task::is_done(&task)? {
         child_is_done(this, &task)?;
         return Ok(task);
     }
@@ -44,7 +44,7 @@ pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> 
         let callback = this.attribute(&names.on_task_done)?;
         task.invoke(&names.add_done_callback, [&callback])?;
     }
-    if rules.cancels_late_tasks && group.aborting.get() && !task::is_done(&task)? {
+    if edition.cancels_late_tasks && group.aborting.get() && !task::is_done(&task)? {
         task::cancel(&task)?;
     }
     Ok(task)
@@ -52,16 +52,16 @@ pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> 
 
 /// The first argument, when all are such as the running asyncio's method takes.
 #[inline]
-fn coroutine<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<&'a Object> {
+fn coroutine<'a>(arguments: &Arguments<'a>, edition: &GroupEdition) -> Result<&'a Object> {
     match arguments.only() {
         Some(coroutine) => Ok(coroutine),
-        None => coroutine_among(arguments, rules),
+        None => coroutine_among(arguments, edition),
     }
 }
 
 /// The coroutine among the arguments of `create_task`, whose other arguments are the task's.
 #[inline(never)]
-fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<&'a Object> {
+fn coroutine_among<'a>(arguments: &Arguments<'a>, edition: &GroupEdition) -> Result<&'a Object> {
     let (function, names) = (c"TaskGroup.create_task", &globals().names);
     let parameters = [&names.coro, &names.name, &names.context];
     let signature = Signature {
@@ -71,7 +71,7 @@ fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<
         required: 1,
     };
     let missing = || signature.missing(&[0]);
-    if !rules.takes_keywords {
+    if !edition.takes_keywords {
         let [coroutine, _, _] = arguments.bind(function, parameters, 1, 1)?;
         return coroutine.ok_or_else(missing);
     }
@@ -89,8 +89,8 @@ fn coroutine_among<'a>(arguments: &Arguments<'a>, rules: &GroupRules) -> Result<
 /// The error of `create_task` in a group that takes no more tasks. Newer versions close the
 /// coroutine, so that it is not reported as never awaited.
 #[cold]
-fn refuse(this: &GroupRef, rules: &GroupRules, coroutine: &Object, text: &str) -> Raised {
-    if rules.closes_refused {
+fn refuse(this: &GroupRef, edition: &GroupEdition, coroutine: &Object, text: &str) -> Raised {
+    if edition.closes_refused {
         if let Err(raised) = coroutine.invoke(&globals().names.close, []) {
             return raised;
         }
@@ -100,7 +100,11 @@ fn refuse(this: &GroupRef, rules: &GroupRules, coroutine: &Object, text: &str) -
 
 /// `self._loop.create_task(...)`.
 #[inline]
-fn make_task(group: &TaskGroup, rules: &GroupRules, arguments: &Arguments<'_>) -> Result<Object> {
+fn make_task(
+    group: &TaskGroup,
+    edition: &GroupEdition,
+    arguments: &Arguments<'_>,
+) -> Result<Object> {
     let event_loop = group.event_loop.get_or_none();
     let stepping = stepping();
     let native = match &stepping {
@@ -110,17 +114,17 @@ fn make_task(group: &TaskGroup, rules: &GroupRules, arguments: &Arguments<'_>) -
         _ => EventLoop::of(&event_loop),
     };
     let made = native.and_then(|native| native.create_native_task(&event_loop, arguments));
-    made.unwrap_or_else(|| make_task_by_name(&event_loop, rules, arguments))
+    made.unwrap_or_else(|| make_task_by_name(&event_loop, edition, arguments))
 }
 
 /// With the keywords that the running asyncio passes on: a task factory sees them.
 fn make_task_by_name(
     event_loop: &Object,
-    rules: &GroupRules,
+    edition: &GroupEdition,
     arguments: &Arguments<'_>,
 ) -> Result<Object> {
     let names = &globals().names;
-    if rules.takes_keywords {
+    if edition.takes_keywords {
         return arguments.forward(&names.create_task, event_loop);
     }
     let parameters = [&names.coro, &names.name, &names.context];
@@ -129,7 +133,7 @@ fn make_task_by_name(
     let (none, keywords) = (Object::none(), making::dict(py)?);
     let coroutine = coroutine.unwrap_or(&none).bound(py);
     let name = name.unwrap_or(&none).bound(py);
-    if !rules.names_afterwards {
+    if !edition.names_afterwards {
         keywords.enter(&names.name, &name)?;
     }
     if let Some(context) = context.filter(|context| !context.is_none()) {
@@ -137,7 +141,7 @@ fn make_task_by_name(
     }
     let create = event_loop.attribute(&names.create_task)?;
     let task = create.bound(py).invoke_with((coroutine,), &keywords)?;
-    if rules.names_afterwards {
+    if edition.names_afterwards {
         making::import(py, c"asyncio.tasks")?.invoke_method(c"_set_task_name", (&task, name))?;
     }
     Ok(task.into())

@@ -14,8 +14,8 @@ use greenloop_cpython::{
 use super::children::{create_task, on_child_done};
 use super::exit::{cancel, enter, exit};
 use super::{CLASS, GroupRef, TaskGroup, abort_children, ends_the_program};
+use crate::asyncio::edition::{CREATE_TASK_SHOWS_KWARGS, edition};
 use crate::awaitable::Awaitable;
-use crate::scopes::running_rules::rules;
 
 fn initialise(this: &GroupRef, arguments: Arguments<'_>) -> Result<()> {
     let [] = arguments.bind(c"TaskGroup.__init__", [], 0, 0)?;
@@ -179,21 +179,18 @@ pub fn make_class() -> Result<()> {
                 exit,
                 c"Wait for all tasks of the group; raise their exceptions as an exception group.",
             ),
-            #[cfg(Py_3_14)]
             fast(
                 c"create_task",
                 create_task,
-                c"create_task($self, /, coro, **kwargs)\n--\n\n\
-                 Create a new task in this group and return it.\n\n\
-                 Similar to `asyncio.create_task`.",
-            ),
-            #[cfg(not(Py_3_14))]
-            fast(
-                c"create_task",
-                create_task,
-                c"create_task($self, /, coro, *, name=None, context=None)\n--\n\n\
-                 Create a new task in this group and return it.\n\n\
-                 Similar to `asyncio.create_task`.",
+                if CREATE_TASK_SHOWS_KWARGS {
+                    c"create_task($self, /, coro, **kwargs)\n--\n\n\
+                     Create a new task in this group and return it.\n\n\
+                     Similar to `asyncio.create_task`."
+                } else {
+                    c"create_task($self, /, coro, *, name=None, context=None)\n--\n\n\
+                     Create a new task in this group and return it.\n\n\
+                     Similar to `asyncio.create_task`."
+                },
             ),
             one(
                 c"_on_task_done",
@@ -222,7 +219,7 @@ pub fn make_class() -> Result<()> {
             attribute(c"_errors", errors, set_errors),
             readonly(c"_on_completed_fut", on_completed),
         ]);
-    if rules().group.can_be_cancelled {
+    if edition().group.can_be_cancelled {
         class = class
             .methods([noargs(
                 c"cancel",

@@ -8,10 +8,10 @@ use greenloop_cpython::{
 };
 
 use super::{GroupRef, abort, cancel_parent, is_base_error, refusal};
+use crate::asyncio::edition::edition;
 use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::scopes::expiry::is_cancelled;
-use crate::scopes::running_rules::rules;
 use crate::task;
 
 /// `group.__aenter__()`.
@@ -95,7 +95,7 @@ fn concluded(owner: &GroupRef, progress: Result<Progress>) -> Result<Progress> {
     ] {
         slot.clear();
     }
-    if rules().group.forgets {
+    if edition().group.forgets {
         group.parent_task.clear();
         group.errors.set(Object::none());
         group.base_error.clear();
@@ -122,11 +122,11 @@ fn start(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress> {
         }
     }
     if let Some(class) = group.body_class.get() {
-        if is_cancelled(&class, rules().group.takes_subclasses)? {
+        if is_cancelled(&class, edition().group.takes_subclasses)? {
             group.propagated.set_optional(group.body_exception.get());
         }
     }
-    if !rules().group.settles_last {
+    if !edition().group.settles_last {
         settle(owner)?;
     }
     if !group.body_class.is_empty() && !group.aborting.get() {
@@ -145,7 +145,7 @@ fn settle(owner: &GroupRef) -> Result<()> {
     }
     if task::uncancel(&group.parent_task.get_or_none())? == 0 {
         group.propagated.clear();
-    } else if group.propagated.is_empty() && rules().group.keeps_cancellation {
+    } else if group.propagated.is_empty() && edition().group.keeps_cancellation {
         group.propagated.set_optional(group.pending.take());
     }
     Ok(())
@@ -180,11 +180,11 @@ fn interrupted(this: &Native<Awaitable>, owner: &GroupRef, exception: Object) ->
 /// No child is left.
 fn finish(owner: &GroupRef) -> Result<Progress> {
     let group = owner.get();
-    let rules = &rules().group;
+    let edition = &edition().group;
     if let Some(exception) = group.base_error.get() {
         return Err(raise_anything(&exception));
     }
-    if rules.settles_last {
+    if edition.settles_last {
         settle(owner)?;
     }
     // Errors come before a cancellation.
@@ -195,14 +195,14 @@ fn finish(owner: &GroupRef) -> Result<Progress> {
     }
     let body_class = group.body_class.get();
     if let Some(class) = &body_class {
-        if !is_cancelled(class, rules.takes_subclasses)? {
+        if !is_cancelled(class, edition.takes_subclasses)? {
             group.add_error(&group.body_exception.get_or_none())?;
         }
     }
     if group.has_errors()? {
         return Err(fail(owner, body_class.as_ref()));
     }
-    ready(if rules.can_be_cancelled {
+    ready(if edition.can_be_cancelled {
         Object::boolean(true)
     } else {
         Object::none()
@@ -213,7 +213,7 @@ fn finish(owner: &GroupRef) -> Result<Progress> {
 fn fail(owner: &GroupRef, body_class: Option<&Object>) -> Raised {
     let group = owner.get();
     let raise = || -> Result<Raised> {
-        if rules().group.settles_last {
+        if edition().group.settles_last {
             // A cancellation from elsewhere is not lost: it comes at the parent's next wait.
             let parent = group.parent_task.get_or_none();
             if task::cancelling(&parent)? != 0 {
@@ -222,7 +222,7 @@ fn fail(owner: &GroupRef, body_class: Option<&Object>) -> Raised {
             }
         }
         let errors = group.errors()?;
-        if rules().group.lets_generator_exit && is_generator_exit(body_class)? {
+        if edition().group.lets_generator_exit && is_generator_exit(body_class)? {
             // A list, unless a program has put something else there.
             if errors.size()? == 1 {
                 return Ok(raise_anything(&group.body_exception.get_or_none()));

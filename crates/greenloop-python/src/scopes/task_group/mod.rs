@@ -8,7 +8,8 @@
 //!                             the body has failed; no new children from here on
 //! ```
 //! Transitions 2 and 3 are in [`exit`], those that children cause in [`children`]. The differences
-//! between versions of asyncio are flags of [`GroupRules`](super::running_rules::GroupRules).
+//! between versions of asyncio are the fields of
+//! [`GroupEdition`](crate::asyncio::edition::GroupEdition).
 //!
 //! A child that is done notifies the group by a native function, which needs neither a bound method
 //! nor a context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or

@@ -10,12 +10,12 @@ use pyo3::prelude::*;
 use super::{
     CLASS, State, Timeout, TimeoutRef, create, create_after, enter, expire, leave, reschedule,
 };
+use crate::asyncio::edition::{TIMEOUT_IS_FINAL, edition};
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
 use crate::event_loop::alarm_handle;
 use crate::scheduler::ALARM;
 use crate::scopes::expiry;
-use crate::scopes::running_rules::rules;
 
 fn aenter(this: &TimeoutRef) -> Result<Object> {
     Awaitable::create(&ENTER, this, None)
@@ -244,7 +244,7 @@ pub fn make_class() -> Result<()> {
             readonly(c"_timeout_handler", timer_attribute),
             readonly(c"_cancelling", requests_attribute),
         ]);
-    if rules().timeout.inserts_error {
+    if edition().timeout.inserts_error {
         class = class.methods([of_class(
             c"_insert_timeout_error",
             insert_timeout_error,
@@ -252,7 +252,7 @@ pub fn make_class() -> Result<()> {
         )]);
     }
     class.build_recycling(|| &CLASS)?;
-    if cfg!(not(Py_3_14)) {
+    if TIMEOUT_IS_FINAL {
         // `typing.final` does the same.
         CLASS.object().bound(attached()).put(c"__final__", true)?;
     }

@@ -6,9 +6,9 @@ use super::{
     CLASS, Protocol, close_waiter, connection_lost, connection_made, data_received, eof_received,
     replace_transport, replace_writer,
 };
+use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 use crate::streams::attributes::{emptied_by_none, flag, slot};
-use crate::streams::edition::edition;
 use crate::streams::flow_control;
 
 fn initialise(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<()> {
@@ -88,7 +88,7 @@ pub fn make_class() -> Result<()> {
             c"Return the future that is done when the connection is lost.",
         ),
     ];
-    methods.push(if edition().keeps_writer {
+    methods.push(if edition().streams.keeps_writer {
         one(
             c"_replace_writer",
             replace_writer,
@@ -125,7 +125,7 @@ pub fn make_class() -> Result<()> {
         }),
         flag(c"_over_ssl", |this: &Protocol| &this.over_ssl),
     ];
-    if edition().keeps_writer {
+    if edition().streams.keeps_writer {
         attributes.push(slot(c"_stream_writer", |this: &Protocol| &this.writer));
     }
     class_of::<Protocol>(c"greenloop.StreamReaderProtocol")

@@ -10,10 +10,10 @@ use super::{
     CLASS, DEFAULT_LIMIT, Reader, feed_data, feed_eof, loop_or_current, replace_transport,
     set_exception, set_transport, size_of_limit,
 };
+use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::streams::attributes::{emptied_by_none, flag, slot};
-use crate::streams::edition::edition;
 use crate::streams::reading;
 
 fn initialise(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<()> {
@@ -213,7 +213,7 @@ pub fn make_class() -> Result<()> {
             c"Resume the paused transport if the buffer has room.",
         ),
     ];
-    if edition().replaces_reader_transport {
+    if edition().streams.replaces_reader_transport {
         methods.push(one(
             c"_replace_transport",
             replace_transport_method,

@@ -11,8 +11,8 @@ use greenloop_cpython::{
 use pyo3::prelude::*;
 
 use super::{FOUND, NOT_FOUND, incomplete, interrupt, leave, overrun, take, wait};
+use crate::asyncio::edition::edition;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::streams::edition::edition;
 use crate::streams::reader::Reader;
 
 pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
@@ -75,7 +75,7 @@ fn search(reader: &Reader, separators: &Object) -> Message {
 
 /// The argument of `readuntil` as `bytes`, or as a tuple of them by their length.
 fn parse_separators(given: &Object) -> Result<Object> {
-    if !(edition().several_separators && given.tuple_items().is_some()) {
+    if !(edition().streams.several_separators && given.tuple_items().is_some()) {
         let separator = parse_separator(given)?;
         return if separator.is_empty() {
             Err(no_separator(

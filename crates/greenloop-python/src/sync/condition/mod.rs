@@ -21,6 +21,7 @@ use super::acquire::{Acquire as _, check_exit, enter_by_name, exit_by_name};
 use super::copying::{Copied, getstate, setstate};
 use super::lock::{self, Lock, LockRef};
 use super::primitive::{Lined, Primitive, State, line_attributes, loop_method, repr};
+use crate::asyncio::edition::CONDITIONS_HAND_ON;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, completed};
 
@@ -32,10 +33,6 @@ use notify::notify_private_method;
 use notify::{notify_all_method, notify_method};
 use wait::{wait_for, wait_method};
 
-/// Since Python 3.13 a wait that fails hands a notification on, and raises the cancellation it was
-/// interrupted by, not a new one.
-const SINCE_3_13: bool = cfg!(Py_3_13);
-
 /// A reference to a condition.
 pub type ConditionRef = Native<Primitive<Condition>>;
 
@@ -44,7 +41,7 @@ pub static CLASS: Class<Primitive<Condition>> = Class::new();
 
 /// A condition's state.
 pub struct Condition {
-    logic: sync::Condition<Line, SINCE_3_13>,
+    logic: sync::Condition<Line, CONDITIONS_HAND_ON>,
     /// `_lock`.
     lock: Slot,
     /// The same, if it is a plain native lock.

@@ -2,7 +2,8 @@
 
 use greenloop_cpython::{Arguments, Comparison, ExceptionClass, Object, Raised, Result, raise};
 
-use super::{ConditionRef, SINCE_3_13, by_name, native_lock};
+use super::{ConditionRef, by_name, native_lock};
+use crate::asyncio::edition::CONDITIONS_HAND_ON;
 use crate::asyncio::globals;
 use crate::sync::primitive::Lined as _;
 
@@ -58,7 +59,7 @@ pub fn notify_all(this: &ConditionRef) -> Result<()> {
 pub(super) fn hand_on(this: &ConditionRef) -> Result<()> {
     if native_lock(this).is_some() {
         this.get().state.logic.fail()
-    } else if SINCE_3_13 {
+    } else if CONDITIONS_HAND_ON {
         notify_by_name(this, &Object::int(1)?)
     } else {
         Ok(())
@@ -66,7 +67,7 @@ pub(super) fn hand_on(this: &ConditionRef) -> Result<()> {
 }
 
 fn notify_by_name(this: &ConditionRef, limit: &Object) -> Result<()> {
-    if SINCE_3_13 {
+    if CONDITIONS_HAND_ON {
         this.invoke(&globals().names.notify_privately, [limit])
             .map(drop)
     } else {

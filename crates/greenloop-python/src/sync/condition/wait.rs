@@ -11,7 +11,8 @@ use greenloop_cpython::{
 
 use super::by_name::{WAIT_BY_NAME, WAIT_FOR_BY_NAME};
 use super::notify::hand_on;
-use super::{ConditionRef, SINCE_3_13, by_name, lock_of, native_lock};
+use super::{ConditionRef, by_name, lock_of, native_lock};
+use crate::asyncio::edition::CONDITIONS_HAND_ON;
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::sync::acquire::{acquire_or_join, leave};
@@ -90,7 +91,7 @@ fn begin(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
 /// There is no waiting, because the condition belongs to another loop. Up to Python 3.12 asyncio
 /// releases the lock before it notices that, and raises when it has the lock again.
 pub(super) fn keep_refusal(this: &Native<Awaitable>, raised: Raised) -> Result<()> {
-    if SINCE_3_13 {
+    if CONDITIONS_HAND_ON {
         return Err(raised);
     }
     this.get().kept().set(fetch(raised));
@@ -145,10 +146,10 @@ fn relock(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
 pub(super) fn keep_cancellation(this: &Native<Awaitable>, exception: Object) -> Result<()> {
     let awaitable = this.get();
     let again = awaitable.step().replace(CANCELLED) == CANCELLED;
-    if again && !SINCE_3_13 {
+    if again && !CONDITIONS_HAND_ON {
         return Ok(());
     }
-    let exception = if SINCE_3_13 {
+    let exception = if CONDITIONS_HAND_ON {
         exception
     } else {
         globals().asyncio.cancelled_error.call([])?
