@@ -9,6 +9,10 @@
 //! ```
 //! The distance between the two marks keeps a connection from being paused and resumed at every
 //! packet. Each transition is reported exactly once.
+//!
+//! asyncio has two rules for the high mark. Its transports pause a writer whose bytes are more than
+//! it ([`FlowControl::grew`]); its TLS pauses a side whose bytes have reached it, and asks at each
+//! change for either transition ([`FlowControl::control`]).
 
 /// How many bytes may wait before a writer is asked to pause, unless it says otherwise: asyncio's
 /// 64 KiB.
@@ -22,14 +26,28 @@ pub struct FlowControl {
     paused: bool,
 }
 
+/// A transition of a [`FlowControl`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transition {
+    /// The side has to be paused.
+    Pause,
+    /// The side has to be resumed.
+    Resume,
+}
+
 impl FlowControl {
     /// Flowing, with marks at 64 and 16 KiB.
     pub const fn new() -> Self {
         Self {
             high: HIGH,
-            low: HIGH / 4,
+            low: Self::default_low(HIGH),
             paused: false,
         }
+    }
+
+    /// The low mark that goes with a high one, if nobody asks for another: asyncio's quarter.
+    pub const fn default_low(high: usize) -> usize {
+        high / 4
     }
 
     /// Moves the high mark. The next [`grew`](Self::grew) compares the bytes that wait already.
@@ -47,6 +65,11 @@ impl FlowControl {
         self.high
     }
 
+    /// How many bytes may still wait when a writer is resumed.
+    pub const fn low(&self) -> usize {
+        self.low
+    }
+
     /// Transition 1: `waiting` bytes wait now. Whether the writer has to be paused.
     #[must_use]
     pub const fn grew(&mut self, waiting: usize) -> bool {
@@ -61,6 +84,27 @@ impl FlowControl {
         let resumes = self.paused && waiting <= self.low;
         self.paused &= !resumes;
         resumes
+    }
+
+    /// Either transition, by the rule of TLS: `waiting` bytes wait now, and as many as the high
+    /// mark are too many. If the marks are equal, a count that is equal to them changes the state
+    /// each time.
+    #[inline]
+    #[must_use]
+    pub const fn control(&mut self, waiting: usize) -> Option<Transition> {
+        if self.paused {
+            if waiting > self.low {
+                return None;
+            }
+            self.paused = false;
+            Some(Transition::Resume)
+        } else {
+            if waiting < self.high {
+                return None;
+            }
+            self.paused = true;
+            Some(Transition::Pause)
+        }
     }
 
     /// Whether the writer was paused and not yet resumed.
@@ -98,6 +142,26 @@ mod tests {
         assert!(flow.shrank(0));
         assert!(!flow.shrank(0));
         assert!(!flow.is_paused());
+    }
+
+    #[test]
+    fn a_side_of_tls_is_paused_by_its_mark_itself() {
+        let mut flow = FlowControl::new();
+        assert_eq!(flow.control(65_535), None);
+        assert_eq!(flow.control(65_536), Some(Transition::Pause));
+        assert_eq!(flow.control(usize::MAX), None);
+        assert_eq!(flow.control(16_385), None);
+        assert_eq!(flow.control(16_384), Some(Transition::Resume));
+        assert_eq!(flow.control(0), None);
+    }
+
+    #[test]
+    fn a_side_of_tls_with_a_mark_of_zero_is_paused_although_nothing_waits() {
+        let mut flow = FlowControl::new();
+        flow.set_high(0);
+        flow.set_low(0);
+        assert_eq!(flow.control(0), Some(Transition::Pause));
+        assert_eq!(flow.control(0), Some(Transition::Resume));
     }
 
     #[test]

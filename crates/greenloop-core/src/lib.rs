@@ -13,9 +13,12 @@
 //! number of turns.
 //!
 //! Tasks blocked on anything but a timer are queued in a [`WaitList`]; the primitives of [`sync`]
-//! decide which is woken next. A connection's [`WriteQueue`] knows how much is left to write, and
-//! its [`FlowControl`] decides when a writer has to pause.
+//! decide which is woken next. A connection's [`WriteQueue`] knows how much is left to write, its
+//! [`FlowControl`] decides when a writer has to pause, and its [`WriteCoalescer`] which writes
+//! become one packet.
 //!
+//! [`Registered`] is what the poller knows of a descriptor, and decides when that has to change.
+//! A [`ReceiveSizePredictor`] says how much room the next receive of a connection gets.
 //! A [`ReadBuffer`] holds the bytes that a stream has received and nobody has read.
 //! [`find_message`] finds the end of the next message in it.
 //!
@@ -33,18 +36,24 @@ mod instant;
 mod poll_budget;
 mod read_buffer;
 mod ready;
+mod receive_size;
+mod registration;
 pub mod sync;
 mod timers;
 mod turn;
 mod wait_list;
+mod write_coalescing;
 mod write_queue;
 
-pub use flow_control::FlowControl;
+pub use flow_control::{FlowControl, Transition};
 pub use instant::Instant;
 pub use poll_budget::PollBudget;
 pub use read_buffer::{Limit, Message, ReadBuffer, find_message};
 pub use ready::Ready;
+pub use receive_size::{Receive, ReceiveSizePredictor};
+pub use registration::{Interest, Registered, Registrar, Registration, Told};
 pub use timers::Timers;
 pub use turn::{Host, Queue, Wait, gather, turn};
 pub use wait_list::{Standing, WaitList};
+pub use write_coalescing::{Write, WriteCoalescer};
 pub use write_queue::WriteQueue;

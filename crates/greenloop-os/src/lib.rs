@@ -30,6 +30,6 @@ mod sys;
 mod waker;
 
 pub use clock::{monotonic, resolution};
-pub use poller::{Event, Events, Interest, Poller, Registration, Told};
+pub use poller::{Event, Events, Poller};
 pub use prefetch::prefetch;
 pub use waker::Waker;

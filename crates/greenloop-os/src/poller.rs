@@ -19,11 +19,17 @@
 //!
 //! Neither harms the poller. It cannot tell the two apart, so it reports both, and the caller, who
 //! knows its registrations, decides.
+//!
+//! [`Told::Always`]: greenloop_core::Told::Always
+//! [`Told::OnChange`]: greenloop_core::Told::OnChange
+//! [`Told::Never`]: greenloop_core::Told::Never
 
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::time::Duration;
+
+use greenloop_core::Registration;
 
 use crate::sys;
 
@@ -88,54 +94,6 @@ impl fmt::Debug for Poller {
     }
 }
 
-/// The events of a descriptor that the caller wants reported.
-///
-/// Errors and hang-ups are reported for every interest, even none (`epoll_ctl(2)` on `EPOLLERR` and
-/// `EPOLLHUP`): a descriptor without listeners has to be removed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Interest {
-    /// That it can be read without blocking.
-    pub read: bool,
-    /// That it can be written without blocking.
-    pub write: bool,
-}
-
-/// How a descriptor is registered: of an [`Interest`] alone, for good and with the mark 0.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Registration {
-    /// The events that the caller wants reported.
-    pub interest: Interest,
-    /// When to report it.
-    pub told: Told,
-    /// Comes back in each [`Event`]. If numbers of descriptors are reused, it distinguishes the
-    /// events of a registration from those of an older one that can no longer be reached.
-    pub mark: u32,
-}
-
-impl From<Interest> for Registration {
-    fn from(interest: Interest) -> Self {
-        Self {
-            interest,
-            told: Told::Always,
-            mark: 0,
-        }
-    }
-}
-
-/// When a registered descriptor is reported (`epoll_ctl(2)`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told {
-    /// In each wait in which it is ready.
-    Always,
-    /// When more bytes or more room have come since it was reported or registered (`EPOLLET`). A
-    /// waiter has tried before, and found that it would block. A registration for reading also
-    /// reports the end of the stream and urgent data; see [`Event::exceptional`].
-    OnChange,
-    /// Never, for any interest, except that an error or a hang-up is reported once at most. The
-    /// registration is only kept in place.
-    Never,
-}
-
 /// A descriptor that is ready.
 ///
 /// An error or a hang-up sets both flags, as in Python's `selectors.EpollSelector`: the next read
@@ -152,7 +110,7 @@ pub struct Event {
     pub writable: bool,
     /// Whether there is more to learn than bytes and room: an error, a hang-up, for a reader that
     /// the peer has ended its side (`EPOLLRDHUP`), and for a registration [on
-    /// change](Told::OnChange) also that there are urgent data (`EPOLLPRI`).
+    /// change](greenloop_core::Told::OnChange) also that there are urgent data (`EPOLLPRI`).
     ///
     /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has
     /// taken all that there are (`epoll(7)`, question 9), except those behind an urgent byte that

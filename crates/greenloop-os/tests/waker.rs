@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::thread;
 use std::time::Duration;
 
-use greenloop_os::{Event, Events, Interest, Poller, Waker};
+use greenloop_core::Interest;
+use greenloop_os::{Event, Events, Poller, Waker};
 use rustix::io::{FdFlags, fcntl_getfd};
 
 /// A poller with a registered waker.

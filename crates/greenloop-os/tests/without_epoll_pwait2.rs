@@ -12,7 +12,8 @@ use std::process::Command;
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use greenloop_os::{Events, Interest, Poller};
+use greenloop_core::Interest;
+use greenloop_os::{Events, Poller};
 
 /// Says to this program, when it has started itself again, with which error the call is to be
 /// forbidden.

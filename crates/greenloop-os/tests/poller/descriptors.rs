@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use greenloop_os::{Event, Poller, Told};
+use greenloop_core::Told;
+use greenloop_os::{Event, Poller};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 
 use super::expectations::{READ, WRITE, code, marked, readable, ready};

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use greenloop_os::{Event, Events, Interest, Poller, Registration, Told};
+use greenloop_core::{Interest, Registration, Told};
+use greenloop_os::{Event, Events, Poller};
 
 pub const NOTHING: Interest = Interest {
     read: false,

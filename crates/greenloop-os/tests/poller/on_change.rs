@@ -5,7 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use greenloop_os::{Event, Poller, Told};
+use greenloop_core::Told;
+use greenloop_os::{Event, Poller};
 use rustix::net::{SendFlags, send};
 
 use super::expectations::{BOTH, READ, broken, marked, readable, ready, ready_soon, writable};

@@ -6,7 +6,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use greenloop_os::{Event, Events, Interest, Poller};
+use greenloop_core::Interest;
+use greenloop_os::{Event, Events, Poller};
 use rustix::pipe::pipe;
 
 use super::expectations::{BOTH, NOTHING, READ, WRITE, both, broken, readable, ready, writable};

@@ -3,9 +3,10 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 
+use greenloop_core::Interest;
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{ExceptionClass, Raised, Result, attached};
-use greenloop_os::{Interest, Poller, Waker};
+use greenloop_os::{Poller, Waker};
 
 /// The poller and its companions, with which an open loop waits.
 pub struct Polling {

@@ -8,8 +8,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::os::fd::RawFd;
 
+use greenloop_core::{Interest, Registered, Registrar, Registration};
 use greenloop_cpython::{Native, Object, Result};
-use greenloop_os::{Event, Interest, Poller, Registration, Told};
+use greenloop_os::{Event, Poller};
 use pyo3::gc::{PyTraverseError, PyVisit};
 
 use crate::handle::{self, Handle};
@@ -59,9 +60,8 @@ impl Listener {
 pub struct Watch {
     reader: Option<Listener>,
     writer: Option<Listener>,
-    /// `None` if the poller does not know the descriptor. A registration that waits have made stays
-    /// here when there are no more listeners.
-    registered: Option<Registration>,
+    /// A registration that waits have made stays when there are no more listeners.
+    registered: Registered,
     /// A weak reference to the socket whose readability is registered edge-triggered.
     socket: Option<Object>,
     /// The object with a `fileno()` that was given for the number, if one was. Its watch can still
@@ -88,91 +88,33 @@ impl Watch {
         self.reader.iter().chain(&self.writer)
     }
 
-    /// The mode that the present listeners need: waits have tried before.
-    pub fn told(&self) -> Told {
-        let waits = |listener| matches!(listener, &Listener::Wait(_));
-        if self.listeners().all(waits) {
-            Told::OnChange
-        } else {
-            Told::Always
-        }
+    /// Whether each listener is a wait.
+    fn are_waits(&self) -> bool {
+        self.listeners()
+            .all(|listener| matches!(listener, Listener::Wait(_)))
     }
 
-    /// Whether the poller reports changes that have no listener.
-    pub fn is_unwanted(&self) -> bool {
-        let told = self.registered.map(|known| known.told);
-        told == Some(Told::OnChange) && self.listeners().next().is_none()
-    }
-
-    /// Registers the present listeners in the poller. `next_mark` counts the registrations.
-    pub fn register(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
-        let interest = self.interest();
-        let Some(known) = self.registered else {
-            if !interest.read && !interest.write {
-                return Ok(());
-            }
-            return self.register_anew(poller, fd, next_mark);
-        };
-        if !interest.read && !interest.write {
-            // An edge-triggered registration is silenced before the next poll, unless there is a
-            // wait by then.
-            if known.told == Told::Always {
-                self.registered = None;
-                // A descriptor that was closed first has left the poller by itself (epoll(7)).
-                let _closed_before = poller.remove(fd);
-            }
-            return Ok(());
-        }
-        let wanted = Registration {
-            interest,
-            told: self.told(),
-            ..known
-        };
-        // A change that has been reported is not reported again, so that registration is always
-        // renewed.
-        if wanted == known && wanted.told == Told::Always {
-            return Ok(());
-        }
-        match poller.modify(fd, wanted) {
-            Ok(()) => {
-                self.registered = Some(wanted);
-                Ok(())
-            }
-            // The descriptor was closed and its number given to a new file: it is watched anew.
-            Err(_) => self.register_anew(poller, fd, next_mark),
-        }
-    }
-
-    fn register_anew(&mut self, poller: &Poller, fd: RawFd, next_mark: &mut u32) -> io::Result<()> {
-        *next_mark = next_mark.wrapping_add(1);
-        let registration = Registration {
-            interest: self.interest(),
-            told: self.told(),
-            mark: *next_mark,
-        };
-        self.registered = None;
-        poller.add(fd, registration)?;
-        self.registered = Some(registration);
-        Ok(())
+    /// Registers the present listeners in the poller. `last_mark` counts the registrations.
+    #[inline]
+    fn register(&mut self, poller: &Poller, fd: RawFd, last_mark: &mut u32) -> io::Result<()> {
+        let (interest, are_waits) = (self.interest(), self.are_waits());
+        let registrar = Descriptor { poller, fd };
+        self.registered
+            .update(&registrar, interest, are_waits, last_mark)
     }
 
     /// Whether changes that make `socket` readable are reported already, and nothing else is.
     pub fn tells_of(&self, socket: &Object) -> bool {
-        let armed = self.registered.is_some_and(|known| {
-            known.told == Told::OnChange && known.interest.read && !known.interest.write
-        });
         let same = self
             .socket
             .as_ref()
             .is_some_and(|known| known.is(socket.as_ptr()));
-        armed && same && self.writer.is_none()
+        self.registered.tells_of_bytes() && same && self.writer.is_none()
     }
 
     /// Schedules the jobs for an event, by `push`.
     pub fn tell(&self, event: Event, push: impl FnMut(Job)) {
-        if self.registered.is_none_or(|known| known.mark != event.mark) {
-            // It belongs to a file that had the number before, whose description lives on
-            // elsewhere.
+        if !self.registered.is_marked(event.mark) {
             return;
         }
         let told = [
@@ -183,6 +125,31 @@ impl Watch {
             .flatten()
             .filter_map(Listener::job)
             .for_each(push);
+    }
+}
+
+/// A descriptor in the poller.
+struct Descriptor<'a> {
+    poller: &'a Poller,
+    fd: RawFd,
+}
+
+impl Registrar for Descriptor<'_> {
+    type Error = io::Error;
+
+    #[inline]
+    fn add(&self, registration: Registration) -> io::Result<()> {
+        self.poller.add(self.fd, registration)
+    }
+
+    #[inline]
+    fn modify(&self, registration: Registration) -> io::Result<()> {
+        self.poller.modify(self.fd, registration)
+    }
+
+    #[inline]
+    fn remove(&self) -> io::Result<()> {
+        self.poller.remove(self.fd)
     }
 }
 
@@ -271,11 +238,12 @@ impl Watches {
             self.writers -= usize::from(listener.is_some());
         }
         let mut file = None;
-        if watch.listeners().next().is_none() {
+        let interest = watch.interest();
+        if interest.is_none() {
             file = watch.file.take();
-            if watch.is_unwanted() {
+            if watch.registered.is_ended(interest) {
                 self.ended.push(fd);
-            } else if watch.registered.is_none() {
+            } else if watch.registered.is_unknown() {
                 self.by_number.remove(&fd);
             }
         }
@@ -326,15 +294,9 @@ impl Watches {
             let Some(watch) = self.by_number.get_mut(&fd) else {
                 continue;
             };
-            let Some(known) = watch.registered.filter(|_| watch.is_unwanted()) else {
-                continue;
-            };
-            let silent = Registration {
-                told: Told::Never,
-                ..known
-            };
-            watch.registered = Some(silent);
-            if poller.modify(fd, silent).is_err() {
+            let interest = watch.interest();
+            let registrar = Descriptor { poller, fd };
+            if watch.registered.silence(&registrar, interest) {
                 // It was closed before, and with that has left the poller (epoll(7)).
                 gone.extend(self.by_number.remove(&fd));
             }

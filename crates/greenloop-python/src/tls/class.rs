@@ -357,11 +357,11 @@ fn fields() -> Vec<Attribute<SslProtocol>> {
         readonly_flag(c"_ssl_writing_paused", |this: &Connection| {
             &this.writing_paused
         }),
-        readonly_flag(c"_ssl_reading_paused", |this: &Connection| {
-            &this.reading_paused
+        readonly(c"_ssl_reading_paused", |this: &Native<Connection>| {
+            Ok(Object::boolean(this.get().incoming_flow.is_paused()))
         }),
-        readonly_flag(c"_app_writing_paused", |this: &Connection| {
-            &this.app_writing_paused
+        readonly(c"_app_writing_paused", |this: &Native<Connection>| {
+            Ok(Object::boolean(this.get().outgoing_flow.is_paused()))
         }),
         readonly_flag(c"_app_reading_paused", |this: &Connection| {
             &this.app_reading_paused
@@ -386,16 +386,16 @@ fn attributes() -> Vec<Attribute<SslProtocol>> {
         readonly(c"_write_backlog", write_backlog),
         readonly(c"_write_buffer_size", backlog_size),
         readonly(c"_incoming_high_water", |this: &Native<Connection>| {
-            this.get().incoming_marks.high()
+            this.get().incoming_flow.high()
         }),
         readonly(c"_incoming_low_water", |this: &Native<Connection>| {
-            this.get().incoming_marks.low()
+            this.get().incoming_flow.low()
         }),
         readonly(c"_outgoing_high_water", |this: &Native<Connection>| {
-            this.get().outgoing_marks.high()
+            this.get().outgoing_flow.high()
         }),
         readonly(c"_outgoing_low_water", |this: &Native<Connection>| {
-            this.get().outgoing_marks.low()
+            this.get().outgoing_flow.low()
         }),
     ]
 }

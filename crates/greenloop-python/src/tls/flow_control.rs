@@ -4,6 +4,7 @@
 //! protocol is asked to pause. When it does not read what has come, the transport below is asked to
 //! receive nothing.
 
+use greenloop_core::Transition;
 use greenloop_cpython::{Native, Object, Result, attached, fetch};
 use pyo3::prelude::*;
 
@@ -17,14 +18,14 @@ use crate::handle::leaves_the_loop;
 /// The marks of a new connection.
 pub fn set_defaults(protocol: &SslProtocol) -> Result<()> {
     let py = attached();
-    for (marks, name) in [
-        (&protocol.incoming_marks, READ_DEFAULT),
-        (&protocol.outgoing_marks, WRITE_DEFAULT),
+    for (direction, name) in [
+        (&protocol.incoming_flow, READ_DEFAULT),
+        (&protocol.outgoing_flow, WRITE_DEFAULT),
     ] {
         let default = constant(name)?;
         match default.bound(py).extract() {
-            Ok(kilobytes) => marks.set_default(kilobytes),
-            Err(_) => marks.set(&Object::none(), &Object::none(), &default)?,
+            Ok(kilobytes) => direction.set_default(kilobytes),
+            Err(_) => direction.set(&Object::none(), &Object::none(), &default)?,
         }
     }
     Ok(())
@@ -39,7 +40,7 @@ const WRITE_DEFAULT: &str = "FLOW_CONTROL_HIGH_WATER_SSL_WRITE";
 pub fn set_write_limits(this: &Native<SslProtocol>, high: &Object, low: &Object) -> Result<()> {
     let protocol = this.get();
     protocol
-        .outgoing_marks
+        .outgoing_flow
         .set(high, low, &constant(WRITE_DEFAULT)?)
 }
 
@@ -60,17 +61,16 @@ pub fn control_app_writing(this: &Native<SslProtocol>) -> Result<()> {
 #[inline]
 pub fn control_app_writing_of(this: &Native<SslProtocol>, size: usize) -> Result<()> {
     let protocol = this.get();
-    let (marks, paused) = (&protocol.outgoing_marks, &protocol.app_writing_paused);
-    if size >= marks.high.get() && !paused.get() {
-        paused.set(true);
-        let name = &globals().names.pause_writing;
-        tell_application(this, name, "protocol.pause_writing() failed")
-    } else if size <= marks.low.get() && paused.get() {
-        paused.set(false);
-        let name = &globals().names.resume_writing;
-        tell_application(this, name, "protocol.resume_writing() failed")
-    } else {
-        Ok(())
+    match protocol.outgoing_flow.control(size) {
+        Some(Transition::Pause) => {
+            let name = &globals().names.pause_writing;
+            tell_application(this, name, "protocol.pause_writing() failed")
+        }
+        Some(Transition::Resume) => {
+            let name = &globals().names.resume_writing;
+            tell_application(this, name, "protocol.resume_writing() failed")
+        }
+        None => Ok(()),
     }
 }
 
@@ -95,7 +95,7 @@ fn tell_application(this: &Native<SslProtocol>, name: &Object, failure: &str) ->
 pub fn set_read_limits(this: &Native<SslProtocol>, high: &Object, low: &Object) -> Result<()> {
     let protocol = this.get();
     protocol
-        .incoming_marks
+        .incoming_flow
         .set(high, low, &constant(READ_DEFAULT)?)
 }
 
@@ -108,15 +108,10 @@ pub fn control_reading(this: &Native<SslProtocol>) -> Result<()> {
     } else {
         protocol.engine.incoming_pending()?
     };
-    let (marks, paused) = (&protocol.incoming_marks, &protocol.reading_paused);
-    if size >= marks.high.get() && !paused.get() {
-        paused.set(true);
-        protocol.tell_below(&globals().names.pause_reading, [])
-    } else if size <= marks.low.get() && paused.get() {
-        paused.set(false);
-        protocol.tell_below(&globals().names.resume_reading, [])
-    } else {
-        Ok(())
+    match protocol.incoming_flow.control(size) {
+        Some(Transition::Pause) => protocol.tell_below(&globals().names.pause_reading, []),
+        Some(Transition::Resume) => protocol.tell_below(&globals().names.resume_reading, []),
+        None => Ok(()),
     }
 }
 

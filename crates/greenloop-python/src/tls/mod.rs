@@ -31,11 +31,11 @@
 
 mod backlog;
 mod class;
+mod direction;
 mod engine;
 mod flow_control;
 mod handshake;
 mod library;
-mod marks;
 mod opening;
 mod protocol;
 mod reading;

@@ -10,8 +10,8 @@ use greenloop_cpython::{
 use pyo3::prelude::*;
 
 use super::backlog::Backlog;
+use super::direction::Direction;
 use super::engine::{self, Engine};
-use super::marks::Marks;
 use super::state::{ApplicationState, State};
 use super::transport::{self, SslTransport, TransportRef};
 use crate::asyncio::edition::edition;
@@ -55,8 +55,10 @@ pub struct SslProtocol {
     pub own_buffer: Slot,
     pub engine: Engine,
     pub backlog: Backlog,
-    pub incoming_marks: Marks,
-    pub outgoing_marks: Marks,
+    /// Paused while the transport below is to receive nothing.
+    pub incoming_flow: Direction,
+    /// Paused between `pause_writing` and `resume_writing` of the application's protocol.
+    pub outgoing_flow: Direction,
     pub state: Cell<State>,
     pub app_state: Cell<ApplicationState>,
     /// How often the connection was lost or written to after its end.
@@ -72,10 +74,6 @@ pub struct SslProtocol {
     pub eof_received: Cell<bool>,
     /// Set between `pause_writing` and `resume_writing` of the transport below.
     pub writing_paused: Cell<bool>,
-    /// Set while the transport below is paused.
-    pub reading_paused: Cell<bool>,
-    /// Set between `pause_writing` and `resume_writing` of the application's protocol.
-    pub app_writing_paused: Cell<bool>,
     /// Set between `pause_reading` and `resume_reading` by the application.
     pub app_reading_paused: Cell<bool>,
     /// How many bytes are read at once at most.
@@ -103,8 +101,8 @@ impl Held for SslProtocol {
             own_buffer: Slot::empty(),
             engine: Engine::new(),
             backlog: Backlog::new(),
-            incoming_marks: Marks::new(),
-            outgoing_marks: Marks::new(),
+            incoming_flow: Direction::new(),
+            outgoing_flow: Direction::new(),
             state: Cell::new(State::Unwrapped),
             app_state: Cell::new(ApplicationState::New),
             lost: Cell::new(0),
@@ -114,8 +112,6 @@ impl Held for SslProtocol {
             mid_record: Cell::new(false),
             eof_received: Cell::new(false),
             writing_paused: Cell::new(false),
-            reading_paused: Cell::new(false),
-            app_writing_paused: Cell::new(false),
             app_reading_paused: Cell::new(false),
             max_size: Cell::new(MAX_SIZE),
         }
@@ -157,8 +153,8 @@ impl SslProtocol {
             &self.own_buffer,
         ];
         own.into_iter()
-            .chain(self.incoming_marks.slots())
-            .chain(self.outgoing_marks.slots())
+            .chain(self.incoming_flow.slots())
+            .chain(self.outgoing_flow.slots())
     }
 
     /// Goes on to the next state.

@@ -83,8 +83,8 @@ fn limits(function: &CStr, arguments: &Arguments<'_>) -> Result<[Object; 2]> {
 /// `get_write_buffer_limits()`: the low and the high mark.
 pub fn get_write_buffer_limits(this: &TransportRef) -> Result<Object> {
     let protocol = this.get().protocol(c"_outgoing_low_water")?;
-    let marks = &protocol.get().outgoing_marks;
-    making::pair(&marks.low()?, &marks.high()?)
+    let flow = &protocol.get().outgoing_flow;
+    making::pair(&flow.low()?, &flow.high()?)
 }
 
 /// `get_write_buffer_size()`
@@ -96,8 +96,7 @@ pub fn get_write_buffer_size(this: &TransportRef) -> Result<Object> {
 /// `_protocol_paused`, which asyncio's sendfile looks at.
 pub fn protocol_paused(this: &TransportRef) -> Result<Object> {
     let protocol = this.get().protocol(c"_app_writing_paused")?;
-    let paused = &protocol.get().app_writing_paused;
-    Ok(Object::boolean(paused.get()))
+    Ok(Object::boolean(protocol.get().outgoing_flow.is_paused()))
 }
 
 // Reading.
@@ -135,8 +134,8 @@ pub fn set_read_buffer_limits(this: &TransportRef, arguments: Arguments<'_>) -> 
 /// `get_read_buffer_limits()`: the low and the high mark.
 pub fn get_read_buffer_limits(this: &TransportRef) -> Result<Object> {
     let protocol = this.get().protocol(c"_incoming_low_water")?;
-    let marks = &protocol.get().incoming_marks;
-    making::pair(&marks.low()?, &marks.high()?)
+    let flow = &protocol.get().incoming_flow;
+    making::pair(&flow.low()?, &flow.high()?)
 }
 
 /// `get_read_buffer_size()`

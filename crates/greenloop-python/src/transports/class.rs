@@ -11,7 +11,7 @@ use greenloop_cpython::{
 };
 
 use super::{
-    CLASS, Instance, TransportRef, closing, flow_control, foreign, joining, reading, writing,
+    CLASS, Instance, TransportRef, closing, coalescing, flow_control, foreign, reading, writing,
 };
 use crate::asyncio::globals;
 
@@ -25,7 +25,7 @@ const MARKS: [&str; 2] = ["_start_tls_compatible", "_sendfile_compatible"];
 /// `_extra`: its reader may be about to write past the transport.
 fn extra(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
-    joining::push(transport);
+    coalescing::push(transport);
     Ok(transport.extra.get_or_none())
 }
 

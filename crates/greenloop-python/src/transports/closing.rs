@@ -9,7 +9,7 @@ use greenloop_cpython::{
     restore,
 };
 
-use super::{SocketTransport, TransportRef, joining, logger, report};
+use super::{SocketTransport, TransportRef, coalescing, logger, report};
 use crate::asyncio::edition::SERVERS_KNOW_CONNECTIONS;
 use crate::asyncio::globals;
 
@@ -108,7 +108,7 @@ impl SocketTransport {
         let names = &globals().names;
         self.expect_input();
         // The kernel drops delayed data when a socket is closed with unread bytes.
-        joining::push(self);
+        coalescing::push(self);
         match (self.foreign.get(), self.socket.get()) {
             (None, Some(socket)) => plain_sockets().close(&socket)?,
             // Without a socket it is None that has no such method, as in asyncio.
@@ -171,6 +171,6 @@ pub fn call_connection_lost(this: &TransportRef, exception: &Object) -> Result<O
 pub fn is_closing(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     // A drain asks.
-    joining::push(transport);
+    coalescing::push(transport);
     Ok(Object::boolean(transport.closing.get()))
 }

@@ -12,6 +12,9 @@ use super::{SocketTransport, TransportRef, report};
 use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
 
+/// The water marks of a connection whose program has set none.
+const DEFAULT: FlowControl = FlowControl::new();
+
 impl SocketTransport {
     fn waiting(&self) -> usize {
         self.pending.with(|pending| pending.len())
@@ -75,11 +78,11 @@ pub fn is_paused(this: &TransportRef) -> Result<Object> {
 }
 
 pub fn high_water(this: &TransportRef) -> Result<Object> {
-    given(&this.get().high_water, 64 * 1024)
+    given(&this.get().high_water, DEFAULT.high())
 }
 
 pub fn low_water(this: &TransportRef) -> Result<Object> {
-    given(&this.get().low_water, 16 * 1024)
+    given(&this.get().low_water, DEFAULT.low())
 }
 
 /// A water mark as it was given, or the default in bytes.

@@ -17,9 +17,9 @@
 
 mod class;
 mod closing;
+mod coalescing;
 mod flow_control;
 mod foreign;
-mod joining;
 mod opening;
 mod reading;
 mod receiving;
@@ -29,7 +29,7 @@ mod writing;
 use std::cell::Cell;
 use std::os::fd::RawFd;
 
-use greenloop_core::{FlowControl, WriteQueue};
+use greenloop_core::{FlowControl, ReceiveSizePredictor, WriteCoalescer, WriteQueue};
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
     BelowSlots, Class, ClassCell, GilCell, Inheriting, Keywords, LastingBytes, Native, NativeSlot,
@@ -47,9 +47,6 @@ pub use class::make_classes;
 pub use opening::{Connection, is_plain, native_table};
 pub use table::TransportTable;
 pub use writing::write;
-
-use joining::Joining;
-use receiving::Habit;
 
 /// The public classes by their names.
 pub fn classes() -> [(&'static str, &'static ClassCell); 1] {
@@ -88,7 +85,7 @@ pub struct SocketTransport {
     writing_ticket: Cell<u32>,
     /// How many bytes one receive takes at most.
     max_size: Cell<usize>,
-    habit: Habit,
+    receive_size: Cell<ReceiveSizePredictor>,
     /// Whether the protocol is a `BufferedProtocol`.
     buffered: Cell<bool>,
     /// Set by the first `set_protocol`, and never cleared.
@@ -102,7 +99,7 @@ pub struct SocketTransport {
     /// Not zero once `connection_lost` is under way; counts writes from then on.
     lost: Cell<u64>,
     pending: GilCell<WriteQueue<LastingBytes>>,
-    joining: Joining,
+    coalescer: Cell<WriteCoalescer>,
     flow: Cell<FlowControl>,
     /// The descriptor's number while it was open, for messages and for the loop's table.
     number: Cell<RawFd>,
@@ -178,7 +175,7 @@ impl SocketTransport {
             reading_ticket: Cell::new(0),
             writing_ticket: Cell::new(0),
             max_size: Cell::new(max_size),
-            habit: Habit::new(),
+            receive_size: Cell::new(ReceiveSizePredictor::new()),
             buffered: Cell::new(false),
             protocol_connected: Cell::new(false),
             eof: Cell::new(false),
@@ -186,7 +183,7 @@ impl SocketTransport {
             paused: Cell::new(false),
             lost: Cell::new(0),
             pending: GilCell::new(WriteQueue::new()),
-            joining: Joining::new(),
+            coalescer: Cell::new(WriteCoalescer::new()),
             flow: Cell::new(FlowControl::new()),
             number: Cell::new(0),
             server: Slot::empty(),

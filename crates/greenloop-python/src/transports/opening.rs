@@ -163,7 +163,7 @@ impl SocketTransport {
                 is_tcp(family, kind, protocol)
             })
         };
-        self.joining.set_possible(tcp);
+        self.set_tcp(tcp);
         if tcp {
             set_no_delay(self.descriptor()).map_err(|error| os_error(&error))?;
         }

@@ -96,13 +96,13 @@ fn receive_bytes(this: &TransportRef) -> Result<bool> {
         // The protocol may have closed the connection.
         let event_loop = transport.event_loop();
         let native = event_loop.as_ref().map(EventLoop::native_part);
-        transport.habit.done(native, data);
+        transport.reuse(native, data);
     }
     let message = "Fatal error: protocol.data_received() call failed.";
     let natively = unless_fatal(this, called, message)?.unwrap_or(false);
     // Over Unix sockets a read ends behind bytes that came with descriptors, even if more follow.
     let all =
-        transport.habit.was_short() && transport.joining.is_possible() && !transport.is_foreign();
+        transport.receive_size.get().was_short() && transport.is_tcp() && !transport.is_foreign();
     Ok(natively && all)
 }
 
@@ -113,8 +113,7 @@ fn receive(transport: &SocketTransport, native: &EventLoop) -> Result<Option<Fil
         let received = transport.receive_by_name();
         return received.map(|data| data.map(FilledBytes::from));
     }
-    let (descriptor, most) = (transport.descriptor(), transport.max_size.get());
-    match transport.habit.receive(native, descriptor, most) {
+    match transport.receive_bytes(native) {
         Ok(data) => data.map(Some),
         Err(error) if is_none_yet(&error) => Ok(None),
         Err(error) => Err(os_error(&error)),

@@ -1,80 +1,45 @@
-//! Two ways to make a bytes object of exactly the bytes that have arrived.
+//! Receives that make a bytes object of exactly the bytes that have come.
 //!
-//! Their number is not known beforehand. Small amounts are received into the loop's buffer and
-//! copied. That costs less than an object made too large and cut to size, which takes an `mmap` and
-//! a page fault per page each time. If the last amount was large (16 KiB and more), the next is
-//! received into the bytes object itself. When the protocol has not kept it, the next receive goes
-//! into the same one: no copy, no allocation. A protocol that keeps its data is noticed the first
-//! time, and gets copies from then on, so that only once does it hold more memory than it has
-//! bytes.
+//! The core's `ReceiveSizePredictor` says whether they are copied out of the loop's buffer or
+//! received into the object itself, and how many are asked for.
 
-use std::cell::Cell;
 use std::io;
-use std::os::fd::RawFd;
 
+use greenloop_core::{Receive, ReceiveSizePredictor};
 use greenloop_cpython::{FilledBytes, Result, making};
 use greenloop_os::socket;
 
+use super::SocketTransport;
 use crate::event_loop::EventLoop;
-
-/// From how many bytes on a copy costs more than it saves.
-const MUCH: usize = 16 * 1024;
-
-/// The most that one receive takes, even if more has come: the bytes that the kernel has written
-/// are still in the cache when the program reads them, and the memory of an object of this size is
-/// reused where a larger one is mapped anew. A gibibyte costs a fifth less than in receives of 256
-/// KiB, and 5 % less than in receives of 32 KiB.
-const MOST_AT_ONCE: usize = 64 * 1024;
-
-/// The sizes of a connection's receives so far.
-pub struct Habit {
-    /// How much came the last time; twice as much if that was all there was room for.
-    expected: Cell<usize>,
-    /// Set once the protocol has kept a large object.
-    keeps: Cell<bool>,
-    /// Set if the last receive has taken less than there was room for.
-    short: Cell<bool>,
-}
 
 /// The received bytes: a bytes object, or an exception from making one.
 type Received = io::Result<Result<FilledBytes>>;
 
-impl Habit {
-    /// That of a connection that has received nothing.
-    pub const fn new() -> Self {
-        Self {
-            expected: Cell::new(0),
-            keeps: Cell::new(false),
-            short: Cell::new(false),
-        }
-    }
-
-    /// Receives the bytes that have come, `most` at most.
+impl SocketTransport {
+    /// Receives the bytes that have come, as many as one receive takes at most.
     #[inline]
-    pub fn receive(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
-        let most = most.min(MOST_AT_ONCE);
-        if self.expected.get() < MUCH || self.keeps.get() {
-            self.receive_and_copy(native, descriptor, most)
-        } else {
-            self.receive_in_place(native, descriptor, most)
+    pub(super) fn receive_bytes(&self, native: &EventLoop) -> Received {
+        match self.receive_size.get().next(self.max_size.get()) {
+            Receive::Copied { most } => self.receive_and_copy(native, most),
+            Receive::InPlace { room, most } => self.receive_in_place(native, room, most),
         }
     }
 
-    /// Receives into the loop's buffer and copies: cheaper while the amounts are small.
-    fn receive_and_copy(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
+    /// Receives into the loop's buffer and copies.
+    fn receive_and_copy(&self, native: &EventLoop, most: usize) -> Received {
+        let descriptor = self.descriptor();
         native.receive(most, |buffer| {
             let room = buffer.len();
             let received = socket::receive(descriptor, buffer)?;
-            self.short.set(received.len() < room);
-            self.expected.set(received.len());
+            self.note_receive(|predictor| predictor.copied(received.len(), room));
             Ok(making::bytes(received).map(FilledBytes::from))
         })
     }
 
-    /// Receives into a new bytes object of the expected size: nothing is copied. Of an object that
-    /// is filled by less than half the bytes are copied, and it is kept for the next receive.
-    fn receive_in_place(&self, native: &EventLoop, descriptor: RawFd, most: usize) -> Received {
-        let room = self.expected.get().next_power_of_two().min(most).max(1);
+    /// Receives into a bytes object with room for `room` bytes: nothing is copied, unless it is
+    /// filled by so little that the bytes are copied, and the object is kept for the next receive.
+    fn receive_in_place(&self, native: &EventLoop, room: usize, most: usize) -> Received {
+        let descriptor = self.descriptor();
         let mut object = match native.spare.take(room) {
             Ok(taken) => taken,
             Err(raised) => return Ok(Err(raised)),
@@ -87,35 +52,34 @@ impl Habit {
                 return Err(error);
             }
         };
-        let full = count == room.min(most);
-        self.short.set(!full);
-        self.expected.set(if full { 2 * count } else { count });
-        if count < room / 2 {
-            let copy = object.copied();
-            native.spare.keep(object);
-            return Ok(copy.map(FilledBytes::from));
+        if self.note_receive(|predictor| predictor.received(count, room, most)) {
+            return Ok(Ok(object.finish()));
         }
-        Ok(Ok(object.finish()))
-    }
-
-    /// Whether the last receive has taken less than there was room for: of a TCP connection, all
-    /// that there was.
-    #[inline]
-    pub fn was_short(&self) -> bool {
-        self.short.get()
+        let copy = object.copied();
+        native.spare.keep(object);
+        Ok(copy.map(FilledBytes::from))
     }
 
     /// The protocol has seen the object. If it has not kept it, the loop does.
     #[inline]
-    pub fn done(&self, native: Option<&EventLoop>, data: FilledBytes) {
+    pub(super) fn reuse(&self, native: Option<&EventLoop>, data: FilledBytes) {
         if !data.has_room() {
             return;
         }
         match (data.reclaim(), native) {
-            (None, _) => self.keeps.set(true),
+            (None, _) => self.note_receive(ReceiveSizePredictor::kept),
             (Some(object), Some(native)) => native.spare.keep(object),
             (Some(_), None) => {}
         }
+    }
+
+    /// Tells the predictor of a receive, which runs no Python code.
+    #[inline]
+    fn note_receive<R>(&self, note: impl FnOnce(&mut ReceiveSizePredictor) -> R) -> R {
+        let mut predictor = self.receive_size.get();
+        let result = note(&mut predictor);
+        self.receive_size.set(predictor);
+        result
     }
 }
 

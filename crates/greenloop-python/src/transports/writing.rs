@@ -1,6 +1,6 @@
 //! Writing: as much as there is room for at once, the rest when there is room again.
 //!
-//! Where a program habitually writes in pieces, [`joining`] makes the kernel send them as one.
+//! Where a program habitually writes in pieces, [`coalescing`] makes the kernel send them as one.
 
 use std::io::IoSlice;
 
@@ -14,8 +14,8 @@ use pyo3::prelude::*;
 
 use super::receiving::is_none_yet;
 use super::{
-    SocketTransport, TransportRef, closing, flow_control, handle_for, in_context, joining, logger,
-    owner,
+    SocketTransport, TransportRef, closing, coalescing, flow_control, handle_for, in_context,
+    logger, owner,
 };
 use crate::asyncio::edition::TRANSPORTS_KEEP_CHUNKS;
 use crate::asyncio::globals;
@@ -128,7 +128,7 @@ impl SocketTransport {
     fn send_at_once(&self, this: &TransportRef, data: &Object) -> Option<Result<(usize, usize)>> {
         let event_loop = self.event_loop();
         let native = event_loop.as_ref().map(EventLoop::native_part);
-        let more = native.is_some_and(|native| joining::expect_more(this, native));
+        let more = native.is_some_and(|native| coalescing::expect_more(this, native));
         let first = self.pending.with(|pending| pending.is_empty());
         first.then(|| self.send_now(data, native, more))
     }
@@ -151,7 +151,7 @@ impl SocketTransport {
         // Python code.
         let bytes = unsafe { Bytes::of_unchanging(data)? };
         let outcome = if more {
-            joining::wait_for_more(self);
+            coalescing::wait_for_more(self);
             socket::send_more(self.descriptor(), &bytes)
         } else {
             socket::send(self.descriptor(), &bytes)
@@ -378,7 +378,7 @@ pub fn can_write_eof(_: &TransportRef) -> Result<Object> {
 /// more of the same job.
 pub fn get_write_buffer_size(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
-    joining::push(transport);
+    coalescing::push(transport);
     let size = transport.pending.with(|pending| pending.len());
     size.into_object()
 }

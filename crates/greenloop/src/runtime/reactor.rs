@@ -15,7 +15,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use greenloop_os::{Event, Events, Interest, Poller, Registration, Told, Waker};
+use greenloop_core::{Interest, Registration, Told};
+use greenloop_os::{Event, Events, Poller, Waker};
 use slab::Slab;
 
 use crate::waiting::Wakee;

@@ -16,10 +16,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use greenloop_core::{Registration, Told};
 use libc::{c_int, c_long};
 use rustix::event::epoll::CreateFlags;
 
-use crate::{Event, Registration, Told};
+use crate::Event;
 
 const READABLE: u32 = libc::EPOLLIN as u32;
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
@@ -48,12 +49,12 @@ impl Selector {
     }
 
     pub(crate) fn add(&self, fd: RawFd, registration: Registration) -> io::Result<()> {
-        let bits = registration.into_bits();
+        let bits = bits_of(registration);
         self.control(libc::EPOLL_CTL_ADD, fd, registration.mark, bits)
     }
 
     pub(crate) fn modify(&self, fd: RawFd, registration: Registration) -> io::Result<()> {
-        let bits = registration.into_bits();
+        let bits = bits_of(registration);
         self.control(libc::EPOLL_CTL_MOD, fd, registration.mark, bits)
     }
 
@@ -219,18 +220,18 @@ impl EventBuffer {
     }
 }
 
-impl Registration {
-    const fn into_bits(self) -> u32 {
-        let read = if self.interest.read { READABLE } else { 0 };
-        let write = if self.interest.write { WRITABLE } else { 0 };
-        match self.told {
-            // An urgent byte that is not read would be reported in each wait.
-            Told::Always if self.interest.read => read | write | END,
-            Told::Always => write,
-            Told::OnChange if self.interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
-            Told::OnChange => write | ON_CHANGE,
-            Told::Never => ONCE,
-        }
+/// The bits of a registration (`epoll_ctl(2)`): `EPOLLET` if it is told of on change.
+const fn bits_of(registration: Registration) -> u32 {
+    let Registration { interest, told, .. } = registration;
+    let read = if interest.read { READABLE } else { 0 };
+    let write = if interest.write { WRITABLE } else { 0 };
+    match told {
+        // An urgent byte that is not read would be reported in each wait.
+        Told::Always if interest.read => read | write | END,
+        Told::Always => write,
+        Told::OnChange if interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
+        Told::OnChange => write | ON_CHANGE,
+        Told::Never => ONCE,
     }
 }
 

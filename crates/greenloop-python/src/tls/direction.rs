@@ -1,36 +1,42 @@
-//! `Marks`: the two water marks of one direction of a connection.
+//! `Direction`: the flow control of one direction of a connection.
+//!
+//! The core's `FlowControl` decides; here are its water marks as the program gave them, any
+//! numbers, which are given back to it.
 
 use std::cell::Cell;
 
+use greenloop_core::{FlowControl, Transition};
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{Object, Result, Slot, attached, saturating_float};
 use pyo3::prelude::*;
 
-/// Two water marks in bytes: any numbers, given back as they were given.
-pub struct Marks {
-    /// From this count of bytes on a side is paused.
-    pub high: Cell<usize>,
-    /// At this count it resumes.
-    pub low: Cell<usize>,
+/// The flow of one direction, and its two water marks as they were given.
+pub struct Direction {
+    /// Its marks are in bytes: from the high one on the side is paused, at the low one it resumes.
+    flow: Cell<FlowControl>,
+    /// Empty if the mark is a default.
     given_high: Slot,
     given_low: Slot,
 }
 
-impl Marks {
-    /// No marks yet.
+impl Direction {
+    /// One that flows, without marks yet.
     pub const fn new() -> Self {
+        let mut flow = FlowControl::new();
+        flow.set_high(0);
+        flow.set_low(0);
         Self {
-            high: Cell::new(0),
-            low: Cell::new(0),
+            flow: Cell::new(flow),
             given_high: Slot::empty(),
             given_low: Slot::empty(),
         }
     }
 
-    /// The defaults: from so many KiB down to a quarter.
+    /// Sets the default marks: from so many KiB down to a quarter.
     pub fn set_default(&self, kilobytes: usize) {
-        self.high.set(kilobytes * 1024);
-        self.low.set(kilobytes * 1024 / 4);
+        let high = kilobytes * 1024;
+        self.change(|flow| flow.set_high(high));
+        self.change(|flow| flow.set_low(FlowControl::default_low(high)));
         self.given_high.clear();
         self.given_low.clear();
     }
@@ -44,25 +50,48 @@ impl Marks {
         let (high, low) = marks
             .bound(py)
             .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-        self.high.set(bytes_of(&high, f64::ceil)?);
-        self.low.set(bytes_of(&low, f64::floor)?);
+        let bytes = bytes_of(&high, f64::ceil)?;
+        self.change(|flow| flow.set_high(bytes));
+        let bytes = bytes_of(&low, f64::floor)?;
+        self.change(|flow| flow.set_low(bytes));
         self.given_high.set(high.into());
         self.given_low.set(low.into());
         Ok(())
+    }
+
+    /// So many bytes wait now: whether the side has to be paused or resumed.
+    #[inline]
+    pub fn control(&self, waiting: usize) -> Option<Transition> {
+        self.change(|flow| flow.control(waiting))
+    }
+
+    /// Whether the side was paused and not yet resumed.
+    #[inline]
+    pub fn is_paused(&self) -> bool {
+        self.flow.get().is_paused()
+    }
+
+    /// Changes the flow control, which runs no Python code.
+    #[inline]
+    fn change<R>(&self, change: impl FnOnce(&mut FlowControl) -> R) -> R {
+        let mut flow = self.flow.get();
+        let result = change(&mut flow);
+        self.flow.set(flow);
+        result
     }
 
     /// The mark from which on a side is paused, as it was given.
     pub fn high(&self) -> Result<Object> {
         self.given_high
             .get()
-            .map_or_else(|| Object::size_of(self.high.get()), Ok)
+            .map_or_else(|| Object::size_of(self.flow.get().high()), Ok)
     }
 
     /// The mark at which it resumes, as it was given.
     pub fn low(&self) -> Result<Object> {
         self.given_low
             .get()
-            .map_or_else(|| Object::size_of(self.low.get()), Ok)
+            .map_or_else(|| Object::size_of(self.flow.get().low()), Ok)
     }
 
     /// What a garbage collector has to see.
