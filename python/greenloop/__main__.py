@@ -1,11 +1,13 @@
 """`python -m greenloop`: see `greenloop.launcher`.
 
-Nothing may follow the call: the launcher empties this very namespace, because it is the one in
-which the program runs.
+The extension is told the launcher's file, so that the stacks of debug mode begin where the program
+does. Nothing may follow the call: the launcher empties this very namespace, because it is the one
+in which the program runs.
 """
 
 import sys
 
-from greenloop.launcher import launch
+from greenloop import _native, launcher
 
-launch(sys.argv[1:])
+_native._set_launcher_file(launcher.__file__)
+launcher.launch(sys.argv[1:])

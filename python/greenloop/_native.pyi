@@ -434,6 +434,9 @@ def _set_task_set(task_set: type) -> None:
 def _set_eager_task_factories(factories: list[Any]) -> None:
     """Hand in the task factories whose tasks the loop makes itself, from 3.12 on."""
 
+def _set_launcher_file(file: str) -> None:
+    """Hand in the file of the launcher, beyond whose frames no stack goes."""
+
 def _set_wrap_awaitable(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]) -> None:
     """Hand in the function that makes a coroutine of any awaitable."""
 

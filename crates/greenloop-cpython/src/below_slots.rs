@@ -13,6 +13,7 @@ use pyo3::ffi;
 
 use super::class::ClassBuilder;
 use super::error::{Raised, Result, report_unraisable, restore, take_raised};
+use super::freelist::not_made;
 use super::gc;
 use super::instance::Held;
 use super::making;
@@ -81,6 +82,9 @@ impl<T: Inheriting, const SLOTS: usize> BelowSlots<T, SLOTS> {
 impl<T: Inheriting, const SLOTS: usize> Class<BelowSlots<T, SLOTS>> {
     /// A new instance that holds `value`.
     pub fn create_with(&self, value: T) -> Result<Native<BelowSlots<T, SLOTS>>> {
+        if self.as_ptr().is_null() {
+            return Err(not_made());
+        }
         // SAFETY: the class was built for the struct, and its allocator gives a zeroed block, or
         // null with an exception set. The value is written before anybody sees the instance.
         unsafe {

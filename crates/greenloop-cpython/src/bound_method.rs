@@ -12,10 +12,11 @@ use std::ptr;
 use pyo3::ffi;
 
 use super::attached::attached;
+use super::call::type_error;
 use super::class::ClassBuilder;
 use super::class_cell::ClassCell;
 use super::error::Result;
-use super::freelist::Freelist;
+use super::freelist::{Freelist, not_made};
 use super::gc;
 use super::making::ByName as _;
 use super::object::Object;
@@ -74,8 +75,14 @@ impl CheaplyBound {
     }
 
     fn create(method: Object) -> Result<Object> {
+        if !method.is_exactly(&raw mut ffi::PyMethodDescr_Type) {
+            return Err(type_error("a native method is needed"));
+        }
         let class = DESCRIPTOR_CLASS.as_ptr();
-        // SAFETY: the allocator gives a zeroed block laid out as the struct.
+        if class.is_null() {
+            return Err(not_made());
+        }
+        // SAFETY: the class is made, and the allocator gives a zeroed block laid out as the struct.
         unsafe {
             let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
             let object = Object::from_returned(allocate(class, 0))?;
@@ -91,24 +98,47 @@ unsafe extern "C" fn bind(
     _class: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     trap(|| {
-        // SAFETY: the slot is called on a descriptor, with a receiver of the class that it stands
-        // in, or with null for the class itself.
+        // SAFETY: the slot is called on a descriptor, whose method is one of C's, with any receiver
+        // or with null for the class itself. The method is bound to what it is for.
         unsafe {
             let method = &(*this.cast::<CheaplyBound>()).method;
             let shown = &(*this.cast::<CheaplyBound>()).shown;
             if receiver.is_null() {
                 return Ok(shown.get().unwrap_or_else(|| method.get_or_none()));
             }
+            let descriptor = &*method.as_ptr().cast::<ffi::PyMethodDescrObject>();
+            if ffi::PyObject_TypeCheck(receiver, descriptor.d_common.d_type) == 0 {
+                return bind_otherwise(&*this.cast::<CheaplyBound>(), receiver);
+            }
             let class = BOUND_CLASS.as_ptr();
             let bound = SPARE.allocate::<BoundMethod>(class)?;
             (*bound).call = Some(call);
-            (*bound).definition = (*method.as_ptr().cast::<ffi::PyMethodDescrObject>()).d_method;
+            (*bound).definition = descriptor.d_method;
             (*bound).function = shown.as_ptr();
             (*bound).receiver.set(Object::from_borrowed(receiver));
             ffi::PyObject_GC_Track(bound.cast());
             Ok(Object::from_owned(bound.cast()))
         }
     })
+}
+
+/// As [`bind`], for a receiver of a class that has the descriptor from elsewhere: as the
+/// interpreter binds what it is shown.
+///
+/// # Safety
+/// The receiver is a valid object.
+#[cold]
+unsafe fn bind_otherwise(this: &CheaplyBound, receiver: *mut ffi::PyObject) -> Result<Object> {
+    let shown = this.shown.get().unwrap_or_else(|| this.method());
+    // SAFETY: promised by the caller. What is shown is a function or a method of C's, whose slot
+    // refuses a receiver that is not for it.
+    unsafe {
+        let class: *mut ffi::PyObject = ffi::Py_TYPE(receiver).cast();
+        match (*shown.class()).tp_descr_get {
+            Some(bind) => Object::from_returned(bind(shown.as_ptr(), receiver, class)),
+            None => Ok(shown),
+        }
+    }
 }
 
 /// How many dead bound methods are kept for new ones.

@@ -431,11 +431,21 @@ pub unsafe fn initialise_with(
 }
 
 /// Whether two strings are equal. Names in source code are interned, so that the first test
-/// decides; some of C code are not, among them those of asyncio itself.
+/// decides; some of C code are not, among them those of asyncio itself. An object that is no string
+/// equals itself only: a call of a class may give keywords such names.
 #[inline]
 pub fn same_string(left: &Object, right: &Object) -> bool {
-    // SAFETY: both are str objects: parameter names of ours and names of keyword arguments.
-    left.is(right.as_ptr()) || unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) == 0 }
+    left.same_as(right) || same_text(left, right)
+}
+
+fn same_text(left: &Object, right: &Object) -> bool {
+    // SAFETY: both are valid objects, and compared if both are tested to be strings: that raises
+    // nothing.
+    unsafe {
+        ffi::PyUnicode_Check(left.as_ptr()) != 0
+            && ffi::PyUnicode_Check(right.as_ptr()) != 0
+            && ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) == 0
+    }
 }
 
 fn quoted(name: &Object) -> String {

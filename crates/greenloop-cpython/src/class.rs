@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyModule, PyType};
 
 use super::attached::attached;
+use super::call::type_error;
 use super::error::{Raised, Result};
 use super::making::ByName as _;
-use super::method::{Attribute, Function, Method};
+use super::method::{Anything, Attribute, Function, Method};
 use super::native::{Class, Extends, Layout};
 use super::object::Object;
 
@@ -27,6 +28,8 @@ pub struct ClassBuilder<T> {
     methods: Vec<ffi::PyMethodDef>,
     attributes: Vec<ffi::PyGetSetDef>,
     named_as_in_python: bool,
+    /// The class that the base has to derive from, if the slots call it.
+    required: Option<&'static Object>,
     /// The names that the class does not show, although it has their slots.
     hidden: &'static [&'static str],
 }
@@ -34,13 +37,8 @@ pub struct ClassBuilder<T> {
 impl<T> ClassBuilder<T> {
     /// A garbage collected class named `name` whose instances are laid out as the struct `T`, whose
     /// bytes are zero in a new instance.
-    pub fn new(name: &'static CStr) -> Self {
+    pub(super) fn new(name: &'static CStr) -> Self {
         Self::of_size(name, size_of::<T>())
-    }
-
-    /// A garbage collected class whose instances carry nothing but their header.
-    pub fn bare(name: &'static CStr) -> Self {
-        Self::of_size(name, size_of::<ffi::PyObject>())
     }
 
     /// A garbage collected class whose instances take `size` bytes and carry a `T`.
@@ -55,6 +53,7 @@ impl<T> ClassBuilder<T> {
             methods: Vec::new(),
             attributes: Vec::new(),
             named_as_in_python: false,
+            required: None,
             hidden: &[],
         }
     }
@@ -74,7 +73,7 @@ impl<T> ClassBuilder<T> {
     }
 
     /// Leaves garbage collection to the base class.
-    pub const fn collected_as_base(mut self) -> Self {
+    pub(super) const fn collected_as_base(mut self) -> Self {
         self.flags &= !ffi::Py_TPFLAGS_HAVE_GC;
         self
     }
@@ -94,13 +93,19 @@ impl<T> ClassBuilder<T> {
     /// Instances are called by the vectorcall convention, through a function that a member named
     /// `__vectorcalloffset__` says the place of.
     #[cfg(not(Py_3_14))]
-    pub const fn called_by_vector(mut self) -> Self {
+    pub(super) const fn called_by_vector(mut self) -> Self {
         self.flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL;
         self
     }
 
+    /// Refuses to be made below a class that does not derive from `base`, which its slots call.
+    pub(super) const fn only_below(mut self, base: &'static Object) -> Self {
+        self.required = Some(base);
+        self
+    }
+
     /// Fills a slot, such as `Py_tp_dealloc`, with a function of the type C expects there.
-    pub fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
+    pub(super) fn slot(mut self, slot: c_int, function: *mut c_void) -> Self {
         self.slots.push(ffi::PyType_Slot {
             slot,
             pfunc: function,
@@ -114,7 +119,7 @@ impl<T> ClassBuilder<T> {
     }
 
     /// The attribute `__dict__`, for a struct that says its place by `__dictoffset__`.
-    pub fn with_dict(mut self) -> Self {
+    pub(super) fn with_dict(mut self) -> Self {
         self.attributes.push(ffi::PyGetSetDef {
             name: c"__dict__".as_ptr(),
             get: Some(ffi::PyObject_GenericGetDict),
@@ -126,7 +131,7 @@ impl<T> ClassBuilder<T> {
 
     /// The class's struct members, for fields that only the interpreter reads, such as weak
     /// references.
-    pub fn members(self, mut members: Vec<ffi::PyMemberDef>) -> Self {
+    pub(super) fn members(self, mut members: Vec<ffi::PyMemberDef>) -> Self {
         members.push(ffi::PyMemberDef::default());
         self.slot(ffi::Py_tp_members, members.leak().as_mut_ptr().cast())
     }
@@ -170,7 +175,7 @@ impl<T> ClassBuilder<T> {
     /// # Safety
     /// The base's struct fits into the room that `T` leaves for it, and whatever instances of the
     /// base need to be valid, zeroed ones have.
-    pub unsafe fn build_below_foreign(self, base: &Object, place: &Class<T>) -> Result<()>
+    pub(super) unsafe fn build_below_foreign(self, base: &Object, place: &Class<T>) -> Result<()>
     where
         T: Layout,
     {
@@ -178,7 +183,11 @@ impl<T> ClassBuilder<T> {
     }
 
     /// Makes the class, below `base` or below `object`.
-    pub fn build(mut self, base: Option<&Object>) -> Result<Object> {
+    pub(super) fn build(mut self, base: Option<&Object>) -> Result<Object> {
+        let fits = |required| base.is_some_and(|base| base.is_subtype(required));
+        if !self.required.is_none_or(fits) {
+            return Err(type_error("the class needs the base that its slots call"));
+        }
         if !self.methods.is_empty() {
             self.methods.push(ffi::PyMethodDef::zeroed());
             self.slots.push(ffi::PyType_Slot {
@@ -197,14 +206,10 @@ impl<T> ClassBuilder<T> {
         let slots = self.slots.leak();
         // A size of 0 is the base's.
         let Ok(basicsize) = c_int::try_from(self.size) else {
-            return Err(super::call::type_error(
-                "the struct of a class is too large",
-            ));
+            return Err(type_error("the struct of a class is too large"));
         };
         let Ok(flags) = u32::try_from(self.flags) else {
-            return Err(super::call::type_error(
-                "a class has flags that a spec cannot carry",
-            ));
+            return Err(type_error("a class has flags that a spec cannot carry"));
         };
         let mut spec = ffi::PyType_Spec {
             name: self.name.as_ptr(),
@@ -231,6 +236,19 @@ impl<T> ClassBuilder<T> {
             class.put(c"__name__", class.look_up(c"__name__")?)?;
         }
         Ok(class)
+    }
+}
+
+impl ClassBuilder<Anything> {
+    /// A class that adds methods to any base, whose struct it takes over.
+    pub fn of_methods(name: &'static CStr) -> Self {
+        Self::new(name).collected_as_base()
+    }
+
+    /// Makes a [class of methods](Self::of_methods) below `base`, which is refused if it is no
+    /// class.
+    pub fn build_of_methods(self, base: &Object) -> Result<Object> {
+        self.build(Some(base))
     }
 }
 
@@ -262,12 +280,16 @@ pub fn put_into_class(
     Ok(())
 }
 
-/// `object.__setattr__(this, name, value)`, or `object.__delattr__(this, name)`.
+/// `object.__setattr__(this, name, value)`, or `object.__delattr__(this, name)`. A class is
+/// refused, as it is by those.
 pub fn set_plain_attribute(
     this: &Bound<'_, PyAny>,
     name: &Bound<'_, PyAny>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> Result<()> {
+    if this.is_instance_of::<PyType>() {
+        return Err(type_error("an attribute of a class is not plain"));
+    }
     let value = value.map_or(ptr::null_mut(), Bound::as_ptr);
     // SAFETY: all are valid objects, or null for the value. A name that is no string is refused.
     let code = unsafe { ffi::PyObject_GenericSetAttr(this.as_ptr(), name.as_ptr(), value) };

@@ -46,9 +46,10 @@ impl ClassCell {
         }
     }
 
-    /// Keeps the class. Called once, by the module's import.
+    /// Keeps the class, which the caller has made or tested to be one. Called once, by the module's
+    /// import.
     #[inline]
-    pub fn set(&self, class: Object) {
+    pub(super) fn set(&self, class: Object) {
         self.class.set(class.into_ptr().cast());
     }
 

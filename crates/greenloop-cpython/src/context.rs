@@ -70,21 +70,17 @@ impl ContextSlot {
 
     /// The context, which is the same from now on, or `None` if there is none.
     pub fn get(&self) -> Result<Object> {
-        if let Some(layout) = layout() {
-            let held = self.0.as_ptr();
-            if !held.is_null() && layout.is_values(held) {
-                let context = new_context()?;
-                // Making it may have run the garbage collector, and that other code which asked
-                // too.
-                if self.0.as_ptr() == held {
-                    // SAFETY: a new context holds an empty mapping. The reference that the slot
-                    // forgets is the context's from now on.
-                    unsafe {
-                        let place = layout.values_of(context.as_ptr());
-                        drop(Object::from_owned(place.replace(held)));
-                    }
-                    self.0.replace_moved(context);
+        if let Some((layout, held)) = self.values() {
+            let context = new_context()?;
+            // Making it may have run the garbage collector, and that other code which asked too.
+            if self.0.as_ptr() == held {
+                // SAFETY: a new context holds an empty mapping. The reference that the slot
+                // forgets is the context's from now on.
+                unsafe {
+                    let place = layout.values_of(context.as_ptr());
+                    drop(Object::from_owned(place.replace(held)));
                 }
+                self.0.replace_moved(context);
             }
         }
         Ok(self.0.get_or_none())
@@ -139,10 +135,9 @@ impl ContextSlot {
     #[inline]
     pub fn can_be_entered(&self) -> bool {
         let held = self.0.as_ptr();
-        // SAFETY: what a slot holds is valid.
-        !held.is_null()
-            && (layout().is_some_and(|layout| layout.is_values(held))
-                || unsafe { ffi::PyContext_CheckExact(held) } != 0)
+        self.values().is_some()
+            // SAFETY: what a slot holds is valid.
+            || !held.is_null() && unsafe { ffi::PyContext_CheckExact(held) } != 0
     }
 
     /// Runs `body` in the context, which [can be entered](Self::can_be_entered). If `is_over` says
@@ -193,11 +188,19 @@ impl ContextSlot {
     /// Puts the values into a context that is lent to this slot, unless it has its own.
     #[inline]
     fn lend(&self) -> Result<bool> {
-        let held = self.0.as_ptr();
-        match layout() {
-            Some(layout) if !held.is_null() && layout.is_values(held) => self.lend_spare(layout),
-            _ => Ok(false),
+        match self.values() {
+            Some((layout, _)) => self.lend_spare(layout),
+            None => Ok(false),
         }
+    }
+
+    /// The values that the slot holds as long as they are in no context, and where a context has
+    /// them.
+    #[inline]
+    fn values(&self) -> Option<(&'static Layout, *mut ffi::PyObject)> {
+        let (layout, held) = (layout()?, self.0.as_ptr());
+        // SAFETY: what a slot holds is valid.
+        (!held.is_null() && unsafe { layout.is_values(held) }).then_some((layout, held))
     }
 
     fn lend_spare(&self, layout: &Layout) -> Result<bool> {

@@ -71,9 +71,12 @@ impl Layout {
     }
 
     /// Whether `object` is a context's values and not a context.
+    ///
+    /// # Safety
+    /// It is a valid object.
     #[inline]
-    pub fn is_values(&self, object: *mut ffi::PyObject) -> bool {
-        // SAFETY: called with valid objects.
+    pub unsafe fn is_values(&self, object: *mut ffi::PyObject) -> bool {
+        // SAFETY: promised by the caller.
         unsafe { ffi::Py_TYPE(object) == self.values_class }
     }
 

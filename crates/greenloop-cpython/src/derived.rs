@@ -90,6 +90,7 @@ impl<T: Derived> ClassBuilder<T> {
     /// A class below `T`'s base, with the slots of an instance's life.
     pub fn derived(name: &'static std::ffi::CStr) -> Self {
         Self::new(name)
+            .only_below(T::base())
             .slot(ffi::Py_tp_dealloc, deallocate::<T> as *mut c_void)
             .slot(ffi::Py_tp_free, free::<T> as *mut c_void)
             .slot(ffi::Py_tp_finalize, finalise::<T> as *mut c_void)
@@ -99,7 +100,10 @@ impl<T: Derived> ClassBuilder<T> {
 
     /// Makes the class. Refuses a base that has outgrown its room, whose fields would be ours.
     pub fn build_derived(self) -> Result<()> {
-        // SAFETY: the trait asks for a class.
+        if !T::base().is_class() {
+            return Err(making::import_error("the base of a class is none"));
+        }
+        // SAFETY: tested to be a class.
         let size = unsafe { (*T::base().as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize };
         if usize::try_from(size).is_ok_and(|size| size <= BASE_SIZE) {
             // SAFETY: the base's struct fits, and the trait promises the rest.

@@ -8,6 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::attached::attached;
+use super::chaining::context_of_exception;
 use super::exceptions::{AsExceptionClass, ExceptionClass};
 use super::making;
 use super::object::Object;
@@ -103,7 +104,7 @@ pub fn raise_value(class: impl AsExceptionClass, value: &Object) -> Raised {
 
 /// Sets an exception instance.
 pub fn raise_object(exception: &Object) -> Raised {
-    // SAFETY: `exception` is a valid exception instance.
+    // SAFETY: both are valid objects. A class that is none of exceptions is refused.
     unsafe { ffi::PyErr_SetObject(ffi::Py_TYPE(exception.as_ptr()).cast(), exception.as_ptr()) };
     Raised
 }
@@ -166,20 +167,29 @@ pub fn fetch(_: Raised) -> Object {
     }
 }
 
-/// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is.
+/// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is. Any other
+/// object is refused, as `raise` refuses it.
 #[cfg(Py_3_12)]
 #[inline]
 pub fn restore(exception: Object) -> Raised {
-    // SAFETY: the reference is given away.
+    if !is_exception(&exception) {
+        return raise_anything(&exception);
+    }
+    // SAFETY: an exception instance, whose reference is given away.
     unsafe { ffi::PyErr_SetRaisedException(exception.into_ptr()) };
     Raised
 }
 
-/// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is.
+/// Sets an exception again that was taken with [`fetch`], leaving its traceback as it is. Any other
+/// object is refused, as `raise` refuses it.
 #[cfg(not(Py_3_12))]
 #[inline]
 pub fn restore(exception: Object) -> Raised {
-    // SAFETY: all three references are given away.
+    if !is_exception(&exception) {
+        return raise_anything(&exception);
+    }
+    // SAFETY: an exception instance, its class and its traceback: all three references are given
+    // away.
     unsafe {
         let class: *mut ffi::PyObject = ffi::Py_TYPE(exception.as_ptr()).cast();
         ffi::Py_INCREF(class);
@@ -220,7 +230,7 @@ pub fn clear(_: Raised) {
 /// Whether the exception that is set is an instance of `class`.
 #[inline]
 pub fn matches(class: impl AsExceptionClass) -> bool {
-    // SAFETY: an exception is set, and the class is a valid object.
+    // SAFETY: the class is a valid object. Where no exception is set, none matches.
     unsafe { ffi::PyErr_ExceptionMatches(class.class_pointer()) != 0 }
 }
 
@@ -238,6 +248,7 @@ pub fn report_unraisable(_: Raised, source: &Object) {
 }
 
 /// Whether `object` is an instance of an exception class.
+#[inline]
 pub fn is_exception(object: &Object) -> bool {
     // SAFETY: `object` is valid.
     unsafe { ffi::PyExceptionInstance_Check(object.as_ptr()) != 0 }
@@ -254,9 +265,9 @@ pub fn is_exception_class(object: &Object) -> bool {
 /// The interpreter does this by itself for exceptions that Python frames handle; native code has
 /// none.
 pub fn raise_while_handling(exception: Object, handled: &Object) -> Raised {
-    if !exception.is(handled.as_ptr()) {
+    if !exception.is(handled.as_ptr()) && is_exception(&exception) && is_exception(handled) {
         cut_context_chain(handled, &exception);
-        // SAFETY: both are exceptions; the reference to the second is given away.
+        // SAFETY: both are exception instances; the reference to the second is given away.
         unsafe {
             ffi::PyException_SetContext(exception.as_ptr(), handled.clone().into_ptr());
         }
@@ -284,27 +295,18 @@ pub fn contexts(first: &Object) -> impl Iterator<Item = (Object, Object)> + use<
     let (mut place, mut slow, mut advance) = (Some(first.clone()), first.clone(), false);
     std::iter::from_fn(move || {
         let exception = place.take()?;
-        let context = context_of(&exception)?;
+        let context = context_of_exception(&exception)?;
         if !context.is(slow.as_ptr()) {
             place = Some(context.clone());
         }
         if advance {
-            if let Some(next) = context_of(&slow) {
+            if let Some(next) = context_of_exception(&slow) {
                 slow = next;
             }
         }
         advance = !advance;
         Some((exception, context))
     })
-}
-
-/// `exception.__context__`.
-fn context_of(exception: &Object) -> Option<Object> {
-    // SAFETY: the callers pass exceptions; the result is a new reference or null.
-    unsafe {
-        let context = ffi::PyException_GetContext(exception.as_ptr());
-        (!context.is_null()).then(|| Object::from_owned(context))
-    }
 }
 
 /// The `AttributeError` of an object that lacks an attribute: its `__init__` has not run, or it was

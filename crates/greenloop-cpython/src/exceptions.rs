@@ -5,24 +5,30 @@ use pyo3::{Bound, PyAny, ffi};
 use super::object::Object;
 
 /// A name of an exception class: one of the interpreter's, or an object that is one.
-pub trait AsExceptionClass {
+///
+/// # Safety
+/// The pointer is a valid object for as long as `self` is one.
+pub unsafe trait AsExceptionClass {
     /// The class, borrowed.
     fn class_pointer(self) -> *mut ffi::PyObject;
 }
 
-impl AsExceptionClass for &Object {
+// SAFETY: the reference keeps the object valid.
+unsafe impl AsExceptionClass for &Object {
     fn class_pointer(self) -> *mut ffi::PyObject {
         self.as_ptr()
     }
 }
 
-impl AsExceptionClass for &Bound<'_, PyAny> {
+// SAFETY: as above.
+unsafe impl AsExceptionClass for &Bound<'_, PyAny> {
     fn class_pointer(self) -> *mut ffi::PyObject {
         self.as_ptr()
     }
 }
 
-impl AsExceptionClass for ExceptionClass {
+// SAFETY: the interpreter keeps these classes for ever.
+unsafe impl AsExceptionClass for ExceptionClass {
     #[inline]
     fn class_pointer(self) -> *mut ffi::PyObject {
         self.as_ptr()

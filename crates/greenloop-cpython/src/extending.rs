@@ -12,8 +12,9 @@ macro_rules! extends {
                 <$derived as $crate::Layout>::OFFSET == <$base as $crate::Layout>::OFFSET,
                 "the field has the base's alignment"
             );
-            const fn _is_of_that_type(derived: &$derived) -> &$base {
-                &derived.$field
+            // A pointer, because a reference to what the field refers to would be coerced.
+            const fn _is_of_that_type(derived: &$derived) -> *const $base {
+                &raw const derived.$field
             }
         };
         // SAFETY: the first field is the base's value, at the offset that was asserted.

@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 
 use pyo3::ffi;
 
-use super::error::{Raised, Result};
+use super::error::{Raised, Result, raise};
+use super::exceptions::ExceptionClass;
 
 /// Up to `N` dead objects of one class, or of some with one layout, without a `__dict__`. An
 /// allocation costs about 9 ns less than the interpreter's, and does not count towards the next
@@ -40,9 +41,9 @@ impl<const N: usize> Freelist<N> {
     /// of them.
     ///
     /// # Safety
-    /// `class` is a garbage collected heap type without items whose instances have the layout of
-    /// `T`, and only blocks of such classes, with the same words in front of an object, are given
-    /// to this list.
+    /// `class` is null, which raises, or a garbage collected heap type without items whose
+    /// instances have the layout of `T`, and only blocks of such classes, with the same words in
+    /// front of an object, are given to this list.
     #[inline]
     pub unsafe fn allocate<T>(&self, class: *mut ffi::PyTypeObject) -> Result<*mut T> {
         // SAFETY: passed on from the caller.
@@ -121,6 +122,9 @@ impl<const N: usize> Freelist<N> {
     /// As for [`allocate`](Self::allocate).
     #[inline(never)]
     pub unsafe fn allocate_anew<T>(class: *mut ffi::PyTypeObject) -> Result<*mut T> {
+        if class.is_null() {
+            return Err(not_made());
+        }
         // SAFETY: passed on from `allocate`. What was allocated is zeroed before anybody sees it.
         unsafe {
             let front = words_in_front((*class).tp_flags) * size_of::<usize>();
@@ -199,6 +203,9 @@ impl<const N: usize> Freelist<N> {
         unsafe {
             let len = self.len.get();
             if len == 0 {
+                if class.is_null() {
+                    return Err(not_made());
+                }
                 let fresh = ffi::PyType_GenericAlloc(class, 0);
                 return if fresh.is_null() {
                     Err(Raised)
@@ -236,6 +243,12 @@ impl<const N: usize> Freelist<N> {
             }
         }
     }
+}
+
+/// Raises: an instance was asked for of a class that the module's import has not made yet.
+#[cold]
+pub fn not_made() -> Raised {
+    raise(ExceptionClass::SystemError, c"the class is not made yet")
 }
 
 /// Makes a dead object that still has its class a living one with one reference.

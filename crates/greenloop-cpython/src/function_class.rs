@@ -31,12 +31,15 @@ unsafe impl Sync for FunctionClass {}
 
 static CLASS: OnceLock<FunctionClass> = OnceLock::new();
 
-/// Sets where calls of `function`, an exact Python function, enter.
-pub fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
+/// Sets where calls of `function` enter.
+///
+/// # Safety
+/// It is an exact Python function, and the entry has all that it needs.
+pub unsafe fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
     let class = class()?;
-    // SAFETY: `function` is an exact Python function by the caller's test. Its class says where its
-    // entry stands; the new class has the same layout, and is static as the old one is, so that
-    // neither is counted by its instances.
+    // SAFETY: `function` is an exact Python function, as the caller promises. Its class says where
+    // its entry stands; the new class has the same layout, and is static as the old one is, so
+    // that neither is counted by its instances.
     unsafe {
         let offset = ffi::PyFunction_Type.tp_vectorcall_offset;
         let place = function.as_ptr().byte_offset(offset);

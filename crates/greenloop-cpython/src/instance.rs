@@ -14,7 +14,7 @@ use super::attached::attached;
 use super::class::ClassBuilder;
 use super::dict::Dict;
 use super::error::{Raised, Result, report_unraisable};
-use super::freelist::Freelist;
+use super::freelist::{Freelist, not_made};
 use super::gc::{self, Visited, Visitor};
 use super::native::{Class, Native};
 use super::nesting;
@@ -62,17 +62,22 @@ impl<T: Held> Native<T> {
         unsafe { &*self.as_ptr().cast::<Instance<T>>() }
     }
 
-    /// The instance's `__dict__`, empty as long as no attribute was set.
+    /// The instance's `__dict__`, if there is one.
+    pub fn dict(&self) -> Option<Dict> {
+        self.instance().attributes.get().as_ref().and_then(Dict::of)
+    }
+
+    /// Whether the instance has no `__dict__`, hence no attribute that might replace a method.
     #[inline]
-    pub fn attributes(&self) -> &Slot {
-        &self.instance().attributes
+    pub fn has_no_dict(&self) -> bool {
+        self.instance().attributes.is_empty()
     }
 
     /// Whether the instance was given no attribute, which might replace a method.
     #[inline]
     pub fn has_no_attributes(&self) -> bool {
-        let attributes = self.attributes().as_ptr();
-        // SAFETY: what the slot holds is a dict.
+        let attributes = self.instance().attributes.as_ptr();
+        // SAFETY: what the interpreter keeps in the slot is a dict.
         attributes.is_null() || unsafe { ffi::PyDict_Size(attributes) == 0 }
     }
 
@@ -80,7 +85,7 @@ impl<T: Held> Native<T> {
     /// replaced.
     #[inline]
     pub fn is_plain(&self, class: &Class<T>) -> bool {
-        class.is_untouched_class_of(self) && self.attributes().is_empty()
+        class.is_untouched_class_of(self) && self.has_no_dict()
     }
 
     /// Whether a subclass, the instance itself or other code has replaced a method of `class`.
@@ -89,8 +94,7 @@ impl<T: Held> Native<T> {
             return Ok(false);
         }
         let own = self.class_object();
-        let attributes = self.attributes().get();
-        let attributes = attributes.as_ref().and_then(Dict::of);
+        let attributes = self.dict();
         for name in names {
             let found = own.attribute(name)?;
             let original = class.original(name);
@@ -117,9 +121,12 @@ impl<T: Held> Class<T> {
 
     /// A new instance, without a call of its `__init__`.
     pub fn create(&self) -> Result<Native<T>> {
+        if self.as_ptr().is_null() {
+            return Err(not_made());
+        }
         let nothing = ptr::null_mut();
-        // SAFETY: `make` is the `tp_new` of a class that was built for `T`, and looks at no
-        // arguments.
+        // SAFETY: the class is made. `make` is the `tp_new` of a class that was built for `T`, and
+        // looks at no arguments.
         unsafe {
             let instance = Object::from_returned(make::<T>(self.as_ptr(), nothing, nothing))?;
             Ok(Native::from_object(instance))
@@ -130,11 +137,13 @@ impl<T: Held> Class<T> {
     /// `tp_free` hands them to [`Freelist::keep`].
     #[inline]
     pub(super) fn create_from<const N: usize>(&self, spare: &Freelist<N>) -> Result<Native<T>> {
+        // Made first: the collector knows the block, and whatever makes a value may run it.
+        let value = T::new();
         // SAFETY: `Instance<T>` is the struct of the class; the value is written into the zeroed
         // block before anybody sees it.
         unsafe {
             let object = spare.allocate_with_attributes::<Instance<T>>(self.as_ptr())?;
-            (&raw mut (*object).held).write(T::new());
+            (&raw mut (*object).held).write(value);
             Ok(Native::from_object(Object::from_owned(object.cast())))
         }
     }
@@ -183,10 +192,12 @@ unsafe extern "C" fn make<T: Held>(
         if (*class).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0 {
             return refuse_abstract(class);
         }
+        // Made first: the collector knows the block, and whatever makes a value may run it.
+        let value = T::new();
         let allocate = (*class).tp_alloc.unwrap_or(ffi::PyType_GenericAlloc);
         let object = allocate(class, 0);
         if !object.is_null() {
-            (&raw mut (*object.cast::<Instance<T>>()).held).write(T::new());
+            (&raw mut (*object.cast::<Instance<T>>()).held).write(value);
         }
         object
     }

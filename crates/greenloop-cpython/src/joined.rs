@@ -75,8 +75,10 @@ impl Joined {
             self.resize((2 * capacity).max(self.length + least))?;
         }
         let room = self.capacity() - self.length;
-        // SAFETY: the object is a `bytes` that long, since a resize that fails has returned, and
-        // nobody else has it.
+        if room == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: what has a capacity is a `bytes`, which is that long, and nobody else has it.
         unsafe {
             let start = ffi::PyBytes_AsString(self.object.as_ptr()).cast::<MaybeUninit<u8>>();
             Ok(slice::from_raw_parts_mut(start.add(self.length), room))

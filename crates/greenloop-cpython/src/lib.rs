@@ -50,6 +50,7 @@ mod error;
 mod exceptions;
 mod extending;
 mod fields;
+mod finishing;
 mod freelist;
 #[cfg(any(not(Py_3_12), Py_3_13))]
 mod function_class;
@@ -130,8 +131,8 @@ pub use error::{
 };
 pub use exceptions::{AsExceptionClass, ExceptionClass};
 pub use fields::{readonly_flag, readonly_slot};
-pub use freelist::{Freelist, attributes_are_untouched};
-pub use gc::{Stop, Visited, Visitor, answer, traverse};
+pub use finishing::{Finishing, Longer, SpareAlike, SpareLonger};
+pub use gc::{Visited, Visitor};
 pub use gil_bound::GilBound;
 pub use gil_cell::GilCell;
 pub use gil_once::GilOnce;
@@ -145,13 +146,12 @@ pub use method::{
 };
 pub use native::{Class, Extends, Family, Layout, Native, NativeSlot, Reference};
 pub use native_function::{enter_method_natively, enter_natively};
-pub use nesting::deallocate;
 pub use number::saturating_float;
 pub use object::Object;
 pub use operators::Comparison;
 pub use plain_socket::{PlainSockets, plain_sockets};
 pub use prefetch::prefetch;
-pub use record::{ClassPointer, Dead, Header, Record, Spare, Tracked, WeakReferences, track};
+pub use record::{ClassPointer, Dead, Header, Record, Spare, Tracked, WeakReferences};
 pub use recycling::RecyclingClass;
 pub use replaceable::MONOTONIC;
 pub use sent_exception::raise_sent_exception;
@@ -159,7 +159,7 @@ pub use slot::{Slot, visit_slots};
 pub use slotted::{Member, Slotted, SlottedClass};
 pub use socket_layout::{Socket, SocketObject};
 pub use stack::{ensure_room, recursion_error};
-pub use thread::{current_thread, is_initialised, without_gil};
+pub use thread::{current_thread, holds_gil, is_initialised, without_gil};
 pub use thread_exit::{guarded, restore_thread};
 #[cfg(Py_3_14)]
 pub use thread_state::{find_places as find_thread_state_places, swap as swap_current_task};

@@ -96,6 +96,19 @@ impl<T: Layout> Native<T> {
         }
     }
 
+    /// A new reference to the object that carries a value.
+    ///
+    /// # Safety
+    /// The value is part of an object, which is alive.
+    #[inline]
+    pub unsafe fn carrying(value: *const T) -> Self {
+        // SAFETY: the value is that far behind the beginning of its object.
+        unsafe {
+            let object = value.byte_sub(T::OFFSET).cast_mut().cast();
+            Self::from_object(Object::from_borrowed(object))
+        }
+    }
+
     /// A reference to an object, of which the caller knows what it is.
     ///
     /// # Safety

@@ -271,7 +271,8 @@ pub fn enter_natively(function: &Bound<'_, PyAny>, builtin: Bound<'_, PyAny>) ->
     );
     place.module.store(module, Relaxed);
     place.native.store(builtin.into_ptr(), Relaxed);
-    set_entry(function, ENTER_FUNCTION[index])
+    // SAFETY: `find` has tested the function, and its place is filled.
+    unsafe { set_entry(function, ENTER_FUNCTION[index]) }
 }
 
 /// Put `function`, a Python function, in the place of the native method `name` of a class, or of
@@ -333,16 +334,21 @@ fn lead_to_method(function: &Bound<'_, PyAny>, native: Object) -> PyResult<()> {
     };
     // The descriptor holds its class.
     place.native.store(native.into_ptr(), Relaxed);
-    set_entry(function, entry)
+    // SAFETY: as above.
+    unsafe { set_entry(function, entry) }
 }
 
+/// Sets where calls of `function` enter.
+///
+/// # Safety
+/// It is an exact Python function, and the entry has all that it needs.
 #[cfg(all(Py_3_12, not(Py_3_13)))]
 #[expect(
     clippy::unnecessary_wraps,
     reason = "on other versions it fails without memory"
 )]
-fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
-    // SAFETY: tested by the caller to be a Python function.
+unsafe fn set_entry(function: &Bound<'_, PyAny>, entry: ffi::vectorcallfunc) -> PyResult<()> {
+    // SAFETY: the caller promises an exact Python function.
     unsafe { PyFunction_SetVectorcall(function.as_ptr(), entry) };
     Ok(())
 }

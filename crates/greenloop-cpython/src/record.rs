@@ -4,6 +4,8 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr;
 
 use pyo3::ffi;
 
@@ -23,7 +25,9 @@ pub struct Header(UnsafeCell<ffi::PyObject>);
 ///
 /// # Safety
 /// It is `repr(C)`, begins with a [`Header`], and is valid when all its bytes are zero. Its
-/// [`Layout::OFFSET`] is 0.
+/// [`Layout::OFFSET`] is 0. `is_ours` says yes to the classes that are built for the struct and to
+/// no other: where programs can derive classes, it has to be defined. `weak_references` returns a
+/// field of the struct.
 pub unsafe trait Record: Layout {
     /// Whether the garbage collector tracks the object; `None` for a kind that it never does.
     fn tracked(&self) -> Option<&Tracked>;
@@ -61,8 +65,35 @@ pub struct WeakReferences(Cell<*mut ffi::PyObject>);
 /// Whether the garbage collector tracks an object.
 pub struct Tracked(Cell<bool>);
 
+impl Tracked {
+    #[inline]
+    pub(super) fn get(&self) -> bool {
+        self.0.get()
+    }
+
+    #[inline]
+    pub(super) fn replace(&self, tracked: bool) -> bool {
+        self.0.replace(tracked)
+    }
+}
+
 /// A dead object, whose memory is about to be given back.
-pub struct Dead<T>(*mut ffi::PyObject, PhantomData<T>);
+pub struct Dead<T>(pub(super) *mut ffi::PyObject, pub(super) PhantomData<T>);
+
+impl<T: Layout> Dead<T> {
+    /// What is left of its value.
+    #[inline]
+    pub fn get(&self) -> &T {
+        // SAFETY: the memory is given back when the dead object is kept, which consumes it.
+        unsafe { &*self.0.byte_add(T::OFFSET).cast::<T>() }
+    }
+
+    /// The address that it had as an object.
+    #[inline]
+    pub fn address(&self) -> usize {
+        self.0.addr()
+    }
+}
 
 /// Dead objects of one class, or of several with one layout, for new ones.
 pub struct Spare<T, const N: usize> {
@@ -114,7 +145,7 @@ impl<T: Record> Native<T> {
     #[inline]
     pub fn track(&self) {
         if let Some(tracked) = self.get().tracked() {
-            if !tracked.0.replace(true) {
+            if !tracked.replace(true) {
                 // SAFETY: a complete object of a garbage collected class that is not tracked yet.
                 unsafe { ffi::PyObject_GC_Track(self.as_ptr().cast()) };
             }
@@ -122,31 +153,20 @@ impl<T: Record> Native<T> {
     }
 }
 
-/// Has the garbage collector track an object.
-///
-/// # Safety
-/// A complete object of a garbage collected class that is not tracked yet.
-#[inline]
-pub unsafe fn track(object: &Object) {
-    // SAFETY: promised by the caller.
-    unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
-}
-
 impl<T: Record> ClassBuilder<T> {
-    /// A class of records that programs can make, and derive classes from. `weak_references` is the
-    /// place of these in the struct, in bytes.
-    pub fn of_open_records(name: &'static std::ffi::CStr, weak_references: usize) -> Self {
-        let weak_references = ffi::PyMemberDef {
+    /// A class of records that programs can make, and derive classes from.
+    pub fn of_open_records(name: &'static std::ffi::CStr) -> Self {
+        let weak_references = place_of_weak_references::<T>().map(|place| ffi::PyMemberDef {
             name: c"__weaklistoffset__".as_ptr(),
             type_code: ffi::Py_T_PYSSIZET,
-            offset: weak_references as ffi::Py_ssize_t,
+            offset: place as ffi::Py_ssize_t,
             flags: ffi::Py_READONLY,
             doc: std::ptr::null(),
-        };
+        });
         Self::lives(name)
             .subclassable()
             .slot(ffi::Py_tp_new, make::<T> as *mut c_void)
-            .members(vec![weak_references])
+            .members(weak_references.into_iter().collect())
     }
 
     /// The same for a class that derives from one of those.
@@ -165,6 +185,15 @@ impl<T: Record> ClassBuilder<T> {
             .slot(ffi::Py_tp_traverse, traverse::<T> as *mut c_void)
             .slot(ffi::Py_tp_clear, clear::<T> as *mut c_void)
     }
+}
+
+/// Where a record has the place of its weak references, in bytes.
+fn place_of_weak_references<T: Record>() -> Option<usize> {
+    let zeroed = MaybeUninit::<T>::zeroed();
+    // SAFETY: the trait asks for a struct that is valid when all its bytes are zero.
+    let record = unsafe { zeroed.assume_init_ref() };
+    let place = ptr::from_ref(record.weak_references()?);
+    Some(place.addr() - ptr::from_ref(record).addr())
 }
 
 unsafe extern "C" fn deallocate<T: Record>(this: *mut ffi::PyObject) {
@@ -186,7 +215,7 @@ unsafe fn end<T: Record>(this: *mut ffi::PyObject) {
         let class = ffi::Py_TYPE(this);
         let ours = T::is_ours(class);
         // The interpreter tracks an instance of a program's class in any case.
-        if !ours || record.tracked().is_some_and(|tracked| tracked.0.get()) {
+        if !ours || record.tracked().is_some_and(Tracked::get) {
             ffi::PyObject_GC_UnTrack(this.cast());
         }
         let weak_references = record.weak_references();
@@ -217,7 +246,7 @@ unsafe extern "C" fn make<T: Record>(
         let object = allocate(class, 0);
         if !object.is_null() {
             if let Some(tracked) = (*object.cast::<T>()).tracked() {
-                tracked.0.set(true);
+                tracked.replace(true);
             }
         }
         object

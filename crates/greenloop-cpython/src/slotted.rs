@@ -11,6 +11,7 @@ use pyo3::types::PyType;
 use super::call::type_error;
 use super::class_cell::ClassCell;
 use super::error::Result;
+use super::freelist::not_made;
 use super::making::{self, ByName as _};
 use super::method::Method;
 use super::native::{Layout, Native};
@@ -92,6 +93,9 @@ impl<K: 'static> SlottedClass<K> {
 
     /// Puts methods into the class, each under its name.
     pub fn put_methods(&self, methods: impl IntoIterator<Item = Method<Slotted<K>>>) -> Result<()> {
+        if !self.taken.get() {
+            return Err(not_made());
+        }
         let class = self.cell.object();
         let class = class.bound(super::attached::attached());
         let definitions = methods.into_iter().map(Method::into_definition);

@@ -1,6 +1,8 @@
 //! The calling thread as Python names it, whether there is an interpreter, and running without the
 //! GIL.
 
+use pyo3::ffi;
+
 unsafe extern "C" {
     /// `threading.get_ident()`.
     fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
@@ -16,7 +18,18 @@ pub fn current_thread() -> u64 {
 /// Whether the interpreter has begun, and has not ended.
 pub fn is_initialised() -> bool {
     // SAFETY: may be asked at any time.
-    unsafe { pyo3::ffi::Py_IsInitialized() != 0 }
+    unsafe { ffi::Py_IsInitialized() != 0 }
+}
+
+/// Whether the calling thread holds the GIL. Any thread may ask. `PyGILState_Check` says yes to
+/// every thread once there was a second interpreter.
+#[inline]
+pub fn holds_gil() -> bool {
+    // SAFETY: both may be called by any thread at any time.
+    unsafe {
+        let current = ffi::compat::PyThreadState_GetUnchecked();
+        !current.is_null() && current == ffi::PyGILState_GetThisThreadState()
+    }
 }
 
 /// Runs `body` without the GIL, so that other threads run Python meanwhile.
@@ -26,7 +39,7 @@ pub fn is_initialised() -> bool {
 pub unsafe fn without_gil<R>(body: impl FnOnce() -> R) -> R {
     // SAFETY: the GIL is held, and is taken back before anything of Python's is touched.
     unsafe {
-        let state = pyo3::ffi::PyEval_SaveThread();
+        let state = ffi::PyEval_SaveThread();
         let result = body();
         super::thread_exit::restore_thread(state);
         result

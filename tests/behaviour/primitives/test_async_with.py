@@ -108,3 +108,24 @@ def test_a_subclass_may_go_on_with_what_it_inherits(sync):
         return entered, lock.locked()
 
     assert sync.run(main()) == ("entered", False)
+
+
+def test_a_class_that_takes_the_methods_over_is_entered_by_its_own_acquire(sync):
+    class Other:
+        __aenter__ = inspect.getattr_static(sync.Lock, "__aenter__")
+        __aexit__ = inspect.getattr_static(sync.Lock, "__aexit__")
+        held = False
+
+        async def acquire(self):
+            self.held = True
+
+        def release(self):
+            self.held = False
+
+    async def main():
+        other = Other()
+        async with other as entered:
+            inside = other.held
+        return entered, inside, other.held
+
+    assert sync.run(main()) == (None, True, False)

@@ -1,24 +1,26 @@
 //! The stack at an object's creation, for the messages of debug mode.
 
-use greenloop_cpython::making::{ByName as _, imported};
-use greenloop_cpython::{Object, Result, attached};
+use greenloop_cpython::making::ByName as _;
+use greenloop_cpython::{GilOnce, Object, Result, attached};
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
 
 use super::globals::globals;
+
+/// The file of the launcher, once it runs a program.
+static LAUNCHER_FILE: GilOnce<Object> = GilOnce::new();
 
 /// asyncio's `extract_stack()`, which begins where the program does: without the frames of the
 /// launcher that started it, as an uncaught exception's traceback is.
 pub fn creation_stack() -> Result<Object> {
     let stack = globals().asyncio.extract_stack.call([])?;
-    let py = attached();
-    let Some(file) = launcher_file(py)? else {
+    let Some(launcher) = launcher_file() else {
         return Ok(stack);
     };
-    let frames = stack.bound(py);
+    let py = attached();
+    let (frames, launcher) = (stack.bound(py), launcher.bound(py));
     let mut outside = 0;
     for (index, frame) in frames.try_iter()?.enumerate() {
-        if frame?.look_up("filename")?.eq(&file)? {
+        if frame?.look_up("filename")?.eq(&launcher)? {
             outside = index + 1;
         }
     }
@@ -30,12 +32,14 @@ pub fn creation_stack() -> Result<Object> {
 
 /// The file of the launcher, if one runs the program: no stack that a program sees goes beyond its
 /// frames.
-///
-/// Nothing is imported for it: while the interpreter ends, that is no longer possible.
-pub fn launcher_file(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let Some(launcher) = imported(py, c"greenloop.launcher")? else {
-        return Ok(None);
-    };
-    let launcher = launcher.cast::<PyModule>();
-    launcher.map_or(Ok(None), |launcher| Ok(Some(launcher.look_up("__file__")?)))
+pub fn launcher_file() -> Option<&'static Object> {
+    LAUNCHER_FILE.get()
+}
+
+/// Hand in the file of the launcher, beyond whose frames no stack goes. Called once, when it
+/// starts.
+#[pyfunction]
+#[pyo3(name = "_set_launcher_file")]
+pub fn set_launcher_file(file: Bound<'_, PyAny>) {
+    LAUNCHER_FILE.keep(file.into());
 }

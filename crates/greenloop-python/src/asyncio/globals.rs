@@ -3,12 +3,10 @@
 //!
 //! PyO3 refuses to import the module into a second interpreter, so one set per process is enough.
 
-use std::sync::OnceLock;
-
 #[cfg(not(Py_3_14))]
 use greenloop_cpython::Dict;
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
-use greenloop_cpython::{Keywords, Object};
+use greenloop_cpython::{GilOnce, Keywords, Object};
 use pyo3::prelude::*;
 
 use super::edition;
@@ -135,12 +133,7 @@ pub struct Globals {
     pub zero: Object,
 }
 
-// SAFETY: written once at import, and the objects are touched with the GIL held only.
-unsafe impl Send for Globals {}
-// SAFETY: as above.
-unsafe impl Sync for Globals {}
-
-static GLOBALS: OnceLock<Globals> = OnceLock::new();
+static GLOBALS: GilOnce<Globals> = GilOnce::new();
 
 /// The objects that [`initialise`] looked up.
 ///
@@ -171,7 +164,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
         minus_one: (-1_i32).into_object()?,
         zero: 0_i32.into_object()?,
     };
-    Ok(GLOBALS.get_or_init(|| globals))
+    Ok(GLOBALS.keep(globals))
 }
 
 #[cfg(not(Py_3_14))]

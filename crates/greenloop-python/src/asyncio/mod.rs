@@ -9,6 +9,6 @@ mod names;
 mod running_loop;
 
 pub use cancellation::is_cancellation;
-pub use creation_stack::{creation_stack, launcher_file};
+pub use creation_stack::{creation_stack, launcher_file, set_launcher_file};
 pub use globals::{globals, initialise};
 pub use running_loop::{current_loop, running_loop, running_loop_or_none};

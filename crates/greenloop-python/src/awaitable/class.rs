@@ -4,18 +4,14 @@
 //! awaitable where asyncio has a future. So the awaitable has a future's methods: one that needs a
 //! real future makes it, and the wait becomes a foreign one.
 
-use std::ffi::{c_int, c_void};
-
 use greenloop_cpython::making;
 use greenloop_cpython::{
-    Arguments, ClassBuilder, ExceptionClass, Native, Object, Result, attached, attribute,
-    coroutine, fast, noargs, raise, readonly, type_error, visit_slots,
+    Arguments, ClassBuilder, ExceptionClass, Native, Object, Result, attribute, coroutine, fast,
+    noargs, raise, readonly, type_error,
 };
-use pyo3::ffi;
-use pyo3::prelude::*;
 
-use super::origin::{forget, has_origins, origin};
-use super::{Awaitable, CLASS, SPARE, Stage, Stands};
+use super::origin::origin;
+use super::{Awaitable, CLASS, Stage, Stands};
 use crate::asyncio::globals;
 use crate::future::{Callback, Future, add_callback};
 
@@ -154,130 +150,10 @@ fn repr(this: &Native<Awaitable>) -> Result<Object> {
     making::text(&text)
 }
 
-unsafe extern "C" fn finalise(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on an awaitable that is about to die. The exception that
-    // may be set is somebody else's and is put back.
-    unsafe {
-        let pending = PyErr::take(attached());
-        let awaitable = native(&this).clone();
-        Awaitable::finalise(&awaitable);
-        drop(awaitable);
-        if let Some(pending) = pending {
-            pending.restore(attached());
-        }
-    }
-}
-
-unsafe extern "C" fn deallocate(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead awaitable. One that is finished holds nothing.
-    unsafe {
-        let awaitable = &*this.cast::<Awaitable>();
-        let is_finished = awaitable.stage.get() == Stage::Finished;
-        if !is_finished || awaitable.operation().behind.is_some() || has_origins() {
-            deallocate_otherwise(this);
-        } else if awaitable.tracked.get() {
-            deallocate_after_wait(this);
-        } else if !SPARE.keep_alike(this) {
-            deallocate_otherwise(this);
-        }
-    }
-}
-
-/// As [`deallocate`], of a finished one that the collector knows. It is of C's convention as well,
-/// so that it is only jumped to.
-#[inline(never)]
-unsafe extern "C" fn deallocate_after_wait(this: *mut ffi::PyObject) {
-    // SAFETY: passed on from the caller.
-    unsafe {
-        ffi::PyObject_GC_UnTrack(this.cast());
-        (*this.cast::<Awaitable>()).tracked.set(false);
-        if !SPARE.keep_alike(this) {
-            deallocate_otherwise(this);
-        }
-    }
-}
-
-/// As [`deallocate`], of any other.
-#[inline(never)]
-unsafe extern "C" fn deallocate_otherwise(this: *mut ffi::PyObject) {
-    // SAFETY: passed on from the caller.
-    unsafe {
-        if (*this.cast::<Awaitable>()).stage.get() == Stage::Finished {
-            end(this);
-        } else {
-            greenloop_cpython::deallocate(this, end);
-        }
-    }
-}
-
-unsafe fn end(this: *mut ffi::PyObject) {
-    // SAFETY: called by the interpreter on a dead awaitable; the class cannot be inherited from.
-    // The finaliser may bring it back to life. One that stands in a line leaves it there or here.
-    unsafe {
-        let awaitable = &*this.cast::<Awaitable>();
-        let finished = awaitable.stage.get() == Stage::Finished;
-        if !finished && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 {
-            return;
-        }
-        if awaitable.tracked.get() {
-            ffi::PyObject_GC_UnTrack(this.cast());
-        }
-        let this = native(&this);
-        if !finished {
-            Awaitable::finish(this);
-        }
-        forget(this);
-        match awaitable.operation().behind {
-            Some(behind) => (behind.free)(this),
-            None => SPARE.free(this.as_ptr()),
-        }
-    }
-}
-
-unsafe extern "C" fn traverse(
-    this: *mut ffi::PyObject,
-    visit: ffi::visitproc,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: called by the garbage collector on an awaitable, with its own visitor.
-    unsafe {
-        greenloop_cpython::traverse(this, visit, arg, |visitor| {
-            let this = native(&this);
-            let awaitable = this.get();
-            // The first is the waiter, which the line visits as long as there is one.
-            let first = usize::from(awaitable.place.is_linked());
-            if let Some(behind) = awaitable.operation().behind {
-                (behind.visit)(this, visitor)?;
-            }
-            visit_slots(visitor, awaitable.slots().into_iter().skip(first))
-        })
-    }
-}
-
-unsafe extern "C" fn clear(this: *mut ffi::PyObject) -> c_int {
-    // SAFETY: called by the garbage collector on an awaitable, after its finaliser.
-    unsafe { Awaitable::finish(native(&this)) };
-    0
-}
-
-/// The awaitable that the interpreter passes to a slot.
-///
-/// # Safety
-/// It is one.
-unsafe fn native(this: &*mut ffi::PyObject) -> &Native<Awaitable> {
-    // SAFETY: promised by the caller; a reference is transparent over the pointer.
-    unsafe { &*std::ptr::from_ref(this).cast::<Native<Awaitable>>() }
-}
-
 /// Makes the class.
 pub fn make_class() -> Result<()> {
-    let class = ClassBuilder::<Awaitable>::new(c"greenloop.Awaitable")
-        .not_callable()
+    let class = ClassBuilder::<Awaitable>::of_finishing(c"greenloop.Awaitable")
         .doc(c"A coroutine of native code, such as queue.get() returns.")
-        .slot(ffi::Py_tp_dealloc, deallocate as *mut c_void)
-        .slot(ffi::Py_tp_finalize, finalise as *mut c_void)
-        .slot(ffi::Py_tp_traverse, traverse as *mut c_void)
-        .slot(ffi::Py_tp_clear, clear as *mut c_void)
         .repr_by(repr)
         .attributes(vec![
             attribute(c"_asyncio_future_blocking", blocking, set_blocking),

@@ -1,11 +1,9 @@
 //! `Completed`: the awaitable of an asynchronous method that has done its work in the call already
 //! and returns None. There is one per process, since it has no state.
 
-use std::sync::OnceLock;
-
 use greenloop_cpython::{
-    Class, ClassBuilder, Dead, Header, Iteration, Layout, Native, Next, Object, Record, Result,
-    Spare, Tracked, Visited, Visitor, coroutine, restore,
+    Class, ClassBuilder, Dead, GilOnce, Header, Iteration, Layout, Native, Next, Object, Record,
+    Result, Spare, Tracked, Visited, Visitor, coroutine, restore,
 };
 
 static CLASS: Class<Completed> = Class::new();
@@ -17,12 +15,12 @@ struct Completed {
     header: Header,
 }
 
-// SAFETY: the struct is the whole instance.
+// SAFETY: an instance is a header and nothing else.
 unsafe impl Layout for Completed {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: it is a header and nothing else.
+// SAFETY: the header is all there is to be valid, and nothing is held.
 unsafe impl Record for Completed {
     fn tracked(&self) -> Option<&Tracked> {
         None
@@ -59,22 +57,15 @@ impl Iteration for Completed {
 }
 
 /// The instance.
-struct Instance(Object);
-
-// SAFETY: the object is touched with the GIL held only.
-unsafe impl Send for Instance {}
-// SAFETY: as above.
-unsafe impl Sync for Instance {}
-
-static INSTANCE: OnceLock<Instance> = OnceLock::new();
+static INSTANCE: GilOnce<Object> = GilOnce::new();
 
 /// The awaitable that is done and returns None.
 pub fn completed() -> Result<Object> {
     if let Some(instance) = INSTANCE.get() {
-        return Ok(instance.0.clone());
+        return Ok(instance.clone());
     }
     let object = SPARE.allocate(&CLASS)?.into_object();
-    Ok(INSTANCE.get_or_init(|| Instance(object)).0.clone())
+    Ok(INSTANCE.keep(object).clone())
 }
 
 /// Makes the class.

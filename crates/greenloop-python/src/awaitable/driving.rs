@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 
 use greenloop_cpython::{
-    ExceptionClass, Iteration, Native, Next, Object, Raised, Result, attached, fetch, matches,
-    raise, report_unraisable, restore,
+    ExceptionClass, Finishing as _, Iteration, Native, Next, Object, Raised, Result, attached,
+    fetch, matches, raise, report_unraisable, restore,
 };
 use pyo3::prelude::*;
 
@@ -19,7 +19,7 @@ impl Awaitable {
     fn settle(this: &Native<Awaitable>, progress: Result<Progress>) -> Result<Next> {
         match progress {
             Ok(Progress::Returned(value)) => {
-                Self::finish(this);
+                Self::end(this);
                 Ok(Next::Returned(value))
             }
             Ok(Progress::Blocked) if !this.get().foreign.get() => {
@@ -78,13 +78,13 @@ impl Awaitable {
     /// It raised, and will not go on.
     fn fail_for_good(this: &Native<Awaitable>, raised: Raised) -> Raised {
         let exception = fetch(raised);
-        Self::finish(this);
+        Self::end(this);
         restore(exception)
     }
 
     /// The awaitable is deallocated or collected: its wait is given up, and there is a warning if
     /// it was never awaited, as with a coroutine.
-    pub(super) fn finalise(this: &Native<Awaitable>) {
+    pub(super) fn give_up(this: &Native<Awaitable>) {
         let awaitable = this.get();
         let outcome = match awaitable.stage.get() {
             Stage::Fresh => warn_never_awaited(this, awaitable.operation().name),
@@ -115,7 +115,7 @@ impl Iteration for Awaitable {
     fn advance(this: &Native<Self>) -> Result<Next> {
         let awaitable = this.get();
         let operation = awaitable.operation();
-        // SAFETY: for the step that is taken here.
+        // SAFETY: a step forward, which leaves the owner where it is.
         let owner = unsafe { awaitable.owner_of_step() };
         let progress = match awaitable.stage.replace(Stage::Running) {
             Stage::Fresh => (operation.start)(this, &owner),
@@ -137,7 +137,7 @@ impl Iteration for Awaitable {
     fn throw(this: &Native<Awaitable>, exception: Object) -> Result<Next> {
         let awaitable = this.get();
         let operation = awaitable.operation();
-        // SAFETY: for the step that is taken here.
+        // SAFETY: a step that throws, in which the owner stays as well.
         let owner = unsafe { awaitable.owner_of_step() };
         let progress = match awaitable.stage.replace(Stage::Running) {
             Stage::Fresh => Err(restore(exception)),
@@ -156,7 +156,7 @@ impl Iteration for Awaitable {
         match awaitable.stage.get() {
             Stage::Finished => return Ok(()),
             Stage::Fresh => {
-                Self::finish(this);
+                Self::end(this);
                 return Ok(());
             }
             // The collector takes the objects of a cycle in any order. The finaliser may drop the

@@ -111,10 +111,8 @@ impl Line {
     }
 
     fn object(link: Link) -> Option<Native<Awaitable>> {
-        // SAFETY: as above; the struct is the whole object.
-        link.map(|awaitable| unsafe {
-            Native::from_object(Object::from_borrowed(awaitable.as_ptr().cast()))
-        })
+        // SAFETY: what is linked is a living awaitable.
+        link.map(|awaitable| unsafe { Native::carrying(awaitable.as_ptr()) })
     }
 }
 

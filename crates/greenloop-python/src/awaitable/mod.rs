@@ -47,8 +47,8 @@ use std::os::fd::RawFd;
 use std::ptr;
 
 use greenloop_cpython::{
-    Class, Extends, Freelist, Function, Header, Layout, Native, Object, Reference, Result, Slot,
-    Visited, Visitor, leaf_fast, restore, track,
+    Class, Dead, Extends, Finishing, Function, Header, Layout, Native, Object, Reference, Result,
+    Slot, SpareAlike, Tracked, Visited, Visitor, leaf_fast, restore, visit_slots,
 };
 
 use crate::scheduler::SleeperKind;
@@ -66,8 +66,8 @@ use class::make_class;
 use line::Place;
 use sleep::sleep;
 
-/// How many dead awaitables are kept for new ones.
-static SPARE: Freelist<256> = Freelist::new();
+/// The dead awaitables that are kept for new ones.
+static SPARE: SpareAlike<Awaitable> = SpareAlike::new();
 
 /// The behaviour of an awaitable. There is one constant for each kind of waiting.
 ///
@@ -94,7 +94,7 @@ pub struct Behind {
     /// Shows the held objects to the garbage collector.
     pub visit: fn(&Native<Awaitable>, &Visitor) -> Visited,
     /// Gives the memory of a dead awaitable back.
-    pub free: unsafe fn(&Native<Awaitable>),
+    pub free: fn(Dead<Awaitable>),
 }
 
 /// The outcome of one step of an operation.
@@ -151,8 +151,7 @@ pub struct Awaitable {
     /// Set when the awaitable is yielded, cleared by the task that receives it, as a future's
     /// `_asyncio_future_blocking`.
     blocking: Cell<bool>,
-    /// Whether the garbage collector tracks it.
-    tracked: Cell<bool>,
+    tracked: Tracked,
     /// Set when it began to await another object, which is its `value`.
     delegates: Cell<bool>,
     /// Set while its finaliser closes it.
@@ -171,12 +170,65 @@ enum Stands {
 /// The class.
 pub static CLASS: Class<Awaitable> = Class::new();
 
-// SAFETY: a kind without a value is at the beginning of any struct.
+// SAFETY: the kind has no value, and the functions of sleepers take what extends it for an
+// awaitable.
 unsafe impl Extends<SleeperKind> for Awaitable {}
 
 // SAFETY: the struct is the whole instance, valid when it is zeroed, and begins with the header.
 unsafe impl Layout for Awaitable {
     const OFFSET: usize = 0;
+}
+
+// SAFETY: the struct begins with the header, and there is one class, which is not to be derived
+// from. A finished awaitable holds nothing; what has more behind it is buried where it came from.
+unsafe impl Finishing for Awaitable {
+    #[inline]
+    fn spare() -> &'static SpareAlike<Self> {
+        &SPARE
+    }
+
+    #[inline]
+    fn tracked(&self) -> &Tracked {
+        &self.tracked
+    }
+
+    #[inline]
+    fn is_finished(&self) -> bool {
+        self.stage.get() == Stage::Finished
+    }
+
+    #[inline]
+    fn has_more_to_end(&self) -> bool {
+        self.operation().behind.is_some() || origin::has_origins()
+    }
+
+    fn finalise(this: &Native<Self>) {
+        Self::give_up(this);
+    }
+
+    /// One that stands in a line leaves it.
+    #[inline]
+    fn finish(this: &Native<Self>) {
+        Self::end(this);
+    }
+
+    fn visit(this: &Native<Self>, visitor: &Visitor) -> Visited {
+        let awaitable = this.get();
+        // The first is the waiter, which the line visits as long as there is one.
+        let first = usize::from(awaitable.place.is_linked());
+        if let Some(behind) = awaitable.operation().behind {
+            (behind.visit)(this, visitor)?;
+        }
+        visit_slots(visitor, awaitable.slots().into_iter().skip(first))
+    }
+
+    fn bury(dead: Dead<Self>) {
+        origin::forget(dead.address());
+        match dead.get().operation().behind {
+            Some(behind) => (behind.free)(dead),
+            None => SPARE.keep(dead),
+        }
+    }
 }
 
 impl<O: Reference> Operation<O> {
@@ -222,15 +274,7 @@ impl Awaitable {
         owner: &O,
         value: Option<&Object>,
     ) -> Result<Native<Self>> {
-        // SAFETY: `Awaitable` is the struct of the class, which has no attributes of the program's,
-        // and the list serves it alone.
-        let object = unsafe {
-            let block = match SPARE.revive_alike::<Self>() {
-                Some(block) => block.as_ptr(),
-                None => Freelist::<256>::allocate_anew(CLASS.as_ptr())?,
-            };
-            Native::<Self>::from_object(Object::from_owned(block.cast()))
-        };
+        let object = SPARE.allocate(&CLASS)?;
         let awaitable = object.get();
         awaitable.operation.set(Some(operation.erased()));
         awaitable.owner.fill(owner.as_object().clone());
@@ -352,7 +396,7 @@ impl Awaitable {
 
     /// Releases everything. Nothing is held from then on.
     #[inline]
-    fn finish(this: &Native<Awaitable>) {
+    fn end(this: &Native<Awaitable>) {
         let awaitable = this.get();
         awaitable.stage.set(Stage::Finished);
         Place::leave(this);
@@ -378,7 +422,7 @@ impl Awaitable {
         }
     }
 
-    /// As [`finish`](Self::finish), of an awaitable that has waited. It has dropped its owner, and
+    /// As [`end`](Self::end), of an awaitable that has waited. It has dropped its owner, and
     /// that may have run code of the program's which waits for it again.
     #[inline(never)]
     fn finish_waiting(&self) {
@@ -396,14 +440,6 @@ impl Awaitable {
             &self.message,
             &self.event_loop,
         ]
-    }
-
-    #[inline]
-    fn track(this: &Native<Awaitable>) {
-        if !this.get().tracked.replace(true) {
-            // SAFETY: the class is garbage collected, and the flag says that it is not tracked yet.
-            unsafe { track(this) };
-        }
     }
 }
 

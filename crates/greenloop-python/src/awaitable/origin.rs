@@ -10,41 +10,38 @@ use std::collections::HashMap;
 
 use greenloop_cpython::making::imported;
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{GilCell, Object, Result, attached, ensure_room};
+use greenloop_cpython::{GilBound, GilCell, Object, Result, attached, ensure_room};
 use pyo3::prelude::*;
 
 use crate::asyncio::launcher_file;
 
 /// A fact that is checked each time an awaitable is made or deallocated.
-struct Flag(Cell<bool>);
-
-// SAFETY: used with the GIL held only.
-unsafe impl Sync for Flag {}
+type Flag = GilBound<Cell<bool>>;
 
 /// Whether one of our loops is running in debug mode.
-static TRACKING: Flag = Flag(Cell::new(false));
+static TRACKING: Flag = GilBound::new(Cell::new(false));
 
 /// Whether there are origins at all.
-static ANY: Flag = Flag(Cell::new(false));
+static ANY: Flag = GilBound::new(Cell::new(false));
 
 /// The origins of living awaitables, by their addresses.
 static ORIGINS: GilCell<Option<HashMap<usize, Object>>> = GilCell::new(None);
 
 /// Says whether the interpreter tracks the origins of coroutines from now on.
 pub fn track_origins(enabled: bool) {
-    TRACKING.0.set(enabled);
+    TRACKING.set(enabled);
 }
 
 /// Whether the origins of new awaitables have to be noted.
 #[inline]
 pub fn is_tracking() -> bool {
-    TRACKING.0.get()
+    TRACKING.get()
 }
 
 /// Whether an awaitable that is deallocated may have an origin.
 #[inline]
 pub fn has_origins() -> bool {
-    ANY.0.get()
+    ANY.get()
 }
 
 /// Notes where `awaitable` was made: here.
@@ -60,7 +57,7 @@ pub fn note(awaitable: &Object) -> Result<()> {
     let depth: usize = sys
         .invoke_method("get_coroutine_origin_tracking_depth", ())?
         .extract()?;
-    let launcher = launcher_file(py)?;
+    let launcher = launcher_file().map(|file| file.bound(py));
     let mut frames = Vec::new();
     let mut frame = if depth > 0 {
         sys.invoke_method("_getframe", (0,))?
@@ -86,22 +83,21 @@ pub fn note(awaitable: &Object) -> Result<()> {
     let origin = making::tuple(frames)?;
     let key = awaitable.as_ptr().addr();
     let old = ORIGINS.with(|origins| origins.get_or_insert_default().insert(key, origin));
-    ANY.0.set(true);
+    ANY.set(true);
     drop(old);
     Ok(())
 }
 
-/// Drops the origin of `awaitable`, which is being deallocated.
+/// Drops the origin of the awaitable that had this address, which is being deallocated.
 #[inline]
-pub fn forget(awaitable: &Object) {
+pub fn forget(address: usize) {
     if has_origins() {
-        forget_any(awaitable);
+        forget_any(address);
     }
 }
 
 #[cold]
-fn forget_any(awaitable: &Object) {
-    let key = awaitable.as_ptr().addr();
+fn forget_any(key: usize) {
     let (old, any) = ORIGINS.with(|origins| {
         let old = origins.as_mut().and_then(|origins| origins.remove(&key));
         (
@@ -109,7 +105,7 @@ fn forget_any(awaitable: &Object) {
             origins.as_ref().is_some_and(|origins| !origins.is_empty()),
         )
     });
-    ANY.0.set(any);
+    ANY.set(any);
     drop(old);
 }
 

@@ -20,10 +20,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use greenloop_bridge::abi;
 use greenloop_cpython::{
-    BoundMethod, Freelist, Native, Object, Raised, Result, Visited, Visitor, noargs,
-    report_unraisable, restore, take_raised,
+    BoundMethod, Dead, Layout, Longer, Native, Object, Raised, Result, SpareLonger, Visited,
+    Visitor, extends, noargs, report_unraisable, restore, take_raised,
 };
-use pyo3::ffi;
 
 use super::{Holder, Remote};
 use crate::asyncio::globals;
@@ -37,8 +36,8 @@ pub const ROOM: usize = 128;
 /// The alignment of a place.
 pub const ALIGNMENT: usize = align_of::<usize>();
 
-/// How many dead ones are kept for new ones.
-static SPARE: Freelist<256> = Freelist::new();
+/// The dead ones that are kept for new ones.
+static SPARE: SpareLonger<RustFuture, Awaitable> = SpareLonger::new();
 
 /// The C struct. All zeroes is one without a future.
 #[repr(C)]
@@ -62,6 +61,21 @@ pub struct RustFuture {
 #[repr(C)]
 struct Place(UnsafeCell<MaybeUninit<[usize; ROOM / size_of::<usize>()]>>);
 
+// SAFETY: it is at the beginning of the objects that `create` makes, and those alone are known as
+// ones that carry it.
+unsafe impl Layout for RustFuture {
+    const OFFSET: usize = 0;
+}
+
+extends!(RustFuture {
+    awaitable: Awaitable
+});
+
+// SAFETY: the remote that was left is a valid one or null, and the place may hold anything.
+unsafe impl Longer<Awaitable> for RustFuture {
+    const ZEROED: usize = offset_of!(Self, remote);
+}
+
 static POLL: Operation = Operation {
     name: c"rust_future",
     start: |this, _| step(this),
@@ -71,10 +85,12 @@ static POLL: Operation = Operation {
 };
 
 static BEHIND: Behind = Behind {
-    // SAFETY: the record belongs to `POLL`.
-    finish: |this| unsafe { RustFuture::of(this) }.discard(),
-    // SAFETY: as above.
-    visit: |this, visitor| unsafe { RustFuture::of(this) }.visit(visitor),
+    finish: |this| {
+        if let Some(future) = RustFuture::behind(this) {
+            future.discard();
+        }
+    },
+    visit: |this, visitor| RustFuture::behind(this).map_or(Ok(()), |future| future.visit(visitor)),
     free: RustFuture::free,
 };
 
@@ -85,32 +101,26 @@ impl RustFuture {
     /// `kind` tells the truth, and the caller fills the place before any other code sees the
     /// awaitable.
     pub unsafe fn create(kind: &'static abi::Kind) -> Result<(Object, *mut c_void)> {
-        let fresh = offset_of!(Self, remote);
-        // SAFETY: `Self` begins with the struct of that class, and the list serves it alone. The
-        // remote that was left is a valid one or null, and the place may hold anything.
-        let (object, future) = unsafe {
-            let block = SPARE.allocate_as_left::<Self>(awaitable::CLASS.as_ptr(), fresh)?;
-            (Object::from_owned(block.cast()), &*block)
-        };
+        let object = SPARE.allocate(&awaitable::CLASS)?;
+        let future = object.get();
         future.awaitable.set_operation(&POLL);
         future.kind.set(Some(kind));
         let place = future.place.0.get().cast();
-        Ok((object, place))
+        Ok((object.into_object(), place))
     }
 
     /// Gives the memory of a dead one back.
-    ///
-    /// # Safety
-    /// As for [`Freelist::free`]; it is one of these.
     #[cold]
-    unsafe fn free(this: &Native<Awaitable>) {
-        // SAFETY: promised by the caller.
-        unsafe {
-            if !SPARE.has_room() {
-                Self::of(this).leave_remote();
-            }
-            SPARE.free(this.as_ptr());
+    fn free(dead: Dead<Awaitable>) {
+        if !Self::is_behind(dead.get()) {
+            return;
         }
+        // SAFETY: it was tested just now.
+        let dead = unsafe { dead.down::<Self>() };
+        if !SPARE.has_room() {
+            dead.get().leave_remote();
+        }
+        SPARE.keep(dead);
     }
 
     /// The struct of an awaitable that is one of these.
@@ -119,7 +129,7 @@ impl RustFuture {
     /// The awaitable's operation is `POLL`, which only `create` gives.
     #[inline]
     unsafe fn of(awaitable: &Native<Awaitable>) -> &Self {
-        // SAFETY: promised by the caller.
+        // SAFETY: an awaitable with that operation begins one of these.
         unsafe { &*awaitable.as_ptr().cast::<Self>() }
     }
 
@@ -146,8 +156,8 @@ impl RustFuture {
     }
 
     /// The awaitable that it is, borrowed.
-    pub const fn awaitable(&self) -> *mut ffi::PyObject {
-        ptr::from_ref(self).cast_mut().cast()
+    pub const fn awaitable(&self) -> *const Awaitable {
+        &raw const self.awaitable
     }
 
     /// Notes a wake-up that comes during the poll. GIL.
@@ -220,7 +230,7 @@ impl RustFuture {
     fn forget_remote(&self) {
         match self.remote() {
             Some(remote) if remote.is_shared() => self.leave_remote(),
-            Some(remote) => remote.set_awaitable(ptr::null_mut()),
+            Some(remote) => remote.set_awaitable(ptr::null()),
             None => {}
         }
     }
@@ -232,7 +242,7 @@ impl RustFuture {
         if !remote.is_null() {
             // SAFETY: the field was a holder, which is ours now.
             let holder = unsafe { Holder::from_raw(remote) };
-            holder.set_awaitable(ptr::null_mut());
+            holder.set_awaitable(ptr::null());
         }
     }
 
@@ -424,9 +434,9 @@ fn running_loop() -> Result<(Option<Object>, *const Inbox)> {
 
 /// Cancelled, closed or thrown into: the future is dropped before the exception goes on.
 fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
-    // SAFETY: the step is `POLL`'s.
-    let future = unsafe { RustFuture::of(this) };
-    future.let_go(this);
-    future.discard();
+    if let Some(future) = RustFuture::behind(this) {
+        future.let_go(this);
+        future.discard();
+    }
     Err(restore(exception))
 }

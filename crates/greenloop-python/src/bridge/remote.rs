@@ -14,8 +14,8 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
-use greenloop_cpython::{Native, Object, guarded};
-use pyo3::{Python, ffi};
+use greenloop_cpython::{Native, guarded, holds_gil};
+use pyo3::Python;
 
 use super::RustFuture;
 use crate::awaitable::Awaitable;
@@ -28,7 +28,7 @@ pub struct Remote {
     /// The awaitable, borrowed: the object is touched only with the GIL held. Null once it is
     /// finished, which it sets itself; for a holder of a waker that is final, and visible without
     /// the GIL.
-    awaitable: AtomicPtr<ffi::PyObject>,
+    awaitable: AtomicPtr<Awaitable>,
     /// Set while a wake-up lies in the inbox.
     queued: AtomicBool,
     /// Set when something lies there because of a wake-up, and not only because the last waker
@@ -53,12 +53,13 @@ impl Remote {
 
     /// Wakers wake this awaitable from now on, or none. GIL.
     #[inline]
-    pub fn set_awaitable(&self, awaitable: *mut ffi::PyObject) {
-        self.awaitable.store(awaitable, Ordering::Relaxed);
+    pub fn set_awaitable(&self, awaitable: *const Awaitable) {
+        self.awaitable
+            .store(awaitable.cast_mut(), Ordering::Relaxed);
     }
 
     #[inline]
-    fn awaitable(&self) -> *mut ffi::PyObject {
+    fn awaitable(&self) -> *const Awaitable {
         self.awaitable.load(Ordering::Relaxed)
     }
 
@@ -80,15 +81,15 @@ pub struct Holder(NonNull<Remote>);
 
 // SAFETY: the count is atomic; the remote says how its other fields are guarded.
 unsafe impl Send for Holder {}
-// SAFETY: as above.
+// SAFETY: all that a shared holder gives is the remote and another share in the count.
 unsafe impl Sync for Holder {}
 
 impl Holder {
     /// The first one: the future itself.
-    pub fn of_future(awaitable: *mut ffi::PyObject, inbox: Option<Arc<Inbox>>) -> Self {
+    pub fn of_future(awaitable: *const Awaitable, inbox: Option<Arc<Inbox>>) -> Self {
         let remote = Box::new(Remote {
             holders: AtomicUsize::new(1),
-            awaitable: AtomicPtr::new(awaitable),
+            awaitable: AtomicPtr::new(awaitable.cast_mut()),
             queued: AtomicBool::new(false),
             woken: AtomicBool::new(false),
             inbox,
@@ -268,19 +269,8 @@ impl Drop for Holder {
 
 /// The awaitable in a remote's cell.
 #[inline]
-fn alive(awaitable: *mut ffi::PyObject) -> Option<Native<Awaitable>> {
+fn alive(awaitable: *const Awaitable) -> Option<Native<Awaitable>> {
     // SAFETY: the awaitable lives as long as it has not told that it is finished, and the GIL is
     // held.
-    (!awaitable.is_null()).then(|| unsafe { Native::from_object(Object::from_borrowed(awaitable)) })
-}
-
-/// Whether the calling thread holds the GIL. `PyGILState_Check` says yes to every thread once there
-/// was a second interpreter.
-#[inline]
-pub fn holds_gil() -> bool {
-    // SAFETY: both may be called by any thread at any time.
-    unsafe {
-        let current = ffi::compat::PyThreadState_GetUnchecked();
-        !current.is_null() && current == ffi::PyGILState_GetThisThreadState()
-    }
+    (!awaitable.is_null()).then(|| unsafe { Native::carrying(awaitable) })
 }

@@ -4,13 +4,12 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 
 use greenloop_bridge::abi;
-use greenloop_cpython::{Object, trap};
+use greenloop_cpython::{Native, Object, holds_gil, trap};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
 use super::future::{ALIGNMENT, ROOM};
-use super::remote::holds_gil;
 use super::{Holder, RustFuture};
 use crate::awaitable::Awaitable;
 
@@ -55,7 +54,8 @@ unsafe extern "C" fn create(kind: *const abi::Kind, place: *mut *mut c_void) -> 
 
 unsafe extern "C" fn awaitable(polled: *const c_void) -> *mut ffi::PyObject {
     // SAFETY: it is what `poll` was given, and poll runs with the GIL held.
-    unsafe { Object::from_borrowed(RustFuture::of_polled(polled).awaitable()) }.into_ptr()
+    let awaitable = unsafe { Native::carrying(RustFuture::of_polled(polled).awaitable()) };
+    awaitable.into_object().into_ptr()
 }
 
 /// Wakes the task that awaits the object, with the GIL held. An object of any other class is left
@@ -80,7 +80,7 @@ unsafe extern "C" fn wake_polled(polled: *const c_void) {
 }
 
 unsafe extern "C" fn waker_of_polled(polled: *const c_void) -> *const c_void {
-    // SAFETY: it is what `poll` was given, and poll runs.
+    // SAFETY: only a future that is being polled is asked for its waker.
     let future = unsafe { RustFuture::of_polled(polled) };
     Holder::clone(&future.holder()).into_raw().cast()
 }
@@ -98,7 +98,7 @@ unsafe extern "C" fn clone_waker(waker: *const c_void) -> *const c_void {
 }
 
 unsafe extern "C" fn wake(waker: *const c_void) {
-    // SAFETY: as above.
+    // SAFETY: a waker of the caller's, which goes on holding it.
     unsafe { borrowed(waker) }.wake_by_ref();
 }
 
@@ -108,6 +108,6 @@ unsafe extern "C" fn drop_waker(waker: *const c_void) {
 }
 
 unsafe extern "C" fn wake_and_drop(waker: *const c_void) {
-    // SAFETY: as above.
+    // SAFETY: the caller's waker, which ends with the wake-up.
     unsafe { Holder::from_raw(waker.cast()) }.wake();
 }

@@ -123,7 +123,7 @@ pub struct EventLoop {
 // SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held
 // only.
 unsafe impl Send for EventLoop {}
-// SAFETY: as above.
+// SAFETY: shared references lead to the same fields, which the GIL guards.
 unsafe impl Sync for EventLoop {}
 
 #[pymethods]

@@ -19,12 +19,12 @@ struct FutureIterator {
     tracked: Tracked,
 }
 
-// SAFETY: the struct is the whole instance.
+// SAFETY: the class is built for this struct alone, whose header is the object's.
 unsafe impl Layout for FutureIterator {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: it begins with a header, and its fields are empty when they are zero.
+// SAFETY: a zeroed iterator has no future and is not tracked.
 unsafe impl Record for FutureIterator {
     fn tracked(&self) -> Option<&Tracked> {
         Some(&self.tracked)

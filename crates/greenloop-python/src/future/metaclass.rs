@@ -20,8 +20,7 @@ pub fn adopt(classes: &[Object]) -> Result<()> {
     let py = attached();
     let base = making::import(py, c"abc")?.look_up("ABCMeta")?;
     let initialise = making::import(py, c"_abc")?.look_up("_abc_init")?;
-    let metaclass = ClassBuilder::<Anything>::new(c"greenloop.FutureType")
-        .collected_as_base()
+    let metaclass = ClassBuilder::<Anything>::of_methods(c"greenloop.FutureType")
         .subclassable()
         .doc(c"The class of Future.")
         .methods(vec![
@@ -36,7 +35,7 @@ pub fn adopt(classes: &[Object]) -> Result<()> {
                 c"Return whether a class is one of futures.",
             ),
         ])
-        .build(Some(&base.into()))?;
+        .build_of_methods(&base.into())?;
     for class in classes {
         // SAFETY: it has the layout of `type`, as `ABCMeta` has, which adds methods only; the class
         // was just made.

@@ -116,7 +116,7 @@ pub static CLASS: Class<Future> = Class::new();
 /// The classes whose instances are treated as ours: `Future`, `Task`, and what `gather` returns.
 pub static NATIVE: Family<Future, 3> = Family::new();
 
-// SAFETY: the struct is the whole instance, valid when it is zeroed.
+// SAFETY: the base's part is the first field, and all others are valid in a zeroed instance.
 unsafe impl Layout for Future {
     const OFFSET: usize = 0;
 }
@@ -183,14 +183,13 @@ impl Future {
     /// The loop's scheduler, if it is one of ours and its ready queue may be used.
     #[inline]
     pub fn fast_loop(&self) -> Option<&Scheduler> {
-        // SAFETY: `event_loop` keeps the loop alive as long as the future is bound to it.
-        unsafe { self.native_loop.get().as_ref() }.filter(|scheduler| scheduler.is_fast())
+        self.native_loop().filter(|scheduler| scheduler.is_fast())
     }
 
     /// The loop's scheduler, whether its ready queue may be used or not.
     #[inline]
     pub fn native_loop(&self) -> Option<&Scheduler> {
-        // SAFETY: as above.
+        // SAFETY: `event_loop` keeps the loop alive as long as the future is bound to it.
         unsafe { self.native_loop.get().as_ref() }
     }
 

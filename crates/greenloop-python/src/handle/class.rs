@@ -194,55 +194,52 @@ fn set_source_traceback(this: &Native<Handle>, value: Option<&Object>) -> Result
 
 /// Makes the class `Handle`.
 pub fn make_class() -> Result<()> {
-    ClassBuilder::<Handle>::of_open_records(
-        c"greenloop.Handle",
-        std::mem::offset_of!(Handle, weak_references),
-    )
-    .doc(
-        c"Handle(callback, args, loop, context=None)\n--\n\n\
+    ClassBuilder::<Handle>::of_open_records(c"greenloop.Handle")
+        .doc(
+            c"Handle(callback, args, loop, context=None)\n--\n\n\
          A callback that an event loop will run; see asyncio.Handle.",
-    )
-    .init_by(initialise)
-    .repr_by(repr)
-    .methods(vec![
-        noargs(
-            c"cancel",
-            cancel,
-            c"Cancel the callback: it will not be run.",
-        ),
-        leaf_noargs(
-            c"cancelled",
-            cancelled,
-            c"Return True if the callback was cancelled.",
-        ),
-        #[cfg(Py_3_12)]
-        noargs(
-            c"get_context",
-            get_context,
-            c"Return the context the callback runs in.",
-        ),
-        noargs(
-            c"_run",
-            run_method,
-            c"Run the callback; what it raises is reported.",
-        ),
-        noargs(c"_repr_info", repr_info, c"Return the parts of the repr."),
-    ])
-    .attributes(vec![
-        readonly(c"__class__", attribute_class),
-        readonly(c"_callback", attribute_callback),
-        readonly(c"_args", attribute_args),
-        readonly(c"_cancelled", cancelled),
-        readonly(c"_loop", attribute_loop),
-        readonly(c"_context", get_context),
-        readonly(c"_repr", attribute_repr),
-        attribute(
-            c"_source_traceback",
-            attribute_source_traceback,
-            set_source_traceback,
-        ),
-    ])
-    .build_into(&CLASS)?;
+        )
+        .init_by(initialise)
+        .repr_by(repr)
+        .methods(vec![
+            noargs(
+                c"cancel",
+                cancel,
+                c"Cancel the callback: it will not be run.",
+            ),
+            leaf_noargs(
+                c"cancelled",
+                cancelled,
+                c"Return True if the callback was cancelled.",
+            ),
+            #[cfg(Py_3_12)]
+            noargs(
+                c"get_context",
+                get_context,
+                c"Return the context the callback runs in.",
+            ),
+            noargs(
+                c"_run",
+                run_method,
+                c"Run the callback; what it raises is reported.",
+            ),
+            noargs(c"_repr_info", repr_info, c"Return the parts of the repr."),
+        ])
+        .attributes(vec![
+            readonly(c"__class__", attribute_class),
+            readonly(c"_callback", attribute_callback),
+            readonly(c"_args", attribute_args),
+            readonly(c"_cancelled", cancelled),
+            readonly(c"_loop", attribute_loop),
+            readonly(c"_context", get_context),
+            readonly(c"_repr", attribute_repr),
+            attribute(
+                c"_source_traceback",
+                attribute_source_traceback,
+                set_source_traceback,
+            ),
+        ])
+        .build_into(&CLASS)?;
     NATIVE.add(&CLASS);
     Ok(())
 }

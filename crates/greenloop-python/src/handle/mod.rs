@@ -105,15 +105,15 @@ impl Rare {
     }
 }
 
-// SAFETY: the struct is the whole instance.
+// SAFETY: each class of handles is built for this struct, and adds no field to it.
 unsafe impl Layout for Handle {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: a kind without a value is at the beginning of any struct.
+// SAFETY: the kind has no value, and `of_job` takes what extends it for a handle.
 unsafe impl Extends<HandleKind> for Handle {}
 
-// SAFETY: it begins with a header, and its fields are empty when they are zero.
+// SAFETY: it begins with a header, and a zeroed handle has neither a callback nor a box.
 unsafe impl Record for Handle {
     fn tracked(&self) -> Option<&Tracked> {
         Some(&self.tracked)

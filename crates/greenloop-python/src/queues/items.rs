@@ -69,7 +69,8 @@ impl Items {
     #[inline]
     pub fn len(&self, queue: &Object) -> Result<usize> {
         if self.place.get() != Place::Object {
-            return Ok(self.native.with(|items| items.len()));
+            // SAFETY: a number is read.
+            return Ok(unsafe { self.native.with_untested(|items| items.len()) });
         }
         self.len_of_object(queue)
     }
@@ -83,7 +84,8 @@ impl Items {
     #[inline]
     pub fn is_empty(&self, queue: &Object) -> Result<bool> {
         if self.place.get() != Place::Object {
-            return Ok(self.native.with(|items| items.is_empty()));
+            // SAFETY: as in `len`.
+            return Ok(unsafe { self.native.with_untested(|items| items.is_empty()) });
         }
         self.is_object_empty(queue)
     }
@@ -97,7 +99,8 @@ impl Items {
     pub fn put(&self, queue: &Object, discipline: Discipline, item: Object) -> Result<()> {
         // A deque and a list have `append` in common.
         if self.place.get() != Place::Object && discipline != Discipline::Priority {
-            self.native.with(|items| items.push_back(item));
+            // SAFETY: an item is moved to the end.
+            unsafe { self.native.with_untested(|items| items.push_back(item)) };
             return Ok(());
         }
         self.put_into_object(queue, discipline, &item)
@@ -117,10 +120,20 @@ impl Items {
     /// `self._get()`.
     #[inline]
     pub fn take(&self, queue: &Object, discipline: Discipline) -> Result<Object> {
-        let taken = match (discipline, self.place.get()) {
-            (Discipline::Fifo, Place::Deque) => self.native.with(VecDeque::pop_front),
-            (Discipline::Lifo, Place::Deque | Place::List) => self.native.with(VecDeque::pop_back),
+        let first = match (discipline, self.place.get()) {
+            (Discipline::Fifo, Place::Deque) => true,
+            (Discipline::Lifo, Place::Deque | Place::List) => false,
             _ => return self.take_from_object(queue, discipline),
+        };
+        // SAFETY: an item is moved out of either end.
+        let taken = unsafe {
+            self.native.with_untested(|items| {
+                if first {
+                    items.pop_front()
+                } else {
+                    items.pop_back()
+                }
+            })
         };
         taken.ok_or_else(|| self.nothing_to_take())
     }

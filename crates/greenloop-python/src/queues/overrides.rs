@@ -146,7 +146,7 @@ impl Overrides {
     pub fn of(queue: &QueueRef) -> Result<Self> {
         let known = queue.get().overrides.get();
         let is_known = known.version == queue.class_version() && known.version != 0;
-        if is_known && queue.attributes().is_empty() {
+        if is_known && queue.has_no_dict() {
             return Ok(known.overrides);
         }
         Self::look_up(queue)
@@ -157,7 +157,7 @@ impl Overrides {
     fn look_up(queue: &QueueRef) -> Result<Self> {
         let known = Known::look_up(queue)?;
         queue.get().overrides.set(known);
-        match queue.attributes().get() {
+        match queue.dict() {
             None => Ok(known.overrides),
             Some(attributes) => known.overrides.with_attributes(&attributes),
         }
@@ -188,10 +188,10 @@ impl Overrides {
     }
 
     /// Adds the overrides in an instance's `__dict__`.
-    fn with_attributes(mut self, attributes: &Object) -> Result<Self> {
-        let Some(attributes) = Dict::of(attributes).filter(|dict| !dict.is_empty()) else {
+    fn with_attributes(mut self, attributes: &Dict) -> Result<Self> {
+        if attributes.is_empty() {
             return Ok(self);
-        };
+        }
         for method in Method::ALL {
             if attributes.contains(method.name())? {
                 self.by_name |= method as u8;

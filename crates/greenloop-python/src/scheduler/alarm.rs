@@ -62,7 +62,7 @@ enum State {
     Silent,
 }
 
-// SAFETY: the struct is the whole instance.
+// SAFETY: programs do not see the class, which is built for this struct.
 unsafe impl Layout for Alarm {
     const OFFSET: usize = 0;
 }

@@ -27,7 +27,7 @@ thread_local! {
 /// awaitables that it awaits.
 #[inline]
 pub fn stepping() -> Option<Native<TaskKind>> {
-    // SAFETY: `within` holds the reference, and resets it before it ends.
+    // SAFETY: `within` holds the reference, and resets it however it ends.
     unsafe { STEPPING.get().as_ref() }.cloned()
 }
 
@@ -36,19 +36,27 @@ pub fn stepping() -> Option<Native<TaskKind>> {
 pub fn within<R>(task: &Native<TaskKind>, body: impl FnOnce() -> R) -> R {
     // Looked up once: in a library that is loaded at run time that is a call.
     STEPPING.with(|stepping| {
-        let before = stepping.replace(task);
-        let result = body();
-        stepping.set(before);
-        result
+        let _before = Before(stepping, stepping.replace(task));
+        body()
     })
 }
 
 /// Runs `body` outside any task's step: a loop that runs inside another one's task.
 pub fn away<R>(body: impl FnOnce() -> R) -> R {
-    let before = STEPPING.replace(ptr::null());
-    let result = body();
-    STEPPING.set(before);
-    result
+    STEPPING.with(|stepping| {
+        let _before = Before(stepping, stepping.replace(ptr::null()));
+        body()
+    })
+}
+
+/// The task whose step goes on when the inner one ends, even by a panic.
+struct Before<'a>(&'a Cell<*const Native<TaskKind>>, *const Native<TaskKind>);
+
+impl Drop for Before<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.set(self.1);
+    }
 }
 
 /// The entry that one loop has written into asyncio's record.

@@ -84,25 +84,37 @@ impl Scheduler {
     // The jobs
 
     /// Gives `access` the queue, for a moment in which it runs no Python code and drops no job.
+    #[inline]
+    pub fn queue<R>(&self, access: impl FnOnce(&mut Queue<Job>) -> R) -> R {
+        self.queue.with(access)
+    }
+
+    /// As [`queue`](Self::queue), for what is done once or more for each job.
+    ///
+    /// # Safety
+    /// `access` does not come back to the queue: it runs no Python code and drops no job.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
         reason = "what is done with the queue is a few instructions each time"
     )]
-    pub fn queue<R>(&self, access: impl FnOnce(&mut Queue<Job>) -> R) -> R {
-        self.queue.with(access)
+    pub unsafe fn queue_untested<R>(&self, access: impl FnOnce(&mut Queue<Job>) -> R) -> R {
+        // SAFETY: the caller promises for `access` what the cell asks for.
+        unsafe { self.queue.with_untested(access) }
     }
 
     /// Puts a job at the end of the ready queue.
     #[inline]
     pub fn push(&self, job: Job) {
-        self.queue(|queue| queue.ready.push(job));
+        // SAFETY: a job is moved to the end of a ring.
+        unsafe { self.queue_untested(|queue| queue.ready.push(job)) }
     }
 
     /// Puts a job into the heap of timers.
     #[inline]
     pub fn push_timer(&self, deadline: Instant, job: Job) {
-        self.queue(|queue| queue.timers.push(deadline, job));
+        // SAFETY: a job is moved into a heap, which compares deadlines.
+        unsafe { self.queue_untested(|queue| queue.timers.push(deadline, job)) }
     }
 
     /// A timer in the heap was cancelled.

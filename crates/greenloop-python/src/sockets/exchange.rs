@@ -16,7 +16,7 @@ use std::os::fd::RawFd;
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{
-    Arguments, ExceptionClass, Native, Object, Result, fetch, matches, restore,
+    Arguments, ExceptionClass, Native, Object, Result, fetch, matches, restore, type_error,
 };
 
 use super::plain::{Plain, plain};
@@ -60,11 +60,14 @@ pub trait Exchange: Sized + 'static {
 
     /// The loop's reaction when the descriptor is ready.
     const REACTION: &'static Reaction = &Reaction {
-        react: |this, _| {
-            let (this, owner) = waiting(this);
-            owner.map_or(Ok(()), |owner| react::<Self>(this, &owner))
+        react: |this, _| match waiting(this) {
+            Some((this, owner)) => react::<Self>(this, &owner),
+            None => Ok(()),
         },
-        handle: |this| handle::<Self>(waiting(this).0),
+        handle: |this| match Awaitable::native(this) {
+            Some(this) => handle::<Self>(this),
+            None => Err(type_error("a listener that is no awaitable")),
+        },
         is_due: None,
     };
 }
@@ -280,14 +283,10 @@ fn listener<T: Exchange>(this: &Native<Awaitable>) -> NativeListener {
 
 /// The awaitable that a reaction's owner is, and the loop it waits on, unless the wait is over.
 #[inline]
-fn waiting(this: &Object) -> (&Native<Awaitable>, Option<LoopRef>) {
-    // SAFETY: only `listener` makes listeners with such a reaction, and gives them awaitables of
-    // `OPERATION`, whose owners are loops: their type says so where `create` is called.
-    unsafe {
-        let this = Native::<Awaitable>::from_ref(this);
-        let owner = this.get().owner();
-        (this, owner.map(|owner| LoopRef::from_object(owner)))
-    }
+fn waiting(this: &Object) -> Option<(&Native<Awaitable>, LoopRef)> {
+    let this = Awaitable::native(this)?;
+    let owner = this.get().owner()?;
+    Some((this, EventLoop::reference(&owner)?.clone()))
 }
 
 /// Ends the registration of a wait that is over or given up.

@@ -12,8 +12,8 @@ use std::cell::Cell;
 
 use greenloop_core::sync::Gathering;
 use greenloop_cpython::{
-    Arguments, Class, ClassBuilder, Derived, Extends, Layout, Native, Object, Result, Slot,
-    SpareDerived, Visited, Visitor, attribute, fast, readonly, type_error, visit_slots,
+    Arguments, Class, ClassBuilder, Derived, Layout, Native, Object, Result, Slot, SpareDerived,
+    Visited, Visitor, attribute, extends, fast, readonly, type_error, visit_slots,
 };
 
 use super::cancellation::cancel_gathering;
@@ -134,13 +134,13 @@ fn set_cancel_requested(this: &Native<GatheringFuture>, value: Option<&Object>) 
     Ok(())
 }
 
-// SAFETY: the struct is the whole instance, valid when it is zeroed.
+// SAFETY: it begins with a future, which begins with the base's part, and has no children when it
+// is zeroed.
 unsafe impl Layout for GatheringFuture {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: the struct begins with a future's.
-unsafe impl Extends<Future> for GatheringFuture {}
+extends!(GatheringFuture { future: Future });
 
 // SAFETY: it begins with a future, and is derived from what futures are derived from.
 unsafe impl Derived for GatheringFuture {

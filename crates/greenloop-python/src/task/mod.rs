@@ -32,7 +32,7 @@ use std::cell::Cell;
 use greenloop_cpython::making;
 use greenloop_cpython::{
     Class, ClassCell, ContextSlot, Derived, Extends, Layout, Native, Object, Result, Slot,
-    SpareDerived, Visited, Visitor, visit_slots,
+    SpareDerived, Visited, Visitor, extends, visit_slots,
 };
 
 use crate::asyncio::edition::UNCANCEL_WITHDRAWS;
@@ -83,13 +83,13 @@ pub struct Task {
     log_destroy_pending: Cell<bool>,
 }
 
-// SAFETY: the struct is the whole instance, valid when it is zeroed.
+// SAFETY: it begins with a future, which begins with the base's part, and its own fields are empty
+// when they are zero.
 unsafe impl Layout for Task {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: the struct begins with a future's.
-unsafe impl Extends<Future> for Task {}
+extends!(Task { future: Future });
 
 // SAFETY: a kind without a value is at the beginning of any struct, and tasks begin with futures.
 unsafe impl Extends<TaskKind> for Task {}

@@ -22,16 +22,11 @@ mod list {
     use super::super::Task;
     use crate::asyncio::globals;
 
-    /// The pending tasks, borrowed: a task leaves the list before it is deallocated.
-    struct Pending(Vec<Link>);
-
     /// A task in the list, which is alive: it leaves the list before it dies.
     type Link = NonNull<Task>;
 
-    // SAFETY: the pointers are used with the GIL held only.
-    unsafe impl Send for Pending {}
-
-    static PENDING: GilCell<Pending> = GilCell::new(Pending(Vec::new()));
+    /// The pending tasks, borrowed.
+    static PENDING: GilCell<Vec<Link>> = GilCell::new(Vec::new());
 
     /// Set once asyncio's set shows this list.
     static SHOWN: AtomicBool = AtomicBool::new(false);
@@ -69,8 +64,8 @@ mod list {
         let task = this.get();
         if task.place.get() == 0 {
             let place = PENDING.with(|pending| {
-                pending.0.push(NonNull::from(this.get()));
-                pending.0.len()
+                pending.push(NonNull::from(this.get()));
+                pending.len()
             });
             task.place.set(place);
         }
@@ -83,18 +78,18 @@ mod list {
             return;
         }
         PENDING.with(|pending| {
-            pending.0.swap_remove(place - 1);
-            if let Some(moved) = pending.0.get(place - 1) {
-                // SAFETY: see `Link`.
+            pending.swap_remove(place - 1);
+            if let Some(moved) = pending.get(place - 1) {
+                // SAFETY: the task that took the place is in the list, hence alive.
                 unsafe { moved.as_ref() }.place.set(place);
             }
         });
     }
 
     pub fn all() -> Result<Vec<Object>> {
-        // SAFETY: see `Link`; the struct is the whole object.
-        let borrow = |task: &Link| unsafe { Object::from_borrowed(task.as_ptr().cast()) };
-        Ok(PENDING.with(|pending| pending.0.iter().map(borrow).collect()))
+        // SAFETY: what is in the list is alive.
+        let borrow = |task: &Link| unsafe { Native::carrying(task.as_ptr()) }.into_object();
+        Ok(PENDING.with(|pending| pending.iter().map(borrow).collect()))
     }
 }
 
