@@ -6,6 +6,15 @@
 //!
 //! Completed futures are put in a queue, and the awaitables that the iterator yields wait for its
 //! next entry. An entry of `None` means that the time is over.
+//!
+//! ```text
+//!    begin            todo: all futures      queue: empty       left: how many there are
+//!    future is done   todo less one          queue: the future
+//!    time is over     todo: empty            queue: a None for each that is not done
+//!    next             an awaitable that takes the next entry of the queue, and left less one
+//! ```
+//! There are exactly as many entries in the end as awaitables were given out, so each gets one, and
+//! one without a future raises `TimeoutError`.
 
 use std::cell::Cell;
 
@@ -28,19 +37,29 @@ use crate::queues::{self, QUEUE, Queue, QueueRef};
 use crate::scheduler::Notification;
 
 /// The class.
+///
+/// From Python 3.13 on asyncio has such a class; before, it has a generator, for which this stands.
 pub static CLASS: Class<AsCompleted> = Class::new();
 
 /// The iterator.
 pub struct AsCompleted {
     /// The arguments, until the iterator begins.
+    ///
+    /// Always empty from Python 3.13 on, where the iterator begins in the call.
     given: Slot,
+    /// In seconds, until the iterator begins; empty for None.
     timeout: Slot,
     /// The queue of the futures that are done.
+    ///
+    /// Its awaitables hold it by themselves, so they work after the iterator has gone.
     done: NativeSlot<Queue>,
     /// The set of those that are not.
+    ///
+    /// Emptied when the time is over.
     todo: Slot,
     /// How many awaitables are still to be given out.
     left: Cell<usize>,
+    /// The timer's handle, set if there is a timeout and a future.
     handle: Slot,
     /// The task that began the iteration, from 3.14 on.
     task: Slot,
@@ -58,6 +77,12 @@ impl AsCompleted {
     }
 
     /// Makes futures of the arguments, and waits for all of them.
+    ///
+    /// Coroutines become tasks, in the order of the set that removes duplicates, which is arbitrary
+    /// as in asyncio. Iterating over the argument is user code.
+    ///
+    /// # Errors
+    /// Those of `ensure_future` and of the iteration, and those of asyncio's `get_event_loop`.
     fn begin(this: &Native<Self>, given: &Object, timeout: Option<&Object>) -> Result<()> {
         let state = this.get();
         let globals = globals();
@@ -96,6 +121,7 @@ impl AsCompleted {
         left > 0
     }
 
+    /// The queue has no limit and wakes the awaitable that waits longest.
     fn put(&self, item: &Object) -> Result<()> {
         match self.done.get() {
             Some(queue) => queues::put_nowait(&queue, item.clone()),
@@ -132,6 +158,9 @@ impl Held for AsCompleted {
 }
 
 /// `as_completed(fs, *, timeout=None)`.
+///
+/// # Errors
+/// `TypeError` for a single awaitable: in the call from Python 3.13 on, before at the first `next`.
 pub fn as_completed(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fs, &names.timeout];
@@ -153,6 +182,7 @@ pub fn as_completed(_module: &Native<Anything>, arguments: Arguments<'_>) -> Res
     Ok(iterator.into_object())
 }
 
+/// The name is shown in the futures' reprs.
 static FUTURE_IS_DONE: Notification = Notification::named(
     if AS_COMPLETED_IS_ASYNC {
         c"_AsCompletedIterator._handle_completion"
@@ -166,6 +196,9 @@ static FUTURE_IS_DONE: Notification = Notification::named(
 );
 
 /// One awaitable is not several.
+///
+/// Anything that `inspect.isawaitable` knows is refused; before `as_completed` was a class, only
+/// futures and coroutines were. The usual collections need no question.
 fn refuse_awaitable(given: &Object) -> Result<()> {
     if given.is_plain_collection() {
         return Ok(());
@@ -185,6 +218,12 @@ fn refuse_awaitable(given: &Object) -> Result<()> {
 }
 
 /// One of the futures is done.
+///
+/// Called in the turn after the future's end. The last one cancels the timer.
+///
+/// # Errors
+/// `KeyError` for a future that is not awaited, which only a program that calls asyncio's private
+/// methods can cause.
 fn future_is_done(this: &Native<AsCompleted>, future: &Object) -> Result<()> {
     let state = this.get();
     let todo = state.todo.get_or_none();
@@ -206,6 +245,8 @@ fn future_is_done(this: &Native<AsCompleted>, future: &Object) -> Result<()> {
 }
 
 /// The time is over: the waiters are notified, once for each future that is not done.
+///
+/// Called by the loop's timer. The futures are not cancelled.
 fn handle_timeout(this: &Native<AsCompleted>) -> Result<Object> {
     let state = this.get();
     let todo = state.todo.get_or_none();
@@ -224,6 +265,8 @@ fn handle_timeout(this: &Native<AsCompleted>) -> Result<Object> {
 
 /// The awaitables of plain iteration, which wait for the next future in the queue and return its
 /// result.
+///
+/// A task that waits in one and is cancelled takes nothing out of the queue.
 static RESULT: Operation<QueueRef> = Operation {
     name: if AS_COMPLETED_IS_ASYNC {
         c"_AsCompletedIterator._wait_for_one"
@@ -266,6 +309,9 @@ static NEXT: Operation<Native<AsCompleted>> = Operation {
 };
 
 /// The future that came out of the queue, if one did.
+///
+/// # Errors
+/// `TimeoutError` for an entry that says that the time is over.
 fn future_of(item: Progress) -> Result<Progress> {
     match item {
         Progress::Returned(item) if item.is_none() => {
@@ -284,6 +330,8 @@ fn result_of(item: Progress) -> Result<Progress> {
 }
 
 /// The next awaitable, if there is one.
+///
+/// `None` ends the iteration. It never waits: the awaitable does.
 fn advance(this: &Native<AsCompleted>) -> Result<Option<Object>> {
     let state = this.get();
     if let Some(given) = state.given.take() {
@@ -295,6 +343,7 @@ fn advance(this: &Native<AsCompleted>) -> Result<Option<Object>> {
     awaitable.transpose()
 }
 
+/// Programs call it through the class `_AsCompletedIterator` only.
 fn initialise(this: &Native<AsCompleted>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [&names.aws, &names.timeout];
@@ -310,6 +359,7 @@ fn send(this: &Native<AsCompleted>, _value: &Object) -> Result<Object> {
     awaitable.ok_or_else(|| raise_bare(ExceptionClass::StopIteration))
 }
 
+/// A generator that is at a `yield` without a `try` ends with the exception.
 fn throw(this: &Native<AsCompleted>, arguments: Arguments<'_>) -> Result<Object> {
     let exception = thrown(arguments.positional())?;
     close(this)?;
@@ -325,12 +375,15 @@ fn close(this: &Native<AsCompleted>) -> Result<Object> {
 }
 
 /// The items of a set, as they are now.
+///
+/// A copy, since the set may change while code runs.
 fn items(set: &Object) -> Result<Vec<Object>> {
     let py = attached();
     let items = set.bound(py).try_iter()?;
     items.map(|item| Ok(item?.into())).collect()
 }
 
+/// What `set.remove` raises.
 fn key_error(key: &Object) -> Raised {
     raise_value(ExceptionClass::KeyError, key)
 }

@@ -11,6 +11,8 @@ mod edges {
     use greenloop_cpython::{Object, Result};
 
     /// `task`, if there is one, awaits `future` from now on.
+    ///
+    /// Each `add` has to be undone by a `discard`; both are calls of asyncio's.
     #[inline]
     pub fn add(future: &Object, task: Option<&Object>) -> Result<()> {
         write(&globals().asyncio.add_to_awaited_by, future, task)

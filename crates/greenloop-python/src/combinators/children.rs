@@ -2,14 +2,22 @@
 //!
 //! asyncio uses a dictionary. Nearly all arguments are equal only to themselves, and for those a
 //! comparison of addresses gives the same answer.
+//!
+//! `gather(a, a)` has one child and two equal entries in its result. A user-defined `__eq__` or
+//! `__hash__` has to be asked, as a dictionary would; so any argument whose class defines them
+//! sends all arguments through a real dictionary.
 
 use greenloop_cpython::making::IntoObject as _;
 use greenloop_cpython::{Dict, Object, Result};
 
 /// Up to so many arguments are compared one by one.
+///
+/// The comparisons are then at most 28, without an allocation.
 const FEW: usize = 8;
 
 /// The first places of equal arguments.
+///
+/// Each variant borrows the arguments, which the interpreter keeps alive during the call.
 pub enum Places<'a> {
     /// Compares each with all before it.
     Few(&'a [Object]),
@@ -21,6 +29,9 @@ pub enum Places<'a> {
 
 impl<'a> Places<'a> {
     /// No place of an argument is known yet.
+    ///
+    /// The table has at least twice as many entries as arguments, so probing is short and always
+    /// ends.
     pub fn new(arguments: &'a [Object]) -> Result<Self> {
         if !arguments.iter().all(Object::is_compared_by_identity) {
             return Ok(Self::Equality(arguments, Dict::new()?));

@@ -1,4 +1,13 @@
 //! `ensure_future`: a future for any awaitable.
+//!
+//! ```text
+//!    a future, on the right loop      ► itself
+//!    a coroutine                      ► a task of it
+//!    another awaitable                ► a task of a coroutine that awaits it
+//!    anything else                    ► TypeError
+//! ```
+//! The native short cut comes first: a plain coroutine on our loop becomes a task without a call of
+//! Python's. It is taken only where no task factory and no replaced `create_task` could notice.
 
 use std::sync::OnceLock;
 
@@ -17,6 +26,10 @@ use crate::future::{Future, future_of};
 use crate::scheduler::stepping;
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
+///
+/// # Errors
+/// `ValueError` for a future of another loop than the one given, `TypeError` for what cannot be
+/// awaited, and those of the loop's `create_task`.
 pub fn ensure_future(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.coro_or_future, &names.loop_];
@@ -28,7 +41,10 @@ pub fn ensure_future(_module: &Native<Anything>, arguments: Arguments<'_>) -> Re
 }
 
 /// A loop on which tasks are made.
+///
+/// Found once for many children, so that `gather` asks for the loop's native part one time only.
 pub struct Home {
+    /// Of any class.
     event_loop: Object,
     /// Its native part, if it is one of ours; valid as long as `event_loop` is.
     native: *const EventLoop,
@@ -36,6 +52,8 @@ pub struct Home {
 
 impl Home {
     /// The loop as a home.
+    ///
+    /// A loop of another class, or None, is a home whose tasks are made by its methods.
     pub fn new(event_loop: Object) -> Self {
         let native = EventLoop::of(&event_loop).map_or(std::ptr::null(), std::ptr::from_ref);
         Self { event_loop, native }
@@ -53,6 +71,8 @@ impl Home {
     }
 
     /// Puts a future on the loop that is on none yet.
+    ///
+    /// For an outer future, which is made before its loop is known.
     #[inline]
     pub fn attach(&self, future: &Future) -> Result<()> {
         match self.native().filter(|native| native.scheduler.is_fast()) {
@@ -65,6 +85,8 @@ impl Home {
     }
 
     /// A native task of `object`, if that is a plain coroutine and no override has to see it.
+    ///
+    /// `None` means to go the long way.
     #[inline]
     pub fn spawn(&self, object: &Object) -> Option<Result<Object>> {
         let plain = object.is_plain_coroutine();
@@ -85,6 +107,13 @@ impl Home {
 }
 
 /// `ensure_future(object, loop=home)`.
+///
+/// Without a home, tasks are made on the current loop, and a future of any loop is accepted. A
+/// coroutine given by the caller is closed if the loop refuses it with a `RuntimeError`, so that
+/// there is no warning about a coroutine that was never awaited.
+///
+/// # Errors
+/// As for [`ensure_future`].
 #[inline]
 pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
     if let Some(task) = home.and_then(|home| home.spawn(object)) {
@@ -116,6 +145,8 @@ pub fn as_future(object: &Object, home: Option<&Home>) -> Result<Object> {
 }
 
 /// The running loop, or `None`. Inside a native step that is the task's loop.
+///
+/// Costs no lookup there.
 #[inline]
 pub fn running_loop() -> Result<Option<Object>> {
     if let Some(task) = stepping() {
@@ -135,6 +166,8 @@ pub fn current_loop() -> Result<Object> {
 }
 
 /// Closes a coroutine that no task was made of, so that there is no warning about it.
+///
+/// Returns the error to raise: the refusal, or that of closing.
 #[cold]
 fn close(coroutine: &Object, raised: Raised) -> Raised {
     let refusal = fetch(raised);
@@ -152,6 +185,8 @@ fn other_loop() -> Raised {
 }
 
 /// The function that makes it.
+///
+/// Handed in from the package, since the extension looks nothing up there.
 static WRAPPER: OnceLock<Py<PyAny>> = OnceLock::new();
 
 /// Hand in the function that makes a coroutine of any awaitable. Called once, by the package's
@@ -164,6 +199,9 @@ pub fn set_wrap_awaitable(function: Py<PyAny>) {
 
 /// A coroutine that awaits `object`: a Python function's, as in asyncio, so that a task's stack and
 /// its repr show where it waits.
+///
+/// # Errors
+/// `TypeError` if it is not awaitable.
 #[cold]
 fn wrap(object: &Object) -> Result<Object> {
     let is_awaitable = globals().asyncio.isawaitable.call([object])?;

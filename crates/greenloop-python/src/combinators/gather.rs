@@ -2,6 +2,17 @@
 //!
 //! A child costs a task (or nothing, if it is a future), an entry in a list, a notification in its
 //! own struct, and a job in the ready queue when it is done.
+//!
+//! ```text
+//!   gather()     make the children, tell each to notify, attach the outer future to the loop
+//!   later turns  child_is_done(outer, child), once for each child
+//!                  ├─ Wait      others are not done
+//!                  ├─ Fail      its exception becomes the outer one's; the others run on
+//!                  ├─ Collect   the list of results, in the order of the arguments
+//!                  └─ Ignore    the outer future has its outcome: the exception counts as seen
+//! ```
+//! `greenloop_core::sync::Gathering` counts and decides. Cancelling the outer future cancels the
+//! children (`task::GatheringFuture`, asyncio's `_GatheringFuture`); a failed child cancels nobody.
 
 use greenloop_core::sync::Verdict;
 use greenloop_cpython::{
@@ -21,6 +32,15 @@ use crate::scheduler::Notification;
 use crate::task::{GATHERING_FUTURE, GatheringFuture, Task, child_at, count_of_children};
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
+///
+/// The children are scheduled in the call itself, not when the result is awaited, in the order of
+/// the arguments. A coroutine that is given twice becomes one task. Children that are done already
+/// are counted at the end, since a failure among them would finish an outer future that has no
+/// children yet.
+///
+/// # Errors
+/// `ValueError` for futures of different loops and `TypeError` for what cannot be awaited; the
+/// tasks made until then run on, as in asyncio.
 pub fn gather(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let keep_exceptions = parse_return_exceptions(&arguments)?;
     let arguments = arguments.positional();
@@ -77,11 +97,15 @@ pub fn gather(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Ob
     Ok(outer.into_object())
 }
 
+/// The name is what a child's repr shows as its callback, which is asyncio's.
 static CHILD_IS_DONE: Notification =
     Notification::named(c"gather.<locals>._done_callback", child_is_done);
+/// Only where asyncio keeps a graph of awaiting tasks; see `awaited_by`.
 static STOP_AWAITING: Notification = Notification::named(c"_discard_awaited_by", stop_awaiting);
 
 /// The home of all, unless the first argument decides it.
+///
+/// With a running loop, a future of another one is refused.
 #[inline]
 fn initial_home() -> Result<Option<Home>> {
     if GATHER_PREFERS_RUNNING_LOOP {
@@ -91,6 +115,9 @@ fn initial_home() -> Result<Option<Home>> {
 }
 
 /// The value of `return_exceptions`, the only keyword that `gather` has.
+///
+/// # Errors
+/// `TypeError` for another keyword, and those of the value's truth.
 fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
     let mut keep = false;
     for (name, value) in arguments.keywords() {
@@ -107,6 +134,8 @@ fn parse_return_exceptions(arguments: &Arguments<'_>) -> Result<bool> {
 }
 
 /// A future on the current loop that has an empty list already.
+///
+/// Without a running loop the policy is asked, with asyncio's deprecation warning.
 fn of_nothing() -> Result<Object> {
     let event_loop = current_loop()?;
     let outer = event_loop.invoke(&globals().names.create_future, [])?;
@@ -115,6 +144,9 @@ fn of_nothing() -> Result<Object> {
 }
 
 /// A child is done.
+///
+/// Called in the turn after the child's end, as a callback would be, or by `gather` itself for a
+/// child that was done before.
 fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
     let Some(outer) = GATHERING_FUTURE.exactly(outer) else {
         return Ok(());
@@ -123,6 +155,8 @@ fn child_is_done(outer: &Object, child: &Object) -> Result<()> {
 }
 
 /// A child is done: decides whether the gathering future is now done, too, and finishes it.
+///
+/// The child's exception is looked at once: asking marks it as retrieved, so that it is not logged.
 fn count_child(outer: &Native<GatheringFuture>, child: &Object) -> Result<()> {
     let this = outer.get();
     if FUTURES_KNOW_AWAITERS {
@@ -157,6 +191,8 @@ fn count_child(outer: &Native<GatheringFuture>, child: &Object) -> Result<()> {
 }
 
 /// The exception of a child, its cancellation included.
+///
+/// A child of ours with a plain result, the usual case, is answered without making an object.
 #[inline]
 fn failure_of(child: &Object) -> Result<Option<Object>> {
     if any_future::has_plain_result(child) {
@@ -169,6 +205,9 @@ fn failure_of(child: &Object) -> Result<Option<Object>> {
 }
 
 /// All children are done: sets the list of their results, or the cancellation that was asked for.
+///
+/// A cancellation that was asked for while all children finished in another way is still raised:
+/// the caller of `cancel()` got True.
 fn collect(outer: &Native<GatheringFuture>) -> Result<()> {
     let this = outer.get();
     let children = this.children().get_or_none();
@@ -189,6 +228,8 @@ fn collect(outer: &Native<GatheringFuture>) -> Result<()> {
 }
 
 /// A child's entry in the list of results.
+///
+/// Exceptions get here with `return_exceptions` alone.
 fn result_or_exception(child: &Object) -> Result<Object> {
     if any_future::is_cancelled(child)? {
         // Not the error that it would raise: this one is not raised, and that one may be taken only
@@ -205,6 +246,8 @@ fn result_or_exception(child: &Object) -> Result<Object> {
 }
 
 /// The outer future is done: a child that goes on is not awaited through it any more.
+///
+/// The outer future may end by a failed child, while the others go on.
 fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
     let Some(this) = GATHERING_FUTURE.exactly(outer).map(Native::get) else {
         return Ok(());
@@ -219,6 +262,7 @@ fn stop_awaiting(outer: &Object, _future: &Object) -> Result<()> {
     Ok(())
 }
 
+/// asyncio makes `CancelledError('')` of a cancellation without a message here.
 fn empty_text() -> Result<Object> {
     making::interned(c"")
 }

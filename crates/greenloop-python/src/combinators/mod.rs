@@ -87,6 +87,10 @@ pub fn functions() -> Vec<Function> {
 /// Without memory an outer future cannot be given its outcome: then the `MemoryError` is its
 /// outcome, since nothing else would end it. Other errors are left to be reported, as asyncio does
 /// it.
+///
+/// # Errors
+/// `raised`, unless it is a `MemoryError`; that one too if the outer future has its outcome
+/// already.
 #[cold]
 fn fail_without_memory(outer: &Object, raised: Raised) -> Result<()> {
     if !matches(ExceptionClass::MemoryError) {

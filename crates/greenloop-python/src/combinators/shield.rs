@@ -6,6 +6,9 @@
 //! ```
 //! Each notification owns the other future, so that a shielded task lives as long as a task waits
 //! for it.
+//!
+//! A cancellation of the outer future leaves the inner one alone: `outer_is_done` only takes the
+//! notification back. A cancellation of the inner one is passed on as a cancellation.
 
 use greenloop_cpython::{Anything, Arguments, Native, Object, Result, making, type_error};
 
@@ -18,6 +21,13 @@ use crate::future::{notify_when_done, stop_notifying};
 use crate::scheduler::Notification;
 
 /// `shield(arg)`.
+///
+/// A future that is done is returned as it is: there is nothing to shield. A coroutine becomes a
+/// task at once, on the running loop. After a cancellation nobody but the program keeps that task
+/// alive, as asyncio's documentation warns.
+///
+/// # Errors
+/// Those of `ensure_future`.
 pub fn shield(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let [argument] = arguments.bind(c"shield", [&globals().names.arg], 1, 1)?;
     let Some(argument) = argument else {
@@ -49,10 +59,12 @@ pub fn shield(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Ob
     Ok(outer)
 }
 
+/// Owned by the outer future, which `stop_notifying` finds it by.
 static INNER_IS_DONE: Notification =
     Notification::named(c"shield.<locals>._inner_done_callback", inner_is_done);
 static OUTER_IS_DONE: Notification =
     Notification::named(c"shield.<locals>._outer_done_callback", outer_is_done);
+/// From Python 3.14 on, where the graph of awaiting tasks has to be undone as well.
 static AWAITED_OUTER_IS_DONE: Notification = Notification::named(
     c"shield.<locals>._outer_done_callback",
     awaited_outer_is_done,
@@ -66,6 +78,8 @@ fn inner_is_done(outer: &Object, inner: &Object) -> Result<()> {
 }
 
 /// The inner future is done: its outcome becomes that of the outer one, unless that was cancelled.
+///
+/// Whether an exception counts as seen decides about the log line "exception was never retrieved".
 fn follow(outer: &Object, inner: &Object) -> Result<()> {
     if any_future::is_cancelled(outer)? {
         // Newer versions of asyncio report the exception of a shielded future without waiters, and
@@ -107,6 +121,9 @@ fn awaited_outer_is_done(owner: &Object, outer: &Object) -> Result<()> {
 }
 
 /// The inner future goes on alone.
+///
+/// With `log_shielded` a later exception of the inner future is reported to the loop's exception
+/// handler, since nobody awaits it any more.
 fn leave(inner: &Object, outer: &Object) -> Result<()> {
     stop_notifying(inner, &INNER_IS_DONE, outer)?;
     if let Some(log) = &edition().log_shielded {
@@ -119,6 +136,8 @@ fn leave(inner: &Object, outer: &Object) -> Result<()> {
 }
 
 /// The task does not await the inner future any more.
+///
+/// The inner future's own done-callback, so that an edge never outlives it.
 fn stop_awaiting(task: &Object, inner: &Object) -> Result<()> {
     awaited_by::discard(inner, Some(task))
 }

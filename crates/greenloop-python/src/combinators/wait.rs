@@ -2,6 +2,16 @@
 //!
 //! The futures notify the wait's state, which wakes the awaitable. The state outlives the wait if a
 //! notification is under way already: it still counts, and looks at exceptions, as asyncio's does.
+//!
+//! ```text
+//!    start ── nothing to wait for ──► ValueError; AssertionError for an empty iterator
+//!      │ each future notifies the state; a timer is set
+//!      ▼
+//!    Blocked ── the countdown ends, or the time is up ──► resume: leave, (done, pending)
+//!      └─────── an exception ──────────────────────────► interrupt: leave, raise
+//! ```
+//! Nothing is cancelled when the time is up, unlike in `wait_for`. All checks happen in the first
+//! step, because asyncio's `wait` is a coroutine function.
 
 use greenloop_core::sync::{Countdown, ReturnWhen};
 use greenloop_cpython::{
@@ -19,16 +29,23 @@ use crate::future::{Future, notify_when_done, stop_notifying};
 use crate::scheduler::Notification;
 
 /// The class.
+///
+/// The garbage collector sees the state as an object; programs never do.
 pub static CLASS: Class<State> = Class::new();
 
 /// The state of one call of `wait`.
+///
+/// Made by the call, and the owner of its awaitable and of the futures' notifications.
 pub struct State {
     /// The argument at first; when the wait begins, the tuple of the futures, each once.
     futures: Slot,
     /// The same as a set, which is known nowhere else.
     set: Slot,
+    /// In seconds, any object that `call_later` takes; empty for None.
     timeout: Slot,
+    /// As given; empty for the default. It is looked at in the first step.
     return_when: Slot,
+    /// How many are not done, and which of them end the wait. It counts on after the wait.
     countdown: Countdown,
     /// The awaitable that waits, as long as it does.
     awaitable: NativeSlot<Awaitable>,
@@ -51,6 +68,8 @@ impl State {
     }
 
     /// Cancels the timer.
+    ///
+    /// A wait has an alarm, or a handle on a loop that is not ours, or neither.
     fn cancel_timer(&self) -> Result<()> {
         if let Some(awaitable) = self.awaitable.get() {
             Awaitable::cancel_alarm(&awaitable);
@@ -90,6 +109,10 @@ impl Held for State {
 }
 
 /// `wait(fs, *, timeout=None, return_when=ALL_COMPLETED)`.
+///
+/// # Errors
+/// `TypeError` for wrong names or numbers of arguments. Their values are checked when it is
+/// awaited.
 pub fn wait(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fs, &names.timeout, &names.return_when];
@@ -103,6 +126,7 @@ pub fn wait(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Obje
     Awaitable::create(&WAIT, &owner, None)
 }
 
+/// The owner is the state, not the awaitable, so that a dropped awaitable is not kept alive.
 static FUTURE_IS_DONE: Notification = Notification::named(
     c"_wait.<locals>._on_completion",
     |owner, future| match CLASS.exactly(owner) {
@@ -111,6 +135,7 @@ static FUTURE_IS_DONE: Notification = Notification::named(
     },
 );
 
+/// In both ways out the notifications are taken back before anything else.
 static WAIT: Operation<Native<State>> = Operation {
     name: c"wait",
     start,
@@ -126,6 +151,13 @@ static WAIT: Operation<Native<State>> = Operation {
 };
 
 /// Checks the arguments in asyncio's order, and returns at once or begins to wait.
+///
+/// Futures that are done already notify in the next turn, so the wait takes turns even if all are,
+/// as in asyncio.
+///
+/// # Errors
+/// `TypeError` for a future, a coroutine, or a coroutine among the items; `ValueError` for an empty
+/// collection or an unknown `return_when`.
 fn start(this: &Native<Awaitable>, owner: &Native<State>) -> Result<Progress> {
     let state = owner.get();
     let given = state.futures.get_or_none();
@@ -168,6 +200,8 @@ fn start(this: &Native<Awaitable>, owner: &Native<State>) -> Result<Progress> {
 }
 
 /// One of the futures is done.
+///
+/// The exception is asked for, and thereby seen, only where it decides.
 fn future_is_done(state: &State, future: &Object) -> Result<()> {
     let raised = || -> Result<bool> {
         let cancelled = any_future::is_cancelled(future)?;
@@ -183,6 +217,9 @@ fn future_is_done(state: &State, future: &Object) -> Result<()> {
 }
 
 /// The wait is over, one way or the other.
+///
+/// The cost is linear in the futures, as with asyncio's callbacks. The same future may wait
+/// elsewhere too: only this wait's notification is removed.
 fn leave(owner: &Native<State>) -> Result<()> {
     let state = owner.get();
     state.cancel_timer()?;
@@ -198,6 +235,8 @@ fn leave(owner: &Native<State>) -> Result<()> {
 
 /// `(done, pending)`: two sets. The one that was made of the arguments becomes the second, less the
 /// futures that are done, or the first if all are.
+///
+/// A future counts as done if it is so now, whether or not its notification has come.
 fn done_and_pending(state: &State) -> Result<Object> {
     let futures = state.futures.get_or_none();
     let mut done = Vec::new();
@@ -219,6 +258,9 @@ fn done_and_pending(state: &State) -> Result<Object> {
 }
 
 /// The condition that `return_when` names, compared by equality as asyncio does.
+///
+/// # Errors
+/// `ValueError` for anything else, and those of the comparison.
 fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
     let Some(given) = given.get() else {
         return Ok(ReturnWhen::AllCompleted);
@@ -238,6 +280,7 @@ fn parse_return_when(given: &Slot) -> Result<ReturnWhen> {
     Err(making::value_error(&text))
 }
 
+/// asyncio has an `assert fs` at this place.
 fn assertion_error(text: &str) -> Raised {
     making::raise_text(ExceptionClass::AssertionError, text)
 }

@@ -1,4 +1,11 @@
 //! The attributes of a queue, most of them private to asyncio but read all the same.
+//!
+//! Programs look at `_queue` to inspect items, at `_unfinished_tasks` to show progress, and set
+//! `_getters` and `_putters` in tests. Each is a descriptor on the native state; none is kept as an
+//! object beside it, so both always agree.
+//!
+//! Where asyncio's attribute does not exist before `__init__`, reading it raises `AttributeError`
+//! here as well.
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{Attribute, Native, Object, Result, attribute, no_attribute, readonly};
@@ -24,30 +31,36 @@ pub fn attributes() -> Vec<Attribute<Queue>> {
     ]
 }
 
+/// The object that was given, of whatever type.
 fn maxsize(this: &QueueRef) -> Result<Object> {
     let maxsize = this.get().maxsize.slot().get();
     maxsize.ok_or_else(|| no_attribute(this, "_maxsize"))
 }
 
+/// No putter is woken by a higher limit, as in asyncio. It cannot be deleted.
 fn set_maxsize(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_maxsize"))?;
     this.get().maxsize.set(value.clone());
     Ok(())
 }
 
+/// The first read turns a native store into the object that is returned: see `items`.
 fn items(this: &QueueRef) -> Result<Object> {
     this.get().items.object(this)
 }
 
+/// Any object is accepted; the queue calls its `append` and `popleft`, or `heapq` on it.
 fn set_items(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     this.get().items.set_object(value);
     Ok(())
 }
 
+/// A view of the line, made anew for each read.
 fn getters(this: &QueueRef) -> Result<Object> {
     Waiters::create(this, |queue| &queue.logic.getters)
 }
 
+/// Waiters that are not among the new ones are never woken; see `sync::replace_waiters`.
 fn set_getters(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_getters"))?;
     replace_waiters(&this.get().logic.getters, Some(value))
@@ -57,11 +70,13 @@ fn putters(this: &QueueRef) -> Result<Object> {
     Waiters::create(this, |queue| &queue.logic.putters)
 }
 
+/// As for `_getters`.
 fn set_putters(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(|| no_attribute(this, "_putters"))?;
     replace_waiters(&this.get().logic.putters, Some(value))
 }
 
+/// May be negative, if a program has set it so.
 fn unfinished(this: &QueueRef) -> Result<Object> {
     this.get().logic.unfinished().get().into_object()
 }
@@ -74,6 +89,7 @@ fn set_unfinished(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// Read-only: `join` relies on it being an event of ours.
 fn finished(this: &QueueRef) -> Result<Object> {
     let finished = this.get().finished.get().map(Native::into_object);
     finished.ok_or_else(|| no_attribute(this, "_finished"))
@@ -81,6 +97,8 @@ fn finished(this: &QueueRef) -> Result<Object> {
 
 /// Gives a copy its event. One of another class, as in the state of a queue of asyncio's, becomes
 /// ours.
+///
+/// Only the flag is taken over from another class's event, not its waiters.
 pub fn set_finished(this: &QueueRef, event: &Object) -> Result<()> {
     let event = if let Some(ours) = EVENT.instance(event) {
         ours.clone()
@@ -111,10 +129,12 @@ fn set_shut_down(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// None until a `put` or `get` has blocked.
 fn event_loop(this: &QueueRef) -> Result<Object> {
     Ok(this.get().bound.slot().get_or_none())
 }
 
+/// None and `del` unbind the queue.
 fn set_event_loop(this: &QueueRef, value: Option<&Object>) -> Result<()> {
     let value = value.filter(|value| !value.is_none()).cloned();
     this.get().bound.slot().set_optional(value);

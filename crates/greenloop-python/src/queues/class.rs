@@ -1,4 +1,12 @@
 //! The classes `Queue`, `LifoQueue` and `PriorityQueue`.
+//!
+//! All methods are those of `asyncio.Queue`, with its private ones that subclasses call or replace:
+//! `_init`, `_get`, `_put`, `_format`, `_get_loop` and `_wakeup_next`. The three classes differ in
+//! `_init`, `_put` and `_get` alone, and asyncio's class hierarchy is kept: the other two inherit
+//! from `Queue`.
+//!
+//! What is called at each operation runs in one of two ways. `Face` calls a method by name if it is
+//! overridden, and else goes to the store directly; the methods here are what Python code calls.
 
 use std::ffi::CStr;
 
@@ -23,7 +31,9 @@ pub fn make_class() -> Result<()> {
     common(c"greenloop.Queue")
         .doc(
             c"Queue(maxsize=0)\n--\n\n\
-             A queue between tasks, first in, first out; see asyncio.Queue.",
+             A queue between tasks, first in, first out; see asyncio.Queue.\n\n\
+             It is full with maxsize items; 0 or less is no limit. Its methods must be called \
+             in the thread of the loop.",
         )
         .methods(methods())
         .methods(discipline(|| Discipline::Fifo))
@@ -64,6 +74,9 @@ fn common(name: &'static CStr) -> ClassBuilder<Queue> {
 }
 
 /// `_init`, `_put` and `_get` of the class whose discipline the function returns.
+///
+/// The discipline is a function and not a value because the table of methods is made of functions
+/// without a state, each compiled for its class.
 fn discipline<D>(discipline: D) -> [Method<Queue>; 3]
 where
     D: Fn() -> Discipline + Copy + 'static,
@@ -94,6 +107,8 @@ where
     ]
 }
 
+/// `put`, `get` and `join` are leaves, as they only make an awaitable; the others may call methods
+/// of a subclass.
 fn methods() -> Vec<Method<Queue>> {
     vec![
         of_class(
@@ -122,7 +137,9 @@ fn methods() -> Vec<Method<Queue>> {
             c"put",
             put,
             c"put($self, item)\n--\n\n\
-              Put an item into the queue; wait for a free slot if it is full.",
+              Put an item into the queue; wait for a free slot if it is full.\n\n\
+              From Python 3.13 on it raises QueueShutDown once the queue is shut down. A put \
+              that is cancelled while it waits has put nothing.",
         ),
         fast(
             c"put_nowait",
@@ -132,7 +149,10 @@ fn methods() -> Vec<Method<Queue>> {
         leaf_noargs(
             c"get",
             get,
-            c"get($self, /)\n--\n\nRemove and return an item; wait for one if the queue is empty.",
+            c"get($self, /)\n--\n\n\
+              Remove and return an item; wait for one if the queue is empty.\n\n\
+              Waiting tasks are woken in the order of their calls. A get that is cancelled \
+              has taken no item.",
         ),
         noargs(
             c"get_nowait",
@@ -149,7 +169,8 @@ fn methods() -> Vec<Method<Queue>> {
             c"join",
             join,
             c"join($self, /)\n--\n\n\
-              Wait until every item that was put into the queue is processed.",
+              Wait until every item that was put into the queue is processed.\n\n\
+              It counts items by put() and task_done(); an empty queue is not enough.",
         ),
         #[cfg(Py_3_13)]
         fast(
@@ -179,6 +200,11 @@ fn methods() -> Vec<Method<Queue>> {
     ]
 }
 
+/// A second call makes the queue new: items are dropped, and waiters are forgotten without being
+/// woken. What may fail comes first.
+///
+/// # Errors
+/// `TypeError` for wrong arguments, and those of a subclass's `_init`, which is called last.
 fn initialise(this: &QueueRef, arguments: Arguments<'_>) -> Result<()> {
     let [maxsize] = arguments.bind(c"Queue.__init__", [&globals().names.maxsize], 1, 0)?;
     let maxsize = match maxsize {
@@ -197,29 +223,37 @@ fn initialise(this: &QueueRef, arguments: Arguments<'_>) -> Result<()> {
     queue.items.initialise(face.overrides.init)
 }
 
+/// `len(self._queue)`.
 fn qsize(this: &QueueRef) -> Result<Object> {
     this.get().items.len(this)?.into_object()
 }
 
+/// `not self._queue`, which for a store of a subclass's is its own truth.
 fn empty(this: &QueueRef) -> Result<Object> {
     this.get().items.is_empty(this).map(Object::boolean)
 }
 
+/// Not by an override of `full`, which may have called it by `super()`.
 fn full(this: &QueueRef) -> Result<Object> {
     Face::of(this)?.is_full_itself().map(Object::boolean)
 }
 
+/// As asyncio's it calls `self.full()` and `self._put(item)`, where those are overridden.
 fn put_nowait(this: &QueueRef, arguments: Arguments<'_>) -> Result<Object> {
     let item = item_of(arguments, c"Queue.put_nowait")?;
     Face::of(this)?.put_nowait(item.clone())?;
     Ok(Object::none())
 }
 
+/// As asyncio's it calls `self.empty()` and `self._get()`, where those are overridden.
 fn get_nowait(this: &QueueRef) -> Result<Object> {
     Face::of(this)?.get_nowait()
 }
 
 /// `task_done()`, which wakes the waiters of `join` when it was the last item.
+///
+/// # Errors
+/// `ValueError` if no item is unfinished.
 fn task_done(this: &QueueRef) -> Result<Object> {
     let face = Face::of(this)?;
     let finished = face.finished()?;
@@ -233,6 +267,9 @@ fn task_done(this: &QueueRef) -> Result<Object> {
 
 /// `shutdown(immediate=False)`. The waiters of `put`, and those of `get` that have nothing to wait
 /// for, raise `QueueShutDown`.
+///
+/// With `immediate` the items are taken out one by one, by `_get` if it is overridden, and count as
+/// done. All waiters are woken, and find out in the next turn.
 #[cfg(Py_3_13)]
 fn shutdown(this: &QueueRef, arguments: Arguments<'_>) -> Result<Object> {
     let [immediate] = arguments.bind(c"Queue.shutdown", [&globals().names.immediate], 1, 0)?;
@@ -244,11 +281,15 @@ fn shutdown(this: &QueueRef, arguments: Arguments<'_>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// # Errors
+/// `RuntimeError` if the queue is bound to another loop.
 fn get_loop(this: &QueueRef) -> Result<Object> {
     this.get().bound.running_loop(this)
 }
 
 /// `_wakeup_next(waiters)`, for subclasses that have further ways to put and get.
+///
+/// Our own view is taken apart natively; a deque of futures in asyncio's way.
 fn wakeup_next(_this: &QueueRef, waiters: &Object) -> Result<Object> {
     if let Some(view) = WAITERS.exactly(waiters) {
         view.get().wake_next()?;

@@ -25,6 +25,8 @@ pub fn getstate(this: &QueueRef) -> Result<Object> {
 }
 
 /// `__setstate__(state)`
+///
+/// The order of the attributes does not matter, as each is set by itself.
 pub fn setstate(this: &QueueRef, state: &Object) -> Result<Object> {
     set_state(this, state, |name, value| {
         let is_finished = name == "_finished";

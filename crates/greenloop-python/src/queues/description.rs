@@ -1,4 +1,7 @@
 //! The `repr` of a queue.
+//!
+//! The texts are those of `asyncio.Queue.__repr__`, `__str__` and `_format`. They show numbers of
+//! waiters and not the waiters, and the items by their own reprs, which is user code.
 
 use greenloop_cpython::{Object, Result, making, no_attribute};
 
@@ -17,6 +20,8 @@ pub fn str(this: &QueueRef) -> Result<Object> {
 
 /// The text of `repr` and `str`: the class, `place`, and the result of `_format`, which a subclass
 /// may replace.
+///
+/// `place` is the address with a leading space, or nothing.
 fn described(this: &Object, place: &str) -> Result<Object> {
     let format = this.invoke(&globals().names.format, [])?;
     let text = format!(
@@ -28,6 +33,12 @@ fn described(this: &Object, place: &str) -> Result<Object> {
 }
 
 /// `_format`: the state.
+///
+/// Native items are listed in a list made for this, so that looking at a queue does not turn its
+/// store into an object.
+///
+/// # Errors
+/// `AttributeError` before `__init__`, and those of the items' reprs.
 pub fn format(this: &QueueRef) -> Result<Object> {
     let queue = this.get();
     let maxsize = queue.maxsize.slot().get();

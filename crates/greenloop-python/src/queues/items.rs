@@ -5,6 +5,14 @@
 //! queue's store from that moment. A priority queue has its list from the beginning, and `heapq`
 //! works on it: items are compared in asyncio's order, and a comparison that raises or changes the
 //! queue leaves the same heap behind.
+//!
+//! ```text
+//!               initialise                 object() or a `_put` that needs it
+//!   nothing ───────────────► Deque, List ────────────────────────────────────► Object
+//!                               (Rust)          set_object()  ───────────────►   │ ▲
+//!                                                                                └─┘
+//! ```
+//! There is no way back but another `_init`: code may hold the object and change it at any time.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,6 +26,8 @@ use super::overrides::Discipline;
 use crate::asyncio::globals;
 
 /// The place of the items.
+///
+/// Says which of the two fields holds the items; the other one is empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In Rust, standing for a `deque`.
@@ -30,13 +40,19 @@ enum Place {
 
 /// The items and the place where they are.
 pub struct Items {
+    /// `Object` before `_init`, so that every use then raises `AttributeError`.
     place: Cell<Place>,
+    /// Never borrowed while Python code runs: its methods move objects and neither drop nor compare
+    /// them.
     native: GilCell<VecDeque<Object>>,
+    /// Empty, or what `_queue` returns.
     object: Slot,
 }
 
 impl Items {
     /// No place for items yet: `_init` makes it.
+    ///
+    /// `len` and the like raise until then.
     pub const fn new() -> Self {
         Self {
             place: Cell::new(Place::Object),
@@ -75,6 +91,7 @@ impl Items {
         self.len_of_object(queue)
     }
 
+    /// `queue` is named in the error of a missing `_queue`, as in the functions below.
     fn len_of_object(&self, queue: &Object) -> Result<usize> {
         let object = self.existing(queue)?;
         object.size()
@@ -90,11 +107,15 @@ impl Items {
         self.is_object_empty(queue)
     }
 
+    /// The truth of the object, which may be user code.
     fn is_object_empty(&self, queue: &Object) -> Result<bool> {
         self.existing(queue)?.is_true().map(|truth| !truth)
     }
 
     /// `self._put(item)`.
+    ///
+    /// Constant time and no call of Python's for a native store; a heap takes logarithmic time and
+    /// compares items, which is user code.
     #[inline]
     pub fn put(&self, queue: &Object, discipline: Discipline, item: Object) -> Result<()> {
         // A deque and a list have `append` in common.
@@ -118,6 +139,12 @@ impl Items {
     }
 
     /// `self._get()`.
+    ///
+    /// A deque serves `pop` as well as `popleft`; a list has no `popleft`, so that such a mixture
+    /// goes to the object and fails there as in asyncio.
+    ///
+    /// # Errors
+    /// `IndexError` if there is nothing, which no caller that has asked before sees.
     #[inline]
     pub fn take(&self, queue: &Object, discipline: Discipline) -> Result<Object> {
         let first = match (discipline, self.place.get()) {
@@ -150,6 +177,8 @@ impl Items {
     }
 
     /// The `IndexError` of asyncio's store for taking from nothing.
+    ///
+    /// The texts are those of `deque` and `list`.
     #[cold]
     fn nothing_to_take(&self) -> Raised {
         let text = match self.place.get() {
@@ -160,6 +189,13 @@ impl Items {
     }
 
     /// `self._queue`: the items as an object, in which they are from now on.
+    ///
+    /// Takes time linear in the items at the first call, and every later operation then costs a
+    /// call of the object's method.
+    ///
+    /// # Errors
+    /// `AttributeError` if there is no store, and `MemoryError`; the items stay where they are
+    /// then.
     pub fn object(&self, queue: &Object) -> Result<Object> {
         let object = match self.place.get() {
             Place::Object => return self.existing(queue),
@@ -180,11 +216,15 @@ impl Items {
     }
 
     /// `self._queue = object`, or `del self._queue`.
+    ///
+    /// The present items are dropped. Waiters are not woken, even if the new store has items.
     pub fn set_object(&self, object: Option<&Object>) {
         self.replace(Place::Object, object.cloned());
     }
 
     /// `list(getattr(self, "_queue", ()))`, without making an object of the items.
+    ///
+    /// For the repr, which should not change how the queue stores its items.
     pub fn to_list(&self) -> Result<Object> {
         if self.place.get() == Place::Object {
             let Some(object) = self.object.get() else {
@@ -226,6 +266,7 @@ impl Items {
     }
 }
 
+/// The store of a stack and of a heap.
 fn new_list() -> Result<Object> {
     making::list(Vec::new())
 }

@@ -1,4 +1,8 @@
 //! The capacity of a queue: asyncio only requires an object that compares with numbers.
+//!
+//! Nearly all queues have a small int, for which the comparison is one of machine words. A float or
+//! an object that compares with numbers is possible: a float is translated once, other objects are
+//! compared each time.
 
 use std::cell::Cell;
 
@@ -7,7 +11,9 @@ use greenloop_cpython::{Comparison, Object, Result, Slot};
 
 /// The object that `maxsize` is, and the limit it means.
 pub struct Maxsize {
+    /// The object itself is kept, because `maxsize` returns it.
     object: Slot,
+    /// Always the one of `object`.
     limit: Cell<Limit>,
 }
 
@@ -43,6 +49,8 @@ impl Maxsize {
     }
 
     /// Whether `maxsize > 0` and `items >= maxsize`.
+    ///
+    /// `items` counts the items, and is not called where there is no limit.
     #[inline]
     pub fn is_reached_by(&self, items: impl FnOnce() -> Result<usize>) -> Result<bool> {
         match self.limit.get() {
@@ -53,6 +61,8 @@ impl Maxsize {
     }
 
     /// The same by the objects' own comparisons.
+    ///
+    /// The order of the two comparisons is asyncio's, and both may be user code.
     #[cold]
     pub fn ask(&self, items: impl FnOnce() -> Result<Object>) -> Result<bool> {
         let maxsize = self.object.get_or_none();

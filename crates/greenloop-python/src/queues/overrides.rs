@@ -79,6 +79,8 @@ pub struct Overrides {
     /// The bits of those methods that are not this crate's.
     by_name: u8,
     /// The class whose `_init` it has, where that is this crate's.
+    ///
+    /// Meaningless where the bit of the method is set, as below.
     pub init: Discipline,
     /// The same for `_put`.
     pub put: Discipline,
@@ -91,6 +93,8 @@ pub struct Overrides {
 #[derive(Clone, Copy)]
 pub struct Known {
     /// The class's version then; 0 is none.
+    ///
+    /// The interpreter hands out each number once, so an equal number means an unchanged class.
     version: u32,
     overrides: Overrides,
 }
@@ -202,6 +206,8 @@ impl Overrides {
 }
 
 /// The class whose method it is, if it is one of this crate's under its own name.
+///
+/// `_put = Queue._get` in a subclass is an override, although the function is ours.
 fn native(found: &Object, name: &Object) -> Option<Discipline> {
     [
         (&CLASS, Discipline::Fifo),

@@ -2,6 +2,16 @@
 //!
 //! There is one struct for all three classes, which differ only in the order in which items are
 //! taken.
+//!
+//! ```text
+//!    core: sync::Queue     decides: admit, refuse, wake      knows no item
+//!         │ Store
+//!    Face (this file)      is_empty, is_full, put, take      by name where overridden
+//!         │
+//!    Items, Maxsize        the store and its capacity        native, or Python objects
+//! ```
+//! A `Face` is made for each operation and lives as long as it: it finds out once which methods are
+//! overridden, and all the steps of the operation use that answer.
 
 use std::cell::Cell;
 
@@ -19,28 +29,43 @@ use crate::awaitable::{Line, LoopBound};
 use crate::sync::{Event, Primitive};
 
 /// `Queue`.
+///
+/// Exported as `QUEUE` to the rooms that use a queue of their own.
 pub static CLASS: Class<Queue> = Class::new();
 
 /// `LifoQueue`.
+///
+/// Below `Queue`, with the same struct.
 pub static LIFO_CLASS: Class<Queue> = Class::new();
 
 /// `PriorityQueue`.
+///
+/// Below `Queue`, with the same struct; its store is a list from the first.
 pub static PRIORITY_CLASS: Class<Queue> = Class::new();
 
 /// A reference to a queue.
+///
+/// Its class may be any of the three or a subclass.
 pub type QueueRef = Native<Queue>;
 
 /// The fields of a queue.
 pub struct Queue {
     /// The loop it is bound to.
+    ///
+    /// Empty until a `put` or `get` blocks; `join` binds the event instead.
     pub bound: LoopBound,
     /// The decisions, and the lines of its waiters.
+    ///
+    /// The count of unfinished items and the flag of `shutdown` are in it too. A foreign waiter's
+    /// future gets the result None, as asyncio's does.
     pub logic: sync::Queue<Line>,
     /// `_queue`
     pub items: Items,
     /// `_maxsize`
     pub maxsize: Maxsize,
     /// The overrides of the instance's class, as last determined.
+    ///
+    /// Valid while the class's version is the one it was determined at.
     pub overrides: Cell<Known>,
     /// The event `_finished`: set when all items are done. Empty before `__init__`.
     pub finished: NativeSlot<Primitive<Event>>,
@@ -70,6 +95,8 @@ impl Held for Queue {
         self.items.visit(visitor)
     }
 
+    /// For the garbage collector: the queue is empty afterwards and has no event, as before
+    /// `__init__`.
     fn clear(&self) {
         self.bound.slot().clear();
         self.logic.getters.clear();
@@ -82,6 +109,9 @@ impl Held for Queue {
 
 /// A queue and its object, as the core's logic sees them. Methods that the object overrides are
 /// called.
+///
+/// Any call of an overridden method is user code, which may change the queue or its class. A change
+/// of the overrides is seen by the next operation.
 pub struct Face<'a> {
     /// The object, which its own methods are called on.
     pub object: &'a QueueRef,
@@ -93,6 +123,12 @@ pub struct Face<'a> {
 
 impl<'a> Face<'a> {
     /// The face of a queue, as its class and its attributes are now.
+    ///
+    /// Cheap for an instance whose class is unchanged and which has no attributes: no name is
+    /// looked up.
+    ///
+    /// # Errors
+    /// Those of looking up a class's methods.
     #[inline]
     pub fn of(object: &'a QueueRef) -> Result<Self> {
         Ok(Self {
@@ -103,6 +139,9 @@ impl<'a> Face<'a> {
     }
 
     /// The event `_finished`.
+    ///
+    /// # Errors
+    /// `AttributeError` before `__init__`.
     #[inline]
     pub fn finished(&self) -> Result<Native<Primitive<Event>>> {
         match self.queue.finished.get() {
@@ -112,6 +151,11 @@ impl<'a> Face<'a> {
     }
 
     /// `put_nowait(item)`
+    ///
+    /// The first waiting getter is woken and runs in the next turn.
+    ///
+    /// # Errors
+    /// `QueueFull`, or `QueueShutDown` from Python 3.13 on; the item is dropped then.
     #[inline]
     pub fn put_nowait(&self, item: Object) -> Result<()> {
         let finished = self.finished()?;
@@ -123,12 +167,19 @@ impl<'a> Face<'a> {
     }
 
     /// `get_nowait()`
+    ///
+    /// The first waiting putter is woken.
+    ///
+    /// # Errors
+    /// `QueueEmpty`, or `QueueShutDown` from Python 3.13 on.
     #[inline]
     pub fn get_nowait(&self) -> Result<Object> {
         self.queue.logic.get_nowait(self)?.map_err(refused)
     }
 
     /// As [`Store::is_full`], but for an override of `full`, which may have called this.
+    ///
+    /// An overridden `qsize` is still called, since asyncio's `full` compares its result.
     #[inline]
     pub fn is_full_itself(&self) -> Result<bool> {
         let maxsize = &self.queue.maxsize;
@@ -139,6 +190,8 @@ impl<'a> Face<'a> {
     }
 
     /// Calls one of the object's methods by name.
+    ///
+    /// User code: nothing of the queue may be borrowed meanwhile.
     #[cold]
     pub fn call(&self, method: Method) -> Result<Object> {
         self.object.invoke(method.name(), [])
@@ -150,6 +203,7 @@ impl<'a> Face<'a> {
         self.object.invoke(method.name(), [argument])
     }
 
+    /// The truth of the answer, whatever object it is.
     #[cold]
     fn ask(&self, method: Method) -> Result<bool> {
         self.call(method)?.is_true()
@@ -194,6 +248,8 @@ impl Store for Face<'_> {
 }
 
 /// Raises asyncio's exception for a refusal.
+///
+/// It is raised without arguments, as a class.
 #[cold]
 pub fn refused(refusal: Refusal) -> Raised {
     let asyncio = &globals().asyncio;

@@ -2,6 +2,13 @@
 //!
 //! It waits at a gate and not on the future itself, so the wait can be cancelled even if the future
 //! ignores its own cancellation.
+//!
+//! ```text
+//!    begin:  gate ◄── the future's notification      future.cancel()
+//!            this waits at the gate
+//!    later:  the future is done ──► gate opens ──► this resumes ──► end, then the result
+//! ```
+//! The callers are the two `wait_for`s, for a future without any time and for one that is late.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{
@@ -16,6 +23,12 @@ use crate::task;
 
 /// Begins, as a step of `this`; its `value` is the gate from then on. `None` says that there is
 /// nothing to wait for.
+///
+/// The caller owes an [`end`], whichever way the wait ends. Cancelling runs user code if the future
+/// is of another class, and may complete it at once.
+///
+/// # Errors
+/// Those of the future's `cancel`; the wait has ended then, and owes nothing.
 pub fn begin(this: &Native<Awaitable>, future: &Object) -> Result<Option<Progress>> {
     let event_loop = running_loop()?;
     Awaitable::prepare_on(this, &event_loop)?;
@@ -36,6 +49,8 @@ pub fn begin(this: &Native<Awaitable>, future: &Object) -> Result<Option<Progres
 }
 
 /// Ends the wait, be it over or interrupted. Returns the gate.
+///
+/// The gate may carry the exception that an abandoned wait raises.
 pub fn end(this: &Native<Awaitable>, future: &Object) -> Result<GateRef> {
     let gate = gate_of(this)?;
     gate.get().line.remove(this);
@@ -45,6 +60,9 @@ pub fn end(this: &Native<Awaitable>, future: &Object) -> Result<GateRef> {
 }
 
 /// The gate that the awaitable waits at, which is its `value`.
+///
+/// # Errors
+/// `RuntimeError` if the garbage collector has cleared the awaitable.
 pub fn gate_of(this: &Native<Awaitable>) -> Result<GateRef> {
     let value = this.get().value().get_or_none();
     let gate = gate::CLASS.exactly(&value).cloned();
@@ -52,6 +70,9 @@ pub fn gate_of(this: &Native<Awaitable>) -> Result<GateRef> {
 }
 
 /// `future.result()`, where a cancellation becomes a `TimeoutError`.
+///
+/// asyncio's `try: return fut.result() except CancelledError as exc: raise TimeoutError from exc`.
+/// A future that has ignored its cancellation returns its result all the same.
 pub fn result_in_time(future: &Object) -> Result<Object> {
     result(future).map_err(|raised| {
         if !matches(&globals().asyncio.cancelled_error) {
@@ -66,6 +87,9 @@ pub fn result_in_time(future: &Object) -> Result<Object> {
 }
 
 /// `future.result()`.
+///
+/// # Errors
+/// The future's exception, or its cancellation.
 pub fn result(future: &Object) -> Result<Object> {
     if let Some(future) = Future::native(future) {
         return future.get().outcome();

@@ -1,4 +1,8 @@
 //! The exception that leaves a scope whose time is up.
+//!
+//! `asyncio.timeouts.Timeout.__aexit__` and its `_insert_timeout_error`. What is given here comes
+//! from an `async with` statement or from a program that calls `__aexit__` by hand, so a class may
+//! be any object and need not be that of the exception.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -13,6 +17,11 @@ use crate::asyncio::{globals, is_cancellation};
 /// Turns a cancellation into a `TimeoutError`: raises it with `exception` as its cause.
 ///
 /// For other exceptions returns, and leaves a note in their contexts if the running asyncio does.
+///
+/// To be called only if the scope's time is up and the cancellation is its own.
+///
+/// # Errors
+/// `TimeoutError` for a cancellation, and those of looking into other exceptions.
 pub fn convert(class: &Object, exception: &Object) -> Result<()> {
     let edition = &edition().timeout;
     if is_cancelled(class, edition.takes_subclasses)? {
@@ -32,6 +41,8 @@ pub fn convert(class: &Object, exception: &Object) -> Result<()> {
 }
 
 /// Whether an exception's class says that it is a cancellation.
+///
+/// `takes_subclasses` is a rule of the running asyncio: `is`, or `issubclass`.
 pub fn is_cancelled(class: &Object, takes_subclasses: bool) -> Result<bool> {
     let cancelled = &globals().asyncio.cancelled_error;
     let is_it = class.is(cancelled.as_ptr());
@@ -42,6 +53,8 @@ pub fn is_cancelled(class: &Object, takes_subclasses: bool) -> Result<bool> {
 }
 
 /// `raise TimeoutError from exception`.
+///
+/// Any failure to make the error is raised in its place.
 pub fn raise_from(exception: &Object) -> Raised {
     match timeout_error(exception) {
         Ok(error) => raise_object(&error),
@@ -50,6 +63,11 @@ pub fn raise_from(exception: &Object) -> Raised {
 }
 
 /// `TimeoutError()` with a cause, or with None for one.
+///
+/// A class as the cause is called, as the `raise` statement does.
+///
+/// # Errors
+/// `TypeError` for a cause that is no exception.
 pub fn timeout_error(cause: &Object) -> Result<Object> {
     let error = ExceptionClass::TimeoutError.object().call([])?;
     if cause.is_none() {
@@ -76,6 +94,9 @@ pub fn timeout_error(cause: &Object) -> Result<Object> {
 ///
 /// Python code passes anything here, by `Timeout.__aexit__`. As in asyncio, anything with a
 /// `__context__` will do.
+///
+/// # Errors
+/// Those of the attributes, and `KeyboardInterrupt` out of a circle.
 pub fn insert_timeout_error(exception: &Object) -> Result<()> {
     let name = &globals().names.context_of_exception;
     let mut exception = exception.clone();
@@ -95,6 +116,7 @@ pub fn insert_timeout_error(exception: &Object) -> Result<()> {
     }
 }
 
+/// Looked up at each call, which happens only after a timeout.
 fn is_exception_group(exception: &Object) -> Result<bool> {
     let py = attached();
     let class = making::import(py, c"builtins")?.look_up(c"ExceptionGroup")?;

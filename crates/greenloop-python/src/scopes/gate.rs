@@ -14,6 +14,8 @@ use crate::awaitable::Line;
 use crate::scheduler::Notification;
 
 /// The class.
+///
+/// An object of Python's, since callbacks and timers of any loop hold it.
 pub static CLASS: Class<Gate> = Class::new();
 
 /// A reference to a gate.
@@ -22,8 +24,12 @@ pub type GateRef = Native<Gate>;
 /// The fields of a `Gate`.
 pub struct Gate {
     /// The line of the single waiter.
+    ///
+    /// Empty once it was woken.
     pub line: Line,
     /// Set when the gate is opened: a later wait returns at once.
+    ///
+    /// Never cleared. A gate serves one wait.
     pub opened: Cell<bool>,
     /// The timer that will open it when time is up, or nothing.
     pub timer: Slot,
@@ -58,6 +64,8 @@ impl Held for Gate {
 }
 
 /// Opens the gate that owns it.
+///
+/// Given to `notify_when_done` with the gate as owner; opening an open gate has no effect.
 pub static OPEN_GATE: Notification = Notification::unnamed(|gate, _| match CLASS.exactly(gate) {
     Some(gate) => gate.get().open(),
     None => Ok(()),
@@ -72,6 +80,11 @@ impl Gate {
     }
 
     /// Opens the gate.
+    ///
+    /// The task resumes in the next turn. A waiter that was cancelled meanwhile is left alone.
+    ///
+    /// # Errors
+    /// Those of a foreign waiter's `set_result`.
     pub fn open(&self) -> Result<()> {
         self.opened.set(true);
         match self.line.first() {

@@ -10,8 +10,16 @@
 //! - `expiry`: a cancellation becomes a `TimeoutError`;
 //! - `wait_for` of 3.12 and later and `wait_for_at_gate` of 3.11, and `cancel_and_wait` with its
 //!   `gate`: for a single awaitable;
-//! - `task_group`: the class `TaskGroup`;
-//! - `running_rules`: the differences between versions.
+//! - `task_group`: the class `TaskGroup`.
+//!
+//! ```text
+//!    the scope            requests: task.cancel()          cancelling() is 1 more
+//!    the task             CancelledError leaves the body
+//!    the scope's exit     takes back: task.uncancel()      left <= before ? its own : another's
+//! ```
+//! The count of requests (`Task.cancelling()`) tells the scope's own cancellation from another's:
+//! if no more are left than when a timeout was entered, nobody else has asked, and the scope turns
+//! the exception into its own. Otherwise the `CancelledError` goes on. A group compares with 0.
 
 mod cancel_and_wait;
 mod expiry;

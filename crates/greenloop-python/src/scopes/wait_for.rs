@@ -4,6 +4,15 @@
 //! The awaited object runs as a part of the same task. If its first step completes it, no deadline
 //! is set at all; else an [`Alarm`] cancels the task. The order of turns is that of the two scopes
 //! in asyncio's source.
+//!
+//! ```text
+//!    timeout is None                          UNLIMITED    only awaits
+//!    timeout > 0, our loop and task ─┬ done at once        no timer is set
+//!                                    └ waits  LIMITED      an alarm cancels the task
+//!    timeout > 0, elsewhere or too short      SCOPED       a Timeout cancels the task
+//!    timeout <= 0                             CANCELLING   the future is cancelled
+//! ```
+//! The step is what `resume` and `interrupt` decide by.
 
 use greenloop_core::Instant;
 use greenloop_cpython::{
@@ -22,6 +31,11 @@ use crate::scheduler::{ALARM, Alarm, Bell, stepping};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
+///
+/// Nothing is awaited and no time runs before the awaitable is awaited.
+///
+/// # Errors
+/// `TypeError` for wrong names or numbers of arguments.
 pub fn wait_for(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fut, &names.timeout];
@@ -30,6 +44,7 @@ pub fn wait_for(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<
     Awaitable::create(&WAIT_FOR, future.unwrap_or(&none), timeout)
 }
 
+/// The owner is the awaited object, of any class.
 static WAIT_FOR: Operation = Operation {
     name: c"wait_for",
     start,
@@ -39,6 +54,8 @@ static WAIT_FOR: Operation = Operation {
 };
 
 /// The step of a wait without a deadline.
+///
+/// 0 is a wait that has not begun.
 const UNLIMITED: u8 = 1;
 /// The step of a wait with an alarm, which is in `kept`; the task is in `waiter`.
 const LIMITED: u8 = 2;
@@ -49,9 +66,14 @@ const CANCELLING: u8 = 4;
 
 /// A shorter delay is over before anything can be awaited. asyncio's `Timeout` makes a callback for
 /// the next turn of it.
+///
+/// In seconds.
 const INSTANT: f64 = 1e-6;
 
 /// The first step: enters a timeout and awaits the future in it. Without a delay it only awaits.
+///
+/// # Errors
+/// `RuntimeError` outside of a task or a loop, and those of the awaited object.
 fn start(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
     let awaitable = this.get();
     let delay = awaitable.value().get_or_none();
@@ -83,6 +105,9 @@ fn start(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
 }
 
 /// Starts in one of our tasks on our loop.
+///
+/// `None` says that it is not so, and that nothing has happened. The count of requests is read
+/// before the first step of the awaited object, which may cancel the task.
 #[inline]
 fn start_natively(
     this: &Native<Awaitable>,
@@ -116,6 +141,8 @@ fn start_natively(
 }
 
 /// How the alarm of a wait rings, and how it is shown.
+///
+/// It cancels the task; the alarm remembers that it has rung, for `leave`.
 static BELL: Bell = Bell {
     ring: task::cancel,
     shown: |task| {
@@ -133,6 +160,9 @@ fn is_over(delay: &Object) -> Result<bool> {
 
 /// Without any time: a result that is there already, or else a cancellation. A coroutine does not
 /// begin.
+///
+/// # Errors
+/// `TimeoutError`, unless the future has a result or another exception.
 fn start_without_time(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
     let awaitable = this.get();
     let future = as_future(future, None)?;
@@ -147,12 +177,14 @@ fn start_without_time(this: &Native<Awaitable>, future: &Object) -> Result<Progr
     }
 }
 
+/// Raises `TimeoutError` unless the future has a result or another exception.
 fn finish_without_time(this: &Native<Awaitable>) -> Result<Progress> {
     let future = this.get().kept().get_or_none();
     cancel_and_wait::end(this, &future)?;
     cancel_and_wait::result_in_time(&future).and_then(ready)
 }
 
+/// The awaited object is continued, or the cancelled future has ended.
 fn resume(this: &Native<Awaitable>) -> Result<Progress> {
     if this.get().step().get() == CANCELLING {
         return finish_without_time(this);
@@ -172,6 +204,8 @@ fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
 }
 
 /// Handles the outcome of the awaited object: waits on, or leaves the scope around it.
+///
+/// An error of leaving has the exception as its context, as one raised in `__aexit__` has.
 #[inline]
 fn conclude(this: &Native<Awaitable>, outcome: Result<Delegated>) -> Result<Progress> {
     let exception = match outcome {
@@ -189,6 +223,9 @@ fn conclude(this: &Native<Awaitable>, outcome: Result<Delegated>) -> Result<Prog
 }
 
 /// The work of `Timeout.__aexit__`.
+///
+/// # Errors
+/// `TimeoutError`, if the time was up and the cancellation is the timeout's own.
 #[inline]
 fn leave(this: &Native<Awaitable>, exception: Option<&Object>) -> Result<()> {
     let awaitable = this.get();
@@ -221,6 +258,7 @@ fn leave(this: &Native<Awaitable>, exception: Option<&Object>) -> Result<()> {
     }
 }
 
+/// Without a deadline nothing has to be left.
 fn go_on(delegated: Delegated) -> Result<Progress> {
     match delegated {
         Delegated::Waits(progress) => Ok(progress),

@@ -6,6 +6,10 @@
 //!               └ 3 cancelled ───────────► Abandoned ──┘ the future and waits for it,
 //!                                             then raises TimeoutError, or what came in 3
 //! ```
+//!
+//! It is asyncio's `wait_for` of that release step by step: a waiter future, `_release_waiter` as
+//! the callback of both timer and future, and `_cancel_and_wait`. So it takes the same number of
+//! turns.
 
 use greenloop_core::{Instant, WaitList as _};
 use greenloop_cpython::{
@@ -24,6 +28,9 @@ use crate::scheduler::{ALARM, Alarm, Bell, Scheduler, stepping};
 use crate::task;
 
 /// `wait_for(fut, timeout)`: the first is in `owner`, the second in `value` until it begins.
+///
+/// # Errors
+/// `TypeError` for wrong names or numbers of arguments.
 pub fn wait_for(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.fut, &names.timeout];
@@ -32,6 +39,7 @@ pub fn wait_for(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<
     Awaitable::create(&WAIT_FOR, future.unwrap_or(&none), timeout)
 }
 
+/// The owner is the awaited object, of any class.
 static WAIT_FOR: Operation = Operation {
     name: c"wait_for",
     start,
@@ -45,11 +53,18 @@ const UNLIMITED: u8 = 1;
 /// The step of a wait with one: the future is in `kept`, the gate in `value`.
 const WAITING: u8 = 2;
 /// The step after the deadline, or of a wait that was given no time: the future was cancelled.
+///
+/// It ends with `TimeoutError`, unless the future has a result all the same.
 const LATE: u8 = 3;
 /// The step after a cancellation, which the gate carries: the future was cancelled too.
 const ABANDONED: u8 = 4;
 
 /// The first step: makes a future of the argument, and waits at a gate for it and for the timer.
+///
+/// The timer is set before the task is made, in asyncio's order; both are seen by the loop.
+///
+/// # Errors
+/// `RuntimeError` without a loop, and those of making a task.
 fn start(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
     let awaitable = this.get();
     let event_loop = running_loop()?;
@@ -83,6 +98,9 @@ fn start(this: &Native<Awaitable>, future: &Object) -> Result<Progress> {
 }
 
 /// `timeout <= 0`.
+///
+/// # Errors
+/// Those of the comparison, for a delay of another class.
 fn is_over(delay: &Object) -> Result<bool> {
     if let Some(seconds) = exact_seconds(delay) {
         return Ok(seconds <= 0.0);
@@ -92,6 +110,8 @@ fn is_over(delay: &Object) -> Result<bool> {
 }
 
 /// An alarm on our loop, else `event_loop.call_later`.
+///
+/// Returns the timer, which the gate keeps. The delay is in seconds.
 fn set_timer(gate: &GateRef, event_loop: &Object, delay: &Object) -> Result<Object> {
     let task = stepping();
     let native = task.as_deref().and_then(native_clock);
@@ -105,6 +125,8 @@ fn set_timer(gate: &GateRef, event_loop: &Object, delay: &Object) -> Result<Obje
 }
 
 /// How the alarm of a wait rings, and how it is shown.
+///
+/// It opens the gate, whoever waits there.
 static BELL: Bell = Bell {
     ring: |gate| match gate::CLASS.exactly(gate) {
         Some(gate) => gate.get().open(),
@@ -120,6 +142,8 @@ static BELL: Bell = Bell {
 };
 
 /// Cancels the timer, an alarm of ours or the handle of another loop.
+///
+/// Without a timer, or a second time, it does nothing.
 fn cancel_timer(gate: &Gate) -> Result<()> {
     let Some(timer) = gate.timer.take() else {
         return Ok(());
@@ -133,6 +157,8 @@ fn cancel_timer(gate: &Gate) -> Result<()> {
 }
 
 /// Cancels the future and waits for it, as the given step.
+///
+/// `None` says that the future is done already.
 fn cancel_future(this: &Native<Awaitable>, step: u8) -> Result<Option<Progress>> {
     let awaitable = this.get();
     awaitable.step().set(step);
@@ -147,6 +173,7 @@ fn start_late(this: &Native<Awaitable>) -> Result<Progress> {
     }
 }
 
+/// Raises `TimeoutError`, with the future's cancellation as its cause.
 fn finish_late(this: &Native<Awaitable>) -> Result<Progress> {
     let future = this.get().kept().get_or_none();
     cancel_and_wait::end(this, &future)?;
@@ -154,6 +181,8 @@ fn finish_late(this: &Native<Awaitable>) -> Result<Progress> {
 }
 
 /// A cancellation has come. It is raised again when the future is done.
+///
+/// An error of cancelling has it as its context.
 fn start_abandoned(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
     let while_handling = |raised| raise_while_handling(fetch(raised), &exception);
     let begun = cancel_future(this, ABANDONED).map_err(while_handling)?;
@@ -191,6 +220,9 @@ fn resume(this: &Native<Awaitable>) -> Result<Progress> {
 
 /// The task is cancelled: returns the result if the future is done, or cancels the future and waits
 /// for its end.
+///
+/// A second cancellation, while the future is being cancelled, ends the wait at once and leaves the
+/// future to itself.
 fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
     let awaitable = this.get();
     let future = awaitable.kept().get_or_none();

@@ -1,4 +1,16 @@
 //! The attributes of the streams' classes that are fields, which Python reads, sets and deletes.
+//!
+//! An attribute is a getter and a setter over a field. The four functions differ in what an empty
+//! field and None mean:
+//!
+//! ```text
+//!                        reading an empty slot      setting None           del
+//!    slot                None                       empties                empties
+//!    emptied_by_none     AttributeError             empties                empties
+//!    required            AttributeError             None is the value      empties
+//!    flag                (never empty)              False                  refused
+//! ```
+//! The field is given as a function of the struct, so that one function serves all structs.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -6,6 +18,8 @@ use std::ffi::CStr;
 use greenloop_cpython::{Attribute, Layout, Native, Object, Slot, attribute, no_attribute};
 
 /// A slot: None represents an empty one, both ways, and a deleted attribute is None.
+///
+/// For fields that asyncio sets to None in `__init__`.
 pub fn slot<T, F>(name: &'static CStr, field: F) -> Attribute<T>
 where
     T: Layout,
@@ -43,6 +57,8 @@ where
 }
 
 /// The same where None is a value as any other.
+///
+/// A writer's `_reader` is None for a connection that is only written to.
 pub fn required<T, F, N>(name: &'static CStr, field: F, text: N) -> Attribute<T>
 where
     T: Layout,
@@ -63,6 +79,8 @@ where
 }
 
 /// A flag, which cannot be deleted.
+///
+/// Any object is taken for its truth, which may be user code.
 pub fn flag<T, F>(name: &'static CStr, field: F) -> Attribute<T>
 where
     T: Layout,
@@ -79,6 +97,7 @@ where
     )
 }
 
+/// The old value is dropped after the slot has the new one.
 fn set_unless_none(slot: &Slot, value: Option<&Object>) {
     let value = value.filter(|value| !value.is_none());
     slot.set_optional(value.cloned());

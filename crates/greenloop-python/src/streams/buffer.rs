@@ -25,17 +25,27 @@ use greenloop_cpython::{
 use crate::asyncio::globals;
 
 /// The bytes.
+///
+/// At most one of `whole`, `gathered` and `exposed` holds bytes.
 pub struct Buffer {
     /// A chunk as it came.
+    ///
+    /// Exactly a `bytes` object; it may be shared with the program.
     whole: ByteStringSlot,
     /// How much of it has been read.
+    ///
+    /// 0 unless `whole` is set.
     consumed: Cell<usize>,
+    /// Our own memory. Borrowed only while no Python code runs.
     gathered: GilCell<ReadBuffer>,
     /// The bytearray that Python code has asked for.
+    ///
+    /// It stays for good, as the program may have kept it.
     exposed: Slot,
 }
 
 impl Buffer {
+    /// Nothing is allocated.
     pub const fn new() -> Self {
         Self {
             whole: ByteStringSlot::empty(),
@@ -46,6 +56,8 @@ impl Buffer {
     }
 
     /// How many bytes there are.
+    ///
+    /// Constant time, without a call of Python's.
     #[inline]
     pub fn len(&self) -> usize {
         match self.whole.len() {
@@ -82,6 +94,10 @@ impl Buffer {
 
     /// Puts `data` at the end: bytes, an object with a buffer, or numbers, as `bytearray.extend`
     /// takes them.
+    ///
+    /// # Errors
+    /// `TypeError` for what has neither a buffer nor numbers, `ValueError` for a number that is no
+    /// byte, and `MemoryError`; the buffer is unchanged then.
     #[inline]
     pub fn extend(&self, data: &Object) -> Result<()> {
         if let Some(exposed) = self.exposed.get() {
@@ -117,6 +133,8 @@ impl Buffer {
     }
 
     /// Moves a chunk to the memory of our own.
+    ///
+    /// Its first part, which has been read, is left out.
     fn gather(&self) {
         if let Some(whole) = self.whole.take() {
             let rest = &whole.content()[self.consumed.replace(0)..];
@@ -125,6 +143,11 @@ impl Buffer {
     }
 
     /// Takes the first `count` bytes out, or all if there are fewer, as a `bytes` object.
+    ///
+    /// No byte is copied if a whole chunk is taken.
+    ///
+    /// # Errors
+    /// `MemoryError`; nothing is taken then.
     #[inline]
     pub fn take(&self, count: usize) -> Result<Object> {
         if self.consumed.get() == 0 && self.whole.len().is_some_and(|length| length <= count) {
@@ -138,6 +161,10 @@ impl Buffer {
     }
 
     /// Removes the first `count` bytes, or all if there are fewer.
+    ///
+    /// # Errors
+    /// Those of deleting from an exposed bytearray, such as `BufferError` while a memoryview of it
+    /// exists.
     pub fn discard(&self, count: usize) -> Result<()> {
         if let Some(exposed) = self.exposed.get() {
             return exposed.delete_slice(0, count);
@@ -154,6 +181,8 @@ impl Buffer {
     }
 
     /// The bytes as a bytearray, which holds them from now on.
+    ///
+    /// Every later operation works on that object, by calls of Python's.
     pub fn expose(&self) -> Result<Object> {
         if let Some(exposed) = self.exposed.get() {
             return Ok(exposed);
@@ -164,6 +193,8 @@ impl Buffer {
     }
 
     /// Holds the bytes in this bytearray from now on, in place of any earlier ones.
+    ///
+    /// It must be a bytearray or of a subclass of it.
     pub fn replace(&self, bytearray: Object) {
         self.exposed.set(bytearray);
         self.gathered.with(ReadBuffer::clear);
@@ -172,6 +203,8 @@ impl Buffer {
     }
 
     /// Shows the held object to the garbage collector: a bytearray may be of a subclass.
+    ///
+    /// Bytes refer to nothing.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         self.exposed.visit(visitor)
     }

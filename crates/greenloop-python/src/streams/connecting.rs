@@ -2,6 +2,14 @@
 //!
 //! Each hands the loop a factory of protocols and awaits the loop's answer. The class of the loop
 //! and the way it connects do not matter here.
+//!
+//! ```text
+//!    open_connection(…)   reader and protocol are made ► loop.create_connection ► writer, pair
+//!    start_server(…)      loop.create_server(factory)   ► server
+//!                         for each client: factory() makes reader and protocol
+//! ```
+//! Nothing happens before the awaitable is awaited, as these are coroutine functions in asyncio. A
+//! cancellation goes to the loop's coroutine.
 
 use std::ffi::CStr;
 
@@ -21,16 +29,25 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 
 /// The class of the factory that the loop calls for a protocol.
+///
+/// Python cannot make one, only call it.
 pub static FACTORY: Class<Factory> = Class::new();
 
 /// The factory of the protocols of one client or server. Called without arguments.
+///
+/// It is the owner of the operation as well, and so holds the arguments for the streams.
 pub struct Factory {
     /// The one protocol of a client, or empty.
     protocol: NativeSlot<Protocol>,
     /// Its reader, which the protocol does not hold.
+    ///
+    /// Held here until the pair is returned.
     reader: NativeSlot<Reader>,
+    /// A server's callback; empty for a client.
     client_connected: Slot,
+    /// The readers' limit in bytes, as given; empty for the default.
     limit: Slot,
+    /// The loop that runs when the call is awaited.
     event_loop: Slot,
 }
 
@@ -62,6 +79,11 @@ impl Held for Factory {
 
 impl Factory {
     /// The protocol of a connection: the one that is there already, or a new one with its reader.
+    ///
+    /// A client's is called once by a loop, but every call gives the same protocol.
+    ///
+    /// # Errors
+    /// Those of making a reader or protocol, such as a limit that is refused.
     fn make(&self) -> Result<Native<Protocol>> {
         if let Some(protocol) = self.protocol.get() {
             return Ok(protocol);
@@ -76,6 +98,8 @@ impl Factory {
     }
 }
 
+/// # Errors
+/// `TypeError` for any argument.
 fn call(this: &Native<Factory>, arguments: Arguments<'_>) -> Result<Object> {
     if !arguments.positional().is_empty() || !arguments.has_no_keywords() {
         return Err(type_error("a protocol factory takes no arguments"));
@@ -94,15 +118,25 @@ pub fn make_factory_class() -> Result<()> {
 
 /// A call of one of the four functions, between the call and the first step: the arguments for the
 /// loop, and those for the streams.
+///
+/// asyncio's functions have few parameters of their own and pass all keywords on.
 struct Request<'py> {
+    /// Host and port, or the path: None where not given.
     positional: Vec<Object>,
+    /// Not looked at here, so that those of a newer asyncio work.
     keywords: Bound<'py, PyDict>,
+    /// Required of a server.
     client_connected: Option<Object>,
+    /// For the readers, never for the loop.
     limit: Option<Object>,
 }
 
 impl<'py> Request<'py> {
     /// Tells the arguments apart. `by_place` are those the loop is given so.
+    ///
+    /// # Errors
+    /// `TypeError` in Python's words for too many, double or missing arguments; unknown keywords
+    /// are the loop's to refuse.
     fn parse(
         py: Python<'py>,
         function: &CStr,
@@ -167,6 +201,8 @@ impl<'py> Request<'py> {
 
     /// The coroutine that does it: the factory holds the arguments for the streams, and the tuple
     /// in `value` those for the loop.
+    ///
+    /// Costs a factory, two tuples and the dictionary; nothing of the network has happened.
     fn into_awaitable(self, operation: &'static Operation<Native<Factory>>) -> Result<Object> {
         let object = FACTORY.create()?;
         let factory = object.get();
@@ -179,6 +215,11 @@ impl<'py> Request<'py> {
 }
 
 /// `loop.method(factory, ...)`, awaited.
+///
+/// A method of the loop by name: the loop may be of any class, or have it replaced.
+///
+/// # Errors
+/// Those of the call. Those of connecting come when it is awaited.
 fn ask_loop(
     this: &Native<Awaitable>,
     factory: &Native<Factory>,
@@ -200,6 +241,9 @@ fn ask_loop(
 }
 
 /// The first step of a client.
+///
+/// # Errors
+/// `RuntimeError` without a loop, `ValueError` for a limit of 0 or less, and those of the loop.
 fn start_client(
     this: &Native<Awaitable>,
     owner: &Native<Factory>,
@@ -218,6 +262,8 @@ fn start_client(
 }
 
 /// The connection is made: returns the reader and a new writer.
+///
+/// The loop has returned its transport and the protocol that the factory made.
 fn finish_client(owner: &Native<Factory>, delegated: Delegated) -> Result<Progress> {
     let connection = match delegated {
         Delegated::Waits(progress) => return Ok(progress),
@@ -233,6 +279,8 @@ fn finish_client(owner: &Native<Factory>, delegated: Delegated) -> Result<Progre
 }
 
 /// The first step of a server.
+///
+/// The server is listening when the awaitable returns, unless `start_serving=False` was given.
 fn start_listening(
     this: &Native<Awaitable>,
     owner: &Native<Factory>,
@@ -242,6 +290,7 @@ fn start_listening(
     Ok(finish_server(ask_loop(this, owner, method)?))
 }
 
+/// The loop's server object is returned as it is.
 fn finish_server(delegated: Delegated) -> Progress {
     match delegated {
         Delegated::Waits(progress) => progress,
@@ -249,10 +298,12 @@ fn finish_server(delegated: Delegated) -> Progress {
     }
 }
 
+/// The loop's coroutine goes on, and may wait several times: for a name, for a socket, for TLS.
 fn resume_client(this: &Native<Awaitable>, owner: &Native<Factory>) -> Result<Progress> {
     finish_client(owner, delegate::continue_with(this, None)?)
 }
 
+/// The loop's coroutine may handle the exception, so that the operation goes on all the same.
 fn interrupt_client(
     this: &Native<Awaitable>,
     owner: &Native<Factory>,
@@ -265,11 +316,13 @@ fn resume_server(this: &Native<Awaitable>, _: &Native<Factory>) -> Result<Progre
     Ok(finish_server(delegate::continue_with(this, None)?))
 }
 
+/// As for a client.
 fn interrupt_server(this: &Native<Awaitable>, exception: &Object) -> Result<Progress> {
     let delegated = delegate::continue_with(this, Some(exception))?;
     Ok(finish_server(delegated))
 }
 
+/// The four operations differ in the loop's method, and servers from clients in how they end.
 static OPEN_CONNECTION: Operation<Native<Factory>> = Operation {
     name: c"open_connection",
     start: |this, owner| start_client(this, owner, &globals().names.create_connection),
@@ -302,6 +355,7 @@ static START_UNIX_SERVER: Operation<Native<Factory>> = Operation {
     behind: None,
 };
 
+/// Host and port may be given by place, all else by name.
 fn open_connection(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let py = attached();
@@ -310,6 +364,7 @@ fn open_connection(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Obj
         .into_awaitable(&OPEN_CONNECTION)
 }
 
+/// The path may be given by place.
 fn open_unix_connection(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let py = attached();
     let by_place = [&globals().names.path];
@@ -332,34 +387,42 @@ fn start_unix_server(_: &Native<Anything>, arguments: Arguments<'_>) -> Result<O
 }
 
 /// The functions of the module.
+///
+/// The signatures show the limit's default, which is `DEFAULT_LIMIT`.
 pub fn functions() -> Vec<Function> {
     vec![
         fast(
             c"open_connection",
             open_connection,
             c"open_connection(host=None, port=None, *, limit=65536, **kwds)\n--\n\n\
-              Connect to a host; return a (reader, writer) pair. See asyncio.open_connection.",
+              Connect to a host; return a (reader, writer) pair. See asyncio.open_connection.\n\n\
+              Other keywords go to loop.create_connection(), such as ssl. The limit is that \
+              of the reader, in bytes.",
         ),
         fast(
             c"start_server",
             start_server,
             c"start_server(client_connected_cb, host=None, port=None, *, limit=65536, **kwds)\n\
               --\n\n\
-              Start a server that calls client_connected_cb(reader, writer) for each client. See \
-              asyncio.start_server.",
+              Start a server that calls client_connected_cb(reader, writer) for each client. \
+              See asyncio.start_server.\n\n\
+              The callback may be a coroutine function, which then runs as a task for each \
+              client. Other keywords go to loop.create_server().",
         ),
         fast(
             c"open_unix_connection",
             open_unix_connection,
             c"open_unix_connection(path=None, *, limit=65536, **kwds)\n--\n\n\
               Connect to a Unix socket; return a (reader, writer) pair. See \
-              asyncio.open_unix_connection.",
+              asyncio.open_unix_connection.\n\n\
+              Other keywords go to loop.create_unix_connection().",
         ),
         fast(
             c"start_unix_server",
             start_unix_server,
             c"start_unix_server(client_connected_cb, path=None, *, limit=65536, **kwds)\n--\n\n\
-              Start a server on a Unix socket; see asyncio.start_unix_server.",
+              Start a server on a Unix socket; see asyncio.start_unix_server.\n\n\
+              Other keywords go to loop.create_unix_server().",
         ),
     ]
 }

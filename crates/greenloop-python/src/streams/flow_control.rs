@@ -3,6 +3,15 @@
 //!
 //! [`StreamReaderProtocol`](super::protocol) inherits from it, and so does asyncio's protocol for
 //! subprocesses, which is Python.
+//!
+//! ```text
+//!                  pause_writing                       resume_writing, all waiters wake
+//!    flowing ─────────────────────► paused ──────────────────────────────────────────► flowing
+//!    drain returns at once          drain joins the line
+//!       │                              │
+//!       └───────── connection_lost ────┴──► lost: waiters wake or fail, drain raises
+//! ```
+//! Several tasks may wait in `drain`; they wake together, in the order in which they came.
 
 use std::cell::Cell;
 
@@ -20,16 +29,22 @@ use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 use crate::sync::Waiters;
 
 /// The class.
+///
+/// Its base is `asyncio.Protocol`, so that `isinstance` holds.
 pub static CLASS: Class<FlowControl> = Class::new();
 
 /// The fields of a `FlowControlMixin`, with which the structs of native subclasses begin.
 #[repr(C)]
 pub struct FlowControl {
+    /// `_loop`, empty before `__init__`.
     event_loop: Slot,
     /// The tasks that wait in `drain`.
+    ///
+    /// Shown as `_drain_waiters`.
     waiters: Line,
     /// Set while the transport's buffer is full.
     paused: Cell<bool>,
+    /// Never cleared, except by `__init__` and by hand.
     connection_lost: Cell<bool>,
 }
 
@@ -62,6 +77,8 @@ impl FlowControl {
     }
 
     /// `__init__`.
+    ///
+    /// Tasks that wait already are forgotten, not woken.
     pub fn initialise(&self, event_loop: Object) {
         self.paused.set(false);
         self.connection_lost.set(false);
@@ -71,6 +88,12 @@ impl FlowControl {
 
     /// Returns at once, or waits until the transport has room. An awaitable that waits leaves its
     /// line when it resumes.
+    ///
+    /// Used by the writer's `drain` and by `_drain_helper`. The wait belongs to the protocol's
+    /// loop.
+    ///
+    /// # Errors
+    /// `ConnectionResetError` after the end of the connection, whatever ended it.
     #[inline]
     pub fn drain(&self, waiter: &Native<Awaitable>) -> Result<Progress> {
         if self.connection_lost.get() {
@@ -86,6 +109,9 @@ impl FlowControl {
     }
 
     /// The connection ended: the waiters resume, or fail with the connection's exception.
+    ///
+    /// `exception` is None for a connection that was closed in order. A protocol that is not paused
+    /// has no waiters to wake.
     pub fn lose_connection(&self, exception: &Object) -> Result<()> {
         self.connection_lost.set(true);
         if !self.paused.get() {
@@ -104,6 +130,8 @@ impl FlowControl {
 }
 
 /// Logs a change of the flow in debug mode.
+///
+/// To asyncio's logger; `text` has a place for the protocol's repr.
 fn log(this: &Native<FlowControl>, text: &str) -> Result<()> {
     if is_debugging(&this.get().event_loop.get_or_none())? {
         let py = attached();
@@ -114,6 +142,8 @@ fn log(this: &Native<FlowControl>, text: &str) -> Result<()> {
 }
 
 /// `pause_writing()`. Like asyncio's it asserts that writing is not paused already.
+///
+/// The transport calls it when its buffer grows above the high water mark.
 fn pause_writing(this: &Native<FlowControl>) -> Result<Object> {
     if this.get().paused.replace(true) {
         return Err(assertion(c""));
@@ -123,6 +153,8 @@ fn pause_writing(this: &Native<FlowControl>) -> Result<Object> {
 }
 
 /// `resume_writing()`, which wakes all waiters of `drain`.
+///
+/// The transport calls it when its buffer has shrunk to the low water mark.
 fn resume_writing(this: &Native<FlowControl>) -> Result<Object> {
     if !this.get().paused.replace(false) {
         return Err(assertion(c""));
@@ -132,16 +164,19 @@ fn resume_writing(this: &Native<FlowControl>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// For subclasses in Python, which call it by `super()`.
 fn connection_lost(this: &Native<FlowControl>, arguments: Arguments<'_>) -> Result<Object> {
     let exception = arguments.single(c"FlowControlMixin.connection_lost", &globals().names.exc)?;
     this.get().lose_connection(exception)?;
     Ok(Object::none())
 }
 
+/// A writer of asyncio's awaits it; a writer of ours, for a protocol that it does not know.
 fn drain_helper(this: &Native<FlowControl>) -> Result<Object> {
     Awaitable::create(&DRAIN_HELPER, this, None)
 }
 
+/// `wake_waiting` leaves a waiter in the line, so each leaves by itself.
 static DRAIN_HELPER: Operation<Native<FlowControl>> = Operation {
     name: c"FlowControlMixin._drain_helper",
     start: |this, owner| owner.get().drain(this),
@@ -156,6 +191,7 @@ static DRAIN_HELPER: Operation<Native<FlowControl>> = Operation {
     behind: None,
 };
 
+/// `wait_closed` calls it; a protocol for streams has its own.
 fn close_waiter(_: &Native<FlowControl>, _: Arguments<'_>) -> Result<Object> {
     Err(raise_bare(ExceptionClass::NotImplementedError))
 }
@@ -167,6 +203,7 @@ fn initialise(this: &Native<FlowControl>, arguments: Arguments<'_>) -> Result<()
     Ok(())
 }
 
+/// A view, as of a lock's `_waiters`.
 fn drain_waiters(this: &Native<FlowControl>) -> Result<Object> {
     Waiters::create(this, |control| &control.waiters)
 }

@@ -12,6 +12,13 @@
 //! - [`writer`]: the writer. The class that Python sees is in a file `class` of each;
 //! - [`attributes`]: their fields, as Python reads and sets them;
 //! - [`connecting`]: `open_connection`, `start_server` and their kin.
+//!
+//! ```text
+//!    transport ── data_received ──► Protocol ── feed_data ──► Reader ── wake ──► a task's read()
+//!    transport ── pause_writing ──► FlowControl ◄── drain() ── Writer ◄── a task's write()
+//!    transport ── connection_lost ► Protocol ─► the reader's end, drain's error, wait_closed's end
+//! ```
+//! The classes and their attributes are those of `asyncio.streams`, the private ones included.
 
 mod attributes;
 mod buffer;

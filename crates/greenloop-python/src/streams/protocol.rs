@@ -1,4 +1,14 @@
 //! `StreamReaderProtocol`: the protocol between a transport and a reader.
+//!
+//! ```text
+//!    connection_made   the reader gets the transport; a server's callback is called with both ends
+//!    data_received     feeds the reader                 } as often as bytes come
+//!    eof_received      feeds it the end                 } once, if the peer ends
+//!    connection_lost   end or exception to the reader, the writer's waiters, and wait_closed
+//! ```
+//! Who holds whom decides when a forgotten stream ends: the writer holds the transport, the
+//! transport the protocol, and the protocol its reader only weakly. A server's protocol holds its
+//! reader until the callback has been given it.
 
 mod class;
 
@@ -22,27 +32,41 @@ use crate::scheduler::Notification;
 pub use class::make_class;
 
 /// The class.
+///
+/// Transports recognise it, and feed its reader without a call of Python's.
 pub static CLASS: Class<Protocol> = Class::new();
 
 /// The fields of a `StreamReaderProtocol`. It begins as its base class does.
 #[repr(C)]
 pub struct Protocol {
+    /// First, so that the methods of the base class find their struct.
     flow: FlowControl,
     /// A weak reference: when the program drops the reader it does not read any more, and incoming
     /// bytes are dropped.
     reader_reference: Slot,
     /// The reader of a server's connection, until its callback has got it.
+    ///
+    /// None afterwards; empty for a client's protocol, as in asyncio.
     strong_reader: Slot,
+    /// The reader's, for the report about a stream that nobody closed.
     source_traceback: Slot,
     /// The task of the callback.
+    ///
+    /// Held so that it is not collected while it runs; released with the connection.
     task: Slot,
+    /// From `connection_made` to `connection_lost`.
     transport: Slot,
+    /// `client_connected_cb`: empty for a client's protocol.
     client_connected: Slot,
     /// The future that is done when the connection has ended.
     closed: Slot,
     /// The writer given to the callback, in older releases.
+    ///
+    /// Held until the end of the connection; see `Edition::keeps_writer`.
     writer: Slot,
+    /// A program sets it by `_reject_connection`.
     reject_connection: Cell<bool>,
+    /// Whether the transport has an `sslcontext`.
     over_ssl: Cell<bool>,
 }
 
@@ -82,6 +106,9 @@ impl Held for Protocol {
 
 impl Protocol {
     /// A protocol for a reader, and for a server's connection the function that is called for it.
+    ///
+    /// # Errors
+    /// Those of the loop's `create_future`.
     pub fn create(
         reader: &Native<Reader>,
         client_connected: Option<&Object>,
@@ -93,6 +120,7 @@ impl Protocol {
         Ok(this)
     }
 
+    /// A failure leaves a protocol that was initialised before as it was.
     fn initialise(
         &self,
         reader: Option<&Object>,
@@ -130,6 +158,8 @@ impl Protocol {
     }
 
     /// The reader that the weak reference refers to.
+    ///
+    /// A new reference, which keeps the reader alive while it is fed.
     #[inline]
     fn referenced_reader(&self) -> Result<Option<Object>> {
         match self.reader_reference.referent() {
@@ -158,6 +188,8 @@ impl Protocol {
 }
 
 /// `protocol._stream_reader`, which a subclass may have replaced.
+///
+/// `None` once the reader is gone, or the connection lost.
 #[inline]
 fn reader_of(this: &Native<Protocol>) -> Result<Option<Object>> {
     if this.is_plain(&CLASS) {
@@ -169,6 +201,12 @@ fn reader_of(this: &Native<Protocol>) -> Result<Option<Object>> {
 
 /// `protocol.data_received(data)`: feeds the reader, which wakes its waiter. Returns the answer of
 /// [`reader::feed_data`].
+///
+/// Without a reader the bytes are dropped. False means that other code may have run, which may have
+/// closed or paused the transport.
+///
+/// # Errors
+/// Those of feeding; the transport closes the connection with them.
 #[inline]
 pub fn data_received(this: &Native<Protocol>, data: &Object) -> Result<bool> {
     let Some(reader) = reader_of(this)? else {
@@ -182,6 +220,8 @@ pub fn data_received(this: &Native<Protocol>, data: &Object) -> Result<bool> {
 }
 
 /// `protocol.eof_received()`: whether the transport shall stay open for writing.
+///
+/// A transport that stays open is closed by the program.
 pub fn eof_received(this: &Native<Protocol>) -> Result<bool> {
     if let Some(reader) = reader_of(this)? {
         feed_eof(&reader)?;
@@ -199,6 +239,9 @@ fn feed_eof(reader: &Object) -> Result<()> {
 }
 
 /// `protocol.connection_lost(exception)`.
+///
+/// Called once, by the transport. `exception` is None for a connection that ended in order. The
+/// reader comes first, then `wait_closed`, then `drain`; their tasks run in the next turn.
 pub fn connection_lost(this: &Native<Protocol>, exception: &Object) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -233,6 +276,13 @@ pub fn connection_lost(this: &Native<Protocol>, exception: &Object) -> Result<()
 }
 
 /// `protocol.connection_made(transport)`.
+///
+/// The callback runs in this call if it is a plain function, and as a task from the next turn on if
+/// it is a coroutine function.
+///
+/// # Errors
+/// Those of the callback, in releases of asyncio that do not guard it, and of the transport's
+/// methods.
 pub fn connection_made(this: &Native<Protocol>, transport: &Object) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -281,9 +331,12 @@ pub fn connection_made(this: &Native<Protocol>, transport: &Object) -> Result<()
     Ok(())
 }
 
+/// Owned by a pair, since the protocol may have lost its transport by then.
 static CALLBACK_DONE: Notification = Notification::unnamed(callback_done);
 
 /// The task of a `client_connected_cb` is done; `owner` is the protocol and the transport.
+///
+/// A callback that returns leaves the connection open: its writer is for the program to close.
 fn callback_done(owner: &Object, task: &Object) -> Result<()> {
     let names = &globals().names;
     let Some([protocol, transport]) = owner.tuple_items() else {
@@ -305,6 +358,8 @@ fn callback_done(owner: &Object, task: &Object) -> Result<()> {
 
 /// Tells the loop's exception handler that a `client_connected_cb` failed, and closes its
 /// connection.
+///
+/// The keys of the context are those that asyncio's `call_exception_handler` documents.
 fn report_callback(event_loop: &Object, exception: &Object, transport: &Object) -> Result<()> {
     let names = &globals().names;
     let py = attached();
@@ -339,6 +394,7 @@ fn reject(this: &Native<Protocol>, transport: &Object) -> Result<()> {
     transport.invoke(&names.abort, []).map(drop)
 }
 
+/// The question is asyncio's, and works for any transport.
 fn is_over_ssl(transport: &Object) -> Result<bool> {
     let names = &globals().names;
     let context = transport.invoke(&names.get_extra_info, [&names.sslcontext])?;
@@ -346,6 +402,8 @@ fn is_over_ssl(transport: &Object) -> Result<bool> {
 }
 
 /// `__del__`: the exception of a connection's end without a waiter is not reported as lost.
+///
+/// Asking for the exception marks it as seen; ours has a flag for that.
 fn forget_failure(protocol: &Protocol, _: &Object) -> Result<()> {
     let Some(closed) = protocol.closed.get() else {
         return Ok(());
@@ -366,6 +424,8 @@ fn forget_failure(protocol: &Protocol, _: &Object) -> Result<()> {
 }
 
 /// Uses the transport that `start_tls` has made, and gives it to the reader where asyncio does.
+///
+/// Programs that upgrade by `loop.start_tls` call it themselves.
 fn replace_transport(this: &Native<Protocol>, transport: &Object) -> Result<Object> {
     let protocol = this.get();
     protocol.transport.set(transport.clone());
@@ -382,6 +442,7 @@ fn replace_transport(this: &Native<Protocol>, transport: &Object) -> Result<Obje
     Ok(Object::none())
 }
 
+/// In older releases, where a protocol keeps its writer.
 fn replace_writer(this: &Native<Protocol>, writer: &Object) -> Result<Object> {
     let transport = writer.attribute(&globals().names.transport)?;
     this.get().writer.set(writer.clone());
@@ -389,6 +450,8 @@ fn replace_writer(this: &Native<Protocol>, writer: &Object) -> Result<Object> {
 }
 
 /// The futures that `wait_closed` of any stream waits for.
+///
+/// None before `__init__`.
 pub fn close_waiter(this: &Native<Protocol>) -> Object {
     this.get().closed.get_or_none()
 }

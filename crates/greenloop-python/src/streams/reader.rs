@@ -1,5 +1,17 @@
 //! `StreamReader`: its state and the methods that feed it. [`reading`](super::reading) reads from
 //! it.
+//!
+//! ```text
+//!               feed_data            > 2 * limit unread                 <= limit unread
+//!    flowing ────────────► flowing ─────────────────────► paused ──────────────────────► flowing
+//!                             pause_reading                     resume_reading
+//!    any ── feed_eof ──► the end, once the buffer is read        any ── set_exception ──► raises
+//! ```
+//! A reader holds its transport up while it has far more than its limit, and lets it go on when a
+//! task has read enough, or waits. One task at most may wait.
+//!
+//! The reader never asks a transport for bytes: it is fed. So it works with any protocol, and
+//! asyncio's own functions can run on it, which find all their attributes.
 
 mod class;
 
@@ -20,20 +32,30 @@ use crate::scheduler::Scheduler;
 pub use class::make_class;
 
 /// The limit of a reader that is given none: 64 KiB.
+///
+/// asyncio's `_DEFAULT_LIMIT`, in bytes.
 pub const DEFAULT_LIMIT: usize = 1 << 16;
 
 /// The class.
+///
+/// Its `plain` tells the readers on which native code may work without calls by name.
 pub static CLASS: Class<Reader> = Class::new();
 
 /// The fields of a `StreamReader`.
 pub struct Reader {
+    /// The unread bytes.
     pub(super) buffer: Buffer,
+    /// In bytes: the longest line, and half of what may be unread before the transport is paused.
     limit: Cell<usize>,
     /// The limit as the program gave it, or empty for the default.
     given_limit: Slot,
+    /// `_loop`, empty before `__init__`.
     pub(super) event_loop: Slot,
+    /// Raised by every read from then on, even if bytes are left.
     exception: Slot,
+    /// Empty until `set_transport`, and again if it cannot be paused.
     transport: Slot,
+    /// Where the reader was made, in debug mode.
     source_traceback: Slot,
     /// The task that waits for bytes: one at most.
     pub(super) waiter: Line,
@@ -42,6 +64,7 @@ pub struct Reader {
     /// How many of the buffered bytes belong to no separator that is searched for. Zero again
     /// whenever bytes leave.
     pub(super) searched: Cell<usize>,
+    /// Never cleared, except by `__init__` and by hand.
     eof: Cell<bool>,
     /// Set when the transport was paused, cleared when it is resumed.
     paused: Cell<bool>,
@@ -82,12 +105,18 @@ impl Held for Reader {
 
 impl Reader {
     /// A reader with this limit on this loop.
+    ///
+    /// `limit` is in bytes.
+    ///
+    /// # Errors
+    /// `ValueError` for a limit that is not above 0, and those of comparing it.
     pub fn create(limit: Option<&Object>, event_loop: &Object) -> Result<Native<Self>> {
         let this = CLASS.create()?;
         this.get().initialise(limit, event_loop.clone())?;
         Ok(this)
     }
 
+    /// A failure leaves a reader that was initialised before as it was.
     fn initialise(&self, limit: Option<&Object>, event_loop: Object) -> Result<()> {
         let size = limit.map_or(Ok(DEFAULT_LIMIT), size_of_limit)?;
         let debug = is_debugging(&event_loop)?;
@@ -110,6 +139,10 @@ impl Reader {
     }
 
     /// Sets the limit in bytes, and keeps the object for `_limit`.
+    ///
+    /// # Errors
+    /// As in [`create`](Self::create). asyncio's attribute takes anything, and fails when it is
+    /// used.
     fn set_limit(&self, limit: &Object) -> Result<()> {
         let size = size_of_limit(limit)?;
         self.limit.set(size);
@@ -124,12 +157,16 @@ impl Reader {
     }
 
     /// Whether nothing comes any more.
+    ///
+    /// Bytes may still be in the buffer.
     #[inline]
     pub fn is_eof(&self) -> bool {
         self.eof.get()
     }
 
     /// Raises the exception that the connection ended with, if there is one.
+    ///
+    /// The same object each time, so that its traceback grows, as in asyncio.
     #[inline]
     pub fn raise_exception(&self) -> Result<()> {
         self.exception()
@@ -143,12 +180,16 @@ impl Reader {
     }
 
     /// Whether a task waits for bytes.
+    ///
+    /// A second task that wants to wait gets a `RuntimeError`.
     #[inline]
     pub fn is_awaited(&self) -> bool {
         !self.waiter.is_empty() || !self.foreign_waiter.is_empty()
     }
 
     /// Resumes the transport, because a task is about to wait for bytes.
+    ///
+    /// User code, if the transport is not ours. The flag is cleared first, as it may feed at once.
     #[inline]
     pub fn resume_transport(&self) -> Result<()> {
         if self.paused.replace(false) {
@@ -159,6 +200,9 @@ impl Reader {
     }
 
     /// Bytes have left: the transport resumes if there is room now.
+    ///
+    /// asyncio's `_maybe_resume_transport`. To be called after each removal, as a search has to
+    /// begin anew.
     #[inline]
     pub fn note_consumed(&self) -> Result<()> {
         self.searched.set(0);
@@ -169,6 +213,9 @@ impl Reader {
     }
 
     /// Wakes the task that waits for bytes.
+    ///
+    /// The task resumes in the next turn, looks at the buffer, and waits again if that does not
+    /// suffice.
     #[inline]
     fn wake_waiter(&self) -> Result<()> {
         self.waiter.pop_and_wake()?;
@@ -184,6 +231,8 @@ impl Reader {
 
     /// Whether it takes bytes and wakes its waiter without a call that the program may have
     /// replaced.
+    ///
+    /// A foreign waiter's `set_result` and an exposed bytearray's `extend` are calls of Python's.
     #[inline]
     fn is_fed_natively(&self) -> bool {
         let wakes = |waiter: Native<Awaitable>| waiter.get().is_on_fast_loop();
@@ -193,6 +242,9 @@ impl Reader {
     }
 
     /// Pauses a transport that has sent far more than was read. Returns whether it had to.
+    ///
+    /// # Errors
+    /// Those of `pause_reading`, except `NotImplementedError`.
     #[inline]
     fn pause_if_flooded(&self) -> Result<bool> {
         if self.paused.get() || !self.limit().is_flooded(self.buffer.len()) {
@@ -227,6 +279,12 @@ impl Reader {
 
 /// `reader.feed_data(data)`. Returns whether no code but ours has run, and the transport was let
 /// alone.
+///
+/// The answer lets the transport receive again without looking whether it was closed or paused
+/// meanwhile. Empty data are ignored.
+///
+/// # Errors
+/// `AssertionError` after the end of the stream, and those of the buffer.
 #[inline]
 pub fn feed_data(this: &Native<Reader>, data: &Object) -> Result<bool> {
     let reader = this.get();
@@ -243,12 +301,17 @@ pub fn feed_data(this: &Native<Reader>, data: &Object) -> Result<bool> {
 }
 
 /// `reader.feed_eof()`.
+///
+/// It may be called several times.
 pub fn feed_eof(this: &Native<Reader>) -> Result<()> {
     this.get().eof.set(true);
     wake(this)
 }
 
 /// `reader._wakeup_waiter()`, which a subclass may have replaced.
+///
+/// # Errors
+/// Those of the replaced method, or of a foreign waiter.
 #[inline]
 fn wake(this: &Native<Reader>) -> Result<()> {
     let name = &globals().names.wakeup_waiter;
@@ -259,6 +322,9 @@ fn wake(this: &Native<Reader>) -> Result<()> {
 }
 
 /// `reader.set_exception(exception)`.
+///
+/// The task that waits fails with it in the next turn; later reads raise it at once. None clears
+/// it.
 pub fn set_exception(this: &Native<Reader>, exception: &Object) -> Result<()> {
     let reader = this.get();
     let some = (!exception.is_none()).then(|| exception.clone());
@@ -278,6 +344,9 @@ pub fn set_exception(this: &Native<Reader>, exception: &Object) -> Result<()> {
 }
 
 /// `reader.set_transport(transport)`.
+///
+/// # Errors
+/// `AssertionError` if there is one.
 pub fn set_transport(this: &Native<Reader>, transport: &Object) -> Result<()> {
     let reader = this.get();
     if !reader.transport.is_empty() {
@@ -288,6 +357,11 @@ pub fn set_transport(this: &Native<Reader>, transport: &Object) -> Result<()> {
 }
 
 /// `reader._replace_transport(transport)`, of newer releases.
+///
+/// After `start_tls`: the new one is paused from then on.
+///
+/// # Errors
+/// `AssertionError` if there was none.
 pub fn replace_transport(this: &Native<Reader>, transport: &Object) -> Result<()> {
     let reader = this.get();
     if reader.transport.is_empty() {
@@ -298,6 +372,8 @@ pub fn replace_transport(this: &Native<Reader>, transport: &Object) -> Result<()
 }
 
 /// Whether a loop is in debug mode; our own needs no call.
+///
+/// A loop whose ready queue may be used is in no debug mode.
 pub fn is_debugging(event_loop: &Object) -> Result<bool> {
     if Scheduler::of(event_loop).is_some_and(Scheduler::is_fast) {
         return Ok(false);
@@ -306,6 +382,9 @@ pub fn is_debugging(event_loop: &Object) -> Result<bool> {
 }
 
 /// The loop that a stream without one belongs to.
+///
+/// # Errors
+/// Those of asyncio's `get_event_loop`, if no loop is running.
 pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
     match event_loop.filter(|event_loop| !event_loop.is_none()) {
         Some(event_loop) => Ok(event_loop.clone()),
@@ -314,11 +393,18 @@ pub fn loop_or_current(event_loop: Option<&Object>) -> Result<Object> {
 }
 
 /// The error of a failed `assert`.
+///
+/// asyncio's streams use `assert` for the mistakes of protocols; the class and the text are kept.
 pub fn assertion(text: &CStr) -> Raised {
     raise(ExceptionClass::AssertionError, text)
 }
 
 /// A limit in bytes: that of a number which is larger than memory is the largest there is.
+///
+/// Any number that compares with 0 is a limit, floats and infinity included.
+///
+/// # Errors
+/// `ValueError` if it is not above 0, `TypeError` for what is no number.
 fn size_of_limit(limit: &Object) -> Result<usize> {
     if limit.compares(Comparison::LessOrEqual, &globals().zero)? {
         let class = ExceptionClass::ValueError;

@@ -5,6 +5,17 @@
 //!
 //! If a subclass has replaced a method that these call, asyncio's own functions run on it: they
 //! find every attribute that they use.
+//!
+//! ```text
+//!                        enough in the buffer
+//!    start ─────────────────────────────────────────────► take, return
+//!      │ not enough                ▲
+//!      └──► wait ──► fed, the end ─┤
+//!              │                   └─ the end: a partial result, or an error
+//!              └──► set_exception, or a cancellation ───► leave, raise
+//! ```
+//! A cancelled read has taken nothing: bytes leave the buffer only in the step that returns them.
+//! The one exception is a read until the end, which collects blocks while it waits.
 
 mod amounts;
 mod lines;
@@ -26,6 +37,7 @@ use amounts::{READ, READ_EXACTLY};
 use lines::READ_LINE;
 use separators::READ_UNTIL;
 
+/// `read(n=-1)`. The number is looked at when it is awaited.
 fn read(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     if is_customised(this)? {
@@ -35,6 +47,7 @@ fn read(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
     Awaitable::create(&READ, this, count)
 }
 
+/// `readexactly(n)`. The number is looked at when it is awaited.
 fn read_exactly(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     if is_customised(this)? {
@@ -44,6 +57,7 @@ fn read_exactly(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Objec
     Awaitable::create(&READ_EXACTLY, this, Some(count))
 }
 
+/// `readuntil(separator=b'\n')`. The separator is looked at when it is awaited.
 fn read_until(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     if is_customised(this)? {
@@ -54,6 +68,8 @@ fn read_until(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object>
 }
 
 /// `readline()`: asyncio's own function for a subclass that replaces what it calls.
+///
+/// It finds the end of the line by itself, where asyncio's calls `readuntil`.
 fn read_line(this: &Native<Reader>) -> Result<Object> {
     if is_customised(this)? {
         let function = &globals().names.readline;
@@ -64,6 +80,9 @@ fn read_line(this: &Native<Reader>) -> Result<Object> {
 }
 
 /// asyncio's own function on a reader of which a method was replaced.
+///
+/// The function is taken from asyncio's class and not from the reader's, and so does not come back
+/// here.
 #[cold]
 fn read_by_name(this: &Object, name: &Object, arguments: Arguments<'_>) -> Result<Object> {
     let function = globals().asyncio.stream_reader.attribute(name)?;
@@ -71,6 +90,8 @@ fn read_by_name(this: &Object, name: &Object, arguments: Arguments<'_>) -> Resul
 }
 
 /// Whether a method that reading goes through was replaced.
+///
+/// The question is put at the call, so that it costs nothing for each step.
 #[inline]
 fn is_customised(this: &Native<Reader>) -> Result<bool> {
     if this.is_plain(&CLASS) {
@@ -88,10 +109,12 @@ fn is_customised(this: &Native<Reader>) -> Result<bool> {
 
 // Waiting.
 
+/// `_wait_for_data(name)`: `name` is that of the reading method, for the error.
 fn wait_for_data(this: &Native<Reader>, name: &Object) -> Result<Object> {
     Awaitable::create(&WAIT_FOR_DATA, this, Some(name))
 }
 
+/// Only programs and asyncio's functions call it; the operations here wait by themselves.
 static WAIT_FOR_DATA: Operation<Native<Reader>> = Operation {
     name: c"StreamReader._wait_for_data",
     start: |this, owner| {
@@ -108,6 +131,12 @@ static WAIT_FOR_DATA: Operation<Native<Reader>> = Operation {
 };
 
 /// Waits until bytes come in or none will any more.
+///
+/// To be called only if the buffer does not suffice.
+///
+/// # Errors
+/// `RuntimeError` if another task waits, `AssertionError` after the end of the stream, and those of
+/// the transport's `resume_reading`.
 #[inline]
 fn wait(this: &Native<Awaitable>, owner: &Native<Reader>, name: &str) -> Result<Progress> {
     let reader = owner.get();
@@ -126,6 +155,7 @@ fn wait(this: &Native<Awaitable>, owner: &Native<Reader>, name: &str) -> Result<
     Ok(Progress::Blocked)
 }
 
+/// A cancellation, or the exception that the connection ended with.
 fn interrupt(
     this: &Native<Awaitable>,
     owner: &Native<Reader>,
@@ -144,6 +174,8 @@ fn leave(this: &Native<Awaitable>, owner: &Native<Reader>) {
 // The common part of the operations.
 
 /// Takes bytes out and lets the transport resume.
+///
+/// Returns fewer bytes than `count` if there are fewer.
 #[inline]
 fn take(reader: &Reader, count: usize) -> Result<Object> {
     let taken = reader.buffer.take(count)?;
@@ -151,27 +183,35 @@ fn take(reader: &Reader, count: usize) -> Result<Object> {
     Ok(taken)
 }
 
+/// The interpreter has one such object.
 fn empty_bytes() -> Result<Object> {
     making::bytes(b"")
 }
 
 /// Raises `IncompleteReadError(partial, expected)`.
+///
+/// `expected` is a number, or None for a separator. The partial bytes have left the buffer.
 fn incomplete(partial: &Object, expected: &Object) -> Result<Raised> {
     let class = &globals().asyncio.incomplete_read_error;
     let error = class.call([partial, expected])?;
     Ok(raise_object(&error))
 }
 
+/// The texts are asyncio's, this one and the next.
 const FOUND: &str = "Separator is found, but chunk is longer than limit";
 const NOT_FOUND: &str = "Separator is not found, and chunk exceed the limit";
 
 /// `LimitOverrunError(text, consumed)`.
+///
+/// `consumed` tells the program how many bytes it may take out without cutting a separator.
 fn overrun(text: &str, consumed: usize) -> Result<Object> {
     let class = &globals().asyncio.limit_overrun_error;
     class.call([&making::text(text)?, &Object::size_of(consumed)?])
 }
 
 /// The methods that wait.
+///
+/// They stand here, so that the class's file does not know the operations.
 pub fn methods() -> [Method<Reader>; 6] {
     [
         noargs(
@@ -184,7 +224,8 @@ pub fn methods() -> [Method<Reader>; 6] {
             c"read",
             read,
             c"read($self, n=-1)\n--\n\n\
-              Read up to n bytes; with -1, read until the end of the stream.",
+              Read up to n bytes; with -1, read until the end of the stream.\n\n\
+              With n = 0 it returns b'' at once. Otherwise b'' means the end of the stream.",
         ),
         noargs(
             c"readline",
@@ -195,13 +236,17 @@ pub fn methods() -> [Method<Reader>; 6] {
             c"readexactly",
             read_exactly,
             c"readexactly($self, n)\n--\n\n\
-              Read exactly n bytes; raise IncompleteReadError if the stream ends before.",
+              Read exactly n bytes; raise IncompleteReadError if the stream ends before.\n\n\
+              The error has the bytes that were there as `partial`; n below 0 raises \
+              ValueError.",
         ),
         fast(
             c"readuntil",
             read_until,
             c"readuntil($self, separator=b'\\n')\n--\n\n\
-              Read until a separator, and return the data with it.",
+              Read until a separator, and return the data with it.\n\n\
+              LimitOverrunError is raised if the data exceed the limit, and leaves them in \
+              the buffer; IncompleteReadError at the end of the stream.",
         ),
         one(
             c"_wait_for_data",

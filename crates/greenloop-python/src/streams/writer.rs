@@ -1,4 +1,17 @@
 //! `StreamWriter`: the sending end, which writes to its transport and waits for it.
+//!
+//! A writer has no buffer: `write` hands the bytes to the transport, which sends what it can at
+//! once and keeps the rest. `drain` is how a task takes part in flow control; a task that never
+//! awaits it fills the transport's buffer without bound.
+//!
+//! ```text
+//!    write(data) ──► transport.write          returns at once
+//!    drain()     ──► the reader's exception? ─► raised
+//!                ──► closing? ─► lets the loop run once
+//!                ──► paused? ──► waits for resume_writing
+//!    close()     ──► transport.close          flushes in the background
+//!    wait_closed() ► the protocol's future of the connection's end
+//! ```
 
 mod class;
 
@@ -20,13 +33,19 @@ use crate::awaitable::{Awaitable, Operation, Progress, ready};
 pub use class::make_class;
 
 /// The class.
+///
+/// Its `plain` tells the writers whose methods need no call by name.
 pub static CLASS: Class<Writer> = Class::new();
 
 /// The fields of a `StreamWriter`.
 pub struct Writer {
+    /// Of any class; replaced by `start_tls`.
     transport: Slot,
+    /// Asked for `_drain_helper`, `_get_close_waiter` and, by `start_tls`, for more.
     protocol: Slot,
+    /// None for a connection that is only written to; empty before `__init__`, as the others.
     reader: Slot,
+    /// Called by `start_tls` and by the finaliser.
     event_loop: Slot,
     /// A future that is done, for code that reads the attribute; made at the first read.
     complete: Slot,
@@ -58,6 +77,9 @@ impl Held for Writer {
 
 impl Writer {
     /// A writer to a transport; `reader` may be None.
+    ///
+    /// # Errors
+    /// `AssertionError` for a reader of another class, as asyncio asserts.
     pub fn create(
         transport: &Object,
         protocol: &Object,
@@ -70,6 +92,7 @@ impl Writer {
         Ok(this)
     }
 
+    /// The old fields are dropped one by one, each after it was replaced.
     fn initialise(
         &self,
         transport: &Object,
@@ -89,6 +112,9 @@ impl Writer {
     }
 
     /// The transport, which a writer has as soon as it is initialised.
+    ///
+    /// # Errors
+    /// `AttributeError` before `__init__`.
     #[inline]
     fn transport(&self, this: &Object) -> Result<Object> {
         self.transport
@@ -108,6 +134,8 @@ impl Writer {
 }
 
 /// Whether `object` is a `StreamReader`, of our or asyncio's own class.
+///
+/// A program may give our writer one of asyncio's readers.
 fn is_reader(object: &Object) -> Result<bool> {
     Ok(object.is_instance(&reader::CLASS.object())?
         || object.is_instance(&globals().asyncio.stream_reader)?)
@@ -115,10 +143,12 @@ fn is_reader(object: &Object) -> Result<bool> {
 
 // Draining.
 
+/// Everything is looked at when it is awaited.
 fn drain(this: &Native<Writer>) -> Result<Object> {
     Awaitable::create(&DRAIN, this, None)
 }
 
+/// The step tells which of its three waits it is in; 0 is before the first.
 static DRAIN: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.drain",
     start: start_drain,
@@ -141,14 +171,24 @@ static DRAIN: Operation<Native<Writer>> = Operation {
 };
 
 /// The step of a `drain` of a closing transport, which lets all other tasks run once.
+///
+/// asyncio's `await sleep(0)`.
 const PAUSED: u8 = 1;
 /// The step of one that is in the protocol's line.
+///
+/// The protocol is exactly ours, so no coroutine of its own is needed.
 const WAITING: u8 = 2;
 /// The step of one that awaits another protocol's `_drain_helper`.
+///
+/// The protocol is a program's, or one with a replaced method.
 const DELEGATED: u8 = 3;
 
 /// The first step of `drain`: raises the reader's exception, yields once if the transport is
 /// closing, and then waits while writing is paused.
+///
+/// # Errors
+/// The reader's exception, `ConnectionResetError` after the end of the connection, and those of the
+/// transport's `is_closing`.
 fn start_drain(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Progress> {
     let writer = owner.get();
     let names = &globals().names;
@@ -175,6 +215,8 @@ fn start_drain(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Progr
 }
 
 /// `await self._protocol._drain_helper()`.
+///
+/// Without a full buffer it returns at once and costs no turn.
 #[inline]
 fn wait_for_room(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Progress> {
     let protocol = owner.get().protocol.get_or_none();
@@ -188,6 +230,8 @@ fn wait_for_room(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Pro
 }
 
 /// A wait whose result is dropped.
+///
+/// asyncio's coroutines here end without a `return`.
 fn without_result(delegated: Delegated) -> Result<Progress> {
     match delegated {
         Delegated::Waits(progress) => Ok(progress),
@@ -197,10 +241,13 @@ fn without_result(delegated: Delegated) -> Result<Progress> {
 
 // Waiting for the end.
 
+/// It does not close: the program calls `close` before.
 fn wait_closed(this: &Native<Writer>) -> Result<Object> {
     Awaitable::create(&WAIT_CLOSED, this, None)
 }
 
+/// The future is the protocol's and shared by all who wait. Cancelling one of them cancels it, as a
+/// task cancels the future that it awaits; asyncio has the same.
 static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.wait_closed",
     start: |this, owner| {
@@ -227,6 +274,8 @@ const TLS_PARAMETERS: usize = if START_TLS_TAKES_SHUTDOWN_TIMEOUT {
 };
 
 /// The names of the arguments of `start_tls`.
+///
+/// The context first, which goes by place; the others go by name.
 fn tls_parameters() -> [&'static Object; TLS_PARAMETERS] {
     let names = &globals().names;
     let all = [
@@ -239,6 +288,9 @@ fn tls_parameters() -> [&'static Object; TLS_PARAMETERS] {
 }
 
 /// `start_tls`. The awaitable keeps a tuple of the arguments.
+///
+/// # Errors
+/// `TypeError` for wrong arguments, at once. Their values are the loop's to check.
 fn start_tls(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
     let bound = arguments.bind(c"StreamWriter.start_tls", tls_parameters(), 1, 1)?;
     let all = bound.map(|value| value.cloned().unwrap_or_else(Object::none));
@@ -246,6 +298,7 @@ fn start_tls(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> 
     Awaitable::create(&START_TLS, this, Some(&all))
 }
 
+/// Two waits in a row, for `drain` and for the loop's handshake.
 static START_TLS: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.start_tls",
     start: |this, owner| {
@@ -275,9 +328,13 @@ static START_TLS: Operation<Native<Writer>> = Operation {
 };
 
 /// The step of a `start_tls` that has drained.
+///
+/// 0 is one that drains.
 const DRAINED: u8 = 1;
 
 /// Resumes `start_tls` in the wait that it is in: for `drain`, or for the loop's `start_tls`.
+///
+/// `delegated` is the outcome of the wait's last step.
 fn go_on_with_tls(
     this: &Native<Awaitable>,
     owner: &Native<Writer>,
@@ -291,6 +348,12 @@ fn go_on_with_tls(
 }
 
 /// The buffer is flushed: has the loop upgrade the transport.
+///
+/// A protocol with a `client_connected_cb` is a server's, which decides the side of the handshake.
+/// A drain that did not wait comes here in the first step.
+///
+/// # Errors
+/// Those of the loop's `start_tls`, such as a failed handshake.
 fn after_drain(
     this: &Native<Awaitable>,
     owner: &Native<Writer>,
@@ -325,6 +388,8 @@ fn after_drain(
 }
 
 /// The transport is upgraded: writer, protocol and reader get the new one.
+///
+/// In releases where the protocol keeps its writer, it takes the transport from there.
 fn after_tls(owner: &Native<Writer>, delegated: Delegated) -> Result<Progress> {
     let transport = match delegated {
         Delegated::Waits(progress) => return Ok(progress),
@@ -343,6 +408,12 @@ fn after_tls(owner: &Native<Writer>, delegated: Delegated) -> Result<Progress> {
 }
 
 /// `__del__`: a writer that was not closed closes its transport and warns.
+///
+/// Only by releases of asyncio that do so. It runs when the last reference goes, or in the garbage
+/// collector, in any thread.
+///
+/// # Errors
+/// Reported as unraisable by the interpreter.
 fn finalise(writer: &Writer, this: &Object) -> Result<()> {
     let Some(transport) = writer
         .transport

@@ -3,6 +3,12 @@
 //! As in asyncio it is built on a condition, `_cond`, so that it takes the same number of turns.
 //! The awaitable's `value` holds the condition's coroutine that is awaited, and its `kept` holds
 //! the waiter's index.
+//!
+//! This is asyncio's `Barrier._block`, `_wait`, `_exit` and `_release`, inside
+//! `async with self._cond`: the lock is acquired, the party is admitted, passes, and leaves by
+//! `go_out`, which releases the lock. The core decides who is admitted and when all pass, always
+//! with the lock held; where it says so, all waiters of the condition are notified, and look again
+//! in later turns.
 
 use std::ffi::CStr;
 
@@ -58,6 +64,7 @@ impl Copied for Barrier {
     const ATTRIBUTES: &'static [&'static str] = &["_cond", "_parties", "_state", "_count"];
 }
 
+/// `AttributeError` before `__init__`, and after the garbage collector has cleared the barrier.
 fn condition_of(this: &BarrierRef) -> Result<ConditionRef> {
     let condition = this.get().state.condition.get();
     condition.ok_or_else(|| no_attribute(this, "_cond"))
@@ -72,11 +79,12 @@ fn notify(condition: &ConditionRef, notify: Notify) -> Result<()> {
 
 // Waiting.
 
-/// The condition's lock is being acquired.
+/// The condition's lock is being acquired. An exception now leaves nothing to undo.
 const ENTERING: u8 = 0;
-/// The lock was acquired; the barrier may not admit the party yet.
+/// The lock was acquired; the barrier may not admit the party yet. The lock has to be released in
+/// the end.
 const OUTSIDE: u8 = 1;
-/// The barrier counts this party.
+/// The barrier counts this party. The count has to be reduced in the end as well.
 const INSIDE: u8 = 2;
 
 const WAIT_OPERATION: Operation<BarrierRef> = Operation {
@@ -129,7 +137,8 @@ fn follow(
     }
 }
 
-/// The condition's lock is held: comes in, or waits outside.
+/// The condition's lock is held: comes in, or waits outside. The last party notifies the others and
+/// passes in the same step.
 fn come_in(this: &Native<Awaitable>, owner: &BarrierRef) -> Result<Progress> {
     let awaitable = this.get();
     let barrier = &owner.get().state.logic;
@@ -166,7 +175,9 @@ fn wait_again(this: &Native<Awaitable>, owner: &BarrierRef) -> Result<Progress> 
     follow(this, owner, waits)
 }
 
-/// Leaves the barrier if inside, and releases the lock.
+/// Leaves the barrier if inside, and releases the lock. The last one out notifies those outside.
+/// The lock is released even if notifying fails. Errors go in the order of asyncio's nested
+/// `finally`: of the release, of notifying, of the outcome.
 fn go_out(
     this: &Native<Awaitable>,
     owner: &BarrierRef,
@@ -365,6 +376,7 @@ fn set_state(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// `TypeError` for a condition of another kind, asyncio's included: the native steps work on ours.
 fn set_condition(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     let Some(condition) = condition::CLASS.instance(value) else {
@@ -378,6 +390,7 @@ fn set_condition(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
 
 // The class.
 
+/// A second call makes a new condition; parties that wait at the old one stay there.
 fn initialise(this: &BarrierRef, arguments: Arguments<'_>) -> Result<()> {
     let globals = globals();
     let [parties] = arguments.bind(c"Barrier.__init__", [&globals.names.parties], 1, 1)?;
@@ -426,7 +439,10 @@ pub fn make_class() -> Result<()> {
                 c"wait",
                 wait,
                 c"wait($self)\n--\n\n\
-                  Wait for all parties; return the index of this one, from 0 to parties - 1.",
+                  Wait for all parties; return the index of this one, from 0 to parties - 1.\n\n\
+                  BrokenBarrierError is raised if the barrier is broken, or reset while the \
+                  task waits. A cancelled task leaves the barrier, which then waits for \
+                  another one.",
             ),
             noargs(
                 c"reset",

@@ -19,6 +19,9 @@ pub trait Copied: State {
 }
 
 /// `__getstate__()`
+///
+/// `_loop` is part of the state only where the primitive is bound: asyncio's instance has no such
+/// attribute before, only its class has.
 pub fn getstate<S: Copied>(this: &Native<Primitive<S>>) -> Result<Object> {
     let bound = &this.get().bound;
     state_of(this, &bound.with_loop(S::ATTRIBUTES))

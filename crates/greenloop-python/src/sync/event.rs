@@ -1,4 +1,10 @@
 //! `Event`.
+//!
+//! An event is the one primitive whose waiters all wake at once, and the only one of which a queue
+//! has its own: `_finished`, for which `Queue.join` waits.
+//!
+//! Waiters that were woken see True even if the flag is cleared before they run, as in asyncio: the
+//! wake-up decides, not the flag.
 
 use std::ffi::CStr;
 
@@ -18,9 +24,13 @@ use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
 pub type Event = sync::Event<Line>;
 
 /// A reference to an event.
+///
+/// Its instance may be of a subclass.
 pub type EventRef = Native<Primitive<Event>>;
 
 /// The class.
+///
+/// Exported to `queues`, which tests with it whether an object is an event of ours.
 pub static CLASS: Class<Primitive<Event>> = Class::new();
 
 impl State for Event {
@@ -40,6 +50,7 @@ impl State for Event {
 }
 
 impl Plain for Event {
+    /// A second `__init__` clears the flag; the waiters are forgotten, not woken.
     fn begin_anew(&self) {
         self.set_value(false);
     }
@@ -59,6 +70,8 @@ impl Lined for Event {
 }
 
 /// A new event, which is set already.
+///
+/// A queue without items begins with one: there is nothing to wait for. `__init__` is not called.
 pub fn create_set_event() -> Result<EventRef> {
     let event = CLASS.create()?;
     event.get().state.set()?;
@@ -69,6 +82,11 @@ fn is_set(this: &EventRef) -> Result<Object> {
     Ok(Object::boolean(this.get().state.is_set()))
 }
 
+/// Takes time linear in the number of waiters. A flag that is set already wakes nobody.
+///
+/// # Errors
+/// Those of a foreign waiter's `set_result`; the waiters behind it are not woken then, and the flag
+/// stays set.
 fn set(this: &EventRef) -> Result<Object> {
     this.get().state.set()?;
     Ok(Object::none())
@@ -79,16 +97,21 @@ fn clear(this: &EventRef) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `_value = True` wakes nobody, unlike `set()`: asyncio's attribute is a plain one.
 fn set_value(this: &EventRef, value: Option<&Object>) -> Result<()> {
     let set = value.ok_or_else(crate::future::cannot_delete)?.is_true()?;
     this.get().state.set_value(set);
     Ok(())
 }
 
+/// The flag is looked at when the awaitable is awaited, not now.
 fn wait(this: &EventRef) -> Result<Object> {
     Awaitable::create(&WAIT, this, None)
 }
 
+/// Waiting for a set event takes no turn. A waiter leaves the line itself when it runs, woken or
+/// not: until then `_waiters` shows it, as asyncio's deque does. A cancelled waiter has nothing to
+/// pass on, since `set` wakes everybody.
 static WAIT: Operation<EventRef> = Operation {
     name: c"Event.wait",
     start: |this, owner| {
@@ -126,7 +149,11 @@ fn repr_slot(this: &EventRef) -> Result<Object> {
 pub fn make_class() -> Result<()> {
     class_of::<Primitive<Event>>(c"greenloop.Event")
         .subclassable()
-        .doc(c"Event()\n--\n\nA flag that tasks wait for; see asyncio.Event.")
+        .doc(
+            c"Event()\n--\n\n\
+               A flag that tasks wait for; see asyncio.Event.\n\n\
+               It is clear at first. Tasks that wait are woken together by set().",
+        )
         .init_by(initialise)
         .repr_by(repr_slot)
         .methods(copied(getstate, setstate))
@@ -139,13 +166,19 @@ pub fn make_class() -> Result<()> {
             noargs(
                 c"set",
                 set,
-                c"set($self)\n--\n\nSet the flag and wake all waiters.",
+                c"set($self)\n--\n\n\
+                  Set the flag and wake all waiters.\n\n\
+                  All of them run in the loop's next turn, even if clear() is called before \
+                  that.",
             ),
             leaf_noargs(c"clear", clear, c"clear($self)\n--\n\nClear the flag."),
             leaf_noargs(
                 c"wait",
                 wait,
-                c"wait($self)\n--\n\nWait until the flag is set; return True.",
+                c"wait($self)\n--\n\n\
+                  Wait until the flag is set; return True.\n\n\
+                  It returns at once, without giving way to other tasks, if the flag is set \
+                  already.",
             ),
             loop_method(),
         ])

@@ -1,4 +1,11 @@
 //! `Lock`.
+//!
+//! The whole logic is `greenloop_core::sync::Lock`: a flag and a line. This file translates it into
+//! `asyncio.Lock` with its private attributes `_locked` and `_waiters`, which programs read.
+//!
+//! A release wakes at most one waiter, which runs in the next turn. Between the two the flag is
+//! clear, and still `acquire` waits behind the woken one: a lock is handed on in the order of
+//! asking.
 
 use std::ffi::CStr;
 
@@ -16,12 +23,19 @@ use super::primitive::{
 use crate::awaitable::{Awaitable, Line};
 
 /// A reference to a lock.
+///
+/// Its instance may be of a subclass.
 pub type LockRef = Native<Primitive<Lock>>;
 
 /// The class.
+///
+/// It stands beside the state, not beside the table of methods; other files ask it for a lock's
+/// type.
 pub static CLASS: Class<Primitive<Lock>> = Class::new();
 
 /// A lock's state.
+///
+/// Any task may release it: a lock has no owner in asyncio.
 pub type Lock = sync::Lock<Line>;
 
 impl State for Lock {
@@ -41,6 +55,7 @@ impl State for Lock {
 }
 
 impl Plain for Lock {
+    /// A second `__init__` frees the lock without waking anybody.
     fn begin_anew(&self) {
         self.set_locked(false);
     }
@@ -67,6 +82,7 @@ impl Acquire for Lock {
         CLASS.is_untouched_class_of(this) && this.has_no_attributes()
     }
 
+    /// asyncio asks `self._locked` here, never the method `locked`, so there is no way by name.
     #[inline]
     fn try_acquire(this: &Native<Primitive<Self>>) -> Result<bool> {
         this.get().state.try_acquire()
@@ -82,6 +98,7 @@ impl Acquire for Lock {
         self.give_up(waiter)
     }
 
+    /// A wake-up that this waiter had is lost with it, as in asyncio.
     fn abandon(&self, waiter: &Native<Awaitable>) -> Result<()> {
         self.waiters.remove(waiter);
         Ok(())
@@ -94,6 +111,12 @@ impl Acquire for Lock {
 }
 
 /// The method `release`.
+///
+/// The woken waiter runs in the next turn; nothing of it runs inside this call, unless a foreign
+/// waiter's `set_result` does.
+///
+/// # Errors
+/// `RuntimeError` if the lock is not held, and those of a foreign waiter.
 #[inline]
 pub fn release(this: &LockRef) -> Result<Object> {
     match this.get().state.release()? {
@@ -103,6 +126,8 @@ pub fn release(this: &LockRef) -> Result<Object> {
 }
 
 /// The error of releasing a lock that is not held.
+///
+/// A condition raises it too, when its lock is freed behind its back.
 #[cold]
 pub fn not_acquired() -> Raised {
     let class = ExceptionClass::RuntimeError;
@@ -113,6 +138,7 @@ fn locked(this: &LockRef) -> Result<Object> {
     Ok(Object::boolean(this.get().state.is_locked()))
 }
 
+/// Sets the flag alone: no waiter is woken, as assigning asyncio's attribute wakes none.
 fn set_locked(this: &LockRef, value: Option<&Object>) -> Result<()> {
     let locked = value.ok_or_else(crate::future::cannot_delete)?.is_true()?;
     this.get().state.set_locked(locked);
@@ -131,17 +157,26 @@ fn repr_slot(this: &LockRef) -> Result<Object> {
 }
 
 /// Makes the class.
+///
+/// `acquire`, `locked` and `__aenter__` are leaves: they run no code but ours, which their trap
+/// relies on.
 pub fn make_class() -> Result<()> {
     let methods = vec![
         leaf_noargs(
             c"acquire",
             acquire,
-            c"acquire($self)\n--\n\nAcquire the lock, waiting until it is free; return True.",
+            c"acquire($self)\n--\n\n\
+              Acquire the lock, waiting until it is free; return True.\n\n\
+              Cancelling the waiting task leaves the lock as it is; a wake-up that came at \
+              the same time goes to the next waiter.",
         ),
         noargs(
             c"release",
             release,
-            c"release($self)\n--\n\nRelease the lock and wake its first waiter.",
+            c"release($self)\n--\n\n\
+              Release the lock and wake its first waiter.\n\n\
+              Any task may call it. RuntimeError is raised if the lock is not held. The \
+              waiter runs in the loop's next turn.",
         ),
         leaf_noargs(
             c"locked",
@@ -162,7 +197,12 @@ pub fn make_class() -> Result<()> {
     ];
     class_of::<Primitive<Lock>>(c"greenloop.Lock")
         .subclassable()
-        .doc(c"Lock()\n--\n\nA lock for tasks, handed on in the order of asking; see asyncio.Lock.")
+        .doc(
+            c"Lock()\n--\n\n\
+               A lock for tasks, handed on in the order of asking; see asyncio.Lock.\n\n\
+               The lock is fair: a task that asks later never overtakes one that waits. It is \
+               not reentrant and has no owner. Use it as `async with lock:`.",
+        )
         .init_by(initialise)
         .repr_by(repr_slot)
         .methods(copied(getstate, setstate))

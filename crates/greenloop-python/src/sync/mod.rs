@@ -17,6 +17,23 @@
 //! one of its public methods, it is called by name here too. Only a *plain* instance, of exactly
 //! the class, without attributes, and with the methods that the class had at import, takes the
 //! short cut.
+//!
+//! A blocking call touches four places in turn:
+//!
+//! ```text
+//!   Python            lock.acquire()          an Awaitable, nothing decided yet
+//!   first step        Operation::start   ──►  core: try_acquire; true ends the wait
+//!                                             false: prepare and join the line
+//!   another task      lock.release()     ──►  core: wake the first waiter ──► Job::Step
+//!   next turn         Operation::resume  ──►  core: take_over, the value is returned
+//! ```
+//! A call alone has no effect, like calling a coroutine function: the first step runs when the
+//! awaitable is awaited. Every primitive takes as many turns as asyncio's (`asyncio.locks`), so
+//! that programs interleave in the same order.
+//!
+//! A newcomer reads `lock` with `acquire`, then `primitive` (the part that all classes have in
+//! common), then `event`. `condition` and `barrier` are built on a lock and a condition and repeat
+//! asyncio's steps one by one.
 
 mod acquire;
 mod barrier;
@@ -35,6 +52,9 @@ pub use primitive::Primitive;
 pub use waiters::{CLASS as WAITERS, Waiters, replace as replace_waiters};
 
 /// Makes the classes of this room.
+///
+/// Called once, at import. `BoundedSemaphore` follows `Semaphore`, its base, and inherits from it
+/// the methods that `bind_entering_cheaply` looks after.
 pub fn make_classes() -> Result<()> {
     event::make_class()?;
     lock::make_class()?;

@@ -1,5 +1,18 @@
 //! The common part of the primitives' classes: the loop they are bound to, the line, and how both
 //! are shown.
+//!
+//! Each class is a `Primitive<S>`, where `S` is the state that the core decides on. The traits say
+//! how much of the common behaviour a state takes part in:
+//!
+//! ```text
+//!   State          a name, an empty value, the collector's questions      all
+//!    ├─ Copied     the attributes that make up a copy                     all (`copying`)
+//!    └─ Lined      a line of waiters                                      all but Barrier
+//!        ├─ Plain     an `__init__` without arguments                     Lock, Event
+//!        └─ Acquire   `acquire`, `release`, `async with`                  Lock, Semaphore
+//! ```
+//! A primitive is bound to a loop by its first wait that blocks, not when it is made, as
+//! `asyncio.mixins._LoopBoundMixin` does it. So it may be made before any loop runs.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -17,27 +30,40 @@ use crate::awaitable::{Awaitable, Line, LoopBound};
 /// The state of one primitive.
 pub trait State: Sized + 'static {
     /// The class's name.
+    ///
+    /// Used in the messages of `__init__` alone; a subclass is named by its base there.
     const NAME: &'static CStr;
 
     /// The state before `__init__`.
+    ///
+    /// This is the state that `__new__` leaves, so every method must be safe on it: a subclass may
+    /// forget to call `__init__`.
     fn new() -> Self;
 
     /// Shows the Python objects it holds to the garbage collector.
     fn visit(&self, visitor: &Visitor) -> Visited;
 
     /// Lets go of everything, and stays valid.
+    ///
+    /// The garbage collector calls it while it breaks a cycle. Finalisers may call methods
+    /// afterwards, which then find an empty primitive.
     fn clear(&self);
 }
 
 /// A state that `__init__` makes without arguments.
 pub trait Plain: Lined {
     /// Resets it to a new one, except for its waiters.
+    ///
+    /// `__init__` calls it before it drops the waiters; no waiter is woken in between.
     fn begin_anew(&self);
 }
 
 /// A state with a line of waiters.
 pub trait Lined: State {
     /// Whether `_waiters` is None until the first wait.
+    ///
+    /// asyncio's `Lock` and `Semaphore` make their deque with the first wait that blocks, `Event`
+    /// and `Condition` in `__init__`. Programs and tests look at the attribute, so both are shown.
     const LINE_ON_DEMAND: bool;
 
     /// The waiters.
@@ -46,14 +72,24 @@ pub trait Lined: State {
 
 /// A primitive: its state, and the loop it is bound to.
 pub struct Primitive<S> {
+    /// The loop, empty until a wait blocks or `_get_loop` is called.
     pub bound: LoopBound,
     /// Whether there was a wait, or `_waiters` was set.
     waited: Cell<bool>,
+    /// What the core's logic works on, with the line in it.
     pub state: S,
 }
 
 impl<S: Lined> Primitive<S> {
     /// Gets `awaitable` ready to wait in the line, which it then joins.
+    ///
+    /// The awaitable is not in the line yet when this returns: the caller pushes it and reports
+    /// `Progress::Blocked`.
+    ///
+    /// # Errors
+    /// `RuntimeError` if the primitive is bound to another loop, `AttributeError` of None if no
+    /// loop runs at all, as in asyncio, and any error of a foreign loop's `create_future`. The
+    /// primitive has no new waiter then.
     #[inline]
     pub fn prepare(&self, awaitable: &Native<Awaitable>, owner: &Object) -> Result<()> {
         self.waited.set(true);
@@ -61,6 +97,8 @@ impl<S: Lined> Primitive<S> {
     }
 
     /// Drops the waiters for a second `__init__`: they are never woken any more, as in asyncio.
+    ///
+    /// A waiter that is popped keeps its task suspended, unless the task is cancelled.
     pub fn forget_waiters(&self) {
         self.waited.set(false);
         while self.state.line().pop().is_some() {}
@@ -93,6 +131,9 @@ pub fn bound_loop<S: State>(this: &Native<Primitive<S>>) -> Result<Object> {
 }
 
 /// Sets `_loop`.
+///
+/// None and `del` both unbind, so that the next wait that blocks binds to the loop running then.
+/// Tasks that wait meanwhile are not affected: a waiter knows the loop of its own task.
 pub fn set_bound_loop<S: State>(this: &Native<Primitive<S>>, value: Option<&Object>) -> Result<()> {
     let value = value.filter(|value| !value.is_none());
     let bound = &this.get().bound;
@@ -101,11 +142,18 @@ pub fn set_bound_loop<S: State>(this: &Native<Primitive<S>>, value: Option<&Obje
 }
 
 /// `_get_loop()`: binds to the running loop, or raises if the primitive is bound to another.
+///
+/// Without a running loop it is None, and nothing is bound.
+///
+/// # Errors
+/// `RuntimeError` in asyncio's words.
 fn get_loop<S: State>(this: &Native<Primitive<S>>) -> Result<Object> {
     this.get().bound.running_loop(this)
 }
 
 /// `_waiters`: a view of the line.
+///
+/// Each call makes a new view object; two of them are different objects on the same line.
 fn line<S: Lined>(this: &Native<Primitive<S>>) -> Result<Object> {
     let primitive = this.get();
     if S::LINE_ON_DEMAND && !primitive.waited.get() {
@@ -115,6 +163,8 @@ fn line<S: Lined>(this: &Native<Primitive<S>>) -> Result<Object> {
 }
 
 /// Sets `_waiters`: the given waiters are in the line from now on, in that order.
+///
+/// A failure leaves the line as it was: the new waiters are collected before any leaves.
 fn set_line<S: Lined>(this: &Native<Primitive<S>>, value: Option<&Object>) -> Result<()> {
     let primitive = this.get();
     let value = value.filter(|value| !value.is_none());
@@ -132,6 +182,9 @@ pub fn repr<S: Lined>(this: &Native<Primitive<S>>, state: &str) -> Result<Object
 }
 
 /// `object.__repr__()` with something in brackets.
+///
+/// The address and the class's name come from `object.__repr__`, so a subclass is shown by its own
+/// name. asyncio slices the same text with `res[1:-1]`.
 pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
     let plain = this.plain_repr()?;
     let plain = making::shown(&plain)?;
@@ -142,6 +195,12 @@ pub fn repr_with(this: &Object, brackets: &str) -> Result<Object> {
 }
 
 /// `__init__` of a class that takes no arguments.
+///
+/// It may run again on a primitive in use, where asyncio would replace the deque: present waiters
+/// are forgotten.
+///
+/// # Errors
+/// `TypeError` for any argument, in the words of a method of Python's.
 pub fn initialise<S: Plain>(this: &Native<Primitive<S>>, arguments: Arguments<'_>) -> Result<()> {
     refuse_arguments::<S>(&arguments)?;
     let primitive = this.get();
@@ -150,6 +209,7 @@ pub fn initialise<S: Plain>(this: &Native<Primitive<S>>, arguments: Arguments<'_
     Ok(())
 }
 
+/// The count in the message includes `self`, as Python counts it.
 fn refuse_arguments<S: State>(arguments: &Arguments<'_>) -> Result<()> {
     let class = S::NAME.to_string_lossy();
     if let Some((name, _)) = arguments.keywords().next() {

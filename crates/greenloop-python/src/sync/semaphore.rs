@@ -1,4 +1,11 @@
 //! `Semaphore` and `BoundedSemaphore`.
+//!
+//! The value counts the permits that nobody holds and nobody has been promised: a release that
+//! finds a waiter takes the permit for it at once, so that a task that comes before the waiter has
+//! run cannot take it.
+//!
+//! One struct serves both classes. `BoundedSemaphore` adds a bound, `_bound_value`, and a `release`
+//! that refuses to exceed it.
 
 use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
@@ -21,17 +28,25 @@ use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
 
 /// A reference to a semaphore.
+///
+/// Its class may be either of the two, or a subclass of one.
 pub type SemaphoreRef = Native<Primitive<Semaphore>>;
 
 /// The class `Semaphore`.
+///
+/// The base of the other one.
 pub static CLASS: Class<Primitive<Semaphore>> = Class::new();
 /// The class `BoundedSemaphore`.
+///
+/// Built below the first, and shares its struct.
 pub static BOUNDED: Class<Primitive<Semaphore>> = Class::new();
 
 /// A semaphore's state.
 pub struct Semaphore {
     logic: sync::Semaphore<Line, SEMAPHORES_WAKE_ALL>,
     /// The bound that `BoundedSemaphore.release` never exceeds.
+    ///
+    /// `Semaphore` has the field and never reads it, so that one layout serves both classes.
     bound: Cell<i64>,
 }
 
@@ -70,6 +85,8 @@ impl Lined for Semaphore {
 impl Acquire for Semaphore {
     const ACQUIRE_NAME: &'static CStr = c"Semaphore.acquire";
 
+    /// Each of the two classes has to be tested as itself, since an untouched base says nothing
+    /// about methods that were replaced in the class below it.
     #[inline]
     fn is_plain(this: &Native<Primitive<Self>>) -> bool {
         let class = if BOUNDED.is_class_of(this) {
@@ -80,6 +97,9 @@ impl Acquire for Semaphore {
         class.is_untouched_class_of(this) && this.has_no_attributes()
     }
 
+    /// asyncio's `acquire` calls `self.locked()`, which a subclass may override to limit by other
+    /// things than the number of permits; so it is called by name on any instance that is not
+    /// plain.
     #[inline]
     fn try_acquire(this: &Native<Primitive<Self>>) -> Result<bool> {
         let logic = &this.get().state.logic;
@@ -102,10 +122,12 @@ impl Acquire for Semaphore {
         self.logic.give_up(waiter)
     }
 
+    /// The permit that was taken for a woken waiter is lost, as in asyncio.
     fn abandon(&self, waiter: &Native<Awaitable>) -> Result<()> {
         self.logic.abandon(waiter)
     }
 
+    /// Which of the two `release` methods it is follows from the class, without a lookup.
     #[inline]
     fn release(this: &Native<Primitive<Self>>) -> Result<Object> {
         if BOUNDED.is_class_of(this) {
@@ -116,11 +138,16 @@ impl Acquire for Semaphore {
     }
 }
 
+/// The value grows without limit, or the permit goes straight to the first waiter.
 fn release(this: &SemaphoreRef) -> Result<Object> {
     this.get().state.logic.release()?;
     Ok(Object::none())
 }
 
+/// The value is compared before anything changes, so that a refused release has no effect.
+///
+/// # Errors
+/// `ValueError` if all permits are free.
 fn release_bounded(this: &SemaphoreRef) -> Result<Object> {
     let semaphore = &this.get().state;
     let bound = semaphore.bound.get();
@@ -131,10 +158,14 @@ fn release_bounded(this: &SemaphoreRef) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// True also while permits are free but earlier waiters have not run yet: a new request waits
+/// behind them.
 fn locked(this: &SemaphoreRef) -> Result<Object> {
     Ok(Object::boolean(this.get().state.logic.is_locked()?))
 }
 
+/// Private in asyncio, and called by programs all the same. From Python 3.13 on it returns whether
+/// it found a waiter, before that None.
 fn wake_up_next(this: &SemaphoreRef) -> Result<Object> {
     let woken = this.get().state.logic.wake_next()?;
     // Its result follows the newer rule.
@@ -147,6 +178,12 @@ fn wake_up_next(this: &SemaphoreRef) -> Result<Object> {
 
 /// A number of permits. Infinity, and any number too large for a machine word, is one that is never
 /// counted down.
+///
+/// No program acquires as many, so such a semaphore never locks.
+///
+/// # Errors
+/// `TypeError` for other objects. asyncio accepts any object that compares and counts with ints; a
+/// machine word cannot stand for one.
 fn permits(value: &Object) -> Result<i64> {
     if let Some(permits) = value.saturating_int() {
         return Ok(permits);
@@ -168,6 +205,7 @@ fn value(this: &SemaphoreRef) -> Result<Object> {
     integer(this.get().state.logic.value())
 }
 
+/// No waiter is woken, even if permits are free afterwards.
 fn set_value(this: &SemaphoreRef, value: Option<&Object>) -> Result<()> {
     let value = permits(value.ok_or_else(crate::future::cannot_delete)?)?;
     this.get().state.logic.set_value(value);
@@ -184,6 +222,7 @@ fn set_bound_value(this: &SemaphoreRef, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// A separate function for each class, as the message of a wrong call names it.
 fn initialise(this: &SemaphoreRef, arguments: Arguments<'_>) -> Result<()> {
     set_up(this, c"Semaphore.__init__", arguments)
 }
@@ -192,6 +231,11 @@ fn initialise_bounded(this: &SemaphoreRef, arguments: Arguments<'_>) -> Result<(
     set_up(this, c"BoundedSemaphore.__init__", arguments)
 }
 
+/// `Semaphore.__init__(value=1)`: a second call drops the waiters.
+///
+/// # Errors
+/// asyncio's `ValueError` for a negative number. A value that asyncio takes and a word cannot hold
+/// is a `TypeError`.
 fn set_up(this: &SemaphoreRef, function: &CStr, arguments: Arguments<'_>) -> Result<()> {
     let globals = globals();
     let [value] = arguments.bind(function, [&globals.names.value], 1, 0)?;
@@ -214,6 +258,7 @@ fn set_up(this: &SemaphoreRef, function: &CStr, arguments: Arguments<'_>) -> Res
     Ok(())
 }
 
+/// `locked()` is called by name, which may be a subclass's.
 fn repr_slot(this: &SemaphoreRef) -> Result<Object> {
     let semaphore = &this.get().state.logic;
     let locked = this.invoke(&globals().names.locked, [])?;
@@ -238,7 +283,9 @@ pub fn make_class() -> Result<()> {
         .init_by(initialise)
         .doc(
             c"Semaphore(value=1)\n--\n\n\
-              A number of permits, handed on in the order of asking; see asyncio.Semaphore.",
+              A number of permits, handed on in the order of asking; see asyncio.Semaphore.\n\n\
+              The value is the number of tasks that may hold it at a time; a negative one \
+              raises ValueError. Waiters get permits in the order in which they asked.",
         )
         .methods(copied(getstate, setstate))
         .methods(vec![
@@ -246,7 +293,9 @@ pub fn make_class() -> Result<()> {
                 c"acquire",
                 acquire,
                 c"acquire($self)\n--\n\n\
-                  Acquire a permit, waiting for one if none is free; return True.",
+                  Acquire a permit, waiting for one if none is free; return True.\n\n\
+                  A cancelled wait takes no permit; one that was reserved for it goes to the \
+                  next waiter.",
             ),
             noargs(
                 c"release",
@@ -272,7 +321,9 @@ pub fn make_class() -> Result<()> {
             noargs(
                 c"_wake_up_next",
                 wake_up_next,
-                c"_wake_up_next($self)\n--\n\nReserve a permit for the first waiter and wake it.",
+                c"_wake_up_next($self)\n--\n\n\
+                  Reserve a permit for the first waiter and wake it.\n\n\
+                  From Python 3.13 on it returns whether there was one to wake.",
             ),
         ])
         .attributes(line_attributes())
@@ -286,7 +337,9 @@ pub fn make_bounded_class() -> Result<()> {
         .init_by(initialise_bounded)
         .doc(
             c"BoundedSemaphore(value=1)\n--\n\n\
-              A semaphore that refuses to be released more often than it was acquired.",
+              A semaphore that refuses to be released more often than it was acquired.\n\n\
+              The bound is the initial value. A release beyond it raises ValueError, which \
+              finds programs that release twice.",
         )
         .methods(vec![noargs(
             c"release",

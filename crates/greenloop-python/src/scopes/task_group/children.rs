@@ -1,4 +1,12 @@
 //! A group's children: their creation, and the group's reaction when one is done.
+//!
+//! ```text
+//!    create_task ──► refused? ──► the loop makes the task ──► roster, notification
+//!    the task is done ──► off the roster ──┬ it was the last: wake the exit
+//!                                          └ it failed: keep the error, abort, cancel the parent
+//! ```
+//! The order inside of each is asyncio's (`TaskGroup.create_task`, `_on_task_done`), since programs
+//! see it through task factories, eager tasks and subclasses.
 
 use greenloop_core::{Standing, WaitList as _};
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
@@ -13,6 +21,13 @@ use crate::scheduler::{Notification, stepping};
 use crate::task;
 
 /// `group.create_task(coro, ...)`.
+///
+/// Returns the new task. A task factory may run it eagerly, so that it is done, or has aborted the
+/// group, when this function sees it; the rules say what the running asyncio does then.
+///
+/// # Errors
+/// `RuntimeError` if the group is not entered, is over or is aborting; `TypeError` for wrong
+/// arguments; and those of the loop's `create_task`.
 pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> {
     let group = this.get();
     let edition = &edition().group;
@@ -51,6 +66,8 @@ pub fn create_task(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> 
 }
 
 /// The first argument, when all are such as the running asyncio's method takes.
+///
+/// The short way, for a coroutine alone, is the usual one.
 #[inline]
 fn coroutine<'a>(arguments: &Arguments<'a>, edition: &GroupEdition) -> Result<&'a Object> {
     match arguments.only() {
@@ -60,6 +77,9 @@ fn coroutine<'a>(arguments: &Arguments<'a>, edition: &GroupEdition) -> Result<&'
 }
 
 /// The coroutine among the arguments of `create_task`, whose other arguments are the task's.
+///
+/// # Errors
+/// `TypeError` in Python's words for too many, missing or unknown arguments.
 #[inline(never)]
 fn coroutine_among<'a>(arguments: &Arguments<'a>, edition: &GroupEdition) -> Result<&'a Object> {
     let (function, names) = (c"TaskGroup.create_task", &globals().names);
@@ -88,6 +108,8 @@ fn coroutine_among<'a>(arguments: &Arguments<'a>, edition: &GroupEdition) -> Res
 
 /// The error of `create_task` in a group that takes no more tasks. Newer versions close the
 /// coroutine, so that it is not reported as never awaited.
+///
+/// The error of closing it takes the place of the refusal.
 #[cold]
 fn refuse(this: &GroupRef, edition: &GroupEdition, coroutine: &Object, text: &str) -> Raised {
     if edition.closes_refused {
@@ -99,6 +121,9 @@ fn refuse(this: &GroupRef, edition: &GroupEdition, coroutine: &Object, text: &st
 }
 
 /// `self._loop.create_task(...)`.
+///
+/// On our loop, in a step of a task of it, the loop's native part is at hand without a look-up. A
+/// loop with a task factory or a replaced `create_task` is called by name.
 #[inline]
 fn make_task(
     group: &TaskGroup,
@@ -118,6 +143,8 @@ fn make_task(
 }
 
 /// With the keywords that the running asyncio passes on: a task factory sees them.
+///
+/// `rules` say whether the name is an argument or is set afterwards.
 fn make_task_by_name(
     event_loop: &Object,
     edition: &GroupEdition,
@@ -149,6 +176,8 @@ fn make_task_by_name(
 
 /// `asyncio.capture_call_graph()` shows that the parent awaits the child. For one of our tasks that
 /// is derived on request.
+///
+/// Undone by `hide` when the task is done.
 #[cfg(Py_3_14)]
 fn show(group: &TaskGroup, task: &Object) -> Result<()> {
     if Future::is_native(task) {
@@ -173,6 +202,8 @@ fn hide(group: &TaskGroup, task: &Object) -> Result<()> {
 }
 
 /// `self._on_task_done(task)`.
+///
+/// By name for a subclass, which may count its tasks there.
 fn child_is_done(this: &GroupRef, task: &Object) -> Result<()> {
     if is_exact(this) {
         return on_child_done(this, task);
@@ -181,6 +212,8 @@ fn child_is_done(this: &GroupRef, task: &Object) -> Result<()> {
 }
 
 /// A child is done. The group's own task waits for it.
+///
+/// `parent` lets the call graph find the group's task without an edge for each child.
 static ON_CHILD_DONE: Notification = Notification {
     #[cfg(Py_3_14)]
     parent: super::parent_of,
@@ -191,6 +224,12 @@ static ON_CHILD_DONE: Notification = Notification {
 };
 
 /// Takes a child that is done out of the group, and reacts to its exception.
+///
+/// Runs in the turn after the child's end, or in `create_task` for a child that is done at once.
+/// The exit is woken before the failure is looked at, and runs after this function in any case.
+///
+/// # Errors
+/// Those of foreign tasks' methods, and of an `_abort` or `_is_base_error` that a subclass has.
 pub fn on_child_done(this: &GroupRef, task: &Object) -> Result<()> {
     let group = this.get();
     group.tasks.remove(task)?;
@@ -206,6 +245,8 @@ pub fn on_child_done(this: &GroupRef, task: &Object) -> Result<()> {
 }
 
 /// The last child is done.
+///
+/// An exit that was cancelled is not woken: it looks at the roster by itself when it runs.
 fn wake_exit(group: &TaskGroup) -> Result<()> {
     match group.completed.first() {
         Some(exit) if group.completed.standing(&exit)? == Standing::Waiting => {
@@ -216,6 +257,8 @@ fn wake_exit(group: &TaskGroup) -> Result<()> {
 }
 
 /// The exception of the child, unless it is a cancellation.
+///
+/// Asking marks the exception as seen, so that the loop does not log it again.
 #[inline]
 fn failure_of(task: &Object) -> Result<Option<Object>> {
     if let Some(future) = Future::native(task) {
@@ -235,6 +278,8 @@ fn failure_of(task: &Object) -> Result<Option<Object>> {
 }
 
 /// A task has failed: keeps its exception, and cancels the other tasks and the parent.
+///
+/// A group that is aborting, or has cancelled its parent, only collects the error.
 #[cold]
 fn on_child_failed(this: &GroupRef, task: &Object, exception: &Object) -> Result<()> {
     let group = this.get();
@@ -255,6 +300,8 @@ fn on_child_failed(this: &GroupRef, task: &Object, exception: &Object) -> Result
 }
 
 /// The parent task has ended without waiting for its child.
+///
+/// Nobody would raise the error then, so the loop's exception handler gets it.
 fn report_orphan(group: &TaskGroup, task: &Object, exception: &Object) -> Result<()> {
     let py = attached();
     let names = &globals().names;

@@ -1,6 +1,12 @@
 //! The class `TaskGroup` as Python sees it.
 //!
 //! The attributes with an underscore are asyncio's. Libraries read them, and subclasses set them.
+//!
+//! A subclass may replace `_on_task_done`, `_abort` and `_is_base_error`; the methods of those
+//! names here are what it reaches by `super()`, and so do the work themselves.
+//!
+//! Which methods and attributes exist depends on the running asyncio: `cancel` is there only if its
+//! class has it.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -17,6 +23,7 @@ use super::{CLASS, GroupRef, TaskGroup, abort_children, ends_the_program};
 use crate::asyncio::edition::{CREATE_TASK_SHOWS_KWARGS, edition};
 use crate::awaitable::Awaitable;
 
+/// A second call makes the group new, whatever its children do.
 fn initialise(this: &GroupRef, arguments: Arguments<'_>) -> Result<()> {
     let [] = arguments.bind(c"TaskGroup.__init__", [], 0, 0)?;
     let group = this.get();
@@ -39,6 +46,8 @@ fn repr(this: &GroupRef) -> Result<Object> {
 }
 
 /// The text of the repr: the number of tasks and errors, and the state.
+///
+/// The words and their order are those of `TaskGroup.__repr__`.
 fn describe(group: &TaskGroup) -> Result<String> {
     let mut info = vec!["<TaskGroup".to_owned()];
     if !group.tasks.is_empty() {
@@ -56,6 +65,7 @@ fn describe(group: &TaskGroup) -> Result<String> {
     Ok(info.join(" ") + ">")
 }
 
+/// Called by a subclass's override, or as a done-callback.
 fn on_task_done(this: &GroupRef, task: &Object) -> Result<Object> {
     on_child_done(this, task)?;
     Ok(Object::none())
@@ -66,11 +76,15 @@ fn abort(this: &GroupRef) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// # Errors
+/// `AssertionError` for what is no exception.
 fn is_base_error(_this: &GroupRef, exception: &Object) -> Result<Object> {
     ends_the_program(exception).map(Object::boolean)
 }
 
 /// An attribute that is true or false.
+///
+/// Deleting it sets it to false: there is no state without it.
 fn flag<F>(name: &'static CStr, field: F) -> Attribute<TaskGroup>
 where
     F: Fn(&TaskGroup) -> &Cell<bool> + Copy + 'static,
@@ -86,6 +100,8 @@ where
 }
 
 /// An attribute that is an object or None.
+///
+/// None and deletion empty the slot.
 fn object<F>(name: &'static CStr, field: F) -> Attribute<TaskGroup>
 where
     F: Fn(&TaskGroup) -> &Slot + Copy + 'static,
@@ -104,10 +120,13 @@ fn set_slot(slot: &Slot, value: Option<&Object>) {
     slot.set_optional(value.filter(|value| !value.is_none()).cloned());
 }
 
+/// The set is the roster from then on, so that a program that changes it changes the group.
 fn tasks(this: &GroupRef) -> Result<Object> {
     this.get().tasks.as_set()
 }
 
+/// # Errors
+/// `TypeError` for anything but a set, on whose methods the roster relies.
 fn set_tasks(this: &GroupRef, value: Option<&Object>) -> Result<()> {
     let set = value.filter(|value| value.is_set());
     let set = set.ok_or_else(|| type_error("a group's tasks must be a set"))?;
@@ -115,10 +134,12 @@ fn set_tasks(this: &GroupRef, value: Option<&Object>) -> Result<()> {
     Ok(())
 }
 
+/// A list, which is made at the first look, or None after the group has ended.
 fn errors(this: &GroupRef) -> Result<Object> {
     this.get().errors()
 }
 
+/// Any object: an `append` is called on it for each error.
 fn set_errors(this: &GroupRef, value: Option<&Object>) -> Result<()> {
     this.get()
         .errors
@@ -127,12 +148,16 @@ fn set_errors(this: &GroupRef, value: Option<&Object>) -> Result<()> {
 }
 
 /// The object that the exit waits for: a future, or an awaitable that answers as one.
+///
+/// None while no exit waits.
 fn on_completed(this: &GroupRef) -> Result<Object> {
     let exit = this.get().completed.first();
     Ok(exit.map_or_else(Object::none, |exit| Awaitable::shown(&exit)))
 }
 
 /// The attributes of asyncio's groups, in the order in which it makes them.
+///
+/// Those that the class does not have are left out of a copy's state.
 const ATTRIBUTES: &[&str] = &[
     "_entered",
     "_exiting",
@@ -153,18 +178,24 @@ fn getstate(this: &GroupRef) -> Result<Object> {
 }
 
 /// `__setstate__(state)`. Nobody leaves a copy, so nothing is completed there.
+///
+/// The tasks of the original are those of the copy as well, in a set.
 fn setstate(this: &GroupRef, state: &Object) -> Result<Object> {
     set_state(this, state, |name, _| Ok(name == "_on_completed_fut"))?;
     Ok(Object::none())
 }
 
 /// Makes the class.
+///
+/// `rules` have to be readable by now: asyncio is imported.
 pub fn make_class() -> Result<()> {
     let mut class = class_of::<TaskGroup>(c"greenloop.TaskGroup")
         .subclassable()
         .doc(
             c"TaskGroup()\n--\n\n\
-             An asynchronous context manager for a group of tasks; see asyncio.TaskGroup.",
+             An asynchronous context manager for a group of tasks; see asyncio.TaskGroup.\n\n\
+             The exit waits for all tasks. If one fails, the others are cancelled, and all \
+             errors are raised together as an exception group.",
         )
         .init_by(initialise)
         .repr_by(repr)

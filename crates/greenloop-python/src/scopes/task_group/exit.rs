@@ -1,5 +1,20 @@
 //! Entering a group, and leaving it: the wait for the children, and the exception raised in the
 //! end.
+//!
+//! ```text
+//!    __aexit__ ─► start: notes the body's exception, aborts if there is one
+//!                   │
+//!                   ▼             a child is left
+//!             wait_or_finish ─────────────────────► blocked ──► woken, or cancelled: again
+//!                   │ none is left
+//!                   ▼
+//!                finish: a base error, all errors as a group, a cancellation, or nothing
+//!                   │
+//!                   ▼
+//!               concluded: lets the exceptions go
+//! ```
+//! A cancellation while the exit waits does not end it: the children are cancelled, and the exit
+//! waits for them. So no child outlives its group.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{
@@ -15,10 +30,13 @@ use crate::scopes::expiry::is_cancelled;
 use crate::task;
 
 /// `group.__aenter__()`.
+///
+/// The group is entered when the awaitable is awaited.
 pub fn enter(this: &GroupRef) -> Result<Object> {
     Awaitable::create(&ENTER, this, None)
 }
 
+/// Returns the group itself, for `as`. It never waits.
 static ENTER: Operation<GroupRef> = Operation {
     name: c"TaskGroup.__aenter__",
     start: |_, group| {
@@ -31,6 +49,11 @@ static ENTER: Operation<GroupRef> = Operation {
 };
 
 /// `__aenter__`: the current task becomes the parent.
+///
+/// A group can be entered once. `cancel` is called by name, as a subclass may have its own.
+///
+/// # Errors
+/// `RuntimeError` for a second time, and without a loop or a current task.
 fn begin(this: &GroupRef) -> Result<()> {
     let group = this.get();
     if group.entered.get() {
@@ -52,6 +75,9 @@ fn begin(this: &GroupRef) -> Result<()> {
 }
 
 /// `group.__aexit__(et, exc, tb)`.
+///
+/// # Errors
+/// `TypeError` for wrong arguments, at once; all others when it is awaited.
 pub fn exit(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.et, &names.exc, &names.tb];
@@ -65,6 +91,7 @@ pub fn exit(this: &GroupRef, arguments: Arguments<'_>) -> Result<Object> {
     Awaitable::create(&EXIT, this, Some(&raised))
 }
 
+/// The body's exception is a pair in `value` until the first step moves it to the group.
 static EXIT: Operation<GroupRef> = Operation {
     name: c"TaskGroup.__aexit__",
     start: |this, owner| concluded(owner, start(this, owner)),
@@ -81,6 +108,8 @@ static EXIT: Operation<GroupRef> = Operation {
 
 /// At the end, however it comes, the group releases its exceptions: they are heavy and tend to be
 /// in cycles.
+///
+/// The error to raise is taken out before, since releasing the others may run user code.
 fn concluded(owner: &GroupRef, progress: Result<Progress>) -> Result<Progress> {
     if matches!(progress, Ok(Progress::Blocked)) {
         return progress;
@@ -104,6 +133,8 @@ fn concluded(owner: &GroupRef, progress: Result<Progress>) -> Result<Progress> {
 }
 
 /// The first step of `__aexit__`: notes how the body ended, and aborts the tasks if it failed.
+///
+/// A `SystemExit` or `KeyboardInterrupt` of the body is raised in the end, after the children.
 fn start(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress> {
     let group = owner.get();
     group.exiting.set(true);
@@ -138,6 +169,8 @@ fn start(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress> {
 
 /// Takes back the group's own request to cancel its parent. If it was the only one, the
 /// cancellation that it has led to goes no further.
+///
+/// Called once, at the beginning or at the end of the exit by the running asyncio's rule.
 fn settle(owner: &GroupRef) -> Result<()> {
     let group = owner.get();
     if !group.parent_cancel_requested.get() {
@@ -152,6 +185,9 @@ fn settle(owner: &GroupRef) -> Result<()> {
 }
 
 /// Finishes if there are no tasks, or waits for the last one.
+///
+/// Called again after each wake-up, as asyncio's `while self._tasks`. A group without children
+/// costs no turn.
 fn wait_or_finish(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress> {
     let group = owner.get();
     if group.tasks.is_empty() {
@@ -164,6 +200,9 @@ fn wait_or_finish(this: &Native<Awaitable>, owner: &GroupRef) -> Result<Progress
 
 /// The wait may be cancelled several times: by others, and when the group's own cancellation is
 /// under way already.
+///
+/// Another exception than a cancellation comes from code that drives the coroutine by hand, and
+/// leaves the children alone, as in asyncio.
 fn interrupted(this: &Native<Awaitable>, owner: &GroupRef, exception: Object) -> Result<Progress> {
     let group = owner.get();
     if !is_cancellation(&exception) {
@@ -178,6 +217,10 @@ fn interrupted(this: &Native<Awaitable>, owner: &GroupRef, exception: Object) ->
 }
 
 /// No child is left.
+///
+/// # Errors
+/// One of, in this order: a `SystemExit` or `KeyboardInterrupt`; a cancellation from elsewhere, if
+/// no child has failed; a `BaseExceptionGroup` of the children's errors and the body's.
 fn finish(owner: &GroupRef) -> Result<Progress> {
     let group = owner.get();
     let edition = &edition().group;
@@ -210,6 +253,8 @@ fn finish(owner: &GroupRef) -> Result<Progress> {
 }
 
 /// Raises all errors together.
+///
+/// The list of errors is gone afterwards: exceptions, tracebacks and frames refer to each other.
 fn fail(owner: &GroupRef, body_class: Option<&Object>) -> Raised {
     let group = owner.get();
     let raise = || -> Result<Raised> {
@@ -240,6 +285,8 @@ fn fail(owner: &GroupRef, body_class: Option<&Object>) -> Raised {
 }
 
 /// Whether the body ended with a `GeneratorExit`, which is raised again alone.
+///
+/// A rule of newer releases: an asynchronous generator with a group in it can be closed.
 fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
     match class {
         Some(class) => class.is_subclass(&ExceptionClass::GeneratorExit.object()),
@@ -248,6 +295,8 @@ fn is_generator_exit(class: Option<&Object>) -> Result<bool> {
 }
 
 /// The exception group of the failed tasks' exceptions.
+///
+/// `BaseExceptionGroup(...)` makes an `ExceptionGroup` where no member is a mere `BaseException`.
 fn exception_group(errors: &Object) -> Result<Object> {
     let text = making::text("unhandled errors in a TaskGroup")?;
     let class = ExceptionClass::BaseExceptionGroup.object();
@@ -255,6 +304,9 @@ fn exception_group(errors: &Object) -> Result<Object> {
 }
 
 /// `group.cancel()` of 3.15: ends the group without an exception.
+///
+/// Before the group is entered it is only noted, and takes effect as soon as it is. A second call
+/// does nothing.
 pub fn cancel(this: &GroupRef) -> Result<Object> {
     let group = this.get();
     if !group.entered.get() {

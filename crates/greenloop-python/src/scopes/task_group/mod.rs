@@ -14,6 +14,14 @@
 //! A child that is done notifies the group by a native function, which needs neither a bound method
 //! nor a context. An instance of a subclass may have overridden `_on_task_done`, `_abort` or
 //! `_is_base_error`, which are therefore called by name there.
+//!
+//! It is `asyncio.taskgroups.TaskGroup`. Its invariants are:
+//!
+//! - `tasks` holds the children whose end the group has not seen, so the exit waits until it is
+//!   empty;
+//! - once `aborting` is set it stays set, and every child that was there was cancelled;
+//! - `parent_cancel_requested` says that one of the parent's requests for cancellation is the
+//!   group's.
 
 mod children;
 mod class;

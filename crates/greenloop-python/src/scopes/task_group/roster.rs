@@ -3,6 +3,10 @@
 //! asyncio keeps a set. Here our tasks are in a vector, and each knows its index there: joining and
 //! leaving cost 2 ns instead of 40. Once code asks for the set, or a task of another class joins,
 //! the set replaces the vector, because it may be changed from outside.
+//!
+//! A task's index is in its own struct (`group_place`), counted from 1, so a task can be in one
+//! roster's vector at a time. It is trusted only after a look at the vector: a task with an index
+//! of another roster is not found.
 
 use greenloop_cpython::{
     GilCell, Native, Object, Result, Slot, Visited, Visitor, attached, making,
@@ -44,6 +48,8 @@ impl Roster {
     }
 
     /// A task joins.
+    ///
+    /// It must not be there already, which holds of a task that was just created.
     #[inline]
     pub fn insert(&self, task: &Object) -> Result<()> {
         // A subclass may compare and hash as it likes.
@@ -60,6 +66,8 @@ impl Roster {
     }
 
     /// A task leaves, if it is there.
+    ///
+    /// In constant time; the last one takes its place.
     #[inline]
     pub fn remove(&self, task: &Object) -> Result<()> {
         if let Some(set) = self.set.get() {
@@ -87,6 +95,8 @@ impl Roster {
     }
 
     /// All of them at this moment.
+    ///
+    /// A copy with new references, which code that runs meanwhile cannot change.
     pub fn to_vec(&self) -> Result<Vec<Object>> {
         let Some(set) = self.set.get() else {
             let children = |places: &mut Vec<Native<Task>>| places.clone();
@@ -101,6 +111,8 @@ impl Roster {
     }
 
     /// The set, which is the truth from then on.
+    ///
+    /// The tasks keep their indexes, which mean nothing any more.
     pub fn as_set(&self) -> Result<Object> {
         if let Some(set) = self.set.get() {
             return Ok(set);
@@ -114,6 +126,8 @@ impl Roster {
     }
 
     /// Takes `set` for the truth.
+    ///
+    /// The old tasks are released at the end, since that may run user code.
     pub fn replace(&self, set: Object) {
         let places = self.places.with(std::mem::take);
         self.set.set(set);

@@ -1,4 +1,8 @@
 //! The class `Timeout` as Python sees it, and the functions that make one.
+//!
+//! The methods translate between Python's arguments and the functions of `timeout`. `__aenter__`
+//! and a failing `__aexit__` return awaitables that never wait: asyncio's are coroutine functions,
+//! so their effect comes when they are awaited.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -17,10 +21,12 @@ use crate::event_loop::alarm_handle;
 use crate::scheduler::ALARM;
 use crate::scopes::expiry;
 
+/// The scope is entered when the awaitable is awaited.
 fn aenter(this: &TimeoutRef) -> Result<Object> {
     Awaitable::create(&ENTER, this, None)
 }
 
+/// Returns the timeout itself, for `as`.
 static ENTER: Operation<TimeoutRef> = Operation {
     name: c"Timeout.__aenter__",
     start: |_, timeout| {
@@ -34,6 +40,12 @@ static ENTER: Operation<TimeoutRef> = Operation {
 
 /// `__aexit__(exc_type, exc_val, exc_tb)`: turns the cancellation of an expired scope into
 /// `TimeoutError`.
+///
+/// A body that ended without an exception is left at once, in the call; the shared completed
+/// awaitable is returned, so that a scope in time costs no object for its exit.
+///
+/// # Errors
+/// `TypeError` for wrong arguments.
 fn aexit(this: &TimeoutRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc_type, &names.exc_val, &names.exc_tb];
@@ -49,6 +61,7 @@ fn aexit(this: &TimeoutRef, arguments: Arguments<'_>) -> Result<Object> {
     Awaitable::create(&EXIT, this, Some(&raised))
 }
 
+/// The exception's class and value are a pair in `value`. The result None lets the exception go on.
 static EXIT: Operation<TimeoutRef> = Operation {
     name: c"Timeout.__aexit__",
     start: |this, timeout| {
@@ -62,10 +75,13 @@ static EXIT: Operation<TimeoutRef> = Operation {
     behind: None,
 };
 
+/// The steps after a wait are required of an operation and not reached.
 fn never_waits() -> Result<Progress> {
     ready(Object::none())
 }
 
+/// `Timeout(when)`: a timeout may be initialised again, even if it is entered, as an object of
+/// Python's may. Its timer is forgotten then, not cancelled.
 fn initialise(this: &TimeoutRef, arguments: Arguments<'_>) -> Result<()> {
     let [when] = arguments.bind(c"Timeout.__init__", [&globals().names.when], 1, 1)?;
     let timeout = this.get();
@@ -80,6 +96,7 @@ fn when_method(this: &TimeoutRef) -> Result<Object> {
     this.get().when()
 }
 
+/// `reschedule(when)`.
 fn reschedule_method(this: &TimeoutRef, arguments: Arguments<'_>) -> Result<Object> {
     let [when] = arguments.bind(c"Timeout.reschedule", [&globals().names.when], 1, 1)?;
     let none = Object::none();
@@ -87,6 +104,7 @@ fn reschedule_method(this: &TimeoutRef, arguments: Arguments<'_>) -> Result<Obje
     Ok(Object::none())
 }
 
+/// True from the deadline on, also before the body has ended.
 fn expired(this: &TimeoutRef) -> Result<Object> {
     let state = this.get().state.get();
     Ok(Object::boolean(matches!(
@@ -95,16 +113,19 @@ fn expired(this: &TimeoutRef) -> Result<Object> {
     )))
 }
 
+/// For loops that call it by name, and for programs that test with it.
 fn on_timeout(this: &TimeoutRef) -> Result<Object> {
     expire(this)?;
     Ok(Object::none())
 }
 
+/// A static method in asyncio, of the releases that have it.
 fn insert_timeout_error(_class: &Object, exception: &Object) -> Result<Object> {
     expiry::insert_timeout_error(exception)?;
     Ok(Object::none())
 }
 
+/// The deadline is shown only while the scope is entered, rounded to milliseconds.
 fn repr(this: &TimeoutRef) -> Result<Object> {
     let py = attached();
     let timeout = this.get();
@@ -121,6 +142,8 @@ fn repr(this: &TimeoutRef) -> Result<Object> {
 }
 
 /// The member of asyncio's own enumeration.
+///
+/// The enumeration is called with the value, so programs can compare with `is`.
 fn state_attribute(this: &TimeoutRef) -> Result<Object> {
     let py = attached();
     let states = making::import(py, c"asyncio.timeouts")?.look_up(c"_State")?;
@@ -132,6 +155,8 @@ fn task_attribute(this: &TimeoutRef) -> Result<Object> {
 }
 
 /// `_timeout_handler`: the handle of the timer, which is made for an alarm when it is asked for.
+///
+/// None without a timer. A handle that is made for an alarm can be cancelled like any other.
 fn timer_attribute(this: &TimeoutRef) -> Result<Object> {
     let timer = this.get().timer.get_or_none();
     match ALARM.exactly(&timer) {
@@ -145,12 +170,20 @@ fn requests_attribute(this: &TimeoutRef) -> Result<Object> {
 }
 
 /// `__getstate__()`, for objects that have a timeout among their attributes.
+///
+/// Deep copies and pickles fail where asyncio's do: on the task and the handle of one that is
+/// entered.
 fn getstate(this: &TimeoutRef) -> Result<Object> {
     let names: &[&str] = &["_state", "_timeout_handler", "_task", "_when"];
     state_of(this, names)
 }
 
 /// `__setstate__(state)`. A copy is never entered, even if the original is.
+///
+/// The task and the timer of the original are not taken over.
+///
+/// # Errors
+/// `TypeError` for a timeout that a task is in.
 fn setstate(this: &TimeoutRef, state: &Object) -> Result<Object> {
     if matches!(this.get().state.get(), State::Entered | State::Expiring) {
         return Err(type_error("a timeout that is entered cannot become a copy"));
@@ -178,6 +211,11 @@ fn state_of_member(member: &Object) -> Result<State> {
 }
 
 /// `timeout(delay)`.
+///
+/// `delay` is in seconds; None is no limit.
+///
+/// # Errors
+/// `RuntimeError` without a running loop, whether or not there is a limit.
 pub fn timeout(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let [delay] = arguments.bind(c"timeout", [&globals().names.delay], 1, 1)?;
     let Some(delay) = delay.filter(|delay| !delay.is_none()) else {
@@ -188,12 +226,17 @@ pub fn timeout(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<O
 }
 
 /// `timeout_at(when)`.
+///
+/// `when` is in seconds on the loop's clock, and is not looked at before the scope is entered.
 pub fn timeout_at(_module: &Native<Anything>, arguments: Arguments<'_>) -> Result<Object> {
     let [when] = arguments.bind(c"timeout_at", [&globals().names.when], 1, 1)?;
     create(when).map(Native::into_object)
 }
 
 /// Makes the class.
+///
+/// The class keeps some dead instances for new ones, which saves an allocation for each
+/// `async with timeout(…)`.
 pub fn make_class() -> Result<()> {
     let mut class = class_of::<Timeout>(c"greenloop.Timeout")
         .subclassable()

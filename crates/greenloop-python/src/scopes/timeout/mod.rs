@@ -10,6 +10,9 @@
 //! ```
 //! On our loop the deadline is an [`Alarm`]. On other loops, in debug mode and for a subclass it is
 //! a handle for the method `_on_timeout`, as in asyncio.
+//!
+//! Nothing is scheduled without a deadline, and leaving in time costs a flag in the alarm: it stays
+//! in the loop's heap until the sweep of dead entries finds it.
 
 mod class;
 
@@ -34,9 +37,13 @@ pub use class::{make_class, timeout, timeout_at};
 pub static CLASS: RecyclingClass<Timeout, 64> = RecyclingClass::new();
 
 /// A reference to a timeout.
+///
+/// Its instance may be of a subclass.
 pub type TimeoutRef = Native<Timeout>;
 
 /// The fields of a `Timeout`.
+///
+/// `when` and `seconds` are never both set.
 pub struct Timeout {
     state: Cell<State>,
     /// The deadline as the user gave it, or nothing for None or if it is in `seconds` only.
@@ -48,10 +55,14 @@ pub struct Timeout {
     /// The timer that will end the wait: an alarm, or a handle of another loop.
     timer: Slot,
     /// How many requests for cancellation the task had when it entered.
+    ///
+    /// If as many are left at the exit, the cancellation was the timeout's.
     requests: Cell<i64>,
 }
 
 /// See the picture above.
+///
+/// Names of our own; `as_str` has asyncio's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Created,
@@ -98,11 +109,16 @@ impl Held for Timeout {
 }
 
 /// Whether no method can have been overridden.
+///
+/// Then no method is called by name.
 fn is_exact(this: &TimeoutRef) -> bool {
     CLASS.is_untouched_class_of(this)
 }
 
 /// A `Timeout` at `when`, not entered yet.
+///
+/// `when` is in seconds on the loop's clock; None and nothing are no deadline. `__init__` is not
+/// called.
 pub fn create(when: Option<&Object>) -> Result<TimeoutRef> {
     let this = CLASS.create_from_spare()?;
     this.get().set_when(when);
@@ -110,6 +126,12 @@ pub fn create(when: Option<&Object>) -> Result<TimeoutRef> {
 }
 
 /// A `Timeout` that begins now and ends after `delay`, on the running loop's clock.
+///
+/// The clock is read now, not when the scope is entered, as in asyncio. A sum of floats is made in
+/// Rust and becomes an object only if a program asks.
+///
+/// # Errors
+/// `RuntimeError` without a running loop, and those of adding the delay to its time.
 pub fn create_after(delay: &Object) -> Result<TimeoutRef> {
     let task = stepping();
     let native = task.as_deref().and_then(native_clock);
@@ -126,6 +148,9 @@ pub fn create_after(delay: &Object) -> Result<TimeoutRef> {
 }
 
 /// The loop of one of our tasks, if deadlines can go straight into its heap.
+///
+/// `None` for a task that is not exactly ours, a loop whose ready queue may not be used, and one
+/// whose methods for timers or the time were replaced: then the timers go by its methods.
 #[inline]
 pub fn native_clock(task: &Object) -> Option<&Scheduler> {
     let task = task::CLASS.exactly(task)?.up::<Future>();
@@ -134,6 +159,10 @@ pub fn native_clock(task: &Object) -> Option<&Scheduler> {
 }
 
 /// Begins the scope in the current task.
+///
+/// # Errors
+/// `RuntimeError` if it was entered before or there is no current task, and those of the loop's
+/// timers.
 pub fn enter(this: &TimeoutRef) -> Result<()> {
     let timeout = this.get();
     if timeout.state.get() != State::Created {
@@ -163,6 +192,11 @@ fn runtime_error(text: &std::ffi::CStr) -> Raised {
 }
 
 /// Moves the deadline, or takes it away if it is None.
+///
+/// A deadline that has passed takes effect in the next turn.
+///
+/// # Errors
+/// `RuntimeError` unless the scope is entered and its time is not up.
 fn reschedule(this: &TimeoutRef, when: &Object) -> Result<()> {
     let timeout = this.get();
     match timeout.state.get() {
@@ -199,6 +233,8 @@ fn is_running_loop_of(task: &Object) -> Result<bool> {
 
 /// Has the task cancelled at the deadline, if there is one. `native` is given if the running loop
 /// is ours and takes alarms.
+///
+/// Called with no timer set.
 fn start_timer(this: &TimeoutRef, native: Option<&Scheduler>) -> Result<()> {
     let timeout = this.get();
     if let (Some(native), Some(seconds)) = (native, timeout.exact_seconds()) {
@@ -219,6 +255,8 @@ fn start_timer(this: &TimeoutRef, native: Option<&Scheduler>) -> Result<()> {
 
 /// Sets the timer as asyncio does: by `call_soon` for a deadline that has passed, else by
 /// `call_at`.
+///
+/// The callback is the bound method `_on_timeout`, which a subclass may replace.
 fn set_timer_by_name(this: &TimeoutRef, when: &Object) -> Result<Object> {
     let names = &globals().names;
     let event_loop = running_loop()?;
@@ -231,6 +269,8 @@ fn set_timer_by_name(this: &TimeoutRef, when: &Object) -> Result<Object> {
 }
 
 /// How a timeout's alarm rings, and how it is shown.
+///
+/// The alarm's target is the timeout, not the task.
 static BELL: Bell = Bell {
     ring: |timeout| match CLASS.instance(timeout) {
         Some(timeout) => expire(timeout),
@@ -246,6 +286,11 @@ static BELL: Bell = Bell {
 };
 
 /// The deadline has come.
+///
+/// Runs in a job of its own, and only requests the cancellation; the task sees it in a later step.
+///
+/// # Errors
+/// `AssertionError` if the scope is not entered, as asyncio asserts, and those of `cancel`.
 fn expire(this: &TimeoutRef) -> Result<()> {
     let timeout = this.get();
     if timeout.state.get() != State::Entered {
@@ -257,6 +302,7 @@ fn expire(this: &TimeoutRef) -> Result<()> {
     Ok(())
 }
 
+/// Without a text, as of a plain `assert`.
 #[cold]
 fn assertion_failed() -> Raised {
     raise_bare(ExceptionClass::AssertionError)
@@ -264,6 +310,8 @@ fn assertion_failed() -> Raised {
 
 impl Timeout {
     /// The deadline, or None.
+    ///
+    /// Moves a computed deadline from `seconds` to `when`.
     fn when(&self) -> Result<Object> {
         if let Some(seconds) = self.seconds.take() {
             self.when.set(Object::float(seconds)?);
@@ -271,6 +319,7 @@ impl Timeout {
         Ok(self.when.get_or_none())
     }
 
+    /// The timer is not touched.
     fn set_when(&self, when: Option<&Object>) {
         self.seconds.set(None);
         self.when
@@ -302,6 +351,11 @@ impl Timeout {
 }
 
 /// Ends the scope. `raised` is the class and the value of the exception that came out of its body.
+///
+/// # Errors
+/// `TimeoutError` if the time was up and the exception is the timeout's own cancellation;
+/// `AssertionError` if the scope was not entered. Other exceptions of the body are left to the
+/// caller.
 pub fn leave(this: &TimeoutRef, raised: Option<(&Object, &Object)>) -> Result<()> {
     let timeout = this.get();
     if !matches!(timeout.state.get(), State::Entered | State::Expiring) {

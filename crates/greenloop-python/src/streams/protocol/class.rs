@@ -1,4 +1,8 @@
 //! The class `StreamReaderProtocol` as Python sees it.
+//!
+//! A transport of ours that has exactly this class for its protocol does not call the methods here;
+//! it uses the functions of `protocol` directly. Other transports, and subclasses by `super()`,
+//! call them.
 
 use greenloop_cpython::{Arguments, Native, Object, Result, class_of, fast, noargs, one, readonly};
 
@@ -11,6 +15,7 @@ use crate::asyncio::globals;
 use crate::streams::attributes::{emptied_by_none, flag, slot};
 use crate::streams::flow_control;
 
+/// The reader may be None. It is held weakly unless there is a callback.
 fn initialise(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [
@@ -23,6 +28,7 @@ fn initialise(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<()> {
     this.get().initialise(reader, function, event_loop)
 }
 
+/// The argument may be given by its name, as to asyncio's method.
 fn connection_made_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<Object> {
     let name = &globals().names.transport;
     let transport = arguments.single(c"StreamReaderProtocol.connection_made", name)?;
@@ -37,6 +43,7 @@ fn connection_lost_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> 
     Ok(Object::none())
 }
 
+/// The answer is for our own transports alone.
 fn data_received_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> Result<Object> {
     let name = &globals().names.data;
     let data = arguments.single(c"StreamReaderProtocol.data_received", name)?;
@@ -44,38 +51,48 @@ fn data_received_method(this: &Native<Protocol>, arguments: Arguments<'_>) -> Re
     Ok(Object::none())
 }
 
+/// True keeps the transport open for writing.
 fn eof_received_method(this: &Native<Protocol>) -> Result<Object> {
     Ok(Object::boolean(eof_received(this)?))
 }
 
+/// `_get_close_waiter(stream)`: the stream is not looked at.
 fn close_waiter_method(this: &Native<Protocol>, _: Arguments<'_>) -> Result<Object> {
     Ok(close_waiter(this))
 }
 
+/// `_stream_reader`: the reader, or None if it is gone.
 fn stream_reader(this: &Native<Protocol>) -> Result<Object> {
     let reader = this.get().referenced_reader()?;
     Ok(reader.unwrap_or_else(Object::none))
 }
 
 /// Makes the class, below `FlowControlMixin`.
+///
+/// Which methods and attributes there are follows the running asyncio's edition.
 pub fn make_class() -> Result<()> {
     let mut methods = vec![
         fast(
             c"connection_made",
             connection_made_method,
             c"connection_made($self, /, transport)\n--\n\n\
-              Attach the transport of a new connection.",
+              Attach the transport of a new connection.\n\n\
+              A server's client_connected_cb is called with a reader and a writer of the \
+              connection.",
         ),
         fast(
             c"connection_lost",
             connection_lost_method,
             c"connection_lost($self, /, exc)\n--\n\n\
-              End the stream: feed the reader the end of the stream, or exc.",
+              End the stream: feed the reader the end of the stream, or exc.\n\n\
+              Tasks that wait in read(), drain() or wait_closed() resume, or raise exc.",
         ),
         fast(
             c"data_received",
             data_received_method,
-            c"data_received($self, /, data)\n--\n\nFeed received bytes to the reader.",
+            c"data_received($self, /, data)\n--\n\n\
+              Feed received bytes to the reader.\n\n\
+              They are dropped if the reader is gone.",
         ),
         noargs(
             c"eof_received",
@@ -132,7 +149,9 @@ pub fn make_class() -> Result<()> {
         .subclassable()
         .doc(
             c"StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)\n--\n\n\
-              Between a transport and a StreamReader; see asyncio.StreamReaderProtocol.",
+              Between a transport and a StreamReader; see asyncio.StreamReaderProtocol.\n\n\
+              The reader is held weakly by a client's protocol: a reader that the program \
+              drops is not fed any more.",
         )
         .init_by(initialise)
         .methods(methods)

@@ -1,4 +1,8 @@
 //! The class `StreamReader` as Python sees it.
+//!
+//! The functions here translate arguments and results; the work is in `reader` and `reading`. The
+//! private methods and attributes exist because asyncio's functions, subclasses and programs that
+//! upgrade connections by hand use them.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::making;
@@ -16,6 +20,10 @@ use crate::awaitable::Awaitable;
 use crate::streams::attributes::{emptied_by_none, flag, slot};
 use crate::streams::reading;
 
+/// The limit is checked before the loop is looked up, in asyncio's order.
+///
+/// # Errors
+/// `ValueError` for a limit of 0 or less, and those of finding a loop.
 fn initialise(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [limit, event_loop] =
@@ -56,6 +64,7 @@ fn repr(this: &Native<Reader>) -> Result<Object> {
     making::text(&text)
 }
 
+/// Drops the answer that only a transport of ours needs.
 fn feed_data_method(this: &Native<Reader>, arguments: Arguments<'_>) -> Result<Object> {
     let data = arguments.single(c"StreamReader.feed_data", &globals().names.data)?;
     feed_data(this, data)?;
@@ -67,6 +76,7 @@ fn feed_eof_method(this: &Native<Reader>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// None while the stream is well.
 fn exception_method(this: &Native<Reader>) -> Result<Object> {
     Ok(this.get().exception.get_or_none())
 }
@@ -89,6 +99,7 @@ fn replace_transport_method(this: &Native<Reader>, transport: &Object) -> Result
     Ok(Object::none())
 }
 
+/// False while bytes are left, even if no more will come.
 fn at_eof(this: &Native<Reader>) -> Result<Object> {
     let reader = this.get();
     Ok(Object::boolean(
@@ -96,21 +107,27 @@ fn at_eof(this: &Native<Reader>) -> Result<Object> {
     ))
 }
 
+/// Without a waiter it does nothing.
 fn wakeup_waiter(this: &Native<Reader>) -> Result<Object> {
     this.get().wake_waiter()?;
     Ok(Object::none())
 }
 
+/// For asyncio's functions, which call it after they have taken bytes out of `_buffer`.
 fn maybe_resume_transport(this: &Native<Reader>) -> Result<Object> {
     this.get().note_consumed()?;
     Ok(Object::none())
 }
 
+/// From the first look on the reader works on that bytearray, which is slower.
 fn buffer(this: &Native<Reader>) -> Result<Object> {
     this.get().buffer.expose()
 }
 
 /// Replaces the buffer by a bytearray of the program's, which may have other references.
+///
+/// # Errors
+/// `TypeError` for anything else, on whose memory the reader could not rely.
 fn set_buffer(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     if !value.is_bytearray() {
@@ -123,6 +140,8 @@ fn set_buffer(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
 }
 
 /// `_take_all()`: the unread bytes go to another protocol, which decrypts them.
+///
+/// Not of asyncio. The transport is not resumed, since it is about to be replaced.
 fn take_all(this: &Native<Reader>) -> Result<Object> {
     let reader = this.get();
     reader.searched.set(0);
@@ -138,6 +157,7 @@ fn limit(this: &Native<Reader>) -> Result<Object> {
     }
 }
 
+/// Counts from the next read or feed on.
 fn set_limit(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     this.get().set_limit(value)
@@ -153,6 +173,9 @@ fn waiter(this: &Native<Reader>) -> Result<Object> {
 }
 
 /// Sets `_waiter` to an object of the program's. The awaitable that waits leaves its line.
+///
+/// Its task stays suspended, as that of a future which is overwritten in asyncio would. The new
+/// object is asked for `cancelled` and `set_result`.
 fn set_waiter(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
     let reader = this.get();
     while reader.waiter.pop().is_some() {}
@@ -162,13 +185,17 @@ fn set_waiter(this: &Native<Reader>, value: Option<&Object>) -> Result<()> {
 }
 
 /// Makes the class.
+///
+/// `_replace_transport` is there only if the running asyncio has it.
 pub fn make_class() -> Result<()> {
     let mut methods = vec![
         fast(
             c"feed_data",
             feed_data_method,
             c"feed_data($self, /, data)\n--\n\n\
-              Append bytes to the buffer and wake the waiting read.",
+              Append bytes to the buffer and wake the waiting read.\n\n\
+              It raises AssertionError after feed_eof(). The transport is paused when the \
+              buffer holds more than twice the limit.",
         ),
         noargs(
             c"feed_eof",
@@ -184,13 +211,15 @@ pub fn make_class() -> Result<()> {
             c"set_exception",
             set_exception_method,
             c"set_exception($self, /, exc)\n--\n\n\
-              End all reads, the waiting one included, with an exception.",
+              End all reads, the waiting one included, with an exception.\n\n\
+              Reads raise it even if bytes are left in the buffer.",
         ),
         fast(
             c"set_transport",
             set_transport_method,
             c"set_transport($self, /, transport)\n--\n\n\
-              Set the transport that is paused while the buffer is full.",
+              Set the transport that is paused while the buffer is full.\n\n\
+              It can be set once.",
         ),
         noargs(
             c"at_eof",
@@ -225,7 +254,9 @@ pub fn make_class() -> Result<()> {
         .subclassable()
         .doc(
             c"StreamReader(limit=65536, loop=None)\n--\n\n\
-              The reading end of a stream; see asyncio.StreamReader.",
+              The reading end of a stream; see asyncio.StreamReader.\n\n\
+              It pauses its transport when more than twice limit bytes are unread. A line \
+              longer than limit is an error. Only one task may wait for data at a time.",
         )
         .init_by(initialise)
         .repr_by(repr)

@@ -10,6 +10,7 @@ use crate::streams::reader::Reader;
 
 // Some bytes, or all there will be.
 
+/// `read(n)`: some bytes, or all there will be. Its `value` is the number, or the list of blocks.
 pub static READ: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.read",
     start: start_read,
@@ -22,10 +23,17 @@ pub static READ: Operation<Native<Reader>> = Operation {
 };
 
 /// The step of a read until the end, whose blocks are in a list in the awaitable's value.
+///
+/// 0 is a read of at most n bytes.
 const UNTIL_EOF: u8 = 1;
 
 /// The first step of `read(n)`: returns what is there, waits for the first bytes, or reads to the
 /// end.
+///
+/// The buffer may hold more than n bytes; the rest stays for the next read.
+///
+/// # Errors
+/// The exception of the connection, `TypeError` for what is no number.
 fn start_read(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let (awaitable, reader) = (this.get(), owner.get());
     reader.raise_exception()?;
@@ -51,6 +59,9 @@ fn start_read(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progre
 }
 
 /// Bytes came, or the end: returns them, or goes on collecting blocks until the end.
+///
+/// A read of n bytes that was woken returns whatever is there, and b"" at the end of the stream; it
+/// does not wait a second time.
 fn resume_read(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let (awaitable, reader) = (this.get(), owner.get());
     if awaitable.step().get() == UNTIL_EOF {
@@ -68,6 +79,8 @@ fn resume_read(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progr
 
 /// Reads blocks of the limit's size one after another, so that a sender is held up no sooner than
 /// by any other read.
+///
+/// asyncio's loop over `await self.read(self._limit)`. A cancellation loses the blocks, as there.
 fn read_until_eof(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let reader = owner.get();
     loop {
@@ -82,6 +95,8 @@ fn read_until_eof(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Pr
 }
 
 /// Moves a block into the list. Returns whether there was any.
+///
+/// A block is at most the limit, in bytes.
 fn take_block(this: &Native<Awaitable>, reader: &Reader) -> Result<bool> {
     let block = take(reader, reader.limit().0)?;
     if !block.is_true()? {
@@ -92,6 +107,8 @@ fn take_block(this: &Native<Awaitable>, reader: &Reader) -> Result<bool> {
 }
 
 /// The collected blocks as one bytes object.
+///
+/// A single block, which is the usual case of a short answer, is returned without a copy.
 fn join_blocks(this: &Native<Awaitable>) -> Result<Progress> {
     let blocks = this.get().value().get_or_none();
     if let Some(only) = blocks.only_item() {
@@ -102,6 +119,7 @@ fn join_blocks(this: &Native<Awaitable>) -> Result<Progress> {
 
 // A number of bytes.
 
+/// `readexactly(n)`. The number is in `value`.
 pub static READ_EXACTLY: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.readexactly",
     start: |this, owner| {
@@ -126,6 +144,11 @@ pub static READ_EXACTLY: Operation<Native<Reader>> = Operation {
 
 /// A step of `readexactly(n)`: takes n bytes if they are there, waits for more, or fails at the
 /// end.
+///
+/// The limit does not bound n: a task that waits keeps the transport going, whatever is buffered.
+///
+/// # Errors
+/// `IncompleteReadError` at the end of the stream; the buffer is empty then.
 fn exactly(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let reader = owner.get();
     let wanted = this.get().value().get_or_none();
@@ -141,6 +164,12 @@ fn exactly(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress>
 }
 
 /// A number of bytes, the largest there is for one that is larger.
+///
+/// An object that is no int is compared with 0 first, which raises what asyncio's comparison
+/// raises.
+///
+/// # Errors
+/// `TypeError` for what is no number.
 #[inline]
 fn number(value: &Object) -> Result<isize> {
     if !value.is_int() {

@@ -1,4 +1,7 @@
 //! Reads of lines: `readline`, and `async for` over a reader.
+//!
+//! `greenloop_core::find_message` looks for the newline. The reader remembers how many bytes were
+//! searched in vain, so that a long line that comes in pieces is looked through once.
 
 use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
@@ -12,6 +15,7 @@ use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::streams::reader::{CLASS, Reader};
 
+/// `readline()`. It has no state but the reader's.
 pub static READ_LINE: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.readline",
     start: start_line,
@@ -24,9 +28,13 @@ pub static READ_LINE: Operation<Native<Reader>> = Operation {
 };
 
 /// The separator of lines.
+///
+/// A carriage return before it is part of the line.
 const NEWLINE: &[u8] = b"\n";
 
 /// The first step of `readline`: the search begins at the start of the buffer.
+///
+/// An earlier read may have searched for another separator.
 fn start_line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let reader = owner.get();
     reader.raise_exception()?;
@@ -35,6 +43,10 @@ fn start_line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progre
 }
 
 /// A step of `readline`. A line over the limit is discarded, and `ValueError` raised.
+///
+/// At the end of the stream the rest is returned without a newline, which may be b"". After an
+/// error a line whose end was seen is gone, and else all the buffered bytes are; the next read goes
+/// on behind.
 fn line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let reader = owner.get();
     let (searched, limit) = (reader.searched.get(), reader.limit());
@@ -62,6 +74,9 @@ fn line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
 }
 
 /// `raise ValueError(overrun.args[0])` while the overrun is being handled.
+///
+/// The context is a `LimitOverrunError`, as in asyncio, whose `readline` catches that of
+/// `readuntil`.
 fn line_too_long(overrun: &Object) -> Result<Raised> {
     let text = overrun.attribute(&globals().names.args)?;
     let text = text.item(&globals().zero)?;
@@ -75,6 +90,8 @@ fn line_too_long(overrun: &Object) -> Result<Raised> {
 // One line after another.
 
 /// `__anext__()`.
+///
+/// A replaced `readline` is called by asyncio's own `__anext__`.
 pub fn next(this: &Native<Reader>) -> Result<Object> {
     let replaced = this.overrides(&CLASS, &[&globals().names.readline])?;
     if replaced || is_customised(this)? {
@@ -84,6 +101,7 @@ pub fn next(this: &Native<Reader>) -> Result<Object> {
     Awaitable::create(&NEXT_LINE, this, None)
 }
 
+/// The steps of `readline` in an operation of its own, instead of an awaitable in another.
 static NEXT_LINE: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.__anext__",
     start: |this, owner| next_or_stop(start_line(this, owner)?),

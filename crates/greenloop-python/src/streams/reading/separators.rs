@@ -1,4 +1,8 @@
 //! Reads up to a separator: `readuntil`, which looks for one of several.
+//!
+//! With several separators the message ends at the one that is complete first. They are kept sorted
+//! by their length, since the search has to leave as many bytes unsearched as the longest could
+//! begin in.
 
 use std::ffi::CStr;
 
@@ -15,6 +19,8 @@ use crate::asyncio::edition::edition;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::streams::reader::Reader;
 
+/// `readuntil(separator)`. Its `value` is what was given until the first step, and then what
+/// [`parse_separators`] has made of it.
 pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
     name: c"StreamReader.readuntil",
     start: |this, owner| {
@@ -38,6 +44,13 @@ pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
 
 /// A step of `readuntil(separator)`. Data over the limit stay in the buffer, and
 /// `LimitOverrunError` is raised.
+///
+/// The program can read past the data by the error's `consumed`. The separator is part of the
+/// result.
+///
+/// # Errors
+/// `IncompleteReadError` at the end of the stream, with the bytes that were left, and
+/// `LimitOverrunError`.
 fn until(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let reader = owner.get();
     let separators = this.get().value().get_or_none();
@@ -57,6 +70,8 @@ fn until(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
 }
 
 /// Searches for the separators that [`parse_separators`] has made.
+///
+/// No Python code runs, so the contents are borrowed without a copy.
 fn search(reader: &Reader, separators: &Object) -> Message {
     let (searched, limit) = (reader.searched.get(), reader.limit());
     if let Some(only) = ByteString::exactly(separators) {
@@ -74,6 +89,12 @@ fn search(reader: &Reader, separators: &Object) -> Message {
 }
 
 /// The argument of `readuntil` as `bytes`, or as a tuple of them by their length.
+///
+/// A tuple is taken only by releases of asyncio that take one; a tuple elsewhere is one separator,
+/// which fails.
+///
+/// # Errors
+/// `ValueError` for no separator or an empty one, `TypeError` for what is not like bytes.
 fn parse_separators(given: &Object) -> Result<Object> {
     if !(edition().streams.several_separators && given.tuple_items().is_some()) {
         let separator = parse_separator(given)?;
@@ -102,6 +123,8 @@ fn parse_separators(given: &Object) -> Result<Object> {
 }
 
 /// One separator.
+///
+/// Anything but `bytes` is copied once, so that the program cannot change it during the wait.
 fn parse_separator(given: &Object) -> Result<ByteString> {
     if let Some(separator) = ByteString::exactly(given) {
         return Ok(separator.clone());
@@ -117,6 +140,7 @@ fn parse_separator(given: &Object) -> Result<ByteString> {
     ByteString::new(Buffer::of(given)?.bytes())
 }
 
+/// The texts are asyncio's.
 fn no_separator(text: &CStr) -> Raised {
     raise(ExceptionClass::ValueError, text)
 }

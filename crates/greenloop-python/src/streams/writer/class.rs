@@ -1,4 +1,7 @@
 //! The class `StreamWriter` as Python sees it, with the methods that its transport answers.
+//!
+//! Most methods are the transport's, called by name: the transport may be of any class. Only
+//! `drain`, `wait_closed` and `start_tls` wait, and they are in `writer`.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{Arguments, Native, Object, Result, class_of, fast, noargs, readonly};
@@ -10,29 +13,37 @@ use crate::streams::attributes::required;
 // The methods that are passed on to the transport.
 
 /// `transport.name()`
+///
+/// # Errors
+/// `AttributeError` before `__init__`, and the transport's.
 fn pass_on(this: &Native<Writer>, name: &Object) -> Result<Object> {
     this.get().transport(this)?.invoke(name, [])
 }
 
 /// `transport.name(data)`
+///
+/// The transport's result is dropped, as asyncio's writer drops it.
 #[inline]
 fn send(this: &Native<Writer>, name: &Object, data: &Object) -> Result<Object> {
     this.get().transport(this)?.invoke(name, [data])?;
     Ok(Object::none())
 }
 
+/// The transport decides whether the bytes are sent or kept.
 fn write(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let data = arguments.single(c"StreamWriter.write", &names.data)?;
     send(this, &names.write, data)
 }
 
+/// The iterable goes to the transport as it is.
 fn writelines(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let data = arguments.single(c"StreamWriter.writelines", &names.data)?;
     send(this, &names.writelines, data)
 }
 
+/// Such as `peername` and `ssl_object`; the names are the transport's.
 fn get_extra_info(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.name, &names.default];
@@ -43,6 +54,7 @@ fn get_extra_info(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Obj
     transport.invoke(&names.get_extra_info, [name, default])
 }
 
+/// All four are required, as in asyncio; `reader` may be None.
 fn initialise(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [
@@ -59,6 +71,8 @@ fn initialise(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<()> {
         .initialise(transport, protocol, reader, event_loop)
 }
 
+/// # Errors
+/// `AttributeError` before `__init__`, and those of the reprs of transport and reader.
 fn repr(this: &Native<Writer>) -> Result<Object> {
     let writer = this.get();
     let transport = writer.transport(this)?;
@@ -75,6 +89,8 @@ fn repr(this: &Native<Writer>) -> Result<Object> {
 }
 
 /// `_complete_fut`: a finished future, which only a program that looks needs.
+///
+/// asyncio makes one with each writer.
 fn complete_future(this: &Native<Writer>) -> Result<Object> {
     let writer = this.get();
     if let Some(future) = writer.complete.get() {
@@ -89,6 +105,7 @@ fn complete_future(this: &Native<Writer>) -> Result<Object> {
     Ok(future)
 }
 
+/// `transport` and `_transport` are the same; only the second can be set.
 fn transport(this: &Native<Writer>) -> Result<Object> {
     this.get().transport(this)
 }
@@ -108,13 +125,17 @@ pub fn make_class() -> Result<()> {
                 c"write",
                 write,
                 c"write($self, data)\n--\n\n\
-                  Write a bytes-like object without blocking: what cannot be sent is buffered.",
+                  Write a bytes-like object without blocking: what cannot be sent is \
+                  buffered.\n\n\
+                  Await drain() after it, so that a slow receiver holds the task up instead \
+                  of filling the buffer.",
             ),
             fast(
                 c"writelines",
                 writelines,
                 c"writelines($self, /, data)\n--\n\n\
-                  Write each of an iterable of bytes-like objects.",
+                  Write each of an iterable of bytes-like objects.\n\n\
+                  The data are sent as one piece if the transport can do so.",
             ),
             noargs(
                 c"write_eof",
@@ -150,7 +171,8 @@ pub fn make_class() -> Result<()> {
                 c"get_extra_info",
                 get_extra_info,
                 c"get_extra_info($self, /, name, default=None)\n--\n\n\
-                 Return a fact about the transport by its name.",
+                 Return a fact about the transport by its name.\n\n\
+                 The default is returned for a name that the transport does not know.",
             ),
             fast(c"start_tls", start_tls, c"Upgrade the connection to TLS."),
         ])

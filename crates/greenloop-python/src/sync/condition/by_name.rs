@@ -1,5 +1,11 @@
 //! Waiting where the lock is not a plain native one or a method may have been replaced: each of
 //! asyncio's calls is made by name. The awaitable's `value` holds the object that is awaited.
+//!
+//! The steps are those of `wait`, but the lock's methods are the attributes `locked`, `release` and
+//! `acquire` of the condition, and `acquire` may return any awaitable. Each of these calls is user
+//! code. `wait_for` calls `self.wait()`, which a subclass may replace.
+//!
+//! The condition's line stays native all the same: only the lock is foreign.
 
 use greenloop_core::WaitList as _;
 use greenloop_cpython::{Native, Result, fetch};
@@ -10,6 +16,7 @@ use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 
+/// `step` tells whether the condition's line or the lock is waited for, as in `wait`.
 pub(super) static WAIT_BY_NAME: Operation<ConditionRef> = Operation {
     name: c"Condition.wait",
     start: begin_by_name,
@@ -32,6 +39,11 @@ pub(super) static WAIT_BY_NAME: Operation<ConditionRef> = Operation {
     behind: None,
 };
 
+/// In the order of asyncio 3.13: the waiter is made, the lock is released, and then the waiter
+/// joins the line, so a notification that `release` itself makes does not reach it.
+///
+/// # Errors
+/// `RuntimeError` if `locked()` is false, and any of the calls.
 fn begin_by_name(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     let names = &globals().names;
     if !by_name(&names.locked, owner)?.is_true()? {
@@ -48,6 +60,7 @@ fn begin_by_name(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progr
     Ok(Progress::Blocked)
 }
 
+/// A call of `acquire` that fails at once is treated like an await of it that fails.
 fn relock_by_name(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     locking(this);
     let delegated = by_name(&globals().names.acquire, owner)
@@ -55,6 +68,8 @@ fn relock_by_name(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Prog
     relocked_by_name(this, owner, delegated)
 }
 
+/// Goes on with the outcome of `acquire`: a cancellation is kept and the lock is asked for again,
+/// as in asyncio's `while True`; any other exception ends the wait without the lock.
 fn relocked_by_name(
     this: &Native<Awaitable>,
     owner: &ConditionRef,
@@ -75,6 +90,8 @@ fn relocked_by_name(
 }
 
 /// The predicate is in `kept`.
+///
+/// It moves there from `value`, which holds the awaited object instead.
 pub(super) static WAIT_FOR_BY_NAME: Operation<ConditionRef> = Operation {
     name: c"Condition.wait_for",
     start: |this, owner| {
@@ -93,6 +110,7 @@ pub(super) static WAIT_FOR_BY_NAME: Operation<ConditionRef> = Operation {
     behind: None,
 };
 
+/// The loop goes on without a turn where `wait()` returns without waiting.
 fn until_by_name(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     loop {
         let predicate = this.get().kept().get_or_none();
@@ -107,6 +125,7 @@ fn until_by_name(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progr
     }
 }
 
+/// The result of `wait()` does not matter: the predicate decides.
 fn check_by_name(
     this: &Native<Awaitable>,
     owner: &ConditionRef,

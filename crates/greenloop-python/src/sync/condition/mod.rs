@@ -3,6 +3,18 @@
 //! A condition with a plain native lock, which nearly every condition has, waits natively: one
 //! awaitable is in the condition's line and then in the lock's. With any other lock, or where a
 //! method may have been replaced, each of asyncio's calls is made by name.
+//!
+//! asyncio's condition copies the methods `locked`, `acquire` and `release` of its lock into
+//! attributes of its own, and calls only those from then on. So there are three cases:
+//!
+//! ```text
+//!   native_lock        exported          by_name    calls go
+//!   the lock           empty             false      straight to the lock's state
+//!   the lock           some set          true       by name, as a program has set one
+//!   empty              all set           true       by name, to another lock's methods
+//! ```
+//! `native_lock()` is the one test of the fast way, and is made again at each call: a program can
+//! replace a method at any time.
 
 mod by_name;
 mod notify;
@@ -34,9 +46,13 @@ use notify::{notify_all_method, notify_method};
 use wait::{wait_for, wait_method};
 
 /// A reference to a condition.
+///
+/// Its instance may be of a subclass.
 pub type ConditionRef = Native<Primitive<Condition>>;
 
 /// The class.
+///
+/// A barrier tests with it which conditions it accepts.
 pub static CLASS: Class<Primitive<Condition>> = Class::new();
 
 /// A condition's state.
@@ -47,8 +63,14 @@ pub struct Condition {
     /// The same, if it is a plain native lock.
     native_lock: NativeSlot<Primitive<Lock>>,
     /// `locked`, `acquire` and `release`, where they are not the native lock's own.
+    ///
+    /// In this order. Empty ones are read from the native lock, which saves three bound methods for
+    /// each condition.
     exported: [Slot; 3],
     /// Whether one of those was set, so that they have to be called by name.
+    ///
+    /// True before `__init__`, so that a method of an unfinished condition raises what asyncio's
+    /// would.
     by_name: Cell<bool>,
 }
 
@@ -72,6 +94,7 @@ impl State for Condition {
         self.logic.waiters.visit(visitor)
     }
 
+    /// The flag goes first: dropping a lock may run code that uses the condition.
     fn clear(&self) {
         self.by_name.set(true);
         let [locked, acquire, release] = &self.exported;
@@ -105,6 +128,9 @@ impl Lined for Condition {
 }
 
 /// The lock of a condition all of whose methods are our own.
+///
+/// None where anything could have been replaced: in a subclass, on an instance with attributes, or
+/// in the class itself. A new reference, because the steps that use the lock may run user code.
 #[inline]
 fn native_lock(this: &ConditionRef) -> Option<LockRef> {
     let condition = &this.get().state;
@@ -119,12 +145,16 @@ fn native_lock(this: &ConditionRef) -> Option<LockRef> {
 
 /// The lock of a condition that waits natively. It is gone only if the garbage collector or a
 /// second `__init__` took it.
+///
+/// # Errors
+/// `AttributeError` in those cases.
 #[inline]
 fn lock_of(this: &ConditionRef) -> Result<LockRef> {
     let lock = this.get().state.native_lock.get();
     lock.ok_or_else(|| no_attribute(this, "_lock"))
 }
 
+/// Runs user code, which may do anything to the condition.
 fn by_name(name: &Object, this: &Object) -> Result<Object> {
     this.invoke(name, [])
 }
@@ -132,6 +162,9 @@ fn by_name(name: &Object, this: &Object) -> Result<Object> {
 // The lock's methods, which a condition exports.
 
 /// Whether the lock is held.
+///
+/// # Errors
+/// Those of a `locked` that a program provides, as for the functions below.
 fn is_locked(this: &ConditionRef) -> Result<bool> {
     match native_lock(this) {
         Some(lock) => Ok(lock.get().state.is_locked()),
@@ -140,6 +173,9 @@ fn is_locked(this: &ConditionRef) -> Result<bool> {
 }
 
 /// Acquires the lock if that is possible at once and needs no call by name.
+///
+/// False means to await [`acquire`], which decides again. For a barrier, which enters its condition
+/// often.
 pub fn try_acquire(this: &ConditionRef) -> Result<bool> {
     match native_lock(this) {
         Some(lock) => lock.get().state.try_acquire(),
@@ -148,6 +184,8 @@ pub fn try_acquire(this: &ConditionRef) -> Result<bool> {
 }
 
 /// `this.acquire()`.
+///
+/// An awaitable that has not begun, or whatever the program's `acquire` returns.
 pub fn acquire(this: &ConditionRef) -> Result<Object> {
     match native_lock(this) {
         Some(lock) => super::acquire::acquire(&lock),
@@ -156,6 +194,9 @@ pub fn acquire(this: &ConditionRef) -> Result<Object> {
 }
 
 /// `this.release()`.
+///
+/// # Errors
+/// `RuntimeError` if the native lock is not held.
 pub fn release(this: &ConditionRef) -> Result<()> {
     match native_lock(this) {
         Some(lock) => lock::release(&lock).map(drop),
@@ -164,6 +205,8 @@ pub fn release(this: &ConditionRef) -> Result<()> {
 }
 
 /// `async with`.
+///
+/// A native lock's own operation, since `Condition.__aenter__` is that of the lock in all but name.
 fn enter(this: &ConditionRef) -> Result<Object> {
     match native_lock(this) {
         Some(lock) => Awaitable::create(Lock::ENTER, &lock, None),
@@ -214,6 +257,7 @@ exported!(get_release, set_release, 2, release);
 
 // The class.
 
+/// A condition without a lock gets a new one. Several conditions may share a lock that is given.
 fn initialise(this: &ConditionRef, arguments: Arguments<'_>) -> Result<()> {
     let globals = globals();
     let [lock] = arguments.bind(c"Condition.__init__", [&globals.names.lock], 1, 0)?;
@@ -227,6 +271,8 @@ fn initialise(this: &ConditionRef, arguments: Arguments<'_>) -> Result<()> {
 }
 
 /// A condition with its own lock.
+///
+/// What `Condition()` makes, without calling Python.
 pub fn create() -> Result<ConditionRef> {
     let condition = CLASS.create()?;
     let lock = lock::CLASS.create()?;
@@ -234,6 +280,11 @@ pub fn create() -> Result<ConditionRef> {
     Ok(condition)
 }
 
+/// Anything with the three methods is a lock, as in asyncio. A subclass is given them by `setattr`
+/// even of a native lock: it may have attributes of these names itself.
+///
+/// # Errors
+/// `AttributeError` if a method is missing; the condition is unchanged then.
 fn set_up(this: &ConditionRef, lock: &Object) -> Result<()> {
     let globals = globals();
     let condition = &this.get().state;
@@ -277,6 +328,7 @@ fn set_lock_attribute(this: &ConditionRef, value: Option<&Object>) -> Result<()>
     Ok(())
 }
 
+/// `locked()` is asked of the lock, by name where it may have been replaced.
 fn repr_slot(this: &ConditionRef) -> Result<Object> {
     let locked = is_locked(this)?;
     repr::<Condition>(this, if locked { "locked" } else { "unlocked" })
@@ -288,7 +340,9 @@ pub fn make_class() -> Result<()> {
         .subclassable()
         .doc(
             c"Condition(lock=None)\n--\n\n\
-              A condition on which tasks wait until they are notified; see asyncio.Condition.",
+              A condition on which tasks wait until they are notified; see asyncio.Condition.\n\n\
+              Without a lock it makes one of its own. Use it as `async with condition:`, and \
+              wait and notify inside.",
         )
         .init_by(initialise)
         .repr_by(repr_slot)
@@ -298,19 +352,25 @@ pub fn make_class() -> Result<()> {
                 c"wait",
                 wait_method,
                 c"wait($self)\n--\n\n\
-                  Release the lock, wait to be notified and acquire the lock again; return True.",
+                  Release the lock, wait to be notified and acquire the lock again; return \
+                  True.\n\n\
+                  The lock is held again when it returns or raises, even if the task was \
+                  cancelled. RuntimeError is raised if the lock is not held at the beginning.",
             ),
             fast(
                 c"wait_for",
                 wait_for,
                 c"wait_for($self, predicate)\n--\n\n\
-                  Wait until predicate() is true; return its result.",
+                  Wait until predicate() is true; return its result.\n\n\
+                  The predicate is called with the lock held, at once and after each \
+                  notification. Its errors end the wait.",
             ),
             fast(
                 c"notify",
                 notify_method,
                 c"notify($self, n=1)\n--\n\n\
-                  Notify the first n waiters; raise RuntimeError if the lock is not held.",
+                  Notify the first n waiters; raise RuntimeError if the lock is not held.\n\n\
+                  The lock is not released; waiters run once they have acquired it.",
             ),
             noargs(
                 c"notify_all",

@@ -1,4 +1,8 @@
 //! Notifying the waiters of a condition.
+//!
+//! A notification wakes a waiter, which is in the condition's line until it runs and then competes
+//! for the lock. asyncio sets the result of the waiter's future in the same place. Notifying
+//! without the lock is refused; the waiters could miss it otherwise.
 
 use greenloop_cpython::{Arguments, Comparison, ExceptionClass, Object, Raised, Result, raise};
 
@@ -8,6 +12,9 @@ use crate::asyncio::globals;
 use crate::sync::primitive::Lined as _;
 
 /// `notify(n=1)`. From Python 3.13 on it calls `_notify`.
+///
+/// # Errors
+/// `RuntimeError` if the lock is not held, and those of foreign waiters.
 pub(super) fn notify_method(this: &ConditionRef, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let [limit] = arguments.bind(c"Condition.notify", [&globals.names.n], 1, 0)?;
@@ -28,6 +35,8 @@ pub(super) fn notify_method(this: &ConditionRef, arguments: Arguments<'_>) -> Re
 }
 
 /// `notify_all()`, which calls `notify`.
+///
+/// It is `self.notify(len(self._waiters))` in asyncio; natively no waiter is counted.
 pub(super) fn notify_all_method(this: &ConditionRef) -> Result<Object> {
     if let Some(lock) = native_lock(this) {
         check(lock.get().state.is_locked())?;
@@ -40,6 +49,8 @@ pub(super) fn notify_all_method(this: &ConditionRef) -> Result<Object> {
 }
 
 /// `_notify(n)`, which does not check that the lock is held.
+///
+/// The method exists from Python 3.13 on, where `notify` and `wait` share it.
 #[cfg(Py_3_13)]
 pub(super) fn notify_private_method(this: &ConditionRef, limit: &Object) -> Result<Object> {
     notify_some(this, limit)?;
@@ -47,6 +58,8 @@ pub(super) fn notify_private_method(this: &ConditionRef, limit: &Object) -> Resu
 }
 
 /// `this.notify_all()`.
+///
+/// For a barrier: a subclass of its condition may have its own `notify_all`.
 pub fn notify_all(this: &ConditionRef) -> Result<()> {
     if native_lock(this).is_some() {
         notify_all_method(this).map(drop)
@@ -56,6 +69,10 @@ pub fn notify_all(this: &ConditionRef) -> Result<()> {
 }
 
 /// Notifies the next one in place of one that fails, in asyncio's words `this._notify(1)`.
+///
+/// A notification may have reached the failed waiter or not; one too many is harmless, since
+/// waiters of a condition expect to be woken for nothing. Before Python 3.13 the notification is
+/// lost.
 pub(super) fn hand_on(this: &ConditionRef) -> Result<()> {
     if native_lock(this).is_some() {
         this.get().state.logic.fail()
@@ -66,6 +83,7 @@ pub(super) fn hand_on(this: &ConditionRef) -> Result<()> {
     }
 }
 
+/// By name only where asyncio has the private method; before, `notify` did the work itself.
 fn notify_by_name(this: &ConditionRef, limit: &Object) -> Result<()> {
     if CONDITIONS_HAND_ON {
         this.invoke(&globals().names.notify_privately, [limit])
@@ -76,6 +94,8 @@ fn notify_by_name(this: &ConditionRef, limit: &Object) -> Result<()> {
 }
 
 /// Notifies as many as asked for. A number that does not fit is cut off, at either end.
+///
+/// A float or another object is compared with a count, as asyncio does.
 fn notify_some(this: &ConditionRef, limit: &Object) -> Result<()> {
     let limit = match limit.saturating_int().filter(|_| limit.is_int()) {
         Some(limit) => usize::try_from(limit).unwrap_or(0),
@@ -86,6 +106,9 @@ fn notify_some(this: &ConditionRef, limit: &Object) -> Result<()> {
 
 /// The limit meant by an object that is no int, up to the number of waiters: before each of them
 /// asyncio asks `count >= limit`.
+///
+/// # Errors
+/// Those of the comparison, which is user code and may change the line.
 #[cold]
 fn by_comparison(this: &ConditionRef, limit: &Object) -> Result<usize> {
     let mut count = 0;
@@ -98,6 +121,7 @@ fn by_comparison(this: &ConditionRef, limit: &Object) -> Result<usize> {
     Ok(count)
 }
 
+/// The one condition under which notifying is allowed.
 #[inline]
 fn check(locked: bool) -> Result<()> {
     if locked { Ok(()) } else { Err(cannot_notify()) }

@@ -2,6 +2,23 @@
 //!
 //! It is asyncio's `Condition.wait` step by step. An exception that ends the wait is kept until the
 //! lock is held again, whatever happens meanwhile.
+//!
+//! ```text
+//!                notified, or an exception (kept)           lock free
+//!   WAITING ──────────────────────────────────► relock ─────────────────► conclude
+//!                                                 │ lock held               ▲
+//!                                                 ▼          woken          │
+//!                                              LOCKING ─────────────────────┤
+//!                                                 │ cancelled (kept)        │
+//!                                                 ▼          woken          │
+//!                                             CANCELLED ────────────────────┘
+//!                                              └──► again, as often as it is cancelled
+//! ```
+//! So a cancellation never ends the wait without the lock: the body of `async with condition`
+//! relies on holding it. An exception of another kind that arrives while the lock is awaited does
+//! end it, as it would leave asyncio's loop `while True: try: await self.acquire()`.
+//!
+//! `wait_for` is the same wait in a loop around the predicate, without a second awaitable.
 
 use greenloop_core::sync;
 use greenloop_cpython::{
@@ -19,6 +36,8 @@ use crate::sync::acquire::{acquire_or_join, leave};
 use crate::sync::lock;
 
 /// `this.wait()`.
+///
+/// For a barrier. By name it runs the method of a subclass.
 pub fn wait(this: &ConditionRef) -> Result<Object> {
     if native_lock(this).is_some() {
         return Awaitable::create(&WAIT, this, None);
@@ -26,11 +45,14 @@ pub fn wait(this: &ConditionRef) -> Result<Object> {
     by_name(&globals().names.wait, this)
 }
 
+/// The way is chosen once, when the method is called.
 pub(super) fn wait_method(this: &ConditionRef) -> Result<Object> {
     let native = native_lock(this).is_some();
     Awaitable::create(if native { &WAIT } else { &WAIT_BY_NAME }, this, None)
 }
 
+/// # Errors
+/// `TypeError` for wrong arguments. The predicate is called at the first step, not now.
 pub(super) fn wait_for(this: &ConditionRef, arguments: Arguments<'_>) -> Result<Object> {
     let [predicate] = arguments.bind(c"Condition.wait_for", [&globals().names.predicate], 1, 1)?;
     let native = native_lock(this).is_some();
@@ -39,12 +61,19 @@ pub(super) fn wait_for(this: &ConditionRef, arguments: Arguments<'_>) -> Result<
 }
 
 /// The awaitable is in the condition's line.
+///
+/// Zero, so a new awaitable begins with it.
 pub(super) const WAITING: u8 = 0;
 /// The awaitable is in the lock's line, or awaits the result of `acquire`.
+///
+/// An exception now means to leave the lock's line, not the condition's.
 const LOCKING: u8 = 1;
 /// The same, and it was cancelled meanwhile.
+///
+/// A further cancellation replaces the kept one, or before Python 3.13 changes nothing.
 const CANCELLED: u8 = 2;
 
+/// A wait that was cancelled stays so.
 pub(super) fn locking(this: &Native<Awaitable>) {
     let awaitable = this.get();
     if awaitable.step().get() == WAITING {
@@ -70,6 +99,12 @@ static WAIT_FOR: Operation<ConditionRef> = Operation {
     behind: None,
 };
 
+/// asyncio makes the waiter's future before or after the release, by version; a failure to make it
+/// is what `keep_refusal` is about. Releasing wakes the lock's first waiter, which runs after this
+/// step.
+///
+/// # Errors
+/// `RuntimeError` if the lock is not held.
 fn begin(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     let lock = lock_of(owner)?;
     let native = &lock.get().state;
@@ -90,6 +125,8 @@ fn begin(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
 
 /// There is no waiting, because the condition belongs to another loop. Up to Python 3.12 asyncio
 /// releases the lock before it notices that, and raises when it has the lock again.
+///
+/// The kept exception is raised by `conclude`.
 pub(super) fn keep_refusal(this: &Native<Awaitable>, raised: Raised) -> Result<()> {
     if CONDITIONS_HAND_ON {
         return Err(raised);
@@ -98,6 +135,7 @@ pub(super) fn keep_refusal(this: &Native<Awaitable>, raised: Raised) -> Result<(
     Ok(())
 }
 
+/// The awaitable was woken, by a notification or by the lock.
 fn go_on(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     if this.get().step().get() == WAITING {
         return relock(this, owner);
@@ -106,6 +144,9 @@ fn go_on(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     conclude(this, owner)
 }
 
+/// In the condition's line any exception is kept until the lock is held. In the lock's line a
+/// cancellation passes on the wake-up that it may have had, and the wait for the lock begins again,
+/// at the end of the line.
 fn interrupt(
     this: &Native<Awaitable>,
     owner: &ConditionRef,
@@ -124,6 +165,8 @@ fn interrupt(
 }
 
 /// The wait is over, and the lock has to be acquired again in any case.
+///
+/// The same awaitable is pushed into the lock's line; a free lock takes no turn.
 fn relock(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     let lock = lock_of(owner)?;
     let locked = match owner.get().state.logic.relock(&lock.get().state, this) {
@@ -143,6 +186,8 @@ fn relock(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
 
 /// The wait ends with the cancellation that comes while it waits for the lock: the last one, or up
 /// to Python 3.12 a new one. Its context is the exception that interrupted the wait before.
+///
+/// Called for each cancellation; `CANCELLED` tells the first from a later one.
 pub(super) fn keep_cancellation(this: &Native<Awaitable>, exception: Object) -> Result<()> {
     let awaitable = this.get();
     let again = awaitable.step().replace(CANCELLED) == CANCELLED;
@@ -170,6 +215,8 @@ pub(super) fn keep_cancellation(this: &Native<Awaitable>, exception: Object) -> 
 }
 
 /// The lock is held again.
+///
+/// Returns True, or raises what was kept.
 pub(super) fn conclude(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     match this.get().kept().take() {
         None => ready(Object::boolean(true)),
@@ -178,12 +225,17 @@ pub(super) fn conclude(this: &Native<Awaitable>, owner: &ConditionRef) -> Result
 }
 
 /// The wait ends by an exception, with or without the lock.
+///
+/// Another waiter is notified first, in case this one had been.
 pub(super) fn fail(owner: &ConditionRef, exception: Object) -> Result<Progress> {
     hand_on(owner)?;
     Err(restore(exception))
 }
 
 /// Waits until the predicate holds.
+///
+/// The predicate is user code and runs in the task's own step. The result is what it returned, not
+/// True. `begin` returns at once only where a refusal is kept, which it raises.
 fn until(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     loop {
         let predicate = this.get().value().get_or_none();
@@ -198,6 +250,7 @@ fn until(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     }
 }
 
+/// A wait of the loop has ended; an exception of it ends the loop.
 fn check_again(
     this: &Native<Awaitable>,
     owner: &ConditionRef,
