@@ -21,6 +21,10 @@
 //!   crate, `greenloop-cpython`.
 //!
 //! A free-threaded build of CPython refuses to import this module: the GIL guards a loop's state.
+//!
+//! The functions and names of asyncio that the classes need are looked up during the import, before
+//! a class is made. Those that TLS needs wait for its first use, since some builds of Python have
+//! no `ssl`.
 
 #![allow(
     clippy::unnecessary_wraps,
@@ -129,6 +133,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// Makes the classes of each room. A class comes after those that it derives from.
+///
+/// Many derive from classes of asyncio, so [`asyncio`] has been initialised before.
+///
+/// # Errors
+/// What making a class raises, which makes the import fail.
 fn make_classes() -> greenloop_cpython::Result<()> {
     scheduler::make_alarm_class()?;
     handle::make_classes()?;
@@ -150,6 +159,10 @@ fn make_classes() -> greenloop_cpython::Result<()> {
 
 /// Remember the attributes of the classes whose methods may be replaced, now that they are
 /// complete.
+///
+/// The package calls it once while it is imported, since it completes some of these classes itself.
+/// A short cut later compares an attribute with what is remembered here, and calls the method by
+/// name if a program has replaced it.
 #[pyfunction]
 #[pyo3(name = "_remember_originals")]
 fn remember_originals(py: Python<'_>) -> PyResult<()> {
@@ -166,6 +179,9 @@ fn remember_originals(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.
+///
+/// asyncio's `all_tasks` finds those that were registered with it; the package adds these. The list
+/// is a snapshot: its tasks may finish while the caller looks at them.
 #[pyfunction]
 fn registered_tasks(py: Python<'_>) -> PyResult<Py<PyAny>> {
     let tasks = task::registered_tasks()?.into_iter().collect();

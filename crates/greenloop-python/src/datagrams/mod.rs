@@ -8,6 +8,15 @@
 //!
 //! Every special case (a socket of another class, an address that has to be resolved, a transport
 //! that is closing) is left to the function of asyncio's class.
+//!
+//! ```text
+//!           1 _listen(fd)        2 the descriptor is readable, or a look is due    3 close, abort
+//!   opened ─────────────► listening ──┐                        ┌── listening ────────────► closed
+//!                             ▲       └── datagram_received() ─┘
+//! ```
+//! The transitions belong to asyncio's class. It calls `_add_reader` right behind
+//! `connection_made`, which is transition 1 here, and its `close` removes the reader, after which a
+//! job that is still queued finds that the loop no longer listens for the transport.
 
 mod receiving;
 mod sending;
@@ -41,18 +50,31 @@ type DatagramRef = Native<Slotted<Datagrams>>;
 static CLASS: SlottedClass<Datagrams> = unsafe { SlottedClass::new() };
 
 /// The places of the attributes in an instance.
+///
+/// Each is a slot of the Python class or of one of asyncio's base classes, found once by
+/// `finish_datagram_transport`. Reading one is a load at a fixed offset, where an attribute would
+/// be a look-up in the class.
 struct Places {
+    /// `_address`: the peer to which a transport was bound by `remote_addr`, or None.
     address: Member<Datagrams>,
+    /// `_buffer`: asyncio's deque of the datagrams that wait for room.
     buffer: Member<Datagrams>,
+    /// `_conn_lost`: zero until the transport begins to end.
     conn_lost: Member<Datagrams>,
+    /// `_loop`, which `connection_lost` sets to None.
     event_loop: Member<Datagrams>,
+    /// `_extra`: the dict of `get_extra_info`.
     extra: Member<Datagrams>,
+    /// `max_size`: the most bytes of one datagram. A program may change it at any time.
     max_size: Member<Datagrams>,
     protocol: Member<Datagrams>,
     socket: Member<Datagrams>,
+    /// `_receiving`: the [`State`] that native code keeps for itself.
     state: Member<Datagrams>,
 }
 
+/// Set once, before the first instance exists: a module makes the class and finishes it in its next
+/// line.
 static PLACES: OnceLock<Places> = OnceLock::new();
 
 /// A `DatagramTransport` that a method was called on.
@@ -64,12 +86,18 @@ struct Transport<'a> {
 
 impl<'a> Transport<'a> {
     /// The receiver of a method that was installed in the class.
+    ///
+    /// `None` as long as the class is not finished, in which case the caller does nothing or asks
+    /// asyncio.
     fn of(this: &'a DatagramRef) -> Option<Self> {
         let places = PLACES.get()?;
         Some(Self { this, places })
     }
 
     /// The owner of a listener.
+    ///
+    /// `None` for any other object. A subclass of the transport is one too, since its slots are at
+    /// the same places.
     fn of_owner(owner: &'a Object) -> Option<Self> {
         CLASS.instance(owner).and_then(Self::of)
     }
@@ -81,6 +109,9 @@ impl<'a> Transport<'a> {
     }
 
     /// Whether nothing is wrong and nothing has ended: `_conn_lost` is zero.
+    ///
+    /// asyncio counts there how often `connection_lost` was scheduled and how many sends were lost
+    /// since.
     #[inline]
     fn is_open(&self) -> bool {
         let count = self.slot(&self.places.conn_lost);
@@ -88,12 +119,17 @@ impl<'a> Transport<'a> {
     }
 
     /// The native state.
+    ///
+    /// `None` for a transport whose constructor has not come that far.
     #[inline]
     fn state(&self) -> Option<Native<State>> {
         state::CLASS.claim(self.slot(&self.places.state)?).ok()
     }
 
     /// `super().name(*arguments)`: asyncio's own method.
+    ///
+    /// # Errors
+    /// What the method raises.
     fn leave_to_asyncio(&self, name: &Object, arguments: &[&Object]) -> Result<Object> {
         let function = globals().asyncio.datagram_transport.attribute(name)?;
         let this: &Object = self.this;
@@ -110,6 +146,10 @@ impl<'a> Transport<'a> {
 
 /// Finish the class of datagram transports, whose attributes are slots: put the native methods into
 /// it.
+///
+/// # Errors
+/// `RuntimeError` if a class was finished before, another error if the class lacks one of the
+/// slots.
 #[pyfunction]
 #[pyo3(signature = (class, /), text_signature = "(class_, /)")]
 pub fn finish_datagram_transport(class: &Bound<'_, PyType>) -> PyResult<()> {
@@ -161,6 +201,9 @@ impl EventLoop {
     }
 
     /// Return the native state of a datagram transport.
+    ///
+    /// Each transport needs one of its own, before asyncio's constructor runs: that may start to
+    /// listen.
     #[staticmethod]
     fn _datagram_state(py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(state::CLASS.create()?.bound(py).unbind())

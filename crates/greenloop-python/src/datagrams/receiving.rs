@@ -2,6 +2,10 @@
 //!
 //! Several may wait, since one socket serves all peers. In that case the next turn receives another
 //! one by itself, and the poller is not asked in between.
+//!
+//! The order of a turn is asyncio's: the poller's events first, then the jobs. A look and an event
+//! for the same registration would deliver two datagrams in one turn, so an event that arrives
+//! while a look is queued is dropped (`is_due`), and the look receives what it announced.
 
 use greenloop_cpython::{Arguments, Native, Object, Result, copy_context, fetch, making};
 use greenloop_os::datagram::receive_from;
@@ -16,6 +20,9 @@ use crate::sockets::{plain, unless_none_yet};
 
 /// The most that is received into the loop's buffer, which it keeps; no datagram is larger than a
 /// quarter.
+///
+/// The length in UDP's header has 16 bits (RFC 768). A `max_size` above the limit leaves the
+/// receive to asyncio.
 const MOST: usize = 256 * 1024;
 
 /// The poller has reported the descriptor.
@@ -33,7 +40,16 @@ static LOOK: Reaction = Reaction {
 };
 
 /// The descriptor is ready, or a look is due: receives a datagram and calls the protocol. A job of
-/// an earlier registration does nothing.
+/// an earlier registration does nothing. An old ticket, or another listener in the table, means
+/// such a job.
+///
+/// The protocol's method is user code: it may close the transport, listen again, or raise. So the
+/// state is kept alive by a reference of this function's, and whether to look again is decided
+/// after the call.
+///
+/// # Errors
+/// What `datagram_received` or `error_received` raises. The loop's exception handler gets it, and
+/// the transport goes on, as with asyncio.
 fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
     let Some(transport) = Transport::of_owner(this) else {
         return Ok(());
@@ -94,6 +110,9 @@ fn is_listening(transport: &Transport<'_>) -> bool {
 }
 
 /// Receives in the next turn whether the poller reports anything or not.
+///
+/// The job is pushed behind all that are ready: it runs in the next turn, since a turn runs what
+/// was ready when it began.
 fn look_again(transport: &Transport<'_>, ticket: u32) {
     let event_loop = transport.slot(&transport.places.event_loop);
     if let Some(scheduler) = event_loop.as_ref().and_then(Scheduler::of) {
@@ -105,7 +124,9 @@ fn look_again(transport: &Transport<'_>, ticket: u32) {
     }
 }
 
-/// Calls `_read_ready` in a context. Returns whether there was a datagram.
+/// Calls `_read_ready` in a context. Returns whether there was a datagram. A context of another
+/// class than `contextvars.Context` has its method `run` called; the answer is false then, because
+/// the result of a Python method says nothing about datagrams.
 fn in_context(context: &Object, transport: Transport<'_>) -> Result<bool> {
     if context.is_context() {
         return context.inside(|| read_ready(transport));
@@ -116,6 +137,14 @@ fn in_context(context: &Object, transport: Transport<'_>) -> Result<bool> {
 }
 
 /// `_read_ready()`. Returns whether there was a datagram.
+///
+/// One `recvfrom(2)`. The special cases of asyncio's method (an unusual `max_size`, a socket that
+/// is no longer plain, a loop that is gone) are left to it.
+///
+/// # Errors
+/// What the protocol raises. An `OSError` of the socket is no error here: it goes to
+/// `error_received`, and the transport stays open, since the error may be about a datagram that was
+/// sent earlier (`udp(7)`).
 fn read_ready(transport: Transport<'_>) -> Result<bool> {
     if !transport.is_open() {
         return Ok(false);
@@ -168,6 +197,13 @@ pub fn read_ready_method(this: &DatagramRef) -> Result<Object> {
 }
 
 /// `_listen(fd)`: from now on, in the present context.
+///
+/// The context is copied now, because asyncio's handle would copy it now. A ticket marks this
+/// registration: jobs of the one before have another.
+///
+/// # Errors
+/// `TypeError` for wrong arguments, `OSError` for a descriptor that the poller refuses,
+/// `RuntimeError` for a closed loop.
 pub fn listen(this: &DatagramRef, arguments: Arguments<'_>) -> Result<Object> {
     let [descriptor] = arguments.bind(c"_listen", [&globals().names.fd], 1, 1)?;
     let descriptor = descriptor

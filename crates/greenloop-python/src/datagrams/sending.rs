@@ -1,4 +1,12 @@
 //! Sending: a datagram is sent at once, or asyncio's function keeps it until there is room.
+//!
+//! A send is native if nothing can go wrong that asyncio would word: the transport is open and
+//! nothing waits, the data is a bytes-like object that is not empty, the address needs no lookup,
+//! and the socket is plain. Every other call is forwarded to asyncio's `sendto` with its original
+//! arguments, before anything was sent.
+//!
+//! A socket without room (`EAGAIN`) is such a case as well: asyncio's function tries once more,
+//! fails in the same way, and appends the datagram to its buffer, whose writer then sends it.
 
 use greenloop_cpython::{Arguments, Bytes, Dict, Object, Result, audit, clear, fetch};
 use greenloop_os::datagram::send_to;
@@ -11,6 +19,10 @@ use crate::sockets::address::from_python;
 use crate::sockets::{plain, unless_none_yet};
 
 /// `sendto(data, addr=None)`
+///
+/// # Errors
+/// What asyncio's method raises for wrong arguments, and for an address other than that of a
+/// connected transport. An `OSError` of the system goes to the protocol's `error_received` instead.
 pub fn sendto(this: &DatagramRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let (data, address) = match arguments.positional() {
@@ -38,7 +50,15 @@ pub fn sendto(this: &DatagramRef, arguments: Arguments<'_>) -> Result<Object> {
     arguments.forward_to(&function, this)
 }
 
-/// Sends at once: `None` if that is for asyncio to do, or to keep.
+/// Sends at once: `None` if that is for asyncio to do, or to keep. The arguments are unchanged
+/// then.
+///
+/// One `send(2)` on a connected socket, else one `sendto(2)` after the audit event `socket.sendto`
+/// (PEP 578), which the socket's own method raises too. An audit hook is user code, and so is
+/// `error_received`.
+///
+/// # Errors
+/// What an audit hook or `error_received` raises.
 #[inline]
 fn send_now(
     transport: &Transport<'_>,
@@ -99,6 +119,10 @@ fn send_now(
 }
 
 /// Has the next turn ask for input, unless that would hold up a burst.
+///
+/// The peer may be a socket of the same loop, and with asyncio the next turn would see its answer.
+/// In the midst of a burst the next turn looks for a datagram anyway, and a poll would cost more
+/// than the send.
 fn expect_answer(transport: &Transport<'_>) {
     let state = transport.state();
     if state.is_some_and(|state| state.get().expectation.is_amid_a_burst()) {
@@ -119,11 +143,14 @@ fn may_be_sent(data: &Object) -> bool {
     data.is_bytes_like() && data.size().map_err(clear).is_ok_and(|size| size > 0)
 }
 
+/// The bytes of something bytes-like, without a copy. An exporter that refuses is left to asyncio,
+/// whose socket raises the right exception.
 fn bytes_of(data: &Object) -> Option<Bytes<'_>> {
     Bytes::of(data).map_err(|raised| drop(fetch(raised))).ok()
 }
 
-/// Whether datagrams are buffered, behind which the next one has to queue.
+/// Whether datagrams are buffered, behind which the next one has to queue. A transport without a
+/// buffer is one whose constructor has failed, and nothing is sent past it.
 fn something_waits(transport: &Transport<'_>) -> Result<bool> {
     match transport.slot(&transport.places.buffer) {
         Some(buffer) => buffer.is_true(),

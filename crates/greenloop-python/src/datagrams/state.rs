@@ -1,5 +1,7 @@
 //! The state of a datagram transport besides its attributes: its registration as a reader, how
 //! datagrams have arrived so far, and the address of the last sender.
+//!
+//! Only the loop's thread uses it, with the GIL held, so plain cells suffice.
 
 use std::cell::Cell;
 
@@ -17,6 +19,7 @@ pub struct State {
     pub ticket: Cell<u32>,
     /// The context of the registration, in which the protocol is called.
     pub context: Slot,
+    /// Decides about looks; it holds no object.
     pub expectation: Expectation,
     /// The sender of the last datagram: most come from the same sender as the one before, and most
     /// are answered there.
@@ -40,8 +43,13 @@ pub struct Expectation {
 }
 
 impl Expectation {
+    /// The limit bounds how many looks are in vain after a long burst: four, at [`Self::PRICE`]
+    /// each.
     const MOST_HOPE: u8 = 8;
+    /// A look in vain costs a system call that has found nothing, so it weighs more than a success.
     const PRICE: u8 = 2;
+    /// After this many datagrams without hope one look is made all the same, so that a burst is
+    /// noticed.
     const PATIENCE: u8 = 16;
     /// From how much hope on it is a burst.
     const BURST: u8 = 4;
@@ -87,7 +95,8 @@ impl Expectation {
     }
 
     /// A datagram was `received` or not, by a look or because of an event. Returns whether to look
-    /// again.
+    /// again. The first datagram after an event does not raise hope: only a look that finds
+    /// something shows that datagrams come faster than turns.
     #[inline]
     pub fn learn(&self, looked: bool, received: bool) -> bool {
         let hope = self.hope.get();
@@ -108,7 +117,12 @@ impl Expectation {
 }
 
 impl State {
-    /// An address that something came from, as Python sees it.
+    /// An address that something came from, as Python sees it. The same sender gets the same tuple
+    /// again, which saves making one and lets [`recognise`](Self::recognise) compare by identity.
+    /// It is None for an address of a family without a form here.
+    ///
+    /// # Errors
+    /// A failed allocation.
     #[inline]
     pub fn show(&self, address: Address) -> Result<Object> {
         if self.address.get().is_some_and(|last| last == address) {
@@ -125,7 +139,9 @@ impl State {
         Ok(seen)
     }
 
-    /// The address that `object` is, if it is the very one that was shown last.
+    /// The address that `object` is, if it is the very one that was shown last. A protocol that
+    /// answers hands back the tuple that it was given, and tuples cannot change: no conversion is
+    /// needed then.
     #[inline]
     pub fn recognise(&self, object: &Object) -> Option<Address> {
         self.address

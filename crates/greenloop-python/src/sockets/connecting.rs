@@ -3,6 +3,18 @@
 //! Both are rare compared with reads and writes, and involve more of Python: names are looked up,
 //! addresses have many forms, an audit hook may be installed. So the socket's own methods are
 //! called, and asyncio's own `_ensure_resolved`; only the waiting is native.
+//!
+//! ```text
+//!                1 a name or IPv6            2 getaddrinfo has answered
+//!   sock_connect ──────────────► RESOLVING ────────────────┐
+//!        │                                                 ▼      3 EINPROGRESS
+//!        └────────────────────────────────────────────► connect(2) ────────────► WAITING
+//!          1 a numeric IPv4 address                        │                        │ 4 writable
+//!                                                          ▼                        ▼
+//!                                                         DONE              SO_ERROR decides
+//! ```
+//! A connect is begun once: the second attempt does not call `connect(2)` again but asks the socket
+//! for its pending error (`connect(2)`, `getsockopt(2)`).
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{Arguments, ExceptionClass, Native, Object, Result, attached};
@@ -20,8 +32,12 @@ use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{LoopRef, Side, os_error};
 
 /// The step of a connect whose name is being looked up.
+///
+/// Cancelling the task in this step cancels the lookup, whose thread goes on in the executor, as
+/// with asyncio.
 const RESOLVING: u8 = OWN_STEP;
 
+/// `sock_connect`: waits for writability, and returns None.
 struct Connect;
 
 impl Exchange for Connect {
@@ -29,12 +45,22 @@ impl Exchange for Connect {
     const SIDE: Side = Side::Writer;
     const METHODS: (&'static str, &'static str) = ("sock_connect", "_sock_connect_cb");
 
+    /// By name, since the socket's own `connect` raises the audit event `socket.connect` (PEP 578)
+    /// and knows every form of address. `EINPROGRESS` is a `BlockingIOError`, which means to wait.
+    ///
+    /// # Errors
+    /// What `connect` raises, above all the `OSError` of a peer that refuses at once.
     fn begin(request: &Request<'_>) -> Result<Option<Object>> {
         let address = request.given();
         request.by_name(&globals().names.connect, &[&address])
     }
 
-    /// The descriptor is writable: the connection is there, or an error says why not.
+    /// The descriptor is writable: the connection is there, or an error says why not. It is called
+    /// once, since either answer ends the wait.
+    ///
+    /// # Errors
+    /// An `OSError` of the class that belongs to the number (`ConnectionRefusedError` for one),
+    /// with asyncio's words and the address in them.
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let pending = take_error(request.plain.descriptor).map_err(|error| os_error(&error))?;
         let Some(error) = pending.and_then(|error| error.raw_os_error()) else {
@@ -56,7 +82,10 @@ impl Exchange for Connect {
 }
 
 /// The first step of `sock_connect`: connects at once to an address that is resolved, or looks it
-/// up before.
+/// up before. Unix sockets have nothing to look up; their paths go to `connect` as they are.
+///
+/// # Errors
+/// Of the lookup and of `connect`.
 fn start_connecting(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Progress> {
     let Some(request) = request(this, owner) else {
         return leave_to_asyncio::<Connect>(this);
@@ -70,7 +99,9 @@ fn start_connecting(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Progres
     resolve(owner, &request, &address)
 }
 
-/// Whether asyncio's `_ensure_resolved` would return an equal address.
+/// Whether asyncio's `_ensure_resolved` would return an equal address. It is asked for IPv4 alone:
+/// of an IPv6 address asyncio's function makes a tuple of four, which is not the pair that was
+/// given.
 fn is_resolved(request: &Request<'_>, address: &Object) -> bool {
     let plain = &request.plain;
     Family::of(plain.family) == Family::V4
@@ -79,6 +110,13 @@ fn is_resolved(request: &Request<'_>, address: &Object) -> bool {
 }
 
 /// Awaits `loop._ensure_resolved(address, family=…, type=…, proto=…, loop=loop)`.
+///
+/// asyncio's function answers without a thread if the host is numeric, and else calls `getaddrinfo`
+/// in the executor. A program may have replaced it, or `getaddrinfo` of its loop, which is why it
+/// is called by name.
+///
+/// # Errors
+/// What calling the method raises before its coroutine runs.
 fn resolve(owner: &LoopRef, request: &Request<'_>, address: &Object) -> Result<Progress> {
     let py = attached();
     let names = &globals().names;
@@ -97,7 +135,12 @@ fn resolve(owner: &LoopRef, request: &Request<'_>, address: &Object) -> Result<P
     connect_when_resolved(this, owner, delegated)
 }
 
-/// Goes on with the first of the looked up addresses.
+/// Goes on with the first of the looked up addresses. The socket is looked at again: the program
+/// may have closed it meanwhile, and then it has the descriptor -1, which `connect` refuses with
+/// `EBADF`.
+///
+/// # Errors
+/// Of the lookup (`socket.gaierror`) and of `connect`.
 fn connect_when_resolved(
     this: &Native<Awaitable>,
     owner: &LoopRef,
@@ -134,6 +177,8 @@ fn go_on(this: &Native<Awaitable>, owner: &LoopRef, exception: Option<Object>) -
     connect_when_resolved(this, owner, delegated)
 }
 
+/// `sock_accept`: waits for readability, and returns the pair of the connection and the peer's
+/// address.
 struct Accept;
 
 impl Exchange for Accept {
@@ -142,6 +187,12 @@ impl Exchange for Accept {
     const METHODS: (&'static str, &'static str) = ("sock_accept", "_sock_accept");
     const COUNT: usize = 0;
 
+    /// By the socket's own `accept`. The connection is made non-blocking afterwards, whatever
+    /// `socket.setdefaulttimeout` says.
+    ///
+    /// # Errors
+    /// The `OSError` of `accept(2)`. Unlike a server, it raises `ConnectionAbortedError` too, as
+    /// asyncio does.
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let names = &globals().names;
         let Some(accepted) = request.by_name(&names.accept, &[])? else {
@@ -154,11 +205,15 @@ impl Exchange for Accept {
 }
 
 /// `loop.sock_connect(sock, address)`
+///
+/// Returns an awaitable and does nothing else before it is awaited.
 pub fn sock_connect(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     call::<Connect>(this, arguments, &globals().names.address)
 }
 
 /// `loop.sock_accept(sock)`
+///
+/// The arguments are bound by hand, because [`call`] expects two.
 pub fn sock_accept(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let bound = match arguments.only() {
         Some(socket) => Some(socket),

@@ -10,6 +10,9 @@
 //! `kept`, which holds the result or the exception after 3. The loop registers the awaitable as the
 //! listener. So a later listener of the same descriptor ends its wait silently, as in asyncio, and
 //! a wait that ends removes no other's listener (`is_listening`).
+//!
+//! An attempt by name, an audit hook and the exporter of a buffer run user code. The wait may be
+//! over after each of them, so `react` asks again before it stores a result.
 
 use std::ffi::CStr;
 use std::os::fd::RawFd;
@@ -32,9 +35,11 @@ use crate::transports::native_table;
 pub trait Exchange: Sized + 'static {
     /// The coroutine's name.
     const NAME: &'static CStr;
-    /// Which side of the descriptor says that it is worth while to try again.
+    /// Which side of the descriptor says that it is worth while to try again. It decides about the
+    /// second registration too.
     const SIDE: Side;
-    /// The method, and the function that asyncio has called when the descriptor is ready.
+    /// The method, and the function that asyncio has called when the descriptor is ready. The first
+    /// is called when a call is refused or delegated.
     const METHODS: (&'static str, &'static str);
     /// How many arguments there are besides the socket. Two are a [`pair`] in `kept`.
     const COUNT: usize = 1;
@@ -42,6 +47,9 @@ pub trait Exchange: Sized + 'static {
     const RECEIVES: bool = false;
 
     /// Does it without waiting: `None` if that is not possible at the moment.
+    ///
+    /// It is called more than once. What one attempt leaves for the next, such as the rest of the
+    /// data, it puts into `kept`. Its errors are those of the method, and end the wait.
     fn attempt(exchange: &Request<'_>) -> Result<Option<Object>>;
 
     /// The first attempt. Raises or succeeds as the method does that asyncio calls.
@@ -80,7 +88,7 @@ pub struct Request<'a> {
     pub socket: Object,
     /// The awaitable itself, which holds the arguments.
     pub this: &'a Native<Awaitable>,
-    /// The socket's state.
+    /// The socket's state. It was read just now, and goes stale when any Python code runs.
     pub plain: Plain,
 }
 
@@ -97,7 +105,8 @@ impl Request<'_> {
     }
 }
 
-/// `None` in place of an exception that says that it would block.
+/// `None` in place of an exception that says that it would block. asyncio catches both classes;
+/// after `EINTR` CPython itself tries again (PEP 475).
 pub fn unless_blocking(outcome: Result<Object>) -> Result<Option<Object>> {
     let blocks =
         || matches(ExceptionClass::BlockingIOError) || matches(ExceptionClass::InterruptedError);
@@ -111,7 +120,8 @@ pub fn unless_blocking(outcome: Result<Object>) -> Result<Option<Object>> {
     }
 }
 
-/// The step of an awaitable that listens to its descriptor.
+/// The step of an awaitable that listens to its descriptor. Only in this step does [`react`] do
+/// anything.
 const WAITING: u8 = 1;
 /// It has its result.
 const DONE: u8 = 2;
@@ -219,7 +229,8 @@ fn start<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Progr
     }
 }
 
-/// The parameters of a native attempt, if one is possible.
+/// The parameters of a native attempt, if one is possible. It is not for a socket of another class,
+/// a blocking one, and a loop on which a program has replaced the watching of descriptors.
 pub fn request<'a>(this: &'a Native<Awaitable>, owner: &'a LoopRef) -> Option<Request<'a>> {
     let event_loop = EventLoop::native_part(owner);
     let socket = this.get().value().get()?;
@@ -232,7 +243,11 @@ pub fn request<'a>(this: &'a Native<Awaitable>, owner: &'a LoopRef) -> Option<Re
     })
 }
 
-/// Returns the outcome of an attempt, or waits.
+/// Returns the outcome of an attempt, or waits. The order is asyncio's: the check for a transport,
+/// the future, the registration.
+///
+/// # Errors
+/// `RuntimeError` for a descriptor of a transport and for a closed loop, `OSError` of the poller.
 pub fn proceed<T: Exchange>(
     owner: &LoopRef,
     request: &Request<'_>,
@@ -281,7 +296,8 @@ fn listener<T: Exchange>(this: &Native<Awaitable>) -> NativeListener {
     }
 }
 
-/// The awaitable that a reaction's owner is, and the loop it waits on, unless the wait is over.
+/// The awaitable that a reaction's owner is, and the loop it waits on, unless the wait is over. The
+/// owner is cleared when the coroutine is done.
 #[inline]
 fn waiting(this: &Object) -> Option<(&Native<Awaitable>, LoopRef)> {
     let this = Awaitable::native(this)?;
@@ -289,7 +305,7 @@ fn waiting(this: &Object) -> Option<(&Native<Awaitable>, LoopRef)> {
     Some((this, EventLoop::reference(&owner)?.clone()))
 }
 
-/// Ends the registration of a wait that is over or given up.
+/// Ends the registration of a wait that is over or given up. The poller keeps it for the next wait.
 fn stop_listening<T: Exchange>(this: &Native<Awaitable>, event_loop: &EventLoop) {
     event_loop.stop_listening(this.get().descriptor().get(), T::SIDE, this);
 }
@@ -307,7 +323,8 @@ fn ensure_no_transport(event_loop: &Object, descriptor: RawFd) -> Result<()> {
     event_loop.invoke(ensure, [&number]).map(drop)
 }
 
-/// The descriptor is ready.
+/// The descriptor is ready. An exception that leaves the loop is no outcome of the exchange: the
+/// wait goes on, and `run_forever` raises it.
 fn react<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<()> {
     let awaitable = this.get();
     if awaitable.step().get() != WAITING {
@@ -388,7 +405,8 @@ fn resume<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<Prog
     }
 }
 
-/// The task is cancelled: the wait ends, and nothing is received or sent for it.
+/// The task is cancelled: the wait ends, and nothing is received or sent for it. Bytes that the
+/// kernel holds stay there for the next receiver.
 fn interrupt<T: Exchange>(
     this: &Native<Awaitable>,
     owner: &LoopRef,
@@ -402,7 +420,8 @@ fn interrupt<T: Exchange>(
     Err(restore(exception))
 }
 
-/// Awaits asyncio's own coroutine.
+/// Awaits asyncio's own coroutine. The function of its class is called with our loop as `self`, so
+/// that an override is not called twice.
 #[cold]
 pub fn leave_to_asyncio<T: Exchange>(this: &Native<Awaitable>) -> Result<Progress> {
     let all = arguments_of::<T>(this.get())?;

@@ -30,7 +30,9 @@ pub fn methods() -> Vec<Method<LoopInstance>> {
             c"sock_recv",
             receiving::sock_recv,
             c"sock_recv($self, sock, n)\n--\n\n\
-              Receive up to n bytes and return them; none are the end of the stream.",
+              Receive up to n bytes and return them; none are the end of the stream.\n\n\
+              The socket has to be non-blocking. Raise OSError for an error of the system, and \
+              RuntimeError for a wait on the socket of a transport.",
         ),
         fast(
             c"sock_recv_into",
@@ -42,7 +44,8 @@ pub fn methods() -> Vec<Method<LoopInstance>> {
             c"sock_recvfrom",
             receiving::sock_recvfrom,
             c"sock_recvfrom($self, sock, bufsize)\n--\n\n\
-              Receive a datagram of up to bufsize bytes; return it and the sender's address.",
+              Receive a datagram of up to bufsize bytes; return it and the sender's address.\n\n\
+              Bytes of the datagram beyond bufsize are lost.",
         ),
         fast(
             c"sock_recvfrom_into",
@@ -54,7 +57,9 @@ pub fn methods() -> Vec<Method<LoopInstance>> {
         fast(
             c"sock_sendall",
             sending::sock_sendall,
-            c"sock_sendall($self, sock, data)\n--\n\nSend all of data, a bytes-like object.",
+            c"sock_sendall($self, sock, data)\n--\n\nSend all of data, a bytes-like object.\n\n\
+              Return None when the system has taken all bytes. After an exception it is not known \
+              how many were sent.",
         ),
         fast(
             c"sock_sendto",
@@ -65,13 +70,15 @@ pub fn methods() -> Vec<Method<LoopInstance>> {
         fast(
             c"sock_connect",
             connecting::sock_connect,
-            c"sock_connect($self, sock, address)\n--\n\nConnect a socket to a remote address.",
+            c"sock_connect($self, sock, address)\n--\n\nConnect a socket to a remote address.\n\n\
+              A host name is looked up first. Raise OSError if the connection cannot be made.",
         ),
         fast(
             c"sock_accept",
             connecting::sock_accept,
             c"sock_accept($self, sock)\n--\n\n\
-              Accept a connection; return its socket and the peer's address.",
+              Accept a connection; return its socket and the peer's address.\n\n\
+              The listening socket has to be non-blocking; the new socket is.",
         ),
     ]
 }

@@ -24,6 +24,9 @@ pub struct Plain {
 }
 
 /// A socket of exactly the standard class that does not block.
+///
+/// `None` for everything else, a subclass of `socket.socket` or an `ssl.SSLSocket` for instance,
+/// and for a socket with a timeout. A few loads from the object, and no call.
 #[inline]
 pub fn plain(socket: &Object) -> Option<Plain> {
     let fields = Socket::exactly(socket)?.get();
@@ -32,6 +35,9 @@ pub fn plain(socket: &Object) -> Option<Plain> {
 
 impl Plain {
     /// The present state of a socket that was plain when a wait for it began.
+    ///
+    /// A socket whose mode was changed meanwhile is taken as it is. An object that is no socket at
+    /// all has -1 everywhere, which every system call refuses.
     pub fn now(socket: &Object) -> Self {
         Socket::instance(socket).map_or(
             Self {
@@ -44,6 +50,7 @@ impl Plain {
         )
     }
 
+    /// The numbers are in the object itself, since CPython keeps them beside the descriptor.
     #[inline]
     fn of(fields: &SocketObject) -> Self {
         let [family, kind, protocol] = fields.numbers();

@@ -21,6 +21,9 @@ const MUCH: usize = 16 * 1024;
 const MOST_COPIED: usize = 256 * 1024;
 
 /// Tells "nothing yet" from other errors, which become exceptions.
+///
+/// # Errors
+/// The `OSError` of the class that belongs to the number, such as `ConnectionResetError`.
 pub fn unless_none_yet<T>(outcome: io::Result<T>) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -31,13 +34,16 @@ pub fn unless_none_yet<T>(outcome: io::Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// A size that was given as an int, if it can be one.
+/// A size that was given as an int, if it can be one. A negative number, an int of a subclass and
+/// an object with `__index__` are left to the socket's method, which has the right exception or the
+/// right answer.
 fn size(given: &Object) -> Option<usize> {
     given
         .exact_int()
         .and_then(|size| usize::try_from(size).ok())
 }
 
+/// `sock_recv`: an empty `bytes` is the end of the stream (`recv(2)`).
 struct Receive;
 
 impl Exchange for Receive {
@@ -46,6 +52,8 @@ impl Exchange for Receive {
     const METHODS: (&'static str, &'static str) = ("sock_recv", "_sock_recv");
     const RECEIVES: bool = true;
 
+    /// One `recv(2)`. The choice follows the last amount on the whole loop, not on this socket: a
+    /// hint is enough, since both ways are right.
     #[inline]
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
@@ -65,7 +73,8 @@ impl Exchange for Receive {
 }
 
 /// Receives into the loop's buffer and copies, which costs less than cutting a new object to size
-/// while the amounts are small.
+/// while the amounts are small. The buffer belongs to the loop, and no Python code runs while it is
+/// in use.
 #[inline]
 fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
     let outcome = request.event_loop.receive(size, |buffer| {
@@ -77,6 +86,9 @@ fn receive_and_copy(request: &Request<'_>, size: usize) -> Result<Option<Object>
 }
 
 /// Receives into a new bytes object and cuts it to size, so that large amounts are not copied.
+///
+/// # Errors
+/// `MemoryError` for a size that cannot be had, as the socket's own method raises it.
 fn receive_in_place(request: &Request<'_>, size: usize) -> Result<Option<Object>> {
     let mut bytes = BlankBytes::new(size)?;
     let descriptor = request.plain.descriptor;
@@ -88,6 +100,7 @@ fn receive_in_place(request: &Request<'_>, size: usize) -> Result<Option<Object>
     bytes.cut().map(Some)
 }
 
+/// `sock_recv_into`: the number of bytes, zero at the end of the stream or for an empty buffer.
 struct ReceiveInto;
 
 impl Exchange for ReceiveInto {
@@ -96,6 +109,8 @@ impl Exchange for ReceiveInto {
     const METHODS: (&'static str, &'static str) = ("sock_recv_into", "_sock_recv_into");
     const RECEIVES: bool = true;
 
+    /// The buffer is taken anew for each attempt and released before the wait, as the socket's own
+    /// method does. So a `bytearray` may be resized while the task waits.
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let buffer = request.given();
         let outcome = Buffer::writable(&buffer).map(|mut memory| match memory.room() {
@@ -113,10 +128,13 @@ impl Exchange for ReceiveInto {
     }
 }
 
+/// A count of bytes as an int.
 fn number(count: usize) -> Result<Object> {
     count.into_object()
 }
 
+/// `sock_recvfrom`: the pair of a datagram's bytes and its sender. Bytes beyond the size are lost,
+/// as `recvfrom(2)` says.
 struct ReceiveFrom;
 
 impl Exchange for ReceiveFrom {
@@ -152,6 +170,7 @@ fn has_other_addresses(request: &Request<'_>) -> bool {
     socket::Family::of(request.plain.family) == socket::Family::Other
 }
 
+/// `sock_recvfrom_into`: the pair of the number of bytes and the sender.
 struct ReceiveFromInto;
 
 impl Exchange for ReceiveFromInto {
@@ -161,6 +180,8 @@ impl Exchange for ReceiveFromInto {
     const RECEIVES: bool = true;
     const COUNT: usize = 2;
 
+    /// Zero for `nbytes`, the default, means the length of the buffer, which asyncio determines
+    /// here, once.
     fn begin(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
         let [buffer, nbytes] = pair_in(&given)?;
@@ -171,6 +192,8 @@ impl Exchange for ReceiveFromInto {
         Self::attempt(request)
     }
 
+    /// A buffer with less room than `nbytes` is left to the socket's method, which raises
+    /// `ValueError`.
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
         let [buffer, nbytes] = pair_in(&given)?;

@@ -1,4 +1,7 @@
 //! `sock_sendall` and `sock_sendto`.
+//!
+//! After each send the next turn polls, since the peer may be a socket of the same loop, and with
+//! asyncio its readiness would be seen in that turn.
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{Arguments, Bytes, Object, Result, audit, fetch};
@@ -11,6 +14,8 @@ use super::receiving::unless_none_yet;
 use crate::asyncio::globals;
 use crate::event_loop::{LoopRef, Side};
 
+/// `sock_sendall`: returns None when the kernel has taken the last byte, which is not when the peer
+/// has it.
 struct SendAll;
 
 impl Exchange for SendAll {
@@ -19,7 +24,14 @@ impl Exchange for SendAll {
     const METHODS: (&'static str, &'static str) = ("sock_sendall", "_sock_sendall");
 
     /// While it waits, a memoryview of the rest replaces the data, which keeps their memory in
-    /// place.
+    /// place. So the caller may change the data of a `bytearray` during the wait, with asyncio's
+    /// effect, but not its size.
+    ///
+    /// One `send(2)` for each attempt, which takes as much as fits into the socket's buffer.
+    ///
+    /// # Errors
+    /// The `OSError` of `send(2)`. How much was sent before is not known to the caller then, as
+    /// with asyncio.
     #[inline]
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let data = request.given();
@@ -42,7 +54,7 @@ impl Exchange for SendAll {
     }
 }
 
-/// The socket's own method refuses an object without bytes.
+/// The socket's own method refuses an object without bytes. It raises `TypeError` in its own words.
 #[cold]
 fn send_by_name(request: &Request<'_>, data: &Object) -> Result<Option<Object>> {
     let sent = request.by_name(&globals().names.send, &[data])?;
@@ -50,6 +62,9 @@ fn send_by_name(request: &Request<'_>, data: &Object) -> Result<Option<Object>> 
 }
 
 /// `memoryview(data).cast("B")[sent:]`
+///
+/// An exchange that waits a second time slices a memoryview of the first one, which copies nothing
+/// either.
 #[cold]
 fn rest(data: &Object, sent: usize) -> Result<Object> {
     let view = data
@@ -58,6 +73,7 @@ fn rest(data: &Object, sent: usize) -> Result<Object> {
     view.slice(sent, view.size()?)
 }
 
+/// `sock_sendto`: returns the number of bytes. A datagram is sent whole or not at all (`udp(7)`).
 struct SendTo;
 
 impl Exchange for SendTo {
@@ -66,6 +82,12 @@ impl Exchange for SendTo {
     const METHODS: (&'static str, &'static str) = ("sock_sendto", "_sock_sendto");
     const COUNT: usize = 2;
 
+    /// An address that needs a lookup, or of a family that is not known here, goes to the socket's
+    /// own `sendto`, which looks names up and blocks the loop for it, as asyncio's does. The audit
+    /// event `socket.sendto` (PEP 578) precedes each attempt.
+    ///
+    /// # Errors
+    /// What an audit hook raises, and the `OSError` of `sendto(2)`, for instance `EMSGSIZE`.
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let given = request.given();
         let [data, address] = pair_in(&given)?;

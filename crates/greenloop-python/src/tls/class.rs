@@ -1,5 +1,12 @@
 //! The class `SSLProtocol` as Python sees it: the methods that a transport calls, and the private
 //! attributes of asyncio's that libraries and tests look at.
+//!
+//! The methods are thin: each takes its arguments apart, calls the function of the capability, and
+//! makes the answer. Their names, with underscores, are those of asyncio's class, since its
+//! functions (`start_tls` for one), its tests and libraries call them.
+//!
+//! Most private attributes can be read only. The ssl object and the two BIOs can be replaced, as
+//! tests do to see what passes between them.
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{
@@ -16,18 +23,21 @@ use crate::asyncio::globals;
 
 // The methods that a transport calls.
 
+/// Called by the transport below in the turn after it was made.
 fn connection_made(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let transport = arguments.single(c"connection_made", &globals().names.transport)?;
     handshake::connection_made(this, transport)?;
     Ok(Object::none())
 }
 
+/// Called by the transport below, once, with an exception or None.
 fn connection_lost(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let exception = arguments.single(c"connection_lost", &globals().names.exc)?;
     shutdown::connection_lost(this, exception)?;
     Ok(Object::none())
 }
 
+/// The answer keeps the transport below open, or has it closed.
 fn eof_received(this: &Native<SslProtocol>) -> Result<Object> {
     // None where asyncio's function ends without a return.
     Ok(if shutdown::eof_received(this)? {
@@ -37,7 +47,12 @@ fn eof_received(this: &Native<SslProtocol>) -> Result<Object> {
     })
 }
 
-/// `get_buffer(hint)`: memory of the protocol's own, for a transport that is not ours.
+/// `get_buffer(hint)`: memory of the protocol's own, for a transport that is not ours. Ours asks
+/// only if its socket was replaced. The hint is the number of bytes wanted; anything outside of 1
+/// to `max_size` means `max_size`. The buffer is made once and grows.
+///
+/// # Errors
+/// `TypeError` for a hint that is no int, `MemoryError`.
 fn get_buffer(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let hint = arguments.single(c"get_buffer", &globals().names.n)?;
     let protocol = this.get();
@@ -60,7 +75,8 @@ fn get_buffer(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Ob
     Ok(view)
 }
 
-/// `buffer_updated(nbytes)`: feeds the received bytes to the engine and reads on.
+/// `buffer_updated(nbytes)`: feeds the received bytes to the engine and reads on. They are at the
+/// start of the buffer that [`get_buffer`] has returned last. A larger count than it has is cut.
 fn buffer_updated(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let count = arguments.single(c"buffer_updated", &globals().names.nbytes)?;
     let protocol = this.get();
@@ -74,11 +90,13 @@ fn buffer_updated(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Resul
     Ok(Object::none())
 }
 
+/// Called by the transport below when its buffer is above the high mark.
 fn pause_writing(this: &Native<SslProtocol>) -> Result<Object> {
     writing::pause_writing(this)?;
     Ok(Object::none())
 }
 
+/// Called by it when its buffer has shrunk.
 fn resume_writing(this: &Native<SslProtocol>) -> Result<Object> {
     writing::resume_writing(this)?;
     Ok(Object::none())
@@ -86,21 +104,25 @@ fn resume_writing(this: &Native<SslProtocol>) -> Result<Object> {
 
 // The methods that are called in later turns.
 
+/// The timer of the handshake. A handshake that is over has cancelled it.
 fn check_handshake_timeout(this: &Native<SslProtocol>) -> Result<Object> {
     handshake::check_timeout(this)?;
     Ok(Object::none())
 }
 
+/// The timer of the shutdown, from `close` on.
 fn check_shutdown_timeout(this: &Native<SslProtocol>) -> Result<Object> {
     shutdown::check_timeout(this)?;
     Ok(Object::none())
 }
 
+/// Called soon when a `BufferedProtocol` has filled its buffer and there may be more.
 fn do_read(this: &Native<SslProtocol>) -> Result<Object> {
     reading::read(this)?;
     Ok(Object::none())
 }
 
+/// Called soon by `resume_reading`. asyncio makes a closure for it.
 fn reading_resumed(this: &Native<SslProtocol>) -> Result<Object> {
     flow_control::reading_resumed(this)?;
     Ok(Object::none())
@@ -108,11 +130,13 @@ fn reading_resumed(this: &Native<SslProtocol>) -> Result<Object> {
 
 // The methods that other code may call by asyncio's names.
 
+/// `transport.set_protocol` ends here.
 fn set_app_protocol(this: &Native<SslProtocol>, app_protocol: &Object) -> Result<Object> {
     protocol::set_app_protocol(this, app_protocol)?;
     Ok(Object::none())
 }
 
+/// `name` is looked up in the own dict first, then by the transport below.
 fn get_extra_info(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.name, &names.default];
@@ -121,16 +145,19 @@ fn get_extra_info(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Resul
     protocol::get_extra_info(this, name.unwrap_or(&none), default.unwrap_or(&none))
 }
 
+/// What `close` of the application's transport does.
 fn start_shutdown(this: &Native<SslProtocol>) -> Result<Object> {
     shutdown::start(this)?;
     Ok(Object::none())
 }
 
+/// With None it is what `abort` of that transport does.
 fn abort(this: &Native<SslProtocol>, exception: &Object) -> Result<Object> {
     shutdown::abort(this, exception)?;
     Ok(Object::none())
 }
 
+/// The message has a default, as asyncio's has.
 fn fatal_error(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let parameters = [&names.exc, &names.message];
@@ -143,15 +170,18 @@ fn fatal_error(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<O
     Ok(Object::none())
 }
 
+/// It takes a list of data, not one.
 fn write_appdata(this: &Native<SslProtocol>, lines: &Object) -> Result<Object> {
     writing::write_lines(this, lines)?;
     Ok(Object::none())
 }
 
+/// In bytes: those not encrypted yet, and those not taken by the transport below.
 fn write_buffer_size(this: &Native<SslProtocol>) -> Result<Object> {
     Object::size_of(flow_control::write_buffer_size(this)?)
 }
 
+/// In bytes that came from the peer and are still encrypted.
 fn read_buffer_size(this: &Native<SslProtocol>) -> Result<Object> {
     Object::size_of(this.get().engine.incoming_pending()?)
 }
@@ -159,14 +189,19 @@ fn read_buffer_size(this: &Native<SslProtocol>) -> Result<Object> {
 // Attributes.
 
 /// The object that one of the engine's is replaced by.
+///
+/// # Errors
+/// The error of an attribute that cannot be deleted.
 fn replacement(value: Option<&Object>) -> Result<Object> {
     value.cloned().ok_or_else(crate::future::cannot_delete)
 }
 
+/// `_sslobj`: the `ssl.SSLObject`.
 fn ssl_object(this: &Native<SslProtocol>) -> Result<Object> {
     Ok(this.get().engine.object())
 }
 
+/// From now on it is called by name, and never shown our memory.
 fn set_ssl_object(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()> {
     this.get().engine.replace(replacement(value)?);
     Ok(())
@@ -190,14 +225,17 @@ fn set_outgoing(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()
     Ok(())
 }
 
+/// `_state`: a member of `sslproto.SSLProtocolState`.
 fn state(this: &Native<SslProtocol>) -> Result<Object> {
     this.get().state.get().object()
 }
 
+/// `_app_state`: a member of `sslproto.AppProtocolState`.
 fn app_state(this: &Native<SslProtocol>) -> Result<Object> {
     this.get().app_state.get().object()
 }
 
+/// `_conn_lost`: counts the loss of the connection, and writes after its end.
 fn lost(this: &Native<SslProtocol>) -> Result<Object> {
     let count = this.get().lost.get();
     count.into_object()
@@ -210,6 +248,7 @@ fn write_backlog(this: &Native<SslProtocol>) -> Result<Object> {
     globals().asyncio.deque.call([&waiting])
 }
 
+/// `_write_buffer_size`: the bytes in the backlog, without those that are encrypted.
 fn backlog_size(this: &Native<SslProtocol>) -> Result<Object> {
     Object::size_of(this.get().backlog.size())
 }
@@ -220,6 +259,9 @@ fn max_size(this: &Native<SslProtocol>) -> Result<Object> {
 }
 
 /// Sets how many bytes one read of the ssl object asks for.
+///
+/// # Errors
+/// `TypeError` for zero and for a value that is no count.
 fn set_max_size(this: &Native<SslProtocol>, value: Option<&Object>) -> Result<()> {
     let size = value.ok_or_else(crate::future::cannot_delete)?.count()?;
     if size == 0 {
@@ -413,7 +455,10 @@ fn make_class() -> Result<()> {
             c"SSLProtocol(loop, app_protocol, sslcontext, waiter, server_side=False, \
               server_hostname=None, call_connection_made=True, ssl_handshake_timeout=None, \
               ssl_shutdown_timeout=None)\n--\n\n\
-              A TLS connection between a transport and a protocol of the application.",
+              A TLS connection between a transport and a protocol of the application.\n\n\
+              sslcontext makes the ssl object; waiter is a future that gets None when the \
+              handshake is complete, or its exception. The timeouts are in seconds; None means \
+              asyncio's defaults. Raise ValueError for a timeout that is not positive.",
         )
         .init_by(initialise)
         .methods(methods())

@@ -8,6 +8,10 @@
 //! reading a small message. That read can be saved: the transport's bytes are in the incoming BIO,
 //! and the object takes from there no more than the record it works on. So when it returned less
 //! than it was asked for, that record is done, and if the BIO is empty there is nothing more.
+//!
+//! An engine is opened once, by the constructor of its protocol, and never closed: it ends with the
+//! protocol. A program may replace each of the three objects, and then all of them are called by
+//! name.
 
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -22,13 +26,16 @@ use greenloop_cpython::{
 use super::library::library;
 use crate::asyncio::globals;
 
-/// The ssl object and its BIOs.
+/// The ssl object and its BIOs. All of them are empty until [`open`](Self::open), and after the
+/// collector has cleared them; a call then meets None, and raises an `AttributeError`.
 pub struct Engine {
     /// The result of `wrap_bio`.
     object: Slot,
     /// The object that reads and writes: the native object in it, or itself.
     worker: Slot,
+    /// What the peer has sent: fed here, read by the ssl object.
     incoming: Slot,
+    /// What the ssl object has for the peer: handshake messages, records and alerts.
     outgoing: Slot,
     /// Whether `worker` and the BIOs are of the native classes, so that they may be shown our
     /// memory.
@@ -54,7 +61,14 @@ impl Engine {
         }
     }
 
-    /// Has the context make the object.
+    /// Has the context make the object. The hostname is None for a server, and for a client that
+    /// names none. A context of another class may return any object; it only has to have the
+    /// methods of an `ssl.SSLObject`.
+    ///
+    /// # Errors
+    /// What `wrap_bio` raises: `ssl.SSLError` for a context of the wrong side, `ValueError` for one
+    /// that checks a hostname and is given none, `ImportError` without an `ssl` module. Nothing has
+    /// changed then.
     pub fn open(
         &self,
         context: &Object,
@@ -106,7 +120,8 @@ impl Engine {
         self.object.set(object);
     }
 
-    /// The same for a BIO, which the ssl object does not get to know.
+    /// The same for a BIO, which the ssl object does not get to know. So what is fed from now on
+    /// reaches the ssl object only if the program moves it there.
     pub fn replace_incoming(&self, bio: Object) {
         self.direct.set(false);
         self.incoming.set(bio);
@@ -133,7 +148,8 @@ impl Engine {
         self.outgoing.get_or_none()
     }
 
-    /// Whether the object may be shown our memory.
+    /// Whether the object may be shown our memory. If not, each call makes a `bytes` object, which
+    /// the callee may keep.
     #[inline]
     pub fn is_direct(&self) -> bool {
         self.direct.get()
@@ -148,7 +164,11 @@ impl Engine {
 /// The operations of an ssl object on our memory.
 impl Engine {
     /// Puts bytes from the peer into the incoming BIO. Without [`is_direct`](Self::is_direct) a
-    /// copy is put there.
+    /// copy is put there. OpenSSL copies them, so the caller's memory is free again when this
+    /// returns. Nothing is decrypted yet.
+    ///
+    /// # Errors
+    /// `MemoryError`, or what another BIO raises.
     #[inline]
     pub fn feed(&self, bytes: &[u8]) -> Result<()> {
         let name = &globals().names.write;
@@ -160,7 +180,8 @@ impl Engine {
     }
 
     /// Calls a method of the ssl object or of a BIO with an object for some bytes. If they may not
-    /// be shown our memory, it is a copy.
+    /// be shown our memory, it is a copy. The object that stands for the memory is reused by later
+    /// calls.
     #[inline]
     fn lend<R>(&self, bytes: &[u8], call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
         if self.direct.get() {
@@ -172,7 +193,11 @@ impl Engine {
     }
 
     /// Reads at most `most` bytes into an object of exactly as many; `None` if something is
-    /// missing.
+    /// missing. An empty object is the end of the session: the peer has sent its `close_notify`
+    /// alert (RFC 8446, section 6.1).
+    ///
+    /// # Errors
+    /// `ssl.SSLError` for bytes that are no valid record, above all.
     #[inline]
     pub fn read(&self, most: usize) -> Result<Option<Object>> {
         let worker = self.worker.get_or_none();
@@ -183,6 +208,9 @@ impl Engine {
 
     /// Reads into memory, from its start on, and returns what it has read. An object that may not
     /// be shown our memory reads nothing this way.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
     pub fn read_into<'a>(&self, room: &'a mut [MaybeUninit<u8>]) -> Result<Option<&'a [u8]>> {
         if !self.direct.get() {
             return Ok(None);
@@ -196,13 +224,18 @@ impl Engine {
     }
 
     /// `read(most, buffer)`
+    ///
+    /// Reads into the start of a writable buffer, and returns how many bytes; zero is the end of
+    /// the session.
     pub fn read_into_object(&self, most: usize, buffer: &Object) -> Result<Option<usize>> {
         let worker = self.worker.get_or_none();
         let most = Object::size_of(most)?;
         counted(worker.invoke(&globals().names.read, [&most, buffer]))
     }
 
-    /// `write(data)`: how many bytes of it were encrypted.
+    /// `write(data)`: how many bytes of it were encrypted. OpenSSL makes records of at most 16 KiB
+    /// and puts them into the outgoing BIO, which has no limit. It may take a part only; `None`
+    /// means that it waits for the peer, as in a renegotiation.
     #[inline]
     pub fn write(&self, data: &Object) -> Result<Option<usize>> {
         let worker = self.worker.get_or_none();
@@ -214,20 +247,22 @@ impl Engine {
         self.lend(bytes, |data| self.write(data))
     }
 
-    /// Takes all out of the outgoing BIO.
+    /// Takes all out of the outgoing BIO. Usually this is the last copy: the object is given to the
+    /// transport below, whose `send(2)` reads from it.
     #[inline]
     pub fn take_outgoing(&self) -> Result<Object> {
         let outgoing = self.outgoing.get_or_none();
         outgoing.invoke(&globals().names.read, [])
     }
 
-    /// How many bytes wait in the outgoing BIO.
+    /// How many bytes wait in the outgoing BIO. It is the BIO's attribute `pending`.
     #[inline]
     pub fn outgoing_pending(&self) -> Result<usize> {
         pending(&self.outgoing.get_or_none())
     }
 
-    /// How many bytes wait in the incoming BIO.
+    /// How many bytes wait in the incoming BIO. The answer is remembered as
+    /// [`is_drained`](Self::is_drained).
     #[inline]
     pub fn incoming_pending(&self) -> Result<usize> {
         let waiting = pending(&self.incoming.get_or_none())?;
@@ -235,7 +270,8 @@ impl Engine {
         Ok(waiting)
     }
 
-    /// About how many that are, most often without asking.
+    /// About how many that are, most often without asking. After one feed into an empty BIO it is
+    /// the number of bytes fed. The estimate is used up by that, since a read changes the number.
     #[inline]
     pub fn incoming_estimate(&self) -> Result<usize> {
         match self.fed.take() {
@@ -250,13 +286,16 @@ impl Engine {
         self.drained.get()
     }
 
-    /// `getattr(ssl_object, name)()`: `None` if something is missing.
+    /// `getattr(ssl_object, name)()`: `None` if something is missing. For `do_handshake` and
+    /// `unwrap`, which are of the object itself and not of the native one, since programs replace
+    /// them.
     pub fn ask(&self, name: &Object) -> Result<Option<Object>> {
         let object = self.object.get_or_none();
         unless_again(object.invoke(name, []))
     }
 }
 
+/// `bio.pending` as a number of bytes.
 #[inline]
 fn pending(bio: &Object) -> Result<usize> {
     bio.attribute(&globals().names.pending)?.count()
@@ -284,7 +323,8 @@ fn counted(answer: Result<Object>) -> Result<Option<usize>> {
 }
 
 /// Whether the exception that is set is an `Exception`, which ends a connection and not the
-/// program.
+/// program. asyncio catches no other `BaseException` here, so `KeyboardInterrupt`, `SystemExit` and
+/// a cancellation pass.
 pub fn is_ordinary() -> bool {
     matches(ExceptionClass::Exception)
 }

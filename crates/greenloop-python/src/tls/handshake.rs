@@ -1,4 +1,18 @@
 //! The handshake: from `connection_made` below to `connection_made` above, or the timeout.
+//!
+//! ```text
+//!   connection_made ──► start ──► go_on ◄───────────────┐
+//!                       timer       │ bytes are missing │ bytes have come
+//!                                   ├───────────────────┘
+//!                                   │ done, an error, the end of the stream
+//!                                   ▼
+//!                                complete ──► connection_made() above, waiter woken, first read
+//!                                   │ it has failed
+//!                                   └──► fail ──► connection lost, waiter gets the exception
+//! ```
+//! The application's protocol hears of its connection only when the peers agree. A protocol that
+//! was connected before, of `start_tls`, is not told again. Certificates are verified by OpenSSL
+//! inside of `do_handshake`, callbacks of the context included: they are user code.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -12,13 +26,18 @@ use super::state::{ApplicationState, State};
 use super::{engine, reading, writing};
 use crate::asyncio::globals;
 
-/// `connection_made(transport)`: there is a connection, and the handshake begins.
+/// `connection_made(transport)`: there is a connection, and the handshake begins. In debug mode the
+/// time is taken. The first bytes of a client's handshake leave in this call; a server waits for
+/// them.
+///
+/// # Errors
+/// What `call_later` raises, and an exception of the ssl object that is no `ssl.SSLError`.
 pub fn connection_made(this: &Native<SslProtocol>, transport: &Object) -> Result<()> {
     this.get().transport.set(transport.clone());
     start(this)
 }
 
-/// Starts the handshake and its timeout.
+/// Starts the handshake and its timeout. The timer is a handle of `call_later`, which any loop has.
 fn start(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -39,6 +58,8 @@ fn start(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `_check_handshake_timeout()`
+///
+/// The seconds in the message are those that were given, or 60 by asyncio's default.
 pub fn check_timeout(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     if protocol.state.get() != State::Handshaking {
@@ -53,7 +74,8 @@ pub fn check_timeout(this: &Native<SslProtocol>) -> Result<()> {
     fatal_error(this, &exception, "Fatal error on transport")
 }
 
-/// `_do_handshake()`: as far as it goes with the bytes that the peer has sent.
+/// `_do_handshake()`: as far as it goes with the bytes that the peer has sent. An `ssl.SSLError`
+/// ends the connection; any other exception goes to the caller.
 pub fn go_on(this: &Native<SslProtocol>) -> Result<()> {
     let engine = &this.get().engine;
     match engine.ask(&globals().names.do_handshake) {
@@ -64,13 +86,20 @@ pub fn go_on(this: &Native<SslProtocol>) -> Result<()> {
     }
 }
 
-/// The stream below ended before the peers agreed.
+/// The stream below ended before the peers agreed. The waiter gets a `ConnectionResetError`.
 pub fn cut_off(this: &Native<SslProtocol>) -> Result<()> {
     let error = ExceptionClass::ConnectionResetError.object().call([])?;
     complete(this, Some(error))
 }
 
 /// `_on_handshake_complete(exception)`
+///
+/// The bytes that came with the peer's last message are read at the end, because no event announces
+/// them. The application may close the connection in `connection_made`; the read then goes by the
+/// new state.
+///
+/// # Errors
+/// What the ssl object or `connection_made` raises, to the transport below.
 fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -111,7 +140,8 @@ fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
     reading::read(this)
 }
 
-/// The handshake failed: reports the exception and aborts the connection.
+/// The handshake failed: reports the exception and aborts the connection. The transport below is
+/// told to end before the waiter gets the exception.
 fn fail(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     let certificate_error = &library()?.certificate_error;
     this.get().switch_to(State::Unwrapped)?;
@@ -124,7 +154,8 @@ fn fail(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     wake_waiter(this, Some(exception))
 }
 
-/// Logs in debug mode how long the handshake took.
+/// Logs in debug mode how long the handshake took. It is the loop's clock, so a virtual one counts
+/// virtual time.
 fn log_duration(this: &Native<SslProtocol>, start: &Object) -> Result<()> {
     let protocol = this.get();
     if !protocol.debug()? {

@@ -1,5 +1,8 @@
 //! The objects that are looked up once in the modules `ssl` and `asyncio.sslproto`, when TLS is
 //! first used: some builds of Python have no `ssl`.
+//!
+//! What a release of asyncio does is read off its code and not off its version, since fixes were
+//! ported back to older releases.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{GilOnce, Object, Result, attached, matches};
@@ -16,11 +19,18 @@ pub struct Library {
     /// `_ssl._SSLSocket`, the native class of an `_sslobj`.
     pub native_object: Object,
     /// `SSLObject.read` and `SSLObject.write` as they were.
+    ///
+    /// They are compared when a connection is made: a program that has replaced one is called by
+    /// name.
     read: Object,
     write: Object,
+    /// `ssl.SSLError`, which ends a handshake or a shutdown.
     pub ssl_error: Object,
+    /// `ssl.SSLWantReadError`: the ssl object needs more of the peer's bytes.
     want_read: Object,
+    /// `ssl.SSLSyscallError`, which asyncio treats as the same.
     syscall_error: Object,
+    /// `ssl.CertificateError`, for which the message about a failed handshake is another one.
     pub certificate_error: Object,
     /// `sslproto.SSLProtocolState`
     pub states: Object,
@@ -30,7 +40,11 @@ pub struct Library {
 
 static LIBRARY: GilOnce<Library> = GilOnce::new();
 
-/// The objects that were looked up. The error that there is no `ssl` module is raised each time.
+/// The objects that were looked up. The error that there is no `ssl` module is raised each time. A
+/// pointer is loaded and compared; the look-up is done once for each process.
+///
+/// # Errors
+/// `ImportError` without an `ssl` module.
 #[inline]
 pub fn library() -> Result<&'static Library> {
     match LIBRARY.get() {
@@ -39,6 +53,7 @@ pub fn library() -> Result<&'static Library> {
     }
 }
 
+/// If an import runs other code that looks up as well, both results are equal.
 #[cold]
 fn look_up() -> Result<&'static Library> {
     let library = Library::new(attached())?;
@@ -46,7 +61,10 @@ fn look_up() -> Result<&'static Library> {
 }
 
 impl Library {
-    /// Looks all of it up.
+    /// Looks up the parts of the ssl module.
+    ///
+    /// # Errors
+    /// `ImportError`, or `AttributeError` for a name that the release lacks.
     fn new(py: Python<'_>) -> PyResult<Self> {
         let (native, ssl) = (making::import(py, c"_ssl")?, making::import(py, c"ssl")?);
         let sslproto = making::import(py, c"asyncio.sslproto")?;
@@ -66,7 +84,8 @@ impl Library {
         })
     }
 
-    /// Whether none of the bypassed methods was replaced.
+    /// Whether none of the bypassed methods was replaced. Of `SSLObject`, that is: it is asked once
+    /// for each connection.
     pub fn methods_are_original(&self) -> Result<bool> {
         let names = &globals().names;
         let same = |name, method: &Object| -> Result<bool> {
@@ -76,12 +95,16 @@ impl Library {
     }
 
     /// Whether the exception that is set says no more than that bytes of the peer's are missing.
+    /// asyncio's `SSLAgainErrors` are the same two.
     pub fn is_again(&self) -> bool {
         matches(&self.want_read) || matches(&self.syscall_error)
     }
 }
 
 /// A constant of `asyncio.constants`, read at each use: programs change some.
+///
+/// # Errors
+/// `AttributeError` for a name that is not there.
 pub fn constant(name: &str) -> Result<Object> {
     let py = attached();
     Ok(making::import(py, c"asyncio.constants")?

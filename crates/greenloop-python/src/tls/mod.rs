@@ -28,6 +28,15 @@
 //! - [`transport`]: the transport that the application's protocol writes to, with
 //!   [`transport_methods`] and [`transport_class`];
 //! - [`library`]: the objects looked up in `ssl` and in `asyncio.sslproto`.
+//!
+//! Two flags of the protocol concern writing: `writing_paused` is set by the transport below, which
+//! has no room, and `app_writing_paused` while the application is asked to pause. Two concern
+//! reading: `reading_paused` is set while the transport below is asked to pause, and
+//! `app_reading_paused` by the application.
+//!
+//! The code is re-entered all the time: a write of the application's inside its `data_received`
+//! encrypts and sends while the read goes on outside. So no borrow of the ssl object, the BIOs or
+//! the backlog lasts across a call of the application's, and the state is asked again behind it.
 
 mod backlog;
 mod class;

@@ -1,4 +1,10 @@
 //! The creation of an `SSLProtocol`.
+//!
+//! Nothing is connected here. `loop._make_ssl_transport` makes this object, and then the transport
+//! below, whose protocol it is. The handshake starts in the next turn, with `connection_made`.
+//!
+//! A constructor that fails leaves an object on which only the collector works; it is never given
+//! to a transport.
 
 use greenloop_cpython::making::{self, Enter as _};
 use greenloop_cpython::{Arguments, Native, Object, Result, attached};
@@ -10,20 +16,33 @@ use super::protocol::{SslProtocol, app_transport, default_context, set_app_proto
 use super::state::ApplicationState;
 use crate::asyncio::globals;
 
-/// The arguments of `SSLProtocol(…)`.
+/// The arguments of `SSLProtocol(…)`. Absent ones are replaced by asyncio's defaults. They are
+/// borrowed from the call.
 struct Given<'a> {
     event_loop: &'a Object,
     app_protocol: &'a Object,
+    /// A context, or a false value, for which one is made.
     context: &'a Object,
+    /// A future, or None.
     waiter: &'a Object,
     server_side: &'a Object,
+    /// The name for SNI and for the check of the certificate; a client may pass None.
     server_hostname: &'a Object,
+    /// False for `start_tls`, where the application's protocol is connected already.
     call_connection_made: &'a Object,
+    /// In seconds, or None for asyncio's 60.
     handshake_timeout: &'a Object,
+    /// In seconds, or None for asyncio's 30.
     shutdown_timeout: &'a Object,
 }
 
 /// `__init__`.
+///
+/// It is `tp_init` of the class; the object exists before it, with nothing in it.
+///
+/// # Errors
+/// `TypeError` for missing or unknown arguments; `ValueError` for a timeout that is not positive;
+/// what the context's `wrap_bio` raises; `ImportError` without an `ssl` module.
 pub fn initialise(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [
@@ -59,7 +78,8 @@ pub fn initialise(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Resul
     )
 }
 
-/// Checks the arguments in asyncio's order, and sets the state of the connection.
+/// Checks the arguments in asyncio's order, and sets the state of the connection. What fails until
+/// the engine is open sets nothing but the application's protocol.
 fn open(this: &Native<SslProtocol>, given: &Given<'_>) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -107,6 +127,9 @@ fn open(this: &Native<SslProtocol>, given: &Given<'_>) -> Result<()> {
 }
 
 /// A timeout in seconds, which must be positive, or the default.
+///
+/// # Errors
+/// `ValueError` in asyncio's words, or `TypeError` for what cannot be compared with zero.
 fn timeout_of(timeout: &Object, name: &str, default: &str) -> Result<Object> {
     if timeout.is_none() {
         return constant(default);

@@ -1,4 +1,9 @@
 //! `SSLProtocol`: the state of a TLS connection, its transport and its application's protocol.
+//!
+//! It stands between two transports. To the one below it is the protocol that receives; to the one
+//! above, the application's, it is the connection that all methods act on. The functions of the
+//! other files take it as an object, `this`, since most need the object itself for callbacks and
+//! messages.
 
 use std::cell::Cell;
 
@@ -26,6 +31,7 @@ pub static CLASS: Class<SslProtocol> = Class::new();
 
 /// The fields of an `SSLProtocol`.
 pub struct SslProtocol {
+    /// Any loop: its methods are called by name.
     pub event_loop: Slot,
     /// The application's protocol, until the connection is lost.
     pub app_protocol: Slot,
@@ -33,16 +39,20 @@ pub struct SslProtocol {
     pub app_transport: NativeSlot<SslTransport>,
     /// The transport below, from `connection_made` to `connection_lost`.
     pub transport: Slot,
+    /// The `ssl.SSLContext`.
     pub context: Slot,
     /// The dict of `get_extra_info`.
     pub extra: Slot,
-    /// The waiter for the handshake.
+    /// The waiter for the handshake. It is released as soon as it has its result, so that an
+    /// exception in it does not keep the connection alive.
     pub waiter: Slot,
+    /// None for a server.
     pub server_hostname: Slot,
     /// The two timeouts, in seconds, as they were given.
     pub handshake_timeout: Slot,
     pub shutdown_timeout: Slot,
-    /// The timers that they have set.
+    /// The timers that they have set. Handles of `call_later`; each is cancelled and dropped when
+    /// its phase is over.
     pub handshake_timer: Slot,
     pub shutdown_timer: Slot,
     /// In debug mode, when the handshake began.
@@ -53,12 +63,17 @@ pub struct SslProtocol {
     /// The buffer that a transport of another class receives into: a memoryview, made when it asks
     /// for it.
     pub own_buffer: Slot,
+    /// The ssl object and the two BIOs.
     pub engine: Engine,
+    /// What the application has written and the ssl object has not taken.
     pub backlog: Backlog,
-    /// Paused while the transport below is to receive nothing.
+    /// The encrypted bytes that wait for the application. Paused while the transport below is to
+    /// receive nothing.
     pub incoming_flow: Direction,
-    /// Paused between `pause_writing` and `resume_writing` of the application's protocol.
+    /// The bytes that wait for the transport below. Paused between `pause_writing` and
+    /// `resume_writing` of the application's protocol.
     pub outgoing_flow: Direction,
+    /// Only [`switch_to`](Self::switch_to) changes it.
     pub state: Cell<State>,
     pub app_state: Cell<ApplicationState>,
     /// How often the connection was lost or written to after its end.
@@ -68,7 +83,8 @@ pub struct SslProtocol {
     pub app_transport_created: Cell<bool>,
     /// Whether the application's protocol is a `BufferedProtocol`.
     pub buffered: Cell<bool>,
-    /// Set if the ssl object holds the beginning of a record whose rest has not come.
+    /// Set if the ssl object holds the beginning of a record whose rest has not come. The number of
+    /// waiting bytes is no bound for a record then.
     pub mid_record: Cell<bool>,
     /// Set by the end of the stream below.
     pub eof_received: Cell<bool>,
@@ -134,6 +150,7 @@ impl Held for SslProtocol {
 }
 
 impl SslProtocol {
+    /// The fields that hold any object, for the collector.
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         let own = [
             &self.event_loop,
@@ -158,12 +175,16 @@ impl SslProtocol {
     }
 
     /// Goes on to the next state.
+    ///
+    /// # Errors
+    /// `RuntimeError` for a transition that the diagram does not have.
     pub fn switch_to(&self, next: State) -> Result<()> {
         self.state.set(self.state.get().switched_to(next)?);
         Ok(())
     }
 
-    /// Marks the application's transport as closed.
+    /// Marks the application's transport as closed. Its `is_closing` is true from now on, and its
+    /// finaliser warns of nothing.
     pub fn close_app_transport(&self) {
         if let Some(transport) = self.app_transport.get() {
             transport.get().closed.set(true);
@@ -171,6 +192,9 @@ impl SslProtocol {
     }
 
     /// `loop.call_soon(callback, *arguments)`: the callback is the first of `call`.
+    ///
+    /// # Errors
+    /// `RuntimeError` if the loop is closed.
     pub fn call_soon<const N: usize>(&self, call: [&Object; N]) -> Result<()> {
         let event_loop = self.event_loop.get_or_none();
         event_loop
@@ -179,6 +203,8 @@ impl SslProtocol {
     }
 
     /// `loop.call_later(seconds, this.name)`
+    ///
+    /// The method is looked up now. The handle is returned, for [`cancel_timer`].
     pub fn call_later(&self, this: &Object, seconds: &Slot, name: &Object) -> Result<Object> {
         let event_loop = self.event_loop.get_or_none();
         let (seconds, callback) = (seconds.get_or_none(), this.attribute(name)?);
@@ -186,12 +212,19 @@ impl SslProtocol {
     }
 
     /// `loop.get_debug()`
+    ///
+    /// # Errors
+    /// What the method raises.
     pub fn debug(&self) -> Result<bool> {
         let event_loop = self.event_loop.get_or_none();
         event_loop.invoke(&globals().names.get_debug, [])?.is_true()
     }
 
-    /// Writes to the transport below.
+    /// Writes to the transport below. One of ours is written to without a method call, so long as
+    /// nothing of it was replaced.
+    ///
+    /// # Errors
+    /// What `write` raises; an error of the system does not come here but ends the transport.
     #[inline]
     pub fn write_below(&self, data: &Object) -> Result<()> {
         let transport = self.transport.get_or_none();
@@ -202,6 +235,9 @@ impl SslProtocol {
     }
 
     /// Calls a method of the transport below, which is None when there is none.
+    ///
+    /// # Errors
+    /// What the method raises, or `AttributeError` on None.
     pub fn tell_below<const N: usize>(&self, name: &Object, arguments: [&Object; N]) -> Result<()> {
         let transport = self.transport.get_or_none();
         transport.invoke(name, arguments).map(drop)
@@ -216,7 +252,8 @@ impl SslProtocol {
     }
 }
 
-/// `_wakeup_waiter(exception)`: notifies the waiter for the handshake that it is over.
+/// `_wakeup_waiter(exception)`: notifies the waiter for the handshake that it is over. A waiter
+/// that was cancelled is left alone. It is called at most once with effect.
 pub fn wake_waiter(this: &Native<SslProtocol>, exception: Option<&Object>) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -235,7 +272,7 @@ pub fn wake_waiter(this: &Native<SslProtocol>, exception: Option<&Object>) -> Re
     Ok(())
 }
 
-/// Cancels a timer that was set.
+/// Cancels a timer that was set. The slot is emptied first, so that a second call does nothing.
 pub fn cancel_timer(timer: &Slot) -> Result<()> {
     match timer.take() {
         Some(timer) => timer.invoke(&globals().names.cancel, []).map(drop),
@@ -244,7 +281,8 @@ pub fn cancel_timer(timer: &Slot) -> Result<()> {
 }
 
 /// `_fatal_error(exception, message)`: the connection ends at once. The application gets an error
-/// of the network by `connection_lost`; any other is a mistake in the program and reported.
+/// of the network by `connection_lost`; any other is a mistake in the program and reported. A
+/// cancellation is neither: it is dropped.
 pub fn fatal_error(this: &Native<SslProtocol>, exception: &Object, message: &str) -> Result<()> {
     let protocol = this.get();
     protocol.force_close_below(exception)?;
@@ -266,7 +304,8 @@ pub fn fatal_error(this: &Native<SslProtocol>, exception: &Object, message: &str
     report(this, message, exception, &protocol.transport.get_or_none())
 }
 
-/// Tells the loop's exception handler that something of the connection's has raised.
+/// Tells the loop's exception handler that something of the connection's has raised. The
+/// `transport` of the context is the one that the message is about, which may be either.
 pub fn report(
     this: &Native<SslProtocol>,
     message: &str,
@@ -292,6 +331,9 @@ pub fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
 }
 
 /// `_get_app_transport()`: the transport that the application writes to, made once.
+///
+/// # Errors
+/// `RuntimeError` after the connection was lost: there is no second transport.
 pub fn app_transport(this: &Native<SslProtocol>) -> Result<TransportRef> {
     let protocol = this.get();
     if let Some(transport) = protocol.app_transport.get() {
@@ -306,7 +348,11 @@ pub fn app_transport(this: &Native<SslProtocol>) -> Result<TransportRef> {
     Ok(transport)
 }
 
-/// `_set_app_protocol(protocol)`: which kind it is is looked at here, once.
+/// `_set_app_protocol(protocol)`: which kind it is is looked at here, once. The two methods of a
+/// `BufferedProtocol` are bound here, and called without a look-up.
+///
+/// # Errors
+/// What `isinstance` or the look-up of the methods raises.
 pub fn set_app_protocol(this: &Native<SslProtocol>, app_protocol: &Object) -> Result<()> {
     let protocol = this.get();
     let names = &globals().names;
@@ -328,6 +374,9 @@ pub fn set_app_protocol(this: &Native<SslProtocol>, app_protocol: &Object) -> Re
 }
 
 /// `_get_extra_info(name, default)`
+///
+/// The entries here are `sslcontext`, and after the handshake `peercert`, `cipher`, `compression`
+/// and `ssl_object`; a socket's come from below.
 pub fn get_extra_info(
     this: &Native<SslProtocol>,
     name: &Object,
@@ -345,6 +394,9 @@ pub fn get_extra_info(
 }
 
 /// `_create_transport_context(server_side, server_hostname)`, for a program that has given none.
+///
+/// # Errors
+/// `ValueError` for a server, which needs one of its own.
 pub fn default_context(server_side: &Object, server_hostname: &Object) -> Result<Object> {
     let py = attached();
     let make = making::import(py, c"asyncio.sslproto")?.look_up(c"_create_transport_context")?;

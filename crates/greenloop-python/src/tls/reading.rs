@@ -1,5 +1,16 @@
 //! Reading: bytes from the transport below are decrypted and delivered to the application's
 //! protocol, all that there are at once.
+//!
+//! ```text
+//!   received ─► read ─► decrypt ─► data_received()                      (one object for all of it)
+//!      │          │       └─► get_buffer(), buffer_updated()            (a BufferedProtocol)
+//!      │          ├─► the peer's end ─► eof_received(), shutdown
+//!      │          ├─► process_outgoing: what the ssl object answers
+//!      │          └─► control_reading: pause the transport below, or resume it
+//!      └─► handshake, shutdown: by the state
+//! ```
+//! An application that has paused reading leaves its bytes encrypted in the incoming BIO; they
+//! count for the flow control of the transport below.
 
 use greenloop_cpython::{Buffer, ByteString, Joined, Native, Object, Result, fetch};
 
@@ -11,15 +22,21 @@ use crate::asyncio::globals;
 use crate::streams;
 
 /// The most that a record holds. One byte more is asked for, so that a full one is seen to end.
+///
+/// RFC 8446, section 5.1: a plaintext has at most 2^14 bytes.
 const RECORD: usize = 16 * 1024 + 1;
 
-/// Puts bytes that came from below where the ssl object finds them.
+/// Puts bytes that came from below where the ssl object finds them. It calls no method of the
+/// application's protocol. [`received`] has to follow.
 #[inline]
 pub fn feed(this: &Native<SslProtocol>, bytes: &[u8]) -> Result<()> {
     this.get().engine.feed(bytes)
 }
 
 /// The rest of `buffer_updated(count)`: something came.
+///
+/// # Errors
+/// Those of the state's function; the transport below treats them as fatal.
 #[inline]
 pub fn received(this: &Native<SslProtocol>) -> Result<()> {
     match this.get().state.get() {
@@ -32,6 +49,12 @@ pub fn received(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `_do_read()`
+///
+/// It does nothing before the handshake is done and once the closing alert was sent. Any
+/// `Exception`, of the ssl object's or of the application's, ends the connection.
+///
+/// # Errors
+/// Other exceptions than an `Exception`, and those of the exception handler.
 pub fn read(this: &Native<SslProtocol>) -> Result<()> {
     let state = this.get().state.get();
     if !matches!(state, State::Wrapped | State::Flushing) {
@@ -46,7 +69,8 @@ pub fn read(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// Decrypts what was received and passes it on, ends the connection at the peer's end, and writes
-/// what the ssl object has to answer.
+/// what the ssl object has to answer. The application may close, abort or replace its protocol in
+/// the first half; the second half works on whatever state there is then.
 #[inline]
 fn read_and_write(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
@@ -71,11 +95,16 @@ fn read_and_write(this: &Native<SslProtocol>) -> Result<()> {
 
 /// The decrypted bytes, and whether the peer may send more.
 struct Decrypted {
+    /// Nothing, or a `bytes` object that is not empty.
     data: Option<Object>,
+    /// False once `close_notify` was read.
     open: bool,
 }
 
 /// `_do_read__copied()`; returns whether the peer may send more.
+///
+/// # Errors
+/// `ssl.SSLError`, or what `data_received` raises.
 #[inline]
 fn hand_over_bytes(this: &Native<SslProtocol>) -> Result<bool> {
     let protocol = this.get();
@@ -95,7 +124,9 @@ fn hand_over_bytes(this: &Native<SslProtocol>) -> Result<bool> {
     Ok(open)
 }
 
-/// Mostly that is one record, whose size is known: that of the received bytes.
+/// Mostly that is one record, whose size is known: that of the received bytes. In the usual case
+/// one call of the ssl object returns an object of the right size, and the BIO's `pending` says
+/// that nothing is left: two calls.
 #[inline]
 fn decrypt(protocol: &SslProtocol) -> Result<Decrypted> {
     let engine = &protocol.engine;
@@ -131,7 +162,9 @@ fn decrypt(protocol: &SslProtocol) -> Result<Decrypted> {
     decrypt_much(protocol, Some(data), waiting)
 }
 
-/// Several records, one behind the other in one object.
+/// Several records, one behind the other in one object. `first` is what one call has returned
+/// already. The object grows by a record at a time, from a guess by the encrypted size, so that
+/// plain text is seldom copied.
 fn decrypt_much(
     protocol: &SslProtocol,
     first: Option<Object>,
@@ -179,7 +212,8 @@ fn is_all(engine: &Engine, count: usize, most: usize) -> Result<bool> {
     Ok(count < most && engine.incoming_pending()? == 0)
 }
 
-/// The same from an ssl object that has to be asked by name, until it says that it has no more.
+/// The same from an ssl object that has to be asked by name, until it says that it has no more. The
+/// object is asked for `max_size` bytes each time, as asyncio asks.
 #[cold]
 fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
     let mut joined: Option<Joined> = None;
@@ -209,7 +243,12 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
 }
 
 /// `_do_read__buffered()`: decrypts into the buffer that a `BufferedProtocol` gives; returns
-/// whether the peer may send more.
+/// whether the peer may send more. A buffer that was filled to its end may leave data behind, for
+/// which `_do_read` is called in the next turn: so an application with a small buffer does not keep
+/// others waiting.
+///
+/// # Errors
+/// `ssl.SSLError`, or what one of the application's methods raises.
 fn fill_applications_buffer(this: &Native<SslProtocol>) -> Result<bool> {
     let protocol = this.get();
     let engine = &protocol.engine;
@@ -241,7 +280,8 @@ fn fill_applications_buffer(this: &Native<SslProtocol>) -> Result<bool> {
     Ok(open)
 }
 
-/// Fills a buffer from `filled` on; returns whether the peer may send more.
+/// Fills a buffer from `filled` on; returns whether the peer may send more. The application's
+/// buffer is locked meanwhile, so that it keeps its size.
 fn fill_on(engine: &Engine, buffer: &Object, wanted: usize, filled: &mut usize) -> Result<bool> {
     if is_all(engine, *filled, wanted)? {
         return Ok(true);

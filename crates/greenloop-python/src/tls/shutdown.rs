@@ -1,5 +1,15 @@
 //! The end of a connection: the pending data is flushed, the peers end the TLS session, and the
 //! transport below is closed. Or the connection is lost.
+//!
+//! ```text
+//!   close() ─► start ─► flush ─► go_on ─► complete ─► transport.close(), in the next turn
+//!               timer     │        │ the peer has not answered
+//!                         │        └──► waits: received(), eof_received() or the timer
+//!                         └── what has come is read, what waits is written
+//! ```
+//! TLS has no half-closed connections in asyncio, although RFC 8446 would allow them: the first
+//! closing alert of either side ends both directions. A peer that never answers costs the shutdown
+//! timeout, after which the connection below is aborted.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -14,7 +24,12 @@ use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 use crate::handle::leaves_the_loop;
 
-/// `_start_shutdown()`: the application closes, or the peer has taken leave.
+/// `_start_shutdown()`: the application closes, or the peer has taken leave. It does nothing on a
+/// connection that is ending. During the handshake there is no session to end, so the connection is
+/// aborted.
+///
+/// # Errors
+/// What the ssl object or `call_later` raises.
 pub fn start(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     let state = protocol.state.get();
@@ -33,6 +48,8 @@ pub fn start(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `_check_shutdown_timeout()`
+///
+/// The application's `connection_lost` gets the `TimeoutError`.
 pub fn check_timeout(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     if !matches!(protocol.state.get(), State::Flushing | State::Shutdown) {
@@ -45,13 +62,16 @@ pub fn check_timeout(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `_do_flush()`: reads the received bytes, writes the pending data, then notifies the peer.
+/// Reading comes first, since data that came before the close is still delivered. The application
+/// is called in it, and may abort the connection: then the switch to the next state raises.
 pub fn flush(this: &Native<SslProtocol>) -> Result<()> {
     reading::read(this)?;
     this.get().switch_to(State::Shutdown)?;
     go_on(this)
 }
 
-/// `_do_shutdown()`: takes leave of the peer, and waits until it does so as well.
+/// `_do_shutdown()`: takes leave of the peer, and waits until it does so as well. After the end of
+/// the stream below there is nobody to take leave of, so `unwrap` is not called.
 pub fn go_on(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     if !protocol.eof_received.get() {
@@ -70,6 +90,8 @@ pub fn go_on(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `_on_shutdown_complete(exception)`
+///
+/// The transport below is closed in the next turn, as asyncio closes it.
 fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
     let protocol = this.get();
     cancel_timer(&protocol.shutdown_timer)?;
@@ -82,6 +104,8 @@ fn complete(this: &Native<SslProtocol>, failure: Option<Object>) -> Result<()> {
 }
 
 /// `_abort(exception)`
+///
+/// No `close_notify` is sent. It may be called in any state and more than once.
 pub fn abort(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     let protocol = this.get();
     protocol.switch_to(State::Unwrapped)?;
@@ -94,7 +118,9 @@ pub fn abort(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     }
 }
 
-/// `_call_eof_received()`: the application learns that the peer sends no more.
+/// `_call_eof_received()`: the application learns that the peer sends no more. It is told once, and
+/// only after `connection_made`. An exception of the application's is reported and ends the
+/// connection.
 pub fn tell_end_of_stream(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     if protocol.app_state.get() != ApplicationState::Connected {
@@ -120,7 +146,8 @@ pub fn tell_end_of_stream(this: &Native<SslProtocol>) -> Result<()> {
     }
 }
 
-/// Warns that `eof_received` has returned true: a TLS connection is closed as a whole.
+/// Warns that `eof_received` has returned true: a TLS connection is closed as a whole. asyncio's
+/// words, at its logger.
 fn warn_of_half_close() -> Result<()> {
     let py = attached();
     let text = "returning true from eof_received() has no effect when using ssl";
@@ -129,7 +156,8 @@ fn warn_of_half_close() -> Result<()> {
 }
 
 /// `eof_received()`: the stream below ended. Whether the transport shall stay open, which it does
-/// for an application that has paused reading.
+/// for an application that has paused reading. An `Exception` closes the transport below before it
+/// is raised there.
 pub fn eof_received(this: &Native<SslProtocol>) -> Result<bool> {
     let protocol = this.get();
     protocol.eof_received.set(true);
@@ -145,7 +173,9 @@ pub fn eof_received(this: &Native<SslProtocol>) -> Result<bool> {
 }
 
 /// The transport below is at its end. Returns whether it stays open, for an application that has
-/// paused reading.
+/// paused reading. Each state has its own answer: a handshake was cut off; an open session is
+/// flushed and ended, as if the peer had said so; one that is ending goes on without waiting for
+/// the peer.
 fn end_of_stream(this: &Native<SslProtocol>) -> Result<bool> {
     let protocol = this.get();
     if protocol.debug()? {
@@ -172,7 +202,13 @@ fn end_of_stream(this: &Native<SslProtocol>) -> Result<bool> {
     Ok(false)
 }
 
-/// `connection_lost(exception)`: there is no connection below any more.
+/// `connection_lost(exception)`: there is no connection below any more. The application is told in
+/// the next turn, by `call_soon`, with asyncio's order of steps here. An application that never
+/// heard of the connection is not told of its loss, nor is one whose handshake goes on.
+///
+/// # Errors
+/// What the loop's `call_soon` or the waiter's methods raise; a step behind such an error is not
+/// done.
 pub fn connection_lost(this: &Native<SslProtocol>, exception: &Object) -> Result<()> {
     let protocol = this.get();
     protocol.backlog.clear();

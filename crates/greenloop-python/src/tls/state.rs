@@ -1,4 +1,8 @@
 //! The state of a connection, towards its peer and towards its application.
+//!
+//! The two are independent: a connection may be flushing while the application has been told of the
+//! end of data, or of nothing yet. asyncio's enumerations have the same members, and
+//! [`State::object`] gives those to programs that read `_state`.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{Object, Result, attached};
@@ -8,10 +12,16 @@ use super::library::library;
 /// Towards the peer; see the diagram in [`super`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// No session: before `connection_made`, and after the connection is lost or aborted.
     Unwrapped,
+    /// The peers negotiate. Data that the application writes is kept.
     Handshaking,
+    /// Data flows in both directions.
     Wrapped,
+    /// The application has closed, or the peer's stream has ended; what came and what waits is
+    /// dealt with.
     Flushing,
+    /// `close_notify` is sent, unless the stream below has ended, and the peer's is awaited.
     Shutdown,
 }
 
@@ -28,6 +38,10 @@ impl State {
     }
 
     /// The state that follows, which must be the next one or none at all any more.
+    ///
+    /// # Errors
+    /// `RuntimeError` with asyncio's text for any other. asyncio raises it too, for instance if the
+    /// application aborts in the last read before a shutdown.
     pub fn switched_to(self, next: Self) -> Result<Self> {
         let allowed = matches!(
             (self, next),
@@ -60,6 +74,7 @@ impl State {
 /// Towards the application's protocol: which of its methods was called last.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum ApplicationState {
+    /// Nothing was called yet.
     New,
     /// `connection_made`, or it was connected before there was TLS.
     Connected,
@@ -82,6 +97,7 @@ impl ApplicationState {
     }
 }
 
+/// `enumeration.name`. It is looked up each time; the native code itself compares its own values.
 fn member(enumeration: &Object, name: &str) -> Result<Object> {
     let py = attached();
     Ok(enumeration.bound(py).look_up(name)?.into())

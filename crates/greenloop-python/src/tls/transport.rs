@@ -1,4 +1,8 @@
 //! `SSLTransport`: the transport that the application writes to, as a struct.
+//!
+//! It is a facade without state of its own but the flag that it was closed. Everything else is the
+//! protocol's. The two hold each other, until `connection_lost` or a second `close` breaks the
+//! cycle.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -28,7 +32,8 @@ pub type TransportRef = Native<SslTransport>;
 pub struct Transport {
     /// The loop.
     pub event_loop: Slot,
-    /// The `SSLProtocol`, until the transport is closed a second time.
+    /// The `SSLProtocol`, until the transport is closed a second time. asyncio's transport releases
+    /// it there too.
     pub protocol: NativeSlot<SslProtocol>,
     /// Set by `close` and its like, and by the end of the connection.
     pub closed: Cell<bool>,
@@ -45,7 +50,8 @@ impl Inheriting for Transport {
         self.protocol.clear();
     }
 
-    /// Warns of a connection that was not closed.
+    /// Warns of a connection that was not closed. It does not close the connection, as asyncio's
+    /// finaliser does not. The flag is set first, so that it warns once.
     fn finalise(&self, _: &Object) -> Result<()> {
         if self.closed.replace(true) {
             return Ok(());
@@ -59,6 +65,11 @@ impl Inheriting for Transport {
 
 impl Transport {
     /// The protocol. After a second `close` there is None, which has no attribute of that name.
+    /// Every method asks here first, and names the attribute that asyncio's method would look up on
+    /// None.
+    ///
+    /// # Errors
+    /// `AttributeError` in Python's own words.
     #[inline]
     pub fn protocol(&self, attribute: &CStr) -> Result<Native<SslProtocol>> {
         match self.protocol.get() {
@@ -68,7 +79,8 @@ impl Transport {
     }
 }
 
-/// A transport of a protocol's.
+/// A transport of a protocol's. Only [`app_transport`](super::protocol::app_transport) calls it,
+/// once for each protocol.
 pub fn create(event_loop: &Object, protocol: &Native<SslProtocol>) -> Result<TransportRef> {
     CLASS.create_with(Transport {
         event_loop: Slot::holding(event_loop.clone()),

@@ -2,6 +2,9 @@
 //!
 //! Like the transport below, it derives from asyncio's `_FlowControlMixin`, so that `isinstance`
 //! holds.
+//!
+//! The methods are those of `asyncio.Transport` and the private ones that asyncio's own functions
+//! call, in three groups: writing, reading, and the end.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -12,13 +15,17 @@ use super::transport::{CLASS, SslTransport};
 use super::transport_methods as methods;
 use crate::asyncio::globals;
 
+/// Writing and its flow control. The write buffer counts the plain text that waits and the
+/// encrypted data that waits, in bytes.
 fn writing_methods() -> Vec<Method<SslTransport>> {
     vec![
         fast(
             c"write",
             methods::write,
             c"write($self, /, data)\n--\n\n\
-              Encrypt a bytes-like object and write it without blocking.",
+              Encrypt a bytes-like object and write it without blocking.\n\n\
+              Before the handshake is complete it is buffered. Raise TypeError for other objects \
+              than bytes, bytearray and memoryview.",
         ),
         fast(
             c"writelines",
@@ -40,7 +47,10 @@ fn writing_methods() -> Vec<Method<SslTransport>> {
             c"set_write_buffer_limits",
             methods::set_write_buffer_limits,
             c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\n\
-              Set the water marks at which the protocol is asked to pause and to resume writing.",
+              Set the water marks at which the protocol is asked to pause and to resume \
+              writing.\n\n\
+              Both are in bytes. A missing low mark is a quarter of the high one, a missing high \
+              mark is four times the low one. Raise ValueError unless high >= low >= 0.",
         ),
         noargs(
             c"get_write_buffer_limits",
@@ -50,7 +60,8 @@ fn writing_methods() -> Vec<Method<SslTransport>> {
         noargs(
             c"get_write_buffer_size",
             methods::get_write_buffer_size,
-            c"Return the size of the write buffer in bytes.",
+            c"Return the size of the write buffer in bytes.\n\n\
+              It counts what is not encrypted yet, and what is encrypted and not passed on.",
         ),
         one(
             c"_test__append_write_backlog",
@@ -60,6 +71,7 @@ fn writing_methods() -> Vec<Method<SslTransport>> {
     ]
 }
 
+/// Reading and its flow control, the protocol, and the facts about the connection.
 fn reading_methods() -> Vec<Method<SslTransport>> {
     vec![
         noargs(
@@ -70,7 +82,8 @@ fn reading_methods() -> Vec<Method<SslTransport>> {
         noargs(
             c"pause_reading",
             methods::pause_reading,
-            c"Pause receiving: the protocol gets no data until resume_reading().",
+            c"Pause receiving: the protocol gets no data until resume_reading().\n\n\
+              Encrypted data is received until the read buffer is full.",
         ),
         noargs(
             c"resume_reading",
@@ -113,17 +126,21 @@ fn reading_methods() -> Vec<Method<SslTransport>> {
     ]
 }
 
+/// The three ways to end: with a shutdown, at once, and at once with an exception.
 fn closing_methods() -> Vec<Method<SslTransport>> {
     vec![
         noargs(
             c"close",
             methods::close,
-            c"Close the connection after flushing the write buffer and shutting TLS down.",
+            c"Close the connection after flushing the write buffer and shutting TLS down.\n\n\
+              The protocol's connection_lost() is called when the peer has answered, or after \
+              ssl_shutdown_timeout seconds.",
         ),
         noargs(
             c"abort",
             methods::abort,
-            c"Close the connection at once; pending data is lost.",
+            c"Close the connection at once; pending data is lost.\n\n\
+              The peer is not told that the session ends.",
         ),
         noargs(
             c"is_closing",
@@ -155,7 +172,9 @@ pub fn make_class() -> Result<()> {
     mark(&CLASS.object())
 }
 
-/// Marks the class for the functions of asyncio that a transport may be passed to.
+/// Marks the class for the functions of asyncio that a transport may be passed to. `sendfile`
+/// cannot bypass the encryption, so it falls back to reading and writing; a TLS connection inside
+/// of another one is allowed.
 fn mark(class: &Object) -> Result<()> {
     let py = attached();
     let class = class.bound(py);

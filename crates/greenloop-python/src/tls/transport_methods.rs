@@ -1,4 +1,7 @@
 //! The methods of `SSLTransport`: each calls the protocol.
+//!
+//! After a second `close` the transport has no protocol any more, and the methods that need it
+//! raise the `AttributeError` that asyncio's raise on None.
 
 use std::ffi::CStr;
 
@@ -28,7 +31,7 @@ pub fn write(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// The TypeError for data that are not bytes-like.
+/// The TypeError for data that are not bytes-like. The text is asyncio's.
 #[cold]
 fn unsuitable(data: &Object) -> Raised {
     let py = attached();
@@ -41,6 +44,9 @@ fn unsuitable(data: &Object) -> Raised {
 }
 
 /// `writelines(list_of_data)`
+///
+/// All are encrypted together: one write below for the whole list. A line without a length raises
+/// `TypeError` here; one that the ssl object refuses ends the connection.
 pub fn writelines(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let lines = arguments.single(c"writelines", &globals().names.list_of_data)?;
     let protocol = this.get().protocol(c"_write_appdata")?;
@@ -74,6 +80,7 @@ pub fn set_write_buffer_limits(this: &TransportRef, arguments: Arguments<'_>) ->
     Ok(Object::none())
 }
 
+/// The two optional arguments; None means that the other one, or the default, decides.
 fn limits(function: &CStr, arguments: &Arguments<'_>) -> Result<[Object; 2]> {
     let names = &globals().names;
     let limits = arguments.bind(function, [&names.high, &names.low], 2, 0)?;

@@ -1,4 +1,12 @@
 //! Writing: the application's data is encrypted at once and handed to the transport below.
+//!
+//! ```text
+//!   write(data) ─► nothing waits ──► encrypt ──► outgoing BIO ──► write_below ──► send(2)
+//!        │                              │ the ssl object waits for the peer
+//!        └─► something waits ───────────┴──► backlog ──► write_backlog, when bytes have come
+//! ```
+//! While the transport below is paused, encrypted data stays in the outgoing BIO. It counts for the
+//! application's flow control, so that a writer is held up although its data was taken.
 
 use greenloop_cpython::making::ByName as _;
 use greenloop_cpython::{
@@ -14,7 +22,12 @@ use super::protocol::{SslProtocol, fatal_error, logger};
 use super::state::State;
 use crate::asyncio::globals;
 
-/// `write(data)` of the application: encrypted in place, unless something waits.
+/// `write(data)` of the application: encrypted in place, unless something waits. Before the
+/// handshake is done it is kept; on a connection that is ending it is dropped.
+///
+/// # Errors
+/// Only exceptions that end the program or come from the exception handler: any other ends the
+/// connection, as in asyncio.
 #[inline]
 pub fn write(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
     let protocol = this.get();
@@ -30,6 +43,10 @@ pub fn write(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
 }
 
 /// `_write_appdata(lines)`: all lines are kept, then written.
+///
+/// # Errors
+/// As for [`write()`], and what the iterable raises: then nothing is sent, but the lines before it
+/// are kept.
 pub fn write_lines(this: &Native<SslProtocol>, lines: &Object) -> Result<()> {
     let protocol = this.get();
     if !takes_data(protocol)? {
@@ -48,7 +65,8 @@ pub fn keep(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
     Ok(())
 }
 
-/// Whether written data can still be sent. If not, a warning follows after a few times.
+/// Whether written data can still be sent. If not, a warning follows after a few times. asyncio's
+/// `LOG_THRESHOLD_FOR_CONNLOST_WRITES` says after how many.
 fn takes_data(protocol: &SslProtocol) -> Result<bool> {
     if !protocol.state.get().is_ending() {
         return Ok(true);
@@ -63,7 +81,8 @@ fn takes_data(protocol: &SslProtocol) -> Result<bool> {
     Ok(false)
 }
 
-/// Encrypts and sends the backlog if the connection is established and open.
+/// Encrypts and sends the backlog if the connection is established and open. In other states a
+/// later event writes it: the end of the handshake, or the flush.
 fn write_if_wrapped(this: &Native<SslProtocol>) -> Result<()> {
     if this.get().state.get() != State::Wrapped {
         return Ok(());
@@ -82,7 +101,8 @@ fn unless_fatal(this: &Native<SslProtocol>, outcome: Result<()>) -> Result<()> {
     }
 }
 
-/// Encrypts data when nothing waits, and keeps the part that the ssl object does not take.
+/// Encrypts data when nothing waits, and keeps the part that the ssl object does not take. What was
+/// encrypted before an error stays in the BIO, and this call does not send it.
 #[inline]
 fn write_through(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
     let protocol = this.get();
@@ -97,7 +117,12 @@ fn write_through(this: &Native<SslProtocol>, data: &Object) -> Result<()> {
     flush(this)
 }
 
-/// `_do_write()`: encrypts the pending data.
+/// `_do_write()`: encrypts the pending data. The list may change while the ssl object works, so
+/// each chunk is looked at anew. It ends early if the ssl object waits for the peer; the next bytes
+/// from it call this again.
+///
+/// # Errors
+/// `ssl.SSLError` and what the transport below raises.
 pub fn write_backlog(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     while let Some(chunk) = protocol.backlog.first() {
@@ -113,7 +138,8 @@ pub fn write_backlog(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// Encrypts the bytes of `data` from `done` on, which is moved forward: to `length` unless the ssl
-/// object waits for the peer. It may take them in several pieces.
+/// object waits for the peer. It may take them in several pieces. The first call passes the
+/// caller's object itself, without a view of it, since it is usually taken whole.
 #[inline]
 fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> Result<()> {
     if *done == 0 {
@@ -138,6 +164,9 @@ fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> R
 }
 
 /// A chunk of the backlog of which nothing is written yet.
+///
+/// # Errors
+/// `TypeError` for something without a length.
 fn chunk_of(data: &Object) -> Result<Chunk> {
     Ok(Chunk {
         data: data.clone(),
@@ -155,7 +184,8 @@ fn length_of(data: &Object) -> Result<usize> {
     data.size()
 }
 
-/// Sends the data that was just encrypted.
+/// Sends the data that was just encrypted. Two calls at most: `read` of the outgoing BIO, and
+/// `write` of the transport below. If that pauses us in it, the flag is set before this returns.
 #[inline]
 fn flush(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
@@ -170,6 +200,8 @@ fn flush(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `_process_outgoing()`: sends encrypted data, if there is any and the transport below takes it.
+/// It is called after each read as well, since reading may produce answers, such as new keys or
+/// alerts.
 #[inline]
 pub fn process_outgoing(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
@@ -180,6 +212,9 @@ pub fn process_outgoing(this: &Native<SslProtocol>) -> Result<()> {
 }
 
 /// `resume_writing()`: there is room below.
+///
+/// # Errors
+/// `AssertionError` if it was not paused, as asyncio's `assert` raises.
 pub fn resume_writing(this: &Native<SslProtocol>) -> Result<()> {
     let protocol = this.get();
     if !protocol.writing_paused.get() {
@@ -189,7 +224,11 @@ pub fn resume_writing(this: &Native<SslProtocol>) -> Result<()> {
     process_outgoing(this)
 }
 
-/// `pause_writing()`: there is no more room below.
+/// `pause_writing()`: there is no more room below. The application is not asked to pause here but
+/// with its next write, when it is known how much waits.
+///
+/// # Errors
+/// `AssertionError` if it was paused already.
 pub fn pause_writing(this: &Native<SslProtocol>) -> Result<()> {
     if this.get().writing_paused.replace(true) {
         return Err(assertion());

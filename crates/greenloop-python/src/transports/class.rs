@@ -3,6 +3,11 @@
 //! It derives from asyncio's `_FlowControlMixin`, so that `isinstance` holds and methods replaced
 //! on asyncio's base classes take effect. It has the attributes of asyncio's own transport, with
 //! their underscores: libraries and asyncio itself read them.
+//!
+//! The table of methods is in two parts, for writing and for the rest, and so is that of
+//! attributes: those which only show a field, and those with a function. Where asyncio's attribute
+//! is read only in practice, ours is: assigning to it raises `AttributeError` instead of taking no
+//! effect.
 
 use greenloop_cpython::making::{ByName as _, IntoObject as _};
 use greenloop_cpython::{
@@ -16,51 +21,62 @@ use super::{
 use crate::asyncio::globals;
 
 /// The methods that asyncio's own class provides: none is on a hot path, and all have the messages
-/// of the running version.
+/// of the running version. They use the attributes below.
 const ASYNCIOS_OWN: [&str; 3] = ["__repr__", "_make_empty_waiter", "_reset_empty_waiter"];
 
 /// The attributes by which asyncio knows to which of its methods a transport may be passed.
+/// `loop.start_tls` and `loop.sendfile` look at them.
 const MARKS: [&str; 2] = ["_start_tls_compatible", "_sendfile_compatible"];
 
-/// `_extra`: its reader may be about to write past the transport.
+/// `_extra`: its reader may be about to write past the transport. `get_extra_info("socket")` is the
+/// usual way to the socket itself, so delayed bytes are pushed out first.
 fn extra(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     coalescing::push(transport);
     Ok(transport.extra.get_or_none())
 }
 
+/// Sets `_extra`; a deletion makes it None.
 fn set_extra(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let extra = value.cloned().unwrap_or_else(Object::none);
     this.get().extra.set(extra);
     Ok(())
 }
 
+/// `_empty_waiter`: the future for which a `sendfile` past the transport waits, or None.
 fn empty_waiter(this: &TransportRef) -> Result<Object> {
     Ok(this.get().empty_waiter.get_or_none())
 }
 
+/// asyncio's `_make_empty_waiter` and `_reset_empty_waiter` set it. While there is one, writing is
+/// refused.
 fn set_empty_waiter(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let waiter = value.filter(|value| !value.is_none()).cloned();
     this.get().empty_waiter.set_optional(waiter);
     Ok(())
 }
 
+/// `transport.write(data)`, with `data` by place or by name.
 fn write(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     writing::write(this, arguments.single(c"write", &globals().names.data)?)
 }
 
+/// `transport.writelines(list_of_data)`. On 3.11 the inherited method joins the lines and calls
+/// `write`.
 #[cfg(Py_3_12)]
 fn writelines(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let lines = arguments.single(c"writelines", &globals().names.list_of_data)?;
     writing::writelines(this, lines)
 }
 
+/// `transport.set_protocol(protocol)`: it applies from the next call of the protocol on.
 fn set_protocol(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let protocol = arguments.single(c"set_protocol", &globals().names.protocol)?;
     reading::set_protocol(this, protocol)?;
     Ok(Object::none())
 }
 
+/// The methods by which data is written, and those of flow control.
 fn writing_methods() -> Vec<Method<Instance>> {
     vec![
         fast(
@@ -68,19 +84,23 @@ fn writing_methods() -> Vec<Method<Instance>> {
             write,
             c"write($self, /, data)\n--\n\n\
               Write a bytes-like object without blocking: what the socket does not take is \
-              buffered.",
+              buffered.\n\n\
+              Raise TypeError for other objects, and RuntimeError after write_eof(). An error of \
+              the network is reported to the protocol's connection_lost().",
         ),
         #[cfg(Py_3_12)]
         fast(
             c"writelines",
             writelines,
             c"writelines($self, /, list_of_data)\n--\n\n\
-              Write each of an iterable of bytes-like objects.",
+              Write each of an iterable of bytes-like objects.\n\n\
+              They are sent in order, by one system call if there is room.",
         ),
         noargs(
             c"write_eof",
             writing::write_eof,
-            c"Close the write end of the connection after flushing the write buffer.",
+            c"Close the write end of the connection after flushing the write buffer.\n\n\
+              The transport still receives. Writing raises RuntimeError from now on.",
         ),
         noargs(
             c"can_write_eof",
@@ -90,7 +110,8 @@ fn writing_methods() -> Vec<Method<Instance>> {
         noargs(
             c"get_write_buffer_size",
             writing::get_write_buffer_size,
-            c"Return the size of the write buffer in bytes.",
+            c"Return the size of the write buffer in bytes.\n\n\
+              It does not count what the system has taken and not sent yet.",
         ),
         noargs(
             c"_write_ready",
@@ -110,6 +131,8 @@ fn writing_methods() -> Vec<Method<Instance>> {
     ]
 }
 
+/// All others. Those with an underscore are called by asyncio's own functions, by its tests, and by
+/// libraries.
 fn methods() -> Vec<Method<Instance>> {
     vec![
         noargs(
@@ -130,7 +153,9 @@ fn methods() -> Vec<Method<Instance>> {
         noargs(
             c"pause_reading",
             reading::pause_reading,
-            c"Pause receiving: the protocol gets no data until resume_reading().",
+            c"Pause receiving: the protocol gets no data until resume_reading().\n\n\
+              The peer is held up when the buffers of the system are full. The end of the stream \
+              is not noticed meanwhile.",
         ),
         noargs(
             c"resume_reading",
@@ -141,7 +166,9 @@ fn methods() -> Vec<Method<Instance>> {
             c"set_protocol",
             set_protocol,
             c"set_protocol($self, /, protocol)\n--\n\n\
-              Set the protocol whose methods are called from now on.",
+              Set the protocol whose methods are called from now on.\n\n\
+              Neither connection_made() of the new nor connection_lost() of the old one is \
+              called.",
         ),
         noargs(
             c"get_protocol",
@@ -151,12 +178,15 @@ fn methods() -> Vec<Method<Instance>> {
         noargs(
             c"close",
             closing::close,
-            c"Close the connection after flushing the write buffer.",
+            c"Close the connection after flushing the write buffer.\n\n\
+              Nothing is received any more. The protocol's connection_lost() is called in a later \
+              turn of the loop, with None if nothing went wrong.",
         ),
         noargs(
             c"abort",
             closing::abort,
-            c"Close the connection immediately; buffered data is lost.",
+            c"Close the connection immediately; buffered data is lost.\n\n\
+              The protocol's connection_lost() is called with None in the next turn of the loop.",
         ),
         noargs(
             c"is_closing",
@@ -213,6 +243,8 @@ fn fields() -> Vec<Attribute<Instance>> {
     ]
 }
 
+/// Attributes with a function behind them. asyncio's `_make_empty_waiter` reads `_buffer`, and its
+/// `set_write_buffer_limits` sets the water marks.
 fn attributes() -> Vec<Attribute<Instance>> {
     vec![
         attribute(c"max_size", reading::max_size, reading::set_max_size)
@@ -252,7 +284,8 @@ pub fn make_classes() -> Result<()> {
     adopt(&CLASS.object())
 }
 
-/// Puts asyncio's own functions and marks into the class.
+/// Puts asyncio's own functions and marks into the class. The functions are put there as they are,
+/// so that their messages are those of the running version.
 fn adopt(class: &Object) -> Result<()> {
     let py = attached();
     let class = class.bound(py);

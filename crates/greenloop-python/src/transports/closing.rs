@@ -2,6 +2,17 @@
 //!
 //! In each case the descriptor is no longer watched when the socket is closed: its number may go to
 //! the next connection at once.
+//!
+//! ```text
+//!   open ── close() ───────► closing ── all is written, in that job ─────────────┐
+//!     │                         │                                                ▼
+//!     └── abort(), an error ────┴── abort(), an error ──► lost ── next turn ──► connection_lost()
+//!                               │ nothing is pending       ▲
+//!                               └──────────────────────────┘
+//! ```
+//! `closing` and `lost` are two flags, since a connection that is closing still writes. The
+//! function that finds `lost` at zero sets it and schedules the call, or makes it, so that the
+//! protocol's method is called once.
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
@@ -13,7 +24,12 @@ use super::{SocketTransport, TransportRef, coalescing, logger, report};
 use crate::asyncio::edition::SERVERS_KNOW_CONNECTIONS;
 use crate::asyncio::globals;
 
-/// `close()`: reading ends at once, the connection when everything is written.
+/// `close()`: reading ends at once, the connection when everything is written. A second call does
+/// nothing. `connection_lost(None)` follows in the next turn if nothing is pending, else in the job
+/// that writes the last of it. No user code runs in this call, unless `call_soon` was replaced.
+///
+/// # Errors
+/// What scheduling the end raises.
 pub fn close(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     if transport.closing.replace(true) {
@@ -33,12 +49,20 @@ pub fn close(this: &TransportRef) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `abort()`: pending data is dropped.
+/// `abort()`: pending data is dropped. A connection that is closing already is cut short. The
+/// kernel's own buffer is sent all the same, since the socket is closed normally, without
+/// `SO_LINGER`.
 pub fn abort(this: &TransportRef) -> Result<Object> {
     force_close(this, &Object::none())
 }
 
 /// `_force_close(exc)`
+///
+/// It ends the connection now: both registrations are removed, pending data is dropped, and
+/// `connection_lost(exc)` is scheduled for the next turn. Nothing happens if that is under way.
+///
+/// # Errors
+/// What scheduling the end raises.
 pub fn force_close(this: &TransportRef, exception: &Object) -> Result<Object> {
     let transport = this.get();
     if transport.lost.get() > 0 {
@@ -63,7 +87,11 @@ pub fn force_close(this: &TransportRef, exception: &Object) -> Result<Object> {
 }
 
 /// `_fatal_error(exc, message)`: the protocol gets an error of the network by `connection_lost`;
-/// any other is a mistake in the program and reported.
+/// any other is a mistake in the program and reported. The rule is asyncio's: a peer that resets
+/// its connection is no event for a log, but for debug mode.
+///
+/// # Errors
+/// What the exception handler, the logger or scheduling raises.
 pub fn fatal_error(this: &TransportRef, exception: &Object, message: &str) -> Result<()> {
     let transport = this.get();
     if !is_of_class(exception, ExceptionClass::OSError) {
@@ -81,6 +109,9 @@ pub fn fatal_error(this: &TransportRef, exception: &Object, message: &str) -> Re
 }
 
 /// The method `_fatal_error`.
+///
+/// # Errors
+/// `TypeError` for wrong arguments.
 pub fn fatal_error_method(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let [exception, message] =
@@ -95,12 +126,20 @@ pub fn fatal_error_method(this: &TransportRef, arguments: Arguments<'_>) -> Resu
 }
 
 impl SocketTransport {
+    /// Schedules `_call_connection_lost(exception)`. The method is looked up, since subclasses and
+    /// tests replace it.
     fn lose_soon(&self, this: &TransportRef, exception: Object) -> Result<()> {
         let lost = this.attribute(&globals().names.call_connection_lost)?;
         self.call_soon(&lost, &[exception])
     }
 
-    /// The last cleanup, done even if the protocol raises at the end.
+    /// The last cleanup, done even if the protocol raises at the end. The socket is closed through
+    /// the object, so that it knows. The server is told last, since `wait_closed` may go on by
+    /// that.
+    ///
+    /// # Errors
+    /// The `OSError` of `close(2)`, or what the server's method raises. The remaining steps are
+    /// skipped then, as in asyncio's `finally` block.
     fn let_go(&self, this: &TransportRef) -> Result<()> {
         // Nothing is watched any more unless this is called by hand.
         self.stop_reading(this);
@@ -133,6 +172,7 @@ impl SocketTransport {
     }
 
     /// Notifies a `sendfile` that bypasses the transport that there is no connection any more.
+    /// `_make_empty_waiter` has made the future; the text of the `ConnectionError` is asyncio's.
     fn fail_empty_waiter(&self) -> Result<()> {
         let Some(waiter) = self.empty_waiter.get() else {
             return Ok(());
@@ -144,7 +184,12 @@ impl SocketTransport {
     }
 }
 
-/// `_call_connection_lost(exc)`: the last that happens.
+/// `_call_connection_lost(exc)`: the last that happens. The protocol's method is called only if a
+/// protocol was ever set. The order is that of asyncio's `try` and `finally`: the protocol first,
+/// then the socket, then the waiter of a `sendfile`.
+///
+/// # Errors
+/// The last exception of the three steps, which the exception handler of the loop gets.
 pub fn call_connection_lost(this: &TransportRef, exception: &Object) -> Result<Object> {
     let transport = this.get();
     let mut outcome = Ok(());
@@ -168,6 +213,7 @@ pub fn call_connection_lost(this: &TransportRef, exception: &Object) -> Result<O
     Ok(Object::none())
 }
 
+/// True from `close`, `abort` or an error on, and for ever.
 pub fn is_closing(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     // A drain asks.

@@ -2,6 +2,10 @@
 //!
 //! `set_write_buffer_limits` and its error are asyncio's own functions, which set `_high_water` and
 //! `_low_water`: any numbers, given back as they were given.
+//!
+//! The calls are synchronous, as in asyncio: `pause_writing` is called inside the `write` that has
+//! filled the buffer above its high mark, and `resume_writing` in the job that has sent enough to
+//! reach the low one. Between the two no further call happens, whatever is written.
 
 use greenloop_core::FlowControl;
 use greenloop_cpython::making::IntoObject as _;
@@ -16,6 +20,8 @@ use crate::handle::leaves_the_loop;
 const DEFAULT: FlowControl = FlowControl::new();
 
 impl SocketTransport {
+    /// The bytes that the kernel has not taken yet. Bytes that it holds back to join them do not
+    /// count.
     fn waiting(&self) -> usize {
         self.pending.with(|pending| pending.len())
     }
@@ -29,7 +35,11 @@ impl SocketTransport {
     }
 }
 
-/// Asks the protocol to pause if too much waits now.
+/// Asks the protocol to pause if too much waits now. User code runs here. The protocol may close
+/// the connection, or write more, which does not call it again.
+///
+/// # Errors
+/// Only an exception that leaves the loop.
 pub fn maybe_pause(this: &TransportRef) -> Result<()> {
     let transport = this.get();
     let waiting = transport.waiting();
@@ -40,7 +50,12 @@ pub fn maybe_pause(this: &TransportRef) -> Result<()> {
     Ok(())
 }
 
-/// Resumes a protocol that was paused, if little enough is left.
+/// Resumes a protocol that was paused, if little enough is left. The protocol usually writes in
+/// `resume_writing`, and may fill the buffer again: then `pause_writing` is called before this
+/// returns.
+///
+/// # Errors
+/// Only an exception that leaves the loop.
 pub fn maybe_resume(this: &TransportRef) -> Result<()> {
     let transport = this.get();
     let waiting = transport.waiting();
@@ -68,19 +83,23 @@ pub fn maybe_pause_method(this: &TransportRef) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// As [`maybe_pause_method`]. Both return None.
 pub fn maybe_resume_method(this: &TransportRef) -> Result<Object> {
     maybe_resume(this)?;
     Ok(Object::none())
 }
 
+/// `_protocol_paused`: whether `pause_writing` was called and `resume_writing` was not yet.
 pub fn is_paused(this: &TransportRef) -> Result<Object> {
     Ok(Object::boolean(this.get().flow.get().is_paused()))
 }
 
+/// `_high_water`: above so many pending bytes the protocol is asked to pause. 64 KiB at first.
 pub fn high_water(this: &TransportRef) -> Result<Object> {
     given(&this.get().high_water, DEFAULT.high())
 }
 
+/// `_low_water`: at so many or fewer it resumes. 16 KiB at first.
 pub fn low_water(this: &TransportRef) -> Result<Object> {
     given(&this.get().low_water, DEFAULT.low())
 }
@@ -93,7 +112,11 @@ fn given(mark: &Slot, default: usize) -> Result<Object> {
     default.into_object()
 }
 
-/// Sets `_high_water`, in bytes. The protocol is not called for it.
+/// Sets `_high_water`, in bytes. The protocol is not called for it. A mark below what waits already
+/// takes effect with the next write.
+///
+/// # Errors
+/// `TypeError` for a deletion, or for an object that is no number.
 pub fn set_high_water(this: &TransportRef, mark: Option<&Object>) -> Result<()> {
     let transport = this.get();
     let (mark, bytes) = bytes_of(mark)?;
@@ -102,7 +125,11 @@ pub fn set_high_water(this: &TransportRef, mark: Option<&Object>) -> Result<()> 
     Ok(())
 }
 
-/// Sets `_low_water`, in bytes.
+/// Sets `_low_water`, in bytes. The two marks are not compared: asyncio's
+/// `_set_write_buffer_limits` has done so.
+///
+/// # Errors
+/// As for the other mark.
 pub fn set_low_water(this: &TransportRef, mark: Option<&Object>) -> Result<()> {
     let transport = this.get();
     let (mark, bytes) = bytes_of(mark)?;
@@ -113,6 +140,9 @@ pub fn set_low_water(this: &TransportRef, mark: Option<&Object>) -> Result<()> {
 
 /// A mark as it was given and as a count of bytes. Between two counts it is the lower one that
 /// decides as the number would: whole bytes are above it or not.
+///
+/// # Errors
+/// `TypeError` for an object that is no number.
 fn bytes_of(mark: Option<&Object>) -> Result<(Object, usize)> {
     let Some(mark) = mark else {
         return Err(type_error("a water mark cannot be deleted"));

@@ -2,6 +2,10 @@
 //!
 //! Tests do so to simulate a network that is slow or broken. Its methods are called by name, as
 //! asyncio's transport calls those of every socket.
+//!
+//! The descriptor stays that of the socket which the transport was opened with, and so does the
+//! registration in the poller: the wrapper sees the bytes, not the readiness. Nothing is joined,
+//! lent or received in place for it, since its methods may keep what they are given.
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{ExceptionClass, Object, Raised, Result, Socket, attached, fetch, matches};
@@ -20,6 +24,9 @@ impl SocketTransport {
     }
 
     /// `sock.recv(max_size)`, or `None` if there is nothing yet.
+    ///
+    /// # Errors
+    /// What the method raises, except that it would block.
     #[cold]
     pub fn receive_by_name(&self) -> Result<Option<Object>> {
         let most = self.max_size.get().into_object()?;
@@ -63,6 +70,8 @@ impl SocketTransport {
     }
 }
 
+/// # Errors
+/// `TypeError` if the method has returned anything but an int.
 fn count_of(answer: Option<Object>) -> Result<Option<usize>> {
     let py = attached();
     answer
@@ -70,11 +79,19 @@ fn count_of(answer: Option<Object>) -> Result<Option<usize>> {
         .transpose()
 }
 
+/// Whether the exception that is set means to wait for readiness: the two classes that asyncio
+/// catches.
 fn is_none_yet() -> bool {
     matches(ExceptionClass::BlockingIOError) || matches(ExceptionClass::InterruptedError)
 }
 
 /// `_sock = value`
+///
+/// A plain socket is used by its descriptor again; None, or a deletion, leaves the transport
+/// without one.
+///
+/// # Errors
+/// What the socket's `fileno` raises.
 pub fn set_socket(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let transport = this.get();
     let Some(socket) = value.filter(|value| !value.is_none()) else {
@@ -96,11 +113,14 @@ pub fn set_socket(this: &TransportRef, value: Option<&Object>) -> Result<()> {
 }
 
 /// `_sock`
+///
+/// The socket, or the object that a program has put in its place; None after the end.
 pub fn socket(this: &TransportRef) -> Result<Object> {
     Ok(this.get().socket())
 }
 
-/// `_read_ready_cb`, which a closed transport of the running asyncio may have forgotten.
+/// `_read_ready_cb`, which asyncio's transport forgets when it is closed, from 3.12 on. Before that
+/// version it stays the method.
 pub fn read_ready_callback(this: &TransportRef) -> Result<Object> {
     if CLOSING_FORGETS_READ_CALLBACK && this.get().closing.get() {
         return Ok(Object::none());

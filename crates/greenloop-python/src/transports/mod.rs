@@ -14,6 +14,16 @@
 //!
 //! The descriptor is read from the socket object each time, which knows when it was closed: a kept
 //! number might mean another file by then.
+//!
+//! Three kinds of references keep a transport alive: the loop, whose table of watches owns it as a
+//! listener while it reads or writes; the jobs that name it; and the program's protocol. The loop's
+//! [`TransportTable`] holds it weakly. A connection that was closed has none of the first kind, and
+//! drops its loop, protocol and socket behind `connection_lost`, so that a cycle through the
+//! protocol ends there.
+//!
+//! Everything that calls the protocol may run any code: it may close the transport, replace its
+//! protocol, or run a nested loop. So no borrow of a field lasts across such a call, and the flags
+//! are read again behind it.
 
 mod class;
 mod closing;
@@ -74,6 +84,7 @@ pub struct SocketTransport {
     socket: NativeSlot<SocketObject>,
     /// The object that replaces the socket, if one does: it is used by its methods.
     foreign: Slot,
+    /// The object whose methods are called: from the constructor until after `connection_lost`.
     protocol: Slot,
     /// The context in which the protocol is called when there is something to read.
     reading_context: Slot,
@@ -85,6 +96,7 @@ pub struct SocketTransport {
     writing_ticket: Cell<u32>,
     /// How many bytes one receive takes at most.
     max_size: Cell<usize>,
+    /// How the last receives went, which decides where the next one puts its bytes.
     receive_size: Cell<ReceiveSizePredictor>,
     /// Whether the protocol is a `BufferedProtocol`.
     buffered: Cell<bool>,
@@ -92,17 +104,26 @@ pub struct SocketTransport {
     protocol_connected: Cell<bool>,
     /// Set by `write_eof`: nothing more will be written.
     eof: Cell<bool>,
-    /// Set when the connection is ended, in any way: nothing more will be read.
+    /// Set when the connection is ended, in any way: nothing more will be read. asyncio's
+    /// `_closing`.
     closing: Cell<bool>,
-    /// Set between `pause_reading` and `resume_reading`.
+    /// Set between `pause_reading` and `resume_reading`. It says nothing about a connection that is
+    /// closing, which reads no more either.
     paused: Cell<bool>,
-    /// Not zero once `connection_lost` is under way; counts writes from then on.
+    /// Not zero once `connection_lost` is under way; counts writes from then on. asyncio's
+    /// `_conn_lost`. A write that finds it set is dropped.
     lost: Cell<u64>,
+    /// What was written and not yet sent, in order. Its bytes are owned, or views that are held
+    /// nowhere else, so no program can change their size meanwhile.
     pending: GilCell<WriteQueue<LastingBytes>>,
+    /// Whether and how the writes of one job are sent as one packet.
     coalescer: Cell<WriteCoalescer>,
+    /// The water marks in bytes, and whether the protocol was asked to pause.
     flow: Cell<FlowControl>,
-    /// The descriptor's number while it was open, for messages and for the loop's table.
+    /// The descriptor's number while it was open, for messages and for the loop's table. It stays
+    /// when the socket is closed, for the removal of listeners and for `repr`.
     number: Cell<RawFd>,
+    /// The server that counts the connection until it is closed, or nothing.
     server: Slot,
     /// The dict of `get_extra_info`.
     extra: Slot,
@@ -110,7 +131,7 @@ pub struct SocketTransport {
     empty_waiter: Slot,
     /// The context in which everything is called, where the loop was given one (3.15).
     context: Slot,
-    /// The water marks, as they were given.
+    /// The water marks, as they were given. The core's `flow` has them as counts of bytes.
     high_water: Slot,
     low_water: Slot,
 }
@@ -130,7 +151,9 @@ impl Inheriting for SocketTransport {
         self.discard_pending();
     }
 
-    /// Closes a connection that was not closed, with a warning. asyncio's function does it.
+    /// Closes a connection that was not closed, with a warning. asyncio's function does it. It
+    /// warns with a `ResourceWarning` and closes the socket, from the collector or when the last
+    /// reference goes.
     fn finalise(&self, this: &Object) -> Result<()> {
         if self.has_no_socket() {
             return Ok(());
@@ -142,7 +165,8 @@ impl Inheriting for SocketTransport {
 }
 
 /// The transport, if `object` is one whose methods are ours: then [`write()`] may be called instead
-/// of its method.
+/// of its method. It has to be of exactly the class and without an instance dict, since a subclass
+/// or an attribute of the instance may replace `write`.
 #[inline]
 pub fn native(object: &Object) -> Option<&TransportRef> {
     CLASS
@@ -152,6 +176,9 @@ pub fn native(object: &Object) -> Option<&TransportRef> {
 
 /// The transport that a reaction's owner is, or the owner of what is to be done at the end of a
 /// job: only this room makes such, for its own transports.
+///
+/// # Errors
+/// `RuntimeError` for any other object, which no program can cause.
 #[inline]
 fn owner(object: &Object) -> Result<&TransportRef> {
     CLASS.exactly(object).ok_or_else(not_ours)
@@ -163,7 +190,8 @@ fn not_ours() -> Raised {
 }
 
 impl SocketTransport {
-    /// One without a connection, that receives `max_size` bytes at once.
+    /// One without a connection, that receives `max_size` bytes at once. It has no socket, so
+    /// dropping it in this state warns of nothing.
     fn new(max_size: usize) -> Self {
         Self {
             event_loop: NativeSlot::empty(),
@@ -195,6 +223,8 @@ impl SocketTransport {
         }
     }
 
+    /// The fields that hold any object, for the collector. `event_loop` and `socket` are of known
+    /// classes and shown apart.
     const fn slots(&self) -> [&Slot; 10] {
         [
             &self.foreign,
@@ -216,7 +246,7 @@ impl SocketTransport {
         self.event_loop.get()
     }
 
-    /// The socket, or what replaces it, or None.
+    /// The socket, or what replaces it, or None. It is what the attribute `_sock` shows.
     fn socket(&self) -> Object {
         match self.foreign.get() {
             Some(foreign) => foreign,
@@ -224,11 +254,13 @@ impl SocketTransport {
         }
     }
 
+    /// Whether the connection was closed, or never opened.
     fn has_no_socket(&self) -> bool {
         self.socket.is_empty() && self.foreign.is_empty()
     }
 
-    /// The peer has been sent something, and may be on this very loop.
+    /// The peer has been sent something, and may be on this very loop. With asyncio the next turn
+    /// would see what the peer finds readable, so the next turn has to poll.
     #[inline]
     fn expect_input(&self) {
         if let Some(event_loop) = self.event_loop() {
@@ -236,7 +268,8 @@ impl SocketTransport {
         }
     }
 
-    /// The descriptor, or -1 if there is none any more, which every system call refuses.
+    /// The descriptor, or -1 if there is none any more, which every system call refuses. The number
+    /// of a socket that replaces the real one is that of the real one.
     #[inline]
     fn descriptor(&self) -> RawFd {
         if self.is_foreign() {
@@ -246,7 +279,12 @@ impl SocketTransport {
         }
     }
 
-    /// Calls a function of the connection's in the next turn.
+    /// Calls a function of the connection's in the next turn. A handle goes straight into the ready
+    /// ring where no override and no debug mode could notice; otherwise `loop.call_soon` is called
+    /// by its name, with the keyword `context` only if the loop was given one.
+    ///
+    /// # Errors
+    /// `RuntimeError` if the loop is closed, or what an override raises.
     fn call_soon(&self, callback: &Object, arguments: &[Object]) -> Result<()> {
         let event_loop = self.event_loop.get_or_none();
         let context = self.context.get();
@@ -274,7 +312,8 @@ impl SocketTransport {
         handle.map(drop)
     }
 
-    /// The context for a registration that is made now.
+    /// The context for a registration that is made now. A copy of the caller's, as asyncio's handle
+    /// would make it, unless the whole connection has one (3.15).
     fn context_now(&self) -> Result<Object> {
         match self.context.get() {
             Some(context) => Ok(context),
@@ -282,7 +321,11 @@ impl SocketTransport {
         }
     }
 
-    /// `self._loop.get_debug()`.
+    /// `self._loop.get_debug()`. It is called by name unless the loop is on its fast path, which
+    /// excludes debug mode.
+    ///
+    /// # Errors
+    /// What an override raises.
     fn debug(&self) -> Result<bool> {
         let event_loop = self.event_loop();
         let native = event_loop.as_ref().map(EventLoop::native_part);
@@ -295,7 +338,11 @@ impl SocketTransport {
 }
 
 /// Calls `body(this)`, which is the method `name` too, in a context: the method itself if the
-/// context is an object of another class, and then there is nothing to return.
+/// context is an object of another class, and then there is nothing to return. Such an object can
+/// only be one that the program has given to its loop's method (3.15): its method `run` is called.
+///
+/// # Errors
+/// What the body raises.
 #[inline]
 fn in_context<R: Default>(
     context: &Object,
@@ -311,7 +358,8 @@ fn in_context<R: Default>(
     context.invoke(run, [&method]).map(|_| R::default())
 }
 
-/// A handle that represents the method `name`, for messages about its exceptions.
+/// A handle that represents the method `name`, for messages about its exceptions. It is made on
+/// demand, when a program reads the loop's queue, or when the reaction has raised.
 fn handle_for(this: &TransportRef, name: &Object, context: &Slot) -> Result<Native<HandleKind>> {
     let event_loop = match this.get().event_loop() {
         Some(event_loop) => event_loop.into_object(),
@@ -325,6 +373,9 @@ fn handle_for(this: &TransportRef, name: &Object, context: &Slot) -> Result<Nati
 }
 
 /// `logger.debug(text, self)`, in debug mode.
+///
+/// # Errors
+/// What a handler of the logger raises.
 fn log_in_debug_mode(this: &TransportRef, text: &str) -> Result<()> {
     if this.get().debug()? {
         let py = attached();
@@ -338,7 +389,11 @@ fn logger(py: Python<'_>) -> Result<Bound<'_, PyAny>> {
     making::import(py, c"asyncio.selector_events")?.look_up(c"logger")
 }
 
-/// Tells the loop's exception handler that something of the connection's has raised.
+/// Tells the loop's exception handler that something of the connection's has raised. The context
+/// has asyncio's four entries: `message`, `exception`, `transport` and `protocol`.
+///
+/// # Errors
+/// What the exception handler raises; asyncio's own raises only what leaves the loop.
 fn report(this: &TransportRef, message: &str, exception: &Object) -> Result<()> {
     let transport = this.get();
     let py = attached();

@@ -1,4 +1,13 @@
 //! The creation of a transport, and the sockets that it supports.
+//!
+//! What asyncio's constructor does, in its order:
+//!
+//! ```text
+//!   turn n    the object, the entries of get_extra_info, server._attach, the table, TCP_NODELAY
+//!   turn n+1  protocol.connection_made(transport), then _add_reader, then the waiter's result
+//! ```
+//! So a protocol hears of its connection before its first bytes, and the program that awaits
+//! `create_connection` goes on after both, in turn n+2.
 
 use std::os::fd::RawFd;
 
@@ -23,6 +32,12 @@ impl EventLoop {
     /// Return a transport for a connected socket, or None if it has to be asyncio's own: for a
     /// socket of a class that may do something else, and on a loop whose watching of descriptors is
     /// watched.
+    ///
+    /// `extra` is used and extended, not copied. `waiter` is a future of the loop, or None.
+    /// `context` is what the protocol's methods run in from 3.15 on.
+    ///
+    /// # Errors
+    /// As for [`Connection::open`].
     #[pyo3(signature = (sock, protocol, waiter, extra, server, context=None))]
     fn _open_socket_transport(
         slf: &Bound<'_, Self>,
@@ -56,7 +71,8 @@ impl EventLoop {
     }
 }
 
-/// The parts of a transport.
+/// The parts of a transport. It is filled in two places: from Python's arguments, and for a
+/// server's arrival.
 pub struct Connection {
     /// The loop.
     pub event_loop: LoopRef,
@@ -64,21 +80,26 @@ pub struct Connection {
     pub socket: Object,
     /// The protocol that the transport serves.
     pub protocol: Object,
-    /// A future that is woken when the transport is ready.
+    /// A future that is woken when the transport is ready. A waiter that was cancelled meanwhile is
+    /// left alone.
     pub waiter: Option<Object>,
-    /// A dictionary of the entries that `get_extra_info` has already.
+    /// A dictionary of the entries that `get_extra_info` has already. A server has the entry
+    /// `peername` already, which saves a `getpeername(2)`.
     pub extra: Object,
     /// The server that the connection belongs to.
     pub server: Option<Object>,
     /// The context in which everything is called, where the loop was given one (3.15).
     pub context: Option<Object>,
-    /// Whether the socket is TCP's, if that is known.
+    /// Whether the socket is TCP's, if that is known. `None` makes the transport look at the
+    /// socket's numbers.
     pub tcp: Option<bool>,
 }
 
 impl Connection {
-    /// Raises if the loop has a transport already for the descriptor, if the running
-    /// asyncio does.
+    /// Raises if the loop has a transport already for the descriptor: from 3.12 on asyncio does.
+    ///
+    /// # Errors
+    /// `RuntimeError` in asyncio's words if that transport is not closing.
     pub fn refuse_taken_descriptor(&self) -> Result<()> {
         if !TRANSPORTS_REFUSE_TAKEN_DESCRIPTORS {
             return Ok(());
@@ -96,7 +117,12 @@ impl Connection {
     }
 
     /// Makes the transport. If that fails half way, the partial transport closes the socket when it
-    /// is deallocated.
+    /// is deallocated. Nothing of the protocol's is called here, only looked up. System calls:
+    /// `getsockname(2)`, `getpeername(2)` unless it is known, and `setsockopt(2)` for TCP.
+    ///
+    /// # Errors
+    /// `AttributeError` for a protocol without `connection_made`; `OSError` of the socket option;
+    /// `RuntimeError` if the loop is closed.
     pub fn open(self) -> Result<TransportRef> {
         let number = fileno(&self.socket)?;
         let names = &globals().names;
@@ -133,7 +159,9 @@ impl Connection {
 }
 
 impl SocketTransport {
-    /// Once `connection_made` was called the protocol expects data.
+    /// Once `connection_made` was called the protocol expects data. The protocol may pause reading
+    /// in `connection_made`: so the reader is added behind it, by a method that looks whether it
+    /// may still read.
     fn begin(&self, this: &TransportRef, waiter: Option<Object>) -> Result<()> {
         self.call_soon(&this.attribute(&globals().names.add_reader)?, &[])?;
         let Some(waiter) = waiter else { return Ok(()) };
@@ -142,6 +170,7 @@ impl SocketTransport {
     }
 
     /// `loop._transports[fd] = self`, by which the loop refuses to watch the descriptor for others.
+    /// A program may have replaced the table by a dict of its own, which gets an ordinary item.
     fn enter_table(&self, this: &TransportRef) -> Result<()> {
         let table = table_of(&self.event_loop.get_or_none())?;
         if let Some(table) = native_table(&table) {
@@ -153,6 +182,10 @@ impl SocketTransport {
     /// Turns off Nagle's algorithm, which holds small packets back until the peer has acknowledged
     /// the one before. asyncio requires the protocol's number to be TCP's; here 0 suffices too: an
     /// accepted socket has the number of the listening one, and servers make those with 0.
+    /// asyncio's `_set_nodelay` does so.
+    ///
+    /// # Errors
+    /// The `OSError` of `setsockopt(2)`.
     fn send_small_packets_at_once(&self, tcp: Option<bool>) -> Result<()> {
         let tcp = if let Some(tcp) = tcp {
             tcp
@@ -172,6 +205,8 @@ impl SocketTransport {
 }
 
 /// `loop._transports`
+///
+/// It is looked up on the loop each time, since it is an attribute that programs may set.
 fn table_of(event_loop: &Object) -> Result<Object> {
     event_loop.attribute(&globals().names.transports)
 }
@@ -184,6 +219,10 @@ pub fn native_table(table: &Object) -> Option<&TransportTable> {
 }
 
 /// Whether an object is a socket of the standard class, with the descriptor that its methods say.
+/// The two differ where a program has patched the class.
+///
+/// # Errors
+/// What `fileno` raises.
 pub fn is_plain(socket: &Object) -> Result<bool> {
     match Socket::exactly(socket) {
         Some(plain) => Ok(fileno(socket)? == plain.get().descriptor()),
@@ -191,13 +230,17 @@ pub fn is_plain(socket: &Object) -> Result<bool> {
     }
 }
 
+/// # Errors
+/// What the method raises, or `TypeError` for an answer that is no int.
 fn fileno(socket: &Object) -> Result<RawFd> {
     let number = socket.invoke(&globals().names.fileno, [])?;
     let py = attached();
     Ok(number.bound(py).extract()?)
 }
 
-/// Puts into `extra` the entries of `get_extra_info` about the socket.
+/// Puts into `extra` the entries of `get_extra_info` about the socket. They are `socket` (a
+/// `TransportSocket`, which has no methods that would disturb the transport), `sockname` and
+/// `peername`. An address that cannot be had is None.
 fn describe(socket: &Object, extra: &Object) -> Result<()> {
     let names = &globals().names;
     let wrapped = globals().asyncio.transport_socket.call([socket])?;
@@ -222,7 +265,8 @@ fn or_none(name: Result<Object>) -> Result<Object> {
     })
 }
 
-/// Tells the server of its new connection.
+/// Tells the server of its new connection. From 3.13 on a server knows its connections and not only
+/// how many there are; it holds its transports weakly, so that it keeps none alive.
 fn attach(server: &Object, this: &TransportRef) -> Result<()> {
     let attach = &globals().names.attach;
     if SERVERS_KNOW_CONNECTIONS {

@@ -3,6 +3,18 @@
 //! It does not receive until nothing is left: the last receive would mostly find nothing, which
 //! costs half as much as finding something, and the poller reports the rest again. Nor may one
 //! connection keep the others waiting.
+//!
+//! ```text
+//!                 _add_reader, resume_reading
+//!   not reading ─────────────────────────────► reading ──┐ readable: one recv(2), then
+//!        ▲                                      │   ▲    │ data_received / buffer_updated
+//!        │  pause_reading, close, end of stream │   └────┘ / eof_received
+//!        └──────────────────────────────────────┘
+//! ```
+//! There are three ways for the bytes, chosen by the kind of protocol: a `bytes` object for
+//! `data_received`, the protocol's own buffer for `get_buffer` and `buffer_updated` (a
+//! `BufferedProtocol`), and the loop's buffer, lent to TLS. In each of them an exception of the
+//! protocol's is fatal to the connection, as in asyncio.
 
 use greenloop_cpython::making::IntoObject as _;
 use greenloop_cpython::{
@@ -23,8 +35,12 @@ use crate::scheduler::{NativeListener, Reaction};
 use crate::{streams, tls};
 
 /// The limit of `max_size`: a request for 1 GiB at once can only be a mistake.
+///
+/// [`set_max_size`] takes it in place of a larger number.
 const MOST_RECEIVED: usize = 1 << 30;
 
+/// A queued job whose ticket is old does nothing: reading was paused, stopped or begun anew since
+/// it was queued, as asyncio cancels the handle then.
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {
         let this = owner(this)?;
@@ -50,7 +66,10 @@ static REACTION: Reaction = Reaction {
 };
 
 /// `_read_ready()`: the descriptor is readable. Returns whether all was received that there is, and
-/// no code but ours has run.
+/// no code but ours has run. Only in that case may the next turn go without a poll.
+///
+/// # Errors
+/// Only exceptions that leave the loop, or of an exception handler.
 fn read_ready(this: &TransportRef) -> Result<bool> {
     let transport = this.get();
     if transport.lost.get() > 0 {
@@ -70,7 +89,8 @@ fn read_ready(this: &TransportRef) -> Result<bool> {
 }
 
 /// Hands the protocol a bytes object of exactly the received bytes. Returns the same as
-/// [`read_ready`].
+/// [`read_ready`]. Our own stream protocol is called directly, without a method call, unless a
+/// program has replaced its `data_received`.
 fn receive_bytes(this: &TransportRef) -> Result<bool> {
     let transport = this.get();
     let Some(event_loop) = transport.event_loop() else {
@@ -107,6 +127,9 @@ fn receive_bytes(this: &TransportRef) -> Result<bool> {
 }
 
 /// The bytes that have come, or `None` if there are none yet.
+///
+/// # Errors
+/// The `OSError` of `recv(2)`, for instance `ConnectionResetError`.
 #[inline]
 fn receive(transport: &SocketTransport, native: &EventLoop) -> Result<Option<FilledBytes>> {
     if transport.is_foreign() {
@@ -120,7 +143,9 @@ fn receive(transport: &SocketTransport, native: &EventLoop) -> Result<Option<Fil
     }
 }
 
-/// Hands the received bytes to a TLS protocol, which copies them into its BIO.
+/// Hands the received bytes to a TLS protocol, which copies them into its BIO. The copy into the
+/// BIO happens while the buffer is lent, and decrypting after it was returned: that calls the
+/// application, which may receive on another connection in a nested loop.
 fn receive_for_tls(this: &TransportRef, protocol: &Native<tls::SslProtocol>) -> Result<()> {
     let transport = this.get();
     let Some(event_loop) = transport.event_loop() else {
@@ -157,7 +182,9 @@ fn receive_for_tls(this: &TransportRef, protocol: &Native<tls::SslProtocol>) -> 
     Ok(())
 }
 
-/// Receives into the buffer that a `BufferedProtocol` gives.
+/// Receives into the buffer that a `BufferedProtocol` gives. `get_buffer`, `recv(2)` and
+/// `buffer_updated` in this order, all in this job. The buffer is released before the last, so that
+/// the protocol may resize it.
 fn fill_protocols_buffer(this: &TransportRef) -> Result<()> {
     let transport = this.get();
     let protocol = transport.protocol.get_or_none();
@@ -186,7 +213,10 @@ fn fill_protocols_buffer(this: &TransportRef) -> Result<()> {
 }
 
 /// The buffer of a `BufferedProtocol`, asked for without a hint of its size. An empty one is
-/// refused.
+/// refused. asyncio passes -1 as the hint, which means that any size is welcome.
+///
+/// # Errors
+/// What `get_buffer` raises, and `RuntimeError` for an empty buffer.
 fn protocols_buffer(protocol: &Object) -> Result<Object> {
     let globals = globals();
     let buffer = protocol.invoke(&globals.names.get_buffer, [&globals.minus_one])?;
@@ -198,6 +228,9 @@ fn protocols_buffer(protocol: &Object) -> Result<Object> {
 }
 
 /// How many bytes were received into `buffer`; `None` if there is nothing yet.
+///
+/// # Errors
+/// `OSError`, or the exception about an object that is no writable buffer.
 fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<usize>> {
     if transport.is_foreign() {
         return transport.receive_into_by_name(buffer);
@@ -230,7 +263,9 @@ fn not_a_buffer(raised: Raised, transport: &SocketTransport, buffer: &Object) ->
     }
 }
 
-/// The peer will send no more.
+/// The peer will send no more. A true answer of `eof_received` keeps the connection half open: the
+/// protocol may write, and has to close it itself. A false one, such as None, closes it after what
+/// is pending.
 fn end_of_stream(this: &TransportRef) -> Result<()> {
     log_in_debug_mode(this, "%r received EOF")?;
     let transport = this.get();
@@ -250,7 +285,8 @@ fn end_of_stream(this: &TransportRef) -> Result<()> {
 }
 
 /// The value, or `None` if there was an error instead, which ends the connection. Exceptions that
-/// end the whole program are returned.
+/// end the whole program are returned. The message is asyncio's for that place, and goes to the
+/// exception handler with the exception.
 fn unless_fatal<T>(this: &TransportRef, outcome: Result<T>, message: &str) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -263,13 +299,17 @@ fn unless_fatal<T>(this: &TransportRef, outcome: Result<T>, message: &str) -> Re
 }
 
 impl SocketTransport {
-    /// Whether the protocol is notified of incoming bytes.
+    /// Whether the protocol is notified of incoming bytes. It does not say that the transport is
+    /// registered: between the constructor and `_add_reader` it is not.
     fn is_reading(&self) -> bool {
         !self.closing.get() && !self.paused.get()
     }
 
     /// Registers the transport as the listener of its socket, under a new ticket: jobs of an
     /// earlier registration do nothing from now on.
+    ///
+    /// # Errors
+    /// `OSError` if the poller refuses the descriptor, `RuntimeError` if the loop is closed.
     fn start_reading(&self, this: &TransportRef) -> Result<()> {
         let Some(event_loop) = self.event_loop().filter(|_| self.is_reading()) else {
             return Ok(());
@@ -285,7 +325,9 @@ impl SocketTransport {
         EventLoop::native_part(&event_loop).listen(self.descriptor(), Side::Reader, listener)
     }
 
-    /// Ends the registration, and invalidates the jobs that are queued for it.
+    /// Ends the registration, and invalidates the jobs that are queued for it. It cannot fail, so
+    /// it may be called at any time, and twice. A listener that has taken the descriptor over is
+    /// left alone.
     pub(super) fn stop_reading(&self, this: &TransportRef) {
         let ticket = self.reading_ticket.get().wrapping_add(1);
         self.reading_ticket.set(ticket);
@@ -305,17 +347,21 @@ pub fn read_ready_method(this: &TransportRef) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `_add_reader(…)`: starts to read, unless that was forbidden meanwhile.
+/// `_add_reader(…)`: starts to read, unless that was forbidden meanwhile. The arguments, a
+/// descriptor and a callback, are asyncio's, and not needed here.
 pub fn add_reader(this: &TransportRef, _: Arguments<'_>) -> Result<Object> {
     this.get().start_reading(this)?;
     Ok(Object::none())
 }
 
+/// `is_reading()`: false once the transport is paused or closing.
 pub fn is_reading(this: &TransportRef) -> Result<Object> {
     Ok(Object::boolean(this.get().is_reading()))
 }
 
-/// `pause_reading()`. A paused transport is not registered, so the kernel holds the peer up.
+/// `pause_reading()`. A paused transport is not registered, so the kernel holds the peer up. Bytes
+/// that were received already are delivered by then, so no data comes after this call. On a
+/// transport that is paused or closing it does nothing.
 pub fn pause_reading(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     if transport.is_reading() {
@@ -326,7 +372,11 @@ pub fn pause_reading(this: &TransportRef) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `resume_reading()`, which registers the transport again.
+/// `resume_reading()`, which registers the transport again. Data that waits in the kernel is
+/// reported in the next turn, since a new registration reports the present state.
+///
+/// # Errors
+/// As for [`SocketTransport::start_reading`].
 pub fn resume_reading(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     if !transport.closing.get() && transport.paused.get() {
@@ -337,7 +387,11 @@ pub fn resume_reading(this: &TransportRef) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `set_protocol(protocol)`: which kind it is is looked at here, once.
+/// `set_protocol(protocol)`: which kind it is is looked at here, once. A class that is made a
+/// `BufferedProtocol` later is not noticed, as with asyncio.
+///
+/// # Errors
+/// What the attribute `__class__` of the protocol raises.
 pub fn set_protocol(this: &TransportRef, protocol: &Object) -> Result<()> {
     let transport = this.get();
     let class = &globals().asyncio.buffered_protocol;
@@ -347,6 +401,7 @@ pub fn set_protocol(this: &TransportRef, protocol: &Object) -> Result<()> {
     Ok(())
 }
 
+/// `get_protocol()`: the present protocol, or None after the end.
 pub fn get_protocol(this: &TransportRef) -> Result<Object> {
     Ok(this.get().protocol.get_or_none())
 }
@@ -357,7 +412,11 @@ pub fn max_size(this: &TransportRef) -> Result<Object> {
     size.into_object()
 }
 
-/// Sets `max_size`, the bytes that one receive takes at most.
+/// Sets `max_size`, the bytes that one receive takes at most. The next receive uses it. A larger
+/// number than 1 GiB counts as that.
+///
+/// # Errors
+/// `TypeError` for anything but an int, `OverflowError` for a negative one.
 pub fn set_max_size(this: &TransportRef, value: Option<&Object>) -> Result<()> {
     let py = attached();
     let value = value.cloned().unwrap_or_else(Object::none);

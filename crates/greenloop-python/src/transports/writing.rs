@@ -1,6 +1,17 @@
 //! Writing: as much as there is room for at once, the rest when there is room again.
 //!
 //! Where a program habitually writes in pieces, [`coalescing`] makes the kernel send them as one.
+//!
+//! ```text
+//!             write                   room, a part is sent         room, all is sent
+//!   empty ──────────► empty   pending ────────────────► pending ───────────────────► empty
+//!     │  all is taken            ▲  │                     ▲    then: resume_writing(), and
+//!     │                          │  └── write: appended ──┘    write_eof's shutdown or the end
+//!     └── write: a part is taken ┘
+//! ```
+//! The order of bytes is that of the calls: nothing is sent at once while something is pending. The
+//! transport is registered for room only while something is pending, so a connection whose peer
+//! keeps up costs one `send(2)` for each write.
 
 use std::io::IoSlice;
 
@@ -23,6 +34,7 @@ use crate::event_loop::{EventLoop, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::scheduler::{NativeListener, Reaction};
 
+/// As in reading, an old ticket means a registration that has ended.
 static REACTION: Reaction = Reaction {
     react: |this, ticket| {
         let this = owner(this)?;
@@ -41,7 +53,13 @@ static REACTION: Reaction = Reaction {
     is_due: None,
 };
 
-/// `write(data)`.
+/// `write(data)`. Sending at once costs one `send(2)`. An error of the system does not reach the
+/// caller but ends the connection, as in asyncio; `pause_writing` of the protocol may be called
+/// before this returns.
+///
+/// # Errors
+/// `TypeError` for data that is not bytes-like, `RuntimeError` after `write_eof` and during a
+/// `sendfile`.
 pub fn write(this: &TransportRef, data: &Object) -> Result<Object> {
     let transport = this.get();
     if !data.is_bytes_like() {
@@ -79,7 +97,11 @@ pub fn write(this: &TransportRef, data: &Object) -> Result<Object> {
 }
 
 /// `writelines(list_of_data)`: all of it in one call of the system, as far as there is room. Up to
-/// 3.11 asyncio joins the lines and calls `write`, which is inherited.
+/// 3.11 asyncio joins the lines and calls `write`, which is inherited. It appends all lines first,
+/// and sends with one `sendmsg(2)` at most [`MOST_SLICES`] of them.
+///
+/// # Errors
+/// As for [`write()`], and what the iterable raises, in which case no line was taken.
 #[cfg(Py_3_12)]
 pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
     let transport = this.get();
@@ -123,7 +145,7 @@ pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
 
 impl SocketTransport {
     /// Sends, unless other data waits: the number of bytes of `data` that there was room for, and
-    /// of all.
+    /// of all. `None` if other data waits. The write is counted as a piece of the job in any case.
     #[inline]
     fn send_at_once(&self, this: &TransportRef, data: &Object) -> Option<Result<(usize, usize)>> {
         let event_loop = self.event_loop();
@@ -135,6 +157,10 @@ impl SocketTransport {
 
     /// The number of bytes of `data` that there was room for, and of all. `more` announces to the
     /// kernel that more follow.
+    ///
+    /// # Errors
+    /// The `OSError` of `send(2)`, such as `BrokenPipeError`; CPython ignores `SIGPIPE`, so that no
+    /// signal comes.
     #[inline]
     fn send_now(
         &self,
@@ -181,7 +207,9 @@ impl SocketTransport {
         Ok(())
     }
 
-    /// Something is written although the connection is lost: said after a few times.
+    /// Something is written although the connection is lost: said after a few times. asyncio does
+    /// it in the same words, from the fifth time on; the number is read at each call, since
+    /// programs change it.
     fn count_lost_write(&self) -> Result<Object> {
         let py = attached();
         let threshold: u64 = making::import(py, c"asyncio.constants")?
@@ -197,6 +225,9 @@ impl SocketTransport {
     /// Keeps the bytes after the first `sent` of `data` as the running version of asyncio keeps
     /// them, as far as that is observable: `bytes` themselves, and from 3.12 on our own memoryview
     /// instead of a copy of the caller's.
+    ///
+    /// # Errors
+    /// `MemoryError`, or `BufferError` for data that cannot be shown.
     fn keep(&self, data: &Object, sent: usize) -> Result<()> {
         let chunk = LastingBytes::rest(data, sent, !TRANSPORTS_KEEP_CHUNKS)?;
         let length = chunk.len();
@@ -205,6 +236,9 @@ impl SocketTransport {
     }
 
     /// Registers the transport as the listener for room to write, under a new ticket.
+    ///
+    /// # Errors
+    /// `OSError` if the poller refuses the descriptor, `RuntimeError` if the loop is closed.
     fn start_writing(&self, this: &TransportRef) -> Result<()> {
         self.writing_context.set(self.context_now()?);
         let Some(event_loop) = self.event_loop() else {
@@ -220,7 +254,8 @@ impl SocketTransport {
         EventLoop::native_part(&event_loop).listen(self.descriptor(), Side::Writer, listener)
     }
 
-    /// Ends that registration, and invalidates the jobs that are queued for it.
+    /// Ends that registration, and invalidates the jobs that are queued for it. It cannot fail, and
+    /// may be called without a registration.
     pub(super) fn stop_writing(&self, this: &TransportRef) {
         let ticket = self.writing_ticket.get().wrapping_add(1);
         self.writing_ticket.set(ticket);
@@ -233,12 +268,16 @@ impl SocketTransport {
         }
     }
 
-    /// Drops the pending data.
+    /// Drops the pending data. The chunks are dropped outside of the borrow: a view's owner may run
+    /// code when it is released.
     pub(super) fn discard_pending(&self) {
         drop(self.pending.with(WriteQueue::take));
     }
 
     /// Sends as much of the pending data as there is room for: `None` if there is none.
+    ///
+    /// # Errors
+    /// The `OSError` of the system, or what a foreign socket's method raises.
     fn send_pending(&self) -> Result<Option<usize>> {
         if self.is_foreign() {
             let waiting: Vec<_> = self.pending.with(|pending| {
@@ -260,7 +299,8 @@ impl SocketTransport {
     }
 
     /// Sends as much of the pending data as the socket takes, in one call, and returns the number
-    /// of bytes.
+    /// of bytes. One chunk goes by `send(2)`, several by `sendmsg(2)`. No Python code runs
+    /// meanwhile, which is what allows the borrow.
     fn send_chunks(&self) -> std::io::Result<usize> {
         let descriptor = self.descriptor();
         self.pending.with(|pending| {
@@ -281,7 +321,12 @@ impl SocketTransport {
     }
 }
 
-/// `_write_ready()`: there is room again.
+/// `_write_ready()`: there is room again. The end of a closing connection happens in this very job,
+/// without another turn, as in asyncio.
+///
+/// # Errors
+/// Only exceptions that leave the loop, and those of `connection_lost`, of the waiter and of
+/// `shutdown`.
 pub(super) fn write_ready(this: &TransportRef) -> Result<()> {
     let transport = this.get();
     if transport.lost.get() > 0 {
@@ -347,7 +392,11 @@ pub fn write_ready_method(this: &TransportRef) -> Result<Object> {
     Ok(Object::none())
 }
 
-/// `write_eof()`: the peer is notified when everything is written.
+/// `write_eof()`: the peer is notified when everything is written. The connection stays open for
+/// reading. A second call does nothing.
+///
+/// # Errors
+/// The `OSError` of `shutdown(2)`.
 pub fn write_eof(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     if !transport.closing.get() && !transport.eof.get() {
@@ -361,6 +410,9 @@ pub fn write_eof(this: &TransportRef) -> Result<Object> {
 
 impl SocketTransport {
     /// `self._sock.shutdown(socket.SHUT_WR)`
+    ///
+    /// By the socket's own method, since it happens once. The peer reads the end of the stream
+    /// after all bytes.
     fn shut_down_writing(&self) -> Result<()> {
         let globals = globals();
         let socket = self.socket();
@@ -370,6 +422,7 @@ impl SocketTransport {
     }
 }
 
+/// `can_write_eof()`: True, since TCP and Unix streams have two directions that end apart.
 pub fn can_write_eof(_: &TransportRef) -> Result<Object> {
     Ok(Object::boolean(true))
 }
@@ -384,7 +437,8 @@ pub fn get_write_buffer_size(this: &TransportRef) -> Result<Object> {
 }
 
 /// `_buffer`: a copy of the pending data, as the running asyncio keeps it: a bytearray up to 3.11,
-/// then a deque.
+/// then a deque. asyncio's `_make_empty_waiter` looks whether it is empty. It costs a copy, and
+/// changing it has no effect.
 pub fn buffer(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {
