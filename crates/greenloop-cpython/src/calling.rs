@@ -2,6 +2,11 @@
 //!
 //! The arguments of most calls stand in an array whose length is known, so that nothing is
 //! allocated and the compiler counts them.
+//!
+//! All of them follow the vectorcall protocol (PEP 590). `call…` calls an object, `invoke…` a
+//! method by its name, for which no bound method is made where the interpreter can avoid it. Each
+//! runs arbitrary code, raises what that raises, and returns a new reference. The caller's
+//! references to the arguments keep these alive meanwhile.
 
 use std::ptr;
 
@@ -18,6 +23,8 @@ pub struct Keywords<const N: usize>(Object);
 
 impl<const N: usize> Keywords<N> {
     /// The names, interned.
+    ///
+    /// Made once and kept: the callee compares the names by identity first.
     pub fn new(names: [&'static std::ffi::CStr; N]) -> Result<Self> {
         let names = names.into_iter().map(making::interned);
         Ok(Self(making::tuple(names.collect::<Result<_>>()?)?))
@@ -41,6 +48,8 @@ impl Object {
     }
 
     /// As [`call`](Self::call), with any number of arguments.
+    ///
+    /// Allocates a vector for the pointers.
     pub fn call_with(&self, arguments: &[&Object]) -> Result<Object> {
         let pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
         // SAFETY: the function and each argument are valid for the call.
@@ -90,6 +99,8 @@ impl Object {
     }
 
     /// `self.name(*arguments)`
+    ///
+    /// `name` is an interned string. Raises an `AttributeError` where there is no such method.
     #[inline]
     pub fn invoke<const N: usize>(&self, name: &Object, arguments: [&Object; N]) -> Result<Object> {
         let all = Joined([self.as_ptr()], arguments.map(Object::as_ptr));

@@ -4,6 +4,10 @@
 //! The fields of the base exist all the same, and so do the `__dict__`, the weak references and
 //! whatever else the base's own code writes. The base's slots handle all of these, so that nothing
 //! here depends on their positions. Our struct comes behind the room for the largest base.
+//!
+//! The base's `__init__` never runs on such an instance: what the base's own code finds in its
+//! fields are the zeroes of the allocation, as in an instance of the base that was made by
+//! `__new__` alone.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};

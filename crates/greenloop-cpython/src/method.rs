@@ -2,8 +2,19 @@
 //!
 //! `noargs(c"release", release, c"Release the lock.")` is a method from
 //! `fn(&Native<Lock>) -> Result<Object>`. What C calls is a function of the edge that is made for
-//! each of ours: [`trap`](super::trap) stands in it, and the call of ours is inlined. A function
-//! without captured variables has no size, so the type of ours alone names it.
+//! each of ours: [`trap`](mod@super::trap) stands in it, and the call of ours is inlined. A
+//! function without captured variables has no size, so the type of ours alone names it.
+//!
+//! ```text
+//!   noargs, leaf_noargs     METH_NOARGS                     fn(&Native<T>) -> Result<Object>
+//!   one, of_class           METH_O (METH_CLASS)             fn(&Native<T>, &Object) -> …
+//!   fast, leaf_fast         METH_FASTCALL | METH_KEYWORDS   fn(&Native<T>, Arguments) -> …
+//! ```
+//! The conventions are those of CPython's "Common Object Structures". A leaf takes no look at the
+//! stack's room, so it must not call anything that may call Python. Documentations of methods with
+//! arguments begin with the signature, as Argument Clinic writes it (`name($self, …)` and a line
+//! with two dashes), from which `inspect.signature` reads it; that of a method without arguments is
+//! written by `declare_signature`.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
@@ -19,6 +30,8 @@ use super::trap::{trap, trap_int, trap_leaf};
 
 /// A method of a class whose instances carry a `T`. Its receiver is such an instance: the
 /// descriptor in the class tests that before each call.
+///
+/// Made at import and put into a class; its strings are literals, so C may keep them.
 pub struct Method<T> {
     definition: ffi::PyMethodDef,
     receiver: PhantomData<fn(T)>,
@@ -45,6 +58,9 @@ unsafe impl Layout for Anything {
 ///
 /// # Safety
 /// A value of the type was given to the caller before.
+///
+/// A function item and a closure that captures nothing have one value each, so none needs to be
+/// kept.
 pub(super) unsafe fn the<F: Copy>() -> F {
     const { assert!(size_of::<F>() == 0, "a method captures no variable") };
     // SAFETY: a value without size is read from no memory, and the caller has seen one.
@@ -85,6 +101,8 @@ impl<T: Layout> Method<T> {
     }
 
     /// The same method of a class whose instances carry more.
+    ///
+    /// What it reads of its receiver is at the same place there.
     #[must_use]
     pub fn inherited<U: Extends<T>>(self) -> Method<U> {
         Method {
@@ -106,6 +124,9 @@ impl<T: Layout> Method<T> {
     ///
     /// # Safety
     /// The instances of `receivers` carry a `T`.
+    ///
+    /// The definition is leaked: a descriptor may outlive its class. Raises what setting the
+    /// attribute raises.
     pub unsafe fn install_for(self, class: &Object, receivers: &Object) -> Result<()> {
         if !receivers.is_class() {
             return Err(super::call::type_error("a class was expected"));
@@ -127,6 +148,8 @@ impl<T: Layout> Method<T> {
     }
 
     /// Keeps a slot's wrapper of the same name out of the class: this is the method.
+    ///
+    /// Without it `type` keeps the wrapper that it made for the slot.
     #[must_use]
     pub const fn beside_slot(mut self) -> Self {
         self.definition.ml_flags |= ffi::METH_COEXIST;
@@ -203,6 +226,8 @@ where
 }
 
 /// A method with exactly one argument, given by place.
+///
+/// No tuple is made, and a keyword raises a `TypeError` before the function is called.
 pub fn one<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
     T: Layout,
@@ -244,6 +269,8 @@ where
 }
 
 /// A method with any arguments, called without a tuple being made of them.
+///
+/// The function parses the arguments, by `Arguments::bind` and its like, and words the errors.
 pub fn fast<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
     T: Layout,

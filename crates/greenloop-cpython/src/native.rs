@@ -23,6 +23,8 @@ use super::slot::Slot;
 /// # Safety
 /// Each class that is built for the struct has a valid value of it [`OFFSET`](Self::OFFSET) bytes
 /// behind the beginning of every instance, from the instance's allocation to its end.
+///
+/// Most layouts are structs that begin with the object's header, at offset 0.
 pub unsafe trait Layout: Sized + 'static {
     /// The place of the struct in an instance, in bytes.
     const OFFSET: usize;
@@ -51,6 +53,9 @@ pub struct Native<T> {
 
 impl<T: Layout> Native<T> {
     /// The value that the object carries.
+    ///
+    /// A shared reference, as the collector, other threads with the GIL and nested calls look at
+    /// the same value: the fields are cells.
     #[inline]
     pub fn get(&self) -> &T {
         // SAFETY: the type says that the object carries one, and `Layout` where it is. The
@@ -191,6 +196,8 @@ impl<T: Layout> Class<T> {
     }
 
     /// The object, if its class is exactly this one.
+    ///
+    /// One comparison. An instance of a subclass, which may override anything, is none.
     #[inline]
     pub fn exactly<'a>(&self, object: &'a Object) -> Option<&'a Native<T>> {
         // SAFETY: an instance of a class that was built for `T`.
@@ -217,6 +224,8 @@ impl<T: Layout> Class<T> {
     }
 
     /// The object, if its class is this one or derives from it.
+    ///
+    /// Walks along the bases of the object's class if that is not the class itself. Runs no code.
     #[inline]
     pub fn instance<'a>(&self, object: &'a Object) -> Option<&'a Native<T>> {
         let class = self.cell.as_ptr();
@@ -311,6 +320,8 @@ impl<T: Layout, const N: usize> Family<T, N> {
     }
 
     /// Whether a class is one of the family.
+    ///
+    /// Compares with all places, the empty ones included: no object has a class at address 0.
     #[inline]
     pub fn has(&self, class: *mut ffi::PyTypeObject) -> bool {
         self.classes.iter().any(|place| place.get() == class)
@@ -357,6 +368,8 @@ impl<T: Layout> NativeSlot<T> {
     }
 
     /// A new reference to the held object.
+    ///
+    /// The reference keeps the object while code runs that may change the slot.
     #[inline]
     pub fn get(&self) -> Option<Native<T>> {
         // SAFETY: only objects that carry a `T` get in.
@@ -366,6 +379,8 @@ impl<T: Layout> NativeSlot<T> {
     }
 
     /// Empties the slot.
+    ///
+    /// Nothing is dropped here, so no code runs.
     #[inline]
     pub fn take(&self) -> Option<Native<T>> {
         // SAFETY: as above.

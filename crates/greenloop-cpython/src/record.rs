@@ -1,5 +1,12 @@
 //! Small objects that are made and dropped often: a struct behind a header, no attributes, and dead
 //! ones that are kept for new ones.
+//!
+//! ```text
+//!   Spare::allocate ──► zeroed, untracked ──► track ──► no reference left ──► bury ──► Spare::keep
+//! ```
+//! A record that the collector need not know of is not shown to it, which is the caller's decision:
+//! `track` is called when a cycle becomes possible. A program's subclass of an open record goes the
+//! interpreter's way instead of the list's.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};

@@ -1,6 +1,11 @@
 //! The slots of a class that stand for special methods, made of plain Rust functions.
 //!
 //! As with [methods](super::method), what C calls is made by the edge for each of ours.
+//!
+//! Each `…_by` fills one slot of the type with a C function that is made for the Rust function it
+//! is given. A function that captures variables is refused at compile time. An error sets the
+//! exception and gives C the slot's own sign of failure: NULL, or -1. The interpreter makes the
+//! wrapper, such as `__repr__`, in the class's dictionary by itself.
 
 use std::ffi::{c_int, c_void};
 
@@ -17,6 +22,9 @@ use super::trap::trap;
 
 impl<T: Layout> ClassBuilder<T> {
     /// `__init__`.
+    ///
+    /// Called by `type.__call__`, and by a subclass or a program at any time, more than once as
+    /// well.
     pub fn init_by<F>(self, _function: F) -> Self
     where
         F: Fn(&Native<T>, Arguments<'_>) -> Result<()> + Copy + 'static,
@@ -97,6 +105,8 @@ impl<T: Layout> ClassBuilder<T> {
     }
 
     /// `__await__`.
+    ///
+    /// The function returns the iterator that `await` drives (PEP 492).
     pub fn await_by<F>(self, function: F) -> Self
     where
         F: Fn(&Native<T>) -> Result<Object> + Copy + 'static,
@@ -173,6 +183,9 @@ impl<T: Layout> ClassBuilder<T> {
     }
 
     /// `__hash__`.
+    ///
+    /// A hash of -1 means a failure to C, so the function returns no such value, as those of Python
+    /// objects do not.
     pub fn hash_by<F>(self, _function: F) -> Self
     where
         F: Fn(&Native<T>) -> Result<isize> + Copy + 'static,
@@ -196,6 +209,9 @@ impl<T: Layout> ClassBuilder<T> {
     }
 
     /// `__eq__`, `__lt__` and so on. `None` is `NotImplemented`.
+    ///
+    /// It is called with the operands in either order, mirrored by the interpreter, and `right` is
+    /// any object.
     pub fn compare_by<F>(self, _function: F) -> Self
     where
         F: Fn(&Native<T>, Comparison, &Object) -> Result<Option<bool>> + Copy + 'static,
@@ -227,6 +243,8 @@ impl<T: Layout> ClassBuilder<T> {
     }
 
     /// `__getattribute__`. The name is a `str`.
+    ///
+    /// It replaces the whole look-up, that of methods and of `__class__` included.
     pub fn getattribute_by<F>(self, _function: F) -> Self
     where
         F: Fn(&Native<T>, &Object) -> Result<Object> + Copy + 'static,

@@ -3,6 +3,10 @@
 //! Each function is one expression of asyncio's, such as `future.cancelled()`. One of our futures
 //! answers directly; on any other the method is called by name, as it may be asyncio's own, a
 //! subclass's or missing.
+//!
+//! "One of our futures" is an object of exactly a class of ours. A subclass in Python is asked by
+//! name as well: it may override any of these methods. Such a call runs code of the program, so
+//! that a caller has to expect that the future, or anything else, has changed when it returns.
 
 use greenloop_cpython::{Object, Result};
 
@@ -12,6 +16,9 @@ use crate::future::{CANCELLED, Future, PENDING, retrieve_exception, set_exceptio
 use crate::task;
 
 /// `asyncio.isfuture(object)`.
+///
+/// A plain coroutine, the usual argument, is answered by one comparison. An awaitable of ours is a
+/// future while it waits, as far as other code can see.
 #[inline]
 pub fn is_future(object: &Object) -> Result<bool> {
     if object.is_plain_coroutine() {
@@ -27,6 +34,8 @@ pub fn is_future(object: &Object) -> Result<bool> {
 }
 
 /// `futures._get_loop(future)`: older classes have no method for it.
+///
+/// Of a future whose `__init__` has not run this is None.
 pub fn loop_of(future: &Object) -> Result<Object> {
     if let Some(future) = Future::native(future) {
         return Ok(future.get().event_loop().get_or_none());
@@ -57,6 +66,9 @@ pub fn is_cancelled(future: &Object) -> Result<bool> {
 }
 
 /// `future.exception()`: `None` if there is a result. The exception counts as seen from then on.
+///
+/// Raises `CancelledError` if the future was cancelled, and `InvalidStateError` while it is
+/// pending.
 #[inline]
 pub fn exception_of(future: &Object) -> Result<Option<Object>> {
     let exception = if let Some(future) = Future::native(future) {
@@ -68,6 +80,8 @@ pub fn exception_of(future: &Object) -> Result<Option<Object>> {
 }
 
 /// `future.result()`.
+///
+/// Raises the future's exception; `CancelledError` or `InvalidStateError` as above.
 #[inline]
 pub fn result_of(future: &Object) -> Result<Object> {
     if let Some(future) = Future::native(future) {
@@ -93,6 +107,8 @@ pub fn cancel_message_of(future: &Object) -> Result<Object> {
 }
 
 /// `future.set_result(result)`.
+///
+/// Raises `InvalidStateError` if the future is done. Its callbacks run in the next turn.
 pub fn set_result(future: &Object, result: Object) -> Result<()> {
     if let Some(future) = Future::native(future) {
         return Future::finish(future, result);
@@ -103,6 +119,9 @@ pub fn set_result(future: &Object, result: Object) -> Result<()> {
 }
 
 /// `future.set_exception(exception)`.
+///
+/// As [`set_result`]. A class is called to make an instance; a `TypeError` for anything that is no
+/// exception.
 pub fn set_exception(future: &Object, exception: &Object) -> Result<()> {
     if let Some(future) = Future::native(future) {
         return set_exception_of(future, exception);
@@ -113,6 +132,9 @@ pub fn set_exception(future: &Object, exception: &Object) -> Result<()> {
 }
 
 /// `future.cancel()`.
+///
+/// Whether the call had an effect. A task is asked to cancel what it waits for, along the whole
+/// path.
 pub fn cancel(future: &Object) -> Result<bool> {
     if let Some(future) = Future::native(future) {
         return task::cancel_waiter(future, None);

@@ -1,4 +1,7 @@
 //! The stack at an object's creation, for the messages of debug mode.
+//!
+//! asyncio keeps it as `_source_traceback` on handles, futures and tasks, and its exception handler
+//! prints it. To walk a stack is slow, so it is taken in debug mode only.
 
 use greenloop_cpython::making::ByName as _;
 use greenloop_cpython::{GilOnce, Object, Result, attached};
@@ -11,6 +14,9 @@ static LAUNCHER_FILE: GilOnce<Object> = GilOnce::new();
 
 /// asyncio's `extract_stack()`, which begins where the program does: without the frames of the
 /// launcher that started it, as an uncaught exception's traceback is.
+///
+/// A `traceback.StackSummary`, oldest frame first. As deep as `asyncio.constants.DEBUG_STACK_DEPTH`
+/// says.
 pub fn creation_stack() -> Result<Object> {
     let stack = globals().asyncio.extract_stack.call([])?;
     let Some(launcher) = launcher_file() else {

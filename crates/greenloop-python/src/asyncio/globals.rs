@@ -1,7 +1,14 @@
-//! The objects that are looked up once at import: interned names, parts of asyncio, and the classes
-//! of this crate.
+//! The objects that are looked up once at import: interned names, and parts of asyncio.
 //!
 //! PyO3 refuses to import the module into a second interpreter, so one set per process is enough.
+//!
+//! Functions that programs are known to replace are not kept: they are looked up in their modules
+//! at each call, as `running_loop` does, and only the modules are kept. Of the rest, what is named
+//! by a module written in C, such as `_asyncio`, is what asyncio's own C code works with.
+//!
+//! What differs between bug-fix releases cannot be told by the compiler, since one binary serves
+//! all of a minor version: it is found out here, once, by looking at the running asyncio. The
+//! fields that say so are at the end of [`Globals`].
 
 #[cfg(not(Py_3_14))]
 use greenloop_cpython::Dict;
@@ -12,9 +19,12 @@ use pyo3::prelude::*;
 use super::edition;
 use super::names::Names;
 
+/// Makes a struct of objects with a function that imports them. A line is `field = module.name`;
+/// the module is imported, unless it is already, and the name looked up in it. A line may be for
+/// some versions of Python only.
 macro_rules! imports {
     ($($(#[$meta:meta])* $field:ident = $module:literal . $name:literal,)*) => {
-        /// Functions and classes of the standard library.
+        /// Functions and classes of the standard library, mostly of asyncio.
         pub struct Asyncio { $($(#[$meta])* pub $field: Object,)* }
 
         impl Asyncio {
@@ -108,6 +118,9 @@ imports! {
 }
 
 /// Tuples of keyword names for calls by the vectorcall convention.
+///
+/// A call by PEP 590 passes its keywords as a tuple of their names; the values stand behind the
+/// other arguments.
 pub struct KeywordNames {
     /// `("context",)`
     pub context: Keywords<1>,
@@ -117,19 +130,28 @@ pub struct KeywordNames {
     pub msg: Keywords<1>,
 }
 
-/// All of it.
+/// All that is looked up once. It is never dropped, so a borrowed object of it is good for ever.
 pub struct Globals {
+    /// The names of attributes, methods and keywords, as interned strings.
     pub names: Names,
+    /// The names of keywords of frequent calls, as the tuples in which a call passes them.
     pub keywords: KeywordNames,
+    /// Functions, classes and modules of asyncio and of its neighbours.
     pub asyncio: Asyncio,
     /// The current task of each loop, in which asyncio keeps them up to 3.13.
+    ///
+    /// A step writes its entry without a call; see `scheduler/current.rs`.
     #[cfg(not(Py_3_14))]
     pub current_tasks: Dict,
     /// The empty tuple.
+    ///
+    /// What `_args` of a handle without arguments is.
     pub no_arguments: Object,
     /// -1
     pub minus_one: Object,
     /// 0, which is one object wherever it comes from.
+    ///
+    /// The interpreter keeps small ints once, so a delay of `0` is recognised by identity.
     pub zero: Object,
 }
 
@@ -139,6 +161,8 @@ static GLOBALS: GilOnce<Globals> = GilOnce::new();
 ///
 /// # Panics
 /// Before [`initialise`], which module import runs before anything of this crate can be reached.
+///
+/// Costs one load and a test.
 #[inline]
 pub fn globals() -> &'static Globals {
     GLOBALS
@@ -147,6 +171,9 @@ pub fn globals() -> &'static Globals {
 }
 
 /// Looks everything up. Called once, by the module's import.
+///
+/// Raises what importing asyncio raises, and an `AttributeError` for an asyncio that lacks one of
+/// the names: the import of the extension fails then, rather than a call later.
 pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
     edition::initialise(py)?;
     let keyword = |name| Keywords::new([name]);
@@ -167,6 +194,7 @@ pub fn initialise(py: Python<'_>) -> PyResult<&'static Globals> {
     Ok(GLOBALS.keep(globals))
 }
 
+/// The dictionary `_asyncio._current_tasks`, by reference: a step writes its entry into it.
 #[cfg(not(Py_3_14))]
 fn current_tasks(py: Python<'_>) -> PyResult<Dict> {
     let tasks = making::import(py, c"_asyncio")?.look_up(c"_current_tasks")?;

@@ -1,5 +1,8 @@
 //! The running asyncio: its names, functions and classes, looked up once, its [`edition`], and the
 //! questions that we ask it.
+//!
+//! This is the lowest room above the edge: it knows no class of ours. Everything is looked up at
+//! import, by `initialise`, because nothing can be imported any more while the interpreter ends.
 
 mod cancellation;
 mod creation_stack;

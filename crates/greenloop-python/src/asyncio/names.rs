@@ -1,9 +1,21 @@
 //! The names that native code looks up in Python objects, as strings interned once.
+//!
+//! A name that is written in a call would be made a string, hashed and dropped each time; one that
+//! is interned has its hash, and a dictionary finds it by identity. Most fields bear the name that
+//! they hold, without a leading underscore. Where both forms exist, or the name is a keyword of
+//! Rust's, the field says what the name is for: `loop_` is the parameter `loop`, and
+//! `loop_attribute` the attribute `_loop`.
+//!
+//! The same string serves as an attribute, as a method's name and as a keyword, so a name stands
+//! here once. A name that only some versions of asyncio have needs a condition only where the
+//! compiler would call it unused. To use a new name, add a line: nothing else lists them.
 
 use greenloop_cpython::Object;
 use greenloop_cpython::Result;
 use greenloop_cpython::making;
 
+/// Makes the struct of the names and its constructor. A line is `field = text`, and may be for some
+/// versions of Python only.
 macro_rules! names {
     ($($(#[$doc:meta])* $field:ident = $text:literal,)*) => {
         /// Strings that are interned for attribute access and keyword arguments.
@@ -12,7 +24,7 @@ macro_rules! names {
         impl Names {
             /// Interns them all. That is done in a loop, and the struct is filled afterwards, when
             /// nothing can fail: a failure between two fields would drop all fields before it, in
-            /// separate code for each.
+            /// separate code for each. Raises a `MemoryError`.
             pub fn new() -> Result<Self> {
                 let texts = [$($(#[$doc])* $text,)*];
                 let names = texts.into_iter().map(making::interned_text);

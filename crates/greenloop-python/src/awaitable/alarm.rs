@@ -1,4 +1,9 @@
 //! The timer of `wait(timeout=…)`, which ends a wait after a time.
+//!
+//! asyncio's `_wait` makes a future and a handle of `call_later`, whose callback is
+//! `_release_waiter`. Here the awaitable stands in the heap itself, as `Job::Sleeper`, and shares
+//! the steps of `sleep`: its `step` is `ASLEEP` while the heap's entry is to wake it, and `OVER`
+//! afterwards.
 
 use greenloop_core::Instant;
 use greenloop_cpython::{Native, Object, Result};
@@ -14,6 +19,12 @@ impl Awaitable {
     ///
     /// Inside a native task the awaitable itself is among the timers, as a sleeper is. Anywhere
     /// else `call_later` is called, and its handle returned.
+    ///
+    /// `delay` is a number of seconds of any kind; what is neither a plain float nor a small int
+    /// goes to `call_later`, which adds it to the loop's time by Python's own rules. The caller
+    /// then returns `Progress::Blocked`, and cancels what was returned, or calls
+    /// [`cancel_alarm`](Self::cancel_alarm), when the wait ends in another way. Raises a
+    /// `RuntimeError` where no loop runs, and what `create_future` or `call_later` raise.
     pub fn prepare_alone(
         this: &Native<Awaitable>,
         delay: Option<&Object>,
@@ -50,6 +61,8 @@ impl Awaitable {
 
     /// Cancels the timer that [`prepare_alone`](Self::prepare_alone) has set, if it has set one
     /// itself.
+    ///
+    /// Without effect once the timer was due, so a wait that ends in either way may call it.
     pub fn cancel_alarm(this: &Native<Awaitable>) {
         let awaitable = this.get();
         if awaitable.step.get() != ASLEEP {
@@ -63,6 +76,9 @@ impl Awaitable {
     }
 
     /// Ends a wait that [`prepare_alone`](Self::prepare_alone) has begun, if nothing else has.
+    ///
+    /// For a notification of the objects that are waited for. A foreign wait is ended by asyncio's
+    /// `_release_waiter`, which leaves a future that is done alone.
     pub fn release(this: &Native<Awaitable>) -> Result<()> {
         let awaitable = this.get();
         if awaitable.foreign.get() {

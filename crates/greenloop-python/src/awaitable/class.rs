@@ -3,6 +3,17 @@
 //! Code that drives a native task's coroutine by hand, or reads `task._fut_waiter`, finds an
 //! awaitable where asyncio has a future. So the awaitable has a future's methods: one that needs a
 //! real future makes it, and the wait becomes a foreign one.
+//!
+//! ```text
+//!   native wait:   task ◄── awaitable                (the awaitable's `waiter` is the task)
+//!         as_future: a method of a future was called
+//!   foreign wait:  task ◄── future ◄── awaitable     (the awaitable's `waiter` is the future)
+//! ```
+//! The change is made once per wait and never undone. The task stays suspended at the same place;
+//! it only hears of the end through the future's callback from now on, in the same turn as before.
+//!
+//! A wait that is dropped needs a finaliser (PEP 442), and each uncontended `lock.acquire()` makes
+//! and drops an awaitable: the deallocation of a [`Finishing`](greenloop_cpython::Finishing) struct has a short way for that.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
@@ -17,6 +28,10 @@ use crate::future::{Callback, Future, add_callback};
 
 impl Awaitable {
     /// The future of the wait, made if there is none yet.
+    ///
+    /// What has happened to the wait already, being woken or cancelled, is done to the new future.
+    /// Raises an `AttributeError` before the wait and after it. Calls the loop's `create_future`,
+    /// which may be the program's.
     pub(super) fn as_future(this: &Native<Awaitable>) -> Result<Object> {
         let awaitable = this.get();
         if awaitable.stage.get() != Stage::Blocked {
@@ -53,6 +68,9 @@ impl Awaitable {
     }
 
     /// Ends the wait with an exception, which must be one that a future takes.
+    ///
+    /// Raises `InvalidStateError` if the wait is over, and the errors of
+    /// [`as_future`](Self::as_future).
     pub fn fail(this: &Native<Awaitable>, exception: &Object) -> Result<()> {
         let future = Self::as_future(this)?;
         future
@@ -61,6 +79,7 @@ impl Awaitable {
     }
 }
 
+/// `done()`: false only while the awaitable waits and was neither woken nor cancelled.
 fn done(this: &Native<Awaitable>) -> Result<Object> {
     let waits = Awaitable::standing(this)? == greenloop_core::Standing::Waiting;
     let blocked = this.get().stage.get() == Stage::Blocked;
@@ -71,6 +90,7 @@ fn cancelled(this: &Native<Awaitable>) -> Result<Object> {
     Ok(Object::boolean(Awaitable::was_cancelled(this)?))
 }
 
+/// `cancel(msg=None)`: whether this call has ended the wait. The task is stepped in the next turn.
 fn cancel(this: &Native<Awaitable>, arguments: Arguments<'_>) -> Result<Object> {
     let [message] = arguments.bind_natively(c"cancel", [&globals().names.msg], 1, 0)?;
     Ok(Object::boolean(Awaitable::cancel(this, message)?))
@@ -105,6 +125,8 @@ fn blocking(this: &Native<Awaitable>) -> Result<Object> {
     Ok(Object::boolean(awaitable.blocking.get()))
 }
 
+/// Sets `_asyncio_future_blocking`: a task of another make clears it when it receives the
+/// awaitable.
 fn set_blocking(this: &Native<Awaitable>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(crate::future::cannot_delete)?;
     let awaitable = this.get();
@@ -116,17 +138,20 @@ fn set_blocking(this: &Native<Awaitable>, value: Option<&Object>) -> Result<()> 
     Ok(())
 }
 
+/// `__qualname__`: what messages call the coroutine, such as `Queue.get`. It is the operation's.
 fn qualified_name(this: &Native<Awaitable>) -> Result<Object> {
     let name = this.get().operation().name;
     making::interned(name)
 }
 
+/// `__name__`: the part of it after the last dot.
 fn name(this: &Native<Awaitable>) -> Result<Object> {
     let name = this.get().operation().name.to_string_lossy();
     let name = name.rsplit('.').next().unwrap_or_default();
     making::text(name)
 }
 
+/// `cr_running`: whether a step of it runs, as a coroutine's attribute says.
 fn running(this: &Native<Awaitable>) -> Result<Object> {
     Ok(Object::boolean(this.get().stage.get() == Stage::Running))
 }
@@ -140,6 +165,8 @@ fn awaited_object(this: &Native<Awaitable>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `repr(awaitable)`, in the words of a coroutine's: programs and tests recognise coroutines by
+/// them.
 fn repr(this: &Native<Awaitable>) -> Result<Object> {
     let name = this.get().operation().name;
     let text = format!(

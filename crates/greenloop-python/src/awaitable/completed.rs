@@ -1,5 +1,9 @@
 //! `Completed`: the awaitable of an asynchronous method that has done its work in the call already
 //! and returns None. There is one per process, since it has no state.
+//!
+//! The `__aexit__` of a lock has nothing to wait for, but `async with` awaits what it returns.
+//! asyncio makes a coroutine for it, which can be awaited once; this one can be awaited any number
+//! of times, being one for all.
 
 use greenloop_cpython::{
     Class, ClassBuilder, Dead, GilOnce, Header, Iteration, Layout, Native, Next, Object, Record,
@@ -42,11 +46,13 @@ unsafe impl Record for Completed {
 }
 
 impl Iteration for Completed {
+    /// Returns None at once, so that `await` does not suspend.
     #[inline]
     fn advance(_this: &Native<Self>) -> Result<Next> {
         Ok(Next::Returned(Object::none()))
     }
 
+    /// Raises the exception, as a coroutine does that has not begun.
     fn throw(_this: &Native<Self>, exception: Object) -> Result<Next> {
         Err(restore(exception))
     }
@@ -56,10 +62,12 @@ impl Iteration for Completed {
     }
 }
 
-/// The instance.
+/// The instance, which is never dropped.
 static INSTANCE: GilOnce<Object> = GilOnce::new();
 
 /// The awaitable that is done and returns None.
+///
+/// Costs a new reference. Raises a `MemoryError`, at the first call only.
 pub fn completed() -> Result<Object> {
     if let Some(instance) = INSTANCE.get() {
         return Ok(instance.clone());

@@ -1,4 +1,15 @@
 //! Awaiting Python objects from native code: what `await` does, one step at a time.
+//!
+//! An operation such as `wait_for` or `sock_connect` awaits another object in the middle of its own
+//! course. It calls [`begin`] in one step. If that waits, the operation returns what it is given,
+//! and calls [`continue_with`] in its `resume` and its `interrupt`:
+//!
+//! ```text
+//!   begin ──► Waits ──► (the task waits for the inner object) ──► continue_with ──► Waits …
+//!     └─────► Returned or an exception ◄──────────────────────────────┘
+//! ```
+//! The rules are those of the interpreter's own `await`: PEP 492, and PEP 380 for `throw` and
+//! `close`.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -21,6 +32,10 @@ pub enum Delegated {
 }
 
 /// Begins to await `object`. The awaitable's `value` holds the iterator from then on.
+///
+/// A future of ours needs no iterator. Anything else is asked for one, by `__await__`, which is
+/// code of the program. Raises a `TypeError` for what cannot be awaited, a `RuntimeError` for a
+/// coroutine that is awaited already, and what the object's first step raises.
 pub fn begin(this: &Native<Awaitable>, object: &Object) -> Result<Delegated> {
     let inner = if Future::is_native(object) {
         object.clone()
@@ -34,10 +49,14 @@ pub fn begin(this: &Native<Awaitable>, object: &Object) -> Result<Delegated> {
 }
 
 /// Continues the await that [`begin`] began, with an exception or without. Raises its exceptions.
+///
+/// A `GeneratorExit` closes the inner object first; any other exception is thrown into it, and it
+/// may go on.
 pub fn continue_with(this: &Native<Awaitable>, exception: Option<&Object>) -> Result<Delegated> {
     go_on(&this.get().value().get_or_none(), exception)
 }
 
+/// One `send(None)` or `throw` of the inner object.
 #[inline]
 fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
     if let Some(inner) = Future::native(inner) {
@@ -55,6 +74,7 @@ fn go_on(inner: &Object, exception: Option<&Object>) -> Result<Delegated> {
     }
 }
 
+/// Whether it is exactly what `close` throws.
 fn is_exit(exception: &Object) -> bool {
     is_of_class(exception, ExceptionClass::GeneratorExit)
 }

@@ -1,4 +1,9 @@
 //! The awaitable as a coroutine: `await`, `send`, `throw`, `close` and deallocation.
+//!
+//! The interpreter sees a coroutine: `send` and `throw` are [`Iteration`]'s `advance` and `throw`.
+//! The values that are sent are not looked at, since an operation gets what it waits for from its
+//! owner. Errors of misuse have a coroutine's words: awaiting a second time, awaiting twice at
+//! once, and driving one that runs.
 
 use std::ffi::CStr;
 
@@ -15,6 +20,9 @@ use crate::asyncio::globals;
 
 impl Awaitable {
     /// Handles the outcome of a step.
+    ///
+    /// The two frequent outcomes are here: done, and blocked natively, for which the awaitable
+    /// yields itself. A task takes it from there ([`receive`](Self::receive)).
     #[inline]
     fn settle(this: &Native<Awaitable>, progress: Result<Progress>) -> Result<Next> {
         match progress {
@@ -35,6 +43,8 @@ impl Awaitable {
 
     /// As [`settle`](Self::settle), for the rarer outcomes. It is a separate function so that the
     /// rest needs none of its registers.
+    ///
+    /// An error ends the awaitable for good, whether the operation raised it or the future refused.
     #[inline(never)]
     fn settle_otherwise(this: &Native<Awaitable>, progress: Result<Progress>) -> Result<Next> {
         let awaitable = this.get();
@@ -75,7 +85,8 @@ impl Awaitable {
         <Self as Iteration>::throw(this, fetch(not_received()))
     }
 
-    /// It raised, and will not go on.
+    /// It raised, and will not go on. What it held is dropped now, with no exception set, as that
+    /// may run code.
     fn fail_for_good(this: &Native<Awaitable>, raised: Raised) -> Raised {
         let exception = fetch(raised);
         Self::end(this);
@@ -84,6 +95,10 @@ impl Awaitable {
 
     /// The awaitable is deallocated or collected: its wait is given up, and there is a warning if
     /// it was never awaited, as with a coroutine.
+    ///
+    /// Runs where the last reference is dropped, or in a collection. Closing throws `GeneratorExit`
+    /// into the operation, which leaves its line and passes a wake-up on. Errors go to
+    /// `sys.unraisablehook`.
     pub(super) fn give_up(this: &Native<Awaitable>) {
         let awaitable = this.get();
         let outcome = match awaitable.stage.get() {
@@ -103,6 +118,7 @@ impl Awaitable {
 }
 
 impl Iteration for Awaitable {
+    /// `__await__`: refuses an awaitable that waits already, on behalf of another `await`.
     #[inline]
     fn begin(this: &Native<Awaitable>) -> Result<()> {
         match this.get().stage.get() {
@@ -111,6 +127,9 @@ impl Iteration for Awaitable {
         }
     }
 
+    /// One `send`. Of an awaitable that blocked, the outcome of its wait decides whether the
+    /// operation is resumed or interrupted; `send` before the wait is over is the case of two tasks
+    /// on one awaitable (`wait_again`).
     #[inline]
     fn advance(this: &Native<Self>) -> Result<Next> {
         let awaitable = this.get();
@@ -134,6 +153,8 @@ impl Iteration for Awaitable {
         Self::settle(this, progress)
     }
 
+    /// One `throw`. A task whose wait was cancelled throws the `CancelledError`, which arrives
+    /// here.
     fn throw(this: &Native<Awaitable>, exception: Object) -> Result<Next> {
         let awaitable = this.get();
         let operation = awaitable.operation();
@@ -151,6 +172,8 @@ impl Iteration for Awaitable {
         Self::settle(this, progress)
     }
 
+    /// `close()`: as a coroutine's, a `GeneratorExit` that comes out again is no error, and neither
+    /// is the end.
     fn close(this: &Native<Awaitable>) -> Result<()> {
         let awaitable = this.get();
         match awaitable.stage.get() {
@@ -182,6 +205,8 @@ impl Iteration for Awaitable {
     }
 }
 
+/// `RuntimeWarning: coroutine '…' was never awaited`, with the place where it was made, if that is
+/// tracked.
 #[cold]
 fn warn_never_awaited(this: &Native<Awaitable>, name: &CStr) -> Result<()> {
     let py = attached();

@@ -5,6 +5,16 @@
 //! each awaitable, as asyncio's `_waiters` owns futures: a primitive keeps its waiters alive, but
 //! not a coroutine that was driven by hand and dropped. The one exception is a guest, see
 //! [`Line::push_guest`].
+//!
+//! ```text
+//!   Line ── first ──► awaitable ◄──► awaitable ◄──► awaitable ◄── last
+//!                         │ waiter
+//!                         ▼
+//!                    task or future (owned by the line, shown to the collector by it)
+//! ```
+//! Which waiter is woken, and when one leaves, is decided by the core's `sync`, which knows the
+//! line as a `WaitList`. Its `standing` and `wake` may run code of the program, for a foreign wait,
+//! and `clear` by what it drops.
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -28,6 +38,8 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether the awaitable is in a line. The line then shows its waiter to the collector, and not
+    /// the awaitable.
     pub fn is_linked(&self) -> bool {
         !self.line.get().is_null()
     }
@@ -59,6 +71,9 @@ impl Line {
     }
 
     /// An empty line, with the result of its futures.
+    ///
+    /// `result` makes the value of `future.result()` for a foreign wait: asyncio sets True in a
+    /// lock, False in a condition and None in a queue.
     pub const fn waking_with(result: fn() -> Object) -> Self {
         Self {
             first: Cell::new(None),
@@ -74,6 +89,8 @@ impl Line {
     }
 
     /// Everybody in it, in order.
+    ///
+    /// Each is held by the vector, so the caller may run any code. Costs one allocation.
     pub fn to_vec(&self) -> Vec<Native<Awaitable>> {
         std::iter::successors(self.first(), |waiter| self.after(waiter)).collect()
     }
@@ -126,6 +143,7 @@ impl WaitList for Line {
     type Waiter = Native<Awaitable>;
     type Error = Raised;
 
+    /// It goes to the end, whatever its standing. Constant time, without an allocation.
     #[inline]
     fn push(&self, waiter: &Native<Awaitable>) {
         let place = &waiter.get().place;
@@ -146,6 +164,7 @@ impl WaitList for Line {
         self.len.set(self.len.get() + 1);
     }
 
+    /// False if it is not in this line. May drop a guest's last reference but the caller's.
     #[inline]
     fn remove(&self, waiter: &Native<Awaitable>) -> bool {
         let place = &waiter.get().place;

@@ -1,4 +1,8 @@
 //! The loop that a primitive belongs to, by the rules of asyncio's `mixins._LoopBoundMixin`.
+//!
+//! From 3.10 on a primitive gets its loop when it is first waited on, not when it is made, so that
+//! it can be a module's global. Using it on a second loop raises a `RuntimeError` at the first wait
+//! there, and never where the primitive does not have to wait.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{Object, Raised, Result, Slot};
@@ -11,6 +15,7 @@ pub struct LoopBound {
 }
 
 impl LoopBound {
+    /// Bound to no loop.
     pub const fn new() -> Self {
         Self {
             event_loop: Slot::empty(),
@@ -30,6 +35,9 @@ impl LoopBound {
     }
 
     /// Binds to the running loop, or checks that it is the one bound to.
+    ///
+    /// `running` is the slot of the task's loop, which is compared by identity: no method is
+    /// called.
     #[inline]
     pub(super) fn bind_to(&self, running: &Slot, owner: &Object) -> Result<()> {
         if self.event_loop.is_empty() {
@@ -42,6 +50,8 @@ impl LoopBound {
 
     /// The running loop, to which the primitive is bound now. Without one it is None, on which no
     /// task can wait.
+    ///
+    /// Asks `asyncio.events`, so that libraries which replace its functions are heard.
     pub fn running_loop(&self, owner: &Object) -> Result<Object> {
         let running = running_loop_or_none()?;
         if self.event_loop.is_empty() && !running.is_none() {
@@ -56,6 +66,7 @@ impl LoopBound {
     }
 }
 
+/// The `RuntimeError` of a primitive that belongs to another loop. Calls `repr` of the primitive.
 #[cold]
 fn other_loop(owner: &Object) -> Raised {
     match making::represented(owner) {

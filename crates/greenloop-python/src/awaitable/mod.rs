@@ -27,6 +27,10 @@
 //! `class` (the table of methods), `sleep`, `alarm` (the time limit of `wait`), [`delegate`]
 //! (awaiting other objects), `completed` (an awaitable that has nothing to do), `coroutine`
 //! (whether an object is one) and `origin` (for the warning about an awaitable that nobody awaits).
+//!
+//! Everything is touched with the GIL held. A step may run code of the program, which may call
+//! methods of the same awaitable: the stage is `Running` meanwhile, and `send`, `throw` and `close`
+//! refuse.
 
 mod alarm;
 mod class;
@@ -72,6 +76,9 @@ static SPARE: SpareAlike<Awaitable> = SpareAlike::new();
 /// The behaviour of an awaitable. There is one constant for each kind of waiting.
 ///
 /// Each function is a step. It is given the awaitable and its owner, a reference of the type `O`.
+///
+/// `start` and `resume` return the value or the error of the `await`; neither is called while the
+/// other runs.
 #[repr(C)]
 pub struct Operation<O = Object> {
     /// Its name in `__qualname__` and messages, such as `Queue.get`.
@@ -114,10 +121,15 @@ pub enum Progress {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Stage {
+    /// Not awaited yet; dropped in this state it warns.
     Fresh,
+    /// A step is being taken.
     Running,
+    /// It has yielded itself, or the future of a foreign wait.
     Blocked,
+    /// It has yielded None or another awaitable's object, and is resumed by the next `send`.
     Delegating,
+    /// It holds nothing. A further `send` raises a `RuntimeError`.
     Finished,
 }
 
@@ -245,6 +257,8 @@ impl Awaitable {
     ///
     /// The garbage collector tracks it from the first: its owner may lead back to it, in a program
     /// that keeps it there or in a task that never ran.
+    ///
+    /// Raises a `MemoryError` only, unless the origins of coroutines are tracked.
     #[inline]
     pub fn create<O: Reference>(
         operation: &'static Operation<O>,
@@ -302,6 +316,8 @@ impl Awaitable {
     }
 
     /// An awaitable that represents in a line a future that was put there by hand.
+    ///
+    /// It is finished, so that nothing drives it, and has nothing but the future as its waiter.
     pub fn guest(future: &Object) -> Result<Native<Self>> {
         let object = Self::create_untracked(&NOTHING, future, None)?;
         let awaitable = object.get();
@@ -395,6 +411,9 @@ impl Awaitable {
     }
 
     /// Releases everything. Nothing is held from then on.
+    ///
+    /// Dropping what it held may run code of the program. The stage is final by then, and the line
+    /// is left.
     #[inline]
     fn end(this: &Native<Awaitable>) {
         let awaitable = this.get();

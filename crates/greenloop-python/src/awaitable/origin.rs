@@ -45,6 +45,10 @@ pub fn has_origins() -> bool {
 }
 
 /// Notes where `awaitable` was made: here.
+///
+/// As deep as `sys.get_coroutine_origin_tracking_depth()` says, from the innermost frame outwards,
+/// and without the frames of the launcher. Each frame is a tuple of file, line and function, as in
+/// `cr_origin` of a coroutine. Walks the stack, so it is slow; debug mode only.
 #[cold]
 pub fn note(awaitable: &Object) -> Result<()> {
     // Functions that make awaitables have no check of the stack, since they run no other code.
@@ -89,6 +93,8 @@ pub fn note(awaitable: &Object) -> Result<()> {
 }
 
 /// Drops the origin of the awaitable that had this address, which is being deallocated.
+///
+/// An address is used again for the next awaitable, so an entry must not outlive its own.
 #[inline]
 pub fn forget(address: usize) {
     if has_origins() {
@@ -109,7 +115,7 @@ fn forget_any(key: usize) {
     drop(old);
 }
 
-/// `cr_origin`
+/// `cr_origin`: the tuple of frames, or None if origins were not tracked when it was made.
 pub fn origin(this: &Object) -> Result<Object> {
     let key = this.as_ptr().addr();
     let known = ORIGINS.with(|origins| origins.as_ref()?.get(&key).cloned());
@@ -118,6 +124,8 @@ pub fn origin(this: &Object) -> Result<Object> {
 
 /// The text that follows "was never awaited" in the warning about `awaitable`, in the words of
 /// `warnings`.
+///
+/// Reads lines of source through `linecache`, so it runs Python code and may read files.
 pub fn in_words(awaitable: &Object) -> Result<String> {
     let origin = origin(awaitable)?;
     if origin.is_none() {

@@ -1,4 +1,13 @@
 //! `sleep`.
+//!
+//! ```text
+//!   start: 0 or less ──► YIELDED: yields None, returns in the next turn
+//!          plain number, native task ──► ASLEEP: in the heap ──► due, or cancelled ──► OVER
+//!          anything else ──► a future and `call_later`, as asyncio's
+//! ```
+//! A native sleep costs one awaitable from the list of dead ones and one entry of the heap: no
+//! future, no handle. The deadline is the loop's time at the first step plus the delay, in the same
+//! arithmetic of floats as asyncio's, so the order of sleepers is the same.
 
 use greenloop_core::{Instant, Standing};
 use greenloop_cpython::{
@@ -14,6 +23,9 @@ use crate::handle::{self, Handle};
 use crate::scheduler::{Job, Scheduler, SleeperKind, stepping};
 
 /// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
+///
+/// Makes the coroutine and does nothing else: the time begins to count when it is awaited. A delay
+/// that cannot be compared with 0 raises at that time. Raises a `TypeError` for wrong arguments.
 pub fn sleep(arguments: Arguments<'_>) -> Result<Object> {
     if let Some(delay) = arguments.only() {
         if exact_seconds(delay).is_some() {
@@ -25,6 +37,7 @@ pub fn sleep(arguments: Arguments<'_>) -> Result<Object> {
     sleep_with_result(arguments)
 }
 
+/// The general form, with names or a result.
 #[cold]
 fn sleep_with_result(arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
@@ -53,6 +66,7 @@ pub(super) const ASLEEP: u8 = 2;
 /// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
 pub(super) const OVER: u8 = 3;
 
+/// The first step. Raises a `ValueError` for a delay that is not a number, from 3.13 on.
 fn start(this: &Native<Awaitable>) -> Result<Progress> {
     let awaitable = this.get();
     if awaitable.owner.as_ptr() == globals().zero.as_ptr() {
@@ -97,6 +111,8 @@ pub fn exact_seconds(delay: &Object) -> Option<f64> {
 
 /// A delay of another kind: its own comparison with 0 decides, as in asyncio, and then its own sum
 /// with the loop's time.
+///
+/// Such delays are a `Decimal`, a `Fraction`, a large int, or whatever a program compares with 0.
 #[cold]
 fn start_by_name(this: &Native<Awaitable>, delay: &Object) -> Result<Progress> {
     if delay.compares(Comparison::LessOrEqual, &globals().zero)? {
@@ -122,6 +138,8 @@ fn not_a_number() -> Raised {
 
 /// On a loop that is not ours, or whose clock was replaced, or for a delay of another kind: a
 /// future and `call_later`.
+///
+/// The callback is asyncio's `_set_result_unless_cancelled`, with the future and the result.
 fn sleep_by_call_later(this: &Native<Awaitable>, delay: &Object) -> Result<Progress> {
     let awaitable = this.get();
     let globals = globals();
@@ -142,6 +160,8 @@ fn sleep_by_call_later(this: &Native<Awaitable>, delay: &Object) -> Result<Progr
     Ok(Progress::Blocked)
 }
 
+/// The wait is over: by the timer, or because the program has ended the future or the awaitable
+/// itself.
 fn resume(this: &Native<Awaitable>) -> Result<Progress> {
     let awaitable = this.get();
     if awaitable.foreign.get() && awaitable.step.get() != OVER {
@@ -154,6 +174,7 @@ fn resume(this: &Native<Awaitable>) -> Result<Progress> {
     Ok(Progress::Returned(awaitable.value().get_or_none()))
 }
 
+/// Cancelled, closed or thrown into: the timer does not count any more, and the exception goes on.
 fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
     let awaitable = this.get();
     if awaitable.foreign.get() {
@@ -196,6 +217,9 @@ fn of_job(sleeper: &Native<SleeperKind>) -> &Native<Awaitable> {
 }
 
 /// A sleeper's timer is due.
+///
+/// Wakes the task, which is stepped in the next turn, as with asyncio's timer, future and callback.
+/// An entry that was cancelled meanwhile does nothing.
 pub fn run_sleeper(this: &Native<SleeperKind>) -> Result<()> {
     let this = of_job(this);
     let awaitable = this.get();

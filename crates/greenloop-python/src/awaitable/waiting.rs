@@ -2,6 +2,14 @@
 //!
 //! A wait is native if the task waits for the awaitable itself, and foreign if it waits for a
 //! future that the awaitable made. Every function here handles both.
+//!
+//! ```text
+//!   prepare ──► Waiting ── wake ──► Woken ──────► the next step resumes the operation
+//!                  └────── cancel ──► Cancelled ─► the next step interrupts it: CancelledError
+//! ```
+//! A wait ends once, and a task is stepped once for it. A wake-up that comes before a task has
+//! received the awaitable is kept in the standing, and [`attach`](Awaitable::attach) makes up for
+//! it.
 
 use greenloop_core::Standing;
 use greenloop_cpython::{Native, Object, Result, Slot, fetch, raise_object};
@@ -32,6 +40,9 @@ impl Awaitable {
     }
 
     /// As [`prepare`](Self::prepare), for an object that belongs to `event_loop` already.
+    ///
+    /// Nothing is bound, and nothing is compared with the running loop. Raises only what
+    /// `create_future` raises.
     #[inline]
     pub fn prepare_on(this: &Native<Awaitable>, event_loop: &Object) -> Result<()> {
         let awaitable = this.get();
@@ -65,6 +76,7 @@ impl Awaitable {
         self.standing.set(Stands::Waiting);
     }
 
+    /// Makes the wait a foreign one, by the loop's `create_future`, which may be the program's.
     pub(super) fn wait_on_future(&self, event_loop: &Object) -> Result<()> {
         let name = &globals().names.create_future;
         self.waiter.set(event_loop.invoke(name, [])?);
@@ -78,6 +90,8 @@ impl Awaitable {
     }
 
     /// How the awaitable stands.
+    ///
+    /// Of a foreign wait this asks the future, by name if it is not ours; that may raise anything.
     #[inline]
     pub fn standing(this: &Native<Awaitable>) -> Result<Standing> {
         let awaitable = this.get();
@@ -114,6 +128,9 @@ impl Awaitable {
     }
 
     /// Ends the wait: the task resumes in the next turn.
+    ///
+    /// The caller has seen that it is waiting; see [`wake_if_waiting`](Self::wake_if_waiting). A
+    /// foreign wait's future gets the result True.
     #[inline]
     pub fn wake(this: &Native<Awaitable>) -> Result<()> {
         Self::wake_with(this, || Object::boolean(true))
@@ -193,6 +210,9 @@ impl Awaitable {
     }
 
     /// As [`cancel`](Self::cancel), for a wait that is not foreign.
+    ///
+    /// Returns false, and changes nothing, if the wait is over or has not begun. The message goes
+    /// into the `CancelledError` that the next step throws.
     pub fn cancel_natively(this: &Native<Awaitable>, message: Option<&Object>) -> Result<bool> {
         let awaitable = this.get();
         if awaitable.stage.get() != Stage::Blocked || awaitable.standing.get() != Stands::Waiting {
@@ -204,6 +224,7 @@ impl Awaitable {
         Ok(true)
     }
 
+    /// Queues a step of the task, if there is one to queue.
     #[inline]
     fn go_on(&self) -> Result<()> {
         // Without a task it has no receiver yet, or is driven by hand.
@@ -211,6 +232,8 @@ impl Awaitable {
     }
 
     /// A task has received the awaitable and waits for it.
+    ///
+    /// If the wait is over by now, the task is queued at once.
     #[inline]
     pub fn attach(&self, task: Native<TaskKind>) -> Result<()> {
         self.waiter.set(task.into_object());
@@ -243,6 +266,8 @@ impl Awaitable {
         awaitable.cancelled_error().map(Some)
     }
 
+    /// The `CancelledError` with the message of the call that cancelled the wait, which is used up
+    /// by it.
     pub(super) fn cancelled_error(&self) -> Result<Object> {
         let class = &globals().asyncio.cancelled_error;
         match self.message.take().filter(|message| !message.is_none()) {
@@ -327,7 +352,7 @@ fn standing_of_future(future: &Object) -> Result<Standing> {
     Ok(Standing::Woken)
 }
 
-/// `future.set_result(value)`.
+/// `future.set_result(value)`, of a future of any class. Raises `InvalidStateError` if it is done.
 fn finish_future(future: &Object, value: Object) -> Result<()> {
     if let Some(future) = Future::native(future) {
         return Future::finish(future, value);

@@ -10,6 +10,13 @@
 //! ```
 //! To Python, and to code that does not ask, it is an [`Awaitable`] like any other. Only its
 //! operation distinguishes it from others.
+//!
+//! The future is moved into the awaitable's own memory, behind the struct, if it fits there: an
+//! `await` of it then usually costs a block from a list of dead ones, and no allocation. It is
+//! pinned, since an object never moves.
+//!
+//! Everything here has the GIL, except `holder` and `share`, which a waker's clone on another
+//! thread may reach during a poll.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
@@ -32,6 +39,8 @@ use crate::future::future_of;
 use crate::scheduler::{TaskKind, stepping};
 
 /// How many bytes a future may have that is kept in place. Larger ones are boxed by the bridge.
+///
+/// The bridge reads it from the table at run time, so the two may be built apart.
 pub const ROOM: usize = 128;
 /// The alignment of a place.
 pub const ALIGNMENT: usize = align_of::<usize>();
@@ -58,6 +67,7 @@ pub struct RustFuture {
     place: Place,
 }
 
+/// The memory for a future of any kind, as words, for their alignment.
 #[repr(C)]
 struct Place(UnsafeCell<MaybeUninit<[usize; ROOM / size_of::<usize>()]>>);
 
@@ -76,6 +86,7 @@ unsafe impl Longer<Awaitable> for RustFuture {
     const ZEROED: usize = offset_of!(Self, remote);
 }
 
+/// Each step polls; what ends the wait from outside drops the future.
 static POLL: Operation = Operation {
     name: c"rust_future",
     start: |this, _| step(this),
@@ -100,6 +111,8 @@ impl RustFuture {
     /// # Safety
     /// `kind` tells the truth, and the caller fills the place before any other code sees the
     /// awaitable.
+    ///
+    /// Raises a `MemoryError`; then there is no place, and the caller drops its future.
     pub unsafe fn create(kind: &'static abi::Kind) -> Result<(Object, *mut c_void)> {
         let object = SPARE.allocate(&awaitable::CLASS)?;
         let future = object.get();
@@ -134,6 +147,8 @@ impl RustFuture {
     }
 
     /// The Rust future of an awaitable, if it has one.
+    ///
+    /// None for awaitables of other operations.
     #[inline]
     pub fn behind(awaitable: &Native<Awaitable>) -> Option<&Self> {
         // SAFETY: it is tested before.
@@ -161,6 +176,9 @@ impl RustFuture {
     }
 
     /// Notes a wake-up that comes during the poll. GIL.
+    ///
+    /// The step that polls then pauses and polls again in the next turn, as a task that wakes
+    /// itself does in Rust.
     pub fn note_wake(&self) {
         self.woken.set(true);
     }
@@ -205,6 +223,9 @@ impl RustFuture {
     }
 
     /// Gets ready to be polled on a loop, whose inbox this is.
+    ///
+    /// A record that leads to another loop is left to its wakers, and a new one is made for the
+    /// next waker.
     #[inline]
     fn face(&self, inbox: *const Inbox) {
         if let Some(remote) = self.remote() {
@@ -226,6 +247,8 @@ impl RustFuture {
     }
 
     /// Wakers are without effect from now on.
+    ///
+    /// A record without wakers stays for the next future in this memory.
     #[inline]
     fn forget_remote(&self) {
         match self.remote() {
@@ -251,6 +274,8 @@ impl RustFuture {
     ///
     /// Cold for the sake of all other awaitables, which end where this is called: inlined there it
     /// cost an event's wait 10 %.
+    ///
+    /// The future's destructor is code of the other extension, and may run anything.
     #[cold]
     fn discard(&self) {
         self.forget_remote();
@@ -267,6 +292,9 @@ impl RustFuture {
     }
 
     /// The awaitable holds itself, because there are wakers.
+    ///
+    /// As long as a waker exists somebody may still wake the task, so the wait must not be
+    /// collected.
     #[inline]
     fn hold(&self, this: &Native<Awaitable>) {
         if !self.held.replace(true) {
@@ -275,6 +303,7 @@ impl RustFuture {
         }
     }
 
+    /// Gives back the reference that `hold` took, if it took one.
     #[inline]
     fn let_go(&self, this: &Object) {
         if self.held.replace(false) {
@@ -293,6 +322,8 @@ impl RustFuture {
 
     /// Has the awaitable's future polled again in the next turn; without effect on other
     /// awaitables. May be called by any thread that holds the GIL.
+    ///
+    /// A failure to wake cannot be raised here, and goes to `sys.unraisablehook`.
     pub fn wake(this: &Native<Awaitable>) {
         let Some(future) = Self::behind(this) else {
             return;
@@ -334,6 +365,9 @@ impl RustFuture {
 }
 
 /// On a loop that is not ours, is closed, or wants to see each call.
+///
+/// From another thread by `call_soon_threadsafe`, from the loop's own at once. A loop that is
+/// closed runs nothing any more, so nothing is done.
 fn wake_by_call(this: &Native<Awaitable>) -> Result<()> {
     if Awaitable::standing(this)? != greenloop_core::Standing::Waiting {
         return Ok(());
@@ -363,6 +397,9 @@ static WOKEN: BoundMethod<Awaitable> =
     BoundMethod::new(|| noargs(c"rust_future_woken", woken, c"Poll the Rust future again."));
 
 /// Polls the future, and waits if it is not done.
+///
+/// `Paused` is returned where the future was woken during its own poll. Otherwise the task is
+/// prepared to wait only after the poll, so a future that is ready at once costs no preparation.
 fn step(this: &Native<Awaitable>) -> Result<Progress> {
     // SAFETY: the step is `POLL`'s.
     let future = unsafe { RustFuture::of(this) };

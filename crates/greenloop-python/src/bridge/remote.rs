@@ -7,6 +7,14 @@
 //!
 //! The count is our own because an `Arc` does not tell which holder is the last but one. It costs
 //! one atomic operation when a waker is made and one when it is dropped.
+//!
+//! ```text
+//!   waker (any thread) ── wake ──┬─ with the GIL ─────► RustFuture::wake ──► Job::Step
+//!                                └─ without it ─► inbox ─► the loop's thread ──┘
+//!                                   no inbox, or closed ─► attaches to the interpreter ──┘
+//! ```
+//! A thread without the GIL never waits for it to wake a future on a loop of ours; it takes the
+//! inbox's lock, for a push.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -58,6 +66,7 @@ impl Remote {
             .store(awaitable.cast_mut(), Ordering::Relaxed);
     }
 
+    /// May be read without the GIL, to compare with null only.
     #[inline]
     fn awaitable(&self) -> *const Awaitable {
         self.awaitable.load(Ordering::Relaxed)
@@ -69,6 +78,7 @@ impl Remote {
         self.awaitable().is_null()
     }
 
+    /// GIL.
     fn wake_attached(&self) {
         if let Some(awaitable) = alive(self.awaitable()) {
             RustFuture::wake(&awaitable);
@@ -98,6 +108,8 @@ impl Holder {
     }
 
     /// Gives the holder away, for [`from_raw`](Self::from_raw).
+    ///
+    /// The share in the count goes with it.
     pub fn into_raw(self) -> *const Remote {
         ManuallyDrop::new(self).0.as_ptr()
     }
@@ -112,6 +124,8 @@ impl Holder {
     }
 
     /// Has the future polled again.
+    ///
+    /// From any thread. A future that is done, or whose wake-up is under way, takes nothing more.
     pub fn wake_by_ref(&self) {
         if holds_gil() {
             self.wake_attached();
@@ -121,6 +135,8 @@ impl Holder {
     }
 
     /// Has the future polled again, and is gone.
+    ///
+    /// Saves the two operations on the count that `wake_by_ref` and a drop would need.
     pub fn wake(self) {
         if holds_gil() {
             self.wake_attached();
@@ -132,6 +148,9 @@ impl Holder {
     }
 
     /// Notes a wake-up. Returns whether the loop has yet to be notified.
+    ///
+    /// `woken` is written before `queued` is read, and the receiver clears `queued` first, so a
+    /// wake-up is either seen by the message under way or sends one of its own.
     fn notes_wake(&self) -> bool {
         if self.is_finished() {
             return false;
@@ -156,6 +175,9 @@ impl Holder {
     }
 
     /// Attaches the calling thread to the interpreter and delivers the wake-up there.
+    ///
+    /// May block for the GIL. So only loops that are not ours, and closed ones, are woken in this
+    /// way.
     #[cold]
     fn attach(self) {
         // When the interpreter ends there is nothing left to wake, and nothing is released.

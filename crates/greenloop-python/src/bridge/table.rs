@@ -1,4 +1,11 @@
 //! The table of C functions that `greenloop-bridge` imports.
+//!
+//! An extension gets the table from the capsule `_BRIDGE` of the module, and calls its functions
+//! without linking to this one. The version, and the size for fields added at the end, tell both
+//! sides what the other knows; the layout is defined in `crates/greenloop-bridge/src/abi.rs` alone.
+//!
+//! No function unwinds into the caller. Which of them need the GIL: `create`, `awaitable` and
+//! `wake_awaitable` do, the others may be called by any thread.
 
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
@@ -52,6 +59,9 @@ unsafe extern "C" fn create(kind: *const abi::Kind, place: *mut *mut c_void) -> 
     })
 }
 
+/// The awaitable of the future that is being polled, as a new reference.
+///
+/// # Safety `polled` is what `poll` was given, and that call has not returned. GIL.
 unsafe extern "C" fn awaitable(polled: *const c_void) -> *mut ffi::PyObject {
     // SAFETY: it is what `poll` was given, and poll runs with the GIL held.
     let awaitable = unsafe { Native::carrying(RustFuture::of_polled(polled).awaitable()) };
@@ -79,6 +89,8 @@ unsafe extern "C" fn wake_polled(polled: *const c_void) {
     }
 }
 
+/// A waker of the future that is being polled, which may outlive the poll and go to any thread. The
+/// first one allocates the record that all of them share.
 unsafe extern "C" fn waker_of_polled(polled: *const c_void) -> *const c_void {
     // SAFETY: only a future that is being polled is asked for its waker.
     let future = unsafe { RustFuture::of_polled(polled) };
@@ -91,22 +103,27 @@ unsafe fn borrowed(waker: *const c_void) -> ManuallyDrop<Holder> {
     ManuallyDrop::new(unsafe { Holder::from_raw(waker.cast()) })
 }
 
+/// Another waker, at the price of an atomic addition.
 unsafe extern "C" fn clone_waker(waker: *const c_void) -> *const c_void {
     // SAFETY: the caller passes a waker that it holds.
     let waker = unsafe { borrowed(waker) };
     Holder::clone(&waker).into_raw().cast()
 }
 
+/// Wakes without giving the waker away.
 unsafe extern "C" fn wake(waker: *const c_void) {
     // SAFETY: a waker of the caller's, which goes on holding it.
     unsafe { borrowed(waker) }.wake_by_ref();
 }
 
+/// Takes a waker back. The last one lets go of the awaitable, on the loop's thread if this one has
+/// no GIL.
 unsafe extern "C" fn drop_waker(waker: *const c_void) {
     // SAFETY: the caller passes a waker that it holds, and gives it away.
     drop(unsafe { Holder::from_raw(waker.cast()) });
 }
 
+/// Wakes and takes the waker back, in one step.
 unsafe extern "C" fn wake_and_drop(waker: *const c_void) {
     // SAFETY: the caller's waker, which ends with the wake-up.
     unsafe { Holder::from_raw(waker.cast()) }.wake();

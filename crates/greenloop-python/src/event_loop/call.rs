@@ -1,4 +1,9 @@
 //! The arguments of `call_soon` and its kin, taken apart, and the errors about wrong ones.
+//!
+//! The frequent form, a callback and arguments by place, is taken apart without a copy: a [`Call`]
+//! borrows everything from the caller's arguments. Keywords are compared as strings, by identity
+//! first. The errors have the words of the interpreter for a Python function of that signature,
+//! since asyncio's methods are such functions.
 
 use std::ffi::CStr;
 
@@ -8,13 +13,19 @@ use crate::asyncio::globals;
 
 /// `callback, *args, context=None`, taken apart.
 pub struct Call<'a> {
+    /// Any object: whether it can be called shows when it is called, as in asyncio.
     pub callback: &'a Object,
+    /// Those behind the callback, for the handle to keep.
     pub arguments: &'a [Object],
+    /// None, and the object None, stand for a copy of the current context.
     pub context: Option<&'a Object>,
 }
 
 impl<'a> Call<'a> {
     /// Parses the arguments of `function`, which may have a parameter before the callback.
+    ///
+    /// Raises a `TypeError` for a missing callback and for unknown keywords. Runs no code of the
+    /// program.
     #[inline]
     pub fn parse(
         function: &CStr,
@@ -31,6 +42,8 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The general form. A keyword for the leading parameter is passed over, as [`leading`] reads
+    /// it.
     #[inline(never)]
     fn parse_keywords(
         function: &CStr,
@@ -61,6 +74,8 @@ impl<'a> Call<'a> {
 }
 
 /// The parameter before the callback, by place or by name.
+///
+/// Raises a `TypeError` where it is missing.
 pub fn leading<'a>(
     arguments: &Arguments<'a>,
     function: &CStr,
@@ -108,6 +123,9 @@ fn refuse_call(function: &CStr, arguments: &Arguments<'_>, leading: Option<&Obje
 }
 
 /// Refuses, in debug mode, an object that cannot be a callback, as the running asyncio does.
+///
+/// By the loop's `_check_callback`, which raises a `TypeError` for coroutines, coroutine functions
+/// and what is not callable. `function` is the name in its message.
 pub fn check_callback(this: &Object, callback: &Object, function: &str) -> Result<()> {
     let function = making::text(function)?;
     this.invoke(&globals().names.check_callback, [callback, &function])

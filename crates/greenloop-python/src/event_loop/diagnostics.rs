@@ -1,6 +1,10 @@
 //! Debug mode: slow callbacks, and the handle that runs now.
 //!
 //! Outside debug mode none of this runs; the scheduler itself logs nothing.
+//!
+//! A loop whose jobs are observed, because of debug mode or of a replaced `Handle._run`, runs them
+//! one by one through [`EventLoop::run_observed`]. What asyncio would have as a handle is made for
+//! each job on the way, so that messages and replacements see what they would see there.
 
 use greenloop_core::Host as _;
 use greenloop_cpython::making::ByName as _;
@@ -23,6 +27,8 @@ impl EventLoop {
     }
 
     /// Has the replaced `Handle._run` run a job.
+    ///
+    /// Whatever replaces it may run the handle later or never.
     fn run_by_name(&self, handle: &Object) -> Result<()> {
         self.scheduler.clear_current_task()?;
         let outcome = handle::run_by_name(handle);
@@ -33,6 +39,10 @@ impl EventLoop {
     }
 
     /// Runs a job with the clock held to it. A slow one is logged by `_log_slow_callback`.
+    ///
+    /// The limit is `slow_callback_duration`, in seconds, an attribute that programs set. The clock
+    /// is the loop's own, so a replaced `time` counts. The handle is `_current_handle` meanwhile,
+    /// for exception handlers to show.
     fn run_watched(&self, job: Job) -> Result<()> {
         let by_name = self.runs_handles_by_name.get();
         let handle = if by_name {
@@ -86,6 +96,8 @@ impl EventLoop {
     }
 
     /// In debug mode the handle that runs now, else None.
+    ///
+    /// asyncio's exception handler reads it to show the traceback of the handle's creation.
     #[getter]
     fn _current_handle(&self, py: Python<'_>) -> Py<PyAny> {
         self.current_handle.get_or_none().bound(py).unbind()

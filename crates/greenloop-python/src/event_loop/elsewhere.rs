@@ -3,6 +3,11 @@
 //! In such a process the loop shares its thread with others, and blocking in the poller would stop
 //! them all. The poller's own descriptor is readable when it has events, so the loop waits for it
 //! in that selector, and then polls without blocking.
+//!
+//! ```text
+//!   poll ── wait_elsewhere ──► select(timeout): others run ──► the poller, without blocking
+//! ```
+//! Without such a selector the cost is one test of a slot per poll.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
@@ -14,6 +19,8 @@ use super::EventLoop;
 
 impl EventLoop {
     /// Waits in the other selector, if there is one. Returns how long to wait in the poller.
+    ///
+    /// Raises what the selector's function raises.
     #[inline]
     pub(super) fn wait_elsewhere(&self, timeout: Option<Duration>) -> Result<Option<Duration>> {
         match self.select_elsewhere.get() {
@@ -25,6 +32,8 @@ impl EventLoop {
         }
     }
 
+    /// Calls `select` with the timeout in seconds, or None for ever. Any code may run during the
+    /// call.
     #[cold]
     fn select(&self, select: &Object, timeout: Option<Duration>) -> Result<()> {
         let timeout = match timeout {
@@ -47,6 +56,8 @@ impl EventLoop {
     }
 
     /// Return the poller's descriptor.
+    ///
+    /// Raise RuntimeError if the loop is closed.
     fn _poller_fileno(&self) -> PyResult<RawFd> {
         self.check_closed()?;
         let polling = self.polling.borrow();

@@ -1,6 +1,9 @@
 //! `EndOfJob`: functions to be called when the job that runs is done.
 //!
 //! A transport uses it to learn that a job has written all it is going to write.
+//!
+//! They are called after the job and before the next one, so no other job sees a transport that has
+//! not sent what it joined. A function that adds another one has it called in the same round.
 
 use std::cell::Cell;
 
@@ -17,6 +20,7 @@ pub struct EndOfJob {
 }
 
 impl EndOfJob {
+    /// Nothing to call.
     pub const fn new() -> Self {
         Self {
             endings: GilCell::new(Vec::new()),
@@ -31,6 +35,8 @@ impl EndOfJob {
     }
 
     /// Has `end` called with `owner` when the job is done.
+    ///
+    /// The owner is held until then. The same owner may be added twice, and is called twice.
     #[inline]
     pub fn add(&self, owner: &Object, end: fn(&Object)) {
         self.none.set(false);
@@ -39,6 +45,8 @@ impl EndOfJob {
     }
 
     /// Calls the added functions. The job is done. Returns `outcome`.
+    ///
+    /// An exception that the job has raised is kept aside meanwhile, and set again afterwards.
     #[cold]
     pub fn run(&self, outcome: Result<()>) -> Result<()> {
         // Dropping an owner may run user code. No exception may be set for that, and it may add to

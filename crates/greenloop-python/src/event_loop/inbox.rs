@@ -5,12 +5,20 @@
 //! order to keep between a thread that never held the GIL and the loop's own jobs.
 //!
 //! [0002]: ../../../../docs/decisions/0002-loop-state-under-the-gil.md
+//!
+//! ```text
+//!   thread without the GIL: push ──► messages, and the waker if they were none
+//!   loop's thread:          poll ends ──► deliver: takes all at once, receives each with the GIL
+//! ```
+//! After the loop is closed `push` gives the message back, and the sender finds another way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use greenloop_os::Waker;
 
 /// A request to the loop's thread: a function and its argument.
+///
+/// A message that is dropped without being received leaks what its payload holds.
 pub struct Message {
     receive: unsafe fn(*const ()),
     payload: *const (),
@@ -50,6 +58,7 @@ pub struct Inbox {
 
 struct Open {
     messages: Vec<Message>,
+    /// Ends a poll early. It keeps the descriptor open until the inbox is closed.
     waker: Arc<Waker>,
 }
 
@@ -61,6 +70,8 @@ impl Inbox {
 
     /// Leaves a message for the loop and wakes it, or gives it back if the loop is not there to
     /// find it.
+    ///
+    /// May be called by any thread, with the GIL or without. Allocates only when the vector grows.
     pub fn push(&self, message: Message) -> Result<(), Message> {
         self.with(|open| {
             let Some(open) = open else {
@@ -77,6 +88,8 @@ impl Inbox {
 
     /// Handles the messages. Called by the loop's thread with the GIL held, after the waker was
     /// drained.
+    ///
+    /// Messages that are pushed meanwhile wake the next poll.
     pub fn deliver(&self) {
         let left = self.with(|open| open.as_mut().map(|open| std::mem::take(&mut open.messages)));
         left.into_iter().flatten().for_each(Message::deliver);
@@ -108,6 +121,8 @@ impl OwnInbox {
     }
 
     /// Takes nothing from now on. The descriptor is released, even if wakers remain.
+    ///
+    /// The messages that are left are received, so the caller holds the GIL.
     pub fn close(&self) {
         let left = self
             .inbox

@@ -3,6 +3,11 @@
 //! The timer of a `sleep`, a deadline and a transport's reaction have no callable callback: their
 //! handles show the callback that asyncio would have there. If other code runs the handle, its
 //! callback is a [`JobCall`], which looks like the one shown and runs the job.
+//!
+//! ```text
+//!   handle (of asyncio's shape) ── _callback ──► JobCall ── looks like ──► asyncio's callback
+//!                                                   └────── does ──► the native job
+//! ```
 
 use std::cell::RefCell;
 
@@ -16,9 +21,13 @@ use crate::scheduler::{Alarm, Job, NativeListener, SleeperKind};
 /// The action on the owner.
 #[derive(Clone)]
 enum Action {
+    /// The collector has cleared the object.
     Nothing,
+    /// Ends a sleep whose timer is due.
     EndSleep(Native<SleeperKind>),
+    /// Rings an alarm, and lets go of it.
     Ring(Native<Alarm>),
+    /// Tells a native listener that its descriptor is ready.
     React(NativeListener),
 }
 
@@ -59,6 +68,9 @@ impl Held for JobCall {
 static CLASS: Class<JobCall> = Class::new();
 
 /// A callable that runs `job` and looks like `shown`. For a job that is not native, `shown` itself.
+///
+/// It holds what the job holds. Calling it twice does no harm: the job's own state tells that it is
+/// over.
 pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
     let action = match job {
         Job::Sleeper(sleeper) => Action::EndSleep(sleeper.clone()),
@@ -72,6 +84,8 @@ pub fn job_call(job: &Job, shown: Object) -> Result<Object> {
     Ok(call.into_object())
 }
 
+/// Any arguments are ignored: the handle has those of asyncio's callback. What the job raises is
+/// raised here.
 fn call(this: &Native<JobCall>, _: Arguments<'_>) -> Result<Object> {
     let action = this.get().action.borrow().clone();
     match action {

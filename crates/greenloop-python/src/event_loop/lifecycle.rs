@@ -1,5 +1,13 @@
 //! The states of a loop: open, running, stopping, closed. `running` enters and leaves the running
 //! one.
+//!
+//! ```text
+//!   made ── _open (by __init__) ──► open ◄── enter / leave ──► running, until stop()
+//!                                    └── _discard (by close()) ──► closed, for good
+//! ```
+//! `close()` itself is Python's, in `greenloop.EventLoop`: it refuses a running loop, and shuts the
+//! executor down. A loop that is closed refuses work with a `RuntimeError`, and keeps no job and no
+//! descriptor.
 
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{Object, Result, current_thread};
@@ -11,6 +19,8 @@ use crate::scheduler::Job;
 
 impl EventLoop {
     /// Refuses work for a closed loop.
+    ///
+    /// One test where all is well. The text is asyncio's.
     #[inline]
     pub(super) fn check_closed(&self) -> Result<()> {
         if self.closed.get() {
@@ -30,6 +40,8 @@ impl EventLoop {
     }
 
     /// Refuses, in debug mode, calls from a thread other than the running loop's.
+    ///
+    /// While the loop does not run, any thread may call.
     pub(super) fn check_thread(&self) -> Result<()> {
         let thread = self.scheduler.thread();
         if thread != 0 && thread != current_thread() {
@@ -43,6 +55,9 @@ impl EventLoop {
 
 impl EventLoop {
     /// Shows the handles that wait to the garbage collector, now that the loop may be dropped.
+    ///
+    /// Called at the end of each run: it costs a walk over all jobs, but no collection during the
+    /// run did.
     pub(super) fn track_handles(&self) {
         self.scheduler.queue(|queue| {
             for job in queue.ready.iter().chain(queue.timers.iter()) {
@@ -66,6 +81,10 @@ impl EventLoop {
     }
 
     /// Stop after the current turn, or after one turn if the loop does not run.
+    ///
+    /// A turn that has begun runs all its jobs to the end. May be called from any thread that holds
+    /// the GIL, but does not wake a loop that waits; that is what `call_soon_threadsafe(loop.stop)`
+    /// is for.
     pub fn stop(&self) {
         self.scheduler.stop();
     }
@@ -94,6 +113,9 @@ impl EventLoop {
 
     /// Drop all waiting jobs and the loop's poller, for good. The caller has made sure that the
     /// loop does not run.
+    ///
+    /// What waited is dropped, which may run code of the program: the loop counts as closed by
+    /// then.
     #[pyo3(name = "_discard")]
     fn discard(&self) {
         self.closed.set(true);

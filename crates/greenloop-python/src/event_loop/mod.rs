@@ -9,6 +9,15 @@
 //! Each capability has its own file with its methods: a newcomer reads `scheduling`, `timers` and
 //! `readiness` (what programs call), `running` and `turn` (what the loop does), then `shortcut`.
 //! PyO3 makes the class; `install_methods` adds the methods that are called most.
+//!
+//! ```text
+//!   run_forever ──► turn (greenloop-core) ──► Host for EventLoop ──► poll: poller, waker, inbox
+//!                                                               └──► run: one job, then end_of_job
+//! ```
+//! What other rooms may use is exported here; the capabilities use each other's fields, which are
+//! private to this room. A field in a `Cell` is copied in and out; a `GilCell` is borrowed for a
+//! moment in which no Python code runs; a `RefCell` is borrowed across a poll, and whoever finds it
+//! borrowed gives up.
 
 mod call;
 mod diagnostics;
@@ -191,6 +200,8 @@ impl EventLoop {
 
 impl EventLoop {
     /// The native part of `object`, if it is one of our loops.
+    ///
+    /// Subclasses count. Costs a test of the class, with a walk along its bases for a subclass.
     #[inline]
     pub fn of(object: &Object) -> Option<&Self> {
         let py = attached();
@@ -217,6 +228,9 @@ impl EventLoop {
 
     /// Runs `receive` on the first `size` bytes of the loop's buffer for that. It runs no Python
     /// code.
+    ///
+    /// The buffer keeps its memory, so usually nothing is allocated. Its bytes count as
+    /// uninitialised.
     #[inline]
     pub fn receive<R>(&self, size: usize, receive: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
         self.received.with(|buffer| {
@@ -242,11 +256,15 @@ impl EventLoop {
     }
 
     /// Whether the operating system is being asked, so that no job runs.
+    ///
+    /// Signal handlers run in that time, and see no job half done.
     pub fn is_polling(&self) -> bool {
         self.in_poll.get()
     }
 
     /// Takes every job and watch out, then drops them.
+    ///
+    /// Each is taken out before it is dropped, as dropping may run code that uses the loop.
     fn discard_everything(&self) {
         let jobs = self.scheduler.take_jobs();
         let watches = self.watches.with(std::mem::take);

@@ -1,4 +1,9 @@
 //! What a program may replace of a loop so that a short cut must not be taken: methods, in groups.
+//!
+//! `METHODS` is the list: each method, and the group of short cuts that it closes. Whether a method
+//! is the original one is decided by identity with what the public class had when it was defined,
+//! so a subclass that overrides one without any change closes the short cut as well: slower, and
+//! never wrong.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -10,6 +15,7 @@ use greenloop_cpython::{LastingClass, UNKNOWN_VERSION};
 pub struct Overrides(u8);
 
 impl Overrides {
+    /// All methods are the original ones.
     pub const NONE: Self = Self(0);
     /// Those that a push into the ready queue bypasses.
     pub const CALLS: Self = Self(1);
@@ -32,18 +38,22 @@ impl Overrides {
     /// No method: timers may have been pushed into the list that asyncio's own functions push into.
     pub const TIMERS_ARRIVE: Self = Self(1 << 7);
 
+    /// Whether any of the others is in the set.
     pub const fn has(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 
+    /// Those of both.
     pub const fn with(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
+    /// Those that are in both.
     pub const fn only(self, others: Self) -> Self {
         Self(self.0 & others.0)
     }
 
+    /// Those that are not among the others.
     pub const fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)
     }
@@ -80,6 +90,7 @@ pub struct SeenClasses {
 }
 
 impl SeenClasses {
+    /// No class was looked at: the first comparison fails.
     pub const fn nothing() -> Self {
         Self {
             handle_classes: Cell::new([LastingClass::root(); 2]),

@@ -1,4 +1,7 @@
 //! The poller of an open loop and the waker beside it, and the errors of the operating system.
+//!
+//! They are opened and closed together. The poller holds the waker's descriptor under mark 0, which
+//! no other registration has.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -10,6 +13,8 @@ use greenloop_os::{Poller, Waker};
 
 /// The poller and its companions, with which an open loop waits.
 pub struct Polling {
+    /// The epoll descriptor. It belongs to this loop alone, and is waited for by one thread at a
+    /// time.
     pub poller: Poller,
     /// Reported by the poller. Shared with the inbox.
     pub waker: Arc<Waker>,
@@ -17,6 +22,8 @@ pub struct Polling {
 
 impl Polling {
     /// Fails if there are not two descriptors left.
+    ///
+    /// Raises the `OSError` of the system, such as `EMFILE`, and leaves no descriptor then.
     pub fn open() -> Result<Self> {
         let interest = Interest {
             read: true,
@@ -32,6 +39,9 @@ impl Polling {
 }
 
 /// An operating system error as the `OSError` subclass of its number.
+///
+/// `OSError(number, text)` chooses the subclass by itself, as `ConnectionResetError` for
+/// `ECONNRESET` (PEP 3151).
 pub fn os_error(error: &std::io::Error) -> Raised {
     let class = ExceptionClass::OSError;
     let py = attached();

@@ -46,6 +46,9 @@ impl EventLoop {
     }
 
     /// Queue `callback(*args)` without any check; return its handle.
+    ///
+    /// asyncio's own `call_soon` and `call_soon_threadsafe` go through it. A running loop of
+    /// another thread is not woken.
     #[pyo3(signature = (callback, args, context))]
     fn _call_soon(
         slf: &Bound<'_, Self>,
@@ -71,6 +74,8 @@ impl EventLoop {
     }
 
     /// Take the next handle that is ready, to be run by the caller.
+    ///
+    /// None if nothing is ready. A native job comes as a handle that does the same when it is run.
     fn _take_ready(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.end_job_of_others()?;
         let Some(job) = self.scheduler.queue(|queue| queue.ready.pop()) else {
@@ -81,6 +86,9 @@ impl EventLoop {
 
     /// Poll, waiting no longer than `timeout` seconds, and make ready the jobs of new events and of
     /// due timers.
+    ///
+    /// It is the first half of a turn: cancelled timers are swept, the operating system is asked,
+    /// due timers are moved. No job is run.
     fn _select(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
         let event_loop = slf.get();
         event_loop.end_job_of_others()?;
@@ -100,6 +108,8 @@ impl EventLoop {
     }
 
     /// Take over a timer that other code has made.
+    ///
+    /// A handle of another class is run by its `_run` when it is due.
     fn _set_timer(&self, timer: Bound<'_, PyAny>) -> PyResult<()> {
         let deadline = Instant::new(timer.invoke_method(c"when", ())?.extract()?);
         let job = match handle::NATIVE.claim(Object::from(timer)) {

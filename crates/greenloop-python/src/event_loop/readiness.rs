@@ -7,6 +7,11 @@
 //! are over. When the loop next blocks, the registration is disabled until a wait renews it. With
 //! any other listener the descriptor is level-triggered
 //! ([0008](../../../../docs/decisions/0008-registrations-outlive-waits.md)).
+//!
+//! ```text
+//!   listen, wait_for, add_reader ─► change ─► Watches::replace ─► Watch::register ─► epoll
+//!   poll ─► dispatch ─► Watch::tell ─► Job::Ready or Job::Handle, in the same turn
+//! ```
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
@@ -28,6 +33,10 @@ use crate::scheduler::NativeListener;
 impl EventLoop {
     /// Notifies `listener` of one side of a descriptor from now on, in place of the previous
     /// listener.
+    ///
+    /// Level-triggered: a listener that leaves bytes unread is notified in each poll. The previous
+    /// listener's handle is cancelled. Raises a `RuntimeError` on a closed loop, and the `OSError`
+    /// of the poller, which cannot watch regular files; then the previous listener stays.
     pub fn listen(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Native(listener)))? {
@@ -38,6 +47,9 @@ impl EventLoop {
 
     /// As [`listen`](Self::listen), for a listener that has just found that it would block: only
     /// later changes are reported.
+    ///
+    /// The listener is notified once for a change, and stays the listener until it is replaced or
+    /// stops listening.
     pub fn wait_for(&self, fd: RawFd, side: Side, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         match self.change(fd, side, Some(Listener::Wait(listener)))? {
@@ -48,6 +60,8 @@ impl EventLoop {
 
     /// As [`wait_for`](Self::wait_for), to read from `socket`. If the last wait was for the same
     /// one and there was no poll since, no system call is needed.
+    ///
+    /// Raises also a `TypeError` for a socket without weak references.
     pub fn wait_to_read(&self, fd: RawFd, socket: &Object, listener: NativeListener) -> Result<()> {
         self.check_closed()?;
         let weak = making::weak_reference(socket)?;
@@ -83,6 +97,8 @@ impl EventLoop {
 
     /// Ends what [`listen`](Self::listen) or [`wait_for`](Self::wait_for) began, if `owner` is
     /// still the listener: the number of a closed descriptor may mean another file by now.
+    ///
+    /// Never fails.
     pub fn stop_listening(&self, fd: RawFd, side: Side, owner: &Object) {
         if self.is_listening(fd, side, owner) {
             // To remove cannot fail, see `change`; to narrow the interest fails for a descriptor
@@ -113,6 +129,9 @@ impl EventLoop {
     }
 
     /// Queues the callbacks of the events that the poller reported.
+    ///
+    /// Runs no Python code. An event for a descriptor without a watch, or of an earlier
+    /// registration, is dropped.
     pub(super) fn dispatch(&self, events: &Events, waker: &Waker) {
         if events.is_empty() {
             return;
@@ -144,6 +163,9 @@ impl EventLoop {
 
     /// Sets or removes one side of a watch, tells the poller, and returns the listener that was
     /// there.
+    ///
+    /// The caller retires the listener that is returned, and drops it, when nothing is borrowed any
+    /// more.
     fn change(
         &self,
         fd: RawFd,
@@ -167,6 +189,9 @@ impl EventLoop {
         }
     }
 
+    /// `_add_reader` and `_add_writer`, in the words of asyncio's: a new handle takes the place of
+    /// the old one, which is cancelled. Raises a `RuntimeError` on a closed loop, a `ValueError` or
+    /// `OverflowError` for what is no descriptor, and the `OSError` of the poller.
     fn add(this: &LoopRef, arguments: Arguments<'_>, side: Side) -> Result<Object> {
         let name = match side {
             Side::Reader => c"BaseSelectorEventLoop._add_reader",
@@ -195,6 +220,8 @@ impl EventLoop {
         Ok(handle.into_object())
     }
 
+    /// `_remove_reader` and `_remove_writer`: False where nothing was watched, and on a closed
+    /// loop.
     fn remove(&self, fd: &Bound<'_, PyAny>, side: Side) -> PyResult<bool> {
         if self.closed.get() {
             return Ok(false);
@@ -253,6 +280,8 @@ pub(super) fn methods() -> Vec<Method<LoopInstance>> {
 
 /// The number of a descriptor given as an int or as an object with `fileno()`, refused as the
 /// `selectors` module refuses it.
+///
+/// `fileno()` is code of the program.
 fn descriptor(fd: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     // Asks no module for the common case, which also occurs when none can be imported any more.
     if fd.is_instance_of::<PyInt>() {

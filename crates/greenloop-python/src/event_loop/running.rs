@@ -12,6 +12,10 @@
 //! by another thread may raise between any two instructions of Python code, including those of a
 //! `finally` block. So all three steps and the code around them are native: an exception is raised
 //! before them, after them, or by the Python code that they call.
+//!
+//! It follows `BaseEventLoop.run_forever` and `run_until_complete` of CPython's
+//! `asyncio/base_events.py`: the underscored setup and cleanup, which a subclass may override, the
+//! hooks for asynchronous generators (PEP 525), and the texts of errors.
 
 use std::cell::Cell;
 
@@ -31,6 +35,8 @@ use crate::scheduler::away;
 use crate::task::Task;
 
 /// The settings of the thread that a run changes, as they were before.
+///
+/// They belong to the thread and not to the loop, so each run restores what it found.
 pub(super) struct ThreadSettings {
     /// The hooks for asynchronous generators, as `sys.get_asyncgen_hooks()` returns them, during a
     /// run.
@@ -42,6 +48,7 @@ pub(super) struct ThreadSettings {
 }
 
 impl ThreadSettings {
+    /// No run has changed anything.
     pub const fn unchanged() -> Self {
         Self {
             hooks: Slot::empty(),
@@ -54,6 +61,9 @@ impl ThreadSettings {
 impl EventLoop {
     /// Marks the loop as running in this thread and makes it the thread's running loop; or raises
     /// and changes nothing.
+    ///
+    /// Raises a `RuntimeError` for a closed or running loop, and where another loop runs in the
+    /// thread.
     fn enter(&self, this: &Object) -> Result<()> {
         let names = &globals().names;
         this.invoke(&names.check_closed, [])?;
@@ -62,6 +72,7 @@ impl EventLoop {
             .map_err(|raised| self.leave_for(this, fetch(raised)))
     }
 
+    /// The part of `enter` that has to be undone.
     fn enter_idle(&self, this: &Object) -> Result<()> {
         let (names, asyncio) = (&globals().names, &globals().asyncio);
         let first = this.attribute(&names.asyncgen_firstiter_hook)?;
@@ -115,6 +126,9 @@ impl EventLoop {
     }
 
     /// Has the origins of coroutines tracked, or tracked as deep as before.
+    ///
+    /// As deep as `asyncio.constants.DEBUG_STACK_DEPTH`, in debug mode. The awaitables of this
+    /// extension hear of it too.
     fn track_origins(&self, enabled: bool) -> Result<()> {
         let settings = &self.settings;
         if enabled == settings.tracks_origins.get() {
@@ -137,6 +151,9 @@ impl EventLoop {
     }
 
     /// Runs turns until `stop()` was called; at least one.
+    ///
+    /// An error is an interrupt: `SystemExit`, `KeyboardInterrupt`, or what a signal handler or a
+    /// poll has raised. The jobs that have not run stay for the next run.
     fn run_turns(&self, this: &Object) -> Result<()> {
         self.turning(this, || {
             loop {
@@ -156,6 +173,8 @@ impl EventLoop {
     }
 
     /// Runs a turn after taking over timers, or by a `_run_once` that is not ours.
+    ///
+    /// Rare enough to be tested by one flag per turn.
     #[cold]
     fn run_unusual_turn(&self, this: &Object) -> Result<()> {
         self.take_arrivals(this)?;
@@ -173,6 +192,8 @@ impl EventLoop {
     }
 
     /// Runs turns in `body`.
+    ///
+    /// While it runs, the loop is held, and its jobs are not shown to the collector.
     fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
         ensure_room()?;
         self.scheduler.event_loop().set(this.clone());
@@ -197,6 +218,7 @@ impl EventLoop {
         }
     }
 
+    /// `run_forever`: enter, turns, leave; whatever happens, the loop is left as it was found.
     fn run(&self, this: &Object) -> Result<()> {
         let names = &globals().names;
         let may_enter = !self.is_entered(this)?;
@@ -223,6 +245,9 @@ impl EventLoop {
         })
     }
 
+    /// `run_until_complete(future)`: returns the result or raises the exception. Raises a
+    /// `RuntimeError` if the loop was stopped before the future was done, and a `TypeError` for
+    /// what cannot be awaited.
     fn run_until_done(this: &Object, awaitable: &Object) -> Result<Object> {
         let (names, asyncio) = (&globals().names, &globals().asyncio);
         this.invoke(&names.check_closed, [])?;
@@ -302,6 +327,9 @@ fn consume_exception(future: &Object) -> Result<()> {
 #[pymethods]
 impl EventLoop {
     /// Run until `stop()` is called.
+    ///
+    /// Raise RuntimeError if the loop is closed or running, or if another loop runs in this thread.
+    /// `SystemExit` and `KeyboardInterrupt` of a callback end the run.
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = Object::from(slf.clone().into_any());
         let event_loop = slf.get();
@@ -313,6 +341,8 @@ impl EventLoop {
     }
 
     /// Run until the future, or the task made of a coroutine, is done; return its result.
+    ///
+    /// Raise `RuntimeError` if the loop was stopped before the future was done.
     fn run_until_complete(slf: &Bound<'_, Self>, future: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let this = Object::from(slf.clone().into_any());
         let name = &globals().names.run_until_complete;

@@ -2,6 +2,10 @@
 //!
 //! These are the most frequent calls, so they are plain C methods instead of PyO3's: a `(callback,
 //! *args, context=None)` costs 10 to 27 ns less that way.
+//!
+//! `_add_callback`, `_write_to_self` and the other names with an underscore are what asyncio's
+//! Python code uses of a loop. The methods are put into the class after PyO3 has made it: they take
+//! their arguments by vectorcall (PEP 590), without a tuple for `*args`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +27,8 @@ use crate::task::Task;
 
 impl EventLoop {
     /// Queues a callback; the caller has checked that the loop takes one.
+    ///
+    /// Costs the handle, from the list of dead ones, and a push.
     #[inline]
     fn schedule(&self, this: &Object, call: &Call<'_>, class: &Class<Handle>) -> Result<Object> {
         let Call {
@@ -38,6 +44,8 @@ impl EventLoop {
 
     /// `this.create_task(...)` for native code, or None if it has to be called by name: because it
     /// was overridden, there is a task factory, or debug mode is on.
+    ///
+    /// The answer holds as long as no code of the program runs in between.
     #[inline]
     pub fn create_native_task(
         &self,
@@ -60,6 +68,8 @@ impl EventLoop {
     }
 
     /// The inbox for threads without the GIL.
+    ///
+    /// Borrowed: it lives as long as the loop, and longer for whoever counts another reference.
     #[inline]
     pub fn inbox(&self) -> *const Inbox {
         let waker = || {
@@ -94,6 +104,8 @@ impl EventLoop {
     }
 }
 
+/// `call_soon(callback, *args, context=None)`. Raises a `RuntimeError` on a closed loop, and in
+/// debug mode from another thread; in debug mode a `TypeError` for what is no callback.
 fn call_soon(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_soon)? {
@@ -108,6 +120,9 @@ fn call_soon(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     event_loop.schedule(this, &call, &handle::CLASS)
 }
 
+/// `call_soon_threadsafe(callback, *args, context=None)`: as [`call_soon`], from any thread, and
+/// wakes the loop. The ring is the same, since a thread that calls a Python method holds the GIL
+/// (decision 0002).
 fn call_soon_threadsafe(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::native_part(this);
     let name = &globals().names.call_soon_threadsafe;
@@ -124,6 +139,7 @@ fn call_soon_threadsafe(this: &LoopRef, arguments: Arguments<'_>) -> Result<Obje
     Ok(handle)
 }
 
+/// `create_future()`. Does not refuse a closed loop, and neither does asyncio's.
 fn create_future(this: &LoopRef) -> Result<Object> {
     let event_loop = EventLoop::native_part(this);
     event_loop.check_initialised()?;
@@ -148,6 +164,8 @@ fn create_task(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
 #[pymethods]
 impl EventLoop {
     /// Queue a handle that was made elsewhere, such as by asyncio's own signal handling.
+    ///
+    /// A cancelled one is passed over when its turn comes.
     fn _add_callback(&self, handle: Bound<'_, PyAny>) {
         let job = match handle::NATIVE.claim(Object::from(handle)) {
             Ok(handle) => Job::Handle(handle.up().clone()),
@@ -189,6 +207,8 @@ impl EventLoop {
 static EAGER_TASK_FACTORIES: OnceLock<Vec<Py<PyAny>>> = OnceLock::new();
 
 /// Whether `factory` is `eager_task_factory`, asyncio's or ours, which need not be called.
+///
+/// Any other factory is called for each task.
 fn is_eager_factory(factory: &Bound<'_, PyAny>) -> bool {
     if factory.is_none() || !TASKS_START_EAGERLY {
         return false;

@@ -12,6 +12,16 @@
 //! them was changed ([`EventLoop::is_as_seen`]). The package (`greenloop.hooks`) then copies
 //! wrappers that tracing products put around the methods of `asyncio.BaseEventLoop` into our class.
 //! If `Handle._run` was replaced, all jobs are run by it.
+//!
+//! ```text
+//!   a method is replaced ── on the loop: __setattr__ ──────────────────────┐
+//!                        └─ on a class: its version changes ─ look_again ──┴─► overrides
+//!   overrides, debug mode, open and closed ─────────────────► fast, observed, unusual
+//! ```
+//! A class's version is CPython's type version tag (`Objects/typeobject.c`), which every change of
+//! the class or of a base of it makes invalid. Comparing three of them at the beginning of a turn
+//! costs three loads. So a change is noticed before the next turn, and while no turns are run at
+//! the next call of a native method.
 
 use std::sync::OnceLock;
 
@@ -39,6 +49,8 @@ static PUBLIC: OnceLock<PublicClass> = OnceLock::new();
 
 impl EventLoop {
     /// Whether a task may be made without calling `create_task`: no override has to see it.
+    ///
+    /// A task factory that is asyncio's eager one counts as none.
     #[inline]
     pub fn makes_native_tasks(&self) -> bool {
         let factory = self.task_factory.is_empty() || self.eager_tasks.get();
@@ -53,6 +65,8 @@ impl EventLoop {
 
     /// Whether `time` or `time.monotonic` was replaced, so that only Python can tell when a timer
     /// is due.
+    ///
+    /// The loop then asks `time()` of its class wherever it needs the time, at the price of a call.
     #[inline]
     pub fn has_own_time(&self) -> bool {
         self.overrides.get().has(Overrides::TIME) || !MONOTONIC.is_original()
@@ -93,6 +107,8 @@ impl EventLoop {
     }
 
     /// Whether the watching of descriptors has to be visible, which native listeners do not show.
+    ///
+    /// Transports then go through `_add_reader` and its like, with handles.
     pub fn shows_readiness(&self) -> bool {
         self.overrides.get().has(Overrides::READINESS)
     }
@@ -128,6 +144,8 @@ impl EventLoop {
     }
 
     /// Looks which methods were replaced in the classes.
+    ///
+    /// Runs code of the package, and raises what that raises.
     #[cold]
     pub(super) fn look_again(&self, this: &Object) -> Result<()> {
         let Some(public) = PUBLIC.get() else {
@@ -178,6 +196,8 @@ impl EventLoop {
         self.replacement(this, name)
     }
 
+    /// A loop that does not run has no turns in which a change would be noticed, so each method
+    /// asks by itself.
     #[cold]
     fn replacement(&self, this: &Object, name: &Object) -> Result<Option<Object>> {
         if self.is_as_seen(this) {

@@ -15,6 +15,9 @@ impl SpareBytes {
     }
 
     /// The spare object if it fits, or a new one.
+    ///
+    /// A kept object that is more than twice as large stays for a larger receive. Raises a
+    /// `MemoryError`.
     pub fn take(&self, room: usize) -> Result<BlankBytes> {
         match self.0.take() {
             Some(kept) if (room..=2 * room).contains(&kept.room()) => Ok(kept),

@@ -2,6 +2,11 @@
 //!
 //! A deadline is a float of seconds on the monotonic clock, exactly as in asyncio, so that
 //! arithmetic with `loop.time()` gives the same deadlines and the same order on both.
+//!
+//! `call_later` is `call_at(time() + delay)`, and where neither was replaced the sum is taken here.
+//! A delay of another kind than float, such as an int or a `Fraction`, is added by Python's own
+//! rules, and the deadline that the program sees in `when()` is that sum. For the heap it is
+//! converted to a float.
 
 use greenloop_core::{Host as _, Instant};
 use greenloop_cpython::{
@@ -18,6 +23,8 @@ use crate::scheduler::Job;
 
 impl EventLoop {
     /// The result of an overridden `time`. A clock that raises is reported, and stands still.
+    ///
+    /// Usually called by the turn, where nobody could handle an exception.
     pub(super) fn overridden_time(&self) -> Instant {
         let this = self.scheduler.event_loop().get_or_none();
         let told = this
@@ -33,12 +40,17 @@ impl EventLoop {
     }
 
     /// Sets a timer for `when`, a number of any kind.
+    ///
+    /// An int too large for a float is infinite: never due. Raises a `TypeError` for what is no
+    /// number.
     fn schedule_at(&self, this: &Object, when: &Object, call: &Call<'_>) -> Result<Object> {
         let deadline = Instant::new(saturating_float(when)?);
         let plain = when.exact_float().is_some();
         self.schedule_timer(this, deadline, (!plain).then(|| when.clone()), call)
     }
 
+    /// Makes the handle and pushes it into the heap: a push of logarithmic cost, and no allocation
+    /// as a rule.
     #[inline]
     fn schedule_timer(
         &self,
@@ -61,6 +73,7 @@ impl EventLoop {
     }
 }
 
+/// `loop.time()`: seconds of `CLOCK_MONOTONIC`, as a float.
 pub(super) fn time(this: &LoopRef) -> Result<Object> {
     if MONOTONIC.is_original() {
         return Object::float(os::monotonic().as_secs());
@@ -74,6 +87,9 @@ pub(super) fn time(this: &LoopRef) -> Result<Object> {
     method.call([this])
 }
 
+/// `call_later(delay, callback, *args, context=None)`: the delay is in seconds and may be negative,
+/// for the next turn. Raises a `TypeError` for None and for what cannot be added to a float, a
+/// `RuntimeError` as `call_soon`.
 pub(super) fn call_later(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_later)? {
@@ -109,6 +125,8 @@ pub(super) fn call_later(this: &LoopRef, arguments: Arguments<'_>) -> Result<Obj
     event_loop.schedule_at(this, &when, &call)
 }
 
+/// `call_at(when, callback, *args, context=None)`: seconds on the loop's clock. Raises as
+/// [`call_later`] does.
 pub(super) fn call_at(this: &LoopRef, arguments: Arguments<'_>) -> Result<Object> {
     let event_loop = EventLoop::native_part(this);
     if let Some(function) = event_loop.replacement_when_idle(this, &globals().names.call_at)? {

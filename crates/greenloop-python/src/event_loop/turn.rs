@@ -1,6 +1,15 @@
 //! The jobs that a turn runs, and the poll of the operating system.
 //!
 //! `greenloop_core::turn` defines the order; here are the jobs and the poll.
+//!
+//! ```text
+//!   turn ─► poll: clear the current task ─► signals ─► epoll ─► dispatch
+//!        │        └─► the inbox is delivered ─► an exception sent to the thread is raised
+//!        └► run: the job ─► a failure goes to the exception handler ─► end_of_job
+//! ```
+//! What a failure does depends on the exception alone: `SystemExit` and `KeyboardInterrupt` end the
+//! run, and the jobs behind stay for the next one; any other is reported by the handle that
+//! represents the job.
 
 use std::io;
 use std::time::Duration;
@@ -37,6 +46,7 @@ impl Host for EventLoop {
         unsafe { self.scheduler.queue_untested(access) }
     }
 
+    /// The loop's time: the clock's, or that of a `time` which was replaced.
     #[inline]
     fn now(&self) -> Instant {
         if self.has_own_time() {
@@ -46,6 +56,7 @@ impl Host for EventLoop {
         }
     }
 
+    /// See `Host::horizon`; asyncio adds its `_clock_resolution` in the same way.
     fn horizon(&self, now: Instant) -> Instant {
         // The clock's resolution, or where that is less than a float can tell, a step of the float.
         let now = now.as_secs();
@@ -53,6 +64,7 @@ impl Host for EventLoop {
         Instant::new(now + resolution.max(now.abs() * f64::EPSILON))
     }
 
+    /// One poll, in which signal handlers written in Python may run. Raises what they raise.
     fn poll(&self, wait: Wait) -> Result<()> {
         self.in_poll.set(true);
         let outcome = self.poll_with_signals(wait);
@@ -64,6 +76,7 @@ impl Host for EventLoop {
         outcome.and_then(|()| raise_sent_exception())
     }
 
+    /// A job of a task is never cancelled: a cancellation is delivered by the step.
     #[inline]
     fn is_cancelled(&self, job: &Job) -> bool {
         match job {
@@ -74,6 +87,7 @@ impl Host for EventLoop {
         }
     }
 
+    /// Timers and callbacks have waited long, and many may be due at once.
     #[inline]
     fn looks_ahead(&self, job: &Job) -> bool {
         matches!(job, Job::Handle(_))
@@ -86,6 +100,8 @@ impl Host for EventLoop {
         }
     }
 
+    /// Whether a cancelled job that is due was a timer; a handle notes that it is in the heap no
+    /// more.
     fn pass_over(&self, job: &Job) -> bool {
         match job {
             Job::Handle(handle) => handle::of_job(handle).get().leave_timers(),
@@ -116,6 +132,7 @@ impl Host for EventLoop {
 }
 
 impl EventLoop {
+    /// The GIL is released only if the poll may wait.
     fn poll_with_signals(&self, wait: Wait) -> Result<()> {
         self.scheduler.clear_current_task()?;
         // A task that waits for one socket after the other seldom has more than a turn in between.
@@ -164,6 +181,9 @@ impl EventLoop {
     }
 
     /// Runs one job.
+    ///
+    /// Everything but a step and a sleeper clears the current task first, since code of the program
+    /// may ask for it.
     #[inline]
     pub(super) fn run_job(&self, job: &Job) -> Result<()> {
         match job {
@@ -213,6 +233,7 @@ impl EventLoop {
         }
     }
 
+    /// Runs a handle and lets the collector know of it if somebody else holds it.
     #[inline]
     fn run_handle(&self, handle: &Native<HandleKind>) -> Result<()> {
         self.scheduler.clear_current_task()?;
@@ -223,6 +244,8 @@ impl EventLoop {
     }
 
     /// Tells the exception handler of a job that raised, or ends the loop if the exception says so.
+    ///
+    /// Making the handle may fail for want of memory; that error is returned then.
     #[inline]
     fn report_failure(job: &Job, outcome: Result<()>) -> Result<()> {
         match outcome {
@@ -248,6 +271,9 @@ impl EventLoop {
     }
 
     /// A handle that represents a job and runs it, as a handle of asyncio's would.
+    ///
+    /// Jobs without a callback of their own get a [`JobCall`](super::job_call) that looks like
+    /// asyncio's.
     pub(super) fn acting_handle_of(job: &Job) -> Result<Object> {
         let handle = Self::native_handle_of(job)?;
         if let (Job::Sleeper(_) | Job::Alarm(_) | Job::Ready(_), Some(handle)) = (job, &handle) {

@@ -2,6 +2,14 @@
 //!
 //! Nothing here runs Python code or drops an object: a listener that has ended is handed to the
 //! caller.
+//!
+//! ```text
+//!   unknown ── add ──► Always (level-triggered) ── the last listener leaves ──► removed
+//!            └─ add ─► OnChange (waits only) ── the waits end ──► silenced: Never ──► renewed
+//! ```
+//! A number says nothing about a file: it may have been closed and given out again. So an event
+//! carries the mark of its registration, a wait compares the socket by a weak reference, and a
+//! registration that cannot be modified means that the file is gone.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -20,6 +28,7 @@ use crate::scheduler::{Job, NativeListener};
 pub enum Listener {
     /// One of our `Handle`s, to run.
     Handle(Native<Handle>),
+    /// Native code that is notified as long as its descriptor is ready, such as a transport.
     Native(NativeListener),
     /// Native code that waits until it is notified, and then listens again or is done.
     Wait(NativeListener),
@@ -42,6 +51,7 @@ impl Listener {
         }
     }
 
+    /// The job that notifies the listener, or none if it is cancelled or due anyway.
     pub fn job(&self) -> Option<Job> {
         match self {
             Self::Handle(handle) if handle.get().is_cancelled() => None,
@@ -70,6 +80,7 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// What the listeners wait for, whatever the poller was told.
     pub const fn interest(&self) -> Interest {
         Interest {
             read: self.reader.is_some(),
@@ -77,6 +88,7 @@ impl Watch {
         }
     }
 
+    /// The place of a side's listener.
     const fn side(&mut self, side: Side) -> &mut Option<Listener> {
         match side {
             Side::Reader => &mut self.reader,
@@ -84,6 +96,7 @@ impl Watch {
         }
     }
 
+    /// The reader, then the writer: the order in which they are notified.
     pub fn listeners(&self) -> impl Iterator<Item = &Listener> {
         self.reader.iter().chain(&self.writer)
     }
@@ -209,6 +222,7 @@ pub struct Change {
     pub listener: Option<Listener>,
     /// The object by which the descriptor was known, if there is no listener any more.
     pub _file: Option<Object>,
+    /// The poller's answer.
     pub outcome: io::Result<()>,
 }
 
@@ -219,6 +233,9 @@ impl Watches {
     }
 
     /// Puts `listener` on one side of a descriptor's watch, and tells the poller.
+    ///
+    /// If the poller refuses, the listener before is back in its place, and the new one is
+    /// returned.
     pub fn replace(
         &mut self,
         poller: &Poller,
@@ -256,6 +273,8 @@ impl Watches {
 
     /// Puts a wait for `socket`, of which this is a weak reference, on the reading side of a watch
     /// that tells of its changes already. Gives the listener back if it does not.
+    ///
+    /// No system call: the registration reports the next change by itself.
     pub fn wait_again(
         &mut self,
         fd: RawFd,
@@ -288,6 +307,9 @@ impl Watches {
 
     /// Disables the registrations of ended waits in the poller. Returns the watches for the caller
     /// to drop.
+    ///
+    /// One system call for each, so it is done when the loop is about to wait, and not for a few
+    /// while it is busy.
     pub fn silence_ended(&mut self, poller: &Poller) -> Vec<Watch> {
         let mut gone = Vec::new();
         for fd in std::mem::take(&mut self.ended) {
@@ -312,6 +334,8 @@ impl Watches {
     }
 
     /// The descriptor that is watched for this very object.
+    ///
+    /// Looks at all watches: for an object that was closed, and is to be watched no more.
     pub fn descriptor_of(&self, file: &Object) -> Option<RawFd> {
         let known = |watch: &Watch| {
             let watched = watch.file.as_ref();

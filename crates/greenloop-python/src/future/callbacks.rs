@@ -2,6 +2,13 @@
 //!
 //! Most futures have exactly one, the task that awaits them, so the first is in the struct itself
 //! and needs no allocation: waking a task needs no function, no handle and no context.
+//!
+//! ```text
+//!    push ──► first (in the struct) ──► more (a boxed vector, in order)
+//!               └──────────── schedule_all, when the future is done ────────► the loop, in order
+//! ```
+//! Nothing here calls a callback. `schedule_all` takes the list out before it hands over the first,
+//! and the future is done by then, so a callback that is added meanwhile goes to the loop at once.
 
 use std::cell::Cell;
 
@@ -39,6 +46,9 @@ pub enum Callback {
 
 impl Callback {
     /// The job that does it, now that `future` is done.
+    ///
+    /// The job holds what the callback held, and the future if the function is to be called with
+    /// it.
     #[inline]
     fn into_job(self, future: &Native<Future>) -> Job {
         match self {
@@ -57,6 +67,9 @@ impl Callback {
     }
 
     /// The function and its context, as `_callbacks` shows them.
+    ///
+    /// A task's and a combinator's function are made for the purpose, and a combinator's context is
+    /// a copy of the current one. So this may fail for want of memory.
     pub fn as_pair(&self) -> Result<(Object, Object)> {
         match self {
             Self::Wake(task) => (waiting_task()?.callback)(task),
@@ -76,7 +89,9 @@ pub struct Callbacks {
     /// The first callback's function; its owner if there is a `first_notify`, its task if there is
     /// neither that nor a context.
     first: Slot,
+    /// Set only beside a function, and then never empty.
     first_context: Slot,
+    /// Set only beside an owner.
     first_notify: Cell<Option<Notify>>,
     /// The others.
     more: Cell<Others>,
@@ -89,6 +104,8 @@ impl Callbacks {
     }
 
     /// Adds one behind the others.
+    ///
+    /// The first costs no allocation, the second one for the box and one for the vector.
     #[inline]
     pub fn push(&self, callback: Callback) {
         if !self.first.is_empty() {
@@ -135,6 +152,9 @@ impl Callbacks {
     }
 
     /// A copy of all of them.
+    ///
+    /// Takes the list out and puts it back, since the vector may not be borrowed while code runs;
+    /// nothing does in between, as cloning a reference runs none.
     pub fn to_vec(&self) -> Vec<Callback> {
         let (first, more) = self.take();
         let all: Vec<_> = first
@@ -178,6 +198,9 @@ impl Callbacks {
 
 /// Hands all callbacks of a done future to its loop, in order. If the loop refuses one, it gets
 /// none of those behind it either, as in asyncio.
+///
+/// Runs no code of the program on a fast loop. On others `call_soon` is called for each, and may be
+/// overridden. The future's state is final by then.
 #[inline]
 pub fn schedule_all(this: &Native<Future>) -> Result<()> {
     let (first, more) = this.get().callbacks().take();
@@ -192,6 +215,8 @@ pub fn schedule_all(this: &Native<Future>) -> Result<()> {
     Ok(())
 }
 
+/// Hands one callback to the loop: as a job if the loop is ours and in no debug mode and without
+/// overrides, else by `call_soon`.
 #[inline]
 fn schedule(this: &Native<Future>, callback: Callback) -> Result<()> {
     if let Some(scheduler) = this.get().fast_loop() {
@@ -202,6 +227,7 @@ fn schedule(this: &Native<Future>, callback: Callback) -> Result<()> {
         .or_else(|raised| push_without_memory(this, callback.into_job(this), raised))
 }
 
+/// By the loop's own `call_soon`, with the future as argument.
 fn schedule_by_name(this: &Native<Future>, callback: &Callback) -> Result<()> {
     let (function, context) = callback.as_pair()?;
     let event_loop = this.get().event_loop().get_or_none();
@@ -210,6 +236,8 @@ fn schedule_by_name(this: &Native<Future>, callback: &Callback) -> Result<()> {
 
 /// Pushes a job directly to the loop of `future` if there is no memory for a handle: nothing would
 /// do it later. Other errors, such as that of a closed loop, are the caller's.
+///
+/// Returns the error otherwise, still set in the interpreter.
 #[cold]
 pub fn push_without_memory(future: &Native<Future>, job: Job, raised: Raised) -> Result<()> {
     let no_memory = matches(ExceptionClass::MemoryError);
@@ -225,6 +253,9 @@ pub fn push_without_memory(future: &Native<Future>, job: Job, raised: Raised) ->
 }
 
 /// `event_loop.call_soon(function[, argument], context=context)`, by name.
+///
+/// For loops of other classes, and for ours in debug mode or with overrides. Raises what the method
+/// raises: a `RuntimeError` on a closed loop.
 pub fn call_soon(
     event_loop: &Object,
     function: &Object,
@@ -241,6 +272,9 @@ pub fn call_soon(
 }
 
 /// Adds a callback, or hands it to the loop at once if the future is done.
+///
+/// Even then it is not called here: it runs in the next turn, as `Future.add_done_callback` of
+/// asyncio says.
 #[inline]
 pub fn add(this: &Native<Future>, callback: Callback) -> Result<()> {
     let future = this.get();

@@ -1,4 +1,8 @@
 //! The class `Future` as Python sees it: its methods and attributes, most of which `Task` shares.
+//!
+//! A name that asyncio's base class would answer is overridden here, since the base's fields stay
+//! empty. Methods that read or change the state check first that `__init__` has run, as
+//! `_asyncio.Future` does. Texts of errors are C's, word for word.
 
 use greenloop_cpython::{
     Anything, Arguments, ClassBuilder, Comparison, ExceptionClass, Extends, Method, Native, Object,
@@ -12,6 +16,8 @@ use super::{CANCELLED, CLASS, FINISHED, Future, NATIVE, PENDING, invalid_state, 
 use crate::asyncio::edition::edition;
 use crate::asyncio::globals;
 
+/// `Future.__init__(*, loop=None)`. Without a loop the current one is asked for, which may raise a
+/// `RuntimeError` and runs the policy's code.
 fn initialise(this: &Native<Future>, arguments: Arguments<'_>) -> Result<()> {
     let [event_loop] = arguments.bind_natively(c"Future", [&globals().names.loop_], 0, 0)?;
     let future = this.get();
@@ -19,6 +25,8 @@ fn initialise(this: &Native<Future>, arguments: Arguments<'_>) -> Result<()> {
     future.initialise(event_loop)
 }
 
+/// `Future.result()`: the result; raises the exception, a `CancelledError`, or an
+/// `InvalidStateError` while the future is pending. The exception counts as retrieved.
 fn result(this: &Native<Future>) -> Result<Object> {
     let future = this.get();
     if future.event_loop.is_empty() {
@@ -28,6 +36,9 @@ fn result(this: &Native<Future>) -> Result<Object> {
 }
 
 /// `future.exception()`: None if there is a result.
+///
+/// Raises `CancelledError` if the future was cancelled, and `InvalidStateError` while it is
+/// pending. The exception counts as retrieved from then on.
 pub fn retrieve_exception(this: &Native<Future>) -> Result<Object> {
     let future = this.get();
     if future.event_loop.is_empty() {
@@ -44,6 +55,9 @@ pub fn retrieve_exception(this: &Native<Future>) -> Result<Object> {
 }
 
 /// `future.set_exception(exception)`, for a class or an instance.
+///
+/// A class is called without arguments, which is code of the program. Raises `InvalidStateError` if
+/// the future is done, and `TypeError` for anything that is no exception.
 pub fn set_exception_of(this: &Native<Future>, exception: &Object) -> Result<()> {
     let future = this.get();
     future.ensure_initialised()?;
@@ -87,6 +101,8 @@ fn without_stop_iteration(exception: Object) -> Result<Object> {
     Ok(wrapper)
 }
 
+/// `Future.add_done_callback(fn, *, context=None)`. Without a context the current one is copied
+/// now, not when the callback runs (PEP 567).
 fn add_done_callback(this: &Native<Future>, arguments: Arguments<'_>) -> Result<Object> {
     let name = c"add_done_callback";
     let globals = globals();
@@ -111,6 +127,9 @@ fn add_done_callback(this: &Native<Future>, arguments: Arguments<'_>) -> Result<
 
 /// Comparing runs user code, which may do anything to the future. So all are compared first, on a
 /// copy, and then those that were equal and are still there are removed.
+///
+/// Returns the number of those removed, as an int. A function that raises in its `__eq__` leaves
+/// the list as it was.
 fn remove_done_callback(this: &Native<Future>, function: &Object) -> Result<Object> {
     let future = this.get();
     future.ensure_initialised()?;
@@ -127,6 +146,7 @@ fn remove_done_callback(this: &Native<Future>, function: &Object) -> Result<Obje
     Object::size_of(removed.len())
 }
 
+/// Whether two entries are one: by identity of everything they hold, which runs no code.
 fn same(one: &Callback, other: &Callback) -> bool {
     match (one, other) {
         (Callback::Wake(one), Callback::Wake(other)) => one.is(other.as_ptr()),
@@ -149,11 +169,15 @@ fn same(one: &Callback, other: &Callback) -> bool {
 }
 
 /// The `msg` of a `cancel` call.
+///
+/// None if the caller gave none. The message may be given by name or by place, as in asyncio.
 pub fn parse_message<'a>(arguments: &Arguments<'a>) -> Result<Option<&'a Object>> {
     let [message] = arguments.bind_natively(c"cancel", [&globals().names.msg], 1, 0)?;
     Ok(message)
 }
 
+/// `Future.cancel(msg=None)`: whether this call has cancelled it. Its callbacks run in the next
+/// turn.
 fn cancel(this: &Native<Future>, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
     this.get().ensure_initialised()?;
@@ -168,6 +192,7 @@ fn done(this: &Native<Future>) -> Result<Object> {
     Ok(Object::boolean(this.get().state.get() != PENDING))
 }
 
+/// `Future.get_loop()`: raises a `RuntimeError` if `__init__` has not run.
 fn get_loop(this: &Native<Future>) -> Result<Object> {
     this.get().ensure_initialised()?;
     Ok(this.get().event_loop.get_or_none())
@@ -177,12 +202,15 @@ fn make_cancelled_error(this: &Native<Future>) -> Result<Object> {
     this.get().make_cancelled_error()
 }
 
+/// `repr(future)`, by the running asyncio's own function, which asks for the attributes above.
 fn repr(this: &Native<Future>) -> Result<Object> {
     this.get().ensure_initialised()?;
     globals().asyncio.future_repr.call([this])
 }
 
 /// The methods that `Future` and `Task` share.
+///
+/// `cancel` is not among them: a task's asks the coroutine, and a gathering's the children.
 pub fn future_methods<T: Extends<Future>>() -> impl Iterator<Item = Method<T>> {
     let methods = vec![
         noargs(
@@ -232,9 +260,11 @@ pub fn future_methods<T: Extends<Future>>() -> impl Iterator<Item = Method<T>> {
     methods.into_iter().map(Method::inherited)
 }
 
+/// Adds `set_result` and `set_exception`.
+///
 /// `Future.set_result(task, …)`, called on the class with a task, reaches the future in the task,
 /// as it does where `Task` inherits from `Future`. So the receiver is anything of
-/// `_asyncio.Future`.
+/// `_asyncio.Future`, and is tested in the method.
 fn install_setters() -> Result<()> {
     let base = &globals().asyncio.future;
     let setters = [

@@ -1,4 +1,14 @@
 //! The iterator of `await future`: it yields the future once, then returns its result.
+//!
+//! The interpreter makes one for each `await future` in a coroutine, and the task sees only the
+//! future that it yields. Native code that awaits a future needs no iterator at all
+//! (`awaitable/delegate.rs`).
+//!
+//! ```text
+//!   pending, not blocking ──► sets blocking, yields the future  (the task clears it and waits)
+//!   pending, blocking     ──► RuntimeError: nobody has received the future
+//!   done                  ──► returns the result or raises
+//! ```
 
 use greenloop_cpython::{
     Class, ClassBuilder, Dead, ExceptionClass, Header, Iteration, Layout, Native, NativeSlot, Next,
@@ -48,6 +58,8 @@ unsafe impl Record for FutureIterator {
 }
 
 impl Iteration for FutureIterator {
+    /// One `send`. A value that is sent is not looked at, as in asyncio. After the outcome the
+    /// iterator is empty and returns None.
     #[inline]
     fn advance(this: &Native<Self>) -> Result<Next> {
         let iterator = this.get();
@@ -66,6 +78,7 @@ impl Iteration for FutureIterator {
         Ok(Next::Yielded(object.into_object()))
     }
 
+    /// Raises the exception at once; the future is not told, as it is the task that cancels it.
     fn throw(this: &Native<Self>, exception: Object) -> Result<Next> {
         this.get().future.clear();
         Err(restore(exception))

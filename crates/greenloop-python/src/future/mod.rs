@@ -19,6 +19,9 @@
 //! This file has the struct. `callbacks` are what a future calls when it is done, `notifier` and
 //! `waiting_task` those of them that are native; `class`, `attributes`, `metaclass` and `iterator`
 //! are the future as Python sees it.
+//!
+//! A future is touched with the GIL held. Callbacks never run inside `set_result`: they run in the
+//! next turn.
 
 mod attributes;
 mod callbacks;
@@ -67,6 +70,7 @@ pub const FINISHED: u8 = 2;
 #[repr(C)]
 pub struct Future {
     base: BasePart,
+    /// The loop, of any class. Empty before `__init__`.
     event_loop: Slot,
     /// The loop's scheduler, or null if it is not one of ours. Valid as long as `event_loop` is.
     native_loop: Cell<*const Scheduler>,
@@ -75,6 +79,7 @@ pub struct Future {
     /// The traceback the exception had when it was set, put back each time it is raised.
     exception_traceback: Slot,
     source_traceback: Slot,
+    /// The `msg` of the call that cancelled it.
     cancel_message: Slot,
     /// The `CancelledError` that ended a task, raised once, to the first that asks for the result.
     cancelled_error: Slot,
@@ -97,6 +102,8 @@ pub struct Beginning {
 
 impl Beginning {
     /// On `event_loop`, or on the current one.
+    ///
+    /// Runs code of the program: the policy of a loop that is looked up, and `get_debug`.
     pub fn on(event_loop: Option<&Object>) -> Result<Self> {
         let event_loop = match event_loop {
             Some(event_loop) if !event_loop.is_none() => event_loop.clone(),
@@ -274,6 +281,8 @@ impl Future {
     }
 
     /// The result or the exception, as `result()` gives it.
+    ///
+    /// Raises `InvalidStateError` while the future is pending. An exception counts as retrieved.
     #[inline]
     pub fn outcome(&self) -> Result<Object> {
         match self.state.get() {
@@ -333,6 +342,8 @@ impl Future {
     }
 
     /// `this.set_result(result)`.
+    ///
+    /// Raises `InvalidStateError` if the future is done.
     #[inline]
     pub fn finish(this: &Native<Self>, result: Object) -> Result<()> {
         let future = this.get();

@@ -3,6 +3,9 @@
 //! `gather` of 100 tasks has 100 callbacks. As Python functions each would be an object with its
 //! own context; as a [`Notify`] it is two words in the future. Only a future of another class, or a
 //! loop that must see `call_soon` called, gets an object: the [`Notifier`].
+//!
+//! A notification runs as a job of its own, `Job::Notify`, in the same turn and order in which
+//! asyncio would run the Python callback. It runs in no particular context.
 
 use std::cell::Cell;
 
@@ -16,6 +19,10 @@ use crate::asyncio::globals;
 use crate::scheduler::Notify;
 
 /// Has `function(owner, future)` called in the turn after `future`, of any class, is done.
+///
+/// If the future is done already, that is the next turn as well. The future holds the owner until
+/// then; the owner usually holds the future, and the garbage collector sees both. A future of
+/// another class is asked by its `add_done_callback`, which may raise anything.
 pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Result<()> {
     if let Some(future) = Future::native(future) {
         let owner = owner.clone();
@@ -28,6 +35,8 @@ pub fn notify_when_done(future: &Object, function: Notify, owner: &Object) -> Re
 }
 
 /// Takes back the request of [`notify_when_done`], if the notification is not under way already.
+///
+/// A job that is in the ready ring stays there, so `function` has to stand a late call.
 pub fn stop_notifying(future: &Object, function: Notify, owner: &Object) -> Result<()> {
     if let Some(future) = Future::native(future) {
         if future.get().callbacks().is_empty() {
@@ -50,6 +59,7 @@ static CLASS: Class<Notifier> = Class::new();
 
 /// A notification as a callable object. Two of the same function and owner are equal.
 struct Notifier {
+    /// None only between the allocation and the line that sets it.
     function: Cell<Option<Notify>>,
     owner: Slot,
 }
@@ -72,6 +82,8 @@ impl Held for Notifier {
 }
 
 /// The callable object for a notification.
+///
+/// Costs an object for each call, so only foreign futures and `_callbacks` get one.
 pub fn notifier(function: Notify, owner: &Object) -> Result<Object> {
     let notifier = CLASS.create()?;
     notifier.get().function.set(Some(function));
@@ -79,6 +91,7 @@ pub fn notifier(function: Notify, owner: &Object) -> Result<Object> {
     Ok(notifier.into_object())
 }
 
+/// Called by a foreign future with itself as the only argument.
 fn call(this: &Native<Notifier>, arguments: Arguments<'_>) -> Result<Object> {
     let [future] = arguments.positional() else {
         return Err(type_error("a future was expected"));
@@ -90,6 +103,8 @@ fn call(this: &Native<Notifier>, arguments: Arguments<'_>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `==` and `!=`, so that `remove_done_callback` finds one notifier by another. Other comparisons,
+/// and other objects, get `NotImplemented`.
 fn compare(
     this: &Native<Notifier>,
     comparison: Comparison,

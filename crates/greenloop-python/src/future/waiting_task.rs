@@ -45,6 +45,9 @@ pub fn future_of(task: &Native<TaskKind>) -> &Native<Future> {
 }
 
 /// Queues a step of a task that waits no more.
+///
+/// The step never runs inside this call: a job that wakes a task has it stepped in the next turn.
+/// On a loop with overrides or in debug mode its `call_soon` is called, which may raise.
 #[inline]
 pub fn wake(task: Native<TaskKind>) -> Result<()> {
     match future_of(&task).get().fast_loop() {

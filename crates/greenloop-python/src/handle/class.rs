@@ -1,4 +1,9 @@
 //! The class `Handle` as Python sees it: its methods, its attributes and its deallocation.
+//!
+//! Everything here follows `asyncio.Handle` of CPython's `asyncio/events.py`. A program may make a
+//! handle by itself, for a loop of any class, so nothing here assumes that the loop is ours or that
+//! the arguments are a tuple. What the scheduler makes does not go through `__init__`; see `create`
+//! in the module above.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -11,6 +16,8 @@ use super::{CLASS, Handle, NATIVE, TIMER, format_callback};
 use crate::asyncio::{creation_stack, globals};
 use crate::scheduler::Scheduler;
 
+/// `Handle.__init__(callback, args, loop, context=None)`. Raises a `TypeError` for arguments that
+/// do not fit. A second call starts the handle afresh, as in asyncio.
 fn initialise(this: &Native<Handle>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [callback, args, event_loop, context] = arguments.bind(
@@ -24,6 +31,10 @@ fn initialise(this: &Native<Handle>, arguments: Arguments<'_>) -> Result<()> {
 }
 
 /// The common part of both classes' `__init__`.
+///
+/// The loop's `get_debug` is called first, by name, and the stack is taken in debug mode: both may
+/// run code of the program and raise, and the handle has not changed by then. Without a context the
+/// current one is copied, as `contextvars.copy_context()` does.
 pub(super) fn fill(
     handle: &Handle,
     callback: Option<&Object>,
@@ -49,6 +60,10 @@ pub(super) fn fill(
 }
 
 /// `Handle.cancel()`: drops the callback and its arguments. In debug mode keeps their text.
+///
+/// A second call does nothing. What the callback and its arguments held is dropped at once, as in
+/// asyncio, so that a cancelled timer keeps no object alive until its deadline. That may run
+/// finalisers.
 pub fn cancel(this: &Native<Handle>) -> Result<Object> {
     if !this.get().cancelled.get() {
         cancel_first(this, in_debug_mode)?;
@@ -58,6 +73,10 @@ pub fn cancel(this: &Native<Handle>) -> Result<Object> {
 
 /// Cancels a handle that is not cancelled yet. Whether its loop is in debug mode is asked once the
 /// handle counts as cancelled.
+///
+/// The flag is set before anything else, because `__repr__` of the program's objects may come back
+/// here. The collector tracks the handle from now on: a cancelled one may stay with the program for
+/// any time.
 #[inline]
 pub(super) fn cancel_first(
     this: &Native<Handle>,
@@ -76,6 +95,8 @@ pub(super) fn cancel_first(
     Ok(())
 }
 
+/// Whether the handle's loop is in debug mode: one of ours has the answer at hand, another is asked
+/// by name.
 fn in_debug_mode(handle: &Handle) -> Result<bool> {
     let event_loop = handle.event_loop.get_or_none();
     match Scheduler::of(&event_loop) {
@@ -97,6 +118,8 @@ fn run_method(this: &Native<Handle>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `_repr_info()`: the parts of the repr as a list of texts, to which `TimerHandle` adds its own,
+/// as asyncio's subclass does. Calls `repr` of the callback and of its arguments.
 pub(super) fn repr_info(this: &Native<Handle>) -> Result<Object> {
     let handle = this.get();
     let py = attached();
@@ -123,6 +146,8 @@ pub(super) fn repr_info(this: &Native<Handle>) -> Result<Object> {
     making::list(info)
 }
 
+/// `repr(handle)`. A handle that was cancelled in debug mode shows the text from before; any other
+/// asks for its parts by name, so that a subclass can add to them.
 fn repr(this: &Native<Handle>) -> Result<Object> {
     if let Some(text) = this.get().rare(|rare| &rare.repr) {
         return Ok(text);
@@ -186,6 +211,7 @@ fn attribute_source_traceback(this: &Native<Handle>) -> Result<Object> {
     Ok(traceback.unwrap_or_else(Object::none))
 }
 
+/// Sets `_source_traceback`; None and deletion both remove it.
 fn set_source_traceback(this: &Native<Handle>, value: Option<&Object>) -> Result<()> {
     let value = value.filter(|value| !value.is_none()).cloned();
     this.get().set_rare(|rare| &rare.source_traceback, value);

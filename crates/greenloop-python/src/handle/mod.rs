@@ -17,6 +17,11 @@
 //! `Handle` and its subclasses `TimerHandle` and `ThreadSafeHandle` (from 3.14 on) share one
 //! struct: see `class`, `timer` and `thread_safe`. Attributes with an underscore are those of
 //! asyncio's own class: libraries and debuggers read them.
+//!
+//! Who holds a handle: the loop's ready ring or heap as long as it is scheduled (`Job::Handle`),
+//! and the program if it keeps what `call_soon` returned. Nothing removes a cancelled handle from
+//! the ring; its turn comes, and it is passed over. Everything is touched with the GIL held, and
+//! only the callback itself runs in its context.
 
 mod class;
 #[cfg(Py_3_14)]
@@ -54,6 +59,9 @@ pub static THREAD_SAFE: Class<Handle> = Class::new();
 pub static NATIVE: Family<Handle, 3> = Family::new();
 
 /// The class of the handles of `call_soon_threadsafe`: `Handle` up to 3.13.
+///
+/// From 3.14 on asyncio has a class of its own for them, because `cancel` may come from another
+/// thread while the callback runs.
 #[inline]
 pub fn thread_safe_class() -> &'static Class<Handle> {
     #[cfg(Py_3_14)]
@@ -68,18 +76,24 @@ pub fn thread_safe_class() -> &'static Class<Handle> {
 #[repr(C)]
 pub struct Handle {
     header: Header,
+    /// Empty once the handle is cancelled. None is a callback like any other, which fails when it
+    /// is called.
     callback: Slot,
     /// No arguments: empty. One: the argument itself, and `single` is set. More: their tuple, or
     /// the argument of `__init__` for it, which may be anything.
     arguments: Slot,
+    /// The context that the callback runs in: the one that was given, or a copy made with the
+    /// handle.
     context: ContextSlot,
     /// Set by `cancel`; cleared by `__init__` only.
     cancelled: Cell<bool>,
+    /// Whether `arguments` is one argument and not a tuple of them.
     single: Cell<bool>,
     /// Set while a timer is in its loop's heap, and until it is run.
     scheduled: Cell<bool>,
     /// Set once the garbage collector knows of the handle.
     tracked: Tracked,
+    /// The loop, of any class. It is asked for its debug mode and told of exceptions.
     event_loop: Slot,
     /// A timer's deadline on the loop's clock, as a float's bits; see [`Rare::when`]. Of a
     /// thread-safe handle the thread that runs its callback now, or 0. No handle is both.
@@ -92,6 +106,7 @@ pub struct Handle {
 /// The state that few handles have.
 #[derive(Default)]
 struct Rare {
+    /// The stack of the call that made the handle, in debug mode only.
     source_traceback: Slot,
     /// The text of a handle that debug mode saw cancelled, made before its callback was dropped.
     repr: Slot,
@@ -164,6 +179,11 @@ pub fn of_job(handle: &Native<HandleKind>) -> &Native<Handle> {
 impl Handle {
     /// A handle of `class` for `callback(*arguments)` on `event_loop`, whose scheduler is given
     /// if the handle is about to be queued there.
+    ///
+    /// Without a scheduler, or with one whose loop does not run turns, the collector tracks the
+    /// handle from the first. Up to one argument costs no tuple, and a handle from the list of dead
+    /// ones no memory. In debug mode the stack is taken as well. The caller pushes the handle; the
+    /// loop's own state is not changed here.
     #[inline]
     pub fn create(
         class: &Class<Handle>,
@@ -197,6 +217,9 @@ impl Handle {
     }
 
     /// The loop has finished with the handle: any other holder may be in a cycle with it.
+    ///
+    /// Called after the callback has run or the entry was passed over. If the loop's reference is
+    /// the only one, the handle dies next and need not be tracked.
     #[inline]
     pub fn release(this: &Native<Handle>) {
         if this.is_shared() {
@@ -216,6 +239,8 @@ impl Handle {
     }
 
     /// A cancelled timer is passed over. Returns whether the handle is one.
+    ///
+    /// Called when an entry leaves the heap, whether it was due or swept.
     pub fn leave_timers(&self) -> bool {
         self.scheduled.replace(false)
     }
@@ -233,6 +258,8 @@ impl Handle {
     }
 
     /// Sets one of the things that few handles have.
+    ///
+    /// The box is allocated at the first such value, and stays until the handle dies.
     fn set_rare(&self, field: fn(&Rare) -> &Slot, value: Option<Object>) {
         let rare = self.rare.take().unwrap_or_default();
         let old = field(&rare).take();
@@ -248,6 +275,9 @@ impl Handle {
 
     /// Runs the callback in its context. Its exceptions go to the loop's exception handler, except
     /// `SystemExit` and `KeyboardInterrupt`, which leave the loop.
+    ///
+    /// Either way the handle keeps its callback, as asyncio's does: `_run` may be called again. An
+    /// exception that leaves the loop is returned, still set in the interpreter.
     #[inline]
     pub fn run(this: &Native<Handle>) -> Result<()> {
         #[cfg(Py_3_14)]
@@ -257,6 +287,9 @@ impl Handle {
         Self::run_now(this)
     }
 
+    /// [`run`](Self::run) of a handle that no other thread can be running. It is not scheduled any
+    /// more from the moment the callback begins, so that a callback that cancels its own timer
+    /// counts no dead entry.
     #[inline]
     fn run_now(this: &Native<Handle>) -> Result<()> {
         let handle = this.get();
@@ -270,6 +303,8 @@ impl Handle {
         Self::report(this, &fetch(raised))
     }
 
+    /// Calls the callback in its context, with none or one argument without a tuple in between. The
+    /// slots are read into references of its own first: the callback may cancel the handle.
     #[inline]
     fn call(&self) -> Result<()> {
         let callback = self.callback.get_or_none();
@@ -280,6 +315,8 @@ impl Handle {
         self.context.run(&callback, arguments.as_ref()).map(drop)
     }
 
+    /// The same for a tuple. `args` that a program has given to `__init__` is unpacked here, at
+    /// each call, as the `*args` of asyncio's `_run` is.
     #[inline(never)]
     fn call_with_several(&self, callback: &Object, arguments: &Object) -> Result<()> {
         let tuple = if arguments.is_plain_tuple() {
@@ -301,6 +338,11 @@ impl Handle {
     }
 
     /// Reports the callback's exception to the loop's exception handler.
+    ///
+    /// The context of the call has the keys that asyncio's `Handle._run` gives: `message`,
+    /// `exception`, `handle`, and `source_traceback` in debug mode. The loop's
+    /// `call_exception_handler` is called by name and may be the program's; what it raises is
+    /// raised here.
     pub fn report(this: &Native<Handle>, exception: &Object) -> Result<()> {
         let handle = this.get();
         let event_loop = handle.event_loop.get_or_none();
@@ -350,6 +392,8 @@ impl Handle {
 }
 
 /// `(*arguments,)`, with the words of a call that has no iterable there.
+///
+/// Any iterable will do. What is none raises the `TypeError` of a call with `*arguments`.
 #[cold]
 fn unpacked(arguments: &Object) -> Result<Object> {
     let iterates = arguments.has_iter() || arguments.is_sequence();
@@ -363,6 +407,9 @@ fn unpacked(arguments: &Object) -> Result<Object> {
 
 /// Runs a handle of any class by the `_run` that replaces the original one: in the handle's own
 /// class, or else in asyncio's, which ours represents.
+///
+/// Used while a program has replaced `_run`, for example to trace callbacks. A thread-safe handle
+/// notes its thread around the replacement too, so that `cancel` on other threads still waits.
 pub fn run_by_name(this: &Object) -> Result<()> {
     let globals = globals();
     let name = &globals.names.run;
@@ -386,6 +433,8 @@ pub fn run_by_name(this: &Object) -> Result<()> {
 }
 
 /// Whether the exception that is set ends `run_forever` instead of going to the exception handler.
+///
+/// asyncio lets the same two through `Handle._run` and `Task.__step`. The exception stays set.
 pub fn leaves_the_loop() -> bool {
     matches(ExceptionClass::SystemExit) || matches(ExceptionClass::KeyboardInterrupt)
 }

@@ -4,6 +4,13 @@
 //! that thread waits until the callback has ended, so that its answer is final. asyncio has a lock
 //! in each such handle for this. Here a handle knows which thread runs it, and only a thread that
 //! has to wait touches a lock, one for all handles.
+//!
+//! ```text
+//!   loop's thread:    look ── run ─────────── callback ends ── notify
+//!   another thread:              cancel ── wait without the GIL ──┘── too late to matter
+//! ```
+//! The thread that runs the callback never waits for itself: a callback may cancel its own handle.
+//! Everything but the wait happens with the GIL held, so the handle's fields need no lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -16,10 +23,16 @@ use super::{CLASS, Handle, NATIVE, THREAD_SAFE, cancel};
 
 /// Threads that wait for a callback to end.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// Taken to wait and to notify, never while the GIL is asked for.
 static LOCK: Mutex<()> = Mutex::new(());
+/// Notified when a callback has ended while any thread waits.
 static ENDED: Condvar = Condvar::new();
 
 /// Runs the callback by `body`, unless another thread has cancelled it since the loop looked.
+///
+/// First waits for a run of the same handle on another thread, for which the GIL is released. Notes
+/// this thread in the handle while `body` runs, and puts the previous value back, as `_run` may be
+/// called within the callback itself.
 pub fn run(this: &Native<Handle>, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let handle = this.get();
     wait_for_end(handle);
@@ -37,6 +50,9 @@ pub fn run(this: &Native<Handle>, body: impl FnOnce() -> Result<()>) -> Result<(
 }
 
 /// Lets go of the GIL until no other thread runs the callback.
+///
+/// Returns at once if nobody or this thread runs it. Looks again after each notification, since all
+/// handles share one condition variable and most notifications are for others.
 fn wait_for_end(handle: &Handle) {
     loop {
         let running = handle.deadline_or_thread.get();
@@ -58,11 +74,13 @@ fn wait_for_end(handle: &Handle) {
     }
 }
 
+/// `ThreadSafeHandle.cancel()`: when it returns, the callback has either ended or will never begin.
 fn cancel_when_idle(this: &Native<Handle>) -> Result<Object> {
     wait_for_end(this.get());
     cancel(this)
 }
 
+/// `ThreadSafeHandle.cancelled()`: the answer is not given while another thread runs the callback.
 fn cancelled_when_idle(this: &Native<Handle>) -> Result<Object> {
     let handle = this.get();
     wait_for_end(handle);

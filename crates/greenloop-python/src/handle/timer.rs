@@ -1,4 +1,12 @@
 //! `TimerHandle`: a handle with a deadline, by which handles are ordered.
+//!
+//! It follows `asyncio.TimerHandle`. The deadline is stored as the bits of a float, and the
+//! caller's own object for it only if that was something else, such as an int: `when()` returns
+//! what was given, and a plain float costs no object for each timer.
+//!
+//! The loop's heap does not compare handles; it orders its entries by deadline and then by age
+//! (`crates/greenloop-core/src/timers.rs`). The comparisons here are for programs that sort
+//! handles.
 
 use greenloop_core::Instant;
 use greenloop_cpython::making::{self, ByName as _};
@@ -15,6 +23,10 @@ use crate::scheduler::Scheduler;
 impl Handle {
     /// A timer for `callback(*arguments)` at `deadline`, which the caller gave as `when` if that is
     /// anything but a plain float.
+    ///
+    /// The handle counts as scheduled from now on, so the caller pushes it into the heap of
+    /// `scheduler` next. Raises a `MemoryError` only, and in debug mode what taking the stack
+    /// raises.
     #[inline]
     pub fn create_timer(
         deadline: Instant,
@@ -43,6 +55,8 @@ impl Handle {
     }
 }
 
+/// `TimerHandle.__init__(when, callback, args, loop, context=None)`. A timer that a program makes
+/// is in no heap, hence not scheduled; its deadline is kept as the object that was given.
 fn initialise(this: &Native<Handle>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [when, callback, args, event_loop, context] = arguments.bind(
@@ -64,6 +78,9 @@ fn initialise(this: &Native<Handle>, arguments: Arguments<'_>) -> Result<()> {
     Ok(())
 }
 
+/// `TimerHandle.cancel()`. A loop of ours counts the dead entry in its heap, once for each handle
+/// that is still scheduled; any other loop is told by `_timer_handle_cancelled`, before the handle
+/// changes, as in asyncio.
 fn cancel_timer(this: &Native<Handle>) -> Result<Object> {
     let handle = this.get();
     if handle.is_cancelled() {
@@ -81,6 +98,7 @@ fn cancel_timer(this: &Native<Handle>) -> Result<Object> {
     Ok(Object::none())
 }
 
+/// `TimerHandle.when()`: the deadline in seconds on the loop's clock, as it was given.
 fn when(this: &Native<Handle>) -> Result<Object> {
     let handle = this.get();
     match handle.rare(|rare| &rare.when) {
@@ -93,12 +111,15 @@ fn scheduled(this: &Native<Handle>) -> Result<Object> {
     Ok(Object::boolean(this.get().is_scheduled()))
 }
 
+/// Sets `_scheduled`, which asyncio's own loop does with the timers it is given; any true value
+/// counts.
 fn set_scheduled(this: &Native<Handle>, value: Option<&Object>) -> Result<()> {
     let value = value.map(Object::is_true).transpose()?;
     this.get().set_scheduled(value.unwrap_or(false));
     Ok(())
 }
 
+/// `_repr_info()`: the handle's parts, with the deadline behind the class's name and "cancelled".
 fn timer_repr_info(this: &Native<Handle>) -> Result<Object> {
     let handle = this.get();
     let py = attached();
@@ -109,6 +130,9 @@ fn timer_repr_info(this: &Native<Handle>) -> Result<Object> {
     Ok(info)
 }
 
+/// The rich comparisons. Anything but a timer of ours gets `NotImplemented`. `<=` is "earlier or
+/// equal in all parts", as in asyncio, so two timers with one deadline and different callbacks are
+/// neither `<=` nor `>=`.
 fn compare(left: &Native<Handle>, comparison: Comparison, right: &Object) -> Result<Option<bool>> {
     let Some(right) = TIMER.instance(right) else {
         return Ok(None);
@@ -125,6 +149,8 @@ fn compare(left: &Native<Handle>, comparison: Comparison, right: &Object) -> Res
     Ok(Some(answer))
 }
 
+/// Compares the deadlines as Python objects, which runs code of the program if they are of its
+/// classes.
 fn compare_when(
     left: &Native<Handle>,
     comparison: Comparison,

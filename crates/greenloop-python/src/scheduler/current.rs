@@ -5,6 +5,11 @@
 //! The next step overwrites it, and [`CurrentTask::clear`] removes it before plain callbacks,
 //! before the loop waits and when it ends. No code can see the stale entry, because nothing else
 //! runs in between. asyncio's entry alone holds the task.
+//!
+//! Two places name a task, and they differ when tasks nest: the thread's own note of whose
+//! coroutine runs ([`stepping`]), which only awaitables read, and asyncio's record, which programs
+//! read. An eager task that starts inside another's step, or a task of asyncio's own, changes the
+//! record; the check [`is_recorded`] tells.
 
 use std::cell::Cell;
 use std::ptr;
@@ -25,6 +30,9 @@ thread_local! {
 
 /// The native task whose coroutine runs on this thread, innermost first, which receives the
 /// awaitables that it awaits.
+///
+/// None in plain callbacks and where no loop runs. A task of asyncio's own that starts eagerly
+/// inside a step does not change it. Costs a new reference.
 #[inline]
 pub fn stepping() -> Option<Native<TaskKind>> {
     // SAFETY: `within` holds the reference, and resets it however it ends.
@@ -32,6 +40,9 @@ pub fn stepping() -> Option<Native<TaskKind>> {
 }
 
 /// Runs `body` as a part of `task`'s step.
+///
+/// Steps nest where a coroutine starts an eager task or runs another loop; the previous note is put
+/// back in the end.
 #[inline]
 pub fn within<R>(task: &Native<TaskKind>, body: impl FnOnce() -> R) -> R {
     // Looked up once: in a library that is loaded at run time that is a call.
@@ -42,6 +53,9 @@ pub fn within<R>(task: &Native<TaskKind>, body: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `body` outside any task's step: a loop that runs inside another one's task.
+///
+/// Without it an awaitable that the inner loop drives outside any native step would take the outer
+/// task for its receiver.
 pub fn away<R>(body: impl FnOnce() -> R) -> R {
     STEPPING.with(|stepping| {
         let _before = Before(stepping, stepping.replace(ptr::null()));

@@ -25,10 +25,13 @@ use crate::asyncio::globals;
 /// The part of `_asyncio.Task` of a GIL build that is written here.
 #[repr(C)]
 struct BaseTask {
+    /// The object's header and a future's fields, which are left alone.
     before: [u8; 108],
+    /// Tells other processes that the struct is a task's and no future's.
     is_task: Cell<bool>,
     between: [u8; 19],
     coroutine: Slot,
+    /// The task's name, or the number from which it is made at the first request.
     name: Slot,
 }
 
@@ -40,6 +43,7 @@ const _: () = assert!(offset_of!(BaseTask, name) == 136);
 /// ours. An offset costs a step one addition, where a flag would cost a branch.
 static COROUTINE: AtomicUsize = AtomicUsize::new(offset_of!(Task, coroutine));
 
+/// Decided once, at import, and the same for all tasks.
 fn are_known() -> bool {
     COROUTINE.load(Ordering::Relaxed) == offset_of!(BaseTask, coroutine)
 }
@@ -64,6 +68,10 @@ fn base(task: &Native<Task>) -> &BaseTask {
 }
 
 /// Compares the places with a task of asyncio's.
+///
+/// Makes a task and a future of asyncio's on a stand-in for a loop, and compares what is at the
+/// offsets with what they were given. Nothing of them remains: the task is silent, and its
+/// coroutine is closed.
 pub fn verify(py: Python<'_>) -> PyResult<()> {
     let code = c"import types
 async def nothing(): pass
@@ -101,17 +109,22 @@ loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
     Ok(())
 }
 
+/// The pointer that an object has at an offset in bytes.
 fn word_at(object: &Object, offset: usize) -> usize {
     // SAFETY: the class's struct is larger than the offset, which the caller has seen to.
     unsafe { *object.as_ptr().byte_add(offset).cast::<usize>() }
 }
 
+/// The byte that an object has at an offset in bytes.
 fn byte_at(object: &Object, offset: usize) -> u8 {
     // SAFETY: both classes' structs are larger than the offset, which the caller has seen to.
     unsafe { *object.as_ptr().cast::<u8>().add(offset) }
 }
 
 /// Fills the other fields of a task that is about to be registered. The base class clears them.
+///
+/// A task without a name gets its number, an int, from which asyncio makes `Task-7` when it is
+/// asked.
 pub fn fill(task: &Native<Task>, name: &Slot, number: u64) -> Result<()> {
     if !are_known() {
         return Ok(());
@@ -126,6 +139,8 @@ pub fn fill(task: &Native<Task>, name: &Slot, number: u64) -> Result<()> {
 }
 
 /// Follows `set_name`.
+///
+/// Without it another process would see the old name.
 pub fn rename(task: &Native<Task>, name: &Object) {
     if are_known() {
         base(task).name.set(name.clone());

@@ -9,6 +9,11 @@
 //! so that its length is not limited by the stack. A path that comes back to itself (tasks that
 //! await each other in a circle, a task that gathers itself) would never end. It raises
 //! `RecursionError`, as asyncio does when the calls have used up the interpreter's limit.
+//!
+//! What `cancel` does, by `asyncio.Task.cancel`: the count of requests goes up; the object that the
+//! task waits for is cancelled if it can be; if it cannot, or the task runs or is about to, the
+//! next step throws a `CancelledError`. Nothing is thrown here. The task may catch the exception,
+//! so cancelling is a request.
 
 use std::collections::HashSet;
 
@@ -29,9 +34,13 @@ enum Link {
     Task(Native<Task>),
     /// The future of a `gather`, with its children and the number of them that were asked.
     Gathering {
+        /// The future that `gather` returned.
         future: Native<GatheringFuture>,
+        /// The list of its children, which code that a cancellation runs may change.
         children: Object,
+        /// The index of the next child.
         asked: usize,
+        /// Whether one of those asked took the request.
         reached: bool,
     },
     /// An awaitable that waits through a future, and answers as that does.
@@ -47,11 +56,17 @@ enum Answer {
 }
 
 /// `task.cancel(message)`, of one of our tasks or of a subclass that calls its base.
+///
+/// False if the task is done. A second call while the first is under way counts as well
+/// (`cancelling()`).
 pub fn cancel_task(task: &Native<Task>, message: Option<&Object>) -> Result<bool> {
     walk(ask_task(task, message)?, message)
 }
 
 /// `future.cancel(message)`, of the result of `gather`.
+///
+/// Whether any child took the request; the future itself stays pending until the children have
+/// ended.
 pub fn cancel_gathering(
     future: &Native<GatheringFuture>,
     message: Option<&Object>,
@@ -60,10 +75,14 @@ pub fn cancel_gathering(
 }
 
 /// `waiter.cancel(msg=message)`, of any object that a task waits for.
+///
+/// An object that is not ours is asked by its method, which may be code of the program. The answer
+/// is its truth.
 pub fn cancel_waiter(waiter: &Object, message: Option<&Object>) -> Result<bool> {
     walk(ask(waiter, message)?, message)
 }
 
+/// Nearly all cancellations end at the first object, for which no path is kept in memory.
 #[inline]
 fn walk(first: Answer, message: Option<&Object>) -> Result<bool> {
     match first {
@@ -72,6 +91,8 @@ fn walk(first: Answer, message: Option<&Object>) -> Result<bool> {
     }
 }
 
+/// Asks one object after the other along the path, and hands each answer back to those before, last
+/// first.
 #[inline(never)]
 fn walk_on(first: Link, mut next: Object, message: Option<&Object>) -> Result<bool> {
     let mut path = Path::default();
@@ -98,6 +119,7 @@ fn walk_on(first: Link, mut next: Object, message: Option<&Object>) -> Result<bo
     }
 }
 
+/// Asks one object, or says which one has to be asked in its stead.
 fn ask(object: &Object, message: Option<&Object>) -> Result<Answer> {
     if let Some(awaitable) = Awaitable::native(object) {
         return match Awaitable::future_of_wait(awaitable) {
@@ -121,6 +143,7 @@ fn ask(object: &Object, message: Option<&Object>) -> Result<Answer> {
     answer.is_true().map(Answer::Given)
 }
 
+/// Counts the request. A task that does not wait takes it at once, for its next step.
 fn ask_task(object: &Native<Task>, message: Option<&Object>) -> Result<Answer> {
     let task = object.get();
     task.future.log_traceback().set(false);
@@ -152,6 +175,7 @@ fn is_walked_through(object: &Object) -> bool {
             .is_some_and(|awaitable| Awaitable::future_of_wait(awaitable).is_some())
 }
 
+/// The children are asked one by one, in their order. A gathering without children refuses.
 fn ask_gathering(gathering: &Native<GatheringFuture>) -> Answer {
     if gathering.up::<Future>().get().state() != PENDING {
         return Answer::Given(false);
@@ -206,6 +230,7 @@ impl Link {
         }
     }
 
+    /// By what a circle is recognised; each link holds its object, so no address is used twice.
     fn address(&self) -> usize {
         let object: &Object = match self {
             Self::Task(task) => task,
@@ -243,10 +268,12 @@ impl Path {
         Ok(())
     }
 
+    /// The nearest link that has not been answered.
     fn last(&mut self) -> Option<&mut Link> {
         self.links.last_mut()
     }
 
+    /// Its object has answered: the object may be on the path again from here on.
     fn pop(&mut self) {
         if let (Some(link), Some(seen)) = (self.links.pop(), &mut self.seen) {
             seen.remove(&link.address());

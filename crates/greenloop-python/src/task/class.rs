@@ -1,4 +1,7 @@
 //! The class `Task` as Python sees it: its methods and attributes beyond a future's.
+//!
+//! It follows `_asyncio.Task` of CPython's `Modules/_asynciomodule.c`. The methods of a future come
+//! from `future_methods`; those that a task refuses or does in another way are put over them.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
@@ -15,6 +18,10 @@ use crate::future::{
     Beginning, NATIVE, cannot_delete, future_attributes, future_methods, iterate, parse_message,
 };
 
+/// `Task.__init__(coro, *, loop=None, name=None, context=None, eager_start=False)`.
+///
+/// Programs rarely call it: `create_task` goes to `Task::create`. Raises a `TypeError` for what is
+/// no coroutine, and from 3.15 on a `RuntimeError` for a task that is initialised already.
 fn initialise(this: &Native<Task>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let [coroutine, event_loop, name, context, eager] = arguments.bind_natively(
@@ -53,11 +60,14 @@ fn initialise(this: &Native<Task>, arguments: Arguments<'_>) -> Result<()> {
     Task::begin(this, &start, name)
 }
 
+/// `Task.cancel(msg=None)`: see `task/cancellation.rs`. No code of the coroutine runs in this call.
 fn cancel(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
     Ok(Object::boolean(cancel_task(this, message)?))
 }
 
+/// `Task.cancelling()` (3.11): how many requests were not taken back, by which `timeout` and
+/// `TaskGroup` tell whose cancellation it is.
 fn cancelling(this: &Native<Task>) -> Result<Object> {
     number(this.get().cancel_requests.get())
 }
@@ -70,6 +80,7 @@ fn number(number: u32) -> Result<Object> {
     Object::int(number.into())
 }
 
+/// The `RuntimeError` of `set_result` and `set_exception`: a task's outcome is its coroutine's.
 fn refuse(operation: &str) -> Raised {
     making::runtime_error(&format!("Task does not support {operation} operation"))
 }
@@ -86,6 +97,7 @@ fn get_name(this: &Native<Task>) -> Result<Object> {
     this.get().name()
 }
 
+/// `Task.set_name(value)`: stores `str(value)`, which may be code of the program.
 fn set_name(this: &Native<Task>, name: &Object) -> Result<Object> {
     let name = name.text()?;
     #[cfg(Py_3_14)]
@@ -102,6 +114,8 @@ fn get_context(this: &Native<Task>) -> Result<Object> {
     context_of(this)
 }
 
+/// `Task.get_stack(*, limit=None)`, by asyncio's own function, which reads `_coro` and the frames
+/// behind it.
 fn get_stack(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let none = Object::none();
@@ -110,6 +124,7 @@ fn get_stack(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     globals.asyncio.task_get_stack.call([this, limit])
 }
 
+/// `Task.print_stack(*, limit=None, file=None)`, by asyncio's own function.
 fn print_stack(this: &Native<Task>, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     let none = Object::none();
@@ -124,6 +139,8 @@ fn attribute_log_destroy_pending(this: &Native<Task>) -> Result<Object> {
     Ok(Object::boolean(this.get().log_destroy_pending.get()))
 }
 
+/// Sets `_log_destroy_pending`. asyncio clears it of tasks whose end somebody else hears of, such
+/// as the children of `gather`.
 fn set_log_destroy_pending(this: &Native<Task>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(cannot_delete)?.is_true()?;
     this.get().log_destroy_pending.set(value);
@@ -138,6 +155,7 @@ fn attribute_waiter(this: &Native<Task>) -> Result<Object> {
     Ok(this.get().waiter.get_or_none())
 }
 
+/// `repr(task)`, by asyncio's function, which shows name, coroutine and what the task waits for.
 fn repr(this: &Native<Task>) -> Result<Object> {
     if this.get().future.event_loop().is_empty() {
         let class = ExceptionClass::RuntimeError;
@@ -171,7 +189,9 @@ fn make_class() -> Result<()> {
             c"cancel",
             cancel,
             c"cancel($self, /, msg=None)\n--\n\n\
-             Request the task to cancel itself; return False if it is done.",
+             Request the task to cancel itself; return False if it is done.\n\n\
+             The coroutine gets a CancelledError, with msg as its argument, at its await in a\n\
+             later turn. A coroutine that catches it and goes on should call uncancel().",
         ),
         leaf_noargs(
             c"cancelling",
@@ -198,13 +218,17 @@ fn make_class() -> Result<()> {
             c"get_stack",
             get_stack,
             c"get_stack($self, /, *, limit=None)\n--\n\n\
-             Return the frames of the suspended coroutine, oldest first.",
+             Return the frames of the suspended coroutine, oldest first.\n\n\
+             At most limit frames are returned: the newest of a suspended coroutine, the oldest\n\
+             of the traceback of one that has failed. A task that was cancelled or has a result\n\
+             has none.",
         ),
         fast(
             c"print_stack",
             print_stack,
             c"print_stack($self, /, *, limit=None, file=None)\n--\n\n\
-             Print the stack or the traceback of the task.",
+             Print the stack or the traceback of the task.\n\n\
+             It goes to file, or to sys.stderr. The frames are those of get_stack(limit=limit).",
         ),
     ];
     if TASKS_SHOW_CONTEXT {

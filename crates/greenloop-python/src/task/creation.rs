@@ -1,4 +1,11 @@
 //! The beginning of a task: its arguments are checked, and its first step is queued or run.
+//!
+//! ```text
+//!   create_task ─► create ─► allocate ─► check ─► begin ─► wake: Job::Step, in the next turn
+//!   ensure_future ─► spawn ────┘                   └─────► start_eagerly: in this call
+//!   Task(…) ─────► __init__ ─────────────► check ─► begin
+//! ```
+//! All that can fail on account of the arguments is in `check`, before the task has changed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,14 +20,21 @@ use crate::scheduler::Scheduler;
 
 /// The parts of a new task, besides its loop.
 pub struct Start<'a> {
+    /// The object to drive, not yet known to be a coroutine.
     pub coroutine: &'a Object,
+    /// Any object, of which `str` is the name; None for a name by number.
     pub name: Option<&'a Object>,
+    /// The context of all steps; None for a copy of the current one, taken now (PEP 567).
     pub context: Option<&'a Object>,
+    /// Whether the first step is taken in the creator's call, if the loop runs (3.12+).
     pub eager: bool,
 }
 
 impl Task {
     /// `event_loop.create_task(coro, *, name=None, context=None, eager_start=…)`.
+    ///
+    /// Raises a `TypeError` for arguments that `create_task` of the running asyncio does not take,
+    /// and for what is no coroutine. `eager_by_default` is what the loop's task factory says.
     #[inline]
     pub fn create(
         event_loop: &Object,
@@ -53,6 +67,9 @@ impl Task {
     }
 
     /// `event_loop.create_task(coroutine)` on a loop that makes native tasks.
+    ///
+    /// For native code that makes tasks of coroutines, such as `ensure_future` and with it
+    /// `gather`.
     #[inline]
     pub fn spawn(
         event_loop: &Object,
@@ -86,6 +103,9 @@ impl Task {
 
     /// Refuses arguments that a task cannot begin with, and returns the text of its name, if it is
     /// given one.
+    ///
+    /// Runs code of the program for a name that is no string, and for an object that only looks
+    /// like a coroutine.
     #[inline]
     pub fn check(&self, start: &Start<'_>) -> Result<Option<Object>> {
         if !is_coroutine(start.coroutine)? {
@@ -106,6 +126,9 @@ impl Task {
 
     /// Takes the coroutine over and schedules its first step, or runs it if the task is eager. The
     /// future half is bound to its loop already, and the arguments are [checked](Self::check).
+    ///
+    /// Either way the task is registered, so that `all_tasks()` shows it until it is done. Raises a
+    /// `MemoryError`, and what the eager step raises.
     pub fn begin(this: &Native<Task>, start: &Start<'_>, name: Option<Object>) -> Result<()> {
         let task = this.get();
         task.context.set(start.context)?;
@@ -125,6 +148,7 @@ impl Task {
         registry::register(this)
     }
 
+    /// Whether the task's loop runs: an eager start outside of a run would have no running loop.
     fn loop_is_running(&self) -> Result<bool> {
         let event_loop = self.future.event_loop().get_or_none();
         if let Some(scheduler) = Scheduler::of(&event_loop) {

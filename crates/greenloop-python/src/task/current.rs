@@ -1,4 +1,8 @@
 //! `asyncio.current_task()`, and the entering of a task as asyncio does it.
+//!
+//! The frequent side, a step of a native task, is in `scheduler/current.rs`. Here is what happens
+//! at the edges: a program's question, and steps that another loop or a foreign future brings
+//! about.
 
 use greenloop_cpython::{Native, Object, Raised, Result, clear, fetch, restore};
 
@@ -11,6 +15,9 @@ use crate::scheduler::{is_recorded, stepping};
 ///
 /// If one of asyncio's own tasks began eagerly inside a native step, it is the current one, so the
 /// step alone does not tell.
+///
+/// None outside of tasks. Without a loop the running one is meant, and asyncio raises a
+/// `RuntimeError` where none runs.
 #[inline]
 pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
     if let Some(task) = stepping() {
@@ -33,6 +40,9 @@ pub fn current_task(event_loop: Option<&Object>) -> Result<Option<Object>> {
 
 /// Runs `body` with `task` entered, as asyncio's own functions do it: for steps that are not called
 /// by our loop's turn.
+///
+/// `_enter_task` raises a `RuntimeError` if another task is current on the loop. The task is left
+/// again whatever `body` returns; its error goes before one of leaving.
 pub fn entered(task: &Native<Task>, body: impl FnOnce() -> Result<()>) -> Result<()> {
     let asyncio = &globals().asyncio;
     let event_loop = task.get().future.event_loop().get_or_none();

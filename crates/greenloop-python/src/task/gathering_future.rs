@@ -34,6 +34,7 @@ pub struct GatheringFuture {
     children: Slot,
     /// The task that called `gather`, from 3.14 on, if any: it awaits the children.
     awaiting: Slot,
+    /// How many children are not done yet, and what is to become of them: the core decides.
     pub gathering: Gathering,
     /// Set when a cancellation reached a child: the outcome will be a cancellation then.
     cancel_requested: Cell<bool>,
@@ -41,12 +42,16 @@ pub struct GatheringFuture {
 
 impl GatheringFuture {
     /// One that has not begun.
+    ///
+    /// All zeroes: no loop, no children. Raises a `MemoryError`.
     #[inline]
     pub fn create() -> Result<Native<Self>> {
         Native::allocate()
     }
 
     /// `__init__`: all children are known, and `attach` puts the future on their loop.
+    ///
+    /// `attach` binds the future half to the loop, and may fail.
     #[inline]
     pub fn begin(
         this: &Native<Self>,
@@ -59,6 +64,8 @@ impl GatheringFuture {
     }
 
     /// Whether the outcomes of the children do not matter any more, or not yet.
+    ///
+    /// A notification of a child that comes then is dropped.
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.future.event_loop().is_empty() || self.future.state() != PENDING
@@ -98,6 +105,7 @@ pub fn child_at(children: &Object, index: usize) -> Option<Object> {
     children.list_item(index)
 }
 
+/// `__init__(children, *, loop)`: for programs that make one by hand, as asyncio's class allows.
 fn initialise(this: &Native<GatheringFuture>, arguments: Arguments<'_>) -> Result<()> {
     let names = &globals().names;
     let parameters = [&names.children, &names.loop_];
@@ -115,6 +123,7 @@ fn initialise(this: &Native<GatheringFuture>, arguments: Arguments<'_>) -> Resul
     Ok(())
 }
 
+/// `cancel(msg=None)`: the future is cancelled when its children are, in later turns.
 fn cancel(this: &Native<GatheringFuture>, arguments: Arguments<'_>) -> Result<Object> {
     let message = parse_message(&arguments)?;
     Ok(Object::boolean(cancel_gathering(this, message)?))
@@ -128,6 +137,7 @@ fn attribute_cancel_requested(this: &Native<GatheringFuture>) -> Result<Object> 
     Ok(Object::boolean(this.get().is_cancel_requested()))
 }
 
+/// Sets `_cancel_requested`, which asyncio's class sets in its `cancel`.
 fn set_cancel_requested(this: &Native<GatheringFuture>, value: Option<&Object>) -> Result<()> {
     let value = value.ok_or_else(cannot_delete)?.is_true()?;
     this.get().cancel_requested.set(value);

@@ -14,6 +14,9 @@ use crate::future::{Callback, Future};
 
 /// `_asyncio_awaited_by`: the edges asyncio's own code wrote (gather, shield, TaskGroup, its C
 /// tasks) and those of our waiting tasks; `None` if there are none.
+///
+/// A frozen set, made at each call. A combinator's edge is that of the task which waits for the
+/// combinator.
 pub fn awaited_by(this: &Native<Future>) -> Result<Object> {
     let py = attached();
     let base = globals().asyncio.future.bound(py);

@@ -13,6 +13,16 @@
 //!
 //! A step makes no handle, no function and no future: the ready queue holds the task itself, and so
 //! does the future or awaitable that it waits for.
+//!
+//! What holds a task: the ready ring while a step is queued, and the callbacks of the future, or
+//! the line, while it waits. The loop does not hold it otherwise, so a task that waits for what
+//! nobody else holds is collected with it, and reports that it was destroyed while pending, as
+//! asyncio's does.
+//!
+//! A task that was woken is in the ready ring while its `waiter` still names what has woken it: the
+//! step takes the outcome from there. `must_cancel` is set where there is nothing to cancel: before
+//! the first step, during a step, and between a wake-up and its step. A task that is done has left
+//! the registry.
 
 #[cfg(Py_3_14)]
 mod base_fields;
@@ -62,14 +72,18 @@ pub static CLASS: Class<Task> = Class::new();
 /// never initialised: its `coroutine` is empty.
 #[repr(C)]
 pub struct Task {
+    /// The half that holds the outcome and those who wait for it. It comes first, so that a task is
+    /// a future.
     future: Future,
     /// The coroutine, which may be in the base's field instead: see [`coroutine`](Self::coroutine).
     coroutine: Slot,
+    /// The context of every step: the one given, or a copy made with the task.
     context: ContextSlot,
     /// The name, or empty while it is still the number's: most tasks are never asked.
     name: Slot,
     /// The future the task waits for.
     waiter: Slot,
+    /// From a count of the process, taken only by tasks without a name.
     number: Cell<u64>,
     /// The task's place in the registry, counted from 1, or 0 for none.
     place: Cell<usize>,
@@ -103,6 +117,9 @@ pub fn of_job(task: &Native<TaskKind>) -> &Native<Task> {
 
 impl Task {
     /// `task._log_destroy_pending = False`, for a task of any class.
+    ///
+    /// For a task whose end its creator hears of in another way. An attribute of a foreign task is
+    /// set by name.
     #[inline]
     pub fn stay_silent(task: &Object) -> Result<()> {
         if let Some(task) = CLASS.exactly(task) {
@@ -150,6 +167,8 @@ impl Task {
     }
 
     /// The name, made at the first request if the task was not given one.
+    ///
+    /// `Task-7` for the seventh task of the process that was not named.
     fn name(&self) -> Result<Object> {
         if self.name.is_empty() {
             let text = format!("Task-{}", self.number.get());
@@ -158,6 +177,7 @@ impl Task {
         Ok(self.name.get_or_none())
     }
 
+    /// Whether a task that dies now has to be reported: nobody will ever step it.
     fn is_dropped_while_pending(&self) -> bool {
         self.future.state() == PENDING && self.log_destroy_pending.get()
     }

@@ -1,4 +1,7 @@
 //! The objects that a task refuses to wait for, with asyncio's error messages.
+//!
+//! A refusal does not fail the step: the coroutine gets the error at its `await`, where it can be
+//! caught, one turn later. The task waits for nothing meanwhile.
 
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{Native, Object, Raised, Result, attached};
@@ -8,6 +11,8 @@ use super::step::schedule;
 use crate::asyncio::globals;
 
 /// Has a `RuntimeError` thrown into the coroutine, in the next turn.
+///
+/// By a job of its own, `Job::Throw`.
 fn refuse(this: &Native<Task>, text: &str) -> Result<()> {
     let py = attached();
     // Made by its class and not raised, so that it gets no context from an exception being handled.
@@ -25,6 +30,8 @@ pub fn refuse_itself(this: &Native<Task>) -> Result<()> {
 }
 
 /// The task awaits something of another loop.
+///
+/// Compared by identity: two loops are never the same for being equal.
 pub fn refuse_loop(this: &Native<Task>, awaited: &Object) -> Result<()> {
     let (task, future) = (repr(this)?, repr(awaited)?);
     refuse(
@@ -34,6 +41,8 @@ pub fn refuse_loop(this: &Native<Task>, awaited: &Object) -> Result<()> {
 }
 
 /// The task was given a future without `await`.
+///
+/// The future's `_asyncio_future_blocking` tells: only `await` sets it.
 pub fn refuse_yield(this: &Native<Task>, awaited: &Object) -> Result<()> {
     let (task, future) = (repr(this)?, repr(awaited)?);
     refuse(
@@ -43,6 +52,9 @@ pub fn refuse_yield(this: &Native<Task>, awaited: &Object) -> Result<()> {
 }
 
 /// The task was given something that cannot be awaited.
+///
+/// A generator has a message of its own, since `yield` in place of `yield from` is the usual
+/// mistake.
 pub fn refuse_object(this: &Native<Task>, awaited: &Object) -> Result<()> {
     let is_generator = awaited.is_generator();
     let object = repr(awaited)?;
@@ -61,6 +73,8 @@ fn repr(object: &Object) -> Result<String> {
 }
 
 /// A step of a task that is done: it is driven by hand.
+///
+/// Raises `InvalidStateError`, as `_asyncio.Task` does.
 pub fn already_done(this: &Native<Task>, exception: Option<&Object>) -> Raised {
     let none = Object::none();
     let raise = || -> Result<Raised> {

@@ -3,6 +3,10 @@
 //! Up to 3.13 asyncio keeps tasks in a `WeakSet`, at 314 ns a task. Ours are in a vector instead,
 //! which asyncio sees through that very set (`greenloop.task_registry`). From 3.14 on asyncio's own
 //! list is as cheap, and contains our tasks because they derive from its class.
+//!
+//! A task is registered when it begins and leaves when it is done or deallocated; the registry
+//! never holds a task alive. asyncio needs it for `all_tasks()`, with which `asyncio.run` cancels
+//! what is left in the end.
 
 use greenloop_cpython::{Native, Object, Result};
 use pyo3::prelude::*;
@@ -39,7 +43,9 @@ mod list {
         let _ = TASK_SET.set(class);
     }
 
-    /// Makes our tasks visible to asyncio, unless a set of another class was put there.
+    /// Makes our tasks visible to asyncio, unless a set of another class was put there. The set is
+    /// asyncio's own `WeakSet`, which changes its class in place, so that references to it that
+    /// others hold see ours as well.
     pub fn show() -> Result<()> {
         let Some(class) = TASK_SET
             .get()
@@ -141,11 +147,16 @@ pub fn show_native_tasks() -> PyResult<()> {
 }
 
 /// Has `all_tasks()` report the task.
+///
+/// A task that is registered already stays where it is. The first of all makes asyncio look into
+/// our list.
 pub fn register(this: &Native<Task>) -> Result<()> {
     list::register(this)
 }
 
 /// The task is done, or is being deallocated.
+///
+/// Constant time: the last task of the list takes the place.
 #[cfg_attr(
     not(Py_3_14),
     expect(clippy::unnecessary_wraps, reason = "fails from 3.14 on")
@@ -167,6 +178,9 @@ pub fn forget(task: &Task) {
 }
 
 /// The tasks that asyncio does not know of by itself.
+///
+/// In no particular order, of all loops. From 3.14 on there are none, since asyncio's own list has
+/// ours.
 pub fn registered_tasks() -> Result<Vec<Object>> {
     list::all()
 }

@@ -1,4 +1,17 @@
 //! One step of a task: resume the coroutine, and handle what it yields, returns or raises.
+//!
+//! ```text
+//!   run_step (our turn) ──────────┐               ┌─ wait_for ─► waits: an awaitable or a future
+//!   called_step (other loops) ────┼─► advance ────┼─ finish ───► done: a result
+//!   start_eagerly (its creator) ──┘   one send    └─ fail ─────► done: failed or cancelled
+//!                                     or throw
+//! ```
+//! It follows `task_step` and `task_wakeup` of CPython's `Modules/_asynciomodule.c`. The three
+//! callers differ in how the task becomes the current one and how its context is entered; all the
+//! rest is shared.
+//!
+//! A step runs the program's coroutine, so after [`advance`] nothing that was read before may be
+//! relied on.
 
 use greenloop_cpython::{
     Arguments, BoundMethod, ExceptionClass, Native, Object, Raised, Result, Resumed, fast, fetch,
@@ -23,6 +36,10 @@ use crate::scheduler::swap;
 use crate::scheduler::{Job, Scheduler, TaskKind, within};
 
 /// A step from the ready queue: enters the task's context and runs the coroutine to its next await.
+///
+/// `exception` is thrown into the coroutine in place of what the object that woke the task has to
+/// throw. An error that is returned ends the run; any other has been given to the exception
+/// handler.
 #[inline]
 pub fn run_step(
     scheduler: &Scheduler,
@@ -86,6 +103,9 @@ fn step_in_other_context(
 }
 
 /// The exception or cancellation that the future that woke the task throws into it.
+///
+/// None if it has a result, and where the object is not ours and thus has woken the task by its
+/// callback.
 #[inline]
 fn failure_of(waiter: &Object) -> Option<Object> {
     let failure = if let Some(awaitable) = Awaitable::native(waiter) {
@@ -105,6 +125,9 @@ fn failure_of(waiter: &Object) -> Option<Object> {
 
 /// A step whose caller has entered the task's context: by `call_soon` on a foreign loop, in debug
 /// mode, or from a foreign future's callback.
+///
+/// asyncio's record is entered by its own functions, which raise a `RuntimeError` while another
+/// task is current.
 fn called_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     if let Some(scheduler) = Scheduler::of(&this.get().future.event_loop().get_or_none()) {
         scheduler.clear_current_task()?;
@@ -119,6 +142,9 @@ fn called_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
 }
 
 /// The first step of an eager task, run inside its creator's call.
+///
+/// The task before is current again afterwards, whatever happens. One that is done lets its
+/// coroutine go, as in asyncio. Before 3.12 there are no eager tasks, and the step is queued.
 pub fn start_eagerly(this: &Native<Task>) -> Result<()> {
     #[cfg(Py_3_12)]
     {
@@ -144,6 +170,8 @@ pub fn start_eagerly(this: &Native<Task>) -> Result<()> {
 }
 
 /// Queues a step, or the throwing of an exception.
+///
+/// On a loop that is not fast the loop's `call_soon` is called, in the task's context.
 pub fn schedule(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let job = |exception: Option<Object>| match exception {
         None => Job::Step(this.up().clone()),
@@ -157,6 +185,7 @@ pub fn schedule(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
         .or_else(|raised| push_without_memory(this.up(), job(exception), raised))
 }
 
+/// `event_loop.call_soon(task_step[, exception], context=context)`.
 fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<()> {
     let event_loop = this.get().future.event_loop().get_or_none();
     let (step, context) = (step_function(this)?, context_of(this)?);
@@ -165,6 +194,9 @@ fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<(
 
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
 /// the use of tasks, or `SystemExit` or `KeyboardInterrupt`.
+///
+/// Raises `InvalidStateError` for a task that is done, and a `RuntimeError` for one that was never
+/// initialised.
 fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
     if task.future.state() != PENDING {
@@ -205,7 +237,7 @@ fn cancellation(task: &Task, exception: Option<Object>) -> Result<Object> {
     task.future.make_cancelled_error()
 }
 
-/// The coroutine returned.
+/// The coroutine returned. Waiters are stepped in the next turn.
 fn finish(this: &Native<Task>, value: Object) -> Result<()> {
     let task = this.get();
     let unregistered = registry::unregister(this).map_err(fetch);
@@ -219,7 +251,9 @@ fn finish(this: &Native<Task>, value: Object) -> Result<()> {
     unregistered.map_err(restore)
 }
 
-/// The coroutine raised.
+/// The coroutine raised. A `CancelledError` cancels the task, and is kept to be raised to the first
+/// waiter as it is; `SystemExit` and `KeyboardInterrupt` become its exception and end the run as
+/// well.
 fn fail(this: &Native<Task>, raised: Raised) -> Result<()> {
     let task = this.get();
     let cancelled = matches(&globals().asyncio.cancelled_error);
@@ -240,7 +274,9 @@ fn fail(this: &Native<Task>, raised: Raised) -> Result<()> {
     }
 }
 
-/// The coroutine awaits something.
+/// The coroutine awaits something: an awaitable or a future of ours, which take the frequent and
+/// short ways, or an object that behaves as a future. Each way checks that the object is of this
+/// loop and was yielded by `await`.
 #[inline]
 fn wait_for(this: &Native<Task>, awaited: Object) -> Result<()> {
     if awaited.is_none() {
@@ -258,6 +294,8 @@ fn wait_for(this: &Native<Task>, awaited: Object) -> Result<()> {
     wait_for_foreign(this, awaited)
 }
 
+/// The awaitable learns the task, and the task the awaitable. If it was woken before, the task is
+/// queued again.
 #[inline]
 fn wait_for_awaitable(this: &Native<Task>, awaited: Native<Awaitable>) -> Result<()> {
     let task = this.get();
@@ -276,6 +314,7 @@ fn wait_for_awaitable(this: &Native<Task>, awaited: Native<Awaitable>) -> Result
     Ok(())
 }
 
+/// The future gets the task as a callback, which costs no object.
 #[inline]
 fn wait_for_native(this: &Native<Task>, awaited: Native<Future>) -> Result<()> {
     let task = this.get();
@@ -299,6 +338,9 @@ fn wait_for_native(this: &Native<Task>, awaited: Native<Future>) -> Result<()> {
 
 /// Anything with `_asyncio_future_blocking`: asyncio's own futures and tasks, and subclasses of
 /// ours.
+///
+/// Every question is an attribute or a method of the object, in asyncio's order; each may be code
+/// of the program.
 fn wait_for_foreign(this: &Native<Task>, awaited: Object) -> Result<()> {
     let task = this.get();
     let globals = globals();
