@@ -17,7 +17,7 @@ use crate::thread::Thread;
 
 /// A call that waits to be made, by a frame further up the stack.
 #[derive(Clone, Copy)]
-pub struct Errand {
+pub struct PendingCall {
     run: unsafe fn(*mut c_void, Python<'_>),
     data: *mut c_void,
 }
@@ -43,9 +43,9 @@ pub fn prepare(py: Python<'_>) -> PyResult<()> {
 
 #[pyfunction]
 fn run_errand(py: Python<'_>) {
-    if let Some(errand) = Thread::with(|thread| thread.errand.take()) {
+    if let Some(pending_call) = Thread::with(|thread| thread.pending_call.take()) {
         // SAFETY: whoever left it waits for it to be done.
-        unsafe { (errand.run)(errand.data, py) };
+        unsafe { (pending_call.run)(pending_call.data, py) };
     }
 }
 
@@ -60,7 +60,7 @@ pub unsafe fn attached<R, F: FnOnce(Python<'_>) -> R>(thread: &Thread, call: F) 
         result: None,
     };
     if let Some(trampoline) = TRAMPOLINE.get() {
-        thread.errand.set(Some(Errand {
+        thread.pending_call.set(Some(PendingCall {
             run: Visit::<R, F>::run,
             data: (&raw mut visit).cast(),
         }));

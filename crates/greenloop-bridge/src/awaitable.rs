@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use crate::abi::{Kind, PENDING, RAISED, READY, Table};
 use crate::aside::with_exception_aside;
 use crate::attached::attached;
-use crate::held::Holdings;
+use crate::held::HeldObjects;
 use crate::import::table;
 use crate::making::{converted, exception, from_result, restore};
 use crate::python::write_unraisable;
@@ -86,7 +86,7 @@ struct InPlace<F> {
     table: &'static Table,
     /// The only thread that may touch the future, or [`ANY_THREAD`].
     thread: u64,
-    holdings: Holdings,
+    held_objects: HeldObjects,
     future: F,
 }
 
@@ -108,7 +108,7 @@ where
         memory.cast::<InPlace<F>>().write(InPlace {
             table,
             thread,
-            holdings: Holdings::default(),
+            held_objects: HeldObjects::default(),
             future,
         });
         Ok(awaitable)
@@ -135,9 +135,12 @@ where
         let (this, future) = unsafe {
             let this = memory.cast::<Self>();
             let future = Pin::new_unchecked(&mut (*this).future);
-            ((&(*this).table, &(*this).thread, &(*this).holdings), future)
+            (
+                (&(*this).table, &(*this).thread, &(*this).held_objects),
+                future,
+            )
         };
-        let (table, owner, holdings) = this;
+        let (table, owner, held_objects) = this;
         let poll = |py: Python<'_>, thread: &Thread| {
             if !may_touch(*owner, thread) {
                 let text = "a Rust future is awaited by another thread than the one that made it";
@@ -152,7 +155,7 @@ where
                     Poll::Ready(Ok(value)) => converted(py, value).map(Some),
                 }
             };
-            let polled = holdings.during(thread, || catch_unwind(AssertUnwindSafe(poll)));
+            let polled = held_objects.during(thread, || catch_unwind(AssertUnwindSafe(poll)));
             if !matches!(polled, Ok(Ok(None))) {
                 // SAFETY: it is not polled again, and not dropped again.
                 report(py, unsafe { drop_in_place(py, memory.cast::<Self>()) });
@@ -208,9 +211,9 @@ where
         visit: visitproc,
         arg: *mut c_void,
     ) -> c_int {
-        // SAFETY: the place holds one of these, whose holdings are never borrowed mutably; the rest
-        // is passed on from the collector.
-        unsafe { (*memory.cast::<Self>()).holdings.visit(visit, arg) }
+        // SAFETY: the place holds one of these, whose held objects are never borrowed mutably; the
+        // rest is passed on from the collector.
+        unsafe { (*memory.cast::<Self>()).held_objects.visit(visit, arg) }
     }
 }
 

@@ -16,16 +16,16 @@ type Entry = Mutex<Option<Py<PyAny>>>;
 
 /// The objects that the futures within one awaitable hold. The entries belong to those futures.
 #[derive(Default)]
-pub struct Holdings(Mutex<Vec<Weak<Entry>>>);
+pub struct HeldObjects(Mutex<Vec<Weak<Entry>>>);
 
 impl Held {
     /// Holds `object` from now on.
     pub fn set(&self, object: Py<PyAny>) {
         *lock(&self.0) = Some(object);
-        let holdings = Thread::with(|thread| thread.holdings.get());
-        // SAFETY: set for the time of a poll, by which the holdings are borrowed.
-        if let Some(holdings) = unsafe { holdings.as_ref() } {
-            let mut entries = lock(&holdings.0);
+        let held_objects = Thread::with(|thread| thread.held_objects.get());
+        // SAFETY: set for the time of a poll, by which the held objects are borrowed.
+        if let Some(held_objects) = unsafe { held_objects.as_ref() } {
+            let mut entries = lock(&held_objects.0);
             entries.retain(|entry| entry.strong_count() != 0);
             entries.push(Arc::downgrade(&self.0));
         }
@@ -42,13 +42,13 @@ impl Held {
     }
 }
 
-impl Holdings {
+impl HeldObjects {
     /// Runs a poll, which must not unwind, in which objects are put here.
     #[inline]
     pub fn during<R>(&self, thread: &Thread, poll: impl FnOnce() -> R) -> R {
-        let before = thread.holdings.replace(self);
+        let before = thread.held_objects.replace(self);
         let result = poll();
-        thread.holdings.set(before);
+        thread.held_objects.set(before);
         result
     }
 

@@ -5,28 +5,28 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::attached::Errand;
-use crate::held::Holdings;
+use crate::attached::PendingCall;
+use crate::held::HeldObjects;
 
 /// Of the thread that runs.
 pub struct Thread {
     /// Zero before the first request.
     number: Cell<u64>,
     /// Those of the future that is polled, which borrows them.
-    pub holdings: Cell<*const Holdings>,
+    pub held_objects: Cell<*const HeldObjects>,
     /// Whether a future is being dropped because its awaitable is.
     drops: Cell<bool>,
     /// The work for the function that pyo3 calls.
-    pub errand: Cell<Option<Errand>>,
+    pub pending_call: Cell<Option<PendingCall>>,
 }
 
 thread_local! {
     static THREAD: Thread = const {
         Thread {
             number: Cell::new(0),
-            holdings: Cell::new(ptr::null()),
+            held_objects: Cell::new(ptr::null()),
             drops: Cell::new(false),
-            errand: Cell::new(None),
+            pending_call: Cell::new(None),
         }
     };
 }
@@ -48,7 +48,7 @@ impl Thread {
 
     /// Whether a future is polled or dropped, for which this thread was given the GIL.
     pub fn touches_future(&self) -> bool {
-        self.drops.get() || !self.holdings.get().is_null()
+        self.drops.get() || !self.held_objects.get().is_null()
     }
 
     /// A number that no other thread has or had, and that is not zero.

@@ -53,7 +53,7 @@ pub struct Registration {
     /// The events that are to be reported.
     pub interest: Interest,
     /// When to report it.
-    pub told: Told,
+    pub mode: Mode,
     /// Comes back in each event. If numbers of descriptors are reused, it distinguishes the events
     /// of a registration from those of an older one that can no longer be reached.
     pub mark: u32,
@@ -63,7 +63,7 @@ impl From<Interest> for Registration {
     fn from(interest: Interest) -> Self {
         Self {
             interest,
-            told: Told::Always,
+            mode: Mode::Level,
             mark: 0,
         }
     }
@@ -71,16 +71,16 @@ impl From<Interest> for Registration {
 
 /// When a registered descriptor is reported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum Mode {
     /// In each wait in which it is ready: level-triggered.
-    Always,
+    Level,
     /// When more bytes or more room have come since it was reported or registered: edge-triggered.
     /// A waiter has tried before, and found that it would block. A registration for reading also
     /// reports the end of the stream and urgent data.
-    OnChange,
+    Edge,
     /// Never, for any interest, except that an error or a hang-up is reported once at most. The
     /// registration is only kept in place.
-    Never,
+    Disabled,
 }
 
 /// The poller, as far as it concerns one descriptor.
@@ -129,7 +129,7 @@ impl Registered {
         if interest.is_none() {
             // An edge-triggered registration is silenced before the next poll, unless there is a
             // wait by then.
-            if known.told == Told::Always {
+            if known.mode == Mode::Level {
                 self.known = None;
                 // A descriptor that was closed first has left the poller by itself.
                 let _closed_before = poller.remove();
@@ -138,12 +138,12 @@ impl Registered {
         }
         let wanted = Registration {
             interest,
-            told: told(are_waits),
+            mode: mode_for(are_waits),
             ..known
         };
         // A change that has been reported is not reported again, so that registration is always
         // renewed.
-        if wanted == known && wanted.told == Told::Always {
+        if wanted == known && wanted.mode == Mode::Level {
             return Ok(());
         }
         match poller.modify(wanted) {
@@ -166,7 +166,7 @@ impl Registered {
         *last_mark = last_mark.wrapping_add(1);
         let registration = Registration {
             interest,
-            told: told(are_waits),
+            mode: mode_for(are_waits),
             mark: *last_mark,
         };
         self.known = None;
@@ -183,7 +183,7 @@ impl Registered {
             return false;
         };
         let silent = Registration {
-            told: Told::Never,
+            mode: Mode::Disabled,
             ..known
         };
         self.known = Some(silent);
@@ -197,8 +197,8 @@ impl Registered {
     /// Whether the poller reports changes that have no listener, whose interest this is.
     #[inline]
     pub fn is_ended(&self, interest: Interest) -> bool {
-        let told = self.known.map(|known| known.told);
-        told == Some(Told::OnChange) && interest.is_none()
+        let mode = self.known.map(|known| known.mode);
+        mode == Some(Mode::Edge) && interest.is_none()
     }
 
     /// Whether the poller does not know the descriptor.
@@ -211,7 +211,7 @@ impl Registered {
     #[inline]
     pub fn tells_of_bytes(&self) -> bool {
         self.known.is_some_and(|known| {
-            known.told == Told::OnChange && known.interest.read && !known.interest.write
+            known.mode == Mode::Edge && known.interest.read && !known.interest.write
         })
     }
 
@@ -223,13 +223,9 @@ impl Registered {
     }
 }
 
-/// When listeners are told: waits have tried before.
-const fn told(are_waits: bool) -> Told {
-    if are_waits {
-        Told::OnChange
-    } else {
-        Told::Always
-    }
+/// How a descriptor is registered for its listeners: waits have tried before.
+const fn mode_for(are_waits: bool) -> Mode {
+    if are_waits { Mode::Edge } else { Mode::Level }
 }
 
 #[cfg(test)]
@@ -250,14 +246,14 @@ mod tests {
     /// A poller that keeps a record of what it is asked, and refuses on demand.
     #[derive(Default)]
     struct Record {
-        requests: RefCell<Vec<(&'static str, Option<Told>, u32)>>,
+        requests: RefCell<Vec<(&'static str, Option<Mode>, u32)>>,
         is_forgotten: Cell<bool>,
     }
 
     impl Record {
         fn note(&self, request: &'static str, registration: Registration) {
-            let Registration { told, mark, .. } = registration;
-            self.requests.borrow_mut().push((request, Some(told), mark));
+            let Registration { mode, mark, .. } = registration;
+            self.requests.borrow_mut().push((request, Some(mode), mark));
         }
     }
 
@@ -286,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_is_always_told_is_registered_and_removed() {
+    fn a_listener_by_level_is_registered_and_removed() {
         let (record, mut registered, mut marks) = (Record::default(), Registered::default(), 0);
         for interest in [READ, READ, NOTHING, NOTHING] {
             assert!(
@@ -298,7 +294,7 @@ mod tests {
         let requests = record.requests.take();
         assert_eq!(
             requests,
-            [("add", Some(Told::Always), 1), ("remove", None, 0)]
+            [("add", Some(Mode::Level), 1), ("remove", None, 0)]
         );
         assert!(registered.is_unknown());
     }
@@ -316,8 +312,8 @@ mod tests {
         assert!(registered.is_ended(NOTHING));
         assert!(!registered.silence(&record, NOTHING));
         assert!(!registered.is_ended(NOTHING));
-        let on_change = Some(Told::OnChange);
-        let never = Some(Told::Never);
+        let on_change = Some(Mode::Edge);
+        let never = Some(Mode::Disabled);
         let expected = [
             ("add", on_change, 1),
             ("modify", on_change, 1),

@@ -20,7 +20,7 @@
 
 /// How a waiter stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
+pub enum WaiterState {
     /// It waits to be woken.
     Waiting,
     /// It was woken, and has not run yet.
@@ -55,9 +55,9 @@ pub trait WaitList {
     ///
     /// # Errors
     /// Any error of a foreign waiter.
-    fn standing(&self, waiter: &Self::Waiter) -> Result<Standing, Self::Error>;
+    fn waiter_state(&self, waiter: &Self::Waiter) -> Result<WaiterState, Self::Error>;
 
-    /// Wakes a waiter that is [`Waiting`](Standing::Waiting).
+    /// Wakes a waiter that is [`Waiting`](WaiterState::Waiting).
     ///
     /// # Errors
     /// Any error of a foreign waiter.
@@ -80,12 +80,12 @@ pub trait WaitList {
     /// Whether all its waiters were cancelled; true of an empty list.
     ///
     /// # Errors
-    /// As [`standing`](Self::standing).
+    /// As [`waiter_state`](Self::waiter_state).
     #[inline]
     fn all_cancelled(&self) -> Result<bool, Self::Error> {
         let mut next = self.first();
         while let Some(waiter) = next {
-            if self.standing(&waiter)? != Standing::Cancelled {
+            if self.waiter_state(&waiter)? != WaiterState::Cancelled {
                 return Ok(false);
             }
             next = self.after(&waiter);
@@ -106,7 +106,7 @@ pub trait WaitList {
             if woken == limit {
                 break;
             }
-            if self.standing(&waiter)? == Standing::Waiting {
+            if self.waiter_state(&waiter)? == WaiterState::Waiting {
                 woken += 1;
                 self.wake(&waiter)?;
             }
@@ -122,7 +122,7 @@ pub trait WaitList {
     #[inline]
     fn pop_and_wake(&self) -> Result<bool, Self::Error> {
         while let Some(waiter) = self.pop() {
-            if self.standing(&waiter)? == Standing::Waiting {
+            if self.waiter_state(&waiter)? == WaiterState::Waiting {
                 self.wake(&waiter)?;
                 return Ok(true);
             }

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use greenloop_core::{Interest, Registered, Registrar, Registration, Told};
+use greenloop_core::{Interest, Mode, Registered, Registrar, Registration};
 use proptest::prelude::*;
 
 /// What happens to a descriptor.
@@ -112,11 +112,11 @@ impl Listeners {
         [self.reader, self.writer].contains(&Some(Kind::Handle))
     }
 
-    fn told(self) -> Told {
+    fn mode(self) -> Mode {
         if self.has_handle() {
-            Told::Always
+            Mode::Level
         } else {
-            Told::OnChange
+            Mode::Edge
         }
     }
 
@@ -155,11 +155,11 @@ proptest! {
                         reopened = !listeners.interest().is_none();
                         continue;
                     }
-                    let was_told = before.map(|before| before.told);
+                    let was_told = before.map(|before| before.mode);
                     listeners = next;
                     if interest.is_none() {
                         // Only waits leave their registration behind, and without a call.
-                        if was_told == Some(Told::Always) {
+                        if was_told == Some(Mode::Level) {
                             prop_assert_eq!(calls, ["remove"]);
                             prop_assert_eq!(now, None);
                         } else if !reopened {
@@ -170,9 +170,9 @@ proptest! {
                     } else if !reopened || !calls.is_empty() {
                         let now = now.expect("somebody listens");
                         prop_assert_eq!(now.interest, interest);
-                        prop_assert_eq!(now.told, listeners.told());
+                        prop_assert_eq!(now.mode, listeners.mode());
                         prop_assert!(registered.is_marked(now.mark));
-                        let unchanged = before == Some(now) && now.told == Told::Always;
+                        let unchanged = before == Some(now) && now.mode == Mode::Level;
                         if !reopened {
                             prop_assert_eq!(calls.len(), usize::from(!unchanged));
                         }
@@ -184,7 +184,7 @@ proptest! {
                     let is_ended = registered.is_ended(interest);
                     prop_assert!(interest.is_none() || !is_ended, "somebody listens");
                     if let Some(before) = before {
-                        let tells = before.told == Told::OnChange && interest.is_none();
+                        let tells = before.mode == Mode::Edge && interest.is_none();
                         prop_assert_eq!(is_ended, tells);
                     }
                     let is_forgotten = registered.silence(&kernel, interest);
@@ -196,7 +196,7 @@ proptest! {
                     }
                     let now = kernel.registration.get();
                     // Nobody is told for nobody.
-                    let silent = now.is_none_or(|now| now.told == Told::Never);
+                    let silent = now.is_none_or(|now| now.mode == Mode::Disabled);
                     prop_assert!(silent || !interest.is_none());
                 }
                 Step::Reopen => {
@@ -207,7 +207,7 @@ proptest! {
             }
             if let Some(now) = kernel.registration.get() {
                 let of_bytes = Interest { read: true, write: false };
-                let tells = now.told == Told::OnChange && now.interest == of_bytes;
+                let tells = now.mode == Mode::Edge && now.interest == of_bytes;
                 prop_assert_eq!(registered.tells_of_bytes(), tells);
                 prop_assert!(!registered.is_marked(now.mark.wrapping_sub(1)));
             }

@@ -28,8 +28,10 @@ mod bound_function;
 #[cfg(not(Py_3_14))]
 mod bound_method;
 mod buffer;
+mod buffer_exporter;
 mod byte_strings;
 mod bytes;
+mod bytes_builder;
 mod call;
 mod calling;
 mod chaining;
@@ -62,7 +64,6 @@ mod identity;
 mod instance;
 mod items;
 mod iteration;
-mod joined;
 mod kinds;
 mod lasting_bytes;
 pub mod making;
@@ -97,7 +98,6 @@ mod thread_state;
 mod trap;
 mod tuples;
 mod weak_reference;
-mod window;
 mod wrong_arguments;
 
 use pyo3::prelude::*;
@@ -109,8 +109,10 @@ pub use bound_function::BoundMethod;
 #[cfg(not(Py_3_14))]
 pub use bound_method::bind_entering_cheaply;
 pub use buffer::{Buffer, Bytes};
+pub use buffer_exporter::{show_bytes, show_room};
 pub use byte_strings::{ByteArrayContent, ByteString, ByteStringSlot, bytearray_of_size};
 pub use bytes::{BlankBytes, FilledBytes};
+pub use bytes_builder::BytesBuilder;
 pub use call::{Arguments, call_with_context, same_string, type_error};
 pub use calling::Keywords;
 pub use chaining::{context_of_exception, set_cause, set_context, set_traceback, traceback_of};
@@ -138,7 +140,6 @@ pub use gil_cell::GilCell;
 pub use gil_once::GilOnce;
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, coroutine, iterated, thrown};
-pub use joined::Joined;
 pub use lasting_bytes::LastingBytes;
 pub use method::{
     Anything, Attribute, Function, Method, attribute, definitions, fast, leaf_fast, leaf_noargs,
@@ -165,7 +166,6 @@ pub use thread_exit::{guarded, restore_thread};
 pub use thread_state::{find_places as find_thread_state_places, swap as swap_current_task};
 pub use trap::{trap, trap_int, trap_leaf};
 pub use weak_reference::Referent;
-pub use window::{show_bytes, show_room};
 pub use wrong_arguments::Signature;
 
 /// Looks up the edge's names, verifies its knowledge of the interpreter's insides, and makes its
@@ -188,6 +188,6 @@ pub fn initialise(py: Python<'_>) -> PyResult<()> {
     coroutine_wrapper::make_class()?;
     plain_socket::initialise(py)?;
     socket_layout::look(py);
-    window::make_class()?;
+    buffer_exporter::make_class()?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! The poller, which reports the descriptors that are ready to be read or written.
 //!
-//! A registration is level-triggered by default ([`Told::Always`]), as Python's `selectors` are: a
+//! A registration is level-triggered by default ([`Mode::Level`]), as Python's `selectors` are: a
 //! descriptor is reported at every wait for as long as it is ready. The callbacks of `add_reader`
 //! need that, since they may read as little as they like and count on being called again. A waiter
-//! that reads until the call would block registers edge-triggered ([`Told::OnChange`]), and a
-//! registration can stay in place while nobody listens ([`Told::Never`]).
+//! that reads until the call would block registers edge-triggered ([`Mode::Edge`]), and a
+//! registration can stay in place while nobody listens ([`Mode::Disabled`]).
 //!
 //! # Descriptors that user code closes
 //!
@@ -20,9 +20,9 @@
 //! Neither harms the poller. It cannot tell the two apart, so it reports both, and the caller, who
 //! knows its registrations, decides.
 //!
-//! [`Told::Always`]: greenloop_core::Told::Always
-//! [`Told::OnChange`]: greenloop_core::Told::OnChange
-//! [`Told::Never`]: greenloop_core::Told::Never
+//! [`Mode::Level`]: greenloop_core::Mode::Level
+//! [`Mode::Edge`]: greenloop_core::Mode::Edge
+//! [`Mode::Disabled`]: greenloop_core::Mode::Disabled
 
 use std::fmt;
 use std::io;
@@ -110,7 +110,7 @@ pub struct Event {
     pub writable: bool,
     /// Whether there is more to learn than bytes and room: an error, a hang-up, for a reader that
     /// the peer has ended its side (`EPOLLRDHUP`), and for a registration [on
-    /// change](greenloop_core::Told::OnChange) also that there are urgent data (`EPOLLPRI`).
+    /// change](greenloop_core::Mode::Edge) also that there are urgent data (`EPOLLPRI`).
     ///
     /// Without it, a read of a TCP connection that returns fewer bytes than it had room for has
     /// taken all that there are (`epoll(7)`, question 9), except those behind an urgent byte that

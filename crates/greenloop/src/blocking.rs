@@ -30,8 +30,8 @@ pub fn spawn_blocking<T: Send + 'static>(
     function: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {
     let event_loop = current::expect();
-    let elsewhere = event_loop.elsewhere();
-    elsewhere.set(elsewhere.get() + 1);
+    let blocking_in_flight = event_loop.blocking_in_flight();
+    blocking_in_flight.set(blocking_in_flight.get() + 1);
     crate::spawn(Elsewhere {
         work: blocking::unblock(function),
         event_loop,
@@ -54,7 +54,7 @@ impl<T> Future for Elsewhere<T> {
 
 impl<T> Drop for Elsewhere<T> {
     fn drop(&mut self) {
-        let elsewhere = self.event_loop.elsewhere();
-        elsewhere.set(elsewhere.get() - 1);
+        let blocking_in_flight = self.event_loop.blocking_in_flight();
+        blocking_in_flight.set(blocking_in_flight.get() - 1);
     }
 }

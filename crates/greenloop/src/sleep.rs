@@ -9,7 +9,7 @@ use std::time::Duration;
 use greenloop_core::Instant;
 
 use crate::runtime::{Alarm, EventLoop, current};
-use crate::waiting::Wakee;
+use crate::waiting::WakeTarget;
 
 /// Waits for `delay`, which begins when the future is first awaited. Never less, by the system's
 /// clock.
@@ -129,19 +129,19 @@ struct Waiting {
     deadline: Instant,
     alarm: Alarm,
     /// The target that the alarm wakes.
-    wakee: Wakee,
+    wake_target: WakeTarget,
 }
 
 impl Waiting {
     #[inline]
     fn until(deadline: Instant, event_loop: Rc<EventLoop>, context: &Context<'_>) -> Self {
-        let wakee = Wakee::of(context);
-        let alarm = event_loop.set_alarm(deadline, wakee.clone());
+        let wake_target = WakeTarget::of(context);
+        let alarm = event_loop.set_alarm(deadline, wake_target.clone());
         Self {
             event_loop,
             deadline,
             alarm,
-            wakee,
+            wake_target,
         }
     }
 
@@ -167,7 +167,7 @@ impl Future for Sleep {
         match &this.state {
             State::New(End::After(Duration::ZERO)) => {
                 this.state = State::Yields;
-                Wakee::of(context).wake();
+                WakeTarget::of(context).wake();
                 return Poll::Pending;
             }
             State::New(end) => {
@@ -180,7 +180,7 @@ impl Future for Sleep {
                 return Poll::Pending;
             }
             State::Waiting(waiting) if !waiting.is_over() => {
-                if !waiting.wakee.is_of(context) {
+                if !waiting.wake_target.is_of(context) {
                     // It was handed to another task, which is woken from now on.
                     let event_loop = Rc::clone(&waiting.event_loop);
                     let again = Waiting::until(waiting.deadline, event_loop, context);
@@ -210,7 +210,7 @@ impl Future for YieldNow {
         if std::mem::replace(&mut self.has_yielded, true) {
             return Poll::Ready(());
         }
-        Wakee::of(context).wake();
+        WakeTarget::of(context).wake();
         Poll::Pending
     }
 }

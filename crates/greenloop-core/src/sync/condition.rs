@@ -49,7 +49,7 @@ impl<L: WaitList, const HANDS_ON: bool> Condition<L, HANDS_ON> {
     /// to wait in the lock's line.
     ///
     /// # Errors
-    /// As [`WaitList::standing`].
+    /// As [`WaitList::waiter_state`].
     #[inline]
     pub fn relock(&self, lock: &Lock<L>, waiter: &L::Waiter) -> Result<bool, L::Error> {
         self.waiters.remove(waiter);

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::{Standing, WaitList};
+use crate::{WaitList, WaiterState};
 
 /// Held by one task at a time. Releasing it wakes the first waiter, and a task that comes before
 /// that one has run waits behind it.
@@ -41,7 +41,7 @@ impl<L: WaitList> Lock<L> {
     /// if not, the caller waits in [`waiters`](Self::waiters).
     ///
     /// # Errors
-    /// As [`WaitList::standing`].
+    /// As [`WaitList::waiter_state`].
     #[inline]
     pub fn try_acquire(&self) -> Result<bool, L::Error> {
         if self.locked.get() || !self.waiters.all_cancelled()? {
@@ -89,7 +89,7 @@ impl<L: WaitList> Lock<L> {
     #[inline]
     fn wake_first(&self) -> Result<(), L::Error> {
         if let Some(first) = self.waiters.first() {
-            if self.waiters.standing(&first)? == Standing::Waiting {
+            if self.waiters.waiter_state(&first)? == WaiterState::Waiting {
                 return self.waiters.wake(&first);
             }
         }

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use super::Event;
-use crate::{Standing, WaitList};
+use crate::{WaitList, WaiterState};
 
 /// The store of the items. Its methods may call back into the queue.
 pub trait Store {
@@ -204,7 +204,7 @@ impl<L: WaitList> Queue<L> {
         waiter: &L::Waiter,
     ) -> Result<(), S::Error> {
         self.putters.remove(waiter);
-        if !store.is_full()? && self.putters.standing(waiter)? == Standing::Woken {
+        if !store.is_full()? && self.putters.waiter_state(waiter)? == WaiterState::Woken {
             self.putters.pop_and_wake()?;
         }
         Ok(())
@@ -220,7 +220,7 @@ impl<L: WaitList> Queue<L> {
         waiter: &L::Waiter,
     ) -> Result<(), S::Error> {
         self.getters.remove(waiter);
-        if !store.is_empty()? && self.getters.standing(waiter)? == Standing::Woken {
+        if !store.is_empty()? && self.getters.waiter_state(waiter)? == WaiterState::Woken {
             self.getters.pop_and_wake()?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::{Standing, WaitList};
+use crate::{WaitList, WaiterState};
 
 /// Held by as many tasks at a time as its value says. A released permit goes to the first waiter at
 /// that moment: the value never counts permits that a woken waiter is about to use.
@@ -43,7 +43,7 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
     /// Whether a new request has to wait, for a permit or behind earlier ones.
     ///
     /// # Errors
-    /// As [`WaitList::standing`].
+    /// As [`WaitList::waiter_state`].
     #[inline]
     pub fn is_locked(&self) -> Result<bool, L::Error> {
         Ok(self.value.get() == 0 || !self.waiters.all_cancelled()?)
@@ -59,7 +59,7 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
     /// in [`waiters`](Self::waiters).
     ///
     /// # Errors
-    /// As [`WaitList::standing`].
+    /// As [`WaitList::waiter_state`].
     #[inline]
     pub fn try_acquire(&self) -> Result<bool, L::Error> {
         let free = !self.is_locked()?;
@@ -85,15 +85,15 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
     /// # Errors
     /// As [`WaitList::wake`].
     pub fn give_up(&self, waiter: &L::Waiter) -> Result<(), L::Error> {
-        let standing = self.waiters.standing(waiter);
+        let waiter_state = self.waiters.waiter_state(waiter);
         self.waiters.remove(waiter);
-        let standing = standing?;
+        let waiter_state = waiter_state?;
         if WAKES_ALL {
-            if standing == Standing::Woken {
+            if waiter_state == WaiterState::Woken {
                 self.put_back();
             }
             self.wake_allowed()
-        } else if standing == Standing::Cancelled {
+        } else if waiter_state == WaiterState::Cancelled {
             Ok(())
         } else {
             // This includes one that was not woken, if its driver throws a cancellation: the older
@@ -146,7 +146,7 @@ impl<L: WaitList, const WAKES_ALL: bool> Semaphore<L, WAKES_ALL> {
     pub fn wake_next(&self) -> Result<bool, L::Error> {
         let mut next = self.waiters.first();
         while let Some(waiter) = next {
-            if self.waiters.standing(&waiter)? == Standing::Waiting {
+            if self.waiters.waiter_state(&waiter)? == WaiterState::Waiting {
                 self.take();
                 self.waiters.wake(&waiter)?;
                 return Ok(true);

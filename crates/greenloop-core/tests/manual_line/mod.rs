@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use greenloop_core::{Standing, WaitList};
+use greenloop_core::{WaitList, WaiterState};
 
 /// A waiter is its number: two lines that share [`Standings`] may hold the same one in turn.
 pub type Waiter = usize;
@@ -12,7 +12,7 @@ pub type Waiter = usize;
 /// How each waiter stands, and who was woken, in order.
 #[derive(Default)]
 pub struct Standings {
-    of_each: RefCell<Vec<Standing>>,
+    of_each: RefCell<Vec<WaiterState>>,
     woken: RefCell<Vec<Waiter>>,
     /// Waking this one fails.
     unwakeable: Cell<Option<Waiter>>,
@@ -25,23 +25,23 @@ pub struct CannotWake(pub Waiter);
 impl Standings {
     /// A new waiter, waiting.
     pub fn waiter(&self) -> Waiter {
-        self.of_each.borrow_mut().push(Standing::Waiting);
+        self.of_each.borrow_mut().push(WaiterState::Waiting);
         self.of_each.borrow().len() - 1
     }
 
     /// Has a waiter wait once more.
     pub fn wait_again(&self, waiter: Waiter) {
-        self.of_each.borrow_mut()[waiter] = Standing::Waiting;
+        self.of_each.borrow_mut()[waiter] = WaiterState::Waiting;
     }
 
     /// Cancels one that waits, as the owner of a future does.
     pub fn cancel(&self, waiter: Waiter) {
-        assert_eq!(self.of(waiter), Standing::Waiting);
-        self.of_each.borrow_mut()[waiter] = Standing::Cancelled;
+        assert_eq!(self.of(waiter), WaiterState::Waiting);
+        self.of_each.borrow_mut()[waiter] = WaiterState::Cancelled;
     }
 
     /// How a waiter stands.
-    pub fn of(&self, waiter: Waiter) -> Standing {
+    pub fn of(&self, waiter: Waiter) -> WaiterState {
         self.of_each.borrow()[waiter]
     }
 
@@ -115,16 +115,20 @@ impl WaitList for ManualLine {
         self.queue.borrow().get(position + 1).copied()
     }
 
-    fn standing(&self, waiter: &Waiter) -> Result<Standing, CannotWake> {
+    fn waiter_state(&self, waiter: &Waiter) -> Result<WaiterState, CannotWake> {
         Ok(self.standings.of(*waiter))
     }
 
     fn wake(&self, waiter: &Waiter) -> Result<(), CannotWake> {
-        assert_eq!(self.standings.of(*waiter), Standing::Waiting, "woken twice");
+        assert_eq!(
+            self.standings.of(*waiter),
+            WaiterState::Waiting,
+            "woken twice"
+        );
         if self.standings.unwakeable.get() == Some(*waiter) {
             return Err(CannotWake(*waiter));
         }
-        self.standings.of_each.borrow_mut()[*waiter] = Standing::Woken;
+        self.standings.of_each.borrow_mut()[*waiter] = WaiterState::Woken;
         self.standings.woken.borrow_mut().push(*waiter);
         Ok(())
     }

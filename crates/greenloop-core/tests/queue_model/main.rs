@@ -7,7 +7,7 @@ mod transcription;
 
 use std::rc::Rc;
 
-use greenloop_core::Standing;
+use greenloop_core::WaiterState;
 use greenloop_core::sync::Refusal;
 use proptest::prelude::*;
 
@@ -130,12 +130,12 @@ impl<S: Subject> Run<S> {
         self.scheduler
             .standings
             .borrow_mut()
-            .push(Standing::Waiting);
+            .push(WaiterState::Waiting);
         self.go_on(waiter);
     }
 
     fn go_on(&mut self, waiter: usize) {
-        self.scheduler.standings.borrow_mut()[waiter] = Standing::Waiting;
+        self.scheduler.standings.borrow_mut()[waiter] = WaiterState::Waiting;
         if let Some(outcome) = self.subject.go_on(waiter, self.wants[waiter]) {
             self.done[waiter] = true;
             self.note(self.wants[waiter], outcome);
@@ -152,8 +152,8 @@ impl<S: Subject> Run<S> {
             return;
         }
         self.cancel_requested[waiter] = true;
-        if self.scheduler.standing(waiter) == Standing::Waiting {
-            self.scheduler.end(waiter, Standing::Cancelled);
+        if self.scheduler.waiter_state(waiter) == WaiterState::Waiting {
+            self.scheduler.end(waiter, WaiterState::Cancelled);
         }
     }
 

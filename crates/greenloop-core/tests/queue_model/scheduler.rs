@@ -5,22 +5,22 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use greenloop_core::{Standing, WaitList};
+use greenloop_core::{WaitList, WaiterState};
 
 /// Both sides of the comparison have one.
 #[derive(Default)]
 pub struct Scheduler {
-    pub standings: RefCell<Vec<Standing>>,
+    pub standings: RefCell<Vec<WaiterState>>,
     pub ready: RefCell<VecDeque<usize>>,
 }
 
 impl Scheduler {
-    pub fn end(&self, waiter: usize, standing: Standing) {
-        self.standings.borrow_mut()[waiter] = standing;
+    pub fn end(&self, waiter: usize, waiter_state: WaiterState) {
+        self.standings.borrow_mut()[waiter] = waiter_state;
         self.ready.borrow_mut().push_back(waiter);
     }
 
-    pub fn standing(&self, waiter: usize) -> Standing {
+    pub fn waiter_state(&self, waiter: usize) -> WaiterState {
         self.standings.borrow()[waiter]
     }
 }
@@ -72,13 +72,13 @@ impl WaitList for Line {
         self.waiters.borrow().get(position + 1).copied()
     }
 
-    fn standing(&self, waiter: &usize) -> Result<Standing, Infallible> {
-        Ok(self.scheduler.standing(*waiter))
+    fn waiter_state(&self, waiter: &usize) -> Result<WaiterState, Infallible> {
+        Ok(self.scheduler.waiter_state(*waiter))
     }
 
     fn wake(&self, waiter: &usize) -> Result<(), Infallible> {
-        assert_eq!(self.scheduler.standing(*waiter), Standing::Waiting);
-        self.scheduler.end(*waiter, Standing::Woken);
+        assert_eq!(self.scheduler.waiter_state(*waiter), WaiterState::Waiting);
+        self.scheduler.end(*waiter, WaiterState::Woken);
         Ok(())
     }
 }

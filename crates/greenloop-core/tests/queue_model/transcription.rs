@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use greenloop_core::Standing;
+use greenloop_core::WaiterState;
 use greenloop_core::sync::Refusal;
 
 use super::scheduler::Scheduler;
@@ -37,8 +37,8 @@ impl Transcription {
             let Some(waiter) = waiters.borrow_mut().pop_front() else {
                 break;
             };
-            if self.scheduler.standing(waiter) == Standing::Waiting {
-                self.scheduler.end(waiter, Standing::Woken);
+            if self.scheduler.waiter_state(waiter) == WaiterState::Waiting {
+                self.scheduler.end(waiter, WaiterState::Woken);
                 break;
             }
         }
@@ -47,8 +47,8 @@ impl Transcription {
     fn set_finished(&self) {
         if !self.finished.replace(true) {
             for waiter in self.joiners.borrow().iter() {
-                if self.scheduler.standing(*waiter) == Standing::Waiting {
-                    self.scheduler.end(*waiter, Standing::Woken);
+                if self.scheduler.waiter_state(*waiter) == WaiterState::Waiting {
+                    self.scheduler.end(*waiter, WaiterState::Woken);
                 }
             }
         }
@@ -106,7 +106,7 @@ impl Subject for Transcription {
     }
 
     fn interrupted(&self, waiter: usize, want: Want) {
-        let woken = self.scheduler.standing(waiter) == Standing::Woken;
+        let woken = self.scheduler.waiter_state(waiter) == WaiterState::Woken;
         let line = match want {
             Want::Put(_) => &self.putters,
             Want::Get => &self.getters,

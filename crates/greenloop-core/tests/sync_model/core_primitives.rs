@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use greenloop_core::sync::{Condition, Lock, Semaphore};
-use greenloop_core::{Standing, WaitList as _};
+use greenloop_core::{WaitList as _, WaiterState};
 
 use super::manual_line::{ManualLine, Standings, Waiter};
 use super::{Snapshot, Step, Subject};
@@ -51,7 +51,7 @@ impl<const WAKES_ALL: bool> Subject for OurSemaphore<WAKES_ALL> {
         self.0.waiters.standings.cancel(waiter);
     }
 
-    fn standing(&self, waiter: Waiter) -> Standing {
+    fn waiter_state(&self, waiter: Waiter) -> WaiterState {
         self.0.waiters.standings.of(waiter)
     }
 
@@ -149,7 +149,7 @@ impl<const HANDS_ON: bool> Subject for OurCondition<HANDS_ON> {
         self.standings.cancel(waiter);
     }
 
-    fn standing(&self, waiter: Waiter) -> Standing {
+    fn waiter_state(&self, waiter: Waiter) -> WaiterState {
         self.standings.of(waiter)
     }
 
@@ -162,7 +162,7 @@ impl<const HANDS_ON: bool> Subject for OurCondition<HANDS_ON> {
     }
 }
 
-fn shown(line: &ManualLine) -> Vec<(Waiter, Standing)> {
+fn shown(line: &ManualLine) -> Vec<(Waiter, WaiterState)> {
     line.to_vec()
         .into_iter()
         .map(|waiter| (waiter, line.standings.of(waiter)))

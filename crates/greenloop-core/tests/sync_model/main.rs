@@ -9,7 +9,7 @@ mod manual_line;
 mod tasks;
 mod transcription;
 
-use greenloop_core::Standing;
+use greenloop_core::WaiterState;
 use proptest::prelude::*;
 
 use core_primitives::{OurCondition, OurSemaphore};
@@ -73,7 +73,7 @@ trait Subject {
     /// The owner of the wait cancels it, if it is not over.
     fn cancel_wait(&mut self, waiter: Waiter);
     /// How a waiter stands.
-    fn standing(&self, waiter: Waiter) -> Standing;
+    fn waiter_state(&self, waiter: Waiter) -> WaiterState;
     /// Everything that can be compared.
     fn snapshot(&self) -> Snapshot;
 }
@@ -82,8 +82,8 @@ trait Subject {
 struct Snapshot {
     /// The value of a semaphore, or whether a lock is free.
     value: i64,
-    line: Vec<(Waiter, Standing)>,
-    condition: Vec<(Waiter, Standing)>,
+    line: Vec<(Waiter, WaiterState)>,
+    condition: Vec<(Waiter, WaiterState)>,
 }
 
 /// Takes a waiter out of a list, if it is there.

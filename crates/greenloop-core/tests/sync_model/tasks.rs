@@ -1,7 +1,7 @@
 //! The tasks that use a subject: who holds, who waits, who was cancelled, moved by one action after
 //! the other.
 
-use greenloop_core::Standing;
+use greenloop_core::WaiterState;
 
 use super::manual_line::Waiter;
 use super::{Action, Step, Subject, remove};
@@ -44,7 +44,7 @@ impl<S: Subject> Tasks<S> {
             }
             Action::Cancel(choice) => {
                 if let Some(waiter) = chosen(&self.waiting, choice) {
-                    if self.subject.standing(waiter) == Standing::Waiting {
+                    if self.subject.waiter_state(waiter) == WaiterState::Waiting {
                         self.subject.cancel_wait(waiter);
                     } else if !self.thrown.contains(&waiter) {
                         self.thrown.push(waiter);
@@ -69,7 +69,7 @@ impl<S: Subject> Tasks<S> {
 
     /// Those whose wait is over.
     fn over(&self) -> Vec<Waiter> {
-        let over = |waiter: &Waiter| self.subject.standing(*waiter) != Standing::Waiting;
+        let over = |waiter: &Waiter| self.subject.waiter_state(*waiter) != WaiterState::Waiting;
         self.waiting.iter().copied().filter(over).collect()
     }
 
@@ -77,7 +77,7 @@ impl<S: Subject> Tasks<S> {
         remove(&mut self.waiting, waiter);
         let thrown = self.thrown.contains(&waiter);
         remove(&mut self.thrown, waiter);
-        let cancelled = thrown || self.subject.standing(waiter) == Standing::Cancelled;
+        let cancelled = thrown || self.subject.waiter_state(waiter) == WaiterState::Cancelled;
         let step = self.subject.run(waiter, cancelled);
         self.note(waiter, step);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use greenloop_core::Standing;
+use greenloop_core::WaiterState;
 
 use super::manual_line::Waiter;
 use super::{Snapshot, Step, Subject, remove};
@@ -86,10 +86,10 @@ impl Subject for AsyncioSemaphore {
     fn notify(&mut self, _limit: usize) {}
 
     fn cancel_wait(&mut self, waiter: Waiter) {
-        self.futures.0.insert(waiter, Standing::Cancelled);
+        self.futures.0.insert(waiter, WaiterState::Cancelled);
     }
 
-    fn standing(&self, waiter: Waiter) -> Standing {
+    fn waiter_state(&self, waiter: Waiter) -> WaiterState {
         self.futures.0[&waiter]
     }
 
@@ -229,10 +229,10 @@ impl Subject for AsyncioCondition {
     }
 
     fn cancel_wait(&mut self, waiter: Waiter) {
-        self.futures.0.insert(waiter, Standing::Cancelled);
+        self.futures.0.insert(waiter, WaiterState::Cancelled);
     }
 
-    fn standing(&self, waiter: Waiter) -> Standing {
+    fn waiter_state(&self, waiter: Waiter) -> WaiterState {
         self.futures.0[&waiter]
     }
 
@@ -247,26 +247,26 @@ impl Subject for AsyncioCondition {
 
 /// asyncio's futures: what each waiter awaits.
 #[derive(Default)]
-struct Futures(HashMap<Waiter, Standing>);
+struct Futures(HashMap<Waiter, WaiterState>);
 
 impl Futures {
     fn create(&mut self, waiter: Waiter) {
-        self.0.insert(waiter, Standing::Waiting);
+        self.0.insert(waiter, WaiterState::Waiting);
     }
 
     fn done(&self, waiter: Waiter) -> bool {
-        self.0[&waiter] != Standing::Waiting
+        self.0[&waiter] != WaiterState::Waiting
     }
 
     fn cancelled(&self, waiter: Waiter) -> bool {
-        self.0[&waiter] == Standing::Cancelled
+        self.0[&waiter] == WaiterState::Cancelled
     }
 
     fn set_result(&mut self, waiter: Waiter) {
-        self.0.insert(waiter, Standing::Woken);
+        self.0.insert(waiter, WaiterState::Woken);
     }
 
-    fn shown(&self, line: &[Waiter]) -> Vec<(Waiter, Standing)> {
+    fn shown(&self, line: &[Waiter]) -> Vec<(Waiter, WaiterState)> {
         line.iter()
             .map(|waiter| (*waiter, self.0[waiter]))
             .collect()

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use greenloop_core::Told;
+use greenloop_core::Mode;
 use greenloop_os::{Event, Poller};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 
@@ -109,15 +109,15 @@ fn a_mark_tells_a_file_from_the_one_that_had_its_number_before() -> io::Result<(
     let poller = Poller::new()?;
     let (duplicate, mut there) = UnixStream::pair()?;
     let registered = moved_to(NUMBER, &duplicate)?;
-    poller.add(NUMBER, marked(READ, Told::OnChange, 1))?;
+    poller.add(NUMBER, marked(READ, Mode::Edge, 1))?;
     drop(registered);
     let (other, mut peer) = UnixStream::pair()?;
     let other = moved_to(NUMBER, other)?;
     assert_eq!(
-        code(poller.modify(NUMBER, marked(READ, Told::OnChange, 2))),
+        code(poller.modify(NUMBER, marked(READ, Mode::Edge, 2))),
         Some(libc::ENOENT)
     );
-    poller.add(NUMBER, marked(READ, Told::OnChange, 2))?;
+    poller.add(NUMBER, marked(READ, Mode::Edge, 2))?;
     there.write_all(b"a")?;
     let with_mark = |mark| Event {
         mark,

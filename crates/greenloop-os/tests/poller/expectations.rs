@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use greenloop_core::{Interest, Registration, Told};
+use greenloop_core::{Interest, Mode, Registration};
 use greenloop_os::{Event, Events, Poller};
 
 pub const NOTHING: Interest = Interest {
@@ -24,10 +24,10 @@ pub const BOTH: Interest = Interest {
     write: true,
 };
 
-pub const fn marked(interest: Interest, told: Told, mark: u32) -> Registration {
+pub const fn marked(interest: Interest, mode: Mode, mark: u32) -> Registration {
     Registration {
         interest,
-        told,
+        mode,
         mark,
     }
 }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use greenloop_core::Told;
+use greenloop_core::Mode;
 use greenloop_os::{Event, Poller};
 use rustix::net::{SendFlags, send};
 
@@ -25,14 +25,14 @@ fn a_change_is_reported_once_and_again_when_there_is_more() -> io::Result<()> {
         mark,
         ..readable(&here)
     };
-    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 7))?;
+    poller.add(here.as_raw_fd(), marked(READ, Mode::Edge, 7))?;
     there.write_all(b"a")?;
     assert_eq!(ready(&poller), [event(7)]);
     assert_eq!(ready(&poller), []);
     there.write_all(b"b")?;
     assert_eq!(ready(&poller), [event(7)]);
     // To be registered anew is to be asked what there is.
-    poller.modify(here.as_raw_fd(), marked(READ, Told::OnChange, 8))?;
+    poller.modify(here.as_raw_fd(), marked(READ, Mode::Edge, 8))?;
     assert_eq!(ready(&poller), [event(8)]);
     assert_eq!(ready(&poller), []);
     Ok(())
@@ -42,7 +42,7 @@ fn a_change_is_reported_once_and_again_when_there_is_more() -> io::Result<()> {
 fn the_end_of_a_stream_is_told_from_bytes_on_change() -> io::Result<()> {
     let poller = Poller::new()?;
     let (here, mut there) = tcp_pair()?;
-    poller.add(here.as_raw_fd(), marked(BOTH, Told::OnChange, 1))?;
+    poller.add(here.as_raw_fd(), marked(BOTH, Mode::Edge, 1))?;
     let event = |readable, exceptional| Event {
         mark: 1,
         readable,
@@ -62,7 +62,7 @@ fn the_end_of_a_stream_is_told_from_bytes_on_change() -> io::Result<()> {
 fn urgent_data_are_told_from_bytes_on_change_and_never_else() -> io::Result<()> {
     let poller = Poller::new()?;
     let (here, mut there) = tcp_pair()?;
-    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
+    poller.add(here.as_raw_fd(), marked(READ, Mode::Edge, 1))?;
     send(&there, b"a", SendFlags::OOB)?;
     let told = Event {
         mark: 1,
@@ -82,8 +82,8 @@ fn urgent_data_are_told_from_bytes_on_change_and_never_else() -> io::Result<()> 
 fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
     let poller = Poller::new()?;
     let (here, mut there) = UnixStream::pair()?;
-    poller.add(here.as_raw_fd(), marked(READ, Told::OnChange, 1))?;
-    poller.modify(here.as_raw_fd(), marked(BOTH, Told::Never, 1))?;
+    poller.add(here.as_raw_fd(), marked(READ, Mode::Edge, 1))?;
+    poller.modify(here.as_raw_fd(), marked(BOTH, Mode::Disabled, 1))?;
     there.write_all(b"a")?;
     assert_eq!(ready(&poller), []);
     // A hang-up is, once, whatever the interest.
@@ -94,7 +94,7 @@ fn what_is_never_to_be_told_is_not_forgotten() -> io::Result<()> {
     };
     assert_eq!(ready(&poller), [event]);
     assert_eq!(ready(&poller), []);
-    poller.modify(here.as_raw_fd(), marked(READ, Told::Always, 1))?;
+    poller.modify(here.as_raw_fd(), marked(READ, Mode::Level, 1))?;
     assert_eq!(ready(&poller), [event]);
     assert_eq!(ready(&poller), [event]);
     Ok(())

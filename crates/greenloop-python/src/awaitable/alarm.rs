@@ -9,7 +9,7 @@ use greenloop_core::Instant;
 use greenloop_cpython::{Native, Object, Result};
 
 use super::sleep::{ASLEEP, OVER, exact_seconds};
-use super::{Awaitable, Stands};
+use super::{Awaitable, PackedState};
 use crate::asyncio::{globals, running_loop};
 use crate::future::future_of;
 use crate::scheduler::{Job, Scheduler, stepping};
@@ -86,7 +86,7 @@ impl Awaitable {
             let function = &globals().asyncio.release_waiter;
             return function.call([&future]).map(drop);
         }
-        if awaitable.standing.get() == Stands::Waiting {
+        if awaitable.waiter_state.get() == PackedState::Waiting {
             return Self::wake(this);
         }
         Ok(())

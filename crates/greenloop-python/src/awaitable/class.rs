@@ -13,7 +13,8 @@
 //! it only hears of the end through the future's callback from now on, in the same turn as before.
 //!
 //! A wait that is dropped needs a finaliser (PEP 442), and each uncontended `lock.acquire()` makes
-//! and drops an awaitable: the deallocation of a [`Finishing`](greenloop_cpython::Finishing) struct has a short way for that.
+//! and drops an awaitable: the deallocation of a [`Finishing`](greenloop_cpython::Finishing) struct
+//! has a short way for that.
 
 use greenloop_cpython::making;
 use greenloop_cpython::{
@@ -22,7 +23,7 @@ use greenloop_cpython::{
 };
 
 use super::origin::origin;
-use super::{Awaitable, CLASS, Stage, Stands};
+use super::{Awaitable, CLASS, PackedState, Stage};
 use crate::asyncio::globals;
 use crate::future::{Callback, Future, add_callback};
 
@@ -50,14 +51,14 @@ impl Awaitable {
             // The call has run code that has come here as well.
             return Self::as_future(this);
         }
-        let standing = awaitable.standing.get();
+        let waiter_state = awaitable.waiter_state.get();
         if let Some(task) = awaitable.take_task() {
             add_callback(native, Callback::Wake(task))?;
         }
-        match standing {
-            Stands::Waiting => {}
-            Stands::Woken => Future::finish(native, Object::boolean(true))?,
-            Stands::Cancelled => {
+        match waiter_state {
+            PackedState::Waiting => {}
+            PackedState::Woken => Future::finish(native, Object::boolean(true))?,
+            PackedState::Cancelled => {
                 Future::cancel(native, awaitable.message.take().as_ref()).map(drop)?;
             }
         }
@@ -81,7 +82,7 @@ impl Awaitable {
 
 /// `done()`: false only while the awaitable waits and was neither woken nor cancelled.
 fn done(this: &Native<Awaitable>) -> Result<Object> {
-    let waits = Awaitable::standing(this)? == greenloop_core::Standing::Waiting;
+    let waits = Awaitable::waiter_state(this)? == greenloop_core::WaiterState::Waiting;
     let blocked = this.get().stage.get() == Stage::Blocked;
     Ok(Object::boolean(!(waits && blocked)))
 }

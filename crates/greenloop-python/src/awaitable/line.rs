@@ -13,13 +13,13 @@
 //!                    task or future (owned by the line, shown to the collector by it)
 //! ```
 //! Which waiter is woken, and when one leaves, is decided by the core's `sync`, which knows the
-//! line as a `WaitList`. Its `standing` and `wake` may run code of the program, for a foreign wait,
-//! and `clear` by what it drops.
+//! line as a `WaitList`. Its `waiter_state` and `wake` may run code of the program, for a foreign
+//! wait, and `clear` by what it drops.
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use greenloop_core::{Standing, WaitList};
+use greenloop_core::{WaitList, WaiterState};
 use greenloop_cpython::{Native, Object, Raised, Result, Visited, Visitor};
 
 use super::Awaitable;
@@ -143,7 +143,7 @@ impl WaitList for Line {
     type Waiter = Native<Awaitable>;
     type Error = Raised;
 
-    /// It goes to the end, whatever its standing. Constant time, without an allocation.
+    /// It goes to the end, whatever its state. Constant time, without an allocation.
     #[inline]
     fn push(&self, waiter: &Native<Awaitable>) {
         let place = &waiter.get().place;
@@ -203,8 +203,8 @@ impl WaitList for Line {
     }
 
     #[inline]
-    fn standing(&self, waiter: &Native<Awaitable>) -> Result<Standing> {
-        Awaitable::standing(waiter)
+    fn waiter_state(&self, waiter: &Native<Awaitable>) -> Result<WaiterState> {
+        Awaitable::waiter_state(waiter)
     }
 
     #[inline]

@@ -155,7 +155,7 @@ pub struct Awaitable {
     /// The descriptor whose readiness an operation waits for.
     descriptor: Cell<RawFd>,
     stage: Cell<Stage>,
-    standing: Cell<Stands>,
+    waiter_state: Cell<PackedState>,
     /// For operations of several steps: which one.
     step: Cell<u8>,
     /// Whether the wait goes through a future.
@@ -170,10 +170,10 @@ pub struct Awaitable {
     ending: Cell<bool>,
 }
 
-/// [`Standing`](greenloop_core::Standing) with a zero for waiting.
+/// [`WaiterState`](greenloop_core::WaiterState) with a zero for waiting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Stands {
+enum PackedState {
     Waiting,
     Woken,
     Cancelled,

@@ -9,13 +9,13 @@
 //! future, no handle. The deadline is the loop's time at the first step plus the delay, in the same
 //! arithmetic of floats as asyncio's, so the order of sleepers is the same.
 
-use greenloop_core::{Instant, Standing};
+use greenloop_core::{Instant, WaiterState};
 use greenloop_cpython::{
     Arguments, Comparison, ExceptionClass, Native, Object, Raised, Result, raise, restore,
     type_error,
 };
 
-use super::{Awaitable, Operation, Progress, Stands};
+use super::{Awaitable, Operation, PackedState, Progress};
 use crate::asyncio::edition::SLEEP_REFUSES_NAN;
 use crate::asyncio::{globals, running_loop};
 use crate::future::future_of;
@@ -179,8 +179,8 @@ fn interrupt(this: &Native<Awaitable>, exception: Object) -> Result<Progress> {
     let awaitable = this.get();
     if awaitable.foreign.get() {
         stop_timer(awaitable)?;
-    } else if awaitable.step.get() == ASLEEP && awaitable.standing.get() != Stands::Woken {
-        awaitable.standing.set(Stands::Cancelled);
+    } else if awaitable.step.get() == ASLEEP && awaitable.waiter_state.get() != PackedState::Woken {
+        awaitable.waiter_state.set(PackedState::Cancelled);
         leave_heap(awaitable);
     }
     Err(restore(exception))
@@ -223,7 +223,9 @@ fn of_job(sleeper: &Native<SleeperKind>) -> &Native<Awaitable> {
 pub fn run_sleeper(this: &Native<SleeperKind>) -> Result<()> {
     let this = of_job(this);
     let awaitable = this.get();
-    if awaitable.step.replace(OVER) == ASLEEP && Awaitable::standing(this)? == Standing::Waiting {
+    if awaitable.step.replace(OVER) == ASLEEP
+        && Awaitable::waiter_state(this)? == WaiterState::Waiting
+    {
         return Awaitable::wake(this);
     }
     Ok(())

@@ -8,13 +8,13 @@
 //!                  └────── cancel ──► Cancelled ─► the next step interrupts it: CancelledError
 //! ```
 //! A wait ends once, and a task is stepped once for it. A wake-up that comes before a task has
-//! received the awaitable is kept in the standing, and [`attach`](Awaitable::attach) makes up for
+//! received the awaitable is kept in its state, and [`attach`](Awaitable::attach) makes up for
 //! it.
 
-use greenloop_core::Standing;
+use greenloop_core::WaiterState;
 use greenloop_cpython::{Native, Object, Result, Slot, fetch, raise_object};
 
-use super::{Awaitable, LoopBound, Stage, Stands};
+use super::{Awaitable, LoopBound, PackedState, Stage};
 use crate::asyncio::globals;
 use crate::future::{CANCELLED, Future, PENDING, future_of, waiting_task, wake};
 use crate::scheduler::{TaskKind, stepping};
@@ -73,7 +73,7 @@ impl Awaitable {
     pub(super) fn wait_natively(&self, event_loop: &Slot) {
         self.event_loop.set_optional(event_loop.get());
         self.foreign.set(false);
-        self.standing.set(Stands::Waiting);
+        self.waiter_state.set(PackedState::Waiting);
     }
 
     /// Makes the wait a foreign one, by the loop's `create_future`, which may be the program's.
@@ -93,15 +93,15 @@ impl Awaitable {
     ///
     /// Of a foreign wait this asks the future, by name if it is not ours; that may raise anything.
     #[inline]
-    pub fn standing(this: &Native<Awaitable>) -> Result<Standing> {
+    pub fn waiter_state(this: &Native<Awaitable>) -> Result<WaiterState> {
         let awaitable = this.get();
         if awaitable.foreign.get() {
-            return standing_of_future(&awaitable.future());
+            return state_of_future(&awaitable.future());
         }
-        Ok(match awaitable.standing.get() {
-            Stands::Waiting => Standing::Waiting,
-            Stands::Woken => Standing::Woken,
-            Stands::Cancelled => Standing::Cancelled,
+        Ok(match awaitable.waiter_state.get() {
+            PackedState::Waiting => WaiterState::Waiting,
+            PackedState::Woken => WaiterState::Woken,
+            PackedState::Cancelled => WaiterState::Cancelled,
         })
     }
 
@@ -124,7 +124,7 @@ impl Awaitable {
 
     /// Whether the wait was cancelled, in distinction from one that was woken and then interrupted.
     pub fn was_cancelled(this: &Native<Awaitable>) -> Result<bool> {
-        Ok(Self::standing(this)? == Standing::Cancelled)
+        Ok(Self::waiter_state(this)? == WaiterState::Cancelled)
     }
 
     /// Ends the wait: the task resumes in the next turn.
@@ -143,14 +143,14 @@ impl Awaitable {
         if awaitable.foreign.get() {
             return finish_future(&awaitable.future(), result());
         }
-        awaitable.standing.set(Stands::Woken);
+        awaitable.waiter_state.set(PackedState::Woken);
         awaitable.go_on()
     }
 
     /// As [`wake`](Self::wake), unless the wait is over.
     #[inline]
     pub fn wake_if_waiting(this: &Native<Awaitable>) -> Result<()> {
-        if Self::standing(this)? == Standing::Waiting {
+        if Self::waiter_state(this)? == WaiterState::Waiting {
             return Self::wake(this);
         }
         Ok(())
@@ -215,10 +215,12 @@ impl Awaitable {
     /// into the `CancelledError` that the next step throws.
     pub fn cancel_natively(this: &Native<Awaitable>, message: Option<&Object>) -> Result<bool> {
         let awaitable = this.get();
-        if awaitable.stage.get() != Stage::Blocked || awaitable.standing.get() != Stands::Waiting {
+        if awaitable.stage.get() != Stage::Blocked
+            || awaitable.waiter_state.get() != PackedState::Waiting
+        {
             return Ok(false);
         }
-        awaitable.standing.set(Stands::Cancelled);
+        awaitable.waiter_state.set(PackedState::Cancelled);
         awaitable.message.set_optional(message.cloned());
         awaitable.go_on()?;
         Ok(true)
@@ -237,7 +239,7 @@ impl Awaitable {
     #[inline]
     pub fn attach(&self, task: Native<TaskKind>) -> Result<()> {
         self.waiter.set(task.into_object());
-        if self.standing.get() == Stands::Waiting {
+        if self.waiter_state.get() == PackedState::Waiting {
             Ok(())
         } else {
             self.go_on()
@@ -260,7 +262,7 @@ impl Awaitable {
     #[inline]
     pub fn failure(this: &Native<Awaitable>) -> Result<Option<Object>> {
         let awaitable = this.get();
-        if awaitable.foreign.get() || awaitable.standing.get() != Stands::Cancelled {
+        if awaitable.foreign.get() || awaitable.waiter_state.get() != PackedState::Cancelled {
             return Ok(None);
         }
         awaitable.cancelled_error().map(Some)
@@ -282,8 +284,8 @@ impl Awaitable {
         let awaitable = this.get();
         let raised = if awaitable.foreign.get() {
             let future = awaitable.future();
-            match standing_of_future(&future) {
-                Ok(Standing::Waiting) => return Outcome::Pending,
+            match state_of_future(&future) {
+                Ok(WaiterState::Waiting) => return Outcome::Pending,
                 Ok(_) => match future.invoke(&globals().names.result, []) {
                     Ok(_) => return Outcome::Woken,
                     Err(raised) => raised,
@@ -291,10 +293,10 @@ impl Awaitable {
                 Err(raised) => raised,
             }
         } else {
-            match awaitable.standing.get() {
-                Stands::Woken => return Outcome::Woken,
-                Stands::Waiting => return Outcome::Pending,
-                Stands::Cancelled => match awaitable.cancelled_error() {
+            match awaitable.waiter_state.get() {
+                PackedState::Woken => return Outcome::Woken,
+                PackedState::Waiting => return Outcome::Pending,
+                PackedState::Cancelled => match awaitable.cancelled_error() {
                     Ok(error) => raise_object(&error),
                     Err(raised) => raised,
                 },
@@ -334,22 +336,22 @@ pub(super) enum Outcome {
 }
 
 /// How a future of any class stands.
-fn standing_of_future(future: &Object) -> Result<Standing> {
+fn state_of_future(future: &Object) -> Result<WaiterState> {
     if let Some(future) = Future::native(future) {
         return Ok(match future.get().state() {
-            PENDING => Standing::Waiting,
-            CANCELLED => Standing::Cancelled,
-            _ => Standing::Woken,
+            PENDING => WaiterState::Waiting,
+            CANCELLED => WaiterState::Cancelled,
+            _ => WaiterState::Woken,
         });
     }
     let names = &globals().names;
     if !future.invoke(&names.done, [])?.is_true()? {
-        return Ok(Standing::Waiting);
+        return Ok(WaiterState::Waiting);
     }
     if future.invoke(&names.cancelled, [])?.is_true()? {
-        return Ok(Standing::Cancelled);
+        return Ok(WaiterState::Cancelled);
     }
-    Ok(Standing::Woken)
+    Ok(WaiterState::Woken)
 }
 
 /// `future.set_result(value)`, of a future of any class. Raises `InvalidStateError` if it is done.

@@ -369,7 +369,7 @@ impl RustFuture {
 /// From another thread by `call_soon_threadsafe`, from the loop's own at once. A loop that is
 /// closed runs nothing any more, so nothing is done.
 fn wake_by_call(this: &Native<Awaitable>) -> Result<()> {
-    if Awaitable::standing(this)? != greenloop_core::Standing::Waiting {
+    if Awaitable::waiter_state(this)? != greenloop_core::WaiterState::Waiting {
         return Ok(());
     }
     let globals = globals();

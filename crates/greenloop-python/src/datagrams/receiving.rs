@@ -27,20 +27,20 @@ const MOST: usize = 256 * 1024;
 
 /// The poller has reported the descriptor.
 static REACTION: Reaction = Reaction {
-    react: |this, ticket| react(this, ticket, false),
+    react: |this, generation| react(this, generation, false),
     handle,
     is_due: Some(look_is_due),
 };
 
 /// It is time for another look.
 static LOOK: Reaction = Reaction {
-    react: |this, ticket| react(this, ticket, true),
+    react: |this, generation| react(this, generation, true),
     handle,
     is_due: None,
 };
 
 /// The descriptor is ready, or a look is due: receives a datagram and calls the protocol. A job of
-/// an earlier registration does nothing. An old ticket, or another listener in the table, means
+/// an earlier registration does nothing. An old generation, or another listener in the table, means
 /// such a job.
 ///
 /// The protocol's method is user code: it may close the transport, listen again, or raise. So the
@@ -50,7 +50,7 @@ static LOOK: Reaction = Reaction {
 /// # Errors
 /// What `datagram_received` or `error_received` raises. The loop's exception handler gets it, and
 /// the transport goes on, as with asyncio.
-fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
+fn react(this: &Object, generation: u32, looks: bool) -> Result<()> {
     let Some(transport) = Transport::of_owner(this) else {
         return Ok(());
     };
@@ -59,11 +59,11 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
     };
     let state = state.get();
     if looks {
-        state.expectation.take_look(ticket);
-    } else if state.expectation.is_due(ticket) {
+        state.expectation.take_look(generation);
+    } else if state.expectation.is_due(generation) {
         return Ok(());
     }
-    if state.ticket.get() != ticket || !is_listening(&transport) {
+    if state.generation.get() != generation || !is_listening(&transport) {
         return Ok(());
     }
     state.expectation.set_telling(true);
@@ -71,16 +71,16 @@ fn react(this: &Object, ticket: u32, looks: bool) -> Result<()> {
     state.expectation.set_telling(false);
     let received = received?;
     if state.expectation.learn(looks, received) {
-        state.expectation.expect_look(ticket);
-        look_again(&transport, ticket);
+        state.expectation.expect_look(generation);
+        look_again(&transport, generation);
     }
     Ok(())
 }
 
 /// Whether a look is queued for the registration: it finds what the poller would report.
-fn look_is_due(this: &Object, ticket: u32) -> bool {
+fn look_is_due(this: &Object, generation: u32) -> bool {
     let state = Transport::of_owner(this).and_then(|transport| transport.state());
-    state.is_some_and(|state| state.get().expectation.is_due(ticket))
+    state.is_some_and(|state| state.get().expectation.is_due(generation))
 }
 
 /// The job as a handle of `_read_ready`, for a program that looks at the loop's queue.
@@ -113,13 +113,13 @@ fn is_listening(transport: &Transport<'_>) -> bool {
 ///
 /// The job is pushed behind all that are ready: it runs in the next turn, since a turn runs what
 /// was ready when it began.
-fn look_again(transport: &Transport<'_>, ticket: u32) {
+fn look_again(transport: &Transport<'_>, generation: u32) {
     let event_loop = transport.slot(&transport.places.event_loop);
     if let Some(scheduler) = event_loop.as_ref().and_then(Scheduler::of) {
         scheduler.push(Job::Ready(NativeListener {
             reaction: &LOOK,
             owner: Object::clone(transport.this),
-            ticket,
+            generation,
         }));
     }
 }
@@ -198,7 +198,7 @@ pub fn read_ready_method(this: &DatagramRef) -> Result<Object> {
 
 /// `_listen(fd)`: from now on, in the present context.
 ///
-/// The context is copied now, because asyncio's handle would copy it now. A ticket marks this
+/// The context is copied now, because asyncio's handle would copy it now. A generation marks this
 /// registration: jobs of the one before have another.
 ///
 /// # Errors
@@ -221,11 +221,11 @@ pub fn listen(this: &DatagramRef, arguments: Arguments<'_>) -> Result<Object> {
     let state = state.get();
     let context = copy_context()?;
     state.context.set(context);
-    state.ticket.set(state.ticket.get().wrapping_add(1));
+    state.generation.set(state.generation.get().wrapping_add(1));
     let listener = NativeListener {
         reaction: &REACTION,
         owner: Object::clone(this),
-        ticket: state.ticket.get(),
+        generation: state.generation.get(),
     };
     native.listen(descriptor, Side::Reader, listener)?;
     Ok(Object::none())

@@ -16,7 +16,7 @@ pub static CLASS: Class<State> = Class::new();
 /// The value of a state.
 pub struct State {
     /// The number of the present registration; the one before is none any more.
-    pub ticket: Cell<u32>,
+    pub generation: Cell<u32>,
     /// The context of the registration, in which the protocol is called.
     pub context: Slot,
     /// Decides about looks; it holds no object.
@@ -76,20 +76,20 @@ impl Expectation {
         self.telling.get() && self.hope.get() >= Self::BURST
     }
 
-    /// A look is queued for the registration with this ticket.
-    pub fn expect_look(&self, ticket: u32) {
-        self.looking.set(Some(ticket));
+    /// A look is queued for the registration with this generation.
+    pub fn expect_look(&self, generation: u32) {
+        self.looking.set(Some(generation));
     }
 
     /// Whether such a look is queued, which will receive the datagram that the poller reports
     /// meanwhile: in one turn there is one datagram.
-    pub fn is_due(&self, ticket: u32) -> bool {
-        self.looking.get() == Some(ticket)
+    pub fn is_due(&self, generation: u32) -> bool {
+        self.looking.get() == Some(generation)
     }
 
-    /// The look that was queued for the registration with this ticket takes place.
-    pub fn take_look(&self, ticket: u32) {
-        if self.is_due(ticket) {
+    /// The look that was queued for the registration with this generation takes place.
+    pub fn take_look(&self, generation: u32) {
+        if self.is_due(generation) {
             self.looking.set(None);
         }
     }
@@ -153,7 +153,7 @@ impl State {
 impl Held for State {
     fn new() -> Self {
         Self {
-            ticket: Cell::new(0),
+            generation: Cell::new(0),
             context: Slot::empty(),
             expectation: Expectation::new(),
             address: Cell::new(None),

@@ -96,7 +96,7 @@ fn call(this: &Native<JobCall>, _: Arguments<'_>) -> Result<Object> {
             alarm.get().release();
             outcome?;
         }
-        Action::React(listener) => (listener.reaction.react)(&listener.owner, listener.ticket)?,
+        Action::React(listener) => (listener.reaction.react)(&listener.owner, listener.generation)?,
     }
     Ok(Object::none())
 }

@@ -220,7 +220,7 @@ impl EventLoop {
             Job::Ready(listener) => {
                 self.scheduler.clear_current_task()?;
                 let react = listener.reaction.react;
-                Self::report_failure(job, react(&listener.owner, listener.ticket))
+                Self::report_failure(job, react(&listener.owner, listener.generation))
             }
             Job::ForeignHandle(handle) => {
                 self.scheduler.clear_current_task()?;

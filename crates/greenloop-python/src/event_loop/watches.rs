@@ -43,7 +43,7 @@ impl Listener {
     }
 
     /// Retires a listener that is no longer notified: a handle that is queued already must not run.
-    /// Native listeners compare their tickets, and waits check whether they are over.
+    /// Native listeners compare their generations, and waits check whether they are over.
     pub fn retire(&self) -> Result<()> {
         match self {
             Self::Handle(handle) => handle::cancel(handle).map(drop),
@@ -58,7 +58,7 @@ impl Listener {
             Self::Handle(handle) => Some(Job::Handle(handle.up().clone())),
             Self::Native(native) | Self::Wait(native) => {
                 let is_due = native.reaction.is_due;
-                (!is_due.is_some_and(|is_due| is_due(&native.owner, native.ticket)))
+                (!is_due.is_some_and(|is_due| is_due(&native.owner, native.generation)))
                     .then(|| Job::Ready(native.clone()))
             }
         }

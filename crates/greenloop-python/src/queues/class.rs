@@ -5,8 +5,9 @@
 //! `_init`, `_put` and `_get` alone, and asyncio's class hierarchy is kept: the other two inherit
 //! from `Queue`.
 //!
-//! What is called at each operation runs in one of two ways. `Face` calls a method by name if it is
-//! overridden, and else goes to the store directly; the methods here are what Python code calls.
+//! What is called at each operation runs in one of two ways. `QueueStore` calls a method by name if
+//! it is overridden, and else goes to the store directly; the methods here are what Python code
+//! calls.
 
 use std::ffi::CStr;
 
@@ -21,7 +22,7 @@ use super::attributes::attributes;
 use super::copying::{getstate, setstate};
 use super::description::{format, repr, str};
 use super::overrides::{Discipline, Method as OverriddenMethod};
-use super::queue::{CLASS, Face, LIFO_CLASS, PRIORITY_CLASS, Queue, QueueRef};
+use super::queue::{CLASS, LIFO_CLASS, PRIORITY_CLASS, Queue, QueueRef, QueueStore};
 use super::waiting::{get, item_of, join, put};
 use crate::asyncio::globals;
 use crate::sync::{WAITERS, create_set_event};
@@ -211,16 +212,16 @@ fn initialise(this: &QueueRef, arguments: Arguments<'_>) -> Result<()> {
         Some(maxsize) => maxsize.clone(),
         None => 0_i32.into_object()?,
     };
-    let face = Face::of(this)?;
+    let store = QueueStore::of(this)?;
     let finished = create_set_event()?;
-    let queue = face.queue;
+    let queue = store.queue;
     queue.logic.reset();
     queue.finished.set(finished);
     queue.maxsize.set(maxsize.clone());
-    if face.overrides.has(OverriddenMethod::Init) {
-        return face.call_with(OverriddenMethod::Init, &maxsize).map(drop);
+    if store.overrides.has(OverriddenMethod::Init) {
+        return store.call_with(OverriddenMethod::Init, &maxsize).map(drop);
     }
-    queue.items.initialise(face.overrides.init)
+    queue.items.initialise(store.overrides.init)
 }
 
 /// `len(self._queue)`.
@@ -235,19 +236,19 @@ fn empty(this: &QueueRef) -> Result<Object> {
 
 /// Not by an override of `full`, which may have called it by `super()`.
 fn full(this: &QueueRef) -> Result<Object> {
-    Face::of(this)?.is_full_itself().map(Object::boolean)
+    QueueStore::of(this)?.is_full_itself().map(Object::boolean)
 }
 
 /// As asyncio's it calls `self.full()` and `self._put(item)`, where those are overridden.
 fn put_nowait(this: &QueueRef, arguments: Arguments<'_>) -> Result<Object> {
     let item = item_of(arguments, c"Queue.put_nowait")?;
-    Face::of(this)?.put_nowait(item.clone())?;
+    QueueStore::of(this)?.put_nowait(item.clone())?;
     Ok(Object::none())
 }
 
 /// As asyncio's it calls `self.empty()` and `self._get()`, where those are overridden.
 fn get_nowait(this: &QueueRef) -> Result<Object> {
-    Face::of(this)?.get_nowait()
+    QueueStore::of(this)?.get_nowait()
 }
 
 /// `task_done()`, which wakes the waiters of `join` when it was the last item.
@@ -255,9 +256,9 @@ fn get_nowait(this: &QueueRef) -> Result<Object> {
 /// # Errors
 /// `ValueError` if no item is unfinished.
 fn task_done(this: &QueueRef) -> Result<Object> {
-    let face = Face::of(this)?;
-    let finished = face.finished()?;
-    let outcome = face.queue.logic.task_done(&finished.get().state)?;
+    let store = QueueStore::of(this)?;
+    let finished = store.finished()?;
+    let outcome = store.queue.logic.task_done(&finished.get().state)?;
     outcome.map_err(|NothingUnfinished| {
         let class = ExceptionClass::ValueError;
         raise(class, c"task_done() called too many times")
@@ -274,10 +275,10 @@ fn task_done(this: &QueueRef) -> Result<Object> {
 fn shutdown(this: &QueueRef, arguments: Arguments<'_>) -> Result<Object> {
     let [immediate] = arguments.bind(c"Queue.shutdown", [&globals().names.immediate], 1, 0)?;
     let immediate = immediate.map_or(Ok(false), Object::is_true)?;
-    let face = Face::of(this)?;
-    let finished = face.finished()?;
+    let store = QueueStore::of(this)?;
+    let finished = store.finished()?;
     let event = &finished.get().state;
-    face.queue.logic.shut_down(&face, event, immediate)?;
+    store.queue.logic.shut_down(&store, event, immediate)?;
     Ok(Object::none())
 }
 

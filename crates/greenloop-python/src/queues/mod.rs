@@ -31,7 +31,7 @@ mod queue;
 mod waiting;
 
 use greenloop_cpython::{ClassCell, Object, Result, type_error};
-use queue::Face;
+use queue::QueueStore;
 
 pub use queue::{CLASS as QUEUE, Queue, QueueRef};
 pub use waiting::{stop_getting, try_to_get};
@@ -71,5 +71,5 @@ pub fn create() -> Result<QueueRef> {
 /// # Errors
 /// `QueueFull`, if a program has given the queue a limit, and those of replaced methods.
 pub fn put_nowait(queue: &QueueRef, item: Object) -> Result<()> {
-    Face::of(queue)?.put_nowait(item)
+    QueueStore::of(queue)?.put_nowait(item)
 }

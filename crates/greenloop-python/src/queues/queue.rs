@@ -6,12 +6,12 @@
 //! ```text
 //!    core: sync::Queue     decides: admit, refuse, wake      knows no item
 //!         │ Store
-//!    Face (this file)      is_empty, is_full, put, take      by name where overridden
+//!    QueueStore (this file)      is_empty, is_full, put, take      by name where overridden
 //!         │
 //!    Items, Maxsize        the store and its capacity        native, or Python objects
 //! ```
-//! A `Face` is made for each operation and lives as long as it: it finds out once which methods are
-//! overridden, and all the steps of the operation use that answer.
+//! A `QueueStore` is made for each operation and lives as long as it: it finds out once which
+//! methods are overridden, and all the steps of the operation use that answer.
 
 use std::cell::Cell;
 
@@ -112,7 +112,7 @@ impl Held for Queue {
 ///
 /// Any call of an overridden method is user code, which may change the queue or its class. A change
 /// of the overrides is seen by the next operation.
-pub struct Face<'a> {
+pub struct QueueStore<'a> {
     /// The object, which its own methods are called on.
     pub object: &'a QueueRef,
     /// Its fields.
@@ -121,8 +121,8 @@ pub struct Face<'a> {
     pub overrides: Overrides,
 }
 
-impl<'a> Face<'a> {
-    /// The face of a queue, as its class and its attributes are now.
+impl<'a> QueueStore<'a> {
+    /// The store of a queue, as its class and its attributes are now.
     ///
     /// Cheap for an instance whose class is unchanged and which has no attributes: no name is
     /// looked up.
@@ -210,7 +210,7 @@ impl<'a> Face<'a> {
     }
 }
 
-impl Store for Face<'_> {
+impl Store for QueueStore<'_> {
     type Item = Object;
     type Error = Raised;
 

@@ -23,7 +23,7 @@ use greenloop_cpython::{
 };
 
 use super::overrides::Method;
-use super::queue::{Face, QueueRef, refused};
+use super::queue::{QueueRef, QueueStore, refused};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::sync::EVENT;
@@ -78,8 +78,8 @@ static PUT: Operation<QueueRef> = Operation {
     start: try_to_put,
     resume: try_to_put,
     interrupt: |this, queue, exception| {
-        let outcome = give_up(this, queue, |face| {
-            face.queue.logic.putter_gives_up(face, this)
+        let outcome = give_up(this, queue, |store| {
+            store.queue.logic.putter_gives_up(store, this)
         });
         Err(raise_again(exception, outcome))
     },
@@ -106,8 +106,8 @@ pub fn stop_getting(
     queue: &QueueRef,
     exception: Object,
 ) -> Result<Progress> {
-    let outcome = give_up(this, queue, |face| {
-        face.queue.logic.getter_gives_up(face, this)
+    let outcome = give_up(this, queue, |store| {
+        store.queue.logic.getter_gives_up(store, this)
     });
     Err(raise_again(exception, outcome))
 }
@@ -121,22 +121,22 @@ pub fn stop_getting(
 /// `QueueShutDown` from Python 3.13 on, `RuntimeError` for a queue of another loop, and those of
 /// replaced methods.
 fn try_to_put(this: &Native<Awaitable>, queue: &QueueRef) -> Result<Progress> {
-    let face = Face::of(queue)?;
-    let logic = &face.queue.logic;
-    match logic.admit_putter(&face)? {
+    let store = QueueStore::of(queue)?;
+    let logic = &store.queue.logic;
+    match logic.admit_putter(&store)? {
         Admission::Now => {}
         Admission::Never => return Err(refused(Refusal::ShutDown)),
         Admission::Wait => {
-            Awaitable::prepare(this, &face.queue.bound, queue)?;
+            Awaitable::prepare(this, &store.queue.bound, queue)?;
             logic.putters.push(this);
             return Ok(Progress::Blocked);
         }
     }
     let item = this.get().value().take().unwrap_or_else(Object::none);
-    if face.overrides.has(Method::PutNowait) {
-        return ready(face.call_with(Method::PutNowait, &item)?);
+    if store.overrides.has(Method::PutNowait) {
+        return ready(store.call_with(Method::PutNowait, &item)?);
     }
-    face.put_nowait(item)?;
+    store.put_nowait(item)?;
     ready(Object::none())
 }
 
@@ -147,21 +147,21 @@ fn try_to_put(this: &Native<Awaitable>, queue: &QueueRef) -> Result<Progress> {
 /// # Errors
 /// As for `put`; a queue that was shut down raises only once it is empty.
 pub fn try_to_get(this: &Native<Awaitable>, queue: &QueueRef) -> Result<Progress> {
-    let face = Face::of(queue)?;
-    let logic = &face.queue.logic;
-    match logic.admit_getter(&face)? {
+    let store = QueueStore::of(queue)?;
+    let logic = &store.queue.logic;
+    match logic.admit_getter(&store)? {
         Admission::Now => {}
         Admission::Never => return Err(refused(Refusal::ShutDown)),
         Admission::Wait => {
-            Awaitable::prepare(this, &face.queue.bound, queue)?;
+            Awaitable::prepare(this, &store.queue.bound, queue)?;
             logic.getters.push(this);
             return Ok(Progress::Blocked);
         }
     }
-    if face.overrides.has(Method::GetNowait) {
-        return ready(face.call(Method::GetNowait)?);
+    if store.overrides.has(Method::GetNowait) {
+        return ready(store.call(Method::GetNowait)?);
     }
-    ready(face.get_nowait()?)
+    ready(store.get_nowait()?)
 }
 
 /// Ends the wait, which cancels one that was not woken, and runs the queue's reaction.
@@ -171,10 +171,10 @@ pub fn try_to_get(this: &Native<Awaitable>, queue: &QueueRef) -> Result<Progress
 fn give_up(
     this: &Native<Awaitable>,
     queue: &QueueRef,
-    reaction: impl FnOnce(&Face<'_>) -> Result<()>,
+    reaction: impl FnOnce(&QueueStore<'_>) -> Result<()>,
 ) -> Result<()> {
     Awaitable::cancel(this, None)?;
-    reaction(&Face::of(queue)?)
+    reaction(&QueueStore::of(queue)?)
 }
 
 /// The exception that arrived, or the one of the reaction, which has it as its context.
@@ -201,11 +201,11 @@ fn raise_again(exception: Object, outcome: Result<()>) -> Raised {
 static JOIN: Operation<QueueRef> = Operation {
     name: c"Queue.join",
     start: |this, queue| {
-        let face = Face::of(queue)?;
-        if !face.queue.logic.has_unfinished() {
+        let store = QueueStore::of(queue)?;
+        if !store.queue.logic.has_unfinished() {
             return ready(Object::none());
         }
-        let finished = face.finished()?;
+        let finished = store.finished()?;
         let event = finished.get();
         if event.state.is_set() {
             return ready(Object::none());

@@ -153,14 +153,14 @@ pub type Notify = &'static Notification;
 
 /// The reaction of native code when its descriptor is ready.
 pub struct Reaction {
-    /// Runs in no particular context. The ticket is that of the notified registration: if the owner
-    /// has ended that one since, there is nothing to do.
-    pub react: fn(owner: &Object, ticket: u32) -> Result<()>,
+    /// Runs in no particular context. The generation is that of the notified registration: if the
+    /// owner has ended that one since, there is nothing to do.
+    pub react: fn(owner: &Object, generation: u32) -> Result<()>,
     /// A handle that represents the reaction, for messages.
     pub handle: fn(owner: &Object) -> Result<Native<HandleKind>>,
     /// Whether the owner reacts in the coming turn anyway, where owners do so at all: readiness of
     /// its descriptor is then no news.
-    pub is_due: Option<fn(owner: &Object, ticket: u32) -> bool>,
+    pub is_due: Option<fn(owner: &Object, generation: u32) -> bool>,
 }
 
 /// One side of a descriptor that native code listens to.
@@ -171,5 +171,5 @@ pub struct NativeListener {
     /// The object that reacts.
     pub owner: Object,
     /// The owner's number for its present registration.
-    pub ticket: u32,
+    pub generation: u32,
 }

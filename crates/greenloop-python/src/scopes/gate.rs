@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use greenloop_core::{Standing, WaitList as _};
+use greenloop_core::{WaitList as _, WaiterState};
 use greenloop_cpython::{
     Class, Held, Native, Object, Result, Slot, Visited, Visitor, class_of, visit_slots,
 };
@@ -88,7 +88,7 @@ impl Gate {
     pub fn open(&self) -> Result<()> {
         self.opened.set(true);
         match self.line.first() {
-            Some(waiter) if self.line.standing(&waiter)? == Standing::Waiting => {
+            Some(waiter) if self.line.waiter_state(&waiter)? == WaiterState::Waiting => {
                 self.line.remove(&waiter);
                 self.line.wake(&waiter)
             }

@@ -109,8 +109,8 @@ impl Acceptor {
 }
 
 /// The loop holds an acceptor without knowing its class; these functions get it back from the
-/// owner. The ticket is unused, since an acceptor is registered once: `is_listening` tells whether
-/// it still is.
+/// owner. The generation is unused, since an acceptor is registered once: `is_listening` tells
+/// whether it still is.
 static REACTION: Reaction = Reaction {
     react: |this, _| Acceptor::of(this)?.get().0.react(this),
     handle: |this| Acceptor::of(this)?.get().0.handle(),
@@ -146,7 +146,7 @@ impl EventLoop {
         let listener = NativeListener {
             reaction: &REACTION,
             owner,
-            ticket: 0,
+            generation: 0,
         };
         native.listen(number, Side::Reader, listener)?;
         Ok(true)

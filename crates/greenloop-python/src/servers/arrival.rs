@@ -138,7 +138,7 @@ impl Arrival {
         scheduler.push(Job::Ready(NativeListener {
             reaction: &REACTION,
             owner,
-            ticket: 0,
+            generation: 0,
         }));
         Ok(())
     }

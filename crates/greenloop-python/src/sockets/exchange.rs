@@ -292,7 +292,7 @@ fn listener<T: Exchange>(this: &Native<Awaitable>) -> NativeListener {
     NativeListener {
         reaction: T::REACTION,
         owner: Object::clone(this),
-        ticket: 0,
+        generation: 0,
     }
 }
 
@@ -334,7 +334,7 @@ fn react<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<()> {
     // There may be another listener by now, or none: the wait may have ended since this was queued.
     // One that was interrupted has no future any more that could tell its state.
     if !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this)
-        || Awaitable::standing(this)? != greenloop_core::Standing::Waiting
+        || Awaitable::waiter_state(this)? != greenloop_core::WaiterState::Waiting
     {
         return Ok(());
     }
@@ -360,7 +360,7 @@ fn react<T: Exchange>(this: &Native<Awaitable>, owner: &LoopRef) -> Result<()> {
     };
     // The attempt may have run a signal handler, which can do anything.
     let over = !event_loop.is_listening(awaitable.descriptor().get(), T::SIDE, this);
-    if over || Awaitable::standing(this)? != greenloop_core::Standing::Waiting {
+    if over || Awaitable::waiter_state(this)? != greenloop_core::WaiterState::Waiting {
         return Ok(());
     }
     awaitable.kept().set(result);

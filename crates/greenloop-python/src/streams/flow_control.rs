@@ -15,7 +15,7 @@
 
 use std::cell::Cell;
 
-use greenloop_core::{Standing, WaitList as _};
+use greenloop_core::{WaitList as _, WaiterState};
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
     Arguments, Class, ExceptionClass, Held, Native, Object, Result, Slot, Visited, Visitor,
@@ -121,7 +121,7 @@ impl FlowControl {
             return self.waiters.wake_waiting(usize::MAX).map(drop);
         }
         for waiter in self.waiters.to_vec() {
-            if Awaitable::standing(&waiter)? == Standing::Waiting {
+            if Awaitable::waiter_state(&waiter)? == WaiterState::Waiting {
                 Awaitable::fail(&waiter, exception)?;
             }
         }

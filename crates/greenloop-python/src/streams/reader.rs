@@ -18,7 +18,7 @@ mod class;
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use greenloop_core::{Limit, Standing, WaitList as _};
+use greenloop_core::{Limit, WaitList as _, WaiterState};
 use greenloop_cpython::{
     Class, Comparison, ExceptionClass, Held, Native, Object, Raised, Result, Slot, Visited,
     Visitor, fetch, matches, raise, raise_anything, visit_slots,
@@ -330,7 +330,7 @@ pub fn set_exception(this: &Native<Reader>, exception: &Object) -> Result<()> {
     let some = (!exception.is_none()).then(|| exception.clone());
     reader.exception.set_optional(some);
     if let Some(waiter) = reader.waiter.pop() {
-        if Awaitable::standing(&waiter)? == Standing::Waiting {
+        if Awaitable::waiter_state(&waiter)? == WaiterState::Waiting {
             Awaitable::fail(&waiter, exception)?;
         }
     }

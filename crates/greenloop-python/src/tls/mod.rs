@@ -21,7 +21,8 @@
 //! is encrypted in place.
 //!
 //! - [`protocol`]: the struct of a connection, with its [`state`] as in the picture, its
-//!   [`backlog`] and its water [`marks`]; and [`class`]: its class as Python sees it;
+//!   [`backlog`] and its water marks in each [`direction`]; and [`class`]: its class as Python sees
+//!   it;
 //! - [`engine`]: the ssl object and its two BIOs, which are shown our memory;
 //! - [`opening`], [`handshake`], [`reading`], [`writing`], [`flow_control`], [`shutdown`]: a
 //!   connection's life;
@@ -29,9 +30,9 @@
 //!   [`transport_methods`] and [`transport_class`];
 //! - [`library`]: the objects looked up in `ssl` and in `asyncio.sslproto`.
 //!
-//! Two flags of the protocol concern writing: `writing_paused` is set by the transport below, which
-//! has no room, and `app_writing_paused` while the application is asked to pause. Two concern
-//! reading: `reading_paused` is set while the transport below is asked to pause, and
+//! Two facts of the protocol concern writing: `writing_paused` is set by the transport below, which
+//! has no room, and `outgoing_flow` is paused while the application is asked to pause. Two concern
+//! reading: `incoming_flow` is paused while the transport below is asked to pause, and
 //! `app_reading_paused` by the application.
 //!
 //! The code is re-entered all the time: a write of the application's inside its `data_received`

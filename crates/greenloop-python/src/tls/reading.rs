@@ -12,7 +12,7 @@
 //! An application that has paused reading leaves its bytes encrypted in the incoming BIO; they
 //! count for the flow control of the transport below.
 
-use greenloop_cpython::{Buffer, ByteString, Joined, Native, Object, Result, fetch};
+use greenloop_cpython::{Buffer, ByteString, BytesBuilder, Native, Object, Result, fetch};
 
 use super::engine::{self, Engine};
 use super::protocol::{SslProtocol, fatal_error};
@@ -173,7 +173,7 @@ fn decrypt_much(
     let engine = &protocol.engine;
     let begun = first.as_ref().and_then(ByteString::exactly);
     let begun = begun.map_or(&[][..], ByteString::content);
-    let mut joined = Joined::new(begun, waiting + RECORD)?;
+    let mut joined = BytesBuilder::new(begun, waiting + RECORD)?;
     drop(first);
     let mut open = true;
     loop {
@@ -216,7 +216,7 @@ fn is_all(engine: &Engine, count: usize, most: usize) -> Result<bool> {
 /// object is asked for `max_size` bytes each time, as asyncio asks.
 #[cold]
 fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
-    let mut joined: Option<Joined> = None;
+    let mut joined: Option<BytesBuilder> = None;
     let mut first = None;
     let mut open = true;
     while let Some(chunk) = protocol.engine.read(protocol.max_size.get())? {
@@ -227,7 +227,7 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
         match (first.take(), &mut joined) {
             (_, Some(joined)) => joined.extend(Buffer::of(&chunk)?.bytes())?,
             (Some(before), None) => {
-                let mut both = Joined::new(&[], RECORD)?;
+                let mut both = BytesBuilder::new(&[], RECORD)?;
                 both.extend(Buffer::of(&before)?.bytes())?;
                 both.extend(Buffer::of(&chunk)?.bytes())?;
                 joined = Some(both);

@@ -91,9 +91,9 @@ pub struct SocketTransport {
     /// The same for when there is room to write.
     writing_context: Slot,
     /// The number of the present registration as a reader; the one before is none any more.
-    reading_ticket: Cell<u32>,
+    reading_generation: Cell<u32>,
     /// The same as a writer.
-    writing_ticket: Cell<u32>,
+    writing_generation: Cell<u32>,
     /// How many bytes one receive takes at most.
     max_size: Cell<usize>,
     /// How the last receives went, which decides where the next one puts its bytes.
@@ -200,8 +200,8 @@ impl SocketTransport {
             protocol: Slot::empty(),
             reading_context: Slot::empty(),
             writing_context: Slot::empty(),
-            reading_ticket: Cell::new(0),
-            writing_ticket: Cell::new(0),
+            reading_generation: Cell::new(0),
+            writing_generation: Cell::new(0),
             max_size: Cell::new(max_size),
             receive_size: Cell::new(ReceiveSizePredictor::new()),
             buffered: Cell::new(false),

@@ -39,13 +39,13 @@ use crate::{streams, tls};
 /// [`set_max_size`] takes it in place of a larger number.
 const MOST_RECEIVED: usize = 1 << 30;
 
-/// A queued job whose ticket is old does nothing: reading was paused, stopped or begun anew since
-/// it was queued, as asyncio cancels the handle then.
+/// A queued job whose generation is old does nothing: reading was paused, stopped or begun anew
+/// since it was queued, as asyncio cancels the handle then.
 static REACTION: Reaction = Reaction {
-    react: |this, ticket| {
+    react: |this, generation| {
         let this = owner(this)?;
         let transport = this.get();
-        if transport.reading_ticket.get() != ticket {
+        if transport.reading_generation.get() != generation {
             return Ok(());
         }
         let context = transport.reading_context.get_or_none();
@@ -305,7 +305,7 @@ impl SocketTransport {
         !self.closing.get() && !self.paused.get()
     }
 
-    /// Registers the transport as the listener of its socket, under a new ticket: jobs of an
+    /// Registers the transport as the listener of its socket, with a new generation: jobs of an
     /// earlier registration do nothing from now on.
     ///
     /// # Errors
@@ -315,12 +315,12 @@ impl SocketTransport {
             return Ok(());
         };
         self.reading_context.set(self.context_now()?);
-        let ticket = self.reading_ticket.get().wrapping_add(1);
-        self.reading_ticket.set(ticket);
+        let generation = self.reading_generation.get().wrapping_add(1);
+        self.reading_generation.set(generation);
         let listener = NativeListener {
             reaction: &REACTION,
             owner: Object::clone(this),
-            ticket,
+            generation,
         };
         EventLoop::native_part(&event_loop).listen(self.descriptor(), Side::Reader, listener)
     }
@@ -329,8 +329,8 @@ impl SocketTransport {
     /// it may be called at any time, and twice. A listener that has taken the descriptor over is
     /// left alone.
     pub(super) fn stop_reading(&self, this: &TransportRef) {
-        let ticket = self.reading_ticket.get().wrapping_add(1);
-        self.reading_ticket.set(ticket);
+        let generation = self.reading_generation.get().wrapping_add(1);
+        self.reading_generation.set(generation);
         if let Some(event_loop) = self.event_loop() {
             EventLoop::native_part(&event_loop).stop_listening(
                 self.number.get(),

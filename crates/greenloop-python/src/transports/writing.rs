@@ -34,12 +34,12 @@ use crate::event_loop::{EventLoop, Side, os_error};
 use crate::handle::leaves_the_loop;
 use crate::scheduler::{NativeListener, Reaction};
 
-/// As in reading, an old ticket means a registration that has ended.
+/// As in reading, an old generation means a registration that has ended.
 static REACTION: Reaction = Reaction {
-    react: |this, ticket| {
+    react: |this, generation| {
         let this = owner(this)?;
         let transport = this.get();
-        if transport.writing_ticket.get() != ticket {
+        if transport.writing_generation.get() != generation {
             return Ok(());
         }
         let context = transport.writing_context.get_or_none();
@@ -235,7 +235,7 @@ impl SocketTransport {
         Ok(())
     }
 
-    /// Registers the transport as the listener for room to write, under a new ticket.
+    /// Registers the transport as the listener for room to write, with a new generation.
     ///
     /// # Errors
     /// `OSError` if the poller refuses the descriptor, `RuntimeError` if the loop is closed.
@@ -244,12 +244,12 @@ impl SocketTransport {
         let Some(event_loop) = self.event_loop() else {
             return Ok(());
         };
-        let ticket = self.writing_ticket.get().wrapping_add(1);
-        self.writing_ticket.set(ticket);
+        let generation = self.writing_generation.get().wrapping_add(1);
+        self.writing_generation.set(generation);
         let listener = NativeListener {
             reaction: &REACTION,
             owner: Object::clone(this),
-            ticket,
+            generation,
         };
         EventLoop::native_part(&event_loop).listen(self.descriptor(), Side::Writer, listener)
     }
@@ -257,8 +257,8 @@ impl SocketTransport {
     /// Ends that registration, and invalidates the jobs that are queued for it. It cannot fail, and
     /// may be called without a registration.
     pub(super) fn stop_writing(&self, this: &TransportRef) {
-        let ticket = self.writing_ticket.get().wrapping_add(1);
-        self.writing_ticket.set(ticket);
+        let generation = self.writing_generation.get().wrapping_add(1);
+        self.writing_generation.set(generation);
         if let Some(event_loop) = self.event_loop() {
             EventLoop::native_part(&event_loop).stop_listening(
                 self.number.get(),

@@ -21,7 +21,7 @@ use super::job::{Job, Kind};
 use super::reactor::Reactor;
 use crate::remote::{Message, Shared};
 use crate::task::{BoxedWork, Key, Table, Task};
-use crate::waiting::Wakee;
+use crate::waiting::WakeTarget;
 
 type Call = Box<dyn FnOnce() + Send>;
 
@@ -40,7 +40,7 @@ pub struct EventLoop {
     /// The requests of other threads; each has a job in the ring.
     calls: RefCell<VecDeque<Call>>,
     /// How many jobs of other threads are awaited, during which a virtual clock stands still.
-    elsewhere: Cell<usize>,
+    blocking_in_flight: Cell<usize>,
 }
 
 impl EventLoop {
@@ -56,7 +56,7 @@ impl EventLoop {
             reactor: Reactor::new(shared.waker())?,
             shared,
             calls: RefCell::default(),
-            elsewhere: Cell::new(0),
+            blocking_in_flight: Cell::new(0),
         })
     }
 
@@ -80,8 +80,8 @@ impl EventLoop {
     }
 
     /// The number of awaited jobs in other threads; each waiter counts its own.
-    pub const fn elsewhere(&self) -> &Cell<usize> {
-        &self.elsewhere
+    pub const fn blocking_in_flight(&self) -> &Cell<usize> {
+        &self.blocking_in_flight
     }
 
     /// A task with this work.
@@ -100,11 +100,11 @@ impl EventLoop {
     // Not inlined: it returns the sleep's parts in a register, which else go through memory in
     // pieces, and the processor waits for them.
     #[inline(never)]
-    pub fn set_alarm(&self, deadline: Instant, sleeper: Wakee) -> Alarm {
+    pub fn set_alarm(&self, deadline: Instant, sleeper: WakeTarget) -> Alarm {
         let alarm = self.alarms.set();
         let task = match sleeper {
-            Wakee::Task(task) => Some(task),
-            Wakee::Waker(waker) => {
+            WakeTarget::Task(task) => Some(task),
+            WakeTarget::Waker(waker) => {
                 self.alarms.keep_waker(alarm, waker);
                 None
             }
@@ -348,7 +348,7 @@ impl Host for Driver<'_, '_> {
             event_loop.poll_for(Some(Duration::ZERO));
             return Ok(());
         }
-        if event_loop.elsewhere.get() > 0 && clock.is_virtual() {
+        if event_loop.blocking_in_flight.get() > 0 && clock.is_virtual() {
             // Work in another thread takes time that a virtual clock does not know.
             event_loop.poll_for(if wait == Wait::Now {
                 Some(Duration::ZERO)

@@ -5,7 +5,7 @@
 //! ([ADR 0008](../../../docs/decisions/0008-registrations-outlive-waits.md))
 //!
 //! An operation that is ready does not wait, so a task whose peer sends faster than it reads would
-//! never yield the thread. Each step of a task therefore has an allowance of operations; when it is
+//! never yield the thread. Each step of a task therefore has a budget of operations; when it is
 //! used up, the task waits for the next turn.
 
 use std::cell::{Cell, RefCell};
@@ -15,11 +15,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use greenloop_core::{Interest, Registration, Told};
+use greenloop_core::{Interest, Mode, Registration};
 use greenloop_os::{Event, Events, Poller, Waker};
 use slab::Slab;
 
-use crate::waiting::Wakee;
+use crate::waiting::WakeTarget;
 
 /// The mark of the loop's own waker; no table of descriptors is that long.
 const WAKER: u32 = u32::MAX;
@@ -30,13 +30,13 @@ const EVENTS: usize = 256;
 /// How many operations a step of a task may try. One of 64 KiB takes some 10 µs, so that others
 /// wait for a fraction of a millisecond at most; and a turn costs little beside so many system
 /// calls.
-const ALLOWANCE: u32 = 32;
+const BUDGET: u32 = 32;
 
 /// See the module's text.
 pub struct Reactor {
     poller: Poller,
     /// How many operations the present step of a task may still try.
-    allowance: Cell<u32>,
+    budget: Cell<u32>,
     events: RefCell<Events>,
     /// The registered descriptors; a mark is a place here.
     watches: RefCell<Slab<Rc<Watch>>>,
@@ -58,9 +58,9 @@ struct Direction {
     /// Cleared when an operation would have blocked, set when the kernel reports a change.
     may_be_ready: Cell<bool>,
     /// The first waiter: nearly always the only one.
-    first: RefCell<Option<Wakee>>,
+    first: RefCell<Option<WakeTarget>>,
     /// The others. Nobody is here while there is no first one.
-    others: RefCell<Vec<Wakee>>,
+    others: RefCell<Vec<WakeTarget>>,
 }
 
 /// The readiness that an operation waits for.
@@ -78,13 +78,13 @@ impl Reactor {
                 read: true,
                 write: false,
             },
-            told: Told::Always,
+            mode: Mode::Level,
             mark: WAKER,
         };
         poller.add(waker.as_fd().as_raw_fd(), registration)?;
         Ok(Self {
             poller,
-            allowance: Cell::new(ALLOWANCE),
+            budget: Cell::new(BUDGET),
             events: RefCell::new(Events::with_capacity(EVENTS)),
             watches: RefCell::default(),
         })
@@ -101,7 +101,7 @@ impl Reactor {
                 read: true,
                 write: true,
             },
-            told: Told::OnChange,
+            mode: Mode::Edge,
             mark,
         };
         self.poller.add(fd, registration)?;
@@ -128,7 +128,7 @@ impl Reactor {
     /// A task is about to be stepped.
     #[inline]
     pub fn renew_allowance(&self) {
-        self.allowance.set(ALLOWANCE);
+        self.budget.set(BUDGET);
     }
 
     /// Tries `operation` on the source of `watch`. If it would block, or the step has tried enough,
@@ -142,11 +142,11 @@ impl Reactor {
     ) -> Poll<io::Result<R>> {
         let direction = watch.direction(readiness);
         if direction.may_be_ready.get() {
-            let Some(rest) = self.allowance.get().checked_sub(1) else {
+            let Some(rest) = self.budget.get().checked_sub(1) else {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             };
-            self.allowance.set(rest);
+            self.budget.set(rest);
         }
         direction.poll_with(context, operation)
     }
@@ -243,12 +243,12 @@ impl Direction {
             return;
         }
         // Nothing is borrowed meanwhile: to clone a foreign waker may be to run anything.
-        let wakee = Wakee::of(context);
+        let wake_target = WakeTarget::of(context);
         let first = &mut *self.first.borrow_mut();
         if first.is_none() {
-            *first = Some(wakee);
+            *first = Some(wake_target);
         } else {
-            self.others.borrow_mut().push(wakee);
+            self.others.borrow_mut().push(wake_target);
         }
     }
 
@@ -273,7 +273,7 @@ impl Direction {
         };
         let others = self.others.take();
         first.wake();
-        others.into_iter().for_each(Wakee::wake);
+        others.into_iter().for_each(WakeTarget::wake);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::task::Context;
 
-use greenloop_core::{Standing, WaitList as _, sync};
+use greenloop_core::{WaitList as _, WaiterState, sync};
 
 use super::lock::{Acquire, Lock, LockGuard};
 use crate::waiting::{Line, Operation, Wait, Waiter, certain};
@@ -202,9 +202,9 @@ impl<'lock, T: ?Sized> Operation for Notified<'_, 'lock, T> {
     }
 
     fn give_up(&mut self, waiter: Waiter) {
-        let standing = certain(self.condition.waiters.standing(&waiter));
+        let waiter_state = certain(self.condition.waiters.waiter_state(&waiter));
         self.condition.waiters.remove(&waiter);
-        if standing == Standing::Woken {
+        if waiter_state == WaiterState::Woken {
             drop(Notification(self.condition));
         }
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::work::drop_quietly;
 use super::{JoinError, Task};
-use crate::waiting::Wakee;
+use crate::waiting::WakeTarget;
 
 /// A spawned task. Awaiting it gives the task's output, or a [`JoinError`].
 ///
@@ -110,7 +110,7 @@ impl<T: 'static> Future for JoinHandle<T> {
             let joiner = task.joiner.take();
             let joiner = match joiner {
                 Some(joiner) if joiner.is_of(context) => joiner,
-                _ => Wakee::of(context),
+                _ => WakeTarget::of(context),
             };
             task.joiner.set(Some(joiner));
             return Poll::Pending;

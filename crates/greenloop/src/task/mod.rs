@@ -35,7 +35,7 @@ pub use table::Table;
 pub use work::{BoxedWork, boxed};
 
 use crate::runtime::{self, EventLoop};
-use crate::waiting::Wakee;
+use crate::waiting::WakeTarget;
 
 /// Runs `future` as a separate task, concurrently with the caller: `asyncio.create_task`. It is
 /// first polled in the next turn.
@@ -76,7 +76,7 @@ pub struct Task {
     /// The future, or its outcome. Empty while it is polled, and in the task of `run`.
     work: Cell<Option<BoxedWork>>,
     /// The waiter on the handle.
-    joiner: Cell<Option<Wakee>>,
+    joiner: Cell<Option<WakeTarget>>,
     name: Cell<Option<Rc<str>>>,
     /// Grows with every spawn: the order in which tasks are dropped when their loop ends.
     sequence: Cell<u64>,

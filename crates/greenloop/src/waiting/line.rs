@@ -8,10 +8,10 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::task::Context;
 
-use greenloop_core::{Standing, WaitList};
+use greenloop_core::{WaitList, WaiterState};
 use slab::Slab;
 
-use super::Wakee;
+use super::WakeTarget;
 
 /// The line; see [`WaitList`] for the life of a waiter.
 pub struct Line {
@@ -35,7 +35,7 @@ struct Place {
     previous: Option<usize>,
     next: Option<usize>,
     /// The target to wake; none once that was done.
-    wakee: Option<Wakee>,
+    wake_target: Option<WakeTarget>,
 }
 
 impl Line {
@@ -53,17 +53,17 @@ impl Line {
     /// An entry for the task of `context`, which is not in the line yet.
     #[inline]
     pub fn enter(&self, context: &Context<'_>) -> Waiter {
-        let wakee = Wakee::of(context);
+        let wake_target = WakeTarget::of(context);
         let mut places = self.places.borrow_mut();
-        Waiter(places.slab.insert(Place::of(wakee)))
+        Waiter(places.slab.insert(Place::of(wake_target)))
     }
 
     /// Puts the task of `context` at the end.
     #[inline]
     pub fn join(&self, context: &Context<'_>) -> Waiter {
-        let wakee = Wakee::of(context);
+        let wake_target = WakeTarget::of(context);
         let mut places = self.places.borrow_mut();
-        let index = places.slab.insert(Place::of(wakee));
+        let index = places.slab.insert(Place::of(wake_target));
         places.push(index);
         Waiter(index)
     }
@@ -74,13 +74,15 @@ impl Line {
     pub fn poll_again(&self, waiter: Waiter, context: &Context<'_>) {
         let is_known = {
             let places = self.places.borrow();
-            let wakee = places.slab[waiter.0].wakee.as_ref();
-            wakee.is_some_and(|wakee| wakee.is_of(context))
+            let wake_target = places.slab[waiter.0].wake_target.as_ref();
+            wake_target.is_some_and(|wake_target| wake_target.is_of(context))
         };
         if !is_known {
-            let wakee = Some(Wakee::of(context));
-            let before =
-                std::mem::replace(&mut self.places.borrow_mut().slab[waiter.0].wakee, wakee);
+            let wake_target = Some(WakeTarget::of(context));
+            let before = std::mem::replace(
+                &mut self.places.borrow_mut().slab[waiter.0].wake_target,
+                wake_target,
+            );
             // Dropped behind the borrow: a foreign waker may do anything.
             drop(before);
         }
@@ -113,12 +115,12 @@ impl Line {
 
 impl Place {
     #[inline]
-    const fn of(wakee: Wakee) -> Self {
+    const fn of(wake_target: WakeTarget) -> Self {
         Self {
             linked: false,
             previous: None,
             next: None,
-            wakee: Some(wakee),
+            wake_target: Some(wake_target),
         }
     }
 }
@@ -188,23 +190,24 @@ impl WaitList for Line {
         }
     }
 
-    /// Nobody is ever [`Cancelled`](Standing::Cancelled): a future that is dropped leaves at once.
+    /// Nobody is ever [`Cancelled`](WaiterState::Cancelled): a future that is dropped leaves at
+    /// once.
     #[inline]
-    fn standing(&self, waiter: &Waiter) -> Result<Standing, Infallible> {
-        let waits = self.places.borrow().slab[waiter.0].wakee.is_some();
+    fn waiter_state(&self, waiter: &Waiter) -> Result<WaiterState, Infallible> {
+        let waits = self.places.borrow().slab[waiter.0].wake_target.is_some();
         Ok(if waits {
-            Standing::Waiting
+            WaiterState::Waiting
         } else {
-            Standing::Woken
+            WaiterState::Woken
         })
     }
 
     #[inline]
     fn wake(&self, waiter: &Waiter) -> Result<(), Infallible> {
-        let wakee = self.places.borrow_mut().slab[waiter.0].wakee.take();
+        let wake_target = self.places.borrow_mut().slab[waiter.0].wake_target.take();
         // Behind the borrow: a foreign waker may come back to this very line.
-        if let Some(wakee) = wakee {
-            wakee.wake();
+        if let Some(wake_target) = wake_target {
+            wake_target.wake();
         }
         Ok(())
     }

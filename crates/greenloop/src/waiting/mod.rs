@@ -3,11 +3,11 @@
 
 mod line;
 mod wait;
-mod wakee;
+mod wake_target;
 
 pub use line::{Line, Waiter};
 pub use wait::{Operation, Wait};
-pub use wakee::Wakee;
+pub use wake_target::WakeTarget;
 
 /// The value of a result that cannot be an error: waking one of our waiters never fails.
 #[inline]

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use greenloop_core::{Standing, WaitList as _};
+use greenloop_core::{WaitList as _, WaiterState};
 
 use super::{Line, Waiter, certain};
 
@@ -84,7 +84,7 @@ impl<O: Operation> Future for Wait<O> {
             return Poll::Pending;
         };
         let line = this.operation.line();
-        if certain(line.standing(&waiter)) == Standing::Waiting {
+        if certain(line.waiter_state(&waiter)) == WaiterState::Waiting {
             line.poll_again(waiter, context);
             return Poll::Pending;
         }

@@ -16,7 +16,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use greenloop_core::{Registration, Told};
+use greenloop_core::{Mode, Registration};
 use libc::{c_int, c_long};
 use rustix::event::epoll::CreateFlags;
 
@@ -222,16 +222,16 @@ impl EventBuffer {
 
 /// The bits of a registration (`epoll_ctl(2)`): `EPOLLET` if it is told of on change.
 const fn bits_of(registration: Registration) -> u32 {
-    let Registration { interest, told, .. } = registration;
+    let Registration { interest, mode, .. } = registration;
     let read = if interest.read { READABLE } else { 0 };
     let write = if interest.write { WRITABLE } else { 0 };
-    match told {
+    match mode {
         // An urgent byte that is not read would be reported in each wait.
-        Told::Always if interest.read => read | write | END,
-        Told::Always => write,
-        Told::OnChange if interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
-        Told::OnChange => write | ON_CHANGE,
-        Told::Never => ONCE,
+        Mode::Level if interest.read => read | write | END,
+        Mode::Level => write,
+        Mode::Edge if interest.read => read | write | BESIDE_BYTES | ON_CHANGE,
+        Mode::Edge => write | ON_CHANGE,
+        Mode::Disabled => ONCE,
     }
 }
 

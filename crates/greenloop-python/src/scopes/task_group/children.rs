@@ -8,7 +8,7 @@
 //! The order inside of each is asyncio's (`TaskGroup.create_task`, `_on_task_done`), since programs
 //! see it through task factories, eager tasks and subclasses.
 
-use greenloop_core::{Standing, WaitList as _};
+use greenloop_core::{WaitList as _, WaiterState};
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{Arguments, Object, Raised, Result, Signature, attached, same_string};
 
@@ -249,7 +249,7 @@ pub fn on_child_done(this: &GroupRef, task: &Object) -> Result<()> {
 /// An exit that was cancelled is not woken: it looks at the roster by itself when it runs.
 fn wake_exit(group: &TaskGroup) -> Result<()> {
     match group.completed.first() {
-        Some(exit) if group.completed.standing(&exit)? == Standing::Waiting => {
+        Some(exit) if group.completed.waiter_state(&exit)? == WaiterState::Waiting => {
             group.completed.wake(&exit)
         }
         _ => Ok(()),

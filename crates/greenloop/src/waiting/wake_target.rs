@@ -13,14 +13,14 @@ use crate::task::Task;
 /// `FuturesUnordered` or another executor, which has to learn which of its futures was woken, keeps
 /// the waker that it was given.
 #[derive(Clone)]
-pub enum Wakee {
+pub enum WakeTarget {
     /// A task of this thread's loop.
     Task(Rc<Task>),
     /// Anything else.
     Waker(Waker),
 }
 
-impl Wakee {
+impl WakeTarget {
     /// The task or waker of `context`.
     #[inline]
     pub fn of(context: &Context<'_>) -> Self {

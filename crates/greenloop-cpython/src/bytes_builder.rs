@@ -11,14 +11,14 @@ use super::error::{Raised, Result};
 use super::object::Object;
 
 /// The object, and how much of it is written.
-pub struct Joined {
+pub struct BytesBuilder {
     /// Exactly a `bytes`, to which this has the only reference. None once there was no memory for a
     /// larger one.
     object: Object,
     length: usize,
 }
 
-impl Joined {
+impl BytesBuilder {
     /// One that begins with `first` and has room for so many more bytes.
     pub fn new(first: &[u8], room: usize) -> Result<Self> {
         let mut joined = Self {

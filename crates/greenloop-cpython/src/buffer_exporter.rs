@@ -1,6 +1,6 @@
-//! `Window`: our memory as an object that has a buffer, for the length of one native call.
+//! `BufferExporter`: our memory as an object that has a buffer, for the length of one native call.
 //!
-//! There is one window per process, which shows another piece of memory each time, where a
+//! There is one exporter per process, which shows another piece of memory each time, where a
 //! memoryview would have to be made and thrown away. It is given only to native functions that use
 //! it at once, before they release the GIL, and keep neither it nor its buffer.
 
@@ -17,9 +17,9 @@ use super::exceptions::ExceptionClass;
 use super::gil_cell::GilCell;
 use super::object::Object;
 
-/// The C struct of a window.
+/// The C struct of an exporter.
 #[repr(C)]
-struct Window {
+struct BufferExporter {
     header: ffi::PyObject,
     start: Cell<*mut u8>,
     length: Cell<usize>,
@@ -27,7 +27,7 @@ struct Window {
 }
 
 /// The one that there is, once it was made.
-static WINDOW: GilCell<Option<Object>> = GilCell::new(None);
+static EXPORTER: GilCell<Option<Object>> = GilCell::new(None);
 
 /// Calls a native function with an object that shows some bytes.
 ///
@@ -61,18 +61,18 @@ fn show<R>(
     read_only: bool,
     call: impl FnOnce(&Object) -> Result<R>,
 ) -> Result<R> {
-    let object = WINDOW.with(|window| window.clone());
+    let object = EXPORTER.with(|exporter| exporter.clone());
     let Some(object) = object else {
-        return Err(raise(ExceptionClass::SystemError, c"there is no window"));
+        return Err(raise(ExceptionClass::SystemError, c"there is no exporter"));
     };
     // SAFETY: the object was made for this struct, by `make_class`.
-    let window = unsafe { &*object.as_ptr().cast::<Window>() };
-    window.start.set(start);
-    window.length.set(length);
-    window.read_only.set(read_only);
+    let exporter = unsafe { &*object.as_ptr().cast::<BufferExporter>() };
+    exporter.start.set(start);
+    exporter.length.set(length);
+    exporter.read_only.set(read_only);
     let result = call(&object);
-    window.start.set(ptr::null_mut());
-    window.length.set(0);
+    exporter.start.set(ptr::null_mut());
+    exporter.length.set(0);
     result
 }
 
@@ -82,19 +82,19 @@ unsafe extern "C" fn give_buffer(
     view: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: called by the interpreter on a window, with a view to be filled; the memory is valid
-    // for the length of the call that the window was given to.
+    // SAFETY: called by the interpreter on an exporter, with a view to be filled; the memory is
+    // valid for the length of the call that the exporter was given to.
     unsafe {
-        let window = &*this.cast::<Window>();
-        let Ok(length) = ffi::Py_ssize_t::try_from(window.length.get()) else {
+        let exporter = &*this.cast::<BufferExporter>();
+        let Ok(length) = ffi::Py_ssize_t::try_from(exporter.length.get()) else {
             let Raised = raise(ExceptionClass::OverflowError, c"too much memory");
             return -1;
         };
-        let read_only = c_int::from(window.read_only.get());
+        let read_only = c_int::from(exporter.read_only.get());
         ffi::PyBuffer_FillInfo(
             view,
             this,
-            window.start.get().cast(),
+            exporter.start.get().cast(),
             length,
             read_only,
             flags,
@@ -102,18 +102,18 @@ unsafe extern "C" fn give_buffer(
     }
 }
 
-/// Makes the class, and the window.
+/// Makes the class, and the exporter.
 pub(super) fn make_class() -> Result<()> {
-    let class = ClassBuilder::<Window>::new(c"greenloop._native.Window")
+    let class = ClassBuilder::<BufferExporter>::new(c"greenloop._native.BufferExporter")
         .collected_as_base()
         .not_callable()
         .doc(c"Memory that a function of the ssl module reads or writes.")
         .slot(ffi::Py_bf_getbuffer, give_buffer as *mut c_void)
         .build(None)?;
     // SAFETY: the allocator gives a zeroed block laid out as the struct, which shows no memory.
-    let window =
+    let exporter =
         unsafe { Object::from_returned(ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0))? };
-    let before = WINDOW.with(|place| place.replace(window));
+    let before = EXPORTER.with(|place| place.replace(exporter));
     drop(before);
     Ok(())
 }
