@@ -136,8 +136,15 @@ class ProgramRun(WaitingStatements, PrimitiveStatements):
         for future in self.futures:
             self.record("future", outcome(future), words(repr(future)))
         self.record("miscounted", self.miscounted())
-        # What is still open ends here, by this loop's own rules, before the trace is closed.
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        # What is still open ends here, by this loop's own rules, before the trace is closed. A task
+        # that begins only now may stop the loop once more, with an exception that leaves it.
+        while True:
+            try:
+                loop.run_until_complete(loop.shutdown_asyncgens())
+            except BaseException as exception:
+                self.record("escaped", describe(exception))
+            else:
+                break
         loop.close()
 
     def tick(self) -> None:
