@@ -21,7 +21,7 @@ impl<T> Deref for GilBound<T> {
     }
 }
 
-// SAFETY: the rule of this crate: whoever has the GIL is the only one that reaches the value.
+// SAFETY: the rule of this crate: only the thread that has the GIL reaches the value.
 unsafe impl<T> Send for GilBound<T> {}
 // SAFETY: as above.
 unsafe impl<T> Sync for GilBound<T> {}

@@ -382,8 +382,8 @@ unsafe extern "C" fn get<T: Layout, G: Fn(&Native<T>) -> Result<Object> + Copy>(
     this: *mut ffi::PyObject,
     _: *mut c_void,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the descriptor has tested the receiver, and whoever took the address was given the
-    // getter.
+    // SAFETY: the descriptor has tested the receiver, and the code that took the address was given
+    // the getter.
     unsafe { trap(|| the::<G>()(receiver(&this))) }
 }
 
@@ -393,7 +393,8 @@ unsafe extern "C" fn set<T: Layout, S: Fn(&Native<T>, Option<&Object>) -> Result
     _: *mut c_void,
 ) -> c_int {
     // SAFETY: the descriptor has tested the receiver, the value is a valid object or null, which is
-    // told apart before it is read, and whoever took the address was given the setter.
+    // told apart before it is read, and the code that took the address was given the
+    // setter.
     unsafe {
         let value = (!value.is_null()).then(|| &**receiver::<Anything>(&value));
         trap_int(|| the::<S>()(receiver(&this), value))

@@ -166,7 +166,7 @@ impl Holder {
             self.attach();
             return;
         };
-        // SAFETY: the holder is given away to the message, which whoever holds the GIL takes back.
+        // SAFETY: the holder is given away to the message, which code with the GIL takes back.
         let message = unsafe { Message::new(Self::receive_message, self.into_raw().cast()) };
         if let Err(refused) = inbox.push(message) {
             // SAFETY: it was given away above, and nobody has received it.

@@ -69,7 +69,7 @@ impl EventLoop {
 
     /// The inbox for threads without the GIL.
     ///
-    /// Borrowed: it lives as long as the loop, and longer for whoever counts another reference.
+    /// Borrowed: it lives as long as the loop, and longer for a caller that counts a reference.
     #[inline]
     pub fn inbox(&self) -> *const Inbox {
         let waker = || {

@@ -18,10 +18,10 @@
 //! struct: see `class`, `timer` and `thread_safe`. Attributes with an underscore are those of
 //! asyncio's own class: libraries and debuggers read them.
 //!
-//! Who holds a handle: the loop's ready ring or heap as long as it is scheduled (`Job::Handle`),
-//! and the program if it keeps what `call_soon` returned. Nothing removes a cancelled handle from
-//! the ring; its turn comes, and it is passed over. Everything is touched with the GIL held, and
-//! only the callback itself runs in its context.
+//! A handle is held by the loop's ready ring or heap as long as it is scheduled (`Job::Handle`),
+//! and by the program if it keeps what `call_soon` returned. Nothing removes a cancelled handle
+//! from the ring; its turn comes, and it is passed over. Everything is touched with the GIL held,
+//! and only the callback itself runs in its context.
 
 mod class;
 #[cfg(Py_3_14)]

@@ -126,7 +126,7 @@ fn set_timer(gate: &GateRef, event_loop: &Object, delay: &Object) -> Result<Obje
 
 /// How the alarm of a wait rings, and how it is shown.
 ///
-/// It opens the gate, whoever waits there.
+/// It opens the gate for any task that waits there.
 static BELL: Bell = Bell {
     ring: |gate| match gate::CLASS.exactly(gate) {
         Some(gate) => gate.get().open(),

@@ -6,7 +6,7 @@
 //!    eof_received      feeds it the end                 } once, if the peer ends
 //!    connection_lost   end or exception to the reader, the writer's waiters, and wait_closed
 //! ```
-//! Who holds whom decides when a forgotten stream ends: the writer holds the transport, the
+//! The references decide when a forgotten stream ends: the writer holds the transport, the
 //! transport the protocol, and the protocol its reader only weakly. A server's protocol holds its
 //! reader until the callback has been given it.
 

@@ -246,8 +246,8 @@ fn wait_closed(this: &Native<Writer>) -> Result<Object> {
     Awaitable::create(&WAIT_CLOSED, this, None)
 }
 
-/// The future is the protocol's and shared by all who wait. Cancelling one of them cancels it, as a
-/// task cancels the future that it awaits; asyncio has the same.
+/// The future is the protocol's and shared by all waiting tasks. Cancelling one of them cancels it,
+/// as a task cancels the future that it awaits; asyncio has the same.
 static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
     name: c"StreamWriter.wait_closed",
     start: |this, owner| {

@@ -102,7 +102,7 @@ impl Held for Waiters {
 
     fn visit(&self, visitor: &Visitor) -> Visited {
         match self.0.try_borrow().ok().and_then(|owner| owner.clone()) {
-            // Whoever else holds the place does so for a moment, in which nothing is collected.
+            // Other code holds the place for a moment only, in which nothing is collected.
             Some(owner) => visitor.show(owner.object()),
             None => Ok(()),
         }
