@@ -22,6 +22,8 @@
 //! A [`ReadBuffer`] holds the bytes that a stream has received and nobody has read.
 //! [`find_message`] finds the end of the next message in it.
 //!
+//! [`observe`] holds what a loop tells an observer, and what can be learnt from that.
+//!
 //! What the crate never does:
 //!
 //! * it never runs or drops a job while the [`Queue`] is borrowed, because either may call back
@@ -33,6 +35,7 @@
 
 mod flow_control;
 mod instant;
+pub mod observe;
 mod poll_budget;
 mod read_buffer;
 mod ready;
