@@ -16,6 +16,7 @@ EXTENSION = "greenloop-python"
 
 FLOORS = (
     ("what is taken from asyncio", {"asyncio"}),
+    ("kernel: observing", {"observing"}),
     ("kernel: scheduler", {"scheduler"}),
     ("kernel: handle, future", {"handle", "future"}),
     ("kernel: awaitable", {"awaitable"}),

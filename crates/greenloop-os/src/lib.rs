@@ -20,16 +20,19 @@
 
 pub mod address;
 mod clock;
+mod counter;
 pub mod datagram;
 pub mod listener;
 mod poller;
 mod prefetch;
 pub mod socket;
 pub mod stack;
+mod stopwatch;
 mod sys;
 mod waker;
 
 pub use clock::{monotonic, resolution};
 pub use poller::{Event, Events, Poller};
 pub use prefetch::prefetch;
+pub use stopwatch::Stopwatch;
 pub use waker::Waker;

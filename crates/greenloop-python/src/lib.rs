@@ -5,6 +5,7 @@
 //!
 //! - [`event_loop`]: the loop, one capability per file, and the jobs that a turn runs;
 //! - [`scheduler`]: the part of the loop that the next ones use;
+//! - [`observing`]: telling an observer what happens;
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`], [`sync`] and [`queues`]: the things a task waits for; [`combinators`]: several
 //!   of them at once;
@@ -45,6 +46,7 @@ mod datagrams;
 mod event_loop;
 mod future;
 mod handle;
+mod observing;
 mod queues;
 mod scheduler;
 mod scopes;
@@ -108,6 +110,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for functions in functions {
         greenloop_cpython::add_functions(module, functions)?;
     }
+    observing::functions(module)?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(remember_originals, module)?)?;

@@ -73,6 +73,9 @@ numbered! {
         LoopStopped = 28 "loop-stopped",
         /// `task` takes the result of the task `other`, which is done.
         TaskDoneSeen = 29 "task-done-seen",
+        /// The task `other` has a name. Only a recorder's own ring has this: a recording gives all
+        /// names in its head.
+        Named = 30 "named",
     }
 }
 

@@ -17,6 +17,7 @@ use super::origin::in_words;
 use super::waiting::Outcome;
 use super::{Awaitable, Progress, Stage};
 use crate::asyncio::globals;
+use crate::observing::{is_recording, tell_wait};
 
 impl Awaitable {
     /// Handles the outcome of a step.
@@ -32,6 +33,9 @@ impl Awaitable {
             }
             Ok(Progress::Blocked) if !this.get().foreign.get() => {
                 let awaitable = this.get();
+                if is_recording() {
+                    Self::tell_wait(this);
+                }
                 awaitable.stage.set(Stage::Blocked);
                 Self::track(this);
                 awaitable.blocking.set(true);
@@ -51,6 +55,9 @@ impl Awaitable {
         match progress {
             Ok(Progress::Returned(value)) => Ok(Next::Returned(value)),
             Ok(Progress::Blocked) => {
+                if is_recording() {
+                    Self::tell_wait(this);
+                }
                 awaitable.stage.set(Stage::Blocked);
                 Self::track(this);
                 let future = awaitable.future();
@@ -66,11 +73,25 @@ impl Awaitable {
                 Ok(Next::Yielded(Object::none()))
             }
             Ok(Progress::Yielded(object)) => {
+                if is_recording() {
+                    Self::tell_wait(this);
+                }
                 awaitable.stage.set(Stage::Delegating);
                 Self::track(this);
                 Ok(Next::Yielded(object))
             }
             Err(raised) => Err(Self::fail_for_good(this, raised)),
+        }
+    }
+
+    /// Tells an observer what the task waits for.
+    #[cold]
+    fn tell_wait(this: &Native<Awaitable>) {
+        let awaitable = this.get();
+        // SAFETY: the end of a step, which leaves the owner where it is.
+        let owner = unsafe { awaitable.owner_of_step() };
+        if let Some(wait) = (awaitable.operation().waits)(this, &owner) {
+            tell_wait(&wait);
         }
     }
 

@@ -55,6 +55,7 @@ use greenloop_cpython::{
     Slot, SpareAlike, Tracked, Visited, Visitor, leaf_fast, restore, visit_slots,
 };
 
+use crate::observing::Wait;
 use crate::scheduler::SleeperKind;
 #[cfg(Py_3_12)]
 use crate::scheduler::TaskKind;
@@ -83,6 +84,9 @@ static SPARE: SpareAlike<Awaitable> = SpareAlike::new();
 pub struct Operation<O = Object> {
     /// Its name in `__qualname__` and messages, such as `Queue.get`.
     pub name: &'static CStr,
+    /// What it waits for when it has blocked, for an observer; `None` where that is said by the
+    /// object that it delegates to.
+    pub waits: fn(&Native<Awaitable>, &O) -> Option<Wait>,
     /// The first step.
     pub start: fn(&Native<Awaitable>, &O) -> Result<Progress>,
     /// The awaitable was woken, or the object it delegates to resumes.
@@ -468,6 +472,7 @@ static NOTHING: Operation = Operation {
     start: |_, _| Ok(Progress::Returned(Object::none())),
     resume: |_, _| Ok(Progress::Returned(Object::none())),
     interrupt: |_, _, exception| Err(restore(exception)),
+    waits: |_, _| None,
     behind: None,
 };
 

@@ -9,6 +9,7 @@
 //! future, no handle. The deadline is the loop's time at the first step plus the delay, in the same
 //! arithmetic of floats as asyncio's, so the order of sleepers is the same.
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::{Instant, WaiterState};
 use greenloop_cpython::{
     Arguments, Comparison, ExceptionClass, Native, Object, Raised, Result, raise, restore,
@@ -20,6 +21,7 @@ use crate::asyncio::edition::SLEEP_REFUSES_NAN;
 use crate::asyncio::{globals, running_loop};
 use crate::future::future_of;
 use crate::handle::{self, Handle};
+use crate::observing::Wait;
 use crate::scheduler::{Job, Scheduler, SleeperKind, stepping};
 
 /// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
@@ -56,6 +58,7 @@ static SLEEP: Operation = Operation {
     start: |this, _| start(this),
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    waits: |this, _| Some(this.get().waits_asleep()),
     behind: None,
 };
 
@@ -65,6 +68,17 @@ const YIELDED: u8 = 1;
 pub(super) const ASLEEP: u8 = 2;
 /// The step of a sleep whose timer is not in the heap any more, or counts as cancelled there.
 pub(super) const OVER: u8 = 3;
+
+impl Awaitable {
+    /// What a sleep waits for.
+    fn waits_asleep(&self) -> Wait {
+        let seconds = exact_seconds(&self.owner.get_or_none());
+        Wait {
+            remaining: seconds,
+            ..Wait::of(WaitKind::Sleep)
+        }
+    }
+}
 
 /// The first step. Raises a `ValueError` for a delay that is not a number, from 3.13 on.
 fn start(this: &Native<Awaitable>) -> Result<Progress> {

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use greenloop_bridge::abi;
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{
     BoundMethod, Dead, Layout, Longer, Native, Object, Raised, Result, SpareLonger, Visited,
     Visitor, extends, noargs, report_unraisable, restore, take_raised,
@@ -36,6 +37,7 @@ use crate::asyncio::globals;
 use crate::awaitable::{self, Awaitable, Behind, Operation, Progress};
 use crate::event_loop::{EventLoop, Inbox};
 use crate::future::future_of;
+use crate::observing::Wait;
 use crate::scheduler::{TaskKind, stepping};
 
 /// How many bytes a future may have that is kept in place. Larger ones are boxed by the bridge.
@@ -92,6 +94,7 @@ static POLL: Operation = Operation {
     start: |this, _| step(this),
     resume: |this, _| step(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    waits: |_, _| Some(Wait::of(WaitKind::RustFuture)),
     behind: Some(&BEHIND),
 };
 

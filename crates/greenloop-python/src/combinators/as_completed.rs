@@ -18,6 +18,7 @@
 
 use std::cell::Cell;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making;
 use greenloop_cpython::{
     Anything, Arguments, Class, ExceptionClass, Held, Native, NativeSlot, Object, Raised, Result,
@@ -33,6 +34,7 @@ use crate::asyncio::edition::AS_COMPLETED_IS_ASYNC;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{notify_when_done, stop_notifying};
+use crate::observing::Wait;
 use crate::queues::{self, QUEUE, Queue, QueueRef};
 use crate::scheduler::Notification;
 
@@ -276,6 +278,7 @@ static RESULT: Operation<QueueRef> = Operation {
     start: |this, queue| result_of(queues::try_to_get(this, queue)?),
     resume: |this, queue| result_of(queues::try_to_get(this, queue)?),
     interrupt: queues::stop_getting,
+    waits: |_, _| Some(Wait::of(WaitKind::Wait)),
     behind: None,
 };
 
@@ -305,6 +308,7 @@ static NEXT: Operation<Native<AsCompleted>> = Operation {
             None => Err(restore(exception)),
         }
     },
+    waits: |_, _| Some(Wait::of(WaitKind::Wait)),
     behind: None,
 };
 

@@ -13,6 +13,7 @@
 //! Nothing is cancelled when the time is up, unlike in `wait_for`. All checks happen in the first
 //! step, because asyncio's `wait` is a coroutine function.
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::sync::{Countdown, ReturnWhen};
 use greenloop_cpython::{
     Anything, Arguments, Class, ExceptionClass, Held, Native, NativeSlot, Object, Raised, Result,
@@ -26,6 +27,7 @@ use crate::asyncio::globals;
 use crate::awaitable::is_coroutine;
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::future::{Future, notify_when_done, stop_notifying};
+use crate::observing::Wait;
 use crate::scheduler::Notification;
 
 /// The class.
@@ -147,6 +149,7 @@ static WAIT: Operation<Native<State>> = Operation {
         leave(owner)?;
         Err(restore(exception))
     },
+    waits: |_, _| Some(Wait::of(WaitKind::Wait)),
     behind: None,
 };
 

@@ -14,6 +14,7 @@
 use std::io;
 use std::time::Duration;
 
+use greenloop_core::observe::{EventKind, WakeCause};
 use greenloop_core::{Host, Instant, Wait};
 use greenloop_cpython::{
     Native, Object, Raised, Result, check_signals, fetch, prefetch, raise_sent_exception, restore,
@@ -28,6 +29,7 @@ use crate::asyncio::globals;
 use crate::awaitable;
 use crate::future;
 use crate::handle::{self, Handle};
+use crate::observing::{because_of, is_recording, tell_of_loop};
 use crate::scheduler::{Alarm, HandleKind, Job};
 use crate::task;
 
@@ -70,7 +72,7 @@ impl Host for EventLoop {
         let outcome = self.poll_with_signals(wait);
         self.in_poll.set(false);
         if let Some(inbox) = self.inbox.get() {
-            inbox.deliver();
+            because_of(WakeCause::Thread, || inbox.deliver());
         }
         // Jobs that have become ready stay so for the next run.
         outcome.and_then(|()| raise_sent_exception())
@@ -120,6 +122,7 @@ impl Host for EventLoop {
         let outcome = match job {
             job if self.observed.get() => self.run_observed(job),
             Job::Step(task) => task::run_step(&self.scheduler, &task, None),
+            job if is_recording() => self.run_recorded(&job),
             Job::Handle(handle) => self.run_handle(&handle),
             job => self.run_job(&job),
         };
@@ -163,11 +166,17 @@ impl EventLoop {
         let outcome = if timeout == Some(Duration::ZERO) {
             poller.wait(&mut events, timeout)
         } else {
+            if is_recording() {
+                tell_poll(timeout);
+            }
             self.asleep.set(true);
             // SAFETY: nothing of Python's is touched, and other threads do not reach the poller and
             // the event buffer.
             let outcome = unsafe { without_gil(|| poller.wait(&mut events, timeout)) };
             self.asleep.set(false);
+            if is_recording() {
+                tell_of_loop(EventKind::PollEnded, 0);
+            }
             outcome
         };
         match outcome {
@@ -178,6 +187,22 @@ impl EventLoop {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => check_signals(),
             Err(error) => Err(os_error(&error)),
         }
+    }
+
+    /// Runs a job that is no step, and tells an observer of it.
+    #[cold]
+    #[inline(never)]
+    fn run_recorded(&self, job: &Job) -> Result<()> {
+        let cause = match job {
+            Job::Step(_) | Job::Throw(..) => return self.run_job(job),
+            Job::Sleeper(_) | Job::Alarm(_) => WakeCause::Timer,
+            Job::Ready(_) => WakeCause::Descriptor,
+            _ => WakeCause::Callback,
+        };
+        tell_of_loop(EventKind::CallbackBegan, 0);
+        let outcome = because_of(cause, || self.run_job(job));
+        tell_of_loop(EventKind::CallbackEnded, 0);
+        outcome
     }
 
     /// Runs one job.
@@ -336,6 +361,15 @@ impl EventLoop {
         }
         .map(Some)
     }
+}
+
+/// Tells an observer how long the loop is going to wait, in nanoseconds.
+#[cold]
+fn tell_poll(timeout: Option<Duration>) {
+    let longest = timeout.map_or(-1, |timeout| {
+        i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)
+    });
+    tell_of_loop(EventKind::PollBegan, longest);
 }
 
 /// A handle that represents an alarm, for messages and for code that looks at the heap.

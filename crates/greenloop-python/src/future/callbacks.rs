@@ -21,6 +21,7 @@ use super::notifier::notifier;
 use super::waiting_task::waiting_task;
 use super::{Future, PENDING};
 use crate::asyncio::globals;
+use crate::observing::{is_recording, tell_wake};
 use crate::scheduler::{Job, Notify, Scheduler, TaskKind};
 
 /// One callback.
@@ -219,12 +220,23 @@ pub fn schedule_all(this: &Native<Future>) -> Result<()> {
 /// overrides, else by `call_soon`.
 #[inline]
 fn schedule(this: &Native<Future>, callback: Callback) -> Result<()> {
+    if is_recording() {
+        tell_callback(&callback);
+    }
     if let Some(scheduler) = this.get().fast_loop() {
         scheduler.push(callback.into_job(this));
         return Ok(());
     }
     schedule_by_name(this, &callback)
         .or_else(|raised| push_without_memory(this, callback.into_job(this), raised))
+}
+
+/// Tells an observer of a task that the future has woken.
+#[cold]
+fn tell_callback(callback: &Callback) {
+    if let Callback::Wake(task) = callback {
+        tell_wake(super::future_of(task).get().number());
+    }
 }
 
 /// By the loop's own `call_soon`, with the future as argument.

@@ -16,6 +16,7 @@ use greenloop_cpython::{
 };
 
 use super::{Future, PENDING};
+use crate::observing::{Wait, is_recording, tell_wait};
 
 static CLASS: Class<FutureIterator> = Class::new();
 static SPARE: Spare<FutureIterator, 256> = Spare::new();
@@ -74,6 +75,12 @@ impl Iteration for FutureIterator {
         if future.blocking().replace(true) {
             let class = ExceptionClass::RuntimeError;
             return Err(raise(class, c"await wasn't used with future"));
+        }
+        if is_recording() {
+            tell_wait(&Wait::on(
+                (super::waiting_task()?.kind)(&object),
+                future.number(),
+            ));
         }
         Ok(Next::Yielded(object.into_object()))
     }

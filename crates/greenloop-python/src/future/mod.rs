@@ -29,20 +29,22 @@ mod class;
 mod iterator;
 mod metaclass;
 mod notifier;
+mod reporting;
 mod waiting_task;
 
 use std::cell::Cell;
 
-use greenloop_cpython::making::{self, Enter as _};
+use greenloop_core::observe::EventKind;
+use greenloop_cpython::making;
 use greenloop_cpython::{
     BasePart, Class, ClassCell, Derived, ExceptionClass, Family, Layout, Native, Object, Raised,
-    Result, Slot, SpareDerived, Visited, Visitor, attached, fetch, is_initialised, raise,
-    raise_object, report_unraisable, set_traceback, traceback_of, visit_slots,
+    Result, Slot, SpareDerived, Visited, Visitor, fetch, is_initialised, raise, raise_object,
+    set_traceback, traceback_of, visit_slots,
 };
-use pyo3::prelude::*;
 
 use crate::asyncio::edition::FUTURES_BEGIN_ONCE;
 use crate::asyncio::{creation_stack, globals};
+use crate::observing::{Number, is_recording, tell};
 use crate::scheduler::Scheduler;
 
 pub use attributes::{cannot_delete, future_attributes};
@@ -53,6 +55,7 @@ pub use class::{
 pub use iterator::iterate;
 pub use metaclass::adopt as adopt_metaclass;
 pub use notifier::{notifier, notify_when_done, stop_notifying};
+pub use reporting::report;
 pub use waiting_task::{WaitingTask, future_of, set_waiting_task, waiting_task, wake};
 
 /// How many dead futures are kept for new ones.
@@ -92,6 +95,8 @@ pub struct Future {
     /// `_asyncio_future_blocking`: set by `await`, cleared by the task that received the future, so
     /// that a task can tell `await future` from a stray `yield future`.
     blocking: Cell<bool>,
+    /// Which one it is, for an observer. A new object gets a new one.
+    number: Number,
 }
 
 /// The facts that `__init__` has to collect before it changes the future.
@@ -224,6 +229,12 @@ impl Future {
         &self.blocking
     }
 
+    /// Which one it is, for an observer.
+    #[inline]
+    pub const fn number(&self) -> &Number {
+        &self.number
+    }
+
     /// The callbacks to call when the future is done.
     pub const fn callbacks(&self) -> &Callbacks {
         &self.callbacks
@@ -350,6 +361,7 @@ impl Future {
         future.ensure_pending()?;
         future.result.set(result);
         future.state.set(FINISHED);
+        future.tell_set();
         callbacks::schedule_all(this)
     }
 
@@ -361,6 +373,7 @@ impl Future {
         future.exception_traceback.set_optional(traceback);
         future.exception.set(exception);
         future.state.set(FINISHED);
+        future.tell_set();
         callbacks::schedule_all(this)?;
         future.log_traceback.set(true);
         Ok(())
@@ -377,6 +390,14 @@ impl Future {
         future.cancel_message.set_optional(message.cloned());
         callbacks::schedule_all(this)?;
         Ok(true)
+    }
+
+    /// Tells an observer that there is an outcome, if it knows the future.
+    #[inline]
+    fn tell_set(&self) {
+        if is_recording() && self.number.known() != 0 {
+            tell(EventKind::Set, &self.number, 0);
+        }
     }
 
     const fn slots(&self) -> [&Slot; 7] {
@@ -464,33 +485,6 @@ pub fn event_loop_of(future: &Native<Future>) -> Object {
 /// Raises `asyncio.InvalidStateError`.
 pub fn invalid_state(text: &std::ffi::CStr) -> Raised {
     raise(&globals().asyncio.invalid_state_error, text)
-}
-
-/// Reports a future that is deallocated to the loop's exception handler. Runs in a finaliser: an
-/// exception that is set stays set, and one that is raised here goes to `sys.unraisablehook`.
-pub fn report(this: &Native<Future>, message: &str, details: &[(&Object, &Object)]) {
-    let py = attached();
-    let pending = PyErr::take(py);
-    let names = &globals().names;
-    let tell = || -> Result<()> {
-        let context = making::dict(py)?;
-        context.enter(&names.message, message)?;
-        for &(name, value) in details {
-            context.enter(name, value)?;
-        }
-        if let Some(traceback) = this.get().source_traceback.get() {
-            context.enter(&names.source_traceback, traceback.bound(py))?;
-        }
-        let event_loop = event_loop_of(this);
-        event_loop.invoke(&names.call_exception_handler, [&context.into_any().into()])?;
-        Ok(())
-    };
-    if let Err(raised) = tell() {
-        report_unraisable(raised, this);
-    }
-    if let Some(pending) = pending {
-        pending.restore(py);
-    }
 }
 
 /// The public classes by their names.

@@ -6,9 +6,11 @@
 
 use std::sync::OnceLock;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{Native, Object, Result, making};
 
 use super::Future;
+use crate::observing::{is_recording, tell_wake};
 use crate::scheduler::{Job, Scheduler, TaskKind};
 
 /// The functions.
@@ -19,6 +21,8 @@ pub struct WaitingTask {
     pub cancel: fn(&Object, Option<&Object>) -> Result<bool>,
     /// The callback that `_callbacks` shows for a task, and its context.
     pub callback: fn(&Native<TaskKind>) -> Result<(Object, Object)>,
+    /// What the wait for a future is for: a task's end, what `gather` gathers, or just a result.
+    pub kind: fn(&Native<Future>) -> WaitKind,
     /// `_asyncio_awaited_by` of a future.
     #[cfg(Py_3_14)]
     pub awaited_by: fn(&Native<Future>) -> Result<Object>,
@@ -50,6 +54,9 @@ pub fn future_of(task: &Native<TaskKind>) -> &Native<Future> {
 /// On a loop with overrides or in debug mode its `call_soon` is called, which may raise.
 #[inline]
 pub fn wake(task: Native<TaskKind>) -> Result<()> {
+    if is_recording() {
+        tell_wake(future_of(&task).get().number());
+    }
     match future_of(&task).get().fast_loop() {
         Some(scheduler) => {
             // SAFETY: the queue's job holds the task, which holds its loop.

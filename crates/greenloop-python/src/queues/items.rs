@@ -91,6 +91,13 @@ impl Items {
         self.len_of_object(queue)
     }
 
+    /// The number of items, unless only an object of the program's knows it.
+    pub fn known_len(&self) -> Option<usize> {
+        // SAFETY: a length is read, for an observer.
+        let len = || unsafe { self.native.with_untested(|items| items.len()) };
+        (self.place.get() != Place::Object).then(len)
+    }
+
     /// `queue` is named in the error of a missing `_queue`, as in the functions below.
     fn len_of_object(&self, queue: &Object) -> Result<usize> {
         let object = self.existing(queue)?;

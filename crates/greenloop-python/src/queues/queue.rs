@@ -15,6 +15,7 @@
 
 use std::cell::Cell;
 
+use greenloop_core::observe::EventKind;
 use greenloop_core::sync::{self, Refusal, Refused, Store};
 use greenloop_cpython::{
     Class, Held, Native, NativeSlot, Object, Raised, Result, Visited, Visitor, no_attribute,
@@ -26,6 +27,7 @@ use super::maxsize::Maxsize;
 use super::overrides::{Known, Method, Overrides};
 use crate::asyncio::globals;
 use crate::awaitable::{Line, LoopBound};
+use crate::observing::{Number, is_recording, tell};
 use crate::sync::{Event, Primitive};
 
 /// `Queue`.
@@ -67,6 +69,8 @@ pub struct Queue {
     ///
     /// Valid while the class's version is the one it was determined at.
     pub overrides: Cell<Known>,
+    /// Which one it is, for an observer.
+    pub number: Number,
     /// The event `_finished`: set when all items are done. Empty before `__init__`.
     pub finished: NativeSlot<Primitive<Event>>,
 }
@@ -82,6 +86,7 @@ impl Held for Queue {
             items: Items::new(),
             maxsize: Maxsize::new(),
             overrides: Cell::new(Known::nothing()),
+            number: Number::none(),
             finished: NativeSlot::empty(),
         }
     }
@@ -189,6 +194,17 @@ impl<'a> QueueStore<'a> {
         maxsize.is_reached_by(|| self.queue.items.len(self.object))
     }
 
+    /// Tells an observer that an item was put or taken.
+    #[cold]
+    fn tell(&self, kind: EventKind) {
+        let left = self.queue.items.known_len().unwrap_or_default();
+        tell(
+            kind,
+            &self.queue.number,
+            i64::try_from(left).unwrap_or(i64::MAX),
+        );
+    }
+
     /// Calls one of the object's methods by name.
     ///
     /// User code: nothing of the queue may be borrowed meanwhile.
@@ -233,17 +249,29 @@ impl Store for QueueStore<'_> {
     #[inline]
     fn put(&self, item: Object) -> Result<()> {
         if self.overrides.has(Method::Put) {
-            return self.call_with(Method::Put, &item).map(drop);
+            self.call_with(Method::Put, &item)?;
+        } else {
+            self.queue
+                .items
+                .put(self.object, self.overrides.put, item)?;
         }
-        self.queue.items.put(self.object, self.overrides.put, item)
+        if is_recording() {
+            self.tell(EventKind::Put);
+        }
+        Ok(())
     }
 
     #[inline]
     fn take(&self) -> Result<Object> {
-        if self.overrides.has(Method::Get) {
-            return self.call(Method::Get);
+        let item = if self.overrides.has(Method::Get) {
+            self.call(Method::Get)?
+        } else {
+            self.queue.items.take(self.object, self.overrides.get)?
+        };
+        if is_recording() {
+            self.tell(EventKind::Get);
         }
-        self.queue.items.take(self.object, self.overrides.get)
+        Ok(item)
     }
 }
 

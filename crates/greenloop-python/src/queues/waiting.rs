@@ -16,6 +16,7 @@
 use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
+use greenloop_core::observe::WaitKind;
 use greenloop_core::sync::Admission;
 use greenloop_core::sync::Refusal;
 use greenloop_cpython::{
@@ -26,6 +27,7 @@ use super::overrides::Method;
 use super::queue::{QueueRef, QueueStore, refused};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 use crate::sync::EVENT;
 
 /// The method `put`.
@@ -83,6 +85,7 @@ static PUT: Operation<QueueRef> = Operation {
         });
         Err(raise_again(exception, outcome))
     },
+    waits: |_, queue| Some(Wait::on(WaitKind::QueuePut, &queue.get().number)),
     behind: None,
 };
 
@@ -92,6 +95,7 @@ static GET: Operation<QueueRef> = Operation {
     start: try_to_get,
     resume: try_to_get,
     interrupt: stop_getting,
+    waits: |_, queue| Some(Wait::on(WaitKind::QueueGet, &queue.get().number)),
     behind: None,
 };
 
@@ -223,6 +227,7 @@ static JOIN: Operation<QueueRef> = Operation {
         leave_finished(this);
         Err(restore(exception))
     },
+    waits: |_, queue| Some(Wait::on(WaitKind::QueueJoin, &queue.get().number)),
     behind: None,
 };
 

@@ -50,6 +50,7 @@ static WAIT_FOR: Operation = Operation {
     start,
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    waits: |_, _| None,
     behind: None,
 };
 

@@ -11,6 +11,7 @@
 //! the callback of both timer and future, and `_cancel_and_wait`. So it takes the same number of
 //! turns.
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::{Instant, WaitList as _};
 use greenloop_cpython::{
     Anything, Arguments, Comparison, Native, Object, Result, fetch, raise_while_handling, restore,
@@ -24,6 +25,7 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, exact_seconds, ready};
 use crate::combinators::{Home, as_future};
 use crate::future::{notifier, notify_when_done, stop_notifying};
+use crate::observing::Wait;
 use crate::scheduler::{ALARM, Alarm, Bell, Scheduler, stepping};
 use crate::task;
 
@@ -45,6 +47,7 @@ static WAIT_FOR: Operation = Operation {
     start,
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    waits: |_, _| Some(Wait::of(WaitKind::Timeout)),
     behind: None,
 };
 

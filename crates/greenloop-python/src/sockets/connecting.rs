@@ -16,6 +16,7 @@
 //! A connect is begun once: the second attempt does not call `connect(2)` again but asks the socket
 //! for its pending error (`connect(2)`, `getsockopt(2)`).
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{Arguments, ExceptionClass, Native, Object, Result, attached};
 use greenloop_os::socket::{Family, has_ports, take_error};
@@ -30,6 +31,7 @@ use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{LoopRef, Side, os_error};
+use crate::observing::Wait;
 
 /// The step of a connect whose name is being looked up.
 ///
@@ -42,6 +44,7 @@ struct Connect;
 
 impl Exchange for Connect {
     const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_connect";
+    const WAITS: WaitKind = WaitKind::Connect;
     const SIDE: Side = Side::Writer;
     const METHODS: (&'static str, &'static str) = ("sock_connect", "_sock_connect_cb");
 
@@ -73,6 +76,7 @@ impl Exchange for Connect {
     }
 
     const OPERATION: &'static Operation<LoopRef> = &Operation {
+        waits: |_, _| Some(Wait::of(Self::WAITS)),
         name: Self::NAME,
         start: start_connecting,
         resume: |this, owner| go_on(this, owner, None),
@@ -183,6 +187,7 @@ struct Accept;
 
 impl Exchange for Accept {
     const NAME: &'static std::ffi::CStr = c"BaseSelectorEventLoop.sock_accept";
+    const WAITS: WaitKind = WaitKind::Accept;
     const SIDE: Side = Side::Reader;
     const METHODS: (&'static str, &'static str) = ("sock_accept", "_sock_accept");
     const COUNT: usize = 0;

@@ -17,6 +17,7 @@
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{
     Arguments, ExceptionClass, Native, Object, Result, fetch, matches, restore, type_error,
@@ -28,6 +29,7 @@ use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
 use crate::event_loop::{EventLoop, LoopRef, Side};
 use crate::handle::{self, Handle, leaves_the_loop};
+use crate::observing::Wait;
 use crate::scheduler::{HandleKind, NativeListener, Reaction};
 use crate::transports::native_table;
 
@@ -35,6 +37,8 @@ use crate::transports::native_table;
 pub trait Exchange: Sized + 'static {
     /// The coroutine's name.
     const NAME: &'static CStr;
+    /// What a task waits for meanwhile, for an observer.
+    const WAITS: WaitKind = WaitKind::Socket;
     /// Which side of the descriptor says that it is worth while to try again. It decides about the
     /// second registration too.
     const SIDE: Side;
@@ -63,6 +67,7 @@ pub trait Exchange: Sized + 'static {
         start: start::<Self>,
         resume: resume::<Self>,
         interrupt: interrupt::<Self>,
+        waits: |_, _| Some(Wait::of(Self::WAITS)),
         behind: None,
     };
 

@@ -13,6 +13,7 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
     Anything, Arguments, Class, Function, Held, Native, NativeSlot, Object, Result, Slot, Visited,
@@ -27,6 +28,7 @@ use super::writer::Writer;
 use crate::asyncio::{globals, running_loop};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 
 /// The class of the factory that the loop calls for a protocol.
 ///
@@ -328,6 +330,7 @@ static OPEN_CONNECTION: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_client(this, owner, &globals().names.create_connection),
     resume: resume_client,
     interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
+    waits: |_, _| Some(Wait::of(WaitKind::Connect)),
     behind: None,
 };
 
@@ -336,6 +339,7 @@ static OPEN_UNIX_CONNECTION: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_client(this, owner, &globals().names.create_unix_connection),
     resume: resume_client,
     interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
+    waits: |_, _| Some(Wait::of(WaitKind::Connect)),
     behind: None,
 };
 
@@ -344,6 +348,7 @@ static START_SERVER: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_listening(this, owner, &globals().names.create_server),
     resume: resume_server,
     interrupt: |this, _, exception| interrupt_server(this, &exception),
+    waits: |_, _| None,
     behind: None,
 };
 
@@ -352,6 +357,7 @@ static START_UNIX_SERVER: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_listening(this, owner, &globals().names.create_unix_server),
     resume: resume_server,
     interrupt: |this, _, exception| interrupt_server(this, &exception),
+    waits: |_, _| None,
     behind: None,
 };
 

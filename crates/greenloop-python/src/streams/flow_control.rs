@@ -15,6 +15,7 @@
 
 use std::cell::Cell;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::{WaitList as _, WaiterState};
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -26,6 +27,7 @@ use super::attributes::{flag, required};
 use super::reader::{assertion, is_debugging, loop_or_current};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
+use crate::observing::{Number, Wait};
 use crate::sync::Waiters;
 
 /// The class.
@@ -46,6 +48,8 @@ pub struct FlowControl {
     paused: Cell<bool>,
     /// Never cleared, except by `__init__` and by hand.
     connection_lost: Cell<bool>,
+    /// Which one it is, for an observer.
+    number: Number,
 }
 
 impl Held for FlowControl {
@@ -55,6 +59,7 @@ impl Held for FlowControl {
             waiters: Line::new(),
             paused: Cell::new(false),
             connection_lost: Cell::new(false),
+            number: Number::none(),
         }
     }
 
@@ -188,6 +193,7 @@ static DRAIN_HELPER: Operation<Native<FlowControl>> = Operation {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
+    waits: |_, owner| Some(Wait::on(WaitKind::StreamDrain, &owner.get().number)),
     behind: None,
 };
 

@@ -27,6 +27,7 @@ use greenloop_cpython::{
 use super::buffer::Buffer;
 use crate::asyncio::{creation_stack, current_loop, globals};
 use crate::awaitable::{Awaitable, Line};
+use crate::observing::Number;
 use crate::scheduler::Scheduler;
 
 pub use class::make_class;
@@ -68,6 +69,8 @@ pub struct Reader {
     eof: Cell<bool>,
     /// Set when the transport was paused, cleared when it is resumed.
     paused: Cell<bool>,
+    /// Which one it is, for an observer.
+    pub(super) number: Number,
 }
 
 impl Held for Reader {
@@ -85,6 +88,7 @@ impl Held for Reader {
             searched: Cell::new(0),
             eof: Cell::new(false),
             paused: Cell::new(false),
+            number: Number::none(),
         }
     }
 

@@ -22,6 +22,7 @@ mod lines;
 mod separators;
 
 use greenloop_core::WaitList as _;
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making;
 use greenloop_cpython::{
     Arguments, Method, Native, Object, Raised, Result, fast, noargs, one, raise_object, restore,
@@ -30,6 +31,7 @@ use greenloop_cpython::{
 use super::reader::{CLASS, Reader, assertion};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 
 pub use lines::next as next_line;
 
@@ -127,6 +129,7 @@ static WAIT_FOR_DATA: Operation<Native<Reader>> = Operation {
         ready(Object::none())
     },
     interrupt,
+    waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
     behind: None,
 };
 

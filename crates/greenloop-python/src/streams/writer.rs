@@ -15,6 +15,7 @@
 
 mod class;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
     Arguments, Class, Held, Native, Object, Result, Slot, Visited, Visitor, attached, no_attribute,
@@ -29,6 +30,7 @@ use crate::asyncio::edition::{START_TLS_TAKES_SHUTDOWN_TIMEOUT, edition};
 use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::{Number, Wait};
 
 pub use class::make_class;
 
@@ -49,6 +51,8 @@ pub struct Writer {
     event_loop: Slot,
     /// A future that is done, for code that reads the attribute; made at the first read.
     complete: Slot,
+    /// Which one it is, for an observer.
+    number: Number,
 }
 
 impl Held for Writer {
@@ -59,6 +63,7 @@ impl Held for Writer {
             reader: Slot::empty(),
             event_loop: Slot::empty(),
             complete: Slot::empty(),
+            number: Number::none(),
         }
     }
 
@@ -167,6 +172,7 @@ static DRAIN: Operation<Native<Writer>> = Operation {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
+    waits: |_, writer| Some(Wait::on(WaitKind::StreamDrain, &writer.get().number)),
     behind: None,
 };
 
@@ -262,6 +268,7 @@ static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
     interrupt: |this, _, exception| {
         without_result(delegate::continue_with(this, Some(&exception))?)
     },
+    waits: |_, writer| Some(Wait::on(WaitKind::Socket, &writer.get().number)),
     behind: None,
 };
 
@@ -324,6 +331,7 @@ static START_TLS: Operation<Native<Writer>> = Operation {
         let delegated = delegate::continue_with(this, Some(&exception))?;
         go_on_with_tls(this, owner, delegated)
     },
+    waits: |_, writer| Some(Wait::on(WaitKind::Socket, &writer.get().number)),
     behind: None,
 };
 

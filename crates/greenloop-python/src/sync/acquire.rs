@@ -22,12 +22,14 @@
 use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_cpython::{Arguments, Native, Object, Result, restore};
 
 use super::primitive::{Lined, Primitive};
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
+use crate::observing::{Wait, is_recording, tell_at_place};
 
 /// A primitive that can be acquired.
 pub trait Acquire: Lined {
@@ -35,6 +37,8 @@ pub trait Acquire: Lined {
     ///
     /// Shown as `__qualname__` and in the warning about an awaitable that was never awaited.
     const ACQUIRE_NAME: &'static CStr;
+    /// What a task in the line waits for, for an observer.
+    const WAITS: WaitKind;
 
     /// Whether `this` is an instance of exactly the class and has no attributes.
     ///
@@ -80,6 +84,7 @@ pub trait Acquire: Lined {
         start: |this, owner| begin(this, owner, true),
         resume: |this, owner| resume(this, owner, true),
         interrupt: |this, owner, exception| interrupt(this, owner, exception),
+        waits: |_, owner| Some(Wait::on(Self::WAITS, &owner.get().number)),
         behind: None,
     };
 
@@ -91,6 +96,7 @@ pub trait Acquire: Lined {
         start: |this, owner| begin(this, owner, false),
         resume: |this, owner| resume(this, owner, false),
         interrupt: |this, owner, exception| interrupt(this, owner, exception),
+        waits: |_, owner| Some(Wait::on(Self::WAITS, &owner.get().number)),
         behind: None,
     };
 }
@@ -133,7 +139,17 @@ fn resume<S: Acquire>(
     says_so: bool,
 ) -> Result<Progress> {
     owner.get().state.take_over(this)?;
+    if is_recording() {
+        tell_acquired(owner);
+    }
     acquired(says_so)
+}
+
+/// Tells an observer that the task that runs has acquired `owner`, and where.
+#[cold]
+pub fn tell_acquired<S: Acquire>(owner: &Native<Primitive<S>>) {
+    let kind = S::WAITS.number();
+    tell_at_place(EventKind::Acquired, kind, &owner.get().number, 0);
 }
 
 /// The step in which an exception arrives: a cancellation of the task, or `throw` by a program that
@@ -157,6 +173,9 @@ pub fn acquire_or_join<S: Acquire>(
     owner: &Native<Primitive<S>>,
 ) -> Result<bool> {
     if S::try_acquire(owner)? {
+        if is_recording() {
+            tell_acquired(owner);
+        }
         return Ok(true);
     }
     join(awaitable, owner)?;
@@ -269,6 +288,7 @@ static ENTER_BY_NAME: Operation = Operation {
     },
     resume: |this, _| entered(delegate::continue_with(this, None)?),
     interrupt: |this, _, exception| entered(delegate::continue_with(this, Some(&exception))?),
+    waits: |_, _| None,
     behind: None,
 };
 

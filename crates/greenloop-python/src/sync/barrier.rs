@@ -12,6 +12,7 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::sync::{self, BarrierState, Broken, Notify};
 use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{
@@ -27,6 +28,7 @@ use super::primitive::{Primitive, State, bound_loop, loop_method, repr_with, set
 use crate::asyncio::globals;
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed};
+use crate::observing::Wait;
 
 /// A reference to a barrier.
 type BarrierRef = Native<Primitive<Barrier>>;
@@ -94,6 +96,7 @@ const WAIT_OPERATION: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         follow(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    waits: |_, owner| Some(Wait::on(WaitKind::Barrier, &owner.get().number)),
     behind: None,
 };
 
@@ -228,6 +231,7 @@ static ENTER_BY_NAME: Operation<BarrierRef> = Operation {
     },
     resume: |this, _| Ok(passed_on(delegate::continue_with(this, None)?)),
     interrupt: |this, _, exception| Ok(passed_on(delegate::continue_with(this, Some(&exception))?)),
+    waits: |_, _| None,
     behind: None,
 };
 
@@ -247,6 +251,7 @@ static RESET: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         reset_held(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    waits: |_, _| None,
     behind: None,
 };
 
@@ -257,6 +262,7 @@ static ABORT: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         abort_held(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    waits: |_, _| None,
     behind: None,
 };
 

@@ -8,6 +8,7 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_core::{WaitList as _, sync};
 use greenloop_cpython::{
     Class, Native, Object, Result, Visited, Visitor, attribute, class_of, copied, leaf_noargs,
@@ -19,6 +20,7 @@ use super::primitive::{
     Lined, Plain, Primitive, State, initialise, line_attributes, loop_method, repr,
 };
 use crate::awaitable::{Awaitable, Line, Operation, Progress, ready};
+use crate::observing::{Wait, is_recording, tell};
 
 /// An event's state.
 pub type Event = sync::Event<Line>;
@@ -88,11 +90,17 @@ fn is_set(this: &EventRef) -> Result<Object> {
 /// Those of a foreign waiter's `set_result`; the waiters behind it are not woken then, and the flag
 /// stays set.
 fn set(this: &EventRef) -> Result<Object> {
+    if is_recording() {
+        tell(EventKind::Set, &this.get().number, 0);
+    }
     this.get().state.set()?;
     Ok(Object::none())
 }
 
 fn clear(this: &EventRef) -> Result<Object> {
+    if is_recording() {
+        tell(EventKind::Cleared, &this.get().number, 0);
+    }
     this.get().state.clear();
     Ok(Object::none())
 }
@@ -131,6 +139,7 @@ static WAIT: Operation<EventRef> = Operation {
         owner.get().state.leave(this);
         Err(restore(exception))
     },
+    waits: |_, owner| Some(Wait::on(WaitKind::Event, &owner.get().number)),
     behind: None,
 };
 

@@ -9,6 +9,7 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_core::{WaitList as _, sync};
 use greenloop_cpython::{
     Class, ExceptionClass, Native, Object, Raised, Result, Visited, Visitor, attribute, class_of,
@@ -21,6 +22,7 @@ use super::primitive::{
     Lined, Plain, Primitive, State, initialise, line_attributes, loop_method, repr,
 };
 use crate::awaitable::{Awaitable, Line};
+use crate::observing::{is_recording, tell};
 
 /// A reference to a lock.
 ///
@@ -76,6 +78,7 @@ impl Lined for Lock {
 
 impl Acquire for Lock {
     const ACQUIRE_NAME: &'static CStr = c"Lock.acquire";
+    const WAITS: WaitKind = WaitKind::Lock;
 
     #[inline]
     fn is_plain(this: &Native<Primitive<Self>>) -> bool {
@@ -119,6 +122,9 @@ impl Acquire for Lock {
 /// `RuntimeError` if the lock is not held, and those of a foreign waiter.
 #[inline]
 pub fn release(this: &LockRef) -> Result<Object> {
+    if is_recording() {
+        tell(EventKind::Released, &this.get().number, 0);
+    }
     match this.get().state.release()? {
         Ok(()) => Ok(Object::none()),
         Err(sync::NotAcquired) => Err(not_acquired()),

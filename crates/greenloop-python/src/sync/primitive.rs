@@ -26,6 +26,7 @@ use greenloop_cpython::{
 
 use super::waiters::{self, Waiters};
 use crate::awaitable::{Awaitable, Line, LoopBound};
+use crate::observing::Number;
 
 /// The state of one primitive.
 pub trait State: Sized + 'static {
@@ -76,6 +77,8 @@ pub struct Primitive<S> {
     pub bound: LoopBound,
     /// Whether there was a wait, or `_waiters` was set.
     waited: Cell<bool>,
+    /// Which one it is, for an observer.
+    pub number: Number,
     /// What the core's logic works on, with the line in it.
     pub state: S,
 }
@@ -110,6 +113,7 @@ impl<S: State> Held for Primitive<S> {
         Self {
             bound: LoopBound::new(),
             waited: Cell::new(false),
+            number: Number::none(),
             state: S::new(),
         }
     }

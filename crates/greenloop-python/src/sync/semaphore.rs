@@ -7,6 +7,7 @@
 //! One struct serves both classes. `BoundedSemaphore` adds a bound, `_bound_value`, and a `release`
 //! that refuses to exceed it.
 
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -26,6 +27,7 @@ use super::primitive::{Lined, Primitive, State, line_attributes, loop_method, re
 use crate::asyncio::edition::SEMAPHORES_WAKE_ALL;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
+use crate::observing::{is_recording, tell};
 
 /// A reference to a semaphore.
 ///
@@ -84,6 +86,7 @@ impl Lined for Semaphore {
 
 impl Acquire for Semaphore {
     const ACQUIRE_NAME: &'static CStr = c"Semaphore.acquire";
+    const WAITS: WaitKind = WaitKind::Semaphore;
 
     /// Each of the two classes has to be tested as itself, since an untouched base says nothing
     /// about methods that were replaced in the class below it.
@@ -138,8 +141,18 @@ impl Acquire for Semaphore {
     }
 }
 
+/// Tells an observer of a release, before it wakes anybody.
+#[inline]
+fn tell_release(this: &SemaphoreRef) {
+    if is_recording() {
+        let free = this.get().state.logic.value().saturating_add(1);
+        tell(EventKind::Released, &this.get().number, free);
+    }
+}
+
 /// The value grows without limit, or the permit goes straight to the first waiter.
 fn release(this: &SemaphoreRef) -> Result<Object> {
+    tell_release(this);
     this.get().state.logic.release()?;
     Ok(Object::none())
 }
@@ -151,6 +164,7 @@ fn release(this: &SemaphoreRef) -> Result<Object> {
 fn release_bounded(this: &SemaphoreRef) -> Result<Object> {
     let semaphore = &this.get().state;
     let bound = semaphore.bound.get();
+    tell_release(this);
     if let Err(sync::ReleasedTooOften) = semaphore.logic.release_below(bound)? {
         let class = ExceptionClass::ValueError;
         return Err(raise(class, c"BoundedSemaphore released too many times"));

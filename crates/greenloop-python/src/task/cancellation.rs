@@ -17,6 +17,7 @@
 
 use std::collections::HashSet;
 
+use greenloop_core::observe::WakeCause;
 use greenloop_cpython::{Native, Object, Result, recursion_error};
 
 use super::gathering_future::{GatheringFuture, child_at};
@@ -24,6 +25,7 @@ use super::{CLASS, GATHERING_FUTURE, Task};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::future::{self, Future, PENDING};
+use crate::observing::{because_of, is_recording, tell_cancel_request};
 
 /// A path is searched for circles only once it is longer than nearly all are.
 const LONG: usize = 64;
@@ -60,7 +62,12 @@ enum Answer {
 /// False if the task is done. A second call while the first is under way counts as well
 /// (`cancelling()`).
 pub fn cancel_task(task: &Native<Task>, message: Option<&Object>) -> Result<bool> {
-    walk(ask_task(task, message)?, message)
+    if is_recording() && task.get().future.state() == PENDING {
+        tell_cancel_request(task.get().future.number());
+    }
+    because_of(WakeCause::Cancellation, || {
+        walk(ask_task(task, message)?, message)
+    })
 }
 
 /// `future.cancel(message)`, of the result of `gather`.

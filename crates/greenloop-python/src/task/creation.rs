@@ -9,13 +9,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use greenloop_cpython::{Arguments, Native, Object, Result, making, type_error};
+use greenloop_cpython::{Arguments, Native, Object, Result, fetch, making, type_error};
 
 use super::{Task, registry, step};
 use crate::asyncio::edition::{TASKS_CHECK_CONTEXT, edition};
 use crate::asyncio::globals;
-use crate::awaitable::is_coroutine;
+use crate::awaitable::{Awaitable, is_coroutine};
 use crate::future::wake;
+use crate::observing::{is_recording, tell_new_task};
 use crate::scheduler::Scheduler;
 
 /// The parts of a new task, besides its loop.
@@ -141,11 +142,23 @@ impl Task {
             Some(name) => task.name.set(name),
         }
         task.coroutine().set(start.coroutine.clone());
+        if is_recording() {
+            task.tell_creation(start.coroutine);
+        }
         if start.eager && task.loop_is_running()? {
             return step::start_eagerly(this);
         }
         wake(this.up().clone())?;
         registry::register(this)
+    }
+
+    /// Tells an observer of the new task.
+    #[cold]
+    fn tell_creation(&self, coroutine: &Object) {
+        let name = self.name.get();
+        let qualified = qualified_name(coroutine);
+        let number = self.future.number();
+        tell_new_task(number, name.as_ref(), self.number.get(), &qualified);
     }
 
     /// Whether the task's loop runs: an eager start outside of a run would have no running loop.
@@ -158,6 +171,24 @@ impl Task {
             .invoke(&globals().names.is_running, [])?
             .is_true()
     }
+}
+
+/// The name of a coroutine's function, for an observer; of an object that only looks like a
+/// coroutine, the name of its class.
+fn qualified_name(coroutine: &Object) -> String {
+    let is_own = coroutine.is_plain_coroutine() || Awaitable::is_native(coroutine);
+    let name = if is_own {
+        let name = making::interned(c"__qualname__").and_then(|name| coroutine.attribute(&name));
+        name.map(|name| name.as_str().map(str::to_owned))
+    } else {
+        making::class_name(coroutine).map(Some)
+    };
+    // For want of memory it has no name.
+    name.unwrap_or_else(|raised| {
+        drop(fetch(raised));
+        None
+    })
+    .unwrap_or_default()
 }
 
 /// The number of the next task that is not named.

@@ -17,6 +17,7 @@
 //! waits for them. So no child outlives its group.
 
 use greenloop_core::WaitList as _;
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{
     Arguments, ExceptionClass, Native, Object, Raised, Result, fetch, making, raise_anything,
     raise_object, restore, set_cause,
@@ -26,6 +27,7 @@ use super::{GroupRef, abort, cancel_parent, is_base_error, refusal};
 use crate::asyncio::edition::edition;
 use crate::asyncio::{globals, is_cancellation, running_loop};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 use crate::scopes::expiry::is_cancelled;
 use crate::task;
 
@@ -45,6 +47,7 @@ static ENTER: Operation<GroupRef> = Operation {
     },
     resume: |_, _| ready(Object::none()),
     interrupt: |_, _, exception| Err(restore(exception)),
+    waits: |_, _| None,
     behind: None,
 };
 
@@ -103,6 +106,7 @@ static EXIT: Operation<GroupRef> = Operation {
         owner.get().completed.remove(this);
         concluded(owner, interrupted(this, owner, exception))
     },
+    waits: |_, group| Some(Wait::on(WaitKind::TaskGroup, &group.get().number)),
     behind: None,
 };
 

@@ -37,6 +37,7 @@ use greenloop_cpython::{
 
 use crate::asyncio::globals;
 use crate::awaitable::Line;
+use crate::observing::Number;
 use crate::task;
 
 pub use class::make_class;
@@ -74,6 +75,8 @@ pub struct TaskGroup {
     propagated: Slot,
     /// The last cancellation that came while the exit waited.
     pending: Slot,
+    /// Which one it is, for an observer.
+    number: Number,
 }
 
 impl Held for TaskGroup {
@@ -94,6 +97,7 @@ impl Held for TaskGroup {
             body_exception: Slot::empty(),
             propagated: Slot::empty(),
             pending: Slot::empty(),
+            number: Number::none(),
         }
     }
 

@@ -1,11 +1,13 @@
 //! Reads of a number of bytes: `read`, which takes some or all until the end, and `readexactly`.
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making;
 use greenloop_cpython::{Comparison, ExceptionClass, Native, Object, Result, raise};
 
 use super::{empty_bytes, incomplete, interrupt, leave, take, wait};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 use crate::streams::reader::Reader;
 
 // Some bytes, or all there will be.
@@ -19,6 +21,7 @@ pub static READ: Operation<Native<Reader>> = Operation {
         resume_read(this, owner)
     },
     interrupt,
+    waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
     behind: None,
 };
 
@@ -139,6 +142,7 @@ pub static READ_EXACTLY: Operation<Native<Reader>> = Operation {
         exactly(this, owner)
     },
     interrupt,
+    waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
     behind: None,
 };
 

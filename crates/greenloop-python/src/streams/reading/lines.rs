@@ -3,6 +3,7 @@
 //! `greenloop_core::find_message` looks for the newline. The reader remembers how many bytes were
 //! searched in vain, so that a long line that comes in pieces is looked through once.
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
 use greenloop_cpython::{
@@ -13,6 +14,7 @@ use greenloop_cpython::{
 use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, take, wait};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 use crate::streams::reader::{CLASS, Reader};
 
 /// `readline()`. It has no state but the reader's.
@@ -24,6 +26,7 @@ pub static READ_LINE: Operation<Native<Reader>> = Operation {
         line(this, owner)
     },
     interrupt,
+    waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
     behind: None,
 };
 
@@ -110,6 +113,7 @@ static NEXT_LINE: Operation<Native<Reader>> = Operation {
         next_or_stop(line(this, owner)?)
     },
     interrupt,
+    waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
     behind: None,
 };
 

@@ -6,6 +6,7 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
 use greenloop_cpython::{
@@ -17,6 +18,7 @@ use pyo3::prelude::*;
 use super::{FOUND, NOT_FOUND, incomplete, interrupt, leave, overrun, take, wait};
 use crate::asyncio::edition::edition;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 use crate::streams::reader::Reader;
 
 /// `readuntil(separator)`. Its `value` is what was given until the first step, and then what
@@ -39,6 +41,7 @@ pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
         until(this, owner)
     },
     interrupt,
+    waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
     behind: None,
 };
 

@@ -8,6 +8,7 @@
 //! The condition's line stays native all the same: only the lock is foreign.
 
 use greenloop_core::WaitList as _;
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{Native, Result, fetch};
 
 use super::wait::{WAITING, cannot_wait, conclude, fail, keep_cancellation, keep_refusal, locking};
@@ -15,6 +16,7 @@ use super::{ConditionRef, by_name};
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress};
+use crate::observing::Wait;
 
 /// `step` tells whether the condition's line or the lock is waited for, as in `wait`.
 pub(super) static WAIT_BY_NAME: Operation<ConditionRef> = Operation {
@@ -36,6 +38,7 @@ pub(super) static WAIT_BY_NAME: Operation<ConditionRef> = Operation {
         }
         relocked_by_name(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    waits: |_, owner| Some(Wait::on(WaitKind::Condition, &owner.get().number)),
     behind: None,
 };
 
@@ -107,6 +110,7 @@ pub(super) static WAIT_FOR_BY_NAME: Operation<ConditionRef> = Operation {
             delegate::continue_with(this, Some(&exception))?,
         )
     },
+    waits: |_, owner| Some(Wait::on(WaitKind::Condition, &owner.get().number)),
     behind: None,
 };
 

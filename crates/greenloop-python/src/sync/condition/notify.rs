@@ -4,11 +4,13 @@
 //! for the lock. asyncio sets the result of the waiter's future in the same place. Notifying
 //! without the lock is refused; the waiters could miss it otherwise.
 
+use greenloop_core::observe::EventKind;
 use greenloop_cpython::{Arguments, Comparison, ExceptionClass, Object, Raised, Result, raise};
 
 use super::{ConditionRef, by_name, native_lock};
 use crate::asyncio::edition::CONDITIONS_HAND_ON;
 use crate::asyncio::globals;
+use crate::observing::{is_recording, tell};
 use crate::sync::primitive::Lined as _;
 
 /// `notify(n=1)`. From Python 3.13 on it calls `_notify`.
@@ -17,6 +19,9 @@ use crate::sync::primitive::Lined as _;
 /// `RuntimeError` if the lock is not held, and those of foreign waiters.
 pub(super) fn notify_method(this: &ConditionRef, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
+    if is_recording() {
+        tell(EventKind::Notified, &this.get().number, 1);
+    }
     let [limit] = arguments.bind(c"Condition.notify", [&globals.names.n], 1, 0)?;
     if let Some(lock) = native_lock(this) {
         check(lock.get().state.is_locked())?;
@@ -38,6 +43,10 @@ pub(super) fn notify_method(this: &ConditionRef, arguments: Arguments<'_>) -> Re
 ///
 /// It is `self.notify(len(self._waiters))` in asyncio; natively no waiter is counted.
 pub(super) fn notify_all_method(this: &ConditionRef) -> Result<Object> {
+    if is_recording() {
+        let waiters = i64::try_from(this.get().state.line().len()).unwrap_or(i64::MAX);
+        tell(EventKind::Notified, &this.get().number, waiters);
+    }
     if let Some(lock) = native_lock(this) {
         check(lock.get().state.is_locked())?;
         this.get().state.logic.notify(usize::MAX)?;

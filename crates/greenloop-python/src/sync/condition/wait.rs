@@ -20,6 +20,7 @@
 //!
 //! `wait_for` is the same wait in a loop around the predicate, without a second awaitable.
 
+use greenloop_core::observe::WaitKind;
 use greenloop_core::sync;
 use greenloop_cpython::{
     Arguments, ExceptionClass, Native, Object, Raised, Result, context_of_exception, fetch, raise,
@@ -32,6 +33,7 @@ use super::{ConditionRef, by_name, lock_of, native_lock};
 use crate::asyncio::edition::CONDITIONS_HAND_ON;
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
+use crate::observing::Wait;
 use crate::sync::acquire::{acquire_or_join, leave};
 use crate::sync::lock;
 
@@ -87,6 +89,7 @@ static WAIT: Operation<ConditionRef> = Operation {
     start: begin,
     resume: go_on,
     interrupt,
+    waits,
     behind: None,
 };
 
@@ -96,8 +99,27 @@ static WAIT_FOR: Operation<ConditionRef> = Operation {
     start: until,
     resume: |this, owner| check_again(this, owner, go_on(this, owner)),
     interrupt: |this, owner, exception| check_again(this, owner, interrupt(this, owner, exception)),
+    waits,
     behind: None,
 };
+
+/// Waits for a notification, or for the lock behind it.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "an operation may wait for nothing"
+)]
+fn waits(this: &Native<Awaitable>, owner: &ConditionRef) -> Option<Wait> {
+    if this.get().step().get() == WAITING {
+        return Some(Wait::on(WaitKind::Condition, &owner.get().number));
+    }
+    Some(match lock_of(owner) {
+        Ok(lock) => Wait::on(WaitKind::Lock, &lock.get().number),
+        Err(raised) => {
+            drop(fetch(raised));
+            Wait::of(WaitKind::Lock)
+        }
+    })
+}
 
 /// asyncio makes the waiter's future before or after the release, by version; a failure to make it
 /// is what `keep_refusal` is about. Releasing wakes the lock's first waiter, which runs after this

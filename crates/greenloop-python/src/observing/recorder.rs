@@ -1,0 +1,121 @@
+//! The recording of a process: the ring of events, and what the numbers in them stand for.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use greenloop_core::observe::{EventBody, Ring, Writer};
+use greenloop_cpython::{GilCell, Places};
+use greenloop_os::Stopwatch;
+
+/// Whether there is a recording. Written with the GIL held only.
+static RECORDING: AtomicBool = AtomicBool::new(false);
+
+/// The recording.
+static RECORDER: GilCell<Option<Recorder>> = GilCell::new(None);
+
+/// Whether somebody records, so that events are to be told.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "it is one load, at places that run for each job"
+)]
+pub fn is_recording() -> bool {
+    RECORDING.load(Ordering::Relaxed)
+}
+
+/// A recording.
+pub struct Recorder {
+    writer: Writer,
+    stopwatch: Stopwatch,
+    places: Places,
+    names: Names,
+}
+
+impl Recorder {
+    /// A recording that keeps the latest `capacity` events, and begins now.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            writer: Writer::new(capacity),
+            stopwatch: Stopwatch::start(),
+            places: Places::new(),
+            names: Names::default(),
+        }
+    }
+
+    /// The ring of its events.
+    pub fn ring(&self) -> &Ring {
+        self.writer.ring()
+    }
+
+    /// The places that events name.
+    pub const fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The names that events name.
+    pub fn names(&self) -> &[String] {
+        &self.names.all
+    }
+
+    /// Nanoseconds since it began.
+    pub fn elapsed(&self) -> u64 {
+        self.stopwatch.elapsed()
+    }
+
+    /// The number of a name, from 1 on.
+    pub fn name(&mut self, name: &str) -> u32 {
+        self.names.number(name)
+    }
+
+    /// Writes an event that happens now.
+    #[inline]
+    pub fn write(&self, body: EventBody) {
+        self.writer.write(body.at(self.stopwatch.elapsed()));
+    }
+
+    /// The same, at the place of the Python code that has called us.
+    #[inline]
+    pub fn write_at_place(&mut self, mut body: EventBody) {
+        body.site = self.places.here();
+        self.write(body);
+    }
+}
+
+/// The most names that are kept. A program can make up a name for each task.
+const MOST_NAMES: usize = 1 << 16;
+
+/// The names of the coroutines and of named tasks, each once.
+#[derive(Default)]
+struct Names {
+    numbers: HashMap<String, u32>,
+    all: Vec<String>,
+}
+
+impl Names {
+    /// The number of a name, from 1 on; 0 if there are too many.
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        if self.all.len() >= MOST_NAMES {
+            return 0;
+        }
+        self.all.push(name.to_owned());
+        let number = u32::try_from(self.all.len()).unwrap_or(0);
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+}
+
+/// Gives `access` the recording, if there is one, for a moment in which no Python code runs and no
+/// object is dropped.
+#[inline]
+pub fn with_recorder<R>(access: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
+    RECORDER.with(|recorder| recorder.as_mut().map(access))
+}
+
+/// Puts a recording, or none, in the place of the present one, which the caller drops.
+pub fn replace(recorder: Option<Recorder>) -> Option<Recorder> {
+    RECORDING.store(recorder.is_some(), Ordering::Relaxed);
+    RECORDER.with(|place| std::mem::replace(place, recorder))
+}

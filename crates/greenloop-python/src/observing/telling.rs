@@ -1,0 +1,270 @@
+//! What the rooms tell: a function for each sort of event. All are out of line, since they are
+//! called only while somebody records.
+
+use std::cell::Cell;
+
+use greenloop_core::observe::{EventBody, EventKind, Outcome, WaitKind, WakeCause};
+use greenloop_cpython::Object;
+
+use super::Number;
+use super::recorder::{is_recording, with_recorder};
+
+thread_local! {
+    /// What this thread does.
+    static THREAD: Activity = const { Activity::none() };
+}
+
+/// What a thread does, as far as events name it.
+struct Activity {
+    /// The task whose step runs, or 0.
+    actor: Cell<u32>,
+    /// Whether the step has said what the task waits for.
+    has_waited: Cell<bool>,
+    /// Why tasks are woken now, if not because of the task that runs.
+    cause: Cell<Option<WakeCause>>,
+}
+
+impl Activity {
+    const fn none() -> Self {
+        Self {
+            actor: Cell::new(0),
+            has_waited: Cell::new(false),
+            cause: Cell::new(None),
+        }
+    }
+}
+
+/// What a task waits for, as an awaitable's operation describes it.
+pub struct Wait {
+    /// The kind of wait.
+    pub kind: WaitKind,
+    /// The number of the resource or task, or 0.
+    pub number: u32,
+    /// The time until a sleep ends, in seconds.
+    pub remaining: Option<f64>,
+}
+
+impl Wait {
+    /// A wait for nothing that has a number.
+    pub const fn of(kind: WaitKind) -> Self {
+        Self {
+            kind,
+            number: 0,
+            remaining: None,
+        }
+    }
+
+    /// A wait for a resource or task.
+    #[inline]
+    pub fn on(kind: WaitKind, number: &Number) -> Self {
+        Self {
+            number: number.get(),
+            ..Self::of(kind)
+        }
+    }
+}
+
+/// The body of an event in the task that runs, if one does.
+fn body(kind: EventKind) -> EventBody {
+    EventBody {
+        task: THREAD.with(|thread| thread.actor.get()),
+        ..EventBody::new(kind)
+    }
+}
+
+/// Tells of an event that concerns `other`.
+#[cold]
+#[inline(never)]
+pub fn tell(kind: EventKind, other: &Number, value: i64) {
+    let body = EventBody {
+        other: other.get(),
+        value,
+        ..body(kind)
+    };
+    with_recorder(|recorder| recorder.write(body));
+}
+
+/// Tells of an event of a loop itself.
+#[cold]
+#[inline(never)]
+pub fn tell_of_loop(kind: EventKind, value: i64) {
+    let body = EventBody {
+        value,
+        ..body(kind)
+    };
+    with_recorder(|recorder| recorder.write(body));
+}
+
+/// The same as [`tell`], with the place of the Python code that has called us.
+#[cold]
+#[inline(never)]
+pub fn tell_at_place(kind: EventKind, detail: u8, other: &Number, value: i64) {
+    let body = EventBody {
+        other: other.get(),
+        detail,
+        value,
+        ..body(kind)
+    };
+    with_recorder(|recorder| recorder.write_at_place(body));
+}
+
+/// Tells of a new task. Its name is the given one, or `Task-` and its automatic number.
+#[cold]
+#[inline(never)]
+pub fn tell_new_task(task: &Number, name: Option<&Object>, automatic: u64, coroutine: &str) {
+    tell_at_place(EventKind::TaskCreated, 0, task, 0);
+    with_recorder(|recorder| {
+        let value = match name.and_then(Object::as_str) {
+            Some(name) => -i64::from(recorder.name(name)),
+            None => i64::try_from(automatic).unwrap_or(0),
+        };
+        let site = recorder.name(coroutine);
+        recorder.write(EventBody {
+            other: task.get(),
+            site,
+            value,
+            ..EventBody::new(EventKind::Named)
+        });
+    });
+}
+
+/// Tells that a task has finished.
+#[cold]
+#[inline(never)]
+pub fn tell_finish(task: &Number, outcome: Outcome) {
+    let body = EventBody {
+        task: task.get(),
+        detail: outcome.number(),
+        ..EventBody::new(EventKind::TaskFinished)
+    };
+    with_recorder(|recorder| recorder.write(body));
+}
+
+/// Tells that a task is asked to end.
+#[cold]
+#[inline(never)]
+pub fn tell_cancel_request(task: &Number) {
+    tell_at_place(EventKind::CancelRequested, 0, task, 0);
+}
+
+/// Tells what the task that runs waits for. The last one that a step tells is the one that counts.
+#[cold]
+#[inline(never)]
+pub fn tell_wait(wait: &Wait) {
+    THREAD.with(|thread| thread.has_waited.set(true));
+    let mut body = EventBody {
+        other: wait.number,
+        detail: wait.kind.number(),
+        ..body(EventKind::WaitBegan)
+    };
+    with_recorder(|recorder| {
+        if let Some(seconds) = wait.remaining {
+            body.value = deadline(recorder.elapsed(), seconds);
+        }
+        recorder.write_at_place(body);
+    });
+}
+
+/// The moment in so many seconds, in nanoseconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a deadline in the far future is cut off"
+)]
+fn deadline(now: u64, seconds: f64) -> i64 {
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    now.saturating_add((seconds * 1e9) as i64)
+}
+
+/// Tells that a task is ready.
+#[cold]
+#[inline(never)]
+pub fn tell_wake(task: &Number) {
+    let mut body = body(EventKind::Woken);
+    body.other = task.get();
+    let cause = THREAD.with(|thread| thread.cause.get());
+    let otherwise = if body.task == 0 {
+        WakeCause::Callback
+    } else {
+        WakeCause::Task
+    };
+    body.detail = cause.unwrap_or(otherwise).number();
+    with_recorder(|recorder| recorder.write(body));
+}
+
+/// Runs `action`, which wakes tasks, and tells why.
+#[inline]
+pub fn because_of<R>(cause: WakeCause, action: impl FnOnce() -> R) -> R {
+    if !is_recording() {
+        return action();
+    }
+    let _cause = Cause(THREAD.with(|thread| thread.cause.replace(Some(cause))));
+    action()
+}
+
+/// The cause before, put back in the end, even by a panic.
+struct Cause(Option<WakeCause>);
+
+impl Drop for Cause {
+    fn drop(&mut self) {
+        THREAD.with(|thread| thread.cause.set(self.0));
+    }
+}
+
+/// A step that is told of. Steps nest where a task starts another one eagerly.
+pub struct Step {
+    task: u32,
+    before: u32,
+    waited_before: bool,
+    cause_before: Option<WakeCause>,
+}
+
+impl Step {
+    /// Begins, if somebody records.
+    #[inline]
+    pub fn begin(task: &Number) -> Option<Self> {
+        is_recording().then(|| Self::told(task.get()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn told(task: u32) -> Self {
+        let step = THREAD.with(|thread| Self {
+            task,
+            before: thread.actor.replace(task),
+            waited_before: thread.has_waited.replace(false),
+            cause_before: thread.cause.take(),
+        });
+        with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
+        step
+    }
+
+    /// The task still runs, and goes on waiting: for `kind`, unless the step has told for what.
+    #[cold]
+    #[inline(never)]
+    pub fn waits(&self, kind: WaitKind) {
+        debug_assert_eq!(THREAD.with(|thread| thread.actor.get()), self.task);
+        if !THREAD.with(|thread| thread.has_waited.get()) {
+            let body = EventBody {
+                detail: kind.number(),
+                ..body(EventKind::WaitBegan)
+            };
+            with_recorder(|recorder| recorder.write(body));
+        }
+    }
+}
+
+impl Drop for Step {
+    #[cold]
+    fn drop(&mut self) {
+        let ended = EventBody {
+            task: self.task,
+            ..EventBody::new(EventKind::StepEnded)
+        };
+        with_recorder(|recorder| recorder.write(ended));
+        THREAD.with(|thread| {
+            thread.actor.set(self.before);
+            thread.has_waited.set(self.waited_before);
+            thread.cause.set(self.cause_before);
+        });
+    }
+}
