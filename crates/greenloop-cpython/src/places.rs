@@ -4,17 +4,25 @@
 //! it, since the table of lines has to be searched for that.
 
 use std::collections::hash_map::Entry;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
 use pyo3::ffi;
 use rustc_hash::FxHashMap;
 
+use super::error::clear;
+use super::making;
 use super::object::Object;
 
 /// The places that were seen. Each holds its code object, so that no other gets its address.
 pub struct Places {
     numbers: FxHashMap<(usize, c_int), u32>,
     seen: Vec<Place>,
+    /// For the code objects that were seen: whether they are of a library, and not of the program.
+    of_library: FxHashMap<usize, bool>,
+    /// The folders of libraries whose frames are passed over, each with a separator at its end.
+    libraries: Vec<String>,
+    /// Keeps the code objects alive that are in `of_library` only.
+    passed_over: Vec<Object>,
 }
 
 /// A place.
@@ -36,29 +44,77 @@ impl Place {
 }
 
 impl Places {
-    /// None yet.
-    pub fn new() -> Self {
+    /// None yet. The frames of code in the folders of `libraries` are passed over.
+    pub fn new(libraries: Vec<String>) -> Self {
         Self {
             numbers: FxHashMap::default(),
             seen: Vec::new(),
+            of_library: FxHashMap::default(),
+            libraries,
+            passed_over: Vec::new(),
         }
     }
 
-    /// The number of the place where Python code called us, from 1 on; 0 where no Python code runs.
+    /// The number of the place where the program called us, from 1 on; 0 where no Python code runs.
     ///
-    /// Runs no Python code, not even a collection.
+    /// That is the innermost place outside of the libraries, or the outermost of all. Runs no Python
+    /// code, not even a collection.
     #[inline]
     pub fn here(&mut self) -> u32 {
         // SAFETY: the GIL is held. The frame is borrowed from the interpreter, which runs it.
-        let (code, instruction) = unsafe {
+        let mut frame = unsafe {
             let frame = current_frame();
             if frame.is_null() {
                 return 0;
             }
-            let code = Object::from_owned(ffi::PyFrame_GetCode(frame).cast());
-            (code, ffi::PyFrame_GetLasti(frame))
+            Object::from_borrowed(frame.cast())
         };
-        self.number(code, instruction)
+        loop {
+            let (code, instruction) = code_of(&frame);
+            if self.is_of_library(&code) {
+                if let Some(outer) = outer(&frame) {
+                    frame = outer;
+                    continue;
+                }
+            }
+            return self.number(code, instruction);
+        }
+    }
+
+    /// The number of the place where a coroutine waits: in the innermost coroutine or generator that
+    /// it awaits which is not of a library. 0 for other objects.
+    ///
+    /// Runs no Python code, since nothing but the attributes of coroutines and generators is asked.
+    pub fn of_coroutine(&mut self, coroutine: &Object) -> u32 {
+        let mut number = 0;
+        let mut next = Some(coroutine.clone());
+        while let Some((frame, awaited)) = next.as_ref().and_then(suspended) {
+            if let Some(frame) = frame {
+                let (code, instruction) = code_of(&frame);
+                if number == 0 || !self.is_of_library(&code) {
+                    number = self.number(code, instruction);
+                }
+            }
+            next = awaited;
+        }
+        number
+    }
+
+    /// Whether code is of a library. The answer is found once for each code object.
+    fn is_of_library(&mut self, code: &Object) -> bool {
+        if self.libraries.is_empty() {
+            return false;
+        }
+        match self.of_library.entry(code.as_ptr().addr()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                self.passed_over.push(code.clone());
+                let file = attribute(code, c"co_filename");
+                let file = file.as_ref().and_then(Object::as_str).unwrap_or_default();
+                let mut libraries = self.libraries.iter();
+                *unknown.insert(libraries.any(|library| file.starts_with(library.as_str())))
+            }
+        }
     }
 
     /// The number of a place.
@@ -79,10 +135,52 @@ impl Places {
     }
 }
 
-impl Default for Places {
-    fn default() -> Self {
-        Self::new()
+/// The code of a frame, and the instruction that it is at.
+fn code_of(frame: &Object) -> (Object, c_int) {
+    let frame = frame.as_ptr().cast();
+    // SAFETY: it is a frame, which always has code.
+    unsafe {
+        let code = Object::from_owned(ffi::PyFrame_GetCode(frame).cast());
+        (code, ffi::PyFrame_GetLasti(frame))
     }
+}
+
+/// The frame that called this one.
+fn outer(frame: &Object) -> Option<Object> {
+    // SAFETY: it is a frame; the result is a new reference, or null without an exception.
+    unsafe {
+        let outer = ffi::PyFrame_GetBack(frame.as_ptr().cast());
+        (!outer.is_null()).then(|| Object::from_owned(outer.cast()))
+    }
+}
+
+/// An attribute, unless it is None or cannot be had.
+fn attribute(object: &Object, name: &'static CStr) -> Option<Object> {
+    let value = making::interned(name).and_then(|name| object.attribute(&name));
+    match value {
+        Ok(value) => Some(value).filter(|value| !value.is_none()),
+        Err(raised) => {
+            clear(raised);
+            None
+        }
+    }
+}
+
+/// The frame of a suspended coroutine or generator, if it has one, and the object that it awaits.
+/// `None` for other objects.
+fn suspended(object: &Object) -> Option<(Option<Object>, Option<Object>)> {
+    // SAFETY: a valid object's class is looked at.
+    let (frame, awaited) = unsafe {
+        let object = object.as_ptr();
+        if ffi::PyCoro_CheckExact(object) != 0 {
+            (c"cr_frame", c"cr_await")
+        } else if ffi::PyGen_CheckExact(object) != 0 {
+            (c"gi_frame", c"gi_yieldfrom")
+        } else {
+            return None;
+        }
+    };
+    Some((attribute(object, frame), attribute(object, awaited)))
 }
 
 /// The frame of the Python code that runs, borrowed, or null. The object of a frame is made when it

@@ -20,11 +20,12 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Record the events of all loops of the process from now on, the latest `capacity` of them.
 ///
-/// An event takes 32 bytes. Raise `ValueError` for a capacity below 1 or above 2**26, and
+/// An event takes 32 bytes. Places are those of the program: frames of code in the folders of
+/// `libraries`, each of which ends with a separator, are passed over. Raise `ValueError` for a capacity below 1 or above 2**26, and
 /// `RuntimeError` if there is a recording already.
 #[pyfunction]
-#[pyo3(name = "_start_recording", text_signature = "(capacity)")]
-fn start_recording(capacity: usize) -> PyResult<()> {
+#[pyo3(name = "_start_recording", text_signature = "(capacity, libraries)")]
+fn start_recording(capacity: usize, libraries: Vec<String>) -> PyResult<()> {
     if !(1..=MOST_EVENTS).contains(&capacity) {
         let text = format!("the capacity has to be from 1 to {MOST_EVENTS} events, not {capacity}");
         return Err(making::value_error(&text).into());
@@ -32,7 +33,7 @@ fn start_recording(capacity: usize) -> PyResult<()> {
     if with_recorder(|_| ()).is_some() {
         return Err(making::runtime_error("a recording is being made already").into());
     }
-    let recorder = Recorder::new(capacity);
+    let recorder = Recorder::new(capacity, libraries);
     recorder.write(EventBody::new(EventKind::LoopStarted));
     drop(replace(Some(recorder)));
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenloop_core::observe::{EventBody, Ring, Writer};
-use greenloop_cpython::{GilCell, Places};
+use greenloop_cpython::{GilCell, Object, Places};
 use greenloop_os::Stopwatch;
 
 /// Whether there is a recording. Written with the GIL held only.
@@ -32,12 +32,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recording that keeps the latest `capacity` events, and begins now.
-    pub fn new(capacity: usize) -> Self {
+    /// A recording that keeps the latest `capacity` events, and begins now. Places are those of the
+    /// program, outside of the folders of `libraries`.
+    pub fn new(capacity: usize, libraries: Vec<String>) -> Self {
         Self {
             writer: Writer::new(capacity),
             stopwatch: Stopwatch::start(),
-            places: Places::new(),
+            places: Places::new(libraries),
             names: Names::default(),
         }
     }
@@ -73,7 +74,13 @@ impl Recorder {
         self.writer.write(body.at(self.stopwatch.elapsed()));
     }
 
-    /// The same, at the place of the Python code that has called us.
+    /// The same, at the place where a coroutine waits.
+    pub fn write_at_wait(&mut self, mut body: EventBody, coroutine: &Object) {
+        body.site = self.places.of_coroutine(coroutine);
+        self.write(body);
+    }
+
+    /// The same, at the place where the program has called us.
     #[inline]
     pub fn write_at_place(&mut self, mut body: EventBody) {
         body.site = self.places.here();

@@ -219,15 +219,11 @@ pub struct Step {
 }
 
 impl Step {
-    /// Begins, if somebody records.
-    #[inline]
-    pub fn begin(task: &Number) -> Option<Self> {
-        is_recording().then(|| Self::told(task.get()))
-    }
-
+    /// Begins.
     #[cold]
     #[inline(never)]
-    fn told(task: u32) -> Self {
+    pub fn begin(task: &Number) -> Self {
+        let task = task.get();
         let step = THREAD.with(|thread| Self {
             task,
             before: thread.actor.replace(task),
@@ -238,17 +234,17 @@ impl Step {
         step
     }
 
-    /// The task still runs, and goes on waiting: for `kind`, unless the step has told for what.
+    /// The task goes on waiting: for `kind`, unless the step has told for what.
     #[cold]
     #[inline(never)]
-    pub fn waits(&self, kind: WaitKind) {
+    pub fn waits(&self, kind: WaitKind, coroutine: &Object) {
         debug_assert_eq!(THREAD.with(|thread| thread.actor.get()), self.task);
         if !THREAD.with(|thread| thread.has_waited.get()) {
             let body = EventBody {
                 detail: kind.number(),
                 ..body(EventKind::WaitBegan)
             };
-            with_recorder(|recorder| recorder.write(body));
+            with_recorder(|recorder| recorder.write_at_wait(body, coroutine));
         }
     }
 }

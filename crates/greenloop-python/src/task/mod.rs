@@ -32,6 +32,7 @@ mod creation;
 mod current;
 mod gathering_future;
 mod graph;
+mod observed;
 mod refusal;
 mod registry;
 mod requests;

@@ -13,7 +13,7 @@
 //! A step runs the program's coroutine, so after [`advance`] nothing that was read before may be
 //! relied on.
 
-use greenloop_core::observe::{Outcome, WaitKind};
+use greenloop_core::observe::Outcome;
 use greenloop_cpython::{
     Arguments, BoundMethod, ExceptionClass, Native, Object, Raised, Result, Resumed, fast, fetch,
     matches, one, restore, resume, run_in_context, throw,
@@ -24,7 +24,7 @@ use super::current::entered;
 #[cfg(Py_3_14)]
 use super::graph::awaited_by;
 use super::refusal::{already_done, refuse_itself, refuse_loop, refuse_object, refuse_yield};
-use super::{CLASS, GATHERING_FUTURE, Task, context_of, of_job, registry};
+use super::{Task, context_of, observed, of_job, registry};
 use crate::asyncio::globals;
 use crate::awaitable::{self, Awaitable};
 use crate::future::{
@@ -33,7 +33,7 @@ use crate::future::{
 };
 use crate::handle::{self, Handle};
 #[cfg(Py_3_12)]
-use crate::observing::{Step, is_recording, tell_finish};
+use crate::observing::{is_recording, tell_wake};
 use crate::scheduler::swap;
 use crate::scheduler::{Job, Scheduler, TaskKind, within};
 
@@ -134,6 +134,9 @@ fn called_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     if let Some(scheduler) = Scheduler::of(&this.get().future.event_loop().get_or_none()) {
         scheduler.clear_current_task()?;
     }
+    if is_recording() {
+        tell_wake(this.get().future.number());
+    }
     // An awaitable that wakes a task notifies only the step.
     let woken_by = this.get().waiter.take();
     let exception = exception.or_else(|| {
@@ -200,31 +203,19 @@ fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<(
 /// Raises `InvalidStateError` for a task that is done, and a `RuntimeError` for one that was never
 /// initialised.
 fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
-    if let Some(step) = Step::begin(this.get().future.number()) {
-        return advance_observed(this, exception, &step);
+    if is_recording() {
+        return observed::advance(this, exception);
     }
     take_step(this, exception)
 }
 
-/// The same, told to an observer. What a task waits for is told by the object that it awaits, unless
-/// that is of another library, or the task only lets others run.
-#[cold]
-fn advance_observed(this: &Native<Task>, exception: Option<Object>, step: &Step) -> Result<()> {
-    let outcome = take_step(this, exception);
-    let task = this.get();
-    if task.future.state() == PENDING {
-        let is_queued = task.waiter.is_empty();
-        step.waits(if is_queued {
-            WaitKind::Yield
-        } else {
-            WaitKind::Foreign
-        });
-    }
-    outcome
-}
-
-#[inline]
-fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
+/// One step. Its code stands twice: here, and where steps are told to an observer.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a call would cost each step as much as the test whether somebody observes"
+)]
+pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
     if task.future.state() != PENDING {
         return Err(already_done(this, exception.as_ref()));
@@ -270,14 +261,7 @@ fn finish(this: &Native<Task>, value: Object) -> Result<()> {
     let unregistered = registry::unregister(this).map_err(fetch);
     if is_recording() {
         let cancelled = task.must_cancel.get();
-        tell_finish(
-            task.future.number(),
-            if cancelled {
-                Outcome::Cancelled
-            } else {
-                Outcome::Returned
-            },
-        );
+        observed::tell_end(task, cancelled, Outcome::Returned);
     }
     if task.must_cancel.replace(false) {
         // Cancelled during its last step: the result is lost, as in asyncio.
@@ -299,14 +283,7 @@ fn fail(this: &Native<Task>, raised: Raised) -> Result<()> {
     let exception = fetch(raised);
     let unregistered = registry::unregister(this).map_err(fetch);
     if is_recording() {
-        tell_finish(
-            task.future.number(),
-            if cancelled {
-                Outcome::Cancelled
-            } else {
-                Outcome::Raised
-            },
-        );
+        observed::tell_end(task, cancelled, Outcome::Raised);
     }
     if cancelled {
         task.future.set_cancelled_error(exception);
@@ -481,15 +458,7 @@ pub fn wakeup_function(this: &Native<Task>) -> Result<Object> {
 pub static WAITING: WaitingTask = WaitingTask {
     schedule: |task| schedule(of_job(task), None),
     cancel: cancel_waiter,
-    kind: |future| {
-        if CLASS.is_class_of(future) {
-            WaitKind::Task
-        } else if GATHERING_FUTURE.is_class_of(future) {
-            WaitKind::Gather
-        } else {
-            WaitKind::Future
-        }
-    },
+    kind: observed::kind_of_wait,
     callback: |task| Ok((wakeup_function(of_job(task))?, context_of(of_job(task))?)),
     #[cfg(Py_3_14)]
     awaited_by,
