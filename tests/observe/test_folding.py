@@ -104,7 +104,8 @@ def test_times_of_all_occurrences_are_kept(pieces):
         rows = [one for one in found if one.thing == name]
         if of_name:
             assert min(one.start for one in rows) == of_name[0][0]
-            assert max(one.end for one in rows) == of_name[-1][1]
+            assert min(rows, key=lambda one: one.start).end == of_name[0][1]
+            assert max(one.last for one in rows) == of_name[-1][1]
             durations = [end - start for start, end in of_name]
             assert min(one.shortest for one in rows) == min(durations)
             assert max(one.longest for one in rows) == max(durations)
@@ -113,7 +114,7 @@ def test_times_of_all_occurrences_are_kept(pieces):
 def test_times_of_nested_rounds_are_merged():
     pieces = [("a", 0, 1), ("b", 1, 3), ("b", 3, 4), ("a", 5, 9), ("b", 9, 10), ("b", 10, 16)]
     assert fold(pieces) == [
-        Repeat(2, [Once("a", 0, 9, 1, 4, 2), Repeat(2, [Once("b", 1, 16, 1, 6, 4)])])
+        Repeat(2, [Once("a", 0, 1, 9, 1, 4, 2), Repeat(2, [Once("b", 1, 3, 16, 1, 6, 4)])])
     ]
 
 

@@ -43,8 +43,9 @@ class Once(Generic[T]):
 
     thing: T
     start: int
-    """When the first occurrence began."""
     end: int
+    """When the first occurrence began and ended."""
+    last: int
     """When the last occurrence ended."""
     shortest: int
     longest: int
@@ -72,7 +73,7 @@ def fold(things: Iterable[tuple[T, int, int]]) -> list[Row[T]]:
     """
     stack: _Stack[T] = _Stack()
     for thing, start, end in things:
-        stack.push(Once(thing, start, end, end - start, end - start), stack.id_of(thing))
+        stack.push(Once(thing, start, end, end, end - start, end - start), stack.id_of(thing))
     return stack.rows
 
 
@@ -241,7 +242,7 @@ def _merge(into: Sequence[Row[T]], rows: Sequence[Row[T]]) -> None:
         if isinstance(row, Once):
             assert isinstance(other, Once)
             row.count += other.count
-            row.end = other.end
+            row.last = other.last
             row.shortest = min(row.shortest, other.shortest)
             row.longest = max(row.longest, other.longest)
         else:
