@@ -113,6 +113,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     observing::functions(module)?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
+    module.add_function(wrap_pyfunction!(number_of, module)?)?;
     module.add_function(wrap_pyfunction!(remember_originals, module)?)?;
     module.add_function(wrap_pyfunction!(task::set_task_set, module)?)?;
     module.add_function(wrap_pyfunction!(
@@ -179,6 +180,19 @@ fn remember_originals(py: Python<'_>) -> PyResult<()> {
         class.remember_originals(py)?;
     }
     Ok(())
+}
+
+/// Return the number by which recordings name a resource, or 0 if none has named it.
+#[pyfunction]
+#[pyo3(name = "_number_of", text_signature = "(resource)")]
+fn number_of(resource: Py<PyAny>) -> u32 {
+    let resource = greenloop_cpython::Object::from(resource);
+    sync::number_of(&resource)
+        .or_else(|| queues::number_of(&resource))
+        .or_else(|| streams::number_of(&resource))
+        .or_else(|| scopes::number_of(&resource))
+        .or_else(|| future::Future::native(&resource).map(|one| one.get().number().known()))
+        .unwrap_or(0)
 }
 
 /// Return the pending tasks of this package that asyncio's own registry does not know.

@@ -21,11 +21,15 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Record the events of all loops of the process from now on, the latest `capacity` of them.
 ///
 /// An event takes 32 bytes. Places are those of the program: frames of code in the folders of
-/// `libraries`, each of which ends with a separator, are passed over. Raise `ValueError` for a capacity below 1 or above 2**26, and
+/// `libraries`, each of which ends with a separator, are passed over. `namer` is called at the end
+/// of each step in which a resource got its number, with the task. Raise `ValueError` for a capacity below 1 or above 2**26, and
 /// `RuntimeError` if there is a recording already.
 #[pyfunction]
-#[pyo3(name = "_start_recording", text_signature = "(capacity, libraries)")]
-fn start_recording(capacity: usize, libraries: Vec<String>) -> PyResult<()> {
+#[pyo3(
+    name = "_start_recording",
+    text_signature = "(capacity, libraries, namer)"
+)]
+fn start_recording(capacity: usize, libraries: Vec<String>, namer: Py<PyAny>) -> PyResult<()> {
     if !(1..=MOST_EVENTS).contains(&capacity) {
         let text = format!("the capacity has to be from 1 to {MOST_EVENTS} events, not {capacity}");
         return Err(making::value_error(&text).into());
@@ -33,7 +37,7 @@ fn start_recording(capacity: usize, libraries: Vec<String>) -> PyResult<()> {
     if with_recorder(|_| ()).is_some() {
         return Err(making::runtime_error("a recording is being made already").into());
     }
-    let recorder = Recorder::new(capacity, libraries);
+    let recorder = Recorder::new(capacity, libraries, Object::from(namer));
     recorder.write(EventBody::new(EventKind::LoopStarted));
     drop(replace(Some(recorder)));
     Ok(())

@@ -29,18 +29,34 @@ pub struct Recorder {
     stopwatch: Stopwatch,
     places: Places,
     names: Names,
+    /// Called at the end of a step in which a resource got its number, to find its name.
+    namer: Object,
+    /// Whether a resource has got its number since the last call.
+    has_unnamed: bool,
 }
 
 impl Recorder {
     /// A recording that keeps the latest `capacity` events, and begins now. Places are those of the
     /// program, outside of the folders of `libraries`.
-    pub fn new(capacity: usize, libraries: Vec<String>) -> Self {
+    pub fn new(capacity: usize, libraries: Vec<String>, namer: Object) -> Self {
         Self {
             writer: Writer::new(capacity),
             stopwatch: Stopwatch::start(),
             places: Places::new(libraries),
             names: Names::default(),
+            namer,
+            has_unnamed: false,
         }
+    }
+
+    /// A resource has got its number.
+    pub const fn note_unnamed(&mut self) {
+        self.has_unnamed = true;
+    }
+
+    /// The function to call, if resources have got their numbers since the last call.
+    pub fn take_namer(&mut self) -> Option<Object> {
+        std::mem::take(&mut self.has_unnamed).then(|| self.namer.clone())
     }
 
     /// The ring of its events.

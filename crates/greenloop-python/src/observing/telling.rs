@@ -4,10 +4,10 @@
 use std::cell::Cell;
 
 use greenloop_core::observe::{EventBody, EventKind, Outcome, WaitKind, WakeCause};
-use greenloop_cpython::Object;
+use greenloop_cpython::{Object, Result};
 
 use super::Number;
-use super::recorder::{is_recording, with_recorder};
+use super::recorder::{Recorder, is_recording, with_recorder};
 
 thread_local! {
     /// What this thread does.
@@ -57,11 +57,24 @@ impl Wait {
     /// A wait for a resource or task.
     #[inline]
     pub fn on(kind: WaitKind, number: &Number) -> Self {
+        let is_future = matches!(kind, WaitKind::Future | WaitKind::Task | WaitKind::Gather);
         Self {
-            number: number.get(),
+            number: if is_future {
+                number.get()
+            } else {
+                number_of_resource(number)
+            },
             ..Self::of(kind)
         }
     }
+}
+
+/// The number of a resource. At its first event its name is going to be looked for.
+fn number_of_resource(number: &Number) -> u32 {
+    if number.known() == 0 {
+        with_recorder(Recorder::note_unnamed);
+    }
+    number.get()
 }
 
 /// The body of an event in the task that runs, if one does.
@@ -77,7 +90,7 @@ fn body(kind: EventKind) -> EventBody {
 #[inline(never)]
 pub fn tell(kind: EventKind, other: &Number, value: i64) {
     let body = EventBody {
-        other: other.get(),
+        other: number_of_resource(other),
         value,
         ..body(kind)
     };
@@ -100,7 +113,7 @@ pub fn tell_of_loop(kind: EventKind, value: i64) {
 #[inline(never)]
 pub fn tell_at_place(kind: EventKind, detail: u8, other: &Number, value: i64) {
     let body = EventBody {
-        other: other.get(),
+        other: number_of_resource(other),
         detail,
         value,
         ..body(kind)
@@ -112,6 +125,7 @@ pub fn tell_at_place(kind: EventKind, detail: u8, other: &Number, value: i64) {
 #[cold]
 #[inline(never)]
 pub fn tell_new_task(task: &Number, name: Option<&Object>, automatic: u64, coroutine: &str) {
+    task.get();
     tell_at_place(EventKind::TaskCreated, 0, task, 0);
     with_recorder(|recorder| {
         let value = match name.and_then(Object::as_str) {
@@ -144,6 +158,7 @@ pub fn tell_finish(task: &Number, outcome: Outcome) {
 #[cold]
 #[inline(never)]
 pub fn tell_cancel_request(task: &Number) {
+    task.get();
     tell_at_place(EventKind::CancelRequested, 0, task, 0);
 }
 
@@ -232,6 +247,15 @@ impl Step {
         });
         with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
         step
+    }
+
+    /// Has the names of new resources looked for, in the frames of the task. Runs Python code of the
+    /// package, and attributes of the program.
+    pub fn find_names(&self, task: &Object) -> Result<()> {
+        match with_recorder(Recorder::take_namer).flatten() {
+            Some(namer) => namer.call([task]).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The task goes on waiting: for `kind`, unless the step has told for what.

@@ -45,6 +45,12 @@ pub fn make_classes() -> Result<()> {
     class::make_priority_class()
 }
 
+/// Which queue an observer knows this object as, if it is one that it knows.
+pub fn number_of(object: &Object) -> Option<u32> {
+    let queue = QUEUE.instance(object)?;
+    Some(queue.get().number.known())
+}
+
 /// The public classes by their names.
 pub fn classes() -> [(&'static str, &'static ClassCell); 3] {
     [

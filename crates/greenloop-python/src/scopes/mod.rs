@@ -31,7 +31,7 @@ mod wait_for;
 #[cfg(not(Py_3_12))]
 mod wait_for_at_gate;
 
-use greenloop_cpython::{ClassCell, Function, Result, fast};
+use greenloop_cpython::{ClassCell, Function, Object, Result, fast};
 use timeout::{timeout, timeout_at};
 #[cfg(Py_3_12)]
 use wait_for::wait_for;
@@ -48,6 +48,12 @@ pub fn make_classes() -> Result<()> {
         greenloop_cpython::bind_entering_cheaply(&class.object())?;
     }
     Ok(())
+}
+
+/// Which task group an observer knows this object as, if it is one that it knows.
+pub fn number_of(object: &Object) -> Option<u32> {
+    let group = task_group::CLASS.instance(object)?;
+    Some(group.get().number.known())
 }
 
 /// The public classes by their names.

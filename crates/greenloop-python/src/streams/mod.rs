@@ -29,7 +29,7 @@ mod reader;
 mod reading;
 mod writer;
 
-use greenloop_cpython::{ClassCell, Result};
+use greenloop_cpython::{ClassCell, Object, Result};
 
 pub use connecting::functions;
 pub use protocol::{CLASS as PROTOCOL, data_received};
@@ -41,6 +41,14 @@ pub fn make_classes() -> Result<()> {
     protocol::make_class()?;
     writer::make_class()?;
     connecting::make_factory_class()
+}
+
+/// Which reader, writer or protocol an observer knows this object as, if it is one that it knows.
+pub fn number_of(object: &Object) -> Option<u32> {
+    let reader = reader::CLASS.instance(object);
+    reader
+        .map(|reader| reader.get().number.known())
+        .or_else(|| Some(writer::CLASS.instance(object)?.get().number.known()))
 }
 
 /// The public classes by their names.

@@ -52,7 +52,7 @@ pub struct Writer {
     /// A future that is done, for code that reads the attribute; made at the first read.
     complete: Slot,
     /// Which one it is, for an observer.
-    number: Number,
+    pub(super) number: Number,
 }
 
 impl Held for Writer {

@@ -45,7 +45,9 @@ mod primitive;
 mod semaphore;
 mod waiters;
 
-use greenloop_cpython::{ClassCell, Result};
+use greenloop_cpython::{ClassCell, Object, Result};
+
+use crate::observing::Number;
 
 pub use event::{CLASS as EVENT, Event, create_set_event};
 pub use primitive::Primitive;
@@ -85,6 +87,21 @@ pub fn classes() -> [(&'static str, &'static ClassCell); 6] {
         ("Condition", &condition::CLASS),
         ("Barrier", &barrier::CLASS),
     ]
+}
+
+/// Which primitive an observer knows this object as, if it is one that it knows.
+pub fn number_of(object: &Object) -> Option<u32> {
+    let number = |number: &Number| number.known();
+    let lock = lock::CLASS.instance(object);
+    let semaphore = || semaphore::CLASS.instance(object);
+    let event = || event::CLASS.instance(object);
+    let condition = || condition::CLASS.instance(object);
+    let barrier = || barrier::CLASS.instance(object);
+    lock.map(|one| number(&one.get().number))
+        .or_else(|| semaphore().map(|one| number(&one.get().number)))
+        .or_else(|| event().map(|one| number(&one.get().number)))
+        .or_else(|| condition().map(|one| number(&one.get().number)))
+        .or_else(|| barrier().map(|one| number(&one.get().number)))
 }
 
 /// The classes whose methods programs may replace, which short cuts look out for.

@@ -76,7 +76,7 @@ pub struct TaskGroup {
     /// The last cancellation that came while the exit waited.
     pending: Slot,
     /// Which one it is, for an observer.
-    number: Number,
+    pub number: Number,
 }
 
 impl Held for TaskGroup {
