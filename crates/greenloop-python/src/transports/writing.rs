@@ -130,11 +130,11 @@ pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
         }
     });
     drop(empty);
-    if transport.pending.with(|pending| pending.is_empty()) {
+    if !transport.has_pending() {
         return Ok(Object::none());
     }
     write_ready(this)?;
-    if !transport.pending.with(|pending| pending.is_empty()) {
+    if transport.has_pending() {
         transport.start_writing(this)?;
         if crate::asyncio::edition::edition().writelines_pauses {
             flow_control::maybe_pause(this)?;
@@ -144,6 +144,13 @@ pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
 }
 
 impl SocketTransport {
+    /// Whether data waits for room.
+    #[inline]
+    pub(super) fn has_pending(&self) -> bool {
+        // SAFETY: the question compares the length of what is left with zero.
+        !unsafe { self.pending.with_untested(|pending| pending.is_empty()) }
+    }
+
     /// Sends, unless other data waits: the number of bytes of `data` that there was room for, and
     /// of all. `None` if other data waits. The write is counted as a piece of the job in any case.
     #[inline]
@@ -151,8 +158,7 @@ impl SocketTransport {
         let event_loop = self.event_loop();
         let native = event_loop.as_ref().map(EventLoop::native_part);
         let more = native.is_some_and(|native| coalescing::expect_more(this, native));
-        let first = self.pending.with(|pending| pending.is_empty());
-        first.then(|| self.send_now(data, native, more))
+        (!self.has_pending()).then(|| self.send_now(data, native, more))
     }
 
     /// The number of bytes of `data` that there was room for, and of all. `more` announces to the
@@ -354,7 +360,7 @@ pub(super) fn write_ready(this: &TransportRef) -> Result<()> {
     drop(done);
     // The protocol may write more, or close.
     flow_control::maybe_resume(this)?;
-    if transport.pending.with(|pending| pending.is_empty()) {
+    if !transport.has_pending() {
         transport.stop_writing(this);
         if let Some(waiter) = transport.empty_waiter.get() {
             waiter.invoke(&globals().names.set_result, [&Object::none()])?;
@@ -401,7 +407,7 @@ pub fn write_eof(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     if !transport.closing.get() && !transport.eof.get() {
         transport.eof.set(true);
-        if transport.pending.with(|pending| pending.is_empty()) {
+        if !transport.has_pending() {
             transport.shut_down_writing()?;
         }
     }
