@@ -57,13 +57,12 @@ impl LastingBytes {
     }
 
     /// How many bytes there are.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "nobody asks whether there are none"
+    )]
     pub const fn len(&self) -> usize {
         self.length
-    }
-
-    /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// Some of the bytes.

@@ -180,13 +180,6 @@ impl<T: Layout> Method<T> {
     }
 }
 
-/// The definitions of methods, for a class that is made elsewhere.
-pub fn definitions<T: Layout>(
-    methods: impl IntoIterator<Item = Method<T>>,
-) -> Vec<ffi::PyMethodDef> {
-    methods.into_iter().map(Method::into_definition).collect()
-}
-
 /// A method without arguments.
 pub fn noargs<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
