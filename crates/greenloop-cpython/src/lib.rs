@@ -67,6 +67,7 @@ mod iteration;
 mod kinds;
 mod lasting_bytes;
 pub mod making;
+mod memory;
 mod memory_view;
 mod method;
 mod method_descriptor;
@@ -109,7 +110,7 @@ pub use bound_function::BoundMethod;
 #[cfg(not(Py_3_14))]
 pub use bound_method::bind_entering_cheaply;
 pub use buffer::{Buffer, Bytes};
-pub use buffer_exporter::{show_bytes, show_room};
+pub use buffer_exporter::{show_bytes, show_part, show_room};
 pub use byte_strings::{ByteArrayContent, ByteString, ByteStringSlot, bytearray_of_size};
 pub use bytes::{BlankBytes, FilledBytes};
 pub use bytes_builder::BytesBuilder;
@@ -127,9 +128,9 @@ pub use dict::Dict;
 #[cfg(not(Py_3_14))]
 pub use dict_entry::DictEntry;
 pub use error::{
-    Raised, Result, check_signals, clear, fetch, is_exception, is_exception_class, is_of_class,
-    matches, no_attribute, raise, raise_anything, raise_bare, raise_object, raise_value,
-    raise_while_handling, report_unraisable, restore, take_raised,
+    Raised, Result, check_signals, clear, ensure_raised, fetch, is_exception, is_exception_class,
+    is_of_class, matches, no_attribute, raise, raise_anything, raise_bare, raise_object,
+    raise_value, raise_while_handling, report_unraisable, restore, take_raised,
 };
 pub use exceptions::{AsExceptionClass, ExceptionClass};
 pub use fields::{readonly_flag, readonly_slot};
@@ -141,6 +142,7 @@ pub use gil_once::GilOnce;
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, coroutine, iterated, thrown};
 pub use lasting_bytes::LastingBytes;
+pub use memory::Memory;
 pub use method::{
     Anything, Attribute, Function, Method, attribute, fast, leaf_fast, leaf_noargs, noargs,
     of_class, one, readonly,

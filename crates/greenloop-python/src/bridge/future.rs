@@ -27,8 +27,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use greenloop_bridge::abi;
 use greenloop_cpython::{
-    BoundMethod, Dead, Layout, Longer, Native, Object, Raised, Result, SpareLonger, Visited,
-    Visitor, extends, noargs, report_unraisable, restore, take_raised,
+    BoundMethod, Dead, Layout, Longer, Native, Object, Result, SpareLonger, Visited, Visitor,
+    ensure_raised, extends, noargs, report_unraisable, restore, take_raised,
 };
 
 use super::{Holder, Remote};
@@ -427,7 +427,7 @@ fn step(this: &Native<Awaitable>) -> Result<Progress> {
         abi::PENDING => {}
         _ => {
             future.kind.set(None);
-            return Err(Raised);
+            return Err(ensure_raised());
         }
     }
     if future.woken.get() {
