@@ -75,7 +75,7 @@ pub fn no_memory() -> Raised {
 
 /// Makes sure that an exception is set where the interpreter reported one: without memory it loses
 /// some (CPython 3.11 to 3.13 while it keeps the frame of a coroutine that raises), as it does
-/// `MemoryError`s. So too where code of another extension did.
+/// `MemoryError`s. Nor is code of another extension believed that reports one.
 #[cold]
 pub fn ensure_raised() -> Raised {
     // SAFETY: may be asked at any time while the GIL is held.

@@ -36,7 +36,7 @@ impl Visitor {
         Self { visit, arg }
     }
 
-    /// Shows the object of a reference that is the traversed object's to show.
+    /// Shows an object by a reference that is the traversed object's to show.
     #[inline]
     pub fn show(&self, object: &Object) -> Visited {
         // SAFETY: the object is valid, and so is the visitor, by `new`.

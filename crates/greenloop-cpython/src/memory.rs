@@ -140,10 +140,13 @@ impl Memory<'_> {
         descriptor: RawFd,
         pieces: impl IntoIterator<Item = Memory<'a>>,
     ) -> io::Result<usize> {
+        // All are made before the first is a slice. The second vector takes over the memory.
         let pieces: Vec<_> = pieces.into_iter().collect();
-        // SAFETY: as above; the pieces were all made before.
-        let slices = pieces.iter().map(|piece| unsafe { piece.as_slice() });
-        let slices: Vec<_> = slices.map(IoSlice::new).collect();
+        let slices: Vec<_> = pieces
+            .into_iter()
+            // SAFETY: as above; only the other slices and the call follow.
+            .map(|piece| IoSlice::new(unsafe { piece.as_slice() }))
+            .collect();
         socket::send_vectored(descriptor, &slices)
     }
 }

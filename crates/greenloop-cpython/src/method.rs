@@ -199,7 +199,8 @@ where
     Method::new(name, pointer, ffi::METH_NOARGS, doc)
 }
 
-/// A method without arguments that runs no code but ours: see [`trap_leaf`].
+/// A method without arguments that runs no code but ours, and so cannot come back to itself.
+/// Whether there is room on the stack is not asked.
 pub fn leaf_noargs<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
     T: Layout,
@@ -292,7 +293,7 @@ where
     Method::new(name, pointer, ffi::METH_FASTCALL | ffi::METH_KEYWORDS, doc)
 }
 
-/// A method with any arguments that runs no code but ours: see [`trap_leaf`].
+/// A method with any arguments that runs no code but ours: see [`leaf_noargs`].
 pub fn leaf_fast<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
     T: Layout,

@@ -25,8 +25,9 @@
 //! cancelled, native and foreign) and `line` (the [`Line`]), which holds the waiters of a
 //! primitive, and `loop_bound`, the loop that a primitive belongs to. The rest is for single uses:
 //! `class` (the table of methods), `sleep`, `alarm` (the time limit of `wait`), [`delegate`]
-//! (awaiting other objects), `completed` (an awaitable that has nothing to do), `coroutine`
-//! (whether an object is one) and `origin` (for the warning about an awaitable that nobody awaits).
+//! (awaiting other objects), `behind` (fields of another room behind the struct), `completed` (an
+//! awaitable that has nothing to do), `coroutine` (whether an object is one) and `origin` (for the
+//! warning about an awaitable that nobody awaits).
 //!
 //! Everything is touched with the GIL held. A step may run code of the program, which may call
 //! methods of the same awaitable: the stage is `Running` meanwhile, and `send`, `throw` and `close`
