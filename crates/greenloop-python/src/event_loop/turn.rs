@@ -142,8 +142,8 @@ impl EventLoop {
             self.silence_ended_waits();
         }
         // Between two polls nothing else may have looked at signals: a loop of native code only.
-        if wait != Wait::Now && check_signals().is_err() {
-            return Err(Raised);
+        if wait != Wait::Now {
+            check_signals()?;
         }
         // A signal's handler may have made something ready.
         let idle = self.scheduler.queue(|queue| queue.ready.is_empty());

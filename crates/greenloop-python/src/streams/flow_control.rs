@@ -48,7 +48,8 @@ pub struct FlowControl {
     connection_lost: Cell<bool>,
 }
 
-impl Held for FlowControl {
+// SAFETY: the loop's slot, and the line of those that drain, which shows their waiters.
+unsafe impl Held for FlowControl {
     fn new() -> Self {
         Self {
             event_loop: Slot::empty(),

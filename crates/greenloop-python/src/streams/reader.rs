@@ -70,7 +70,9 @@ pub struct Reader {
     paused: Cell<bool>,
 }
 
-impl Held for Reader {
+// SAFETY: the reader owns its slots and its bytearray, and the awaitable that waits leaves its
+// waiter to the line.
+unsafe impl Held for Reader {
     fn new() -> Self {
         Self {
             buffer: Buffer::new(),

@@ -28,7 +28,11 @@ use super::waiters::{self, Waiters};
 use crate::awaitable::{Awaitable, Line, LoopBound};
 
 /// The state of one primitive.
-pub trait State: Sized + 'static {
+///
+/// # Safety
+/// [`visit`](Self::visit) shows only references that the state owns, each once, and the waiters
+/// that the awaitables in its line leave to it: see [`Visitor`].
+pub unsafe trait State: Sized + 'static {
     /// The class's name.
     ///
     /// Used in the messages of `__init__` alone; a subclass is named by its base there.
@@ -105,7 +109,8 @@ impl<S: Lined> Primitive<S> {
     }
 }
 
-impl<S: State> Held for Primitive<S> {
+// SAFETY: the slot of the loop is none of the state's, which promises the same of itself.
+unsafe impl<S: State> Held for Primitive<S> {
     fn new() -> Self {
         Self {
             bound: LoopBound::new(),
