@@ -24,7 +24,11 @@ use super::slot::{Slot, visit_slots};
 use super::trap::trap_int;
 
 /// The value of an instance.
-pub trait Inheriting: Sized + 'static {
+///
+/// # Safety
+/// [`visit`](Self::visit) shows only references that are the value's to show, each once: see
+/// [`Visitor`](gc::Visitor).
+pub unsafe trait Inheriting: Sized + 'static {
     /// Shows the objects it holds to the garbage collector.
     fn visit(&self, visitor: &gc::Visitor) -> gc::Visited;
 

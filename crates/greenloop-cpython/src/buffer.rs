@@ -1,14 +1,18 @@
 //! The memory of Python objects, looked at or written to without a copy.
 
 use std::ffi::c_int;
+use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::ops::Deref;
+use std::os::fd::RawFd;
 use std::slice;
 
+use greenloop_os::address::Address;
+use greenloop_os::{datagram, socket};
 use pyo3::ffi;
 
 use super::error::{Raised, Result};
+use super::memory::Memory;
 use super::object::Object;
 
 /// The memory of an object that has some in one piece, which stays in place until this is dropped.
@@ -54,25 +58,71 @@ impl<'a> Buffer<'a> {
         }
     }
 
-    /// The memory.
+    /// The memory, to be read.
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        match self.view.len {
-            // There may be no memory at all.
-            0 => &[],
-            // SAFETY: the exporter keeps that much memory valid until the view is released.
-            len => unsafe { slice::from_raw_parts(self.view.buf.cast(), len as usize) },
-        }
+    pub fn memory(&self) -> Memory<'_> {
+        // SAFETY: the exporter keeps that much memory valid until the view is released.
+        unsafe { Memory::new(self.view.buf.cast(), self.len()) }
+    }
+
+    /// How many bytes there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.view.len as usize
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// [`socket::receive`] into the memory: how many bytes were received.
+    ///
+    /// # Errors
+    /// As for that function.
+    #[inline]
+    pub fn receive(&mut self, descriptor: RawFd) -> io::Result<usize> {
+        // SAFETY: a system call only, which writes to the memory and runs no Python code.
+        let room = unsafe { self.room() };
+        socket::receive(descriptor, room).map(|bytes| bytes.len())
+    }
+
+    /// [`datagram::receive_from`] into the first `size` bytes: how many bytes were received, and
+    /// from where. `None` if there are not that many.
+    ///
+    /// # Errors
+    /// As for that function.
+    pub fn receive_from(
+        &mut self,
+        descriptor: RawFd,
+        size: usize,
+    ) -> Option<io::Result<(usize, Address)>> {
+        // SAFETY: as above.
+        let room = unsafe { self.room() }.get_mut(..size)?;
+        let received = datagram::receive_from(descriptor, room);
+        Some(received.map(|(bytes, address)| (bytes.len(), address)))
     }
 
     /// The memory, to be written; none if the object was asked for memory to be read.
+    ///
+    /// # Safety
+    /// No Python code runs while the slice is used, the GIL is not released, and nothing but bytes
+    /// is written.
     #[inline]
-    pub fn room(&mut self) -> &mut [MaybeUninit<u8>] {
-        if self.view.len == 0 || self.view.readonly != 0 {
-            return &mut [];
+    unsafe fn room(&mut self) -> &mut [MaybeUninit<u8>] {
+        match self.room_pointer() {
+            None => &mut [],
+            // SAFETY: the memory may be written, and the caller keeps others from it.
+            Some(start) => unsafe { slice::from_raw_parts_mut(start.cast(), self.len()) },
         }
-        // SAFETY: as above, and it may be written.
-        unsafe { slice::from_raw_parts_mut(self.view.buf.cast(), self.view.len as usize) }
+    }
+
+    /// Where the memory to be written begins; `None` if there is none.
+    #[inline]
+    pub(super) fn room_pointer(&mut self) -> Option<*mut u8> {
+        let writable = self.view.len != 0 && self.view.readonly == 0;
+        writable.then(|| self.view.buf.cast())
     }
 }
 
@@ -87,7 +137,7 @@ impl Drop for Buffer<'_> {
 /// The bytes of an object. A `bytes` object is not asked for its buffer.
 pub enum Bytes<'a> {
     /// Memory that needs not be released.
-    Plain(&'a [u8]),
+    Plain(Memory<'a>),
     /// Memory that was asked for.
     Asked(Buffer<'a>),
 }
@@ -99,13 +149,13 @@ impl<'a> Bytes<'a> {
     /// As for [`Buffer::of`].
     #[inline]
     pub fn of(data: &'a Object) -> Result<Self> {
-        // SAFETY: the functions are for the class that was tested, and a `bytes` never changes.
+        // SAFETY: the functions are for the class that was tested, and the object is borrowed.
         unsafe {
             let object = data.as_ptr();
             if ffi::PyBytes_Check(object) != 0 {
                 let len = ffi::PyBytes_Size(object) as usize;
                 let start = ffi::PyBytes_AsString(object).cast();
-                return Ok(Self::Plain(slice::from_raw_parts(start, len)));
+                return Ok(Self::Plain(Memory::new(start, len)));
             }
         }
         Buffer::of(data).map(Self::Asked)
@@ -114,7 +164,7 @@ impl<'a> Bytes<'a> {
     /// As [`of`](Self::of), without asking a `bytearray` either.
     ///
     /// # Safety
-    /// No Python code runs while the bytes are used: it could change a `bytearray`.
+    /// No Python code runs while the bytes are used: it could change the size of a `bytearray`.
     ///
     /// # Errors
     /// As for [`Buffer::of`].
@@ -126,21 +176,18 @@ impl<'a> Bytes<'a> {
             if ffi::PyByteArray_Check(object) != 0 {
                 let len = ffi::PyByteArray_Size(object) as usize;
                 let start = ffi::PyByteArray_AsString(object).cast();
-                return Ok(Self::Plain(slice::from_raw_parts(start, len)));
+                return Ok(Self::Plain(Memory::new(start, len)));
             }
         }
         Self::of(data)
     }
-}
 
-impl Deref for Bytes<'_> {
-    type Target = [u8];
-
+    /// Where they are.
     #[inline]
-    fn deref(&self) -> &[u8] {
+    pub fn memory(&self) -> Memory<'_> {
         match self {
-            Self::Plain(bytes) => bytes,
-            Self::Asked(buffer) => buffer.bytes(),
+            Self::Plain(memory) => *memory,
+            Self::Asked(buffer) => buffer.memory(),
         }
     }
 }

@@ -7,14 +7,17 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::{ptr, slice};
 
 use pyo3::ffi;
 
+use super::buffer::Buffer;
 use super::class::ClassBuilder;
 use super::error::{Raised, Result, raise};
 use super::exceptions::ExceptionClass;
 use super::gil_cell::GilCell;
+use super::memory::Memory;
 use super::object::Object;
 
 /// The C struct of an exporter.
@@ -34,7 +37,10 @@ static EXPORTER: GilCell<Option<Object>> = GilCell::new(None);
 /// # Safety
 /// The function takes the buffer before it releases the GIL, and does not keep it.
 #[inline]
-pub unsafe fn show_bytes<R>(bytes: &[u8], call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
+pub unsafe fn show_bytes<R>(
+    bytes: Memory<'_>,
+    call: impl FnOnce(&Object) -> Result<R>,
+) -> Result<R> {
     show(bytes.as_ptr().cast_mut(), bytes.len(), true, call)
 }
 
@@ -53,6 +59,25 @@ pub unsafe fn show_room(
     let written = show(start, most, false, call)?;
     // SAFETY: the memory is the caller's, and so much of it was written, by its own promise.
     Ok(written.map(|count| unsafe { slice::from_raw_parts(start, count.min(most)) }))
+}
+
+/// As [`show_room`], with some of the memory of another object: how many bytes were written. None
+/// of it is shown if it is not that long.
+///
+/// # Safety
+/// As for [`show_bytes`].
+pub unsafe fn show_part(
+    buffer: &mut Buffer<'_>,
+    range: Range<usize>,
+    call: impl FnOnce(&Object) -> Result<Option<usize>>,
+) -> Result<Option<usize>> {
+    let exists = range.start <= range.end && range.end <= buffer.len();
+    let (start, most) = match buffer.room_pointer() {
+        Some(start) if exists => (start.wrapping_add(range.start), range.len()),
+        _ => (ptr::null_mut(), 0),
+    };
+    let written = show(start, most, false, call)?;
+    Ok(written.map(|count| count.min(most)))
 }
 
 fn show<R>(

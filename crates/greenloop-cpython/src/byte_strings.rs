@@ -7,6 +7,7 @@ use std::slice;
 use pyo3::ffi;
 
 use super::error::Result;
+use super::memory::Memory;
 use super::object::Object;
 use super::slot::Slot;
 
@@ -183,15 +184,11 @@ impl ByteArrayContent {
     }
 }
 
-impl Deref for ByteArrayContent {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self.0.len {
-            0 => &[],
-            // SAFETY: the bytearray keeps that much memory in place until the view is released.
-            length => unsafe { slice::from_raw_parts(self.0.buf.cast(), length as usize) },
-        }
+impl ByteArrayContent {
+    /// The bytes.
+    pub fn memory(&self) -> Memory<'_> {
+        // SAFETY: the bytearray keeps that much memory in place until the view is released.
+        unsafe { Memory::new(self.0.buf.cast(), self.0.len as usize) }
     }
 }
 

@@ -8,6 +8,7 @@ use pyo3::ffi;
 
 use super::byte_strings::ByteString;
 use super::error::{Raised, Result};
+use super::memory::Memory;
 use super::object::Object;
 
 /// The object, and how much of it is written.
@@ -50,9 +51,11 @@ impl BytesBuilder {
     }
 
     /// Puts a copy of `bytes` at the end.
-    pub fn extend(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn extend<'a>(&mut self, bytes: impl Into<Memory<'a>>) -> Result<()> {
+        let bytes = bytes.into();
         let room = self.room(bytes.len())?;
-        for (place, byte) in room.iter_mut().zip(bytes) {
+        // SAFETY: neither the room nor the copy runs Python code.
+        for (place, byte) in room.iter_mut().zip(unsafe { bytes.as_slice() }) {
             place.write(*byte);
         }
         self.length += bytes.len();

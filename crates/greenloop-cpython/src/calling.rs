@@ -76,28 +76,6 @@ impl Object {
         }
     }
 
-    /// `self(*arguments, **named)`
-    #[inline]
-    pub fn call_named<const N: usize, const K: usize>(
-        &self,
-        arguments: [&Object; N],
-        keywords: &Keywords<K>,
-        named: [&Object; K],
-    ) -> Result<Object> {
-        let (pointers, others) = (arguments.map(Object::as_ptr), named.map(Object::as_ptr));
-        let all = Joined(pointers, others);
-        // SAFETY: the function and each argument are valid for the call, the two arrays stand one
-        // behind the other, and there is a name for each argument of the second.
-        unsafe {
-            Object::from_returned(vectorcall(
-                self.as_ptr(),
-                (&raw const all).cast(),
-                N,
-                keywords.0.as_ptr(),
-            ))
-        }
-    }
-
     /// `self.name(*arguments)`
     ///
     /// `name` is an interned string. Raises an `AttributeError` where there is no such method.

@@ -31,7 +31,8 @@ unsafe impl Layout for CoroutineWrapper {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: it begins with a header, and its fields are empty when they are zero.
+// SAFETY: it begins with a header, and its fields are empty when they are zero. The one slot is
+// shown.
 unsafe impl Record for CoroutineWrapper {
     fn tracked(&self) -> Option<&Tracked> {
         Some(&self.tracked)

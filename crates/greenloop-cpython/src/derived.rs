@@ -36,7 +36,8 @@ pub struct BasePart(UnsafeCell<[u8; BASE_SIZE]>);
 /// # Safety
 /// It is `repr(C)`, begins with a [`BasePart`] or with a struct that does, and is valid when all
 /// its bytes are zero. Its [`Layout::OFFSET`] is 0. The base's zeroed struct is valid for whatever
-/// the interpreter calls on it.
+/// the interpreter calls on it. [`visit`](Self::visit) shows only references that are the struct's
+/// to show, each once: see [`Visitor`].
 pub unsafe trait Derived: Layout {
     /// The base.
     fn base() -> &'static Object;

@@ -15,7 +15,11 @@ use super::object::Object;
 
 /// The interpreter's error indicator is set. Code that gets this returns it or takes the exception
 /// with [`fetch`]. It carries nothing because the exception is already where the interpreter looks.
+///
+/// Only this crate makes one, where the interpreter has reported an exception or been given one.
+/// Others get it from a function that raises, or from [`ensure_raised`].
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use = "an exception is set and has to be returned, reported or fetched"]
 pub struct Raised;
 
@@ -71,7 +75,7 @@ pub fn no_memory() -> Raised {
 
 /// Makes sure that an exception is set where the interpreter reported one: without memory it loses
 /// some (CPython 3.11 to 3.13 while it keeps the frame of a coroutine that raises), as it does
-/// `MemoryError`s.
+/// `MemoryError`s. Nor is code of another extension believed that reports one.
 #[cold]
 pub fn ensure_raised() -> Raised {
     // SAFETY: may be asked at any time while the GIL is held.

@@ -83,7 +83,6 @@ exceptions! {
     OSError = PyExc_OSError,
     OverflowError = PyExc_OverflowError,
     RecursionError = PyExc_RecursionError,
-    ResourceWarning = PyExc_ResourceWarning,
     RuntimeError = PyExc_RuntimeError,
     StopAsyncIteration = PyExc_StopAsyncIteration,
     StopIteration = PyExc_StopIteration,

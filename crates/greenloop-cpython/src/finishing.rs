@@ -31,7 +31,8 @@ const KEPT: usize = 256;
 /// zero. Its [`Layout::OFFSET`] is 0. One class is built for it, from which
 /// none can be derived. [`is_finished`](Self::is_finished) says yes only to what holds nothing.
 /// [`finish`](Self::finish) and [`visit`](Self::visit) keep no reference to the object, and
-/// [`bury`](Self::bury) gives the memory to the list that it came from.
+/// [`bury`](Self::bury) gives the memory to the list that it came from. `visit` shows only
+/// references that are the struct's to show, each once: see [`Visitor`].
 pub unsafe trait Finishing: Layout {
     /// The dead objects whose struct is this one.
     fn spare() -> &'static SpareAlike<Self>;

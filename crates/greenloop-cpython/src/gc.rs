@@ -7,6 +7,14 @@ use pyo3::ffi;
 use super::object::Object;
 
 /// The collector's visitor, for the time of one `tp_traverse`. It runs no Python code.
+///
+/// The collector takes an object for garbage once it was shown as many references to it as there
+/// are. So a reference is shown by its owner, or by one other object to which the owner leaves it,
+/// and once in a traversal. A reference that no object shows only keeps what it refers to alive.
+///
+/// Safe code gets a visitor only from the `visit` of an unsafe trait, such as
+/// [`Held`](super::Held). An implementation of the trait promises this of itself and of the
+/// functions that it passes the visitor to, so that these and [`show`](Self::show) are safe.
 pub struct Visitor {
     visit: ffi::visitproc,
     arg: *mut c_void,
@@ -28,7 +36,7 @@ impl Visitor {
         Self { visit, arg }
     }
 
-    /// Shows an object that the traversed one has a reference to.
+    /// Shows an object by a reference that is the traversed object's to show.
     #[inline]
     pub fn show(&self, object: &Object) -> Visited {
         // SAFETY: the object is valid, and so is the visitor, by `new`.

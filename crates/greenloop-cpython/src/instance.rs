@@ -23,7 +23,11 @@ use super::slot::Slot;
 use super::trap::trap_int;
 
 /// The value that an instance holds.
-pub trait Held: Sized + 'static {
+///
+/// # Safety
+/// [`visit`](Self::visit) shows only references that are the value's to show, each once: see
+/// [`Visitor`].
+pub unsafe trait Held: Sized + 'static {
     /// The value before `__init__`.
     fn new() -> Self;
 

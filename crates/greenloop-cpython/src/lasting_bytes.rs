@@ -1,11 +1,10 @@
 //! Bytes that stay where they are: those of `bytes` objects, and of memoryviews of our own.
 
 use std::ops::Range;
-use std::slice;
 
 use super::buffer::Bytes;
 use super::error::Result;
-use super::making;
+use super::memory::Memory;
 use super::object::Object;
 
 /// Bytes, and the object that owns them: a `bytes`, or a memoryview that is held nowhere else.
@@ -37,16 +36,18 @@ impl LastingBytes {
         // SAFETY: to make a `bytes` of them runs no Python code.
         let copy = unsafe {
             let bytes = Bytes::of_unchanging(data)?;
-            making::bytes(bytes.get(sent..).unwrap_or_default())?
+            let all = bytes.memory();
+            all.part(sent..all.len()).copied()?
         };
-        Self::owned_by(copy, 0)
+        Self::owned_by(copy.into_object(), 0)
     }
 
     /// The bytes of `owner` after the first `start`. It is a `bytes`, which never changes, or a
     /// memoryview of our own, which keeps what it shows from being freed or moved.
     fn owned_by(owner: Object, start: usize) -> Result<Self> {
         let bytes = Bytes::of(&owner)?;
-        let rest = bytes.get(start..).unwrap_or_default();
+        let all = bytes.memory();
+        let rest = all.part(start..all.len());
         let (start, length) = (rest.as_ptr(), rest.len());
         drop(bytes);
         Ok(Self {
@@ -57,26 +58,21 @@ impl LastingBytes {
     }
 
     /// How many bytes there are.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "nobody asks whether there are none"
+    )]
     pub const fn len(&self) -> usize {
         self.length
-    }
-
-    /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     /// Some of the bytes.
     ///
     /// # Panics
     /// If there are not that many.
-    pub fn slice(&self, range: Range<usize>) -> &[u8] {
-        if self.length == 0 {
-            // There may be no memory at all.
-            return &[][range];
-        }
+    pub fn part(&self, range: Range<usize>) -> Memory<'_> {
+        assert!(range.end <= self.length, "not that many bytes are kept");
         // SAFETY: the owner is held, and keeps that much memory in place.
-        let all = unsafe { slice::from_raw_parts(self.start, self.length) };
-        &all[range]
+        unsafe { Memory::new(self.start, self.length) }.part(range)
     }
 }

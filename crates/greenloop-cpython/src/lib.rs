@@ -7,8 +7,8 @@
 //!
 //! One rule makes this sound: **every function of this crate is called with the GIL held**, which a
 //! build without the GIL cannot promise and therefore refuses to import. Excepted are
-//! [`current_thread`] and [`is_initialised`], which may be asked at any time, and [`guarded`] and
-//! [`restore_thread`], by which a thread takes the GIL. [`initialise`] comes first.
+//! [`current_thread`], [`holds_gil`] and [`is_initialised`], which may be asked at any time, and
+//! [`guarded`], in which a thread takes the GIL. [`initialise`] comes first.
 //!
 //! It knows CPython, and of asyncio only where the interpreter itself serves it: `thread_state`
 //! finds the place of a thread's current task.
@@ -67,6 +67,7 @@ mod iteration;
 mod kinds;
 mod lasting_bytes;
 pub mod making;
+mod memory;
 mod memory_view;
 mod method;
 mod method_descriptor;
@@ -110,11 +111,11 @@ pub use bound_function::BoundMethod;
 #[cfg(not(Py_3_14))]
 pub use bound_method::bind_entering_cheaply;
 pub use buffer::{Buffer, Bytes};
-pub use buffer_exporter::{show_bytes, show_room};
+pub use buffer_exporter::{show_bytes, show_part, show_room};
 pub use byte_strings::{ByteArrayContent, ByteString, ByteStringSlot, bytearray_of_size};
 pub use bytes::{BlankBytes, FilledBytes};
 pub use bytes_builder::BytesBuilder;
-pub use call::{Arguments, call_with_context, same_string, type_error};
+pub use call::{Arguments, same_string, type_error};
 pub use calling::Keywords;
 pub use chaining::{context_of_exception, set_cause, set_context, set_traceback, traceback_of};
 pub use class::{ClassBuilder, add_functions, set_metaclass, set_plain_attribute};
@@ -128,9 +129,9 @@ pub use dict::Dict;
 #[cfg(not(Py_3_14))]
 pub use dict_entry::DictEntry;
 pub use error::{
-    Raised, Result, check_signals, clear, fetch, is_exception, is_exception_class, is_of_class,
-    is_raised, matches, no_attribute, raise, raise_anything, raise_bare, raise_object, raise_value,
-    raise_while_handling, report_unraisable, restore, take_raised,
+    Raised, Result, check_signals, clear, ensure_raised, fetch, is_exception, is_exception_class,
+    is_of_class, matches, no_attribute, raise, raise_anything, raise_bare, raise_object,
+    raise_value, raise_while_handling, report_unraisable, restore, take_raised,
 };
 pub use exceptions::{AsExceptionClass, ExceptionClass};
 pub use fields::{readonly_flag, readonly_slot};
@@ -142,9 +143,10 @@ pub use gil_once::GilOnce;
 pub use instance::{Held, Instance, class_of};
 pub use iteration::{Iteration, Next, coroutine, iterated, thrown};
 pub use lasting_bytes::LastingBytes;
+pub use memory::Memory;
 pub use method::{
-    Anything, Attribute, Function, Method, attribute, definitions, fast, leaf_fast, leaf_noargs,
-    noargs, of_class, one, readonly,
+    Anything, Attribute, Function, Method, attribute, fast, leaf_fast, leaf_noargs, noargs,
+    of_class, one, readonly,
 };
 pub use native::{Class, Extends, Family, Layout, Native, NativeSlot, Reference};
 pub use native_function::{enter_method_natively, enter_natively};
@@ -163,10 +165,10 @@ pub use slotted::{Member, Slotted, SlottedClass};
 pub use socket_layout::{Socket, SocketObject};
 pub use stack::{ensure_room, recursion_error};
 pub use thread::{current_thread, holds_gil, is_initialised, without_gil};
-pub use thread_exit::{guarded, restore_thread};
+pub use thread_exit::guarded;
 #[cfg(Py_3_14)]
 pub use thread_state::{find_places as find_thread_state_places, swap as swap_current_task};
-pub use trap::{trap, trap_int, trap_leaf};
+pub use trap::trap;
 pub use weak_reference::Referent;
 pub use wrong_arguments::Signature;
 

@@ -180,13 +180,6 @@ impl<T: Layout> Method<T> {
     }
 }
 
-/// The definitions of methods, for a class that is made elsewhere.
-pub fn definitions<T: Layout>(
-    methods: impl IntoIterator<Item = Method<T>>,
-) -> Vec<ffi::PyMethodDef> {
-    methods.into_iter().map(Method::into_definition).collect()
-}
-
 /// A method without arguments.
 pub fn noargs<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
@@ -206,7 +199,8 @@ where
     Method::new(name, pointer, ffi::METH_NOARGS, doc)
 }
 
-/// A method without arguments that runs no code but ours: see [`trap_leaf`].
+/// A method without arguments that runs no code but ours, and so cannot come back to itself.
+/// Whether there is room on the stack is not asked.
 pub fn leaf_noargs<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
     T: Layout,
@@ -299,7 +293,7 @@ where
     Method::new(name, pointer, ffi::METH_FASTCALL | ffi::METH_KEYWORDS, doc)
 }
 
-/// A method with any arguments that runs no code but ours: see [`trap_leaf`].
+/// A method with any arguments that runs no code but ours: see [`leaf_noargs`].
 pub fn leaf_fast<T, F>(name: &'static CStr, _function: F, doc: &'static CStr) -> Method<T>
 where
     T: Layout,

@@ -378,17 +378,6 @@ impl<T: Layout> NativeSlot<T> {
             .map(|object| unsafe { Native::from_object(object) })
     }
 
-    /// Empties the slot.
-    ///
-    /// Nothing is dropped here, so no code runs.
-    #[inline]
-    pub fn take(&self) -> Option<Native<T>> {
-        // SAFETY: as above.
-        self.slot
-            .take()
-            .map(|object| unsafe { Native::from_object(object) })
-    }
-
     /// Holds `value` from now on; the old value is dropped last.
     #[inline]
     pub fn set(&self, value: Native<T>) {
@@ -419,12 +408,6 @@ impl<T: Layout> NativeSlot<T> {
         let pointer = self.slot.as_ptr();
         // SAFETY: only objects that carry a `T` get in, and the slot holds it meanwhile.
         (!pointer.is_null()).then(|| look(unsafe { &*pointer.byte_add(T::OFFSET).cast::<T>() }))
-    }
-
-    /// Whether it holds this object.
-    #[inline]
-    pub fn holds(&self, object: &Object) -> bool {
-        self.slot.as_ptr() == object.as_ptr()
     }
 
     /// Shows the object to the garbage collector.

@@ -34,7 +34,8 @@ pub struct Header(UnsafeCell<ffi::PyObject>);
 /// It is `repr(C)`, begins with a [`Header`], and is valid when all its bytes are zero. Its
 /// [`Layout::OFFSET`] is 0. `is_ours` says yes to the classes that are built for the struct and to
 /// no other: where programs can derive classes, it has to be defined. `weak_references` returns a
-/// field of the struct.
+/// field of the struct. [`visit`](Self::visit) shows only references that are the struct's to
+/// show, each once: see [`Visitor`].
 pub unsafe trait Record: Layout {
     /// Whether the garbage collector tracks the object; `None` for a kind that it never does.
     fn tracked(&self) -> Option<&Tracked>;

@@ -103,7 +103,8 @@ impl Line {
         std::mem::forget(guest);
     }
 
-    /// Shows the tasks and futures behind the awaitables to the garbage collector.
+    /// Shows the tasks and futures behind the awaitables to the garbage collector: the awaitables
+    /// leave them to the line that they stand in, which is one.
     pub fn visit(&self, visitor: &Visitor) -> Visited {
         let mut next = self.first.get();
         while let Some(awaitable) = Self::linked(next) {

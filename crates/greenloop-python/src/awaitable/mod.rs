@@ -25,14 +25,16 @@
 //! cancelled, native and foreign) and `line` (the [`Line`]), which holds the waiters of a
 //! primitive, and `loop_bound`, the loop that a primitive belongs to. The rest is for single uses:
 //! `class` (the table of methods), `sleep`, `alarm` (the time limit of `wait`), [`delegate`]
-//! (awaiting other objects), `completed` (an awaitable that has nothing to do), `coroutine`
-//! (whether an object is one) and `origin` (for the warning about an awaitable that nobody awaits).
+//! (awaiting other objects), `behind` (fields of another room behind the struct), `completed` (an
+//! awaitable that has nothing to do), `coroutine` (whether an object is one) and `origin` (for the
+//! warning about an awaitable that nobody awaits).
 //!
 //! Everything is touched with the GIL held. A step may run code of the program, which may call
 //! methods of the same awaitable: the stage is `Running` meanwhile, and `send`, `throw` and `close`
 //! refuse.
 
 mod alarm;
+mod behind;
 mod class;
 mod completed;
 mod coroutine;
@@ -60,6 +62,7 @@ use crate::scheduler::SleeperKind;
 #[cfg(Py_3_12)]
 use crate::scheduler::TaskKind;
 
+pub use behind::{Behind, MoreFields};
 pub use completed::completed;
 pub use coroutine::is_coroutine;
 pub use line::Line;
@@ -96,16 +99,6 @@ pub struct Operation<O = Object> {
     pub interrupt: fn(&Native<Awaitable>, &O, Object) -> Result<Progress>,
     /// Set for an awaitable whose struct has more fields behind it, which another room handles.
     pub behind: Option<&'static Behind>,
-}
-
-/// The functions for the fields behind an awaitable's struct.
-pub struct Behind {
-    /// The awaitable is finished and holds nothing from now on.
-    pub finish: fn(&Native<Awaitable>),
-    /// Shows the held objects to the garbage collector.
-    pub visit: fn(&Native<Awaitable>, &Visitor) -> Visited,
-    /// Gives the memory of a dead awaitable back.
-    pub free: fn(Dead<Awaitable>),
 }
 
 /// The outcome of one step of an operation.
@@ -197,6 +190,8 @@ unsafe impl Layout for Awaitable {
 
 // SAFETY: the struct begins with the header, and there is one class, which is not to be derived
 // from. A finished awaitable holds nothing; what has more behind it is buried where it came from.
+// The line that an awaitable stands in shows its waiter, which `visit` then leaves out; the slots
+// and the fields behind are shown here alone.
 unsafe impl Finishing for Awaitable {
     #[inline]
     fn spare() -> &'static SpareAlike<Self> {

@@ -28,13 +28,13 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use greenloop_bridge::abi;
 use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{
-    BoundMethod, Dead, Layout, Longer, Native, Object, Raised, Result, SpareLonger, Visited,
-    Visitor, extends, noargs, report_unraisable, restore, take_raised,
+    BoundMethod, Dead, Layout, Longer, Native, Object, Result, SpareLonger, Visited, Visitor,
+    ensure_raised, extends, noargs, report_unraisable, restore, take_raised,
 };
 
 use super::{Holder, Remote};
 use crate::asyncio::globals;
-use crate::awaitable::{self, Awaitable, Behind, Operation, Progress};
+use crate::awaitable::{self, Awaitable, Behind, MoreFields, Operation, Progress};
 use crate::event_loop::{EventLoop, Inbox};
 use crate::future::future_of;
 use crate::observing::Wait;
@@ -98,15 +98,33 @@ static POLL: Operation = Operation {
     behind: Some(&BEHIND),
 };
 
-static BEHIND: Behind = Behind {
-    finish: |this| {
-        if let Some(future) = RustFuture::behind(this) {
+static BEHIND: Behind = Behind::of::<RustFuture>();
+
+// SAFETY: the maker of a future's kind promises that its `traverse` shows what the future owns.
+unsafe impl MoreFields for RustFuture {
+    fn finish(this: &Native<Awaitable>) {
+        if let Some(future) = Self::behind(this) {
             future.discard();
         }
-    },
-    visit: |this, visitor| RustFuture::behind(this).map_or(Ok(()), |future| future.visit(visitor)),
-    free: RustFuture::free,
-};
+    }
+
+    fn visit(this: &Native<Awaitable>, visitor: &Visitor) -> Visited {
+        Self::behind(this).map_or(Ok(()), |future| future.show(visitor))
+    }
+
+    #[cold]
+    fn free(dead: Dead<Awaitable>) {
+        if !Self::is_behind(dead.get()) {
+            return;
+        }
+        // SAFETY: it was tested just now.
+        let dead = unsafe { dead.down::<Self>() };
+        if !SPARE.has_room() {
+            dead.get().leave_remote();
+        }
+        SPARE.keep(dead);
+    }
+}
 
 impl RustFuture {
     /// An awaitable, and the place into which the caller moves a future of this kind.
@@ -123,20 +141,6 @@ impl RustFuture {
         future.kind.set(Some(kind));
         let place = future.place.0.get().cast();
         Ok((object.into_object(), place))
-    }
-
-    /// Gives the memory of a dead one back.
-    #[cold]
-    fn free(dead: Dead<Awaitable>) {
-        if !Self::is_behind(dead.get()) {
-            return;
-        }
-        // SAFETY: it was tested just now.
-        let dead = unsafe { dead.down::<Self>() };
-        if !SPARE.has_room() {
-            dead.get().leave_remote();
-        }
-        SPARE.keep(dead);
     }
 
     /// The struct of an awaitable that is one of these.
@@ -356,7 +360,7 @@ impl RustFuture {
     }
 
     /// Shows the objects that the future holds to the garbage collector.
-    fn visit(&self, visitor: &Visitor) -> Visited {
+    fn show(&self, visitor: &Visitor) -> Visited {
         match self.kind.get() {
             // SAFETY: the place holds a future of this kind.
             Some(kind) => visitor.hand_on(|visit, arg| unsafe {
@@ -430,7 +434,7 @@ fn step(this: &Native<Awaitable>) -> Result<Progress> {
         abi::PENDING => {}
         _ => {
             future.kind.set(None);
-            return Err(Raised);
+            return Err(ensure_raised());
         }
     }
     if future.woken.get() {

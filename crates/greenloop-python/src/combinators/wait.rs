@@ -83,7 +83,8 @@ impl State {
     }
 }
 
-impl Held for State {
+// SAFETY: the slots and the awaitable's slot are different fields, all of a `wait`'s own.
+unsafe impl Held for State {
     fn new() -> Self {
         Self {
             futures: Slot::empty(),

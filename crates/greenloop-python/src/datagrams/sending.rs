@@ -9,8 +9,7 @@
 //! fails in the same way, and appends the datagram to its buffer, whose writer then sends it.
 
 use greenloop_cpython::{Arguments, Bytes, Dict, Object, Result, audit, clear, fetch};
-use greenloop_os::datagram::send_to;
-use greenloop_os::socket::{Family, send};
+use greenloop_os::socket::Family;
 
 use super::{DatagramRef, Transport};
 use crate::asyncio::globals;
@@ -87,7 +86,7 @@ fn send_now(
         let Some(bytes) = bytes_of(data) else {
             return Ok(None);
         };
-        send(plain.descriptor, &bytes)
+        bytes.memory().send(plain.descriptor)
     } else {
         let Some(address) = fixed.as_ref().or(address) else {
             return Ok(None);
@@ -100,7 +99,7 @@ fn send_now(
             return Ok(None);
         };
         audit(c"socket.sendto", &socket, address)?;
-        send_to(plain.descriptor, &bytes, &target)
+        bytes.memory().send_to(plain.descriptor, &target)
     };
     match unless_none_yet(outcome) {
         Ok(Some(_)) => {
@@ -138,7 +137,7 @@ fn expect_answer(transport: &Transport<'_>) {
 /// versions send it.
 fn may_be_sent(data: &Object) -> bool {
     if data.is_bytes() {
-        return Bytes::of(data).is_ok_and(|bytes| !bytes.is_empty());
+        return Bytes::of(data).is_ok_and(|bytes| !bytes.memory().is_empty());
     }
     data.is_bytes_like() && data.size().map_err(clear).is_ok_and(|size| size > 0)
 }

@@ -150,7 +150,8 @@ impl State {
     }
 }
 
-impl Held for State {
+// SAFETY: a context and a seen address, each in a field that owns it.
+unsafe impl Held for State {
     fn new() -> Self {
         Self {
             generation: Cell::new(0),

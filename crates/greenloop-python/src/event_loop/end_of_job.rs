@@ -40,8 +40,9 @@ impl EndOfJob {
     #[inline]
     pub fn add(&self, owner: &Object, end: fn(&Object)) {
         self.none.set(false);
-        self.endings
-            .with(|endings| endings.push((owner.clone(), end)));
+        let ending = (owner.clone(), end);
+        // SAFETY: the list grows by an entry, and drops none.
+        unsafe { self.endings.with_untested(|endings| endings.push(ending)) };
     }
 
     /// Calls the added functions. The job is done. Returns `outcome`.
@@ -53,16 +54,19 @@ impl EndOfJob {
         // the list.
         let outcome = outcome.map_err(fetch);
         while !self.none.replace(true) {
-            let mut endings = self.endings.with(std::mem::take);
+            // SAFETY: the list is handed out as it is, and dropped outside.
+            let mut endings = unsafe { self.endings.with_untested(std::mem::take) };
             for (owner, end) in endings.drain(..) {
                 end(&owner);
             }
             // The memory is kept for the next job, unless another list was begun.
-            self.endings.with(|list| {
+            let keep = |list: &mut Vec<Ending>| {
                 if list.is_empty() {
                     std::mem::swap(list, &mut endings);
                 }
-            });
+            };
+            // SAFETY: the two lists change places, and the one that leaves is dropped outside.
+            unsafe { self.endings.with_untested(keep) };
         }
         outcome.map_err(restore)
     }

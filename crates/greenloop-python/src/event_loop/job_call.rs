@@ -37,7 +37,8 @@ struct JobCall {
     shown: Slot,
 }
 
-impl Held for JobCall {
+// SAFETY: the action owns its one object, and the slot another reference.
+unsafe impl Held for JobCall {
     fn new() -> Self {
         Self {
             action: RefCell::new(Action::Nothing),

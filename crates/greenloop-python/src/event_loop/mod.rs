@@ -14,10 +14,11 @@
 //!   run_forever ──► turn (greenloop-core) ──► Host for EventLoop ──► poll: poller, waker, inbox
 //!                                                               └──► run: one job, then end_of_job
 //! ```
-//! What other rooms may use is exported here; the capabilities use each other's fields, which are
-//! private to this room. A field in a `Cell` is copied in and out; a `GilCell` is borrowed for a
-//! moment in which no Python code runs; a `RefCell` is borrowed across a poll, and whoever finds it
-//! borrowed gives up.
+//!
+//! This file exports the items that other rooms may use; the capabilities use each other's fields,
+//! which are private to this room. A field in a `Cell` is copied in and out; a `GilCell` is
+//! borrowed for a moment in which no Python code runs; a `RefCell` is borrowed across a poll, and
+//! code that finds it borrowed gives up.
 
 mod call;
 mod diagnostics;

@@ -35,7 +35,7 @@ unsafe impl Layout for FutureIterator {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: a zeroed iterator has no future and is not tracked.
+// SAFETY: a zeroed iterator has no future and is not tracked. Only the future is shown.
 unsafe impl Record for FutureIterator {
     fn tracked(&self) -> Option<&Tracked> {
         Some(&self.tracked)

@@ -414,7 +414,7 @@ impl Future {
 }
 
 // SAFETY: it begins with the base's part, and `_asyncio`'s functions take a future of theirs whose
-// `__init__` has not run.
+// `__init__` has not run. The slots and the list of callbacks own what they show.
 unsafe impl Derived for Future {
     fn base() -> &'static Object {
         &globals().asyncio.future

@@ -64,7 +64,8 @@ struct Notifier {
     owner: Slot,
 }
 
-impl Held for Notifier {
+// SAFETY: the owner's slot is the only reference.
+unsafe impl Held for Notifier {
     fn new() -> Self {
         Self {
             function: Cell::new(None),

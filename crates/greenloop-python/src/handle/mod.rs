@@ -128,7 +128,8 @@ unsafe impl Layout for Handle {
 // SAFETY: the kind has no value, and `of_job` takes what extends it for a handle.
 unsafe impl Extends<HandleKind> for Handle {}
 
-// SAFETY: it begins with a header, and a zeroed handle has neither a callback nor a box.
+// SAFETY: it begins with a header, and a zeroed handle has neither a callback nor a box. Both own
+// their slots.
 unsafe impl Record for Handle {
     fn tracked(&self) -> Option<&Tracked> {
         Some(&self.tracked)

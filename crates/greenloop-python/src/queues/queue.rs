@@ -75,7 +75,8 @@ pub struct Queue {
     pub finished: NativeSlot<Primitive<Event>>,
 }
 
-impl Held for Queue {
+// SAFETY: each field is shown once; the awaitables in the two lines leave their waiters to these.
+unsafe impl Held for Queue {
     fn new() -> Self {
         Self {
             bound: LoopBound::new(),

@@ -67,7 +67,8 @@ unsafe impl Layout for Alarm {
     const OFFSET: usize = 0;
 }
 
-// SAFETY: it begins with a header, and one whose bytes are zero is set for no target.
+// SAFETY: it begins with a header, and one whose bytes are zero is set for no target. It owns
+// its target.
 unsafe impl Record for Alarm {
     fn tracked(&self) -> Option<&Tracked> {
         None

@@ -113,10 +113,12 @@ impl Exchange for ReceiveInto {
     /// method does. So a `bytearray` may be resized while the task waits.
     fn attempt(request: &Request<'_>) -> Result<Option<Object>> {
         let buffer = request.given();
-        let outcome = Buffer::writable(&buffer).map(|mut memory| match memory.room() {
-            // The socket's own method asks the system for nothing then.
-            [] => Ok(0),
-            room => socket::receive(request.plain.descriptor, room).map(|bytes| bytes.len()),
+        let outcome = Buffer::writable(&buffer).map(|mut memory| {
+            if memory.is_empty() {
+                // The socket's own method asks the system for nothing then.
+                return Ok(0);
+            }
+            memory.receive(request.plain.descriptor)
         });
         match outcome {
             Ok(outcome) => unless_none_yet(outcome)?.map(number).transpose(),
@@ -204,11 +206,8 @@ impl Exchange for ReceiveFromInto {
         if has_other_addresses(request) {
             return by_name();
         }
-        let outcome = Buffer::writable(buffer).map(|mut memory| {
-            let room = memory.room().get_mut(..size)?;
-            let received = datagram::receive_from(request.plain.descriptor, room);
-            Some(received.map(|(bytes, address)| (bytes.len(), address)))
-        });
+        let outcome = Buffer::writable(buffer)
+            .map(|mut memory| memory.receive_from(request.plain.descriptor, size));
         match outcome {
             Ok(Some(outcome)) => {
                 let Some((count, address)) = unless_none_yet(outcome)? else {

@@ -6,7 +6,6 @@
 use greenloop_cpython::making::{self, IntoObject as _};
 use greenloop_cpython::{Arguments, Bytes, Object, Result, audit, fetch};
 use greenloop_os::socket::Family;
-use greenloop_os::{datagram, socket};
 
 use super::address::from_python;
 use super::exchange::{Exchange, Request, call, call_with_pair, pair_in};
@@ -37,9 +36,10 @@ impl Exchange for SendAll {
         let data = request.given();
         let (sent, all) = match Bytes::of(&data) {
             Ok(bytes) => {
-                let outcome = socket::send(request.plain.descriptor, &bytes);
+                let memory = bytes.memory();
+                let outcome = memory.send(request.plain.descriptor);
                 request.event_loop.expect_input();
-                (unless_none_yet(outcome)?.unwrap_or(0), bytes.len())
+                (unless_none_yet(outcome)?.unwrap_or(0), memory.len())
             }
             Err(raised) => {
                 drop(fetch(raised));
@@ -98,7 +98,7 @@ impl Exchange for SendTo {
         };
         audit(c"socket.sendto", &request.socket, address)?;
         let outcome = match Bytes::of(data) {
-            Ok(bytes) => datagram::send_to(request.plain.descriptor, &bytes, &target),
+            Ok(bytes) => bytes.memory().send_to(request.plain.descriptor, &target),
             Err(raised) => {
                 drop(fetch(raised));
                 return by_name();

@@ -16,10 +16,10 @@
 
 use std::cell::Cell;
 
-use greenloop_core::ReadBuffer;
+use greenloop_core::{Limit, Message, ReadBuffer, find_message};
 use greenloop_cpython::{
-    ByteArrayContent, ByteString, ByteStringSlot, GilCell, Object, Result, Slot, Visited, Visitor,
-    making,
+    ByteArrayContent, ByteString, ByteStringSlot, GilCell, Memory, Object, Result, Slot, Visited,
+    Visitor, making,
 };
 
 use crate::asyncio::globals;
@@ -62,7 +62,7 @@ impl Buffer {
     pub fn len(&self) -> usize {
         match self.whole.len() {
             Some(length) if !self.is_exposed() => length - self.consumed.get(),
-            _ => self.with(<[u8]>::len),
+            _ => self.with(|memory| memory.len()),
         }
     }
 
@@ -78,18 +78,30 @@ impl Buffer {
         !self.exposed.is_empty()
     }
 
-    /// Looks at the bytes. `body` must not run Python code.
+    /// Looks at the bytes.
     #[inline]
-    pub fn with<R>(&self, body: impl FnOnce(&[u8]) -> R) -> R {
+    fn with<R>(&self, body: impl FnOnce(Memory<'_>) -> R) -> R {
         if let Some(exposed) = self.exposed.get() {
-            // Nobody can change it while no Python code runs.
             let content = ByteArrayContent::of(&exposed);
-            return body(content.as_deref().unwrap_or_default());
+            let memory = content.as_ref().map(ByteArrayContent::memory);
+            return body(memory.unwrap_or(Memory::from(&[][..])));
         }
         match self.whole.get() {
-            Some(whole) => body(&whole.content()[self.consumed.get()..]),
-            None => self.gathered.with(|gathered| body(gathered.as_slice())),
+            Some(whole) => body(whole.content()[self.consumed.get()..].into()),
+            None => self
+                .gathered
+                .with(|gathered| body(gathered.as_slice().into())),
         }
+    }
+
+    /// The end of the first message, as [`find_message`] finds it, without a copy.
+    #[inline]
+    pub fn find(&self, separators: &[&[u8]], searched: usize, limit: Limit) -> Message {
+        self.with(|memory| {
+            // SAFETY: the search compares bytes and runs no Python code.
+            let content = unsafe { memory.as_slice() };
+            find_message(content, separators, searched, limit)
+        })
     }
 
     /// Puts `data` at the end: bytes, an object with a buffer, or numbers, as `bytearray.extend`
@@ -126,10 +138,8 @@ impl Buffer {
             numbers.invoke(&globals().names.extend, [data])?;
             return self.extend_by_buffer(&numbers);
         }
-        let view = greenloop_cpython::Buffer::of(data)?;
-        self.gather();
-        self.gathered.with(|gathered| gathered.extend(view.bytes()));
-        Ok(())
+        let copy = greenloop_cpython::Buffer::of(data)?.memory().copied()?;
+        self.extend(&copy)
     }
 
     /// Moves a chunk to the memory of our own.
@@ -155,9 +165,9 @@ impl Buffer {
                 return Ok(whole.into_object());
             }
         }
-        let taken = self.with(|content| making::bytes(&content[..count.min(content.len())]))?;
+        let taken = self.with(|memory| memory.part(0..count.min(memory.len())).copied())?;
         self.discard(count)?;
-        Ok(taken)
+        Ok(taken.into_object())
     }
 
     /// Removes the first `count` bytes, or all if there are fewer.
@@ -187,7 +197,7 @@ impl Buffer {
         if let Some(exposed) = self.exposed.get() {
             return Ok(exposed);
         }
-        let exposed = self.with(making::bytearray)?;
+        let exposed = self.with(|memory| memory.copied_to_bytearray())?;
         self.replace(exposed.clone());
         Ok(exposed)
     }

@@ -53,7 +53,8 @@ pub struct Factory {
     event_loop: Slot,
 }
 
-impl Held for Factory {
+// SAFETY: the factory's own slots, and those for protocol and reader, each once.
+unsafe impl Held for Factory {
     fn new() -> Self {
         Self {
             protocol: NativeSlot::empty(),

@@ -52,7 +52,8 @@ pub struct FlowControl {
     number: Number,
 }
 
-impl Held for FlowControl {
+// SAFETY: the loop's slot, and the line of those that drain, which shows their waiters.
+unsafe impl Held for FlowControl {
     fn new() -> Self {
         Self {
             event_loop: Slot::empty(),

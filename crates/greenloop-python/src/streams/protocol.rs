@@ -72,7 +72,8 @@ pub struct Protocol {
 
 extends!(Protocol { flow: FlowControl });
 
-impl Held for Protocol {
+// SAFETY: the base's fields are shown by the base, and the slots are the protocol's.
+unsafe impl Held for Protocol {
     fn new() -> Self {
         Self {
             flow: FlowControl::new(),

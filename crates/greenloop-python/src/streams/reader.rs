@@ -73,7 +73,9 @@ pub struct Reader {
     pub(super) number: Number,
 }
 
-impl Held for Reader {
+// SAFETY: the reader owns its slots and its bytearray, and the awaitable that waits leaves its
+// waiter to the line.
+unsafe impl Held for Reader {
     fn new() -> Self {
         Self {
             buffer: Buffer::new(),

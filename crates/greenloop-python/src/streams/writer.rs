@@ -55,7 +55,8 @@ pub struct Writer {
     pub(super) number: Number,
 }
 
-impl Held for Writer {
+// SAFETY: nothing is shown but the writer's slots.
+unsafe impl Held for Writer {
     fn new() -> Self {
         Self {
             transport: Slot::empty(),

@@ -43,7 +43,8 @@ pub struct Barrier {
     condition: NativeSlot<Primitive<Condition>>,
 }
 
-impl State for Barrier {
+// SAFETY: the barrier shows the reference to its condition, and the condition the waiters.
+unsafe impl State for Barrier {
     const NAME: &'static CStr = c"Barrier";
 
     fn new() -> Self {

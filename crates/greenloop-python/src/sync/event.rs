@@ -35,7 +35,8 @@ pub type EventRef = Native<Primitive<Event>>;
 /// Exported to `queues`, which tests with it whether an object is an event of ours.
 pub static CLASS: Class<Primitive<Event>> = Class::new();
 
-impl State for Event {
+// SAFETY: an event's line shows the waiters, and there is nothing else.
+unsafe impl State for Event {
     const NAME: &'static CStr = c"Event";
 
     fn new() -> Self {

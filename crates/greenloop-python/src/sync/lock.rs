@@ -40,7 +40,8 @@ pub static CLASS: Class<Primitive<Lock>> = Class::new();
 /// Any task may release it: a lock has no owner in asyncio.
 pub type Lock = sync::Lock<Line>;
 
-impl State for Lock {
+// SAFETY: a lock holds nothing but its line, which shows the waiters.
+unsafe impl State for Lock {
     const NAME: &'static CStr = c"Lock";
 
     fn new() -> Self {

@@ -29,7 +29,11 @@ use crate::awaitable::{Awaitable, Line, LoopBound};
 use crate::observing::Number;
 
 /// The state of one primitive.
-pub trait State: Sized + 'static {
+///
+/// # Safety
+/// [`visit`](Self::visit) shows only references that the state owns, each once, and the waiters
+/// that the awaitables in its line leave to it: see [`Visitor`].
+pub unsafe trait State: Sized + 'static {
     /// The class's name.
     ///
     /// Used in the messages of `__init__` alone; a subclass is named by its base there.
@@ -108,7 +112,8 @@ impl<S: Lined> Primitive<S> {
     }
 }
 
-impl<S: State> Held for Primitive<S> {
+// SAFETY: the slot of the loop is none of the state's, which promises the same of itself.
+unsafe impl<S: State> Held for Primitive<S> {
     fn new() -> Self {
         Self {
             bound: LoopBound::new(),

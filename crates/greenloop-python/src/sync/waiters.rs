@@ -95,7 +95,8 @@ impl Waiters {
     }
 }
 
-impl Held for Waiters {
+// SAFETY: the place, which nobody else has while objects are collected, owns the primitive.
+unsafe impl Held for Waiters {
     fn new() -> Self {
         Self(RefCell::new(None))
     }

@@ -4,7 +4,7 @@
 //! at the edges: a program's question, and steps that another loop or a foreign future brings
 //! about.
 
-use greenloop_cpython::{Native, Object, Raised, Result, clear, fetch, restore};
+use greenloop_cpython::{Native, Object, Result, clear, fetch, restore};
 
 use super::Task;
 use crate::asyncio::globals;
@@ -52,8 +52,8 @@ pub fn entered(task: &Native<Task>, body: impl FnOnce() -> Result<()>) -> Result
     match outcome {
         Ok(()) => left.map(drop),
         Err(exception) => {
-            if left.is_err() {
-                clear(Raised);
+            if let Err(raised) = left {
+                clear(raised);
             }
             Err(restore(exception))
         }

@@ -152,7 +152,8 @@ unsafe impl Layout for GatheringFuture {
 
 extends!(GatheringFuture { future: Future });
 
-// SAFETY: it begins with a future, and is derived from what futures are derived from.
+// SAFETY: it begins with a future, and is derived from what futures are derived from. Its two
+// slots are shown beside those of the future.
 unsafe impl Derived for GatheringFuture {
     fn base() -> &'static Object {
         &globals().asyncio.future

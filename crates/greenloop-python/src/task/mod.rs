@@ -189,7 +189,7 @@ impl Task {
 }
 
 // SAFETY: it begins with a future, and `_asyncio`'s functions take a task of theirs whose
-// `__init__` has not run.
+// `__init__` has not run. The slots, the context and the future's part are different fields.
 unsafe impl Derived for Task {
     fn base() -> &'static Object {
         &globals().asyncio.task

@@ -83,8 +83,9 @@ fn buffer_updated(this: &Native<SslProtocol>, arguments: Arguments<'_>) -> Resul
     let count = count.count()?;
     if let Some(buffer) = protocol.own_buffer.get() {
         let view = Buffer::of(&buffer)?;
-        let bytes = view.bytes();
-        protocol.engine.feed(&bytes[..count.min(bytes.len())])?;
+        let memory = view.memory();
+        let received = memory.part(0..count.min(memory.len()));
+        protocol.engine.feed(received)?;
     }
     reading::received(this)?;
     Ok(Object::none())

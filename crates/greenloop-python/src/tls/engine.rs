@@ -16,11 +16,12 @@
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use greenloop_cpython::making::{self, ByName as _, Enter as _};
 use greenloop_cpython::{
-    ExceptionClass, Object, Result, Slot, Visited, Visitor, attached, fetch, matches, show_bytes,
-    show_room, visit_slots,
+    Buffer, ExceptionClass, Memory, Object, Result, Slot, Visited, Visitor, attached, fetch,
+    matches, show_bytes, show_part, show_room, visit_slots,
 };
 
 use super::library::library;
@@ -170,7 +171,8 @@ impl Engine {
     /// # Errors
     /// `MemoryError`, or what another BIO raises.
     #[inline]
-    pub fn feed(&self, bytes: &[u8]) -> Result<()> {
+    pub fn feed<'a>(&self, bytes: impl Into<Memory<'a>>) -> Result<()> {
+        let bytes = bytes.into();
         let name = &globals().names.write;
         self.fed
             .set(self.drained.replace(false).then_some(bytes.len()));
@@ -183,13 +185,13 @@ impl Engine {
     /// be shown our memory, it is a copy. The object that stands for the memory is reused by later
     /// calls.
     #[inline]
-    fn lend<R>(&self, bytes: &[u8], call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
+    fn lend<R>(&self, bytes: Memory<'_>, call: impl FnOnce(&Object) -> Result<R>) -> Result<R> {
         if self.direct.get() {
             // SAFETY: `direct` says that both are of the native classes, and their methods take the
             // buffer first of all and give it back last, when the bytes are copied or encrypted.
             return unsafe { show_bytes(bytes, call) };
         }
-        call(&making::bytes(bytes)?)
+        call(&*bytes.copied()?)
     }
 
     /// Reads at most `most` bytes into an object of exactly as many; `None` if something is
@@ -223,6 +225,30 @@ impl Engine {
         unsafe { show_room(room, |room| counted(worker.invoke(name, [&most, room]))) }
     }
 
+    /// The same into a part of an application's buffer: how many bytes were read.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn read_into_part(
+        &self,
+        buffer: &mut Buffer<'_>,
+        part: Range<usize>,
+    ) -> Result<Option<usize>> {
+        if !self.direct.get() {
+            return Ok(None);
+        }
+        let worker = self.worker.get_or_none();
+        let most = Object::size_of(part.len().min(c_int::MAX as usize))?;
+        let name = &globals().names.read;
+        // SAFETY: the worker is of the native class, whose method asks for the buffer before it
+        // reads anything, and gives it back before it returns.
+        unsafe {
+            show_part(buffer, part, |part| {
+                counted(worker.invoke(name, [&most, part]))
+            })
+        }
+    }
+
     /// `read(most, buffer)`
     ///
     /// Reads into the start of a writable buffer, and returns how many bytes; zero is the end of
@@ -243,7 +269,7 @@ impl Engine {
     }
 
     /// The same with bytes that the caller keeps in place.
-    pub fn write_bytes(&self, bytes: &[u8]) -> Result<Option<usize>> {
+    pub fn write_memory(&self, bytes: Memory<'_>) -> Result<Option<usize>> {
         self.lend(bytes, |data| self.write(data))
     }
 

@@ -96,7 +96,9 @@ pub struct SslProtocol {
     pub max_size: Cell<usize>,
 }
 
-impl Held for SslProtocol {
+// SAFETY: the slots, the transport's, the engine's and the chunks of the backlog are all different
+// references.
+unsafe impl Held for SslProtocol {
     fn new() -> Self {
         Self {
             event_loop: Slot::empty(),

@@ -225,11 +225,11 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
             break;
         }
         match (first.take(), &mut joined) {
-            (_, Some(joined)) => joined.extend(Buffer::of(&chunk)?.bytes())?,
+            (_, Some(joined)) => joined.extend(Buffer::of(&chunk)?.memory())?,
             (Some(before), None) => {
                 let mut both = BytesBuilder::new(&[], RECORD)?;
-                both.extend(Buffer::of(&before)?.bytes())?;
-                both.extend(Buffer::of(&chunk)?.bytes())?;
+                both.extend(Buffer::of(&before)?.memory())?;
+                both.extend(Buffer::of(&chunk)?.memory())?;
                 joined = Some(both);
             }
             (None, None) => first = Some(chunk),
@@ -287,15 +287,18 @@ fn fill_on(engine: &Engine, buffer: &Object, wanted: usize, filled: &mut usize) 
         return Ok(true);
     }
     let mut view = Buffer::writable(buffer)?;
+    // The object may say that it is longer than its memory is.
+    if view.len() < wanted {
+        return Ok(true);
+    }
     while *filled < wanted {
-        let room = view.room().get_mut(*filled..wanted).unwrap_or_default();
-        let most = room.len();
-        match engine.read_into(room)? {
+        let most = wanted - *filled;
+        match engine.read_into_part(&mut view, *filled..wanted)? {
             None => break,
-            Some([]) => return Ok(most == 0),
+            Some(0) => return Ok(false),
             Some(written) => {
-                *filled += written.len();
-                if is_all(engine, written.len(), most)? {
+                *filled += written;
+                if is_all(engine, written, most)? {
                     break;
                 }
             }

@@ -39,7 +39,8 @@ pub struct Transport {
     pub closed: Cell<bool>,
 }
 
-impl Inheriting for Transport {
+// SAFETY: the loop and the protocol, a slot each.
+unsafe impl Inheriting for Transport {
     fn visit(&self, visitor: &Visitor) -> Visited {
         self.event_loop.visit(visitor)?;
         self.protocol.visit(visitor)

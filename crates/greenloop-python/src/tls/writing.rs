@@ -154,8 +154,8 @@ fn encrypt(engine: &Engine, data: &Object, done: &mut usize, length: usize) -> R
     }
     let view = Buffer::of(data)?;
     while *done < length {
-        let rest = view.bytes().get(*done..length).unwrap_or_default();
-        match engine.write_bytes(rest)? {
+        let rest = view.memory().part(*done..length);
+        match engine.write_memory(rest)? {
             None | Some(0) => break,
             Some(count) => *done += count,
         }

@@ -36,7 +36,7 @@ pub fn close(this: &TransportRef) -> Result<Object> {
         return Ok(Object::none());
     }
     transport.stop_reading(this);
-    if transport.pending.with(|pending| pending.is_empty()) {
+    if !transport.has_pending() {
         transport.lost.set(transport.lost.get() + 1);
         transport.stop_writing(this);
         if let Err(raised) = transport.lose_soon(this, Object::none()) {
@@ -70,7 +70,7 @@ pub fn force_close(this: &TransportRef, exception: &Object) -> Result<Object> {
     }
     transport.lost.set(1);
     let was_closing = transport.closing.replace(true);
-    if !transport.pending.with(|pending| pending.is_empty()) {
+    if transport.has_pending() {
         transport.stop_writing(this);
         transport.discard_pending();
     }

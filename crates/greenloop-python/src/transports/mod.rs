@@ -136,7 +136,9 @@ pub struct SocketTransport {
     low_water: Slot,
 }
 
-impl Inheriting for SocketTransport {
+// SAFETY: the loop, the socket and the slots are fields of the transport; pending chunks are not
+// shown.
+unsafe impl Inheriting for SocketTransport {
     /// All fields that hold objects, except the write queue, which holds bytes and views of them.
     fn visit(&self, visitor: &Visitor) -> Visited {
         self.event_loop.visit(visitor)?;

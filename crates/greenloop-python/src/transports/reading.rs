@@ -236,10 +236,7 @@ fn receive_into(transport: &SocketTransport, buffer: &Object) -> Result<Option<u
         return transport.receive_into_by_name(buffer);
     }
     let outcome = match Buffer::writable(buffer) {
-        Ok(mut memory) => {
-            let received = socket::receive(transport.descriptor(), memory.room());
-            received.map(|bytes| bytes.len())
-        }
+        Ok(mut memory) => memory.receive(transport.descriptor()),
         Err(raised) => return Err(not_a_buffer(raised, transport, buffer)),
     };
     match outcome {

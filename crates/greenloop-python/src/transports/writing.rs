@@ -13,14 +13,12 @@
 //! transport is registered for room only while something is pending, so a connection whose peer
 //! keeps up costs one `send(2)` for each write.
 
-use std::io::IoSlice;
-
 use greenloop_core::WriteQueue;
 use greenloop_cpython::making::{self, ByName as _, IntoObject as _};
 use greenloop_cpython::{
-    Bytes, ExceptionClass, LastingBytes, Object, Result, attached, fetch, raise,
+    Bytes, ExceptionClass, LastingBytes, Memory, Object, Result, attached, fetch, raise,
 };
-use greenloop_os::socket::{self, MOST_SLICES};
+use greenloop_os::socket::MOST_SLICES;
 use pyo3::prelude::*;
 
 use super::receiving::is_none_yet;
@@ -130,11 +128,11 @@ pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
         }
     });
     drop(empty);
-    if transport.pending.with(|pending| pending.is_empty()) {
+    if !transport.has_pending() {
         return Ok(Object::none());
     }
     write_ready(this)?;
-    if !transport.pending.with(|pending| pending.is_empty()) {
+    if transport.has_pending() {
         transport.start_writing(this)?;
         if crate::asyncio::edition::edition().writelines_pauses {
             flow_control::maybe_pause(this)?;
@@ -144,6 +142,13 @@ pub fn writelines(this: &TransportRef, lines: &Object) -> Result<Object> {
 }
 
 impl SocketTransport {
+    /// Whether data waits for room.
+    #[inline]
+    pub(super) fn has_pending(&self) -> bool {
+        // SAFETY: the question compares the length of what is left with zero.
+        !unsafe { self.pending.with_untested(|pending| pending.is_empty()) }
+    }
+
     /// Sends, unless other data waits: the number of bytes of `data` that there was room for, and
     /// of all. `None` if other data waits. The write is counted as a piece of the job in any case.
     #[inline]
@@ -151,8 +156,7 @@ impl SocketTransport {
         let event_loop = self.event_loop();
         let native = event_loop.as_ref().map(EventLoop::native_part);
         let more = native.is_some_and(|native| coalescing::expect_more(this, native));
-        let first = self.pending.with(|pending| pending.is_empty());
-        first.then(|| self.send_now(data, native, more))
+        (!self.has_pending()).then(|| self.send_now(data, native, more))
     }
 
     /// The number of bytes of `data` that there was room for, and of all. `more` announces to the
@@ -170,17 +174,18 @@ impl SocketTransport {
     ) -> Result<(usize, usize)> {
         if self.is_foreign() {
             let count = self.send_by_name(data)?.unwrap_or(0);
-            let length = Bytes::of(data)?.len();
+            let length = Bytes::of(data)?.memory().len();
             return Ok((count.min(length), length));
         }
         // SAFETY: between here and the last use of the bytes is a system call only, which runs no
         // Python code.
         let bytes = unsafe { Bytes::of_unchanging(data)? };
+        let bytes = bytes.memory();
         let outcome = if more {
             coalescing::wait_for_more(self);
-            socket::send_more(self.descriptor(), &bytes)
+            bytes.send_more(self.descriptor())
         } else {
-            socket::send(self.descriptor(), &bytes)
+            bytes.send(self.descriptor())
         };
         match outcome {
             Ok(count) => {
@@ -283,7 +288,7 @@ impl SocketTransport {
             let waiting: Vec<_> = self.pending.with(|pending| {
                 let chunks = pending.iter().take(MOST_SLICES);
                 chunks
-                    .map(|(chunk, range)| chunk.slice(range).to_vec())
+                    .map(|(chunk, range)| chunk.part(range).to_vec())
                     .collect()
             });
             return self.send_all_by_name(&waiting);
@@ -307,14 +312,11 @@ impl SocketTransport {
             let mut chunks = pending.iter();
             match (chunks.next(), chunks.next()) {
                 (None, _) => Ok(0),
-                (Some((chunk, range)), None) => socket::send(descriptor, chunk.slice(range)),
+                (Some((chunk, range)), None) => chunk.part(range).send(descriptor),
                 _ => {
-                    let slices: Vec<_> = pending
-                        .iter()
-                        .take(MOST_SLICES)
-                        .map(|(chunk, range)| IoSlice::new(chunk.slice(range)))
-                        .collect();
-                    socket::send_vectored(descriptor, &slices)
+                    let chunks = pending.iter().take(MOST_SLICES);
+                    let pieces = chunks.map(|(chunk, range)| chunk.part(range));
+                    Memory::send_vectored(descriptor, pieces)
                 }
             }
         })
@@ -354,7 +356,7 @@ pub(super) fn write_ready(this: &TransportRef) -> Result<()> {
     drop(done);
     // The protocol may write more, or close.
     flow_control::maybe_resume(this)?;
-    if transport.pending.with(|pending| pending.is_empty()) {
+    if !transport.has_pending() {
         transport.stop_writing(this);
         if let Some(waiter) = transport.empty_waiter.get() {
             waiter.invoke(&globals().names.set_result, [&Object::none()])?;
@@ -401,7 +403,7 @@ pub fn write_eof(this: &TransportRef) -> Result<Object> {
     let transport = this.get();
     if !transport.closing.get() && !transport.eof.get() {
         transport.eof.set(true);
-        if transport.pending.with(|pending| pending.is_empty()) {
+        if !transport.has_pending() {
             transport.shut_down_writing()?;
         }
     }
@@ -444,7 +446,7 @@ pub fn buffer(this: &TransportRef) -> Result<Object> {
     let waiting: Vec<Vec<u8>> = transport.pending.with(|pending| {
         pending
             .iter()
-            .map(|(chunk, range)| chunk.slice(range).to_vec())
+            .map(|(chunk, range)| chunk.part(range).to_vec())
             .collect()
     });
     let py = attached();

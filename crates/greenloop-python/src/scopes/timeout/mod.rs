@@ -85,7 +85,8 @@ impl State {
     }
 }
 
-impl Held for Timeout {
+// SAFETY: three slots of the struct, each once.
+unsafe impl Held for Timeout {
     fn new() -> Self {
         Self {
             state: Cell::new(State::Created),

@@ -3,8 +3,8 @@
 //! `greenloop_core::find_message` looks for the newline. The reader remembers how many bytes were
 //! searched in vain, so that a long line that comes in pieces is looked through once.
 
+use greenloop_core::Message;
 use greenloop_core::observe::WaitKind;
-use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
 use greenloop_cpython::{
     ExceptionClass, Native, Object, Raised, Result, fetch, raise_bare, raise_object, restore,
@@ -53,10 +53,7 @@ fn start_line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progre
 fn line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
     let reader = owner.get();
     let (searched, limit) = (reader.searched.get(), reader.limit());
-    let found = reader
-        .buffer
-        .with(|content| find_message(content, &[NEWLINE], searched, limit));
-    match found {
+    match reader.buffer.find(&[NEWLINE], searched, limit) {
         Message::Ends(end) => ready(take(reader, end)?),
         Message::TooLong(begin) => {
             reader.buffer.discard(begin + NEWLINE.len())?;

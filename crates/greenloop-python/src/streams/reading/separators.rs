@@ -6,8 +6,8 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::Message;
 use greenloop_core::observe::WaitKind;
-use greenloop_core::{Message, find_message};
 use greenloop_cpython::making;
 use greenloop_cpython::{
     Buffer, ByteString, ExceptionClass, Native, Object, Raised, Result, attached, raise,
@@ -73,22 +73,16 @@ fn until(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
 }
 
 /// Searches for the separators that [`parse_separators`] has made.
-///
-/// No Python code runs, so the contents are borrowed without a copy.
 fn search(reader: &Reader, separators: &Object) -> Message {
     let (searched, limit) = (reader.searched.get(), reader.limit());
     if let Some(only) = ByteString::exactly(separators) {
         let only = only.content();
-        return reader
-            .buffer
-            .with(|content| find_message(content, &[only], searched, limit));
+        return reader.buffer.find(&[only], searched, limit);
     }
     let all = separators.tuple_items().unwrap_or_default();
     let all = all.iter().filter_map(ByteString::exactly);
     let all: Vec<_> = all.map(ByteString::content).collect();
-    reader
-        .buffer
-        .with(|content| find_message(content, &all, searched, limit))
+    reader.buffer.find(&all, searched, limit)
 }
 
 /// The argument of `readuntil` as `bytes`, or as a tuple of them by their length.
@@ -140,7 +134,7 @@ fn parse_separator(given: &Object) -> Result<ByteString> {
             "argument should be integer or bytes-like object, not '{class}'"
         )));
     }
-    ByteString::new(Buffer::of(given)?.bytes())
+    Buffer::of(given)?.memory().copied()
 }
 
 /// The texts are asyncio's.

@@ -74,7 +74,8 @@ pub struct Condition {
     by_name: Cell<bool>,
 }
 
-impl State for Condition {
+// SAFETY: four slots, a typed reference to the lock of its own, and the line are shown once each.
+unsafe impl State for Condition {
     const NAME: &'static CStr = c"Condition";
 
     fn new() -> Self {
