@@ -4,10 +4,15 @@
 //! most often a [`Recorder`], whose [`Writer`] puts events into a [`Ring`] that keeps the latest of
 //! them for readers on any thread.
 //!
+//! A [`WaitGraph`] says who waits for whom at one moment, in whatever way the caller knows it.
+//! [`find_stuck`] finds the tasks that can never run again and the [`Knot`]s that hold them.
+//!
 //! Nothing here reads a clock or runs user code: the caller says what time it is, and a loop that
 //! nobody observes does nothing for it.
 
+mod components;
 mod event;
+mod knots;
 mod numbered;
 mod observer;
 mod primitives {
@@ -15,7 +20,14 @@ mod primitives {
     pub use std::sync::atomic::{AtomicU64, Ordering, fence};
 }
 mod ring;
+mod stuck;
+mod wait_graph;
 
 pub use event::{Event, EventBody, EventKind, Outcome, WaitKind, WakeCause};
+pub use knots::{
+    Knot, Line, Member, OrphanWait, Sources, Stuck, find_broken_lines, find_orphan_waits,
+    find_stuck,
+};
 pub use observer::{Numbers, Observer, Recorder};
 pub use ring::{Ring, Writer};
+pub use wait_graph::{Needs, Party, TaskWait, WaitGraph};
