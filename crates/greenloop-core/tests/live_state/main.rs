@@ -1,129 +1,16 @@
 //! The live state after events that a loop might tell.
 
+mod teller;
+
 use greenloop_core::observe::{
     EventBody, EventKind, Model, Numbers, Outcome, Party, TaskState, WaitKind, WakeCause,
     find_broken_lines, find_stuck,
 };
+use teller::{Teller, of};
 
 const LOCK: u32 = 11;
 const SEMAPHORE: u32 = 12;
 const QUEUE: u32 = 13;
-
-/// Tells a model of events, each at its time.
-#[derive(Default)]
-struct Teller {
-    model: Model,
-    now: u64,
-}
-
-impl Teller {
-    fn tell(&mut self, event: EventBody) -> &mut Self {
-        self.model.apply(&event.at(self.now));
-        self
-    }
-
-    fn at(&mut self, now: u64) -> &mut Self {
-        self.now = now;
-        self
-    }
-
-    fn created(&mut self, task: u32) -> &mut Self {
-        self.tell(of(EventKind::TaskCreated, 0, task))
-    }
-
-    fn began(&mut self, task: u32) -> &mut Self {
-        self.tell(of(EventKind::StepBegan, task, 0))
-    }
-
-    fn ended(&mut self, task: u32) -> &mut Self {
-        self.tell(of(EventKind::StepEnded, task, 0))
-    }
-
-    fn waits(&mut self, task: u32, kind: WaitKind, party: u32) -> &mut Self {
-        let event = of(EventKind::WaitBegan, task, party);
-        self.tell(EventBody {
-            detail: kind.number(),
-            ..event
-        })
-    }
-
-    fn woken(&mut self, waker: u32, task: u32, cause: WakeCause) -> &mut Self {
-        let event = of(EventKind::Woken, waker, task);
-        self.tell(EventBody {
-            detail: cause.number(),
-            ..event
-        })
-    }
-
-    fn finished(&mut self, task: u32) -> &mut Self {
-        let event = of(EventKind::TaskFinished, task, 0);
-        self.tell(EventBody {
-            detail: Outcome::Returned.number(),
-            ..event
-        })
-    }
-
-    fn made(&mut self, resource: u32, kind: WaitKind, capacity: i64) -> &mut Self {
-        let event = of(EventKind::ResourceMade, 0, resource);
-        self.tell(EventBody {
-            detail: kind.number(),
-            value: capacity,
-            ..event
-        })
-    }
-
-    fn acquired(&mut self, task: u32, resource: u32, left: i64) -> &mut Self {
-        let event = of(EventKind::Acquired, task, resource);
-        self.tell(EventBody {
-            value: left,
-            ..event
-        })
-    }
-
-    fn released(&mut self, task: u32, resource: u32, free: i64) -> &mut Self {
-        let event = of(EventKind::Released, task, resource);
-        self.tell(EventBody {
-            value: free,
-            ..event
-        })
-    }
-
-    fn lost(&mut self, events: i64) -> &mut Self {
-        self.tell(EventBody {
-            value: events,
-            ..EventBody::new(EventKind::Lost)
-        })
-    }
-
-    fn state(&self, task: u32) -> TaskState {
-        self.model.task(task).expect("it was heard of").state
-    }
-
-    /// All owners of a resource, if they are known.
-    fn owners(&self, resource: u32) -> Option<Vec<u32>> {
-        let resource = self.model.resource(resource).expect("it was heard of");
-        let owners = resource.owners.all()?;
-        Some(owners.iter().map(|holder| holder.task).collect())
-    }
-
-    fn certain(&self, resource: u32) -> Vec<u32> {
-        let resource = self.model.resource(resource).expect("it was heard of");
-        let certain = resource.owners.certain().iter();
-        certain.map(|holder| holder.task).collect()
-    }
-
-    fn waiters(&self, party: u32) -> Vec<u32> {
-        self.model.waiters(party).collect()
-    }
-}
-
-fn of(kind: EventKind, task: u32, other: u32) -> EventBody {
-    EventBody {
-        task,
-        other,
-        ..EventBody::new(kind)
-    }
-}
 
 fn teller() -> Teller {
     Teller::default()
