@@ -1,5 +1,5 @@
-//! The live state against a loop whose whole state is known: whatever is lost of its events, nothing
-//! that the model says is wrong, and without a loss it says everything.
+//! The live state against a loop whose whole state is known: whatever is lost of its events,
+//! nothing that the model says is wrong, and without a loss it says everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 

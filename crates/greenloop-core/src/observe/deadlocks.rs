@@ -13,8 +13,8 @@ use super::model::Model;
 use super::wait_graph::{Needs, Party, TaskWait, WaitGraph};
 
 impl Model {
-    /// Who waits for whom now. `has_way_out` says of a task whether something else may end its wait,
-    /// above all a time limit: no event says when one ends, so that the model cannot know.
+    /// Who waits for whom now. `has_way_out` says of a task whether something else may end its
+    /// wait, above all a time limit: no event says when one ends, so that the model cannot know.
     pub fn wait_graph(&self, has_way_out: impl Fn(u32) -> bool) -> WaitGraph {
         let mut graph = WaitGraph::default();
         for (number, task) in self.tasks() {

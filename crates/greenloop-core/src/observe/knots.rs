@@ -149,8 +149,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether a hand-over is broken: something is to be had, tasks wait for it, and none of them is
-    /// on its way. One is enough, since it wakes the next one when it runs.
+    /// Whether a hand-over is broken: something is to be had, tasks wait for it, and none of them
+    /// is on its way. One is enough, since it wakes the next one when it runs.
     pub fn is_broken(&self) -> bool {
         self.free > 0 && self.woken == 0 && !self.waiting.is_empty()
     }

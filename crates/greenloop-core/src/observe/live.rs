@@ -120,9 +120,9 @@ pub struct Holder {
 
 /// What is known of those that hold a resource.
 ///
-/// A lock or a semaphore is taken for a signal, which any task may give, from the first time on that
-/// a task releases it which has not acquired it. A semaphore counts permits and does not know who
-/// has them, so that nobody is said to hold one that is a signal.
+/// A lock or a semaphore is taken for a signal, which any task may give, from the first time on
+/// that a task releases it which has not acquired it. A semaphore counts permits and does not know
+/// who has them, so that nobody is said to hold one that is a signal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Owners {
     /// Those that hold it for certain, in the order in which they acquired it.

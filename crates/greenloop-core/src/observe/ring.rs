@@ -22,8 +22,8 @@
 //! the record at a distance of the whole capacity is given up while the writer may be at work in
 //! its slot: readers get one record less than the capacity.
 //!
-//! The fence `a` is needed because `c` of the record before does not keep the words of this one from
-//! being seen first. On x86 both fences cost no instruction.
+//! The fence `a` is needed because `c` of the record before does not keep the words of this one
+//! from being seen first. On x86 both fences cost no instruction.
 
 // The standard library's, or in `tests/loom` those of loom, which tries every interleaving.
 use super::primitives::{Arc, AtomicU64, Ordering, fence};

@@ -81,8 +81,8 @@ impl WaitGraph {
         holdings
     }
 
-    /// The tasks that can give a resource, for each of which that is known. Tasks that have finished
-    /// are not among them.
+    /// The tasks that can give a resource, for each of which that is known. Tasks that have
+    /// finished are not among them.
     pub fn givers(&self) -> BTreeMap<u32, Vec<u32>> {
         let alive = |task: &u32| !self.finished.contains(task);
         let owned = self.owners.iter();
