@@ -121,7 +121,7 @@ fn a_task_that_may_run_frees_whoever_waits_for_it() {
         &[],
         &[],
     );
-    // Nobody knows who gives resource 12.
+    // The givers of resource 12 are not known.
     check(
         &graph([(1, lock(12)), (2, task(1))], [(11, &[2])]),
         &[],

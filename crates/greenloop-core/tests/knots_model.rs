@@ -71,7 +71,7 @@ fn tasks_of(set: Tasks) -> impl Iterator<Item = u32> {
     (1..=TASKS).filter(move |task| set & bit(*task) != 0)
 }
 
-/// What is said of a graph by definition.
+/// The stuck tasks and the knots of a graph by their definitions.
 struct Definition<'a> {
     graph: &'a WaitGraph,
     /// The tasks that wait and have not finished.
@@ -220,7 +220,7 @@ proptest! {
             let leads_back = definition.leads_to(first) & tasks(knot) != 0;
             prop_assert_eq!(knot.is_cycle, leads_back);
         }
-        // Whoever is stuck without a knot has none to wait for.
+        // A task is stuck only because of a knot.
         prop_assert_eq!(stuck.knots.is_empty(), never == 0);
 
         let orphans: Vec<u32> = graph.orphans.iter().copied().filter(|orphan| {

@@ -1,5 +1,5 @@
-//! The live state against a loop whose whole state is known: whatever is lost of its events,
-//! nothing that the model says is wrong, and without a loss it says everything.
+//! The live state against a loop whose whole state is known: nothing that the model says is wrong,
+//! however many of its events are lost, and without a loss it says everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ const RESOURCES: [(u32, WaitKind, i64); 4] = [
     (14, WaitKind::Semaphore, 3),
 ];
 
-/// What a step does before it ends.
+/// A part of a step.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Acquire(usize),
-    /// Releases what it has acquired. Nobody else's, unless it is a lock.
+    /// Releases a permit of its own, or a lock of anybody's.
     Release(usize),
     Sleep,
     Await(u32),
@@ -77,13 +77,13 @@ struct Truth {
     free: BTreeMap<u32, i64>,
 }
 
-/// A loop that keeps what was true after each of its events.
+/// A loop that keeps the truth after each of its events.
 #[derive(Default)]
 struct Loop {
     truth: Truth,
     /// The permits that were taken for a task that has not run yet.
     granted: BTreeMap<u32, u32>,
-    /// What a task asks for again when it runs.
+    /// The resource that a task asks for again when it runs.
     wants: BTreeMap<u32, usize>,
     ready: Vec<u32>,
     history: Vec<(Event, Truth)>,
@@ -256,7 +256,7 @@ impl Loop {
     }
 }
 
-/// Compares what a model says with what is true. Returns how many owners were known.
+/// Compares a model with the truth. Returns for how many resources all owners were known.
 fn compare(model: &Model, truth: &Truth, is_complete: bool) -> Result<usize, TestCaseError> {
     let mut known = 0;
     for (number, holders) in &truth.holders {
@@ -299,7 +299,7 @@ fn compare(model: &Model, truth: &Truth, is_complete: bool) -> Result<usize, Tes
     }
     for (number, line) in truth.lines.iter().filter(|(number, _)| **number != 0) {
         let said: Vec<u32> = model.waiters(*number).collect();
-        // Those who came before a loss may be missing, and those behind them not.
+        // Waiters that came before a loss may be missing, and those behind them not.
         prop_assert!(
             line.ends_with(&said),
             "{:?} wait for {}, not {:?}",

@@ -38,8 +38,8 @@ fn check(before: u32, during: u32, reads: usize) {
     });
 }
 
-/// Reads once, and returns the last event. What was read and what was lost are together what was
-/// written, in order and without a gap inside.
+/// Reads once, and returns the last event. The events that were lost and those that were read are
+/// together all that were written, in order and without a gap.
 fn read(ring: &greenloop_loom::ring::Ring, cursor: &mut u64) -> Option<Event> {
     let start = *cursor;
     let mut events = Vec::new();

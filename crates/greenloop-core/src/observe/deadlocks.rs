@@ -1,8 +1,8 @@
-//! What a model says to the search for deadlocks.
+//! The wait-for graph and the lines of a model, in which deadlocks are looked for.
 //!
-//! A model knows who holds a lock or a permit and which task awaits which. It does not know who
-//! will put into a queue or set an event, so that such a wait counts as one that anybody may end;
-//! a caller that knows more adds it to the graph.
+//! A model knows the owners of locks and permits, and the tasks that await each other. It does not
+//! know the future producers of a queue or setters of an event, so that such a wait counts as one
+//! that any task may end; a caller that knows more adds it to the graph.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,9 @@ use super::model::Model;
 use super::wait_graph::{Needs, Party, TaskWait, WaitGraph};
 
 impl Model {
-    /// Who waits for whom now. `has_way_out` says of a task whether something else may end its
-    /// wait, above all a time limit: no event says when one ends, so that the model cannot know.
+    /// The wait-for graph of this moment. `has_way_out` says of a task whether something else may
+    /// end its wait, above all a time limit: no event says when one ends, so that the model cannot
+    /// know.
     pub fn wait_graph(&self, has_way_out: impl Fn(u32) -> bool) -> WaitGraph {
         let mut graph = WaitGraph::default();
         for (number, task) in self.tasks() {
@@ -46,12 +47,12 @@ impl Model {
     }
 
     /// The lines in which tasks wait for a lock, a permit, an item or room, as far as it is known
-    /// how much is to be had.
+    /// how much is available.
     pub fn lines(&self) -> Vec<Line> {
         let woken = self.woken();
         let mut lines = Vec::new();
         for (number, resource) in self.resources() {
-            for (kind, free) in to_be_had(resource) {
+            for (kind, free) in available(resource) {
                 let waits = |task: &u32| {
                     let waiting = self.task(*task).and_then(Task::waiting);
                     waiting.is_some_and(|waiting| waiting.kind == Some(kind))
@@ -83,7 +84,7 @@ impl Model {
     }
 }
 
-/// What could end a wait, if it is known what it is for.
+/// The party that could end a wait, if its kind is known.
 fn party_of(waiting: &Waiting) -> Option<Party> {
     use WaitKind as Kind;
     let party = waiting.party;
@@ -110,8 +111,8 @@ fn party_of(waiting: &Waiting) -> Option<Party> {
     }
 }
 
-/// How much of a resource is to be had, for each kind of wait for it.
-fn to_be_had(resource: &Resource) -> Vec<(WaitKind, u64)> {
+/// The amount of a resource that is available, for each kind of wait for it.
+fn available(resource: &Resource) -> Vec<(WaitKind, u64)> {
     let amount = |level: i64| u64::try_from(level).unwrap_or(0);
     match (resource.kind, resource.level) {
         (Some(WaitKind::Lock), _) => {

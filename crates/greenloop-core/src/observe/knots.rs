@@ -1,7 +1,7 @@
-//! Deadlocks: tasks that wait for each other, for nobody, or for what is there.
+//! Deadlocks: tasks that wait for each other, for nobody, or for something that is available.
 //!
 //! All findings are pure functions of plain data. They assume that a task which may run may also
-//! end and give away what it holds, and that nobody cancels a task: a cancellation can undo any
+//! end and release its resources, and that nobody cancels a task: a cancellation can undo any
 //! deadlock. So a finding says that nothing but a cancellation can help, and a graph that knows too
 //! little leads to fewer findings.
 
@@ -25,7 +25,7 @@ pub struct Stuck {
 /// one. There is none that is part of a larger one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Knot {
-    /// Whether it is a cycle. If not, it is one task that waits for what nobody can give any more.
+    /// Whether it is a cycle. If not, it is one task, and nobody can end its wait any more.
     pub is_cycle: bool,
     /// The task with the smallest number, and then the others as their waits lead to them.
     pub members: Vec<Member>,
@@ -36,13 +36,13 @@ pub struct Knot {
 pub struct Member {
     /// The task.
     pub task: u32,
-    /// What it waits for.
+    /// Its wait.
     pub wait: TaskWait,
     /// The resources that it holds, by number.
     pub holds: Vec<u32>,
 }
 
-/// Finds the tasks that can never run again, and why.
+/// Finds the tasks that can never run again, and the knots that hold them.
 pub fn find_stuck(graph: &WaitGraph) -> Stuck {
     let relations = Relations::of(graph);
     let holdings = graph.holdings();
@@ -80,7 +80,7 @@ pub fn find_stuck(graph: &WaitGraph) -> Stuck {
     }
 }
 
-/// What could still make a task ready.
+/// The sources of events that could still make a task ready.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Sources {
     /// The jobs that are ready.
@@ -138,9 +138,9 @@ pub fn find_orphan_waits(graph: &WaitGraph) -> Vec<OrphanWait> {
 pub struct Line {
     /// The resource.
     pub resource: u32,
-    /// What its waiters wait for.
+    /// The kind of wait of its waiters.
     pub kind: WaitKind,
-    /// How much is to be had: permits, items or room.
+    /// How many permits, items or places are available.
     pub free: u64,
     /// The waiters that nobody has woken, in order.
     pub waiting: Vec<u32>,
@@ -149,7 +149,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether a hand-over is broken: something is to be had, tasks wait for it, and none of them
+    /// Whether a hand-over is broken: something is available, tasks wait for it, and none of them
     /// is on its way. One is enough, since it wakes the next one when it runs.
     pub fn is_broken(&self) -> bool {
         self.free > 0 && self.woken == 0 && !self.waiting.is_empty()
@@ -166,7 +166,7 @@ struct Web {
     /// The tasks come first, by number, then the resources.
     nodes: Vec<Party>,
     tasks: usize,
-    /// From a task to what it waits for, from a resource to those that can give it.
+    /// From a task to the parties of its wait, from a resource to its givers.
     edges: Vec<Vec<usize>>,
 }
 

@@ -1,7 +1,7 @@
-//! What is known of a task and of a resource at one moment.
+//! The state of a task and of a resource at one moment, as far as it is known.
 //!
-//! What is not known is said to be unknown. Events can be lost, and a recording can begin when a
-//! loop has been running for long, so no number, no owner and no state is ever assumed.
+//! Events can be lost, and a recording can begin when a loop has been running for long, so no
+//! number, no owner and no state is ever assumed: it is said to be unknown.
 
 use super::event::{Outcome, WaitKind, WakeCause};
 
@@ -25,11 +25,11 @@ pub enum TaskState {
     Ready {
         /// When it became ready.
         since: u64,
-        /// Why it did, unless it is new or has yielded.
+        /// The cause, unless it is new or has yielded.
         cause: Option<WakeCause>,
         /// The task that woke or created it, or 0.
         waker: u32,
-        /// What it waited for, or 0.
+        /// The task or resource that it waited for, or 0.
         after: u32,
     },
     /// It runs, or has tasks run within its step.
@@ -51,7 +51,7 @@ pub enum TaskState {
 /// The wait of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Waiting {
-    /// What sort of wait it is, if it is known.
+    /// The kind of wait, if it is known.
     pub kind: Option<WaitKind>,
     /// The task or resource that it waits for, or 0.
     pub party: u32,
@@ -118,11 +118,11 @@ pub struct Holder {
     pub site: u32,
 }
 
-/// What is known of those that hold a resource.
+/// The tasks that hold a resource, as far as they are known.
 ///
 /// A lock or a semaphore is taken for a signal, which any task may give, from the first time on
 /// that a task releases it which has not acquired it. A semaphore counts permits and does not know
-/// who has them, so that nobody is said to hold one that is a signal.
+/// their owners, so that nobody is said to hold one that is a signal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Owners {
     /// Those that hold it for certain, in the order in which they acquired it.
@@ -197,7 +197,7 @@ impl Owners {
 /// A resource: a lock, a queue, an event, a future, a connection and so on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resource {
-    /// What it is for, if it is known.
+    /// The kind of wait that it is for, if it is known.
     pub kind: Option<WaitKind>,
     /// The task that made it; 0 if there is none or it is not known.
     pub maker: u32,

@@ -1,17 +1,17 @@
-//! Observing a loop: what it tells an observer, and what can be learnt from that.
+//! Observing a loop: its events, its live state, and its deadlocks.
 //!
 //! An [`Event`] is one change, as `docs/trace-format.md` defines it. A loop tells its [`Observer`],
 //! most often a [`Recorder`], whose [`Writer`] puts events into a [`Ring`] that keeps the latest of
 //! them for readers on any thread.
 //!
-//! A [`Model`] folds events into the live state: how each task stands, who holds what and who waits
-//! in which line. What it cannot know, because events were lost, it says to be unknown.
+//! A [`Model`] folds events into the live state: the state of each task, the owners of each lock,
+//! the order of waiters. It says that something is unknown where lost events may have changed it.
 //!
-//! A [`WaitGraph`] says who waits for whom at one moment, in whatever way the caller knows it.
+//! A [`WaitGraph`] is the wait-for graph at one moment, from a model or from any other source.
 //! [`find_stuck`] finds the tasks that can never run again and the [`Knot`]s that hold them.
 //!
-//! Nothing here reads a clock or runs user code: the caller says what time it is, and a loop that
-//! nobody observes does nothing for it.
+//! Nothing here reads a clock or runs user code: the caller gives the time, and a loop without an
+//! observer does nothing.
 
 mod components;
 mod deadlocks;

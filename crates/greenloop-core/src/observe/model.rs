@@ -1,9 +1,10 @@
 //! The live state of a loop, as its events tell it.
 //!
-//! A [`Model`] is given the events in their order and knows at each moment how every task stands,
-//! who holds what and who waits in which line. It makes no demands: events that it has not seen may
-//! have come before, some may be lost, and what it hears of for the first time is unknown. From a
-//! loss on, everything that may have changed meanwhile is unknown until an event says it again.
+//! A [`Model`] is given the events in their order and knows at each moment the state of every task,
+//! the owners of locks and semaphores, and the order of waiters. It makes no demands: earlier
+//! events may be missing, some may be lost, and a task or resource that it hears of for the first
+//! time is unknown. From a loss on, everything that may have changed meanwhile is unknown until an
+//! event says it again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,7 +32,7 @@ pub struct Model {
     counters: Counters,
 }
 
-/// How often what happened.
+/// How often each kind of event happened, and the times that were measured.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Counters {
     /// The events of each kind, by its number.
@@ -155,7 +156,7 @@ impl Model {
         self.is_incomplete
     }
 
-    /// How often what happened.
+    /// The counts and the times since the model was made.
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -290,7 +291,7 @@ impl Model {
             return;
         };
         if matches!(task.state, TaskState::Running { .. }) {
-            // It has not said what for.
+            // It has not named a resource.
             task.state = TaskState::Waiting(Waiting {
                 kind: None,
                 party: 0,
@@ -438,7 +439,8 @@ impl Model {
         }
     }
 
-    /// Takes a task out of the line in which it waits. Returns what it waited for, or 0.
+    /// Takes a task out of the line in which it waits. Returns the task or
+    /// resource that it waited for, or 0.
     fn leave_line(&mut self, number: u32) -> u32 {
         let waiting = self.tasks.get(&number).and_then(Task::waiting);
         let party = waiting.map_or(0, |waiting| waiting.party);

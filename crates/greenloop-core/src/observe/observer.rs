@@ -1,16 +1,16 @@
-//! The seam through which a loop is observed, and the numbers by which it names what it speaks of.
+//! The seam through which a loop is observed, and the numbers of its tasks and resources.
 //!
-//! The code that is observed holds something that is an [`Observer`], and tells it an [`EventBody`]
-//! at a few named points. What it holds decides what that costs: `()` costs nothing, an `Option` of
-//! an observer one branch while there is none, and a [`Recorder`] asks the clock and writes a
-//! record. No observer calls back into the loop, so it may be told at any point.
+//! The code that is observed holds an [`Observer`], and tells it an [`EventBody`] at a few named
+//! points. The type of the observer decides the cost: `()` costs nothing, an `Option` of an
+//! observer one branch while there is none, and a [`Recorder`] asks the clock and writes a record.
+//! No observer calls back into the loop, so it may be told at any point.
 
 use std::cell::Cell;
 
 use super::event::EventBody;
 use super::ring::Writer;
 
-/// Is told what happens, in the order in which it happens.
+/// Is told of events, in the order in which they happen.
 pub trait Observer {
     /// Takes note of an event, which happens now.
     fn observe(&self, event: EventBody);
@@ -70,7 +70,7 @@ impl<O: Observer> Observer for &O {
     }
 }
 
-/// Writes what it is told into a ring, with the time that a clock of the caller's says.
+/// Writes the events that it is told into a ring, with the time of a clock of the caller's.
 #[derive(Debug)]
 pub struct Recorder<C> {
     writer: Writer,

@@ -1,15 +1,15 @@
-//! Which tasks can never run again: the fixpoint under every finding of a deadlock.
+//! The tasks that can never run again: the fixpoint under every finding of a deadlock.
 //!
-//! It begins with what may happen in any case and follows what that makes possible: a task that may
-//! run may end and give away what it holds. What is not reached can never happen. That is the
+//! It begins with the parties that may come in any case and follows the consequences: a task that
+//! may run may end and release its resources. A task that is not reached can never run. That is the
 //! deadlock of the AND-OR model: a wait for any of several parties is over with the first of them,
-//! a wait for all with the last, and a resource is to be had when one of its owners may run.
+//! a wait for all with the last, and a resource becomes available when one of its owners may run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::wait_graph::{Needs, Party, WaitGraph};
 
-/// A graph, with what is looked up in it again and again.
+/// A graph, and the givers of its resources, which are looked up again and again.
 pub(super) struct Relations<'a> {
     pub(super) graph: &'a WaitGraph,
     /// The tasks that can give a resource; a resource that is missing can be given by anyone.
@@ -65,7 +65,7 @@ impl<'a> Relations<'a> {
     }
 }
 
-/// How what may happen spreads among some tasks.
+/// The consequences of what may happen, as they spread among some tasks.
 struct Spread {
     /// How many parties each task still waits for. It may run when none is missing.
     missing: BTreeMap<u32, usize>,
@@ -124,7 +124,7 @@ impl Spread {
         }
     }
 
-    /// Has the tasks that may run end and give away what they hold.
+    /// Has the tasks that may run end and release their resources.
     fn follow(&mut self) {
         while let Some(task) = self.running.pop() {
             self.come(Party::Task(task));

@@ -1,9 +1,9 @@
-//! Who waits for whom: the plain data in which deadlocks are looked for.
+//! The wait-for graph: the plain data in which deadlocks are looked for.
 //!
-//! A task that waits is there with what it waits for. A resource is there if it is known who can
-//! give it: the tasks that hold it, or for an orphan the tasks that wait for it, which alone can
-//! still reach it. Whatever is not there counts as able to run or to be had. So a graph that knows
-//! too little leads to fewer findings, never to a wrong one.
+//! A task that waits is there with the parties of its wait. A resource is there if its givers are
+//! known: the tasks that hold it, or for an orphan the tasks that wait for it, which alone can
+//! still reach it. A task that is not there counts as able to run, and a resource that is not there
+//! as available. So a graph that knows too little leads to fewer findings, never to a wrong one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,13 @@ use super::event::WaitKind;
 pub enum Party {
     /// That a task ends.
     Task(u32),
-    /// That a resource is to be had: a lock, a permit, an item, a result.
+    /// That a resource is available: a lock, a permit, an item, a result.
     Resource(u32),
     /// A timer, a descriptor, a signal, another thread or a job of an executor.
     Outside,
 }
 
-/// What has to happen before a task goes on.
+/// The condition under which a task goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Needs {
     /// One of these is enough; without any, the wait has no end.
@@ -41,7 +41,7 @@ impl Needs {
 /// The wait of one task.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskWait {
-    /// What it waits for.
+    /// The parties that it waits for.
     pub needs: Needs,
     /// The kind of wait, if it is known.
     pub kind: Option<WaitKind>,
@@ -54,14 +54,14 @@ pub struct TaskWait {
 pub struct WaitGraph {
     /// The tasks that wait. A task that is neither here nor finished may run.
     pub waits: BTreeMap<u32, TaskWait>,
-    /// The tasks that hold a resource, each of which can give it away. To be left out unless all of
-    /// them are known, and unless nobody else can give it.
+    /// The tasks that hold a resource, each of which can release it. To be left out unless all of
+    /// them are known and nobody else can give it.
     pub owners: BTreeMap<u32, Vec<u32>>,
-    /// The resources that nobody refers to but the tasks that wait for them. What `owners` says of
-    /// them does not count.
+    /// The resources that nobody refers to but the tasks that wait for them. Their entries in
+    /// `owners` do not count.
     pub orphans: BTreeSet<u32>,
-    /// The tasks that have finished. Waiting for one is over, and what one still holds is never
-    /// given away.
+    /// The tasks that have finished. A wait for one is over, and a resource that one still holds is
+    /// never released.
     pub finished: BTreeSet<u32>,
 }
 
