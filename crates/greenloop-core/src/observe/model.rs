@@ -443,7 +443,9 @@ impl Model {
     /// resource that it waited for, or 0.
     fn leave_line(&mut self, number: u32) -> u32 {
         let waiting = self.tasks.get(&number).and_then(Task::waiting);
-        let party = waiting.map_or(0, |waiting| waiting.party);
+        let Some(party) = waiting.map(|waiting| waiting.party) else {
+            return 0;
+        };
         if let Some(line) = self.lines.get_mut(&party) {
             if let Some(place) = line.iter().position(|waiter| *waiter == number) {
                 line.remove(place);
