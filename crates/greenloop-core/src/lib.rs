@@ -22,7 +22,8 @@
 //! A [`ReadBuffer`] holds the bytes that a stream has received and nobody has read.
 //! [`find_message`] finds the end of the next message in it.
 //!
-//! [`observe`] holds what a loop tells an observer, and what can be learnt from that.
+//! [`observe`] holds the events that a loop tells an observer, the live state that they add up to,
+//! and the search for deadlocks.
 //!
 //! What the crate never does:
 //!

@@ -1,4 +1,4 @@
-//! What a loop tells an observer: one event of fixed size for each change.
+//! The events of a loop: a record of fixed size for each change.
 //!
 //! The numbers and the names are those of `docs/trace-format.md`, and so are the meanings of the
 //! fields. An event takes 32 bytes as four words, in which a [`Ring`](super::Ring) stores it:
@@ -13,7 +13,7 @@
 use super::numbered::numbered;
 
 numbered! {
-    /// What happened.
+    /// The kind of change.
     pub enum EventKind {
         /// `task` has created the task `other`.
         TaskCreated = 1 "task-created",
@@ -80,7 +80,7 @@ numbered! {
 }
 
 numbered! {
-    /// What a task waits for, and what a resource is for.
+    /// The kind of a wait, and of the resource that it is for.
     pub enum WaitKind {
         /// An item of a queue.
         QueueGet = 1 "queue.get",
@@ -140,7 +140,7 @@ numbered! {
 }
 
 numbered! {
-    /// Why a task became ready.
+    /// The cause of a wake-up.
     pub enum WakeCause {
         /// A task, or a callback of its step.
         Task = 1 "task",
@@ -171,10 +171,10 @@ numbered! {
     }
 }
 
-/// An event without its time: what the code knows in which it happens.
+/// An event without its time, as the code in which it happens describes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EventBody {
-    /// What happened.
+    /// The kind of change.
     pub kind: EventKind,
     /// The sort of it: the number of a [`WaitKind`], a [`WakeCause`] or an [`Outcome`], or 0.
     pub detail: u8,
@@ -246,7 +246,7 @@ impl EventBody {
 pub struct Event {
     /// Nanoseconds since the recording began, on a clock of the caller's.
     pub time: u64,
-    /// What happened.
+    /// The change.
     pub body: EventBody,
 }
 

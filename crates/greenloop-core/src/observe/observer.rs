@@ -1,16 +1,16 @@
-//! The seam through which a loop is observed, and the numbers by which it names what it speaks of.
+//! The seam through which a loop is observed, and the numbers of its tasks and resources.
 //!
-//! The code that is observed holds something that is an [`Observer`], and tells it an [`EventBody`]
-//! at a few named points. What it holds decides what that costs: `()` costs nothing, an `Option` of
-//! an observer one branch while there is none, and a [`Recorder`] asks the clock and writes a
-//! record. No observer calls back into the loop, so it may be told at any point.
+//! The code that is observed holds an [`Observer`], and tells it an [`EventBody`] at a few named
+//! points. The type of the observer decides the cost: `()` costs nothing, an `Option` of an
+//! observer one branch while there is none, and a [`Recorder`] asks the clock and writes a record.
+//! No observer calls back into the loop, so it may be told at any point.
 
 use std::cell::Cell;
 
 use super::event::EventBody;
 use super::ring::Writer;
 
-/// Is told what happens, in the order in which it happens.
+/// Is told of events, in the order in which they happen.
 pub trait Observer {
     /// Takes note of an event, which happens now.
     fn observe(&self, event: EventBody);
@@ -35,27 +35,28 @@ impl Observer for () {
     fn observe_with(&self, _describe: impl FnOnce() -> EventBody) {}
 }
 
-/// There may be an observer, most often there is none.
+/// There may be an observer, most often there is none: the way without one is straight.
 impl<O: Observer> Observer for Option<O> {
     #[inline]
     fn observe(&self, event: EventBody) {
-        self.observe_with(|| event);
+        if let Some(observer) = self {
+            seldom();
+            observer.observe(event);
+        }
     }
 
     #[inline]
     fn observe_with(&self, describe: impl FnOnce() -> EventBody) {
         if let Some(observer) = self {
-            describe_to(observer, describe);
+            seldom();
+            observer.observe_with(describe);
         }
     }
 }
 
-/// Out of the way of the code that is not observed.
+/// Tells the compiler that the way on which it is called is not taken often.
 #[cold]
-#[inline(never)]
-fn describe_to(observer: &impl Observer, describe: impl FnOnce() -> EventBody) {
-    observer.observe_with(describe);
-}
+const fn seldom() {}
 
 impl<O: Observer> Observer for &O {
     #[inline]
@@ -69,7 +70,7 @@ impl<O: Observer> Observer for &O {
     }
 }
 
-/// Writes what it is told into a ring, with the time that a clock of the caller's says.
+/// Writes the events that it is told into a ring, with the time of a clock of the caller's.
 #[derive(Debug)]
 pub struct Recorder<C> {
     writer: Writer,

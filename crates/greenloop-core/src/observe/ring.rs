@@ -13,17 +13,17 @@
 //!   c  head.store(n + 1, Release)               g  fence(Acquire)
 //!                                               h  head.load(Relaxed)
 //! ```
-//! Why no torn record is ever returned: by `c` and `e`, all words of record i happen before they
-//! are read, so a read of a word sees that of record i or a later one, never an older one. Suppose
-//! that a read sees the word of a later record of the same slot, whose number n is at least
-//! i + capacity. The head had become n before the fence `a` of that record, and the fences `a` and
-//! `g` synchronise through that word, so `h` sees a head of at least n. Therefore a record is
-//! whole if `h` is less than i + capacity, and all others are counted as lost. For the same reason
-//! the record at a distance of the whole capacity is given up while the writer may be at work in
-//! its slot: readers get one record less than the capacity.
+//! No torn record is ever returned, for this reason: by `c` and `e`, all words of record i happen
+//! before they are read, so a read of a word sees that of record i or a later one, never an older
+//! one. Suppose that a read sees the word of a later record of the same slot, whose number n is at
+//! least i + capacity. The head had become n before the fence `a` of that record, and the fences
+//! `a` and `g` synchronise through that word, so `h` sees a head of at least n. Therefore a record
+//! is whole if `h` is less than i + capacity, and all others are counted as lost. For the same
+//! reason the record at a distance of the whole capacity is given up while the writer may be at
+//! work in its slot: readers get one record less than the capacity.
 //!
-//! The fence `a` is needed because `c` of the record before does not keep the words of this one from
-//! being seen first. On x86 both fences cost no instruction.
+//! The fence `a` is needed because `c` of the record before does not keep the words of this one
+//! from being seen first. On x86 both fences cost no instruction.
 
 // The standard library's, or in `tests/loom` those of loom, which tries every interleaving.
 use super::primitives::{Arc, AtomicU64, Ordering, fence};
