@@ -1,9 +1,10 @@
 //! The operating system, as an event loop needs it.
 //!
-//! Five questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
+//! Six questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
 //! ([`Poller`]), which connections and data come through one ([`listener`], [`socket`],
-//! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), and, the other way
-//! round, how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
+//! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), what another thread
+//! does at this moment ([`thread_activity`], [`activity`]), and, the other way round, how another
+//! thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
 //! what follows from them is decided in `greenloop-core`, which makes no system call.
 //!
 //! The crate uses `rustix` where it offers a call safely. Every other call is one of `libc` in an
@@ -18,6 +19,7 @@
 //! * it never closes a descriptor it did not create, and leaks none into a child process;
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 
+pub mod activity;
 pub mod address;
 mod clock;
 pub mod datagram;
@@ -27,6 +29,7 @@ mod prefetch;
 pub mod socket;
 pub mod stack;
 mod sys;
+pub mod thread_activity;
 mod waker;
 
 pub use clock::{monotonic, resolution};

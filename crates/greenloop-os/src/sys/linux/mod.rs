@@ -1,9 +1,12 @@
-//! Linux: epoll behind the poller, an eventfd behind the waker, `accept4` for connections.
+//! Linux: epoll behind the poller, an eventfd behind the waker, `accept4` for connections, `/proc`
+//! for what threads do.
 
 mod accept;
 mod epoll;
 mod eventfd;
 mod stack;
+mod system_calls;
+mod thread_files;
 
 use libc::c_int;
 
@@ -11,6 +14,9 @@ pub use accept::{NON_BLOCKING, accept};
 pub(crate) use epoll::{EventBuffer, Selector};
 pub(crate) use eventfd::Signal;
 pub use stack::bounds as stack_bounds;
+pub use system_calls::{system_call, waits_for_futex};
+pub(crate) use thread_files::ThreadFiles;
+pub use thread_files::current_thread;
 
 /// The flag by which `send(2)` waits for more to follow.
 pub(crate) const MORE_FOLLOWS: c_int = libc::MSG_MORE;
