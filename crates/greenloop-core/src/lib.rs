@@ -20,8 +20,8 @@
 //! [`Registered`] is what the poller knows of a descriptor, and decides when that has to change.
 //! A [`ReceiveSizePredictor`] says how much room the next receive of a connection gets.
 //! A [`ReadBuffer`] holds the bytes that a stream has received and nobody has read.
-//! [`find_message`] finds the end of the next message in it. A [`Watchdog`] notices that a job takes
-//! too long, while it does.
+//! [`find_message`] finds the end of the next message in it. A [`Watchdog`] notices that a job
+//! takes too long, while it does.
 //!
 //! What the crate never does:
 //!

@@ -27,8 +27,9 @@
 //! Between two looks that are far apart nobody knows what the clock did, and whether the process
 //! ran at all: it may have been stopped, or the machine asleep. So the threshold is compared with
 //! a count of its own, in which the time between two looks counts for two intervals at most, never
-//! for more than half of the threshold, and for nothing if the clock went back. Late looks make an episode begin late, and no single one
-//! makes it begin. The length of an episode is what the clock says.
+//! for more than half of the threshold, and for nothing if the clock went back. Late looks make an
+//! episode begin late, and no single one makes it begin. The length of an episode is what the clock
+//! says.
 
 use std::time::Duration;
 

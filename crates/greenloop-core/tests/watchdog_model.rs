@@ -34,7 +34,7 @@ fn part() -> impl Strategy<Value = Part> {
     let microseconds = prop_oneof![
         4 => 1..3_000_u64,
         3 => 3_000..150_000_u64,
-        1 => 150_000..1_500_000_u64,
+        1 => 150_000..500_000_u64,
     ];
     (prop::bool::weighted(0.3), microseconds).prop_map(|(idle, microseconds)| Part {
         idle,
@@ -43,7 +43,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn parts() -> impl Strategy<Value = Vec<Part>> {
-    prop::collection::vec(part(), 1..40)
+    prop::collection::vec(part(), 1..20)
 }
 
 fn threshold() -> impl Strategy<Value = Duration> {

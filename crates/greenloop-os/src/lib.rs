@@ -3,9 +3,9 @@
 //! Six questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
 //! ([`Poller`]), which connections and data come through one ([`listener`], [`socket`],
 //! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), what another thread
-//! does at this moment ([`thread_activity`], [`activity`]), and, the other way round, how another
-//! thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
-//! what follows from them is decided in `greenloop-core`, which makes no system call.
+//! does at this moment ([`thread_activity`], [`activity`], [`subject`]), and, the other way round,
+//! how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what
+//! follows from them for a loop is decided in `greenloop-core`, which makes no system call.
 //!
 //! The crate uses `rustix` where it offers a call safely. Every other call is one of `libc` in an
 //! `unsafe` block: portable calls in the file of their capability, those of a single platform under
@@ -28,6 +28,7 @@ mod poller;
 mod prefetch;
 pub mod socket;
 pub mod stack;
+pub mod subject;
 mod sys;
 pub mod thread_activity;
 mod waker;

@@ -21,8 +21,8 @@ use crate::sys;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ThreadId(i32);
 
-/// Asks again and again what one thread does. Any other thread may ask; of itself, a thread would see
-/// the question.
+/// Asks again and again what one thread does. Any other thread may ask; of itself, a thread would
+/// see the question.
 #[derive(Debug)]
 pub struct ThreadActivity {
     thread: ThreadId,

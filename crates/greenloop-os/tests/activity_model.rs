@@ -145,9 +145,8 @@ proptest! {
         }
         // The count of a wait that began before the first look is too large.
         if 2 * spent.asleep > elapsed && !is_queued(&before) {
-            let known: Vec<_> = [after, before].iter().filter_map(|look| look.system_call).collect();
-            match known.first() {
-                Some(&call) => prop_assert_eq!(activity, Activity::SystemCall(call)),
+            match after.system_call.or(before.system_call) {
+                Some(call) => prop_assert_eq!(activity, Activity::SystemCall(call)),
                 None if is_queued(&after) => {}
                 None => prop_assert!(matches!(activity, Activity::Unknown(_))),
             }

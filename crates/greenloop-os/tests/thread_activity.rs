@@ -1,7 +1,9 @@
 //! What is seen of real threads that compute, wait and starve.
 //!
 //! A machine that is busy with other things may starve any thread for a while, so each test looks
-//! until it has seen what it expects. It also knows what it must never see.
+//! until it has seen what it expects.
+
+mod watched_thread;
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -9,87 +11,20 @@ use std::os::fd::AsRawFd as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::thread::{self, Scope};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use greenloop_os::activity::{Activity, Reason, judge};
+use greenloop_os::activity::{Activity, Reason};
 use greenloop_os::thread_activity::{Failure, Sample, State, ThreadActivity, ThreadId};
 
-/// How long a test looks at most.
-const PATIENCE: Duration = Duration::from_secs(60);
+use watched_thread::{INTERVAL, PATIENCE, is_in, look_twice, look_until, says_nothing, watched};
 
-/// The time between two looks.
-const INTERVAL: Duration = Duration::from_millis(5);
+/// Threads that spin until this is dropped, also when a test fails.
+struct Spinning<'a>(&'a AtomicBool);
 
-/// Starts a thread that is told of, then does `work`, and returns what opens its files.
-fn watched<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    work: impl FnOnce() + Send + 'scope,
-) -> ThreadActivity {
-    let (sender, receiver) = mpsc::channel();
-    scope.spawn(move || {
-        sender
-            .send(ThreadId::current())
-            .expect("somebody waits for it");
-        work();
-    });
-    ThreadActivity::open(receiver.recv().expect("the thread says who it is"))
-}
-
-/// Two looks, and what they mean.
-fn look_twice(thread: &ThreadActivity, interval: Duration) -> (Sample, Activity) {
-    let (start, before) = (Instant::now(), thread.sample());
-    // Nothing tells when a thread has done something for a while.
-    thread::sleep(interval);
-    let (elapsed, after) = (start.elapsed(), thread.sample());
-    let elapsed = elapsed.as_nanos().try_into().expect("it is short");
-    (after, judge(&before, &after, elapsed))
-}
-
-/// Looks until `expected` is seen and returns that look. What is seen before must be `allowed`: the
-/// thread may not have come as far.
-#[track_caller]
-fn look_until(
-    thread: &ThreadActivity,
-    expected: impl Fn(&Activity) -> bool,
-    allowed: impl Fn(&Activity) -> bool,
-) -> Option<(Sample, Activity)> {
-    let start = Instant::now();
-    loop {
-        let (sample, activity) = look_twice(thread, INTERVAL);
-        if says_nothing(&activity) {
-            eprintln!("this system does not say it: {activity:?}");
-            return None;
-        }
-        if expected(&activity) {
-            return Some((sample, activity));
-        }
-        assert!(allowed(&activity), "{activity:?} with {sample:?}");
-        assert!(
-            start.elapsed() < PATIENCE,
-            "still {activity:?} with {sample:?}"
-        );
-    }
-}
-
-/// Whether the kernel forbids to say it, or has no such file. Linux has them all.
-fn says_nothing(activity: &Activity) -> bool {
-    matches!(activity, Activity::Unknown(Reason::Unreadable(failure)) if failure.code != 0)
-}
-
-/// Before a thread waits it may run, be starved, and wait for a page of the program.
-fn is_on_its_way(activity: &Activity) -> bool {
-    use Activity::{NotScheduled, OnCpu, Unknown};
-    matches!(
-        activity,
-        OnCpu | NotScheduled { .. } | Unknown(Reason::PageFault | Reason::Between)
-    )
-}
-
-fn is_in(activity: &Activity, names: &[&str]) -> bool {
-    match activity {
-        Activity::SystemCall(call) => call.name().is_some_and(|name| names.contains(&name)),
-        _ => false,
+impl Drop for Spinning<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -101,20 +36,20 @@ fn spin(until: &AtomicBool) {
 
 #[test]
 fn a_thread_that_spins_is_on_a_processor() {
-    let done = AtomicBool::new(false);
+    let (done, start) = (AtomicBool::new(false), Instant::now());
     thread::scope(|scope| {
+        let _spinning = Spinning(&done);
         let thread = watched(scope, || spin(&done));
-        let seen = look_until(
-            &thread,
-            |activity| *activity == Activity::OnCpu,
-            // Before it spins, it tells who it is, which takes a lock.
-            |activity| is_on_its_way(activity) || matches!(activity, Activity::Futex { .. }),
-        );
+        // On a machine that has far too much to do, nobody is for most of a time.
+        let may_starve = || start.elapsed() > PATIENCE / 10;
+        let seen = look_until(&thread, |activity| match activity {
+            Activity::NotScheduled { .. } => may_starve(),
+            activity => *activity == Activity::OnCpu,
+        });
         if let Some((sample, _)) = seen {
             assert_eq!((sample.state, sample.system_call), (State::Running, None));
             assert_eq!(sample.wchan.as_str(), "");
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
 
@@ -130,11 +65,7 @@ fn a_thread_that_sleeps_is_in_the_call() {
     });
     let thread = ThreadActivity::open(receiver.recv().expect("the thread says who it is"));
     let names = ["nanosleep", "clock_nanosleep"];
-    let seen = look_until(
-        &thread,
-        |activity| is_in(activity, &names),
-        |activity| is_on_its_way(activity) || matches!(activity, Activity::Futex { .. }),
-    );
+    let seen = look_until(&thread, |activity| is_in(activity, &names));
     let Some((first, Activity::SystemCall(call))) = seen else {
         return;
     };
@@ -154,11 +85,7 @@ fn a_thread_that_reads_an_empty_pipe_is_in_the_call_with_the_descriptor() {
         let thread = watched(scope, move || {
             reader.read_exact(&mut [0]).expect_err("nobody writes");
         });
-        let seen = look_until(
-            &thread,
-            |activity| is_in(activity, &["read"]),
-            |activity| is_on_its_way(activity) || matches!(activity, Activity::Futex { .. }),
-        );
+        let seen = look_until(&thread, |activity| is_in(activity, &["read"]));
         if let Some((sample, Activity::SystemCall(call))) = seen {
             assert_eq!(call.descriptor(), Some(descriptor));
             assert_eq!(sample.system_call, Some(call));
@@ -180,9 +107,7 @@ fn a_thread_that_waits_for_a_lock_is_told_with_its_address() {
             Activity::Futex { address } => place.contains(address),
             _ => false,
         };
-        look_until(&thread, is_ours, |activity| {
-            is_on_its_way(activity) || matches!(activity, Activity::Futex { .. })
-        });
+        look_until(&thread, is_ours);
         drop(held);
     });
 }
@@ -190,8 +115,10 @@ fn a_thread_that_waits_for_a_lock_is_told_with_its_address() {
 #[test]
 fn a_thread_that_starves_is_not_scheduled() {
     let (done, began) = (AtomicBool::new(false), AtomicBool::new(false));
+    let start = Instant::now();
     thread::scope(|scope| {
         let (done, began) = (&done, &began);
+        let _spinning = Spinning(done);
         let victim = watched(scope, move || {
             share_one_processor();
             become_unimportant();
@@ -206,22 +133,19 @@ fn a_thread_that_starves_is_not_scheduled() {
             });
         }
         let mut shares = Vec::new();
-        let start = Instant::now();
-        while shares.len() < 3 && start.elapsed() < PATIENCE {
+        while shares.len() < 3 {
             let (sample, activity) = look_twice(&victim, 4 * INTERVAL);
             match activity {
                 Activity::NotScheduled { share } => shares.push(share),
-                // Its turn comes from time to time, and at first there are no others.
-                Activity::OnCpu => {}
-                _ if says_nothing(&activity) => return done.store(true, Ordering::Relaxed),
-                _ => {
-                    done.store(true, Ordering::Relaxed);
-                    panic!("{activity:?} with {sample:?}");
-                }
+                _ if says_nothing(&activity) => return,
+                // Its turn comes from time to time, and at first there are no others. The one that
+                // looks may starve as well, and then knows too little.
+                _ => assert!(
+                    start.elapsed() < PATIENCE,
+                    "still {activity:?} with {sample:?}"
+                ),
             }
         }
-        done.store(true, Ordering::Relaxed);
-        assert_eq!(shares.len(), 3, "it was given a processor for a minute");
         assert!(
             shares.iter().all(|share| (0.5..=1.0).contains(share)),
             "{shares:?}"
@@ -323,6 +247,7 @@ fn a_sample_costs_little() {
     let done = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel::<()>();
     thread::scope(|scope| {
+        let _spinning = Spinning(&done);
         let spinning = watched(scope, || spin(&done));
         let waiting = watched(scope, move || {
             receiver.recv().expect_err("nothing is sent");
@@ -343,7 +268,6 @@ fn a_sample_costs_little() {
             // A bound that no busy machine breaks: it is some microseconds.
             assert!(costs[costs.len() / 10] < Duration::from_millis(5));
         }
-        done.store(true, Ordering::Relaxed);
         drop(sender);
     });
 }

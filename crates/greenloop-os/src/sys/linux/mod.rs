@@ -4,6 +4,7 @@
 mod accept;
 mod epoll;
 mod eventfd;
+mod own_process;
 mod stack;
 mod system_calls;
 mod thread_files;
@@ -13,8 +14,9 @@ use libc::c_int;
 pub use accept::{NON_BLOCKING, accept};
 pub(crate) use epoll::{EventBuffer, Selector};
 pub(crate) use eventfd::Signal;
+pub use own_process::{name_of_descriptor, read_own_memory};
 pub use stack::bounds as stack_bounds;
-pub use system_calls::{system_call, waits_for_futex};
+pub use system_calls::{Pointer, system_call, waits_for_futex};
 pub(crate) use thread_files::ThreadFiles;
 pub use thread_files::current_thread;
 

@@ -10,6 +10,22 @@ pub struct KnownCall {
     pub name: &'static str,
     /// Which of the arguments is the descriptor that it waits for.
     pub descriptor: Option<usize>,
+    /// What another argument points to, if that says what it waits for.
+    pub pointer: Option<Pointer>,
+}
+
+/// What an argument of a system call points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pointer {
+    /// The first points to as many structures of `poll(2)` as the second says.
+    Polled,
+    /// The second, third and fourth point to sets of `select(2)`, whose descriptors are less than
+    /// the first. They may be null.
+    Sets,
+    /// The second points to an address of a socket, of as many bytes as the third says.
+    Address,
+    /// The one at this position points to a path, which ends with a zero.
+    Path(usize),
 }
 
 /// `futex_wait(2)` of Linux 6.7, which the C libraries have no constant for; its number is the same
@@ -27,21 +43,29 @@ pub fn waits_for_futex(number: c_long) -> bool {
     [libc::SYS_futex, FUTEX_WAIT].contains(&number)
 }
 
-/// A call that waits for something else than a descriptor.
+/// A call whose arguments do not say what it waits for.
 const fn call(number: c_long, name: &'static str) -> KnownCall {
     KnownCall {
         number,
         name,
         descriptor: None,
+        pointer: None,
     }
 }
 
 /// A call whose first argument is the descriptor that it waits for.
 const fn call_on(number: c_long, name: &'static str) -> KnownCall {
     KnownCall {
-        number,
-        name,
         descriptor: Some(0),
+        ..call(number, name)
+    }
+}
+
+/// A call that waits for what one of its arguments points to.
+const fn call_with(number: c_long, name: &'static str, pointer: Pointer) -> KnownCall {
+    KnownCall {
+        pointer: Some(pointer),
+        ..call(number, name)
     }
 }
 
@@ -70,20 +94,23 @@ static CALLS: &[KnownCall] = &[
     call_on(libc::SYS_sendto, "sendto"),
     call_on(libc::SYS_sendmsg, "sendmsg"),
     call_on(libc::SYS_sendmmsg, "sendmmsg"),
-    call_on(libc::SYS_connect, "connect"),
+    KnownCall {
+        pointer: Some(Pointer::Address),
+        ..call_on(libc::SYS_connect, "connect")
+    },
     call_on(libc::SYS_accept, "accept"),
     call_on(libc::SYS_accept4, "accept4"),
     call_on(libc::SYS_shutdown, "shutdown"),
     // Readiness.
-    call(libc::SYS_ppoll, "ppoll"),
-    call(libc::SYS_pselect6, "pselect6"),
+    call_with(libc::SYS_ppoll, "ppoll", Pointer::Polled),
+    call_with(libc::SYS_pselect6, "pselect6", Pointer::Sets),
     call_on(libc::SYS_epoll_pwait, "epoll_pwait"),
     call_on(libc::SYS_epoll_pwait2, "epoll_pwait2"),
     call_on(libc::SYS_io_uring_enter, "io_uring_enter"),
     call(libc::SYS_io_getevents, "io_getevents"),
     // Files.
-    call(libc::SYS_openat, "openat"),
-    call(libc::SYS_openat2, "openat2"),
+    call_with(libc::SYS_openat, "openat", Pointer::Path(1)),
+    call_with(libc::SYS_openat2, "openat2", Pointer::Path(1)),
     call_on(libc::SYS_close, "close"),
     call_on(libc::SYS_flock, "flock"),
     call_on(libc::SYS_fcntl, "fcntl"),
@@ -97,13 +124,13 @@ static CALLS: &[KnownCall] = &[
     call_on(libc::SYS_fallocate, "fallocate"),
     call_on(libc::SYS_getdents64, "getdents64"),
     call_on(libc::SYS_fstat, "fstat"),
-    call(libc::SYS_newfstatat, "newfstatat"),
-    call(libc::SYS_statx, "statx"),
-    call(libc::SYS_faccessat, "faccessat"),
-    call(libc::SYS_readlinkat, "readlinkat"),
-    call(libc::SYS_unlinkat, "unlinkat"),
-    call(libc::SYS_mkdirat, "mkdirat"),
-    call(libc::SYS_renameat2, "renameat2"),
+    call_with(libc::SYS_newfstatat, "newfstatat", Pointer::Path(1)),
+    call_with(libc::SYS_statx, "statx", Pointer::Path(1)),
+    call_with(libc::SYS_faccessat, "faccessat", Pointer::Path(1)),
+    call_with(libc::SYS_readlinkat, "readlinkat", Pointer::Path(1)),
+    call_with(libc::SYS_unlinkat, "unlinkat", Pointer::Path(1)),
+    call_with(libc::SYS_mkdirat, "mkdirat", Pointer::Path(1)),
+    call_with(libc::SYS_renameat2, "renameat2", Pointer::Path(1)),
     // Time, signals and other threads.
     call(libc::SYS_futex, "futex"),
     call(libc::SYS_futex_waitv, "futex_waitv"),
@@ -120,7 +147,7 @@ static CALLS: &[KnownCall] = &[
     call(libc::SYS_waitid, "waitid"),
     call(libc::SYS_clone, "clone"),
     call(libc::SYS_clone3, "clone3"),
-    call(libc::SYS_execve, "execve"),
+    call_with(libc::SYS_execve, "execve", Pointer::Path(0)),
     // Messages between processes.
     call(libc::SYS_msgrcv, "msgrcv"),
     call(libc::SYS_msgsnd, "msgsnd"),
@@ -142,20 +169,20 @@ static CALLS: &[KnownCall] = &[
 /// The calls that newer architectures have left out.
 #[cfg(target_arch = "x86_64")]
 static OLDER_CALLS: &[KnownCall] = &[
-    call(libc::SYS_poll, "poll"),
-    call(libc::SYS_select, "select"),
+    call_with(libc::SYS_poll, "poll", Pointer::Polled),
+    call_with(libc::SYS_select, "select", Pointer::Sets),
     call_on(libc::SYS_epoll_wait, "epoll_wait"),
     call(libc::SYS_pause, "pause"),
-    call(libc::SYS_open, "open"),
-    call(libc::SYS_creat, "creat"),
-    call(libc::SYS_stat, "stat"),
-    call(libc::SYS_lstat, "lstat"),
-    call(libc::SYS_access, "access"),
-    call(libc::SYS_readlink, "readlink"),
-    call(libc::SYS_unlink, "unlink"),
-    call(libc::SYS_mkdir, "mkdir"),
-    call(libc::SYS_rmdir, "rmdir"),
-    call(libc::SYS_rename, "rename"),
+    call_with(libc::SYS_open, "open", Pointer::Path(0)),
+    call_with(libc::SYS_creat, "creat", Pointer::Path(0)),
+    call_with(libc::SYS_stat, "stat", Pointer::Path(0)),
+    call_with(libc::SYS_lstat, "lstat", Pointer::Path(0)),
+    call_with(libc::SYS_access, "access", Pointer::Path(0)),
+    call_with(libc::SYS_readlink, "readlink", Pointer::Path(0)),
+    call_with(libc::SYS_unlink, "unlink", Pointer::Path(0)),
+    call_with(libc::SYS_mkdir, "mkdir", Pointer::Path(0)),
+    call_with(libc::SYS_rmdir, "rmdir", Pointer::Path(0)),
+    call_with(libc::SYS_rename, "rename", Pointer::Path(0)),
     call_on(libc::SYS_getdents, "getdents"),
     call(libc::SYS_fork, "fork"),
     call(libc::SYS_vfork, "vfork"),
