@@ -119,7 +119,9 @@ impl ThreadId {
 
 impl ThreadActivity {
     /// Opens what there is to read about a thread of this process: four descriptors, which
-    /// children do not inherit. They stay with this thread when its number is given to another.
+    /// programs that children execute do not inherit. They stay with this thread when its number is
+    /// given to another, and also in a process that was made by `fork(2)`, which has to open its
+    /// own.
     pub fn open(thread: ThreadId) -> Self {
         let files = sys::ThreadFiles::open(thread.0);
         Self { thread, files }
