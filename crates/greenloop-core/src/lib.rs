@@ -20,7 +20,8 @@
 //! [`Registered`] is what the poller knows of a descriptor, and decides when that has to change.
 //! A [`ReceiveSizePredictor`] says how much room the next receive of a connection gets.
 //! A [`ReadBuffer`] holds the bytes that a stream has received and nobody has read.
-//! [`find_message`] finds the end of the next message in it.
+//! [`find_message`] finds the end of the next message in it. A [`Watchdog`] notices that a job
+//! takes too long, while it does.
 //!
 //! [`observe`] holds the events that a loop tells an observer, the live state that they add up to,
 //! and the search for deadlocks.
@@ -46,6 +47,7 @@ pub mod sync;
 mod timers;
 mod turn;
 mod wait_list;
+mod watchdog;
 mod write_coalescing;
 mod write_queue;
 
@@ -59,5 +61,6 @@ pub use registration::{Interest, Mode, Registered, Registrar, Registration};
 pub use timers::Timers;
 pub use turn::{Host, Queue, Wait, gather, turn};
 pub use wait_list::{WaitList, WaiterState};
+pub use watchdog::{Episode, Look, Watchdog};
 pub use write_coalescing::{Write, WriteCoalescer};
 pub use write_queue::WriteQueue;

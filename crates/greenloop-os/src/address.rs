@@ -110,6 +110,22 @@ impl Address {
         }
     }
 
+    /// The address that the system has as these bytes; `None` if they are too many for one.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut address = Self::room();
+        if bytes.len() > size_of::<sockaddr_storage>() {
+            return None;
+        }
+        // SAFETY: the storage is as large as the bytes, and any bytes are an address of some
+        // family or none.
+        unsafe {
+            let storage = (&raw mut address.storage).cast::<u8>();
+            storage.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        address.len = socklen_t::try_from(bytes.len()).ok()?;
+        Some(address)
+    }
+
     fn of<T>(inner: &T) -> Self {
         let mut address = Self::room();
         // SAFETY: the storage is large and aligned enough for every kind of address.
@@ -147,6 +163,20 @@ impl fmt::Debug for Address {
     }
 }
 
+/// As addresses are written in messages: `127.0.0.1:80`, `[::1]:80`, a path, `@` and an abstract
+/// name. An address that says nothing is a `?`.
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parts() {
+            Parts::V4(address, port) => write!(formatter, "{address}:{port}"),
+            Parts::V6(address, port, ..) => write!(formatter, "[{}]:{port}", host_of(&address)),
+            Parts::Unix([0, name @ ..]) => write!(formatter, "@{}", name.escape_ascii()),
+            Parts::Unix([]) | Parts::Nothing | Parts::Other => formatter.write_str("?"),
+            Parts::Unix(path) => path.escape_ascii().fmt(formatter),
+        }
+    }
+}
+
 impl PartialEq for Address {
     fn eq(&self, other: &Self) -> bool {
         let len = self.len as usize;
@@ -177,6 +207,22 @@ mod tests {
         let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 1, 2, 3, 4);
         let made = Address::v6(address, 80, 5, 6);
         assert_eq!(made.parts(), Parts::V6(address, 80, 5, 6));
+    }
+
+    #[test]
+    fn addresses_are_written_as_in_messages() {
+        let check = |address: Address, text: &str| assert_eq!(address.to_string(), text);
+        check(Address::v4(Ipv4Addr::LOCALHOST, 80), "127.0.0.1:80");
+        check(Address::v6(Ipv6Addr::LOCALHOST, 80, 0, 0), "[::1]:80");
+        let unix = |path: &[u8]| {
+            let family = family(libc::AF_UNIX).to_ne_bytes();
+            Address::from_bytes(&[&family, path].concat()).expect("it is short")
+        };
+        check(unix(b"/tmp/x\0"), "/tmp/x");
+        check(unix(b"\0name"), "@name");
+        check(unix(b""), "?");
+        check(Address::from_bytes(&[]).expect("it is short"), "?");
+        assert!(Address::from_bytes(&[0; 129]).is_none());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The operating system, as an event loop needs it.
 //!
-//! Five questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
+//! Six questions: what time is it ([`monotonic`], [`resolution`]), which descriptors are ready
 //! ([`Poller`]), which connections and data come through one ([`listener`], [`socket`],
-//! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), and, the other way
-//! round, how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values;
-//! what follows from them is decided in `greenloop-core`, which makes no system call.
+//! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), what another thread
+//! does at this moment ([`thread_activity`], [`activity`], [`subject`]), and, the other way round,
+//! how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what
+//! follows from them for a loop is decided in `greenloop-core`, which makes no system call.
 //!
 //! The crate uses `rustix` where it offers a call safely. Every other call is one of `libc` in an
 //! `unsafe` block: portable calls in the file of their capability, those of a single platform under
@@ -18,6 +19,7 @@
 //! * it never closes a descriptor it did not create, and leaks none into a child process;
 //! * it never ends a wait early for want of a finer unit: timeouts are rounded up.
 
+pub mod activity;
 pub mod address;
 mod clock;
 mod counter;
@@ -28,7 +30,9 @@ mod prefetch;
 pub mod socket;
 pub mod stack;
 mod stopwatch;
+pub mod subject;
 mod sys;
+pub mod thread_activity;
 mod waker;
 
 pub use clock::{monotonic, resolution};

@@ -13,6 +13,7 @@ use std::os::fd::RawFd;
 
 use libc::{c_int, c_void, ssize_t};
 
+use crate::address::Address;
 use crate::sys;
 
 /// How many slices one call of [`send_vectored`] takes: `IOV_MAX` of Linux, the BSDs and macOS.
@@ -134,6 +135,30 @@ pub fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
         (0, 0) => Ok(None),
         (0, error) => Ok(Some(io::Error::from_raw_os_error(error))),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The address of the peer of a connected socket (`getpeername(2)`).
+pub fn peer(fd: RawFd) -> io::Result<Address> {
+    address_by(fd, libc::getpeername)
+}
+
+/// The address that a socket itself has (`getsockname(2)`).
+pub fn own_address(fd: RawFd) -> io::Result<Address> {
+    address_by(fd, libc::getsockname)
+}
+
+/// The two calls that tell an address have one signature.
+type TellAddress = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
+
+fn address_by(fd: RawFd, tell: TellAddress) -> io::Result<Address> {
+    let mut address = Address::room();
+    // SAFETY: the storage is valid for writes of the length that is given.
+    let outcome = unsafe { tell(fd, (&raw mut address.storage).cast(), &raw mut address.len) };
+    if outcome == 0 {
+        Ok(address)
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 

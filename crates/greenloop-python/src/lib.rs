@@ -185,7 +185,7 @@ fn remember_originals(py: Python<'_>) -> PyResult<()> {
 /// Return the number by which recordings name a resource, or 0 if none has named it.
 #[pyfunction]
 #[pyo3(name = "_number_of", text_signature = "(resource)")]
-fn number_of(resource: Py<PyAny>) -> u32 {
+fn number_of(resource: Bound<'_, PyAny>) -> u32 {
     let resource = greenloop_cpython::Object::from(resource);
     sync::number_of(&resource)
         .or_else(|| queues::number_of(&resource))

@@ -216,6 +216,7 @@ impl Model {
             | EventKind::ThreadCalled
             | EventKind::TimerExpired
             | EventKind::TaskDoneSeen
+            | EventKind::Named
             | EventKind::Lost => {}
         }
     }

@@ -29,7 +29,11 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     name = "_start_recording",
     text_signature = "(capacity, libraries, namer)"
 )]
-fn start_recording(capacity: usize, libraries: Vec<String>, namer: Py<PyAny>) -> PyResult<()> {
+fn start_recording(
+    capacity: usize,
+    libraries: Vec<String>,
+    namer: Bound<'_, PyAny>,
+) -> PyResult<()> {
     if !(1..=MOST_EVENTS).contains(&capacity) {
         let text = format!("the capacity has to be from 1 to {MOST_EVENTS} events, not {capacity}");
         return Err(making::value_error(&text).into());
