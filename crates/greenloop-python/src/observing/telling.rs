@@ -251,6 +251,7 @@ impl Step {
 
     /// Has the names of new resources looked for, in the frames of the task. Runs Python code of the
     /// package, and attributes of the program.
+    #[expect(clippy::unused_self, reason = "a step that is told is there, so that its task is")]
     pub fn find_names(&self, task: &Object) -> Result<()> {
         match with_recorder(Recorder::take_namer).flatten() {
             Some(namer) => namer.call([task]).map(drop),
