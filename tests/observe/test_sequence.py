@@ -163,7 +163,27 @@ def test_a_task_that_waits_to_the_end_is_told_from_others(trace, pair):
     trace.step(pair[0], ("wait-began", queue, "queue.get"))
     trace.advance(2 * SECOND)
     trace.add("loop-stopped")
-    assert drawn(trace) == ["first: get(queue): still waiting after 2 s"]
+    assert drawn(trace) == [
+        "first: get(queue) 2 s",
+        "first: get(queue): still waiting after 2 s",
+    ]
+
+
+def test_tasks_that_wait_to_the_end_part_no_round(trace):
+    main = trace.task("Task-1", "main")
+    for number in range(100):
+        child = trace.spawn(main, f"Task-{number + 2}", "handle")
+        trace.step(child, ("wait-began", 0, "sleep"))
+        if number % 7:
+            trace.wake(child)
+    trace.advance(SECOND)
+    trace.add("loop-stopped")
+    assert drawn(trace) == [
+        "times 100",
+        "  main -> handle ×100: spawn",
+        "  handle ×100: sleep 2 µs to 1 s",
+        "handle ×100: sleep: still waiting after 1 s ×15",
+    ]
 
 
 def test_a_cancellation_goes_from_the_requester_to_the_task(trace, pair):

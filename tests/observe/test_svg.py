@@ -165,7 +165,7 @@ def test_what_is_stuck_or_fails_is_marked():
     trace.step(main, ("wait-began", 0, "future"))
     trace.step(other, ("task-finished", 0, "raised"))
     root = parsed(trace)
-    assert (len(boxes(root, "alarm")), len(boxes(root, "note"))) == (2, 0)
+    assert (len(boxes(root, "alarm")), len(boxes(root, "note"))) == (2, 1)
 
 
 def test_a_class_of_tasks_is_a_pile_of_boxes():
@@ -210,9 +210,10 @@ def test_loops_in_loops_and_crowds_stay_inside(most):
     check_bounds(root)
     frames = boxes(root, "frame")
     assert len(frames) >= (1 if most == 10 else 8)
-    # Frames lie in each other or beside each other, and never cross.
+    # Frames and notes lie in each other or beside each other, and never cross.
+    shapes = frames + boxes(root, "note")
     for x, y, width, height in frames:
-        for x2, y2, width2, height2 in frames:
+        for x2, y2, width2, height2 in shapes:
             apart = y + height <= y2 or y2 + height2 <= y
             within = y <= y2 and y2 + height2 <= y + height and x <= x2 and x2 + width2 <= x + width
             around = y2 <= y and y + height <= y2 + height2 and x2 <= x and x + width <= x2 + width2

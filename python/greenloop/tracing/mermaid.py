@@ -24,6 +24,7 @@ from greenloop.tracing.sequence import (
 _SPECIAL = re.compile(
     r"""[#;<>&%$@{}"`\\]      # entities, ends of statements, HTML, comments, formulas, directives
       | (?<=^wrap): | (?<=^nowrap):     # what a message may begin with
+      | :(?![ ])            # what looks like a style, whose semicolons Mermaid takes away
       | \be(?=nd\b)             # the end of a block
       | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # what is no text""",
     re.VERBOSE | re.IGNORECASE,
