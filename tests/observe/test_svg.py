@@ -116,7 +116,7 @@ def test_arrows_lead_from_lifeline_to_lifeline():
 
 
 def test_the_file_needs_nothing_else_and_knows_light_and_dark():
-    text = svg(sequence(producer_sets_pace().build()), title="Lesson <1>")
+    text = svg(sequence(producer_sets_pace().build()), name="Lesson <1>")
     root = ElementTree.fromstring(text)
     assert root.find(f"{SPACE}title").text == "Lesson <1>"
     assert "@media (prefers-color-scheme: dark)" in root.find(f"{SPACE}style").text

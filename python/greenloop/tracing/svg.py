@@ -17,7 +17,6 @@ from greenloop.tracing.folding import Once, Repeat
 from greenloop.tracing.interactions import Sort
 from greenloop.tracing.lifelines import Lifeline
 from greenloop.tracing.sequence import (
-    Crowd,
     Diagram,
     Drawn,
     Shape,
@@ -25,6 +24,7 @@ from greenloop.tracing.sequence import (
     inside,
     is_framed,
     label,
+    title,
 )
 
 _ROW = 34
@@ -82,12 +82,12 @@ _COLOURS = {
 }
 
 
-def svg(diagram: Diagram, title: str = "Sequence diagram") -> str:
+def svg(diagram: Diagram, name: str = "Sequence diagram") -> str:
     """Return a diagram as the text of an SVG file.
 
     Args:
         diagram: What `sequence` made of a trace.
-        title: What the picture is called for readers who do not see it.
+        name: What the picture is called for readers who do not see it.
     """
     drawing = _Drawing(diagram)
     body = [*drawing.frames(diagram.rows), *drawing.rows(diagram.rows)]
@@ -97,7 +97,7 @@ def svg(diagram: Diagram, title: str = "Sequence diagram") -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="gl-sequence" role="img"'
         f' width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
-        f"<title>{_escaped(title)}</title>",
+        f"<title>{_escaped(name)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect class="paper" width="{width}" height="{height}"/>',
         *heads,
@@ -143,15 +143,11 @@ class _Drawing:
                 left = self.x(min(touched)) - self.column / 2 + inset
                 right = self.x(max(touched)) + self.column / 2 - inset
                 height = _height([row]) - 6
-                if isinstance(row, Crowd):
-                    name = f"{row.count} in changing order"
-                else:
-                    name = f"{row.count} times"
                 yield (
                     f'<rect class="frame" rx="6" x="{left:g}" y="{y + 2:g}"'
                     f' width="{right - left:g}" height="{height:g}"/>'
                 )
-                yield _text(name, left + 8, y + 17, right - left - 16, "tab")
+                yield _text(title(row), left + 8, y + 17, right - left - 16, "tab")
                 yield from self._frames(inside(row), y + _TAB, depth + 1)
             y += _height([row])
 
