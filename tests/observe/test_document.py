@@ -1,6 +1,7 @@
-"""A trace survives being written, and what is no trace is refused with a reason."""
+"""A trace survives being written, and other bytes are refused with a reason."""
 
 import json
+import math
 import pathlib
 import re
 import struct
@@ -164,7 +165,7 @@ def test_a_number_that_does_not_fit_is_refused():
         columns_of([Event(0, 256, 0, 0, 0, 0, 0)])
 
 
-# What is no trace
+# Other bytes
 
 
 def damaged(builder, change):
@@ -188,6 +189,12 @@ def damaged(builder, change):
         (lambda h: json.dumps(h).encode() + b'\n{"time": 1}', "written as JSON lines"),
         (lambda h: json.dumps(h).encode() + b"\n" + bytes(89), "89 bytes, expected 90 .* cut off"),
         (lambda h: json.dumps(h).encode() + b"\n" + bytes(91), "91 bytes, expected 90 .* longer"),
+        (
+            lambda h: (
+                json.dumps(h).encode() + b"\n" + struct.pack("<6d42x", 1, 2, 3, 4, math.inf, 6)
+            ),
+            "event 1 of the trace has the value inf, expected a number",
+        ),
         (lambda h: h.update(events=-3), "events of the trace is -3, expected a number from 0"),
         (lambda h: h.pop("events") and None, "events of the trace is None"),
         (lambda h: h.update(lost="no"), "lost of the trace is 'no'"),
@@ -208,7 +215,7 @@ def damaged(builder, change):
         (lambda h: h["process"].update(argv="app.py"), "process.argv of the trace is 'app.py', ex"),
     ],
 )
-def test_what_is_no_trace_is_refused_with_a_reason(builder, change, message, tmp_path):
+def test_bytes_that_are_no_trace_are_refused_with_a_reason(builder, change, message, tmp_path):
     document = damaged(builder, change)
     with pytest.raises(TraceError, match=message) as caught:
         Trace.from_bytes(document)

@@ -1,8 +1,8 @@
 """A sequence diagram as Mermaid text, which documents and code hosts draw.
 
 The syntax is that of https://mermaid.js.org/syntax/sequenceDiagram.html. A text of ours may hold
-anything, since programs choose their names; what Mermaid would understand is written as its code,
-like `#59;`.
+anything, since programs choose their names; a character that Mermaid would understand is written
+as its code, like `#59;`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from greenloop.tracing.sequence import (
     inside,
     is_framed,
     label,
+    title,
 )
 
 _SPECIAL = re.compile(
     r"""[#;<>&%$@{}"`\\]      # entities, ends of statements, HTML, comments, formulas, directives
-      | (?<=^wrap): | (?<=^nowrap):     # what a message may begin with
+      | (?<=^wrap): | (?<=^nowrap):     # a prefix that a message may have
+      | :(?![ ])            # text like a style, whose semicolons Mermaid takes away
       | \be(?=nd\b)             # the end of a block
-      | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # what is no text""",
+      | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # no text""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -46,14 +48,9 @@ def _lines(rows: Iterable[Drawn], rounds: int, indent: str) -> Iterator[str]:
         elif not is_framed(row):
             yield from _lines(inside(row), rounds, indent)
         else:
-            crowd = isinstance(row, Crowd)
-            yield (
-                f"{indent}opt {row.count} in changing order"
-                if crowd
-                else (f"{indent}loop {row.count} times")
-            )
-            around = rounds if isinstance(row, Crowd) else rounds * row.count
-            yield from _lines(inside(row), around, indent + "    ")
+            block, around = ("opt", 1) if isinstance(row, Crowd) else ("loop", row.count)
+            yield f"{indent}{block} {title(row)}"
+            yield from _lines(inside(row), rounds * around, indent + "    ")
             yield f"{indent}end"
 
 
@@ -66,10 +63,10 @@ def _line(row: Once[Shape], rounds: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Write a text on one line, with codes for what Mermaid or HTML would not take as text."""
+    """Write a text on one line, with codes for all that Mermaid or HTML would not take as text."""
     return _SPECIAL.sub(lambda found: f"#{_code(found[0])};", " ".join(text.split()) or "?")
 
 
 def _code(character: str) -> int:
-    # Half of a surrogate pair and most of what controls a terminal have no code in HTML.
+    # Half of a surrogate pair and most control characters have no code in HTML.
     return ord(character) if character.isprintable() else 0xFFFD
