@@ -106,10 +106,10 @@ class Loop:
             if not everybody:
                 break
 
-    def run(self, events: int) -> None:
-        """Run until so many events are written or nothing is left to do."""
+    def run(self) -> None:
+        """Run until nothing is left to do."""
         self.emit(27)
-        while len(self.time) < events and (self._ready or self._timers):
+        while self._ready or self._timers:
             self.emit(16)
             if not self._ready:
                 self.now = max(self.now, self._timers[0][0])
@@ -194,7 +194,7 @@ def factory(events: int, producers: int = 3, consumers: int = 5, seed: int = 1) 
         loop.place(line, function, text)
     each = max(2, events // (producers * 14) + 1)
     loop.spawn("main", "main", _main(loop, producers, consumers, each), 6)
-    loop.run(events)
+    loop.run()
     return loop
 
 
@@ -235,6 +235,7 @@ def _produce(loop, orders, ledger, closing, group, items, state, each) -> Progra
     if not state["producing"]:
         loop.emit(SET, loop.running, closing, site=4)
         loop.wake(closing, everybody=True)
+        loop.wake(orders, everybody=True)
     _child_ends(loop, group, state)
 
 
@@ -282,5 +283,5 @@ def deadlock() -> Loop:
 
     loop.spawn("pay", "transfer", transfer(first, second), 1)
     loop.spawn("refund", "transfer", transfer(second, first), 1)
-    loop.run(1_000)
+    loop.run()
     return loop

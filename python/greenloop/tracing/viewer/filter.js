@@ -45,10 +45,15 @@ export class Filter {
     return this.terms.length > 0 || this.hidden.size > 0;
   }
 
-  /** Whether a task is asked for by the terms that speak of tasks. @param {number} task */
-  hasTask(task) {
+  /** Whether a task passes the terms that speak of tasks only. @param {number} task */
+  hasTaskTerm(task) {
+    return this.terms.every(({ field, text }) => field !== "task" || this.taskMatches(task, text));
+  }
+
+  /** Whether words pass the terms that speak of resources or kinds only. @param {string} words */
+  passesName(words) {
     return this.terms.every(
-      ({ field, text }) => (field !== "task" && field !== "any") || this.taskMatches(task, text),
+      ({ field, text }) => field === "task" || words.toLowerCase().includes(text),
     );
   }
 
@@ -158,7 +163,8 @@ export function search(filter, text) {
 /** @param {string} text */
 function statesNamed(text) {
   const wanted = new Uint8Array(STATES);
-  for (let state = 0; state < STATES; state++) wanted[state] = stateName(state).includes(text) ? 1 : 0;
+  for (let state = 0; state < STATES; state++)
+    wanted[state] = stateName(state).includes(text) ? 1 : 0;
   return wanted;
 }
 

@@ -34,7 +34,7 @@ export class Lag {
     this.samples = filled;
     /** Each level has the maxima of `BRANCHES` entries of the one before. */
     this.levels = [lags];
-    for (let level = lags; level.length > BRANCHES; ) {
+    for (let level = lags; level.length > BRANCHES;) {
       level = maxima(level);
       this.levels.push(level);
     }

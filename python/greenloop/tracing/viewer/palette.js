@@ -120,12 +120,16 @@ export class Palette {
 
 /** @param {Rgb} rgb @param {number} [opacity] */
 function cssOf([red, green, blue], opacity = 1) {
-  return opacity === 1 ? `rgb(${red} ${green} ${blue})` : `rgb(${red} ${green} ${blue} / ${opacity})`;
+  return opacity === 1
+    ? `rgb(${red} ${green} ${blue})`
+    : `rgb(${red} ${green} ${blue} / ${opacity})`;
 }
 
 /** @param {Rgb} rgb @param {number} shade @returns {Rgb} */
 function shaded(rgb, shade) {
   const towards = shade < 0 ? 0 : 255;
-  const [red, green, blue] = rgb.map((each) => Math.round(each + (towards - each) * Math.abs(shade)));
+  const [red, green, blue] = rgb.map((each) =>
+    Math.round(each + (towards - each) * Math.abs(shade)),
+  );
   return [red, green, blue];
 }

@@ -78,12 +78,16 @@ export class Raster {
         continue;
       }
       if (start[span] <= left && ends[span] >= right) {
-        const stop = Math.min(width, Math.max(column + 1, Math.floor((ends[span] - begin) / perColumn)));
+        const stop = Math.min(
+          width,
+          Math.max(column + 1, Math.floor((ends[span] - begin) / perColumn)),
+        );
         const what = state[span];
         const which = what === RUNNING ? 2 : what === READY ? 1 : 0;
         const pixel = colours[what] | (Math.round(opacity[what] * 255) << 24);
         pixels.fill(pixel, base + which * width + column, base + which * width + stop);
-        if (stop - column >= labelled && this.wideCount < MOST_WIDE) this.wide[this.wideCount++] = span;
+        if (stop - column >= labelled && this.wideCount < MOST_WIDE)
+          this.wide[this.wideCount++] = span;
         column = stop;
         continue;
       }

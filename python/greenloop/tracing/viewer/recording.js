@@ -67,9 +67,7 @@ export function textOf(page, id) {
 /** @param {string} text @param {number} size */
 async function inflate(text, size) {
   const columns = new Uint8Array(size);
-  const stream = new Blob([bytesOf(text)])
-    .stream()
-    .pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const reader = stream.getReader();
   let filled = 0;
   for (;;) {

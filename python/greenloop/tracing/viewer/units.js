@@ -45,6 +45,7 @@ export function count(number) {
 export function share(part, whole) {
   if (!(whole > 0)) return "–";
   const percent = (part / whole) * 100;
+  if (percent > 0 && percent < 0.05) return "< 0.1 %";
   return `${percent >= 99.95 ? "100" : percent.toFixed(1)} %`;
 }
 

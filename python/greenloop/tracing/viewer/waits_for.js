@@ -1,0 +1,303 @@
+// The graph of who waits for whom at one instant: tasks, resources and those who hold them.
+//
+// An arrow leads from who waits to what it waits for, and from there to who can end the wait. An
+// arrow is sure if the recording says so (who holds a lock, which task is awaited), else it is a
+// guess: those who put into a queue have done so before. A circle of sure arrows is a deadlock.
+
+import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
+
+/** @import { Session } from "./session.js" */
+
+/**
+ * @typedef {{
+ *   key: string, sort: "task" | "resource" | "clock" | "outside", number: number,
+ *   label: string, note: string, state: number, tasks: number[], rank: number, circle: boolean,
+ * }} GraphNode
+ * @typedef {{from: GraphNode, to: GraphNode, state: number, sure: boolean, circle: boolean}} GraphArrow
+ * @typedef {{
+ *   time: number, nodes: GraphNode[], arrows: GraphArrow[],
+ *   running: number, ready: number, waiting: number, sure: boolean, circles: number,
+ * }} WaitsFor
+ */
+
+/** More tasks than this of one coroutine that wait for the same are drawn as one. */
+const MOST_ALIKE = 4;
+
+/** @param {Session} session @param {number} time @returns {WaitsFor} */
+export function waitsFor(session, time) {
+  const graph = new Graph(session, time);
+  graph.collect();
+  graph.rank();
+  return graph.result();
+}
+
+class Graph {
+  /** @param {Session} session @param {number} time */
+  constructor(session, time) {
+    this.session = session;
+    this.time = time;
+    /** @type {Map<string, GraphNode>} */
+    this.nodes = new Map();
+    /** @type {Map<string, GraphArrow>} */
+    this.arrows = new Map();
+    /** The node in which a task is drawn. @type {Map<number, GraphNode>} */
+    this.ofTask = new Map();
+    this.running = 0;
+    this.ready = 0;
+    this.waiting = 0;
+  }
+
+  collect() {
+    const { lanes, filter } = this.session;
+    /** @type {Map<string, number[]>} */
+    const alike = new Map();
+    for (const lane of filter.shown) {
+      if (lane === 0) continue;
+      const span = lanes.at(lane, this.time);
+      if (span < 0) continue;
+      const state = lanes.state[span];
+      if (state === RUNNING) this.running++;
+      else if (state === READY) this.ready++;
+      else {
+        this.waiting++;
+        if (!filter.states[state]) continue;
+        const key = `${this.coroutine(lane)} ${state} ${lanes.other[span]}`;
+        const group = alike.get(key);
+        if (group) group.push(span);
+        else alike.set(key, [span]);
+        continue;
+      }
+      this.task(lanes.task[lane], state);
+    }
+    const holders = this.heldByWaiting([...alike.values()]);
+    for (const spans of alike.values()) {
+      // A task that others wait for is drawn by itself, or a circle through it would not be seen.
+      const alone = spans.filter((span) => holders.has(lanes.task[lanes.lane[span]]));
+      const others = spans.filter((span) => !holders.has(lanes.task[lanes.lane[span]]));
+      if (others.length <= MOST_ALIKE) alone.push(...others);
+      else this.group(others);
+      for (const span of alone) this.task(lanes.task[lanes.lane[span]], lanes.state[span]);
+    }
+    for (const spans of alike.values()) for (const span of spans) this.wait(span);
+  }
+
+  /** The tasks that hold something that the waiting ones wait for. @param {number[][]} groups */
+  heldByWaiting(groups) {
+    const { lanes, resources, recording } = this.session;
+    const held = new Set();
+    for (const [span] of groups) {
+      const what = lanes.other[span];
+      if (recording.head.tasks[what]) held.add(what);
+      for (const task of resources.holders(what, this.time)) held.add(task);
+    }
+    return held;
+  }
+
+  /** @param {number} task @param {number} state */
+  task(task, state) {
+    const known = this.ofTask.get(task);
+    if (known) return known;
+    const note = this.session.recording.head.tasks[task]?.coroutine ?? "";
+    const label = this.session.recording.nameOf(task);
+    const node = this.node(`t${task}`, "task", task, label, note === label ? "" : note, state);
+    node.tasks.push(task);
+    this.ofTask.set(task, node);
+    return node;
+  }
+
+  /** @param {number[]} spans */
+  group(spans) {
+    const { lanes } = this.session;
+    const [span] = spans;
+    const state = lanes.state[span];
+    const coroutine = this.coroutine(lanes.lane[span]) || "tasks";
+    const key = `g${coroutine} ${state} ${lanes.other[span]}`;
+    const node = this.node(key, "task", 0, `${coroutine} × ${spans.length}`, "", state);
+    for (const each of spans) {
+      const task = lanes.task[lanes.lane[each]];
+      node.tasks.push(task);
+      this.ofTask.set(task, node);
+    }
+  }
+
+  /** The arrows of a task that waits. @param {number} span */
+  wait(span) {
+    const { lanes, recording, resources } = this.session;
+    const task = lanes.task[lanes.lane[span]];
+    const from = this.ofTask.get(task);
+    if (!from) return;
+    const state = lanes.state[span];
+    const kind = WAITS[state - WAITING] ?? "unknown";
+    const what = lanes.other[span];
+    if (recording.head.tasks[what]) {
+      this.arrow(from, this.task(what, this.stateOf(what)), state, true);
+      return;
+    }
+    if (!what) {
+      const clock = kind === "sleep" || kind === "timeout" || kind === "yield";
+      const node = clock
+        ? this.node("clock", "clock", 0, "clock", "", state)
+        : this.node(`o${kind}`, "outside", 0, kind, "", state);
+      this.arrow(from, node, state, true);
+      return;
+    }
+    const known = recording.head.resources[what];
+    const items = resources.items(what, this.time);
+    const capacity = known?.capacity ? ` of ${known.capacity}` : "";
+    const note =
+      items >= 0 ? `${known?.type ?? ""}, ${items}${capacity} items` : (known?.type ?? kind);
+    const node = this.node(`r${what}`, "resource", what, recording.nameOf(what), note, state);
+    this.arrow(from, node, state, true);
+    const holders = resources.holders(what, this.time);
+    for (const each of holders) this.arrow(node, this.task(each, this.stateOf(each)), state, true);
+    if (!holders.length) {
+      for (const each of this.endersOf(what, kind, task)) {
+        this.arrow(node, this.task(each, this.stateOf(each)), state, false);
+      }
+    }
+  }
+
+  /** Those who may end a wait: who served the resource before, or the children of a group.
+   * @param {number} what @param {string} kind @param {number} task */
+  endersOf(what, kind, task) {
+    const { lanes, resources } = this.session;
+    /** @param {number} each */
+    const alive = (each) => each !== task && lanes.at(lanes.laneOf[each] ?? -1, this.time) >= 0;
+    if (kind === "task-group" || kind === "gather" || kind === "wait") {
+      const children = [];
+      for (let lane = 1; lane < lanes.count && children.length < MOST_ALIKE; lane++) {
+        if (lanes.creator[lane] === task && alive(lanes.task[lane]))
+          children.push(lanes.task[lane]);
+      }
+      return children;
+    }
+    return resources.servers(what, kind).filter(alive);
+  }
+
+  /** @param {number} task */
+  stateOf(task) {
+    const { lanes } = this.session;
+    const span = lanes.at(lanes.laneOf[task] ?? -1, this.time);
+    return span < 0 ? RUNNING : lanes.state[span];
+  }
+
+  /** @param {number} lane */
+  coroutine(lane) {
+    const { lanes, recording } = this.session;
+    return recording.head.tasks[lanes.task[lane]]?.coroutine ?? "";
+  }
+
+  /** @param {string} key @param {GraphNode["sort"]} sort @param {number} number
+   * @param {string} label @param {string} note @param {number} state */
+  node(key, sort, number, label, note, state) {
+    let node = this.nodes.get(key);
+    if (!node) {
+      node = { key, sort, number, label, note, state, tasks: [], rank: 0, circle: false };
+      this.nodes.set(key, node);
+    }
+    return node;
+  }
+
+  /** @param {GraphNode} from @param {GraphNode} to @param {number} state @param {boolean} sure */
+  arrow(from, to, state, sure) {
+    const key = `${from.key}>${to.key}`;
+    if (from === to || this.arrows.has(key)) return;
+    this.arrows.set(key, { from, to, state, sure, circle: false });
+  }
+
+  /** Mark the circles, then give each node its column: one more than the farthest that leads to it. */
+  rank() {
+    const { component, sizes } = components([...this.nodes.values()], [...this.arrows.values()]);
+    for (const arrow of this.arrows.values()) {
+      const own = component.get(arrow.from);
+      if (own === undefined || own !== component.get(arrow.to) || (sizes.get(own) ?? 0) < 2)
+        continue;
+      arrow.circle = arrow.from.circle = arrow.to.circle = true;
+    }
+    // Arrows of a circle would push its nodes on for ever, so there are as many rounds as nodes.
+    const rounds = Math.min(this.nodes.size, 40);
+    for (let round = 0; round < rounds; round++) {
+      let moved = false;
+      for (const { from, to, circle } of this.arrows.values()) {
+        if (circle && round > 2) continue;
+        if (to.rank < from.rank + 1 && to.rank < 24) {
+          to.rank = from.rank + 1;
+          moved = true;
+        }
+      }
+      if (!moved) break;
+    }
+  }
+
+  /** @returns {WaitsFor} */
+  result() {
+    const arrows = [...this.arrows.values()];
+    const linked = new Set(arrows.flatMap(({ from, to }) => [from, to]));
+    const nodes = [...this.nodes.values()].filter(
+      (node) => linked.has(node) || node.state === RUNNING || node.state === READY,
+    );
+    const around = arrows.filter(({ circle }) => circle);
+    const { time, running, ready, waiting } = this;
+    return {
+      time,
+      nodes,
+      arrows,
+      running,
+      ready,
+      waiting,
+      circles: around.length,
+      sure: around.length > 0 && around.every(({ sure }) => sure),
+    };
+  }
+}
+
+/** The strongly connected components, by Tarjan's algorithm without recursion.
+ * @param {GraphNode[]} nodes @param {GraphArrow[]} arrows */
+function components(nodes, arrows) {
+  /** @type {Map<GraphNode, GraphNode[]>} */
+  const next = new Map(nodes.map((node) => [node, []]));
+  for (const { from, to } of arrows) next.get(from)?.push(to);
+  /** @type {Map<GraphNode, number>} */
+  const index = new Map();
+  /** @type {Map<GraphNode, number>} */
+  const low = new Map();
+  /** @type {Map<GraphNode, number>} */
+  const component = new Map();
+  /** @type {Map<number, number>} */
+  const sizes = new Map();
+  /** @type {GraphNode[]} */
+  const stack = [];
+  /** @param {GraphNode} node */
+  const enter = (node) => {
+    index.set(node, index.size);
+    low.set(node, index.size - 1);
+    stack.push(node);
+    return { node, rest: [...(next.get(node) ?? [])] };
+  };
+  for (const start of nodes) {
+    if (index.has(start)) continue;
+    const work = [enter(start)];
+    while (work.length) {
+      const { node, rest } = work[work.length - 1];
+      const following = rest.pop();
+      if (following) {
+        if (!index.has(following)) work.push(enter(following));
+        else if (!component.has(following)) lower(node, index.get(following));
+        continue;
+      }
+      work.pop();
+      if (low.get(node) === index.get(node)) {
+        const members = stack.splice(stack.indexOf(node));
+        for (const each of members) component.set(each, sizes.size);
+        sizes.set(sizes.size, members.length);
+      }
+      if (work.length) lower(work[work.length - 1].node, low.get(node));
+    }
+  }
+  return { component, sizes };
+
+  /** @param {GraphNode} node @param {number | undefined} to */
+  function lower(node, to) {
+    low.set(node, Math.min(low.get(node) ?? Infinity, to ?? Infinity));
+  }
+}
