@@ -46,6 +46,8 @@ class Resource:
     """The index of the place where it was made."""
     capacity: int = 0
     """How much it holds: items of a queue, permits of a semaphore. 0 means that nothing is said."""
+    peer: int = 0
+    """The number of the other end of a connection, or 0 if that is not in the trace."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,75 @@
+"""A sequence diagram as Mermaid text, which documents and code hosts draw.
+
+The syntax is that of https://mermaid.js.org/syntax/sequenceDiagram.html. A text of ours may hold
+anything, since programs choose their names; what Mermaid would understand is written as its code,
+like `#59;`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from greenloop.tracing.folding import Once
+from greenloop.tracing.sequence import (
+    Crowd,
+    Diagram,
+    Drawn,
+    Shape,
+    inside,
+    is_framed,
+    label,
+)
+
+_SPECIAL = re.compile(
+    r"""[#;<>&%$@{}"`\\]      # entities, ends of statements, HTML, comments, formulas, directives
+      | (?<=^wrap): | (?<=^nowrap):     # what a message may begin with
+      | \be(?=nd\b)             # the end of a block
+      | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # what is no text""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def mermaid(diagram: Diagram) -> str:
+    """Return a diagram as the text of a Mermaid diagram, without a fence around it."""
+    lines = ["sequenceDiagram"]
+    for index, lifeline in enumerate(diagram.lifelines):
+        lines.append(f"    participant L{index} as {_escaped(lifeline.name)}")
+    lines += _lines(diagram.rows, 1, "    ")
+    return "\n".join(lines) + "\n"
+
+
+def _lines(rows: Iterable[Drawn], rounds: int, indent: str) -> Iterator[str]:
+    for row in rows:
+        if isinstance(row, Once):
+            yield indent + _line(row, rounds)
+        elif not is_framed(row):
+            yield from _lines(inside(row), rounds, indent)
+        else:
+            crowd = isinstance(row, Crowd)
+            yield (
+                f"{indent}opt {row.count} in changing order"
+                if crowd
+                else (f"{indent}loop {row.count} times")
+            )
+            around = rounds if isinstance(row, Crowd) else rounds * row.count
+            yield from _lines(inside(row), around, indent + "    ")
+            yield f"{indent}end"
+
+
+def _line(row: Once[Shape], rounds: int) -> str:
+    shape, text = row.thing, _escaped(label(row, rounds))
+    if shape.is_note:
+        return f"Note over L{shape.source}: {text}"
+    arrow = "-->>" if shape.is_answer else "->>"
+    return f"L{shape.source}{arrow}L{shape.target}: {text}"
+
+
+def _escaped(text: str) -> str:
+    """Write a text on one line, with codes for what Mermaid or HTML would not take as text."""
+    return _SPECIAL.sub(lambda found: f"#{_code(found[0])};", " ".join(text.split()) or "?")
+
+
+def _code(character: str) -> int:
+    # Half of a surrogate pair and most of what controls a terminal have no code in HTML.
+    return ord(character) if character.isprintable() else 0xFFFD
