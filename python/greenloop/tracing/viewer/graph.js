@@ -3,6 +3,7 @@
 // Columns lead from those who wait to those whom everybody waits for. What a guess leads to is
 // dashed; a circle is red, for nothing in it goes on by itself.
 
+import { Skyline } from "./skyline.js";
 import { Surface } from "./surface.js";
 import { counted, fitted, instant } from "./units.js";
 import { stateName } from "./vocabulary.js";
@@ -35,6 +36,7 @@ export class Graph {
     this.places = new Map();
     this.extent = { width: 1, height: 1 };
     this.dragging = false;
+    this.skyline = new Skyline();
     this.surface.listen({
       zoom: (x, y, factor) => this.zoom(x, y, factor),
       pan: (dx, dy) => this.pan(dx, dy),
@@ -300,14 +302,13 @@ export class Graph {
     const room = Math.max(1, Math.round(width - 2 * left));
     context.fillStyle = page.stripe;
     context.fillRect(0, top, width, BAR * this.unit);
-    const lags = new Float32Array(room);
-    const longest = lag.fill(recording.begin, recording.end, lags);
-    context.fillStyle = palette.family("ready");
     const bottom = height - 20 * this.unit;
-    for (let x = 0; x < room; x++) {
-      const high = longest ? (lags[x] / longest) * 32 * this.unit : 0;
-      if (high) context.fillRect(left + x, bottom - Math.max(1, high), 1, Math.max(1, high));
-    }
+    this.skyline.draw(this.surface, lag, palette, recording, {
+      left,
+      bottom,
+      width: room,
+      height: 32 * this.unit,
+    });
     const whole = recording.end - recording.begin;
     /** @param {number} time */
     const xOf = (time) => left + ((time - recording.begin) / whole) * room;

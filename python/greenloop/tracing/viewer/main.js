@@ -10,6 +10,7 @@ import { Session } from "./session.js";
 import { Tables, element } from "./tables.js";
 import { Timeline } from "./timeline.js";
 import { Toolbar, applyTheme, preferredTheme } from "./toolbar.js";
+import { waitsFor } from "./waits_for.js";
 
 /** @import { Recording } from "./recording.js" */
 /** @import { Diagram } from "./sequence_layout.js" */
@@ -70,6 +71,9 @@ class Page {
     document.getElementById("help")?.addEventListener("click", () => this.keyboard.toggleHelp());
     this.tabs = this.makeTabs();
     this.addKeys();
+    // What has come to a standstill is looked at there, unless a reader goes elsewhere.
+    const last = session.within(recording.end);
+    if (waitsFor(session, last).sure) session.cursor = last;
     session.listeners.add((change) => this.changed(change));
     /** @type {Name} */
     this.name = "timeline";

@@ -14,7 +14,7 @@ import { STATES, familyOf, stateName } from "./vocabulary.js";
 const FAMILY_COLOURS = {
   light: {
     running: [0, 139, 101],
-    ready: [224, 148, 0],
+    ready: [235, 170, 40],
     queue: [0, 102, 168],
     lock: [201, 82, 0],
     signal: [178, 84, 140],
@@ -25,7 +25,7 @@ const FAMILY_COLOURS = {
   },
   dark: {
     running: [24, 178, 134],
-    ready: [240, 173, 48],
+    ready: [222, 158, 44],
     queue: [64, 146, 214],
     lock: [232, 112, 40],
     signal: [214, 134, 182],

@@ -106,8 +106,9 @@ export class Path {
       piece.style.flexGrow = String(sum.time);
       piece.style.setProperty("--colour", palette.state(sum.state));
       piece.title = `${this.label(sum, byTask)}: ${duration(sum.time)}`;
-      // A narrow piece has no room for words.
-      if (sum.time > wall * 0.09) piece.textContent = this.label(sum, byTask);
+      // A narrow piece has no room for words; the narrowest page has room for about 120 letters.
+      const label = this.label(sum, byTask);
+      if ((sum.time / wall) * 120 > label.length + 2) piece.textContent = label;
       bar.append(piece);
       const line = element("div", "sum");
       line.dataset.time = String(sum.time);

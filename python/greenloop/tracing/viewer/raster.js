@@ -28,6 +28,8 @@ export class Raster {
     this.image = new ImageData(1, 1);
     this.pixels = new Uint32Array(1);
     this.width = 1;
+    /** For each row of the picture, 1 if anything is in it. */
+    this.filled = new Uint8Array(1);
     /** The spans of the lane drawn last that are wide enough for a label. */
     this.wide = new Uint32Array(MOST_WIDE);
     this.wideCount = 0;
@@ -46,6 +48,7 @@ export class Raster {
       this.pixels.fill(0, 0, width * height);
     }
     this.width = width;
+    this.filled = new Uint8Array(height);
   }
 
   /** Put the rows where they can be drawn from. @param {number} rows */
@@ -85,6 +88,7 @@ export class Raster {
         const what = state[span];
         const which = what === RUNNING ? 2 : what === READY ? 1 : 0;
         const pixel = colours[what] | (Math.round(opacity[what] * 255) << 24);
+        this.filled[row * ROWS + which] = 1;
         pixels.fill(pixel, base + which * width + column, base + which * width + stop);
         if (stop - column >= labelled && this.wideCount < MOST_WIDE)
           this.wide[this.wideCount++] = span;
@@ -134,6 +138,7 @@ export class Raster {
   put(place, colour, share, opacity) {
     const seen = (LEAST + (1 - LEAST) * Math.min(1, share)) * opacity;
     this.pixels[place] = colour | (Math.round(seen * 255) << 24);
+    this.filled[Math.floor(place / this.width)] = 1;
   }
 
   /** The wait that takes the most of a column, of a few that are looked at; -1 without any.

@@ -390,11 +390,15 @@ export class Sequence {
     context.textBaseline = "middle";
     const { begin } = this.session.recording;
     let free = 0;
+    let latest = 0;
     for (const { arrow, y } of this.layout.placed) {
       const place = this.yOf(y + 0.74);
       if (place < free || place > this.surface.height) continue;
-      // An arrow is there when it arrives; what a note tells has then begun.
+      // An arrow is there when it arrives; what a note tells has then begun. Rounds go back in time:
+      // theirs is that of the first one, which may be before what stands above.
       const time = (arrow.note || arrow.count > 1 ? arrow.start : arrow.end) - begin;
+      if (time < latest) continue;
+      latest = time;
       context.fillText(instant(time, time > 1e9 ? 1e5 : 100), (GUTTER - 20) * this.unit, place);
       free = place + 18 * this.unit;
     }

@@ -94,9 +94,15 @@ export class Session {
 
   /** @param {number} time */
   moveCursor(time) {
-    const { begin, end } = this.recording;
-    this.cursor = Math.min(Math.max(time, begin), end);
+    this.cursor = this.within(time);
     this.changed("cursor");
+  }
+
+  /** The nearest instant of the recording: at its very end no task does anything any more.
+   * @param {number} time */
+  within(time) {
+    const { begin, end } = this.recording;
+    return Math.min(Math.max(time, begin), end - 0.5);
   }
 
   /** Select a span; -1 for none. The cursor goes to its begin unless an instant is given.
@@ -180,8 +186,7 @@ export class Session {
   choose(span, time) {
     this.selection = span;
     if (span >= 0) {
-      const { begin, end } = this.recording;
-      this.cursor = Math.min(Math.max(time ?? this.lanes.start[span], begin), end);
+      this.cursor = this.within(time ?? this.lanes.start[span]);
       const lane = this.lanes.lane[span];
       if (lane) this.chosen = lane;
     }

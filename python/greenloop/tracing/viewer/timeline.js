@@ -4,6 +4,7 @@
 // kind: the three are told apart without colours. A selected span shows the arrow of its wake-up.
 
 import { ROWS, Raster, opacities } from "./raster.js";
+import { Skyline } from "./skyline.js";
 import { Surface } from "./surface.js";
 import { RULER, drawArrows, drawCursor, drawHover, drawPath } from "./timeline_marks.js";
 import { count, duration, fitted, instant, tickStep } from "./units.js";
@@ -17,7 +18,7 @@ const LAG = 46;
 /** The height of the loop's own lane. */
 const LOOP_LANE = 24;
 const HEAD = RULER + LAG + LOOP_LANE;
-const LANE = { least: 24, most: 44 };
+const LANE = { least: 24, most: 52 };
 const GUTTER = 172;
 
 export class Timeline {
@@ -32,7 +33,7 @@ export class Timeline {
     this.hoverX = -1;
     /** The critical path over the lanes. @type {Piece[]} */
     this.path = [];
-    this.lags = new Float32Array(1);
+    this.skyline = new Skyline();
     this.surface.listen({
       zoom: (x, _, factor) => session.zoom(this.timeAt(x), factor),
       pan: (dx, dy) => {
@@ -263,14 +264,15 @@ export class Timeline {
     this.stripe(context, from, top, bar);
     context.globalAlpha = 1;
     this.stripe(context, from, top + bar - line, line);
-    this.stripe(context, from + 1, top + bar * 0.62, bar * 0.38);
+    this.stripe(context, from + 1, top + bar * 0.68, bar * 0.32);
     this.stripe(context, from + 2, top, bar);
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} row of the picture
    * @param {number} top @param {number} height */
   stripe(context, row, top, height) {
-    const { canvas, width } = this.raster;
+    const { canvas, width, filled } = this.raster;
+    if (!filled[row]) return;
     context.drawImage(canvas, 0, row, width, 1, this.gutter, top, this.plotWidth, height);
   }
 
@@ -344,17 +346,12 @@ export class Timeline {
     context.fillStyle = page.ground;
     context.fillRect(0, 0, width, HEAD * this.unit);
     this.drawRow(context, 0, 0);
-    const columns = Math.max(1, Math.round(this.plotWidth));
-    if (this.lags.length !== columns) this.lags = new Float32Array(columns);
-    const longest = lag.fill(begin, end, this.lags);
-    const bottom = (RULER + LAG - 4) * this.unit;
-    const tall = (LAG - 12) * this.unit;
-    context.fillStyle = palette.family("ready");
-    for (let x = 0; x < columns; x++) {
-      if (!this.lags[x]) continue;
-      const high = Math.max(1, (this.lags[x] / longest) * tall);
-      context.fillRect(this.gutter + x, bottom - high, 1, high);
-    }
+    const longest = this.skyline.draw(this.surface, lag, palette, this.session, {
+      left: this.gutter,
+      bottom: (RULER + LAG - 4) * this.unit,
+      width: this.plotWidth,
+      height: (LAG - 12) * this.unit,
+    });
     context.strokeStyle = page.line;
     context.lineWidth = 1 / ratio;
     context.beginPath();
