@@ -64,6 +64,7 @@ def programs():
     )
 
 
+@pytest.mark.slow
 @given(programs())
 def test_unfolding_gives_back_what_was_folded(things):
     rows = fold((thing, 0, 0) for thing in things)
@@ -71,6 +72,7 @@ def test_unfolding_gives_back_what_was_folded(things):
     assert height(rows) <= len(things)
 
 
+@pytest.mark.slow
 @given(programs())
 def test_no_row_is_left_beside_its_equal(things):
     def check(rows):
@@ -86,11 +88,13 @@ def test_no_row_is_left_beside_its_equal(things):
     check(folded(things))
 
 
+@pytest.mark.slow
 @given(st.text("abc", min_size=1, max_size=8), st.integers(2, 50))
 def test_a_loop_is_never_drawn_higher_than_two_rounds_of_it(body, rounds):
     assert height(fold((thing, 0, 0) for thing in body * rounds)) <= 2 * len(body)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.integers(0, 9))))
 def test_times_of_all_occurrences_are_kept(pieces):
     moment, things = 0, []
