@@ -112,7 +112,7 @@ def _rows(rows: Iterable[Drawn]) -> list[dict[str, Any]]:
 
 
 def _modules(name: str, done: set[str], users: tuple[str, ...]) -> Iterator[str]:
-    """The modules that a module imports, each as a function, and then the module itself."""
+    """Yield the modules that a module imports, each as a function, and then the module itself."""
     if name in users:
         raise ValueError(f"modules import each other: {', '.join((*users, name))}")
     if name in done:
@@ -130,7 +130,7 @@ def _modules(name: str, done: set[str], users: tuple[str, ...]) -> Iterator[str]
 
 
 def _columns(trace: Trace) -> memoryview:
-    """The columns as they are in a document, at whose end they stand."""
+    """Return the columns as they are in a document, at whose end they stand."""
     document = memoryview(trace.to_bytes())
     return document[len(document) - len(trace) * BYTES_PER_EVENT :]
 
@@ -146,6 +146,4 @@ def _json(value: Any) -> str:
 
 def _title(trace: Trace) -> str:
     program = " ".join(trace.process.argv) or "trace"
-    return f"{program} – Greenloop"
-
-
+    return f"{program} · Greenloop"

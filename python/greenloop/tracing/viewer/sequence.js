@@ -6,7 +6,7 @@
 
 import { Layout, arrowFamily } from "./sequence_layout.js";
 import { Surface } from "./surface.js";
-import { count, duration, fitted, instant } from "./units.js";
+import { count, counted, duration, fitted, instant } from "./units.js";
 
 /** @import { Session } from "./session.js" */
 /** @import { Arrow, Diagram, Placed } from "./sequence_layout.js" */
@@ -264,7 +264,7 @@ export class Sequence {
   }
 
   /** @param {CanvasRenderingContext2D} context @param {Placed} placed @param {number} index */
-  drawArrow(context, { arrow, y: row, framed }, index) {
+  drawArrow(context, { arrow, y: row, framed, times }, index) {
     const { palette } = this.session;
     const height = this.rowHeight * this.unit;
     const y = this.yOf(row + 0.78);
@@ -279,7 +279,7 @@ export class Sequence {
       context.globalAlpha = 1;
     }
     if (arrow.note) {
-      this.drawNote(context, arrow, row);
+      this.drawNote(context, arrow, row, times);
       return;
     }
     const head = 5 * this.unit;
@@ -310,7 +310,8 @@ export class Sequence {
     context.font = this.surface.font(size, 500);
     context.textBaseline = "alphabetic";
     const repeated = index === this.hovered ? this.timing(arrow) : "";
-    const label = repeated ? `${arrow.text}   ${repeated}` : arrow.text;
+    const said = times > 1 ? `${arrow.text}  ×${count(times)}` : arrow.text;
+    const label = repeated ? `${said}   ${repeated}` : said;
     context.fillStyle = palette.page.ink;
     if (from === to) {
       context.textAlign = "left";
@@ -329,15 +330,17 @@ export class Sequence {
   }
 
   /** What a task does by itself: it waits, or ends, beside its lifeline.
-   * @param {CanvasRenderingContext2D} context @param {Arrow} arrow @param {number} row */
-  drawNote(context, arrow, row) {
+   * @param {CanvasRenderingContext2D} context @param {Arrow} arrow @param {number} row
+   * @param {number} times */
+  drawNote(context, arrow, row, times) {
     const { page } = this.session.palette;
     const stuck = arrow.sort === "stuck" || arrow.sort === "end";
     const size = Math.min(11, this.rowHeight * 0.42);
     const high = Math.min(19, this.rowHeight * 0.72) * this.unit;
     context.font = this.surface.font(size, stuck ? 600 : 400);
-    const timing = arrow.sort === "end" ? "" : `  ${this.timing(arrow)}`;
-    const text = fitted(context, `${arrow.text}${timing}`, 420 * this.unit);
+    const timing = arrow.sort === "end" ? "" : `  ${span(arrow)}`;
+    const often = times > 1 ? `  ×${count(times)}` : "";
+    const text = fitted(context, `${arrow.text}${timing}${often}`, 420 * this.unit);
     const wide = context.measureText(text).width + 16 * this.unit;
     // A note that is wider than its column stays on the page while its lifeline is.
     const room = { left: GUTTER * this.unit + wide / 2, right: this.surface.width - wide / 2 - 4 };
@@ -361,11 +364,9 @@ export class Sequence {
   }
 
   /** How often and how long, of an arrow that stands for several. @param {Arrow} arrow */
-  timing({ count: times, shortest, longest }) {
-    if (times === 1) return longest ? duration(longest) : "";
-    const span =
-      shortest === longest ? duration(longest) : `${duration(shortest)} – ${duration(longest)}`;
-    return `${count(times)} times, ${span}`;
+  timing(arrow) {
+    if (!arrow.longest) return "";
+    return arrow.count === 1 ? span(arrow) : `${counted(arrow.count, "time")}, ${span(arrow)}`;
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y
@@ -445,4 +446,10 @@ export class Sequence {
     if (tasks.length > 1) return `${count(tasks.length)} tasks`;
     return tasks.length ? (recording.head.tasks[tasks[0]]?.coroutine ?? "") : "";
   }
+}
+
+/** How long it took, or from how long to how long. @param {Arrow} arrow */
+function span({ shortest, longest }) {
+  const [one, other] = [duration(shortest), duration(longest)];
+  return one === other ? one : `${one} – ${other}`;
 }

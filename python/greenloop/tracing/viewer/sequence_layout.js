@@ -18,7 +18,8 @@ import { count } from "./units.js";
  * @typedef {{crowd: number, rows: Row[]}} Crowd what comes in changing order, each once.
  * @typedef {Arrow | Fold | Crowd} Row
  * @typedef {{lifelines: Lifeline[], rows: Row[]}} Diagram
- * @typedef {{arrow: Arrow, y: number, framed: boolean}} Placed
+ * @typedef {{arrow: Arrow, y: number, framed: boolean, times: number}} Placed `times` is how often
+ *   the row comes in one round of the frames around it.
  * @typedef {{title: string, top: number, bottom: number, depth: number, from: number, to: number}} Frame
  */
 
@@ -65,7 +66,7 @@ export class Layout {
     this.used = new Set();
     /** The height of all rows so far. */
     this.rows = 0;
-    this.place(diagram.rows, 0);
+    this.place(diagram.rows, 0, 1);
     /** The lifelines that are drawn, from left to right. */
     this.columns = [...diagram.lifelines.keys()].filter(
       (each) => this.used.has(each) || (!filter.active && this.shown[each]),
@@ -87,33 +88,43 @@ export class Layout {
   }
 
   /** Place rows below those so far; returns the first and the last lifeline that they touch.
-   * @param {Row[]} rows @param {number} depth @returns {[number, number]} */
-  place(rows, depth) {
+   * @param {Row[]} rows @param {number} depth @param {number} rounds how often the frames around
+   * say that they happen @returns {[number, number]} */
+  place(rows, depth, rounds) {
     let from = Infinity;
     let to = -1;
     for (const row of rows) {
-      const ends = "sort" in row ? this.arrow(row, depth) : this.frame(row, depth);
-      if (!ends) continue;
+      const ends = "sort" in row ? this.arrow(row, depth, rounds) : this.fold(row, depth, rounds);
+      if (!ends || ends[1] < 0) continue;
       from = Math.min(from, ...ends);
       to = Math.max(to, ...ends);
     }
     return [from, to];
   }
 
-  /** @param {Arrow} arrow @param {number} depth @returns {[number, number] | undefined} */
-  arrow(arrow, depth) {
+  /** @param {Arrow} arrow @param {number} depth @param {number} rounds
+   * @returns {[number, number] | undefined} */
+  arrow(arrow, depth, rounds) {
     const { filter, shown } = this;
     if (!shown[arrow.from] && !shown[arrow.to]) return undefined;
     if (filter.hidden.has(arrowFamily(arrow))) return undefined;
     if (!filter.passesName(`${arrow.text} ${arrow.sort}`)) return undefined;
     this.used.add(arrow.from).add(arrow.to);
-    this.placed.push({ arrow, y: this.rows, framed: depth > 0 });
+    this.placed.push({
+      arrow,
+      y: this.rows,
+      framed: depth > 0,
+      times: Math.max(1, Math.round(arrow.count / rounds)),
+    });
     this.rows += arrow.from === arrow.to && !arrow.note ? 1.2 : 1;
     return [arrow.from, arrow.to];
   }
 
-  /** @param {Fold | Crowd} fold @param {number} depth @returns {[number, number] | undefined} */
-  frame(fold, depth) {
+  /** What repeats, in a frame; a row that repeats alone has its count beside it instead.
+   * @param {Fold | Crowd} fold @param {number} depth @param {number} rounds
+   * @returns {[number, number] | undefined} */
+  fold(fold, depth, rounds) {
+    if (!isFramed(fold)) return this.place(fold.rows, depth, rounds);
     const top = this.rows;
     const before = this.placed.length;
     const title =
@@ -122,7 +133,8 @@ export class Layout {
     // A frame comes before those inside of it, so that it is drawn below them.
     const at = this.frames.push(frame) - 1;
     this.rows += FRAME_HEAD;
-    [frame.from, frame.to] = this.place(fold.rows, depth + 1);
+    const inside = "repeat" in fold ? rounds * fold.repeat : rounds;
+    [frame.from, frame.to] = this.place(fold.rows, depth + 1, inside);
     if (this.placed.length === before) {
       this.frames.length = at;
       this.rows = top;
@@ -132,6 +144,12 @@ export class Layout {
     frame.bottom = this.rows;
     return [frame.from, frame.to];
   }
+}
+
+/** Whether a frame is drawn around what is inside. @param {Row} row @returns {boolean} */
+function isFramed(row) {
+  if ("sort" in row) return false;
+  return "crowd" in row || row.rows.length > 1 || row.rows.some(isFramed);
 }
 
 /** @param {Arrow} arrow @returns {Family} */

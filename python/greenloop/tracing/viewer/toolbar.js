@@ -39,7 +39,11 @@ export class Toolbar {
     this.search.addEventListener("input", () => this.go(0));
     for (const field of [this.filter, this.search]) {
       field.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") field.blur();
+        if (event.key === "Escape") {
+          // A browser would empty the field, and with it what was found.
+          event.preventDefault();
+          field.blur();
+        }
         if (event.key !== "Enter") return;
         if (field === this.search) this.go(event.shiftKey ? -1 : 1);
         else field.blur();
