@@ -1,4 +1,4 @@
-"""Synthetic traces: a small loop with a clock of its own runs a program and writes what happens.
+"""Synthetic traces: a small loop with a clock of its own runs a program and writes its events.
 
 The program has producers and consumers at a queue, a lock that consumers share, a task group's
 parent that waits for all of them, and an event that says when the producers are through. Its length

@@ -51,7 +51,7 @@ def to_html(trace: Trace, diagram: Diagram | None = None) -> str:
         "events": base64.b64encode(zlib.compress(_columns(trace), _LEVEL)).decode(),
         "script": bundle("main.js"),
     }
-    # Each place of the template once: what is put in may look like a place.
+    # Each place of the template once: a text that is put in may look like a place.
     return _PLACE.sub(lambda place: parts[place[1]], _file("index.html"))
 
 

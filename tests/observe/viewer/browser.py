@@ -65,7 +65,7 @@ class Page:
         )
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """What a script returns. The page is `greenloop`, as `main.js` leaves it."""
+        """The result of a script. The page is `greenloop`, as `main.js` leaves it."""
         return self.driver.execute_script(script, *arguments)
 
     def get(self, expression: str) -> Any:
@@ -74,7 +74,7 @@ class Page:
         return self.run(f"{names} return {expression};")
 
     def settle(self) -> None:
-        """Wait until what was asked for is drawn."""
+        """Wait until the page has drawn everything it was asked for."""
         self.driver.execute_async_script(
             "const done = arguments[0];"
             "requestAnimationFrame(() => requestAnimationFrame(() => done()));"
@@ -131,5 +131,5 @@ class Page:
         return [each.text for each in self.driver.find_elements(By.CSS_SELECTOR, selector)]
 
     def complaints(self) -> list[str]:
-        """What the browser's console has had to say since the page was opened."""
+        """The messages of the browser's console since the page was opened."""
         return [each["message"] for each in self.driver.get_log("browser")]

@@ -1,9 +1,9 @@
-// The critical path of a task: what its wall time was spent on, following wake-ups across tasks.
+// The critical path of a task: the spending of its wall time, following wake-ups across tasks.
 //
-// The path goes back from the task's end. While its task runs or is ready, it stays there. Where the
-// task waited and another one ended the wait, the path goes on in the waker, at the instant of the
-// wake-up: what the waker did until then is what the wait was for. A wait that a timer or the
-// network ended stays a wait. So the pieces touch each other, and their sum is the wall time.
+// The path goes back from the task's end. While its task runs or is ready, it stays there. Where
+// the task waited and another one ended the wait, the path goes on in the waker, at the instant of
+// the wake-up: the wait was for the waker's work until then. A wait that a timer or the network
+// ended stays a wait. So the pieces touch each other, and their sum is the wall time.
 
 import { Kind, POLLING, READY, RUNNING, WAITING } from "./vocabulary.js";
 
@@ -129,7 +129,7 @@ function wakerOf({ lanes, recording }, span) {
   return recording.task[event] ? (lanes.laneOf[recording.task[event]] ?? -1) : -1;
 }
 
-/** The pieces by what they are: running (of which task), ready, waits by their resource.
+/** The pieces by their sort: running (of which task), ready, waits by their resource.
  * @param {Session} session @param {Piece[]} pieces @param {boolean} byTask */
 function summed({ lanes, recording }, pieces, byTask) {
   /** @type {Map<string, Sum>} */

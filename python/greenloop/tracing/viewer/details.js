@@ -1,4 +1,4 @@
-// The panel beside a view: what the selected span is, why it ended, and where to go from it.
+// The panel beside a view: the selected span, the cause of its end, and the ways to go from it.
 
 import { element } from "./tables.js";
 import { duration, instant, place } from "./units.js";
@@ -74,7 +74,7 @@ export class Details {
     return recording.siteOf(recording.head.tasks[lanes.task[lanes.lane[span]]]?.site ?? 0);
   }
 
-  /** What made a task ready, in words. @param {number} event */
+  /** The cause that made a task ready, in words. @param {number} event */
   causeIn(event) {
     const { recording, resources } = this.session;
     const { kind, task, detail } = recording;

@@ -1,7 +1,7 @@
-// The graph: who waits for whom at one instant, and a bar below it to choose the instant.
+// The graph: the waits of tasks at one instant, and a bar below it to choose the instant.
 //
-// Columns lead from those who wait to those whom everybody waits for. What a guess leads to is
-// dashed; a circle is red, for nothing in it goes on by itself.
+// Columns lead from waiting tasks to the tasks that all others wait for. An arrow that is a guess
+// is dashed; a circle is red, for nothing in it goes on by itself.
 
 import { Skyline } from "./skyline.js";
 import { Surface } from "./surface.js";
@@ -32,7 +32,8 @@ export class Graph {
     this.y = 0;
     /** @type {WaitsFor | undefined} */
     this.graph = undefined;
-    /** Where each node is drawn, before scale and pan. @type {Map<GraphNode, {x: number, y: number}>} */
+    /** Where each node is drawn, before scale and pan.
+     * @type {Map<GraphNode, {x: number, y: number}>} */
     this.places = new Map();
     this.extent = { width: 1, height: 1 };
     this.dragging = false;
@@ -125,7 +126,7 @@ export class Graph {
     this.session.select(lane > 0 ? lanes.at(lane, cursor) : -1, cursor);
   }
 
-  /** Give each node its place: columns by rank, and in them near to what leads there. */
+  /** Give each node its place: columns by rank, and in them near to the nodes that lead there. */
   lay() {
     const graph = (this.graph ??= waitsFor(this.session, this.session.cursor));
     this.places = new Map();
@@ -239,7 +240,7 @@ export class Graph {
     const task = node.sort === "task";
     const chosen = selection >= 0 && node.tasks.includes(lanes.task[lanes.lane[selection]]);
     context.beginPath();
-    // Tasks have round ends, what they wait for has corners.
+    // Tasks have round ends, resources have corners.
     context.roundRect(x, y, NODE.width, NODE.height, task ? NODE.height / 2 : 4);
     context.fillStyle = page.raised;
     context.fill();

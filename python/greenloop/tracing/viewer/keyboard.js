@@ -1,8 +1,9 @@
-// The keys: what each of them does, and the overlay that lists them.
+// The keys: the action of each of them, and the overlay that lists them.
 
 import { element } from "./tables.js";
 
-/** @typedef {{keys: string[], shown: string, what: string, does: () => boolean | void}} Binding */
+/** @typedef {() => boolean | void} Action It returns false if the key is left to the browser. */
+/** @typedef {{keys: string[], shown: string, purpose: string, does: Action}} Binding */
 
 export class Keyboard {
   /** @param {HTMLDialogElement} overlay */
@@ -30,10 +31,10 @@ export class Keyboard {
     const groups = this.groups.map(([title, bindings]) => {
       const section = element("section");
       const list = document.createElement("dl");
-      for (const { shown, what } of bindings) {
+      for (const { shown, purpose } of bindings) {
         const keys = document.createElement("dt");
         for (const each of shown.split(" ")) keys.append(element("kbd", "", each));
-        list.append(keys, element("dd", "", what));
+        list.append(keys, element("dd", "", purpose));
       }
       section.append(element("h3", "", title), list);
       return section;

@@ -41,7 +41,7 @@ export class Lanes {
     this.start = pick(builder.start, order, new Float64Array(order.length));
     this.end = pick(builder.end, order, new Float64Array(order.length));
     this.state = pick(builder.state, order, new Uint8Array(order.length));
-    /** What a waiting task waits for. */
+    /** The task or resource that a waiting task waits for. */
     this.other = pick(builder.other, order, new Uint32Array(order.length));
     /** The event with which a span begins, and that with which it ends; -1 if there is none. */
     this.opened = pick(builder.opened, order, new Int32Array(order.length));

@@ -1,4 +1,4 @@
-// The page: unpacks the trace, makes the views, and tells each of them what has changed.
+// The page: unpacks the trace, makes the views, and tells each of them about changes.
 
 import { Details } from "./details.js";
 import { Graph } from "./graph.js";
@@ -71,7 +71,7 @@ class Page {
     document.getElementById("help")?.addEventListener("click", () => this.keyboard.toggleHelp());
     this.tabs = this.makeTabs();
     this.addKeys();
-    // What has come to a standstill is looked at there, unless a reader goes elsewhere.
+    // A program that came to a standstill is looked at there, unless a reader goes elsewhere.
     const last = session.within(recording.end);
     if (waitsFor(session, last).sure) session.cursor = last;
     session.listeners.add((change) => this.changed(change));
@@ -203,9 +203,9 @@ class Page {
 
   addKeys() {
     const { toolbar, session } = this;
-    /** @param {string} shown @param {string} what @param {() => boolean | void} does
+    /** @param {string} shown @param {string} purpose @param {() => boolean | void} does
      * @param {string[]} [keys] */
-    const key = (shown, what, does, keys = [shown]) => ({ shown, what, does, keys });
+    const key = (shown, purpose, does, keys = [shown]) => ({ shown, purpose, does, keys });
     this.keyboard.add(
       "Views",
       VIEWS.map(([name, title], index) =>
@@ -258,7 +258,8 @@ async function open() {
 open().catch((error) => {
   const opening = document.getElementById("opening");
   if (opening) {
-    opening.textContent = `The trace cannot be shown: ${error instanceof Error ? error.message : error}`;
+    const reason = error instanceof Error ? error.message : String(error);
+    opening.textContent = `The trace cannot be shown: ${reason}`;
     opening.className = "failed";
   }
   throw error;

@@ -1,8 +1,9 @@
 // Colours: those of states in both themes, and those of the page that canvases draw with.
 //
 // The hues are the eight of Okabe and Ito, which readers with any common colour blindness can tell
-// apart; each is moved in lightness until it stands out from the theme's ground. Within a family the
-// kinds differ in lightness, so that `queue.get` and `queue.put` are relatives and not the same.
+// apart; each is moved in lightness until it stands out from the theme's ground. Within a family
+// the kinds differ in lightness, so that `queue.get` and `queue.put` are relatives and not the
+// same.
 
 import { STATES, familyOf, stateName } from "./vocabulary.js";
 
@@ -36,7 +37,8 @@ const FAMILY_COLOURS = {
   },
 };
 
-/** How much darker (below zero) or lighter a kind is than its family. @type {Record<string, number>} */
+/** How much darker (below zero) or lighter a kind is than its family.
+ * @type {Record<string, number>} */
 const SHADES = {
   "queue.put": -0.22,
   "queue.join": 0.25,
@@ -58,7 +60,7 @@ const SHADES = {
   "rust-future": 0.2,
 };
 
-/** What canvases draw with. The style sheet has the same names for the rest of the page. */
+/** The colours that canvases draw with. `style.css` has them for the rest of the page. */
 const PAGE_COLOURS = {
   light: {
     ground: "#fcfbf9",

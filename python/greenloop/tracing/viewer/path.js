@@ -1,7 +1,7 @@
 // The critical path of a task, as two bars with their sums and the pieces one after the other.
 //
-// The first bar is the task's own time, the second what the same time went to when waits are
-// followed to those who ended them. Both are as long as the task lived.
+// The first bar is the task's own time. The second one is the same time with each wait replaced by
+// the work of the task that ended it. Both are as long as the task lived.
 
 import { criticalPath } from "./critical_path.js";
 import { element } from "./tables.js";

@@ -8,10 +8,10 @@ import { POLLING, READY, RUNNING } from "./vocabulary.js";
 
 /** @import { Lanes } from "./lanes.js" */
 
-/** Rows of the picture for each lane: what waits, what is ready, what runs. */
+/** Rows of the picture for each lane: waiting, ready, running. */
 export const ROWS = 3;
 
-/** What is there at all is seen: a microsecond in a column of a second has this opacity. */
+/** Even the shortest span is seen: a microsecond in a column of a second has this opacity. */
 const LEAST = 0.3;
 
 /** The most labels that a lane has room for. */

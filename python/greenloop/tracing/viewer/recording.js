@@ -15,7 +15,7 @@
  * }} Head
  */
 
-/** The events as columns, and the head that says what their numbers mean. */
+/** The events as columns, and the head with the meaning of their numbers. */
 export class Recording {
   /** @param {Head} head @param {ArrayBuffer} columns */
   constructor(head, columns) {
@@ -47,7 +47,7 @@ export class Recording {
 
 const BYTES_PER_EVENT = 30;
 
-/** Unpack what the page carries: the head, the columns, and the sequence diagram.
+/** Unpack the recording that the page carries.
  * @param {Document} page */
 export async function unpack(page) {
   const head = /** @type {Head} */ (JSON.parse(textOf(page, "trace-head")));

@@ -1,14 +1,14 @@
-// The resources: what happened at each of them, in the order of time, and who holds it at an instant.
+// The resources: the events at each of them in the order of time, and its holders at an instant.
 //
-// An index over the events by their resource is made once, by counting. Holders are those who
-// acquired and did not release; of queues, events and futures nobody is the holder, so those are
-// named who have served it: who put in, who took out, who set it.
+// An index over the events by their resource is made once, by counting. Holders are the tasks that
+// acquired and did not release. Queues, events and futures have no holder, so the tasks are named
+// that have served them: the putters, the getters, the setters.
 
 import { Kind } from "./vocabulary.js";
 
 /** @import { Recording } from "./recording.js" */
 
-/** What a reader may call by a name: the events that belong to a resource. */
+/** The events that belong to a resource. */
 const AT_A_RESOURCE = new Set([
   Kind.PUT,
   Kind.GET,
@@ -23,10 +23,10 @@ const AT_A_RESOURCE = new Set([
   Kind.RECEIVED,
 ]);
 
-/** How far back holders are looked for: who holds one of many permits acquired it lately. */
+/** How far back holders are looked for: a permit that is held was acquired lately. */
 const MOST_LOOKED_AT = 20_000;
 
-/** The most tasks that are named as those who serve a resource. */
+/** The most tasks that are named as the servers of a resource. */
 const MOST_SERVERS = 6;
 
 export class Resources {
@@ -51,7 +51,7 @@ export class Resources {
     this.getters = new Map();
   }
 
-  /** The range in `events` of what happened at a resource until an instant.
+  /** The range in `events` of a resource until an instant.
    * @param {number} resource @param {number} time @returns {[number, number]} */
   until(resource, time) {
     if (resource + 1 >= this.first.length) return [0, 0];
@@ -101,7 +101,7 @@ export class Resources {
     return -1;
   }
 
-  /** The tasks that could end a wait: who put in for those who take out, and so on.
+  /** The tasks that could end a wait: the putters of a queue for its getters, and so on.
    * @param {number} resource @param {string} wait the kind of wait */
   servers(resource, wait) {
     const getters = wait === "queue.put" || wait === "queue.join";

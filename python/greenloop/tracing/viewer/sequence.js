@@ -1,8 +1,8 @@
-// The sequence diagram: a lifeline for each task or class of tasks, arrows between them, time downward.
+// The sequence diagram: a lifeline for each task or class of tasks, arrows between them in order.
 //
-// What it shows is computed when the page is written; here it is laid out and drawn. Rows are equally
-// high, for what follows what is read from a sequence, and how long it took from the timeline. A
-// repetition is one round in a frame with its count.
+// The diagram is computed when the page is written; here it is laid out and drawn. Rows are equally
+// high: a sequence tells the order, and the timeline tells the durations. A repetition is one round
+// in a frame with its count.
 
 import { Layout, arrowFamily } from "./sequence_layout.js";
 import { Surface } from "./surface.js";
@@ -104,7 +104,7 @@ export class Sequence {
     return found.length;
   }
 
-  /** What an arrow says, in words. @param {Arrow} arrow */
+  /** An arrow in words. @param {Arrow} arrow */
   sentence(arrow) {
     const { lifelines } = this.diagram;
     const to = arrow.note ? "" : ` → ${lifelines[arrow.to].label}`;
@@ -329,7 +329,7 @@ export class Sequence {
     context.fillText(text, (from + to) / 2, y - 5 * this.unit);
   }
 
-  /** What a task does by itself: it waits, or ends, beside its lifeline.
+  /** A note on a lifeline: its task waits, or ends.
    * @param {CanvasRenderingContext2D} context @param {Arrow} arrow @param {number} row
    * @param {number} times */
   drawNote(context, arrow, row, times) {
@@ -395,8 +395,9 @@ export class Sequence {
     for (const { arrow, y } of this.layout.placed) {
       const place = this.yOf(y + 0.74);
       if (place < free || place > this.surface.height) continue;
-      // An arrow is there when it arrives; what a note tells has then begun. Rounds go back in time:
-      // theirs is that of the first one, which may be before what stands above.
+      // The time of an arrow is that of its arrival, the time of a note that of its beginning.
+      // Rounds have the time of the first one, which may be before the rows above: then none is
+      // written.
       const time = (arrow.note || arrow.count > 1 ? arrow.start : arrow.end) - begin;
       if (time < latest) continue;
       latest = time;
@@ -440,7 +441,7 @@ export class Sequence {
     }
   }
 
-  /** What a lifeline's head says below its name. @param {number[]} tasks */
+  /** The words below the name in a lifeline's head. @param {number[]} tasks */
   noteOf(tasks) {
     const { recording } = this.session;
     if (tasks.length > 1) return `${count(tasks.length)} tasks`;

@@ -1,7 +1,7 @@
 // The layout of a sequence diagram: which rows and lifelines are drawn, and where.
 //
-// Heights are in rows: an arrow takes one, a frame a little more than what is in it. What the filter
-// leaves out takes no room, and neither does a lifeline that no arrow is left for.
+// Heights are in rows: an arrow takes one, a frame a little more than its rows. A row that the
+// filter leaves out takes no room, and neither does a lifeline without rows.
 
 import { count } from "./units.js";
 
@@ -15,18 +15,21 @@ import { count } from "./units.js";
  *   start: number, end: number, shortest: number, longest: number, count: number,
  * }} Arrow `from` and `to` are lifelines; a note is on one of them.
  * @typedef {{repeat: number, rows: Row[]}} Fold
- * @typedef {{crowd: number, rows: Row[]}} Crowd what comes in changing order, each once.
+ * @typedef {{crowd: number, rows: Row[]}} Crowd has rows that come in changing order, each once.
  * @typedef {Arrow | Fold | Crowd} Row
  * @typedef {{lifelines: Lifeline[], rows: Row[]}} Diagram
  * @typedef {{arrow: Arrow, y: number, framed: boolean, times: number}} Placed `times` is how often
  *   the row comes in one round of the frames around it.
- * @typedef {{title: string, top: number, bottom: number, depth: number, from: number, to: number}} Frame
+ * @typedef {{
+ *   title: string, top: number, bottom: number, depth: number, from: number, to: number,
+ * }} Frame
  */
 
 const FRAME_HEAD = 0.7;
 const FRAME_FOOT = 0.35;
 
-/** The colour of an arrow is that of what it goes through. @type {Record<string, Family>} */
+/** The colour of an arrow is that of the resource it goes through.
+ * @type {Record<string, Family>} */
 const FAMILIES = {
   spawn: "running",
   pass: "queue",
@@ -120,7 +123,7 @@ export class Layout {
     return [arrow.from, arrow.to];
   }
 
-  /** What repeats, in a frame; a row that repeats alone has its count beside it instead.
+  /** Repeated rows in a frame; a row that repeats alone has its count beside it instead.
    * @param {Fold | Crowd} fold @param {number} depth @param {number} rounds
    * @returns {[number, number] | undefined} */
   fold(fold, depth, rounds) {
@@ -146,7 +149,7 @@ export class Layout {
   }
 }
 
-/** Whether a frame is drawn around what is inside. @param {Row} row @returns {boolean} */
+/** Whether a frame is drawn around the rows inside. @param {Row} row @returns {boolean} */
 function isFramed(row) {
   if ("sort" in row) return false;
   return "crowd" in row || row.rows.length > 1 || row.rows.some(isFramed);

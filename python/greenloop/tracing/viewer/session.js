@@ -1,7 +1,7 @@
-// What the reader looks at: the window of time, the cursor, the selected span, the filter, the theme.
+// The reader's place: the window of time, the cursor, the selected span, the filter, the theme.
 //
-// All views share it, so that an instant chosen in one is the instant that the others show. A change
-// is told to those who listen, by its name; nobody is told what nobody changed.
+// All views share it, so that an instant chosen in one is the instant that the others show.
+// Listeners are told the name of a change.
 
 import { Filter } from "./filter.js";
 import { Lag } from "./lag.js";
@@ -122,7 +122,7 @@ export class Session {
     return true;
   }
 
-  /** Select what made the selected span's task ready: the step of the waker. False if no task did. */
+  /** Select the step that made the selected span's task ready. False if no task did. */
   goToCause() {
     const found = this.wakerOf(this.selection);
     if (found < 0) return false;

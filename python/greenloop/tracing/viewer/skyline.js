@@ -1,7 +1,7 @@
 // A skyline: the longest lag of each column as a bar, drawn as one picture.
 //
-// Thousands of bars one by one take longer than all lanes, and as one shape even longer: its edges are
-// smoothed. So the pixels are set here, and the picture is drawn in one piece.
+// Thousands of bars one by one take longer than all lanes, and as one shape even longer: its edges
+// are smoothed. So the pixels are set here, and the picture is drawn in one piece.
 
 import { READY } from "./vocabulary.js";
 

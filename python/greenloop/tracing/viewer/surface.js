@@ -19,7 +19,8 @@
 const CLICK = 4;
 
 const FONT =
-  '"Inter", "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Liberation Sans", "DejaVu Sans", sans-serif';
+  '"Inter", "Segoe UI", system-ui, -apple-system, "Helvetica Neue", "Liberation Sans", ' +
+  '"DejaVu Sans", sans-serif';
 
 export class Surface {
   /** @param {HTMLElement} parent @param {(context: CanvasRenderingContext2D) => void} draw */
@@ -126,7 +127,7 @@ export class Surface {
       (event) => {
         event.preventDefault();
         const { x, y } = at(event);
-        // Lines and pages are what some mice count in.
+        // Some mice count in lines or in pages.
         const unit = event.deltaMode === 0 ? 1 : event.deltaMode === 1 ? 16 : this.height;
         const dx = event.deltaX * unit;
         const dy = event.deltaY * unit;

@@ -13,7 +13,7 @@ import { stepRows, taskRows, waitRows } from "./statistics.js";
  * @typedef {{
  *   title: string, value: (row: Row) => number | string, text?: (row: Row) => string,
  *   bar?: boolean, note?: (row: Row) => string, swatch?: (row: Row) => number,
- * }} Column `value` is what is sorted by, `text` what is shown.
+ * }} Column Rows are sorted by `value` and show `text`.
  */
 
 /** Rows beyond these are shown when asked for: nobody reads them, and a page of them is slow. */

@@ -1,4 +1,4 @@
-// The timeline: a lane for each task with what it did, and the lag of the loop above them.
+// The timeline: a lane for each task with its states, and the lag of the loop above them.
 //
 // Running is a full block, ready a lower one, waiting a pale one over a line in the colour of its
 // kind: the three are told apart without colours. A selected span shows the arrow of its wake-up.
@@ -66,7 +66,7 @@ export class Timeline {
     return Math.max(1, this.surface.width - this.gutter);
   }
 
-  /** Where what belongs to lanes begins: below the lag. */
+  /** Where the lanes with that of the loop begin: below the lag. */
   get top() {
     return (RULER + LAG) * this.unit;
   }
@@ -137,7 +137,7 @@ export class Timeline {
   }
 
   /** The span at a position, or -1. Beside a wait, a step or a ready task is found from some pixels
-   * away: what is thin is hard to hit. @param {number} x @param {number} y */
+   * away: a thin one is hard to hit. @param {number} x @param {number} y */
   spanAt(x, y) {
     const { lanes, filter } = this.session;
     const row = this.rowAt(y);
@@ -253,7 +253,7 @@ export class Timeline {
     return wide;
   }
 
-  /** A lane from its rows in the picture: pale waits over a line, lower what is ready, full what runs.
+  /** A lane from its rows in the picture: waits pale over a line, ready low, running full.
    * @param {CanvasRenderingContext2D} context @param {number} row @param {number} index */
   drawRow(context, row, index) {
     const bar = this.barOf(row);
@@ -342,7 +342,7 @@ export class Timeline {
     const { begin, end, lag, palette } = this.session;
     const { page } = palette;
     const { width, ratio } = this.surface;
-    // What scrolls under the head is covered, and the loop's lane is drawn over it.
+    // Lanes that scroll under the head are covered, and the loop's lane is drawn over them.
     context.fillStyle = page.ground;
     context.fillRect(0, 0, width, HEAD * this.unit);
     this.drawRow(context, 0, 0);

@@ -1,4 +1,4 @@
-// What is drawn over the lanes: arrows of wake-ups, the critical path, the cursor, and a word on a span.
+// The marks over the lanes: arrows of wake-ups, the critical path, the cursor, words on a span.
 
 import { LOOP } from "./lanes.js";
 import { duration } from "./units.js";
@@ -6,13 +6,14 @@ import { Kind, READY, WAITING, stateName } from "./vocabulary.js";
 
 /** @import { Timeline } from "./timeline.js" */
 
-/** More wake-ups than these in the window are not drawn unless one is selected: they would be a web. */
+/** More wake-ups than these in the window would be a web, and only the selected one is drawn. */
 const MOST_ARROWS = 160;
 
 /** The height of the ruler in units: marks begin below it. */
 export const RULER = 26;
 
-/** A line along the pieces of the critical path. @param {Timeline} view @param {CanvasRenderingContext2D} context */
+/** A line along the pieces of the critical path. @param {Timeline} view
+ * @param {CanvasRenderingContext2D} context */
 export function drawPath(view, context) {
   if (!view.path.length) return;
   const { page } = view.session.palette;
@@ -40,7 +41,8 @@ export function drawPath(view, context) {
 }
 
 /** Wake-ups as arrows: that of the selected span, and all of them if they are few.
- * @param {Timeline} view @param {CanvasRenderingContext2D} context @param {{first: number, last: number}} rows */
+ * @param {Timeline} view @param {CanvasRenderingContext2D} context
+ * @param {{first: number, last: number}} rows */
 export function drawArrows(view, context, { first, last }) {
   const { lanes, selection, begin, end, filter, palette } = view.session;
   const few = [];
@@ -88,7 +90,8 @@ function drawSelection(view, context, selection) {
 }
 
 /** The arrow from the waker to the task that a span belongs to.
- * @param {Timeline} view @param {CanvasRenderingContext2D} context @param {number} span @param {string} colour
+ * @param {Timeline} view @param {CanvasRenderingContext2D} context @param {number} span
+ * @param {string} colour
  * @param {number} width */
 function arrow(view, context, span, colour, width) {
   const { lanes, recording } = view.session;
@@ -140,12 +143,14 @@ export function drawCursor(view, context) {
   context.setLineDash([]);
 }
 
-/** A word about what the pointer is over. @param {Timeline} view @param {CanvasRenderingContext2D} context */
+/** A word about the span under the pointer. @param {Timeline} view
+ * @param {CanvasRenderingContext2D} context */
 export function drawHover(view, context) {
   if (view.hovered < 0 || view.hoverX < 0) return;
   const { lanes, recording, palette } = view.session;
   const state = lanes.state[view.hovered];
-  let text = `${stateName(state)}  ${duration(lanes.end[view.hovered] - lanes.start[view.hovered])}`;
+  const took = lanes.end[view.hovered] - lanes.start[view.hovered];
+  let text = `${stateName(state)}  ${duration(took)}`;
   if (state >= WAITING && lanes.other[view.hovered])
     text += `  ${recording.nameOf(lanes.other[view.hovered])}`;
   context.font = view.surface.font(11, 500);

@@ -40,7 +40,7 @@ export class Toolbar {
     for (const field of [this.filter, this.search]) {
       field.addEventListener("keydown", (event) => {
         if (event.key === "Escape") {
-          // A browser would empty the field, and with it what was found.
+          // A browser would empty the field, and the matches would be gone.
           event.preventDefault();
           field.blur();
         }
@@ -53,7 +53,7 @@ export class Toolbar {
     this.drawLegend();
   }
 
-  /** What was recorded. */
+  /** The recorded program and the size of the recording. */
   about() {
     const { recording, lanes } = this.session;
     const { process, lost } = recording.head;
@@ -66,11 +66,13 @@ export class Toolbar {
     if (lost) facts.push(`${count(lost)} lost`);
     const name = /** @type {HTMLElement} */ (document.getElementById("program"));
     name.textContent = program;
-    name.title = `${program}\npid ${process.pid ?? "?"}, Python ${process.python ?? "?"}, Greenloop ${process.greenloop ?? "?"}`;
+    const { pid = "?", python = "?", greenloop = "?" } = process;
+    name.title = `${program}\npid ${pid}, Python ${python}, Greenloop ${greenloop}`;
     /** @type {HTMLElement} */ (document.getElementById("facts")).textContent = facts.join(" · ");
   }
 
-  /** Go to the next match, the one before, or the first one of a new text. @param {number} direction */
+  /** Go to the next match, the one before, or the first one of a new text.
+   * @param {number} direction */
   go(direction) {
     const text = this.search.value;
     const inView = this.find(text, direction || 1);

@@ -14,13 +14,13 @@ export function duration(nanoseconds) {
   if (!Number.isFinite(nanoseconds)) return "–";
   if (nanoseconds === 0) return "0";
   const size = Math.abs(nanoseconds);
-  // A minute is where seconds stop being what a reader counts in.
+  // From two minutes on, seconds are too many to be read.
   if (size >= 120e9) {
     const minutes = Math.floor(size / 60e9);
     return `${minutes} min ${Math.round((size - minutes * 60e9) / 1e9)} s`;
   }
   for (const [unit, name] of UNITS) {
-    // What three digits would round up to the next unit is written in that one.
+    // A number that three digits would round up to the next unit is written in that one.
     if (size >= unit * 0.9995) return `${digits(nanoseconds / unit)} ${name}`;
   }
   return `${digits(nanoseconds)} ns`;

@@ -1,7 +1,9 @@
-// The words of a trace: kinds of events, states of tasks, kinds of wait, causes, and their families.
+// The words of a trace: kinds of events, states of tasks, kinds of wait, causes, and their
+// families.
 //
-// `docs/trace-format.md` defines the numbers. A state is one byte: running, ready, or a wait of some
-// kind; a family is what shares a colour, so that a reader learns nine colours and not thirty.
+// `docs/trace-format.md` defines the numbers. A state is one byte: running, ready, or a wait of
+// some kind; the states of a family share a colour, so that a reader learns nine colours and not
+// thirty.
 
 export const Kind = Object.freeze({
   TASK_CREATED: 1,
@@ -35,7 +37,7 @@ export const Kind = Object.freeze({
   TASK_DONE_SEEN: 29,
 });
 
-/** What an event did, as the verb of a sentence; the index is its kind. */
+/** The verb of a sentence about an event; the index is its kind. */
 export const VERBS = Object.freeze([
   "",
   "created",
@@ -137,7 +139,7 @@ export const FAMILIES = Object.freeze([
   "outside",
 ]);
 
-/** What a family is called in the legend. @type {Readonly<Record<Family, string>>} */
+/** The names of families in the legend. @type {Readonly<Record<Family, string>>} */
 export const FAMILY_NAMES = Object.freeze({
   running: "running",
   ready: "ready, waits for its turn",

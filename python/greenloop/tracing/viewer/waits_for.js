@@ -1,8 +1,8 @@
-// The graph of who waits for whom at one instant: tasks, resources and those who hold them.
+// The graph of waits at one instant: tasks, the resources they wait for, and the holders of those.
 //
-// An arrow leads from who waits to what it waits for, and from there to who can end the wait. An
-// arrow is sure if the recording says so (who holds a lock, which task is awaited), else it is a
-// guess: those who put into a queue have done so before. A circle of sure arrows is a deadlock.
+// An arrow leads from a waiting task to a resource, and from there to the task that can end the
+// wait. An arrow is sure if the recording says so (a lock has a holder, a task is awaited), else it
+// is a guess: a task that put into a queue may do so again. A circle of sure arrows is a deadlock.
 
 import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
 
@@ -13,7 +13,8 @@ import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
  *   key: string, sort: "task" | "resource" | "clock" | "outside", number: number,
  *   label: string, note: string, state: number, tasks: number[], rank: number, circle: boolean,
  * }} GraphNode
- * @typedef {{from: GraphNode, to: GraphNode, state: number, sure: boolean, circle: boolean}} GraphArrow
+ * @typedef {{from: GraphNode, to: GraphNode, state: number, sure: boolean, circle: boolean}}
+ * GraphArrow
  * @typedef {{
  *   time: number, nodes: GraphNode[], arrows: GraphArrow[],
  *   running: number, ready: number, waiting: number, sure: boolean, circles: number,
@@ -157,7 +158,7 @@ class Graph {
     }
   }
 
-  /** Those who may end a wait: who served the resource before, or the children of a group.
+  /** The tasks that may end a wait: former servers of the resource, or the children of a group.
    * @param {number} what @param {string} kind @param {number} task */
   endersOf(what, kind, task) {
     const { lanes, resources } = this.session;
@@ -205,7 +206,8 @@ class Graph {
     this.arrows.set(key, { from, to, state, sure, circle: false });
   }
 
-  /** Mark the circles, then give each node its column: one more than the farthest that leads to it. */
+  /** Mark the circles, then give each node its column: one more than the farthest that leads to it.
+   * */
   rank() {
     const { component, sizes } = components([...this.nodes.values()], [...this.arrows.values()]);
     for (const arrow of this.arrows.values()) {
