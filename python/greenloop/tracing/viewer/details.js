@@ -41,8 +41,7 @@ export class Details {
       if (note) value.append(element("span", "note", note));
       list.append(element("dt", "", term), value);
     };
-    const coroutine = recording.head.tasks[task]?.coroutine ?? "";
-    say("task", task ? recording.nameOf(task) : "the loop", coroutine);
+    say("task", task ? recording.nameOf(task) : "the loop", recording.noteOf(task));
     say("took", duration(end - begin));
     say("from", instant(begin - recording.begin, 10), `to ${instant(end - recording.begin, 10)}`);
     if (state >= WAITING && state !== POLLING) {
@@ -109,7 +108,7 @@ export class Details {
     offer("go to the cause", "c", this.actions.cause, this.session.wakerOf(span) >= 0);
     offer("go back", "b", this.actions.back, this.session.history.length > 0);
     offer("critical path of the task", "p", this.actions.path, lane > 0);
-    offer("who waits for whom then", "g", this.actions.graph, true);
+    offer("the waits at this instant", "g", this.actions.graph, true);
     return row;
   }
 }

@@ -115,7 +115,7 @@ export class Filter {
   /** @param {number} task @param {string} text */
   taskMatches(task, text) {
     const known = this.recording.head.tasks[task];
-    const words = `${this.recording.nameOf(task)} ${known?.coroutine ?? ""}`;
+    const words = `${this.recording.nameOf(task)} ${known?.name ?? ""} ${known?.coroutine ?? ""}`;
     return words.toLowerCase().includes(text);
   }
 

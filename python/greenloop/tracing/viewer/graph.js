@@ -199,7 +199,9 @@ export class Graph {
     const b = this.places.get(to);
     if (!a || !b) return;
     const back = b.x <= a.x;
-    const start = { x: a.x + NODE.width, y: a.y + NODE.height / 2 };
+    const start = back
+      ? { x: a.x + NODE.width / 2, y: a.y + NODE.height }
+      : { x: a.x + NODE.width, y: a.y + NODE.height / 2 };
     const stop = back
       ? { x: b.x + NODE.width / 2, y: b.y + NODE.height }
       : { x: b.x, y: b.y + NODE.height / 2 };
@@ -211,8 +213,8 @@ export class Graph {
     context.beginPath();
     context.moveTo(start.x, start.y);
     if (back) {
-      const below = Math.max(start.y, stop.y) + 46;
-      context.bezierCurveTo(start.x + 70, below, stop.x, below + 20, stop.x, stop.y + 8);
+      const below = Math.max(start.y, stop.y) + 56;
+      context.bezierCurveTo(start.x, below, stop.x, below, stop.x, stop.y + 8);
     } else {
       const bend = Math.max(40, (stop.x - start.x) / 2);
       context.bezierCurveTo(start.x + bend, start.y, stop.x - bend, stop.y, stop.x - 8, stop.y);

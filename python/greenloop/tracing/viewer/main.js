@@ -226,7 +226,7 @@ class Page {
       key("c", "go to the cause of the wake-up", () => this.cause()),
       key("b", "go back to where you were", () => session.back()),
       key("p", "critical path of the task", () => this.show("path")),
-      key("g", "who waits for whom at the cursor", () => this.show("graph")),
+      key("g", "the waits at the cursor", () => this.show("graph")),
       key("l", "the path on the timeline", () => this.pathOnTimeline()),
     ]);
     this.keyboard.add("Find", [

@@ -44,7 +44,7 @@ export class Path {
       this.title(path),
       this.part(
         "Its own time",
-        "what the task did while it lived",
+        "the states of the task while it lived",
         path.own,
         path.wall,
         false,

@@ -15,6 +15,9 @@
  * }} Head
  */
 
+/** A name that asyncio gives to a task without one. */
+const NUMBERED = /^Task-(\d+)$/;
+
 /** The events as columns, and the head with the meaning of their numbers. */
 export class Recording {
   /** @param {Head} head @param {ArrayBuffer} columns */
@@ -29,14 +32,41 @@ export class Recording {
     this.site = new Uint32Array(columns, 24 * length, length);
     this.kind = new Uint8Array(columns, 28 * length, length);
     this.detail = new Uint8Array(columns, 29 * length, length);
+    /** How many tasks have run each coroutine; counted when it is asked for the first time.
+     * @type {Map<string, number> | undefined} */
+    this.coroutines = undefined;
     this.begin = length ? this.time[0] : 0;
     this.end = length ? Math.max(this.begin + 1, this.time[length - 1]) : 1;
   }
 
-  /** The name of a task or resource. @param {number} number */
+  /** The name of a task or resource. A task that asyncio has numbered is called after its coroutine,
+   * with the number if there are several. @param {number} number */
   nameOf(number) {
-    const known = this.head.tasks[number] ?? this.head.resources[number];
-    return known?.name || `#${number}`;
+    const task = this.head.tasks[number];
+    if (!task) return this.head.resources[number]?.name || `#${number}`;
+    const numbered = NUMBERED.exec(task.name);
+    if (!numbered || !task.coroutine) return task.name || `#${number}`;
+    return this.isAlone(task.coroutine) ? task.coroutine : `${task.coroutine}-${numbered[1]}`;
+  }
+
+  /** The second name of a task: its coroutine, or the name that asyncio gave it.
+   * @param {number} number */
+  noteOf(number) {
+    const task = this.head.tasks[number];
+    if (!task) return "";
+    const note = NUMBERED.test(task.name) ? task.name : task.coroutine;
+    return note === this.nameOf(number) ? "" : note;
+  }
+
+  /** Whether only one task has run a coroutine. @param {string} coroutine */
+  isAlone(coroutine) {
+    if (!this.coroutines) {
+      this.coroutines = new Map();
+      for (const { coroutine: each } of Object.values(this.head.tasks)) {
+        this.coroutines.set(each, (this.coroutines.get(each) ?? 0) + 1);
+      }
+    }
+    return this.coroutines.get(coroutine) === 1;
   }
 
   /** The place that a site's number stands for. @param {number} site */

@@ -401,7 +401,7 @@ export class Sequence {
       const time = (arrow.note || arrow.count > 1 ? arrow.start : arrow.end) - begin;
       if (time < latest) continue;
       latest = time;
-      context.fillText(instant(time, time > 1e9 ? 1e5 : 100), (GUTTER - 20) * this.unit, place);
+      context.fillText(instant(time, time > 1e9 ? 1e6 : 100), (GUTTER - 20) * this.unit, place);
       free = place + 18 * this.unit;
     }
   }
@@ -445,7 +445,7 @@ export class Sequence {
   noteOf(tasks) {
     const { recording } = this.session;
     if (tasks.length > 1) return `${count(tasks.length)} tasks`;
-    return tasks.length ? (recording.head.tasks[tasks[0]]?.coroutine ?? "") : "";
+    return tasks.length ? recording.noteOf(tasks[0]) : "";
   }
 }
 

@@ -18,7 +18,7 @@ import { place } from "./units.js";
  *   longest: number, span: number,
  * }} StepRow
  * @typedef {{
- *   task: string, coroutine: string, lane: number, created: number, finished: number,
+ *   task: string, note: string, lane: number, created: number, finished: number,
  *   outcome: string, steps: number, running: number, ready: number, waiting: number,
  * }} TaskRow
  */
@@ -139,7 +139,7 @@ export function taskRows({ lanes, recording, filter }) {
     const task = lanes.task[lane];
     rows.push({
       task: recording.nameOf(task),
-      coroutine: recording.head.tasks[task]?.coroutine ?? "",
+      note: recording.noteOf(task),
       lane,
       created: lanes.created[lane],
       finished: lanes.finished[lane],

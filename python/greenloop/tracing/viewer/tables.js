@@ -108,12 +108,12 @@ export class Tables {
       {
         title: "task",
         value: ({ task }) => task,
-        note: ({ task, coroutine }) => (coroutine === task ? "" : coroutine),
+        note: ({ note }) => note,
       },
       {
         title: "created",
         value: ({ created }) => created,
-        text: ({ created }) => instant(created - begin, 1000),
+        text: ({ created }) => instant(created - begin, 100),
       },
       {
         title: "finished",

@@ -287,12 +287,16 @@ export class Timeline {
       if (state === POLLING || state === READY || !filter.states[state]) continue;
       const from = Math.max(this.xOf(lanes.start[span]), this.gutter) + 6 * this.unit;
       const room = Math.min(this.xOf(lanes.end[span]), this.surface.width) - from - 4 * this.unit;
-      let text = stateName(state);
-      if (state >= WAITING && lanes.other[span])
-        text += ` · ${recording.nameOf(lanes.other[span])}`;
-      if (state === RUNNING) text = this.placeOf(span) || text;
+      const short = stateName(state);
+      let text = state === RUNNING ? this.placeOf(span) || short : short;
+      if (state >= WAITING && lanes.other[span]) {
+        text = `${short} · ${recording.nameOf(lanes.other[span])}`;
+      }
+      // A word cut in the middle is harder to read than its colour.
+      const shown = [text, short].find((each) => context.measureText(each).width <= room);
+      if (!shown) continue;
       context.fillStyle = state === RUNNING ? palette.page.onFill : palette.page.ink;
-      context.fillText(fitted(context, text, room), from, this.yOf(row));
+      context.fillText(shown, from, this.yOf(row));
     }
   }
 
@@ -322,18 +326,18 @@ export class Timeline {
       const room = this.gutter - left - 10 * this.unit;
       const two = this.laneHeight >= 33 * this.unit;
       const name = recording.nameOf(task);
-      const coroutine = recording.head.tasks[task]?.coroutine ?? "";
+      const note = recording.noteOf(task);
       context.textAlign = "left";
       context.fillStyle = filter.shown[row] === chosen ? page.accent : page.ink;
       context.font = this.surface.font(12, filter.shown[row] === chosen ? 600 : 500);
       const shown = fitted(context, name, room);
       const beside = left + context.measureText(shown).width + 7 * this.unit;
-      context.fillText(shown, left, two && coroutine ? y - 7 * this.unit : y);
-      if (!coroutine || coroutine === name) continue;
+      context.fillText(shown, left, two && note ? y - 7 * this.unit : y);
+      if (!note) continue;
       context.fillStyle = page.muted;
       context.font = this.surface.font(10.5);
-      if (two) context.fillText(fitted(context, coroutine, room), left, y + 7.5 * this.unit);
-      else context.fillText(fitted(context, coroutine, left + room - beside), beside, y);
+      if (two) context.fillText(fitted(context, note, room), left, y + 7.5 * this.unit);
+      else context.fillText(fitted(context, note, left + room - beside), beside, y);
     }
   }
 

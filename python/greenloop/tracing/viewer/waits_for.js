@@ -4,6 +4,7 @@
 // wait. An arrow is sure if the recording says so (a lock has a holder, a task is awaited), else it
 // is a guess: a task that put into a queue may do so again. A circle of sure arrows is a deadlock.
 
+import { giveRanks, markCircles } from "./circles.js";
 import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
 
 /** @import { Session } from "./session.js" */
@@ -24,11 +25,16 @@ import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
 /** More tasks than this of one coroutine that wait for the same are drawn as one. */
 const MOST_ALIKE = 4;
 
+/** The most tasks that are drawn as those of a group. */
+const MOST_CHILDREN = 8;
+
+/** Waits for tasks that the waiting task has made, as a rule. */
+const FOR_CHILDREN = new Set(["task-group", "gather", "wait"]);
+
 /** @param {Session} session @param {number} time @returns {WaitsFor} */
 export function waitsFor(session, time) {
   const graph = new Graph(session, time);
   graph.collect();
-  graph.rank();
   return graph.result();
 }
 
@@ -98,9 +104,9 @@ class Graph {
   task(task, state) {
     const known = this.ofTask.get(task);
     if (known) return known;
-    const note = this.session.recording.head.tasks[task]?.coroutine ?? "";
-    const label = this.session.recording.nameOf(task);
-    const node = this.node(`t${task}`, "task", task, label, note === label ? "" : note, state);
+    const { recording } = this.session;
+    const [label, note] = [recording.nameOf(task), recording.noteOf(task)];
+    const node = this.node(`t${task}`, "task", task, label, note, state);
     node.tasks.push(task);
     this.ofTask.set(task, node);
     return node;
@@ -134,6 +140,12 @@ class Graph {
       this.arrow(from, this.task(what, this.stateOf(what)), state, true);
       return;
     }
+    if (!what && FOR_CHILDREN.has(kind)) {
+      const node = this.node(`c${kind}${task}`, "resource", 0, kind, "", state);
+      this.arrow(from, node, state, true);
+      this.guess(node, this.childrenOf(task), state);
+      return;
+    }
     if (!what) {
       const clock = kind === "sleep" || kind === "timeout" || kind === "yield";
       const node = clock
@@ -151,28 +163,34 @@ class Graph {
     this.arrow(from, node, state, true);
     const holders = resources.holders(what, this.time);
     for (const each of holders) this.arrow(node, this.task(each, this.stateOf(each)), state, true);
-    if (!holders.length) {
-      for (const each of this.endersOf(what, kind, task)) {
-        this.arrow(node, this.task(each, this.stateOf(each)), state, false);
-      }
-    }
+    if (holders.length) return;
+    const enders = FOR_CHILDREN.has(kind)
+      ? this.childrenOf(task)
+      : resources.servers(what, kind).filter((each) => each !== task && this.isAlive(each));
+    this.guess(node, enders, state);
   }
 
-  /** The tasks that may end a wait: former servers of the resource, or the children of a group.
-   * @param {number} what @param {string} kind @param {number} task */
-  endersOf(what, kind, task) {
-    const { lanes, resources } = this.session;
-    /** @param {number} each */
-    const alive = (each) => each !== task && lanes.at(lanes.laneOf[each] ?? -1, this.time) >= 0;
-    if (kind === "task-group" || kind === "gather" || kind === "wait") {
-      const children = [];
-      for (let lane = 1; lane < lanes.count && children.length < MOST_ALIKE; lane++) {
-        if (lanes.creator[lane] === task && alive(lanes.task[lane]))
-          children.push(lanes.task[lane]);
-      }
-      return children;
+  /** Arrows to tasks that may end a wait. @param {GraphNode} node @param {number[]} tasks
+   * @param {number} state */
+  guess(node, tasks, state) {
+    for (const each of tasks) this.arrow(node, this.task(each, this.stateOf(each)), state, false);
+  }
+
+  /** Some tasks that a task has made and that are not done. @param {number} task */
+  childrenOf(task) {
+    const { lanes } = this.session;
+    const children = [];
+    for (let lane = 1; lane < lanes.count && children.length < MOST_CHILDREN; lane++) {
+      if (lanes.creator[lane] !== task || !this.isAlive(lanes.task[lane])) continue;
+      children.push(lanes.task[lane]);
     }
-    return resources.servers(what, kind).filter(alive);
+    return children;
+  }
+
+  /** @param {number} task */
+  isAlive(task) {
+    const { lanes } = this.session;
+    return lanes.at(lanes.laneOf[task] ?? -1, this.time) >= 0;
   }
 
   /** @param {number} task */
@@ -206,31 +224,6 @@ class Graph {
     this.arrows.set(key, { from, to, state, sure, circle: false });
   }
 
-  /** Mark the circles, then give each node its column: one more than the farthest that leads to it.
-   * */
-  rank() {
-    const { component, sizes } = components([...this.nodes.values()], [...this.arrows.values()]);
-    for (const arrow of this.arrows.values()) {
-      const own = component.get(arrow.from);
-      if (own === undefined || own !== component.get(arrow.to) || (sizes.get(own) ?? 0) < 2)
-        continue;
-      arrow.circle = arrow.from.circle = arrow.to.circle = true;
-    }
-    // Arrows of a circle would push its nodes on for ever, so there are as many rounds as nodes.
-    const rounds = Math.min(this.nodes.size, 40);
-    for (let round = 0; round < rounds; round++) {
-      let moved = false;
-      for (const { from, to, circle } of this.arrows.values()) {
-        if (circle && round > 2) continue;
-        if (to.rank < from.rank + 1 && to.rank < 24) {
-          to.rank = from.rank + 1;
-          moved = true;
-        }
-      }
-      if (!moved) break;
-    }
-  }
-
   /** @returns {WaitsFor} */
   result() {
     const arrows = [...this.arrows.values()];
@@ -238,7 +231,13 @@ class Graph {
     const nodes = [...this.nodes.values()].filter(
       (node) => linked.has(node) || node.state === RUNNING || node.state === READY,
     );
-    const around = arrows.filter(({ circle }) => circle);
+    // A circle of sure arrows is one whatever guesses are around it, so they are looked for first.
+    const sure = markCircles(
+      nodes,
+      arrows.filter((arrow) => arrow.sure),
+    );
+    const circles = sure || markCircles(nodes, arrows);
+    giveRanks(nodes, arrows);
     const { time, running, ready, waiting } = this;
     return {
       time,
@@ -247,59 +246,8 @@ class Graph {
       running,
       ready,
       waiting,
-      circles: around.length,
-      sure: around.length > 0 && around.every(({ sure }) => sure),
+      circles,
+      sure: sure > 0,
     };
-  }
-}
-
-/** The strongly connected components, by Tarjan's algorithm without recursion.
- * @param {GraphNode[]} nodes @param {GraphArrow[]} arrows */
-function components(nodes, arrows) {
-  /** @type {Map<GraphNode, GraphNode[]>} */
-  const next = new Map(nodes.map((node) => [node, []]));
-  for (const { from, to } of arrows) next.get(from)?.push(to);
-  /** @type {Map<GraphNode, number>} */
-  const index = new Map();
-  /** @type {Map<GraphNode, number>} */
-  const low = new Map();
-  /** @type {Map<GraphNode, number>} */
-  const component = new Map();
-  /** @type {Map<number, number>} */
-  const sizes = new Map();
-  /** @type {GraphNode[]} */
-  const stack = [];
-  /** @param {GraphNode} node */
-  const enter = (node) => {
-    index.set(node, index.size);
-    low.set(node, index.size - 1);
-    stack.push(node);
-    return { node, rest: [...(next.get(node) ?? [])] };
-  };
-  for (const start of nodes) {
-    if (index.has(start)) continue;
-    const work = [enter(start)];
-    while (work.length) {
-      const { node, rest } = work[work.length - 1];
-      const following = rest.pop();
-      if (following) {
-        if (!index.has(following)) work.push(enter(following));
-        else if (!component.has(following)) lower(node, index.get(following));
-        continue;
-      }
-      work.pop();
-      if (low.get(node) === index.get(node)) {
-        const members = stack.splice(stack.indexOf(node));
-        for (const each of members) component.set(each, sizes.size);
-        sizes.set(sizes.size, members.length);
-      }
-      if (work.length) lower(work[work.length - 1].node, low.get(node));
-    }
-  }
-  return { component, sizes };
-
-  /** @param {GraphNode} node @param {number | undefined} to */
-  function lower(node, to) {
-    low.set(node, Math.min(low.get(node) ?? Infinity, to ?? Infinity));
   }
 }
