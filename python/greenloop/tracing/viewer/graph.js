@@ -3,6 +3,7 @@
 // Columns lead from waiting tasks to the tasks that all others wait for. An arrow that is a guess
 // is dashed; a circle is red, for nothing in it goes on by itself.
 
+import { GraphLayout, NODE } from "./graph_layout.js";
 import { Skyline } from "./skyline.js";
 import { Surface } from "./surface.js";
 import { counted, fitted, instant } from "./units.js";
@@ -13,14 +14,11 @@ import { waitsFor } from "./waits_for.js";
 /** @import { GraphArrow, GraphNode, WaitsFor } from "./waits_for.js" */
 
 /** Sizes in units. */
-const NODE = { width: 168, height: 42 };
-const COLUMN = 272;
-const ROW = 60;
 const TOP = 64;
 const BAR = 64;
 
 /** Scales of the drawing; the reader's zoom is within them. */
-const SCALE = { least: 0.3, most: 2.5 };
+const SCALE = { least: 0.3, readable: 0.7, most: 2.5 };
 
 export class Graph {
   /** @param {HTMLElement} parent @param {Session} session */
@@ -32,10 +30,7 @@ export class Graph {
     this.y = 0;
     /** @type {WaitsFor | undefined} */
     this.graph = undefined;
-    /** Where each node is drawn, before scale and pan.
-     * @type {Map<GraphNode, {x: number, y: number}>} */
-    this.places = new Map();
-    this.extent = { width: 1, height: 1 };
+    this.layout = new GraphLayout([], []);
     this.dragging = false;
     this.skyline = new Skyline();
     this.surface.listen({
@@ -114,7 +109,7 @@ export class Graph {
     if (y > this.surface.height - BAR * this.unit) return;
     const { lanes, cursor } = this.session;
     const scale = this.scale * this.unit;
-    const found = [...this.places].find(([, place]) => {
+    const found = [...this.layout.places].find(([, place]) => {
       const left = this.x + place.x * scale;
       const top = this.y + place.y * scale;
       return (
@@ -126,48 +121,18 @@ export class Graph {
     this.session.select(lane > 0 ? lanes.at(lane, cursor) : -1, cursor);
   }
 
-  /** Give each node its place: columns by rank, and in them near to the nodes that lead there. */
+  /** The graph at the cursor, with its layout. */
   lay() {
-    const graph = (this.graph ??= waitsFor(this.session, this.session.cursor));
-    this.places = new Map();
-    /** @type {GraphNode[][]} */
-    const columns = [];
-    for (const node of graph.nodes) (columns[node.rank] ??= []).push(node);
-    const filled = columns.filter(Boolean);
-    /** @type {Map<GraphNode, GraphNode[]>} */
-    const before = new Map();
-    for (const { from, to } of graph.arrows) before.set(to, [...(before.get(to) ?? []), from]);
-    filled.forEach((column, index) => {
-      /** @param {GraphNode} node */
-      const middle = (node) => {
-        const ys = (before.get(node) ?? []).flatMap((each) => this.places.get(each)?.y ?? []);
-        return ys.length ? ys.reduce((sum, y) => sum + y, 0) / ys.length : 0;
-      };
-      if (index) column.sort((a, b) => middle(a) - middle(b));
-      else
-        column.sort(
-          (a, b) => a.state - b.state || a.key.localeCompare(b.key, undefined, { numeric: true }),
-        );
-      let free = -Infinity;
-      for (const node of column) {
-        const y = index ? Math.max(middle(node), free) : Math.max(0, free);
-        this.places.set(node, { x: index * COLUMN, y });
-        free = y + ROW;
-      }
-    });
-    const ys = [...this.places.values()].map(({ y }) => y);
-    this.extent = {
-      width: Math.max(0, filled.length - 1) * COLUMN + NODE.width,
-      height: Math.max(0, ...ys) + NODE.height,
-    };
-    return graph;
+    this.graph = waitsFor(this.session, this.session.cursor);
+    this.layout = new GraphLayout(this.graph.nodes, this.graph.arrows);
+    return this.graph;
   }
 
   /** @param {CanvasRenderingContext2D} context */
   draw(context) {
     const { page } = this.session.palette;
     const { width, height } = this.surface;
-    const graph = this.graph && this.places.size ? this.graph : this.lay();
+    const graph = this.graph ?? this.lay();
     if (!this.scale) this.centre();
     context.fillStyle = page.ground;
     context.fillRect(0, 0, width, height);
@@ -175,7 +140,7 @@ export class Graph {
     context.translate(this.x, this.y);
     context.scale(this.scale * this.unit, this.scale * this.unit);
     for (const arrow of graph.arrows) this.drawArrow(context, arrow);
-    for (const [node, place] of this.places) this.drawNode(context, node, place.x, place.y);
+    for (const [node, place] of this.layout.places) this.drawNode(context, node, place.x, place.y);
     context.restore();
     this.drawSummary(context, graph);
     this.drawBar(context);
@@ -184,24 +149,22 @@ export class Graph {
   centre() {
     const { width, height } = this.surface;
     const room = { x: width - 80 * this.unit, y: height - (TOP + BAR + 32) * this.unit };
-    const fits = Math.min(room.x / this.extent.width, room.y / this.extent.height) / this.unit;
-    this.scale = Math.min(Math.max(fits, SCALE.least), 1.25);
-    this.x = Math.max(40 * this.unit, (width - this.extent.width * this.scale * this.unit) / 2);
-    const free = room.y - this.extent.height * this.scale * this.unit;
+    const fits = Math.min(room.x / this.layout.width, room.y / this.layout.height) / this.unit;
+    this.scale = Math.min(Math.max(fits, SCALE.readable), 1.25);
+    this.x = Math.max(40 * this.unit, (width - this.layout.width * this.scale * this.unit) / 2);
+    const free = room.y - this.layout.height * this.scale * this.unit;
     this.y = TOP * this.unit + Math.max(0, free / 2);
   }
 
   /** In units, for the drawing is scaled. @param {CanvasRenderingContext2D} context
    * @param {GraphArrow} arrow */
-  drawArrow(context, { from, to, state, sure, circle }) {
+  drawArrow(context, arrow) {
+    const { from, to, state, sure, circle } = arrow;
     const { palette } = this.session;
-    const a = this.places.get(from);
-    const b = this.places.get(to);
+    const a = this.layout.places.get(from);
+    const b = this.layout.places.get(to);
     if (!a || !b) return;
     const back = b.x <= a.x;
-    const start = back
-      ? { x: a.x + NODE.width / 2, y: a.y + NODE.height }
-      : { x: a.x + NODE.width, y: a.y + NODE.height / 2 };
     const stop = back
       ? { x: b.x + NODE.width / 2, y: b.y + NODE.height }
       : { x: b.x, y: b.y + NODE.height / 2 };
@@ -209,15 +172,25 @@ export class Graph {
       circle && sure ? palette.page.alarm : palette.state(state);
     context.lineWidth = circle ? 2.2 : 1.5;
     context.setLineDash(sure ? [] : [5, 4]);
-    context.globalAlpha = sure ? 1 : 0.75;
+    context.globalAlpha = sure ? 1 : 0.7;
     context.beginPath();
-    context.moveTo(start.x, start.y);
     if (back) {
+      const start = { x: a.x + NODE.width / 2, y: a.y + NODE.height };
       const below = Math.max(start.y, stop.y) + 56;
+      context.moveTo(start.x, start.y);
       context.bezierCurveTo(start.x, below, stop.x, below, stop.x, stop.y + 8);
     } else {
-      const bend = Math.max(40, (stop.x - start.x) / 2);
-      context.bezierCurveTo(start.x + bend, start.y, stop.x - bend, stop.y, stop.x - 8, stop.y);
+      let [x, y] = [a.x + NODE.width, a.y + NODE.height / 2];
+      context.moveTo(x, y);
+      const ends = [...(this.layout.routes.get(arrow) ?? []), { x: stop.x - 8, y: stop.y }];
+      ends.forEach((end, index) => {
+        const bend = (end.x - x) / 2;
+        context.bezierCurveTo(x + bend, y, end.x - bend, end.y, end.x, end.y);
+        // Through a column on the way an arrow goes straight.
+        x = end.x + (index + 1 < ends.length ? NODE.width : 0);
+        y = end.y;
+        context.lineTo(x, y);
+      });
     }
     context.stroke();
     context.setLineDash([]);

@@ -39,7 +39,8 @@ export class Recording {
     this.end = length ? Math.max(this.begin + 1, this.time[length - 1]) : 1;
   }
 
-  /** The name of a task or resource. A task that asyncio has numbered is called after its coroutine,
+  /** The name of a task or resource. A task that asyncio has numbered is called after its
+   * coroutine,
    * with the number if there are several. @param {number} number */
   nameOf(number) {
     const task = this.head.tasks[number];

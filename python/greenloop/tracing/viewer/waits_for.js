@@ -11,7 +11,7 @@ import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
 
 /**
  * @typedef {{
- *   key: string, sort: "task" | "resource" | "clock" | "outside", number: number,
+ *   key: string, sort: "task" | "resource", number: number,
  *   label: string, note: string, state: number, tasks: number[], rank: number, circle: boolean,
  * }} GraphNode
  * @typedef {{from: GraphNode, to: GraphNode, state: number, sure: boolean, circle: boolean}}
@@ -146,14 +146,8 @@ class Graph {
       this.guess(node, this.childrenOf(task), state);
       return;
     }
-    if (!what) {
-      const clock = kind === "sleep" || kind === "timeout" || kind === "yield";
-      const node = clock
-        ? this.node("clock", "clock", 0, "clock", "", state)
-        : this.node(`o${kind}`, "outside", 0, kind, "", state);
-      this.arrow(from, node, state, true);
-      return;
-    }
+    // A wait for the clock, or for something without a number, leads nowhere.
+    if (!what) return;
     const known = recording.head.resources[what];
     const items = resources.items(what, this.time);
     const capacity = known?.capacity ? ` of ${known.capacity}` : "";
@@ -227,10 +221,7 @@ class Graph {
   /** @returns {WaitsFor} */
   result() {
     const arrows = [...this.arrows.values()];
-    const linked = new Set(arrows.flatMap(({ from, to }) => [from, to]));
-    const nodes = [...this.nodes.values()].filter(
-      (node) => linked.has(node) || node.state === RUNNING || node.state === READY,
-    );
+    const nodes = [...this.nodes.values()];
     // A circle of sure arrows is one whatever guesses are around it, so they are looked for first.
     const sure = markCircles(
       nodes,
