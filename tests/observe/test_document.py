@@ -1,6 +1,7 @@
 """A trace survives being written, and what is no trace is refused with a reason."""
 
 import json
+import math
 import pathlib
 import re
 import struct
@@ -188,6 +189,12 @@ def damaged(builder, change):
         (lambda h: json.dumps(h).encode() + b'\n{"time": 1}', "written as JSON lines"),
         (lambda h: json.dumps(h).encode() + b"\n" + bytes(89), "89 bytes, expected 90 .* cut off"),
         (lambda h: json.dumps(h).encode() + b"\n" + bytes(91), "91 bytes, expected 90 .* longer"),
+        (
+            lambda h: (
+                json.dumps(h).encode() + b"\n" + struct.pack("<6d42x", 1, 2, 3, 4, math.inf, 6)
+            ),
+            "event 1 of the trace has the value inf, expected a number",
+        ),
         (lambda h: h.update(events=-3), "events of the trace is -3, expected a number from 0"),
         (lambda h: h.pop("events") and None, "events of the trace is None"),
         (lambda h: h.update(lost="no"), "lost of the trace is 'no'"),

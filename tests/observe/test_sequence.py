@@ -1,10 +1,12 @@
 """The sequence diagram says which task made, woke or gave something to which other one."""
 
+import itertools
+
 import pytest
 from drawings import drawn
 
 from greenloop.tracing.lifelines import MANY, MOST
-from greenloop.tracing.sequence import duration, sequence, span
+from greenloop.tracing.sequence import Crowd, duration, sequence, span, title
 from lesson_traces import producer_sets_pace
 from trace_builder import MILLISECOND, SECOND, TraceBuilder
 
@@ -163,7 +165,27 @@ def test_a_task_that_waits_to_the_end_is_told_from_others(trace, pair):
     trace.step(pair[0], ("wait-began", queue, "queue.get"))
     trace.advance(2 * SECOND)
     trace.add("loop-stopped")
-    assert drawn(trace) == ["first: get(queue): still waiting after 2 s"]
+    assert drawn(trace) == [
+        "first: get(queue) 2 s",
+        "first: get(queue): still waiting after 2 s",
+    ]
+
+
+def test_tasks_that_wait_to_the_end_part_no_round(trace):
+    main = trace.task("Task-1", "main")
+    for number in range(100):
+        child = trace.spawn(main, f"Task-{number + 2}", "handle")
+        trace.step(child, ("wait-began", 0, "sleep"))
+        if number % 7:
+            trace.wake(child)
+    trace.advance(SECOND)
+    trace.add("loop-stopped")
+    assert drawn(trace) == [
+        "times 100",
+        "  main -> handle ×100: spawn",
+        "  handle ×100: sleep 2 µs to 1 s",
+        "handle ×100: sleep: still waiting after 1 s ×15",
+    ]
 
 
 def test_a_cancellation_goes_from_the_requester_to_the_task(trace, pair):
@@ -328,11 +350,11 @@ def test_loops_in_loops_are_drawn_once(trace, pair):
 
 def mixed(trace, pair, count):
     first, second = pair
-    locks = [trace.resource(f"lock {number}", "lock", "Lock") for number in range(50)]
+    locks = [trace.resource(f"lock {number}", "lock", "Lock") for number in range(7)]
     trace.spawn(first, "child")
     for number in range(count):
         # The gaps between squares never repeat.
-        lock = locks[number * number * 7919 % 101 % 50]
+        lock = locks[number * number * 7919 % 101 % 7]
         trace.step(first, ("wait-began", lock, "lock"))
         trace.step(second, ("woken", first, "task"))
     trace.spawn(second, "last")
@@ -347,8 +369,8 @@ def test_what_does_not_repeat_is_shortened_in_the_middle(trace, pair):
     assert short[0] == whole[0] == "first -> child: spawn"
     assert short[-1] == whole[-1] == "second -> last: spawn"
     crowd = short.index(next(line for line in short if line.startswith("mixed")))
-    inside = [line for line in short if line.startswith("  ")]
-    assert len(short) - len(inside) - 1 <= 20
+    inside = [*itertools.takewhile(lambda line: line.startswith("  "), short[crowd + 1 :])]
+    assert sum("times" not in line for line in short) - len(inside) - 1 <= 20
     assert 5 < crowd < 15
     counts = [int(line.partition("×")[2] or 1) for line in inside]
     assert sum(counts) == int(short[crowd].split()[1])
@@ -367,6 +389,38 @@ def test_a_loop_with_a_long_round_is_shortened_in_its_round(trace, pair):
     assert lines[1] == "  first: acquire(lock 0) 3 µs"
     assert lines[-1] == "  second -> first: lock 59: release → acquire"
     assert "  mixed 100" in lines
+
+
+def test_a_long_round_among_other_rows_keeps_its_loop(trace, pair):
+    first, second = pair
+    locks = [trace.resource(f"lock {number}", "lock", "Lock") for number in range(60)]
+    trace.spawn(first, "third")
+    for _ in range(5):
+        for lock in locks:
+            trace.step(first, ("wait-began", lock, "lock"))
+            trace.step(second, ("woken", first, "task"))
+    trace.spawn(second, "fourth")
+    lines = drawn(trace, most_rows=22)
+    assert lines[:2] == ["first -> third: spawn", "times 5"]
+    assert "  mixed 100" in lines
+    assert lines[-1] == "second -> fourth: spawn"
+
+
+def test_a_crowd_has_what_comes_most_often(trace, pair):
+    first, second = pair
+    locks = [trace.resource(f"lock {number}", "lock", "Lock") for number in range(300)]
+    for number in range(2000):
+        lock = locks[0] if number % 3 == 0 else locks[number * number * 31 % 299]
+        trace.step(first, ("wait-began", lock, "lock"))
+        trace.step(second, ("woken", first, "task"))
+    diagram = sequence(trace.build(), most_rows=20)
+    (crowd,) = [row for row in diagram.rows if isinstance(row, Crowd)]
+    assert (len(crowd.rows), crowd.whole) == (20, False)
+    assert title(crowd) == f"{crowd.count} in changing order, the most frequent"
+    assert crowd.count > 3900
+    assert crowd.rows[0].count > 600
+    assert min(row.count for row in crowd.rows) > 1
+    assert [row.start for row in crowd.rows] == sorted(row.start for row in crowd.rows)
 
 
 # Durations

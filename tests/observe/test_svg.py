@@ -116,7 +116,7 @@ def test_arrows_lead_from_lifeline_to_lifeline():
 
 
 def test_the_file_needs_nothing_else_and_knows_light_and_dark():
-    text = svg(sequence(producer_sets_pace().build()), title="Lesson <1>")
+    text = svg(sequence(producer_sets_pace().build()), name="Lesson <1>")
     root = ElementTree.fromstring(text)
     assert root.find(f"{SPACE}title").text == "Lesson <1>"
     assert "@media (prefers-color-scheme: dark)" in root.find(f"{SPACE}style").text
@@ -165,7 +165,7 @@ def test_what_is_stuck_or_fails_is_marked():
     trace.step(main, ("wait-began", 0, "future"))
     trace.step(other, ("task-finished", 0, "raised"))
     root = parsed(trace)
-    assert (len(boxes(root, "alarm")), len(boxes(root, "note"))) == (2, 0)
+    assert (len(boxes(root, "alarm")), len(boxes(root, "note"))) == (2, 1)
 
 
 def test_a_class_of_tasks_is_a_pile_of_boxes():
@@ -210,9 +210,10 @@ def test_loops_in_loops_and_crowds_stay_inside(most):
     check_bounds(root)
     frames = boxes(root, "frame")
     assert len(frames) >= (1 if most == 10 else 8)
-    # Frames lie in each other or beside each other, and never cross.
+    # Frames and notes lie in each other or beside each other, and never cross.
+    shapes = frames + boxes(root, "note")
     for x, y, width, height in frames:
-        for x2, y2, width2, height2 in frames:
+        for x2, y2, width2, height2 in shapes:
             apart = y + height <= y2 or y2 + height2 <= y
             within = y <= y2 and y2 + height2 <= y + height and x <= x2 and x2 + width2 <= x + width
             around = y2 <= y and y + height <= y2 + height2 and x2 <= x and x + width <= x2 + width2

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, starmap
@@ -170,7 +171,9 @@ class Trace:
                 "the trace is written as JSON lines, expected columns;"
                 " greenloop.tracing.json_lines reads it"
             )
-        return cls(head, columns)
+        trace = cls(head, columns)
+        _check_numbers(trace)
+        return trace
 
     def save(self, path: str) -> None:
         """Write the document into a file.
@@ -224,6 +227,17 @@ def _view(column: memoryview, code: Literal["d", "I", "B"]) -> memoryview:
 
 def _ints(column: memoryview) -> Iterator[int]:
     return map(int, column.tolist())
+
+
+def _check_numbers(trace: Trace) -> None:
+    """Refuse what is no number among the floats: every other pattern of bits is an event."""
+    for name in ("time", "value"):
+        column = getattr(trace, name).tolist()
+        if not all(map(math.isfinite, column)):
+            index = next(i for i, number in enumerate(column) if not math.isfinite(number))
+            raise TraceError(
+                f"event {index} of the trace has the {name} {column[index]}, expected a number"
+            )
 
 
 def _end_of_line(view: memoryview) -> int:

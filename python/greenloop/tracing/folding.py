@@ -8,13 +8,18 @@ top, and what one of them leaves is pushed in turn, so that inner loops fold bef
 
     … 7[a b] a b    →  … 8[a b]      another round of the repetition below
     … 2[a] 3[a]     →  … 5[a]        two repetitions of the same
-    … a b a b       →  … 2[a b]      the same twice
+    … a b a b a b   →  … 3[a b]      the same some times
 
-In the last pattern the second half ends where the first one does, so its length is the distance
-to an earlier place of the id on top. Few of those places are tried, the nearest first, and
-whether the halves are equal is asked of hashes of the stack's prefixes, as Rabin and Karp compare
-strings. So a push costs the same however long a round is, and every row is taken from the stack
-once: the work grows with the number of rows.
+In the last pattern the last time ends where the one before does, so its length is the distance to
+an earlier place of the id on top. Few of those places are tried, the nearest first, and whether
+the parts are equal is asked of hashes of the stack's prefixes, as Rabin and Karp compare strings.
+So a push costs the same however long a round is, and every row is taken from the stack once: the
+work grows with the number of rows.
+
+This is done twice: at first a loop is what comes three times, then, among what is left and inside
+of the rounds that were found, what comes twice. Things that are the same twice are often the end
+of one round and the beginning of the next, and would hide the loop if they were folded at once:
+`abaab abaab abaab` would begin with `a b 2[a] 2[b a]`.
 """
 
 from __future__ import annotations
@@ -71,10 +76,11 @@ def fold(things: Iterable[tuple[T, int, int]]) -> list[Row[T]]:
     Args:
         things: Each thing with the times at which it began and ended.
     """
-    stack: _Stack[T] = _Stack()
+    ids = _Ids()
+    stack: _Stack[T] = _Stack(ids, 3)
     for thing, start, end in things:
-        stack.push(Once(thing, start, end, end, end - start, end - start), stack.id_of(thing))
-    return stack.rows
+        stack.push(Once(thing, start, end, end, end - start, end - start), ids.of_thing(thing))
+    return _fold_pairs(stack).rows
 
 
 def unfold(rows: Iterable[Row[T]]) -> Iterator[T]:
@@ -101,13 +107,46 @@ def occurrences(rows: Iterable[Row[T]]) -> Iterator[Once[T]]:
             yield from occurrences(row.body)
 
 
-class _Stack(Generic[T]):
-    """The rows so far, none of which repeats the one before."""
+class _Ids:
+    """What each row is, as a number: rows with one id unfold to the same things."""
 
     def __init__(self) -> None:
+        self._given = 0
+        self._of_things: dict[Hashable, int] = {}
+        self._of_rounds: dict[tuple[int, ...], int] = {}
+        self._of_repetitions: dict[tuple[int, int], int] = {}
+        """By the id of the round and the count. A round has an id of its own so that counting up
+        does not hash a long one again."""
+        self.rounds: dict[int, tuple[int, ...]] = {}
+        """The ids of one round, by the id of the repetition."""
+
+    def of_thing(self, thing: Hashable) -> int:
+        return self._of_things.get(thing) or self._give(self._of_things, thing)
+
+    def of_repetition(self, count: int, body: tuple[int, ...]) -> int:
+        of_round = self._of_rounds.get(body) or self._give(self._of_rounds, body)
+        key = (of_round, count)
+        number = self._of_repetitions.get(key) or self._give(self._of_repetitions, key)
+        self.rounds[number] = body
+        return number
+
+    def _give(self, given: dict[Key, int], key: Key) -> int:
+        """Give an id, from 1, that nothing else has."""
+        self._given += 1
+        given[key] = self._given
+        return self._given
+
+
+class _Stack(Generic[T]):
+    """The rows so far, among which nothing comes `times` times in a row."""
+
+    def __init__(self, ids: _Ids, times: int) -> None:
         self.rows: list[Row[T]] = []
-        self._ids: list[int] = []
-        """What each row is: rows with one id unfold to the same things."""
+        self.numbers: list[int] = []
+        """The id of each row."""
+        self.ids = ids
+        self._rounds = ids.rounds
+        self._times = times
         self._hashes = [0]
         """The hash of the first ids, for each number of them."""
         self._powers = [1]
@@ -118,24 +157,13 @@ class _Stack(Generic[T]):
         self._due: dict[int, list[int]] = {}
         """The places of the repetitions that would have another round above them, from below, by
         the height of the stack."""
-        self._ids_given = 0
-        self._of_things: dict[Hashable, int] = {}
-        self._of_rounds: dict[tuple[int, ...], int] = {}
-        self._of_repetitions: dict[tuple[int, int], int] = {}
-        """The ids that were given: those of repetitions by the id of the round and the count. A
-        round has an id of its own so that counting up does not hash a long one again."""
-        self._rounds: dict[int, tuple[int, ...]] = {}
-        """The ids of one round, by the id of the repetition."""
-
-    def id_of(self, thing: Hashable) -> int:
-        return self._of_things.get(thing) or self._new_id(self._of_things, thing)
 
     def push(self, row: Row[T], number: int) -> None:
         rounds, highest = self._rounds, self._highest
         while True:
             place = len(self.rows)
             self.rows.append(row)
-            self._ids.append(number)
+            self.numbers.append(number)
             self._hashes.append((self._hashes[-1] * _BASE + number) % _MODULUS)
             if len(self._powers) <= place + 1:
                 self._powers.append(self._powers[-1] * _BASE % _MODULUS)
@@ -150,7 +178,7 @@ class _Stack(Generic[T]):
             if folded is None and place + 1 in self._due:
                 folded = self._another_round()
             if folded is None and below >= 0:
-                folded = self._the_same_twice()
+                folded = self._the_same_some_times()
             if folded is None:
                 return
             row, number = folded
@@ -159,7 +187,7 @@ class _Stack(Generic[T]):
         """Take rows from the top; they are returned in their order."""
         top = len(self.rows)
         for place in range(top - 1, top - 1 - count, -1):
-            number = self._ids.pop()
+            number = self.numbers.pop()
             self._highest[number] = self._below.pop()
             if number in self._rounds:
                 height = place + 1 + len(self._rounds[number])
@@ -174,7 +202,7 @@ class _Stack(Generic[T]):
         return taken
 
     def _another_round(self) -> tuple[Row[T], int] | None:
-        ids, top = self._ids, len(self._ids)
+        ids, top = self.numbers, len(self.numbers)
         for place in reversed(self._due[top]):
             body = self._rounds[ids[place]]
             if body[-1] == ids[-1] and body == tuple(ids[place + 1 :]):
@@ -182,58 +210,64 @@ class _Stack(Generic[T]):
                 (repeat,) = self._take(1)
                 assert isinstance(repeat, Repeat)
                 _merge(repeat.body, again)
-                return self._repetition(repeat.count + 1, repeat.body, body)
+                count = repeat.count + 1
+                return Repeat(count, repeat.body), self.ids.of_repetition(count, body)
         return None
 
     def _two_repetitions(self) -> tuple[Row[T], int] | None:
-        body = self._rounds.get(self._ids[-1])
-        if body is None or len(self.rows) < 2 or self._rounds.get(self._ids[-2]) != body:
+        body = self._rounds.get(self.numbers[-1])
+        if body is None or len(self.rows) < 2 or self._rounds.get(self.numbers[-2]) != body:
             return None
         first, second = self._take(2)
         assert isinstance(first, Repeat)
         assert isinstance(second, Repeat)
         _merge(first.body, second.body)
-        return self._repetition(first.count + second.count, first.body, body)
+        count = first.count + second.count
+        return Repeat(count, first.body), self.ids.of_repetition(count, body)
 
-    def _the_same_twice(self) -> tuple[Row[T], int] | None:
-        ids, top = self._ids, len(self._ids)
+    def _the_same_some_times(self) -> tuple[Row[T], int] | None:
+        ids, top, times = self.numbers, len(self.numbers), self._times
         place = top - 1
         for _ in range(_TRIED):
             place = self._below[place]
             length = top - 1 - place
-            if place < 0 or 2 * length > top:
+            if place < 0 or times * length > top:
                 return None
             if length > 1 and ids[-2] != ids[place - 1]:
                 continue
-            if self._hash(top - length, top) != self._hash(top - 2 * length, top - length):
+            hashed = self._hash(top - length, top)
+            if any(
+                self._hash(top - part * length, top - (part - 1) * length) != hashed
+                for part in range(2, times + 1)
+            ):
                 continue
             body = tuple(ids[top - length :])
-            if body != tuple(ids[top - 2 * length : top - length]):
+            if body * times != tuple(ids[top - times * length :]):
                 continue
-            again = self._take(length)
+            others = [self._take(length) for _ in range(times - 1)]
             first = self._take(length)
-            _merge(first, again)
-            return self._repetition(2, first, body)
+            for other in reversed(others):
+                _merge(first, other)
+            return Repeat(times, first), self.ids.of_repetition(times, body)
         return None
 
     def _hash(self, start: int, end: int) -> int:
         hashes = self._hashes
         return (hashes[end] - hashes[start] * self._powers[end - start]) % _MODULUS
 
-    def _repetition(
-        self, count: int, rows: list[Row[T]], body: tuple[int, ...]
-    ) -> tuple[Row[T], int]:
-        of_round = self._of_rounds.get(body) or self._new_id(self._of_rounds, body)
-        key = (of_round, count)
-        number = self._of_repetitions.get(key) or self._new_id(self._of_repetitions, key)
-        self._rounds[number] = body
-        return Repeat(count, rows), number
 
-    def _new_id(self, given: dict[Key, int], key: Key) -> int:
-        """Give an id, from 1, that nothing else has."""
-        self._ids_given += 1
-        given[key] = self._ids_given
-        return self._ids_given
+def _fold_pairs(found: _Stack[T]) -> _Stack[T]:
+    """Fold what comes twice among these rows, and inside of each of them."""
+    stack: _Stack[T] = _Stack(found.ids, 2)
+    for row, number in zip(found.rows, found.numbers, strict=True):
+        if isinstance(row, Repeat):
+            inside: _Stack[T] = _Stack(found.ids, 2)
+            inside.rows, inside.numbers = row.body, [*found.ids.rounds[number]]
+            inside = _fold_pairs(inside)
+            row.body = inside.rows
+            number = found.ids.of_repetition(row.count, tuple(inside.numbers))
+        stack.push(row, number)
+    return stack
 
 
 def _merge(into: Sequence[Row[T]], rows: Sequence[Row[T]]) -> None:

@@ -39,7 +39,7 @@ class Sort(enum.Enum):
     WAIT = "wait"
     """A task waits until `end`; `detail` is the kind of wait."""
     STUCK = "stuck"
-    """A task waits, and still did when the recording ended; `detail` is the kind of wait."""
+    """A task still waited when the recording ended; `detail` is the kind of wait."""
     END = "end"
     """A task ended by an exception that no other task takes; `detail` is the outcome."""
 
@@ -127,8 +127,12 @@ class _Reader:
 
     def all(self, now: int) -> list[Interaction]:
         for wait in self.waits.values():
-            wait.sort = Sort.STUCK
+            # It stands where it began like those that ended, or it would part a round from its
+            # equals; that it has not ended is said at the end.
             wait.end = now
+            self._add(
+                Sort.STUCK, wait.source, wait.source, wait.start, now, wait.resource, wait.detail
+            )
         return [
             each
             for each in self.found

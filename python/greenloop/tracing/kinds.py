@@ -8,105 +8,102 @@ trace with one more kind of event can still be read.
 from __future__ import annotations
 
 import enum
-from typing import Self
 
 
 class _Named(enum.IntEnum):
     """A number with the name that the format gives it."""
 
-    label: str
-
-    def __new__(cls, number: int, label: str) -> Self:
-        member = int.__new__(cls, number)
-        member._value_ = number
-        member.label = label
-        return member
+    @property
+    def label(self) -> str:
+        """The name: words are joined by hyphens, and a class and its method by a dot."""
+        name = self.name.lower()
+        return name.replace("_", "." if name.startswith(("queue_", "stream_")) else "-")
 
 
 class Kind(_Named):
     """What an event says: the field `kind`."""
 
-    TASK_CREATED = 1, "task-created"
-    STEP_BEGAN = 2, "step-began"
-    STEP_ENDED = 3, "step-ended"
-    WAIT_BEGAN = 4, "wait-began"
-    WOKEN = 5, "woken"
-    TASK_FINISHED = 6, "task-finished"
-    CANCEL_REQUESTED = 7, "cancel-requested"
-    RESOURCE_MADE = 8, "resource-made"
-    PUT = 9, "put"
-    GET = 10, "get"
-    ACQUIRED = 11, "acquired"
-    RELEASED = 12, "released"
-    SET = 13, "set"
-    CLEARED = 14, "cleared"
-    NOTIFIED = 15, "notified"
-    POLL_BEGAN = 16, "poll-began"
-    POLL_ENDED = 17, "poll-ended"
-    CALLBACK_BEGAN = 18, "callback-began"
-    CALLBACK_ENDED = 19, "callback-ended"
-    THREAD_CALLED = 20, "thread-called"
-    JOB_SUBMITTED = 21, "job-submitted"
-    JOB_FINISHED = 22, "job-finished"
-    TIMER_EXPIRED = 23, "timer-expired"
-    SENT = 24, "sent"
-    RECEIVED = 25, "received"
-    LOST = 26, "lost"
-    LOOP_STARTED = 27, "loop-started"
-    LOOP_STOPPED = 28, "loop-stopped"
-    TASK_DONE_SEEN = 29, "task-done-seen"
+    TASK_CREATED = 1
+    STEP_BEGAN = 2
+    STEP_ENDED = 3
+    WAIT_BEGAN = 4
+    WOKEN = 5
+    TASK_FINISHED = 6
+    CANCEL_REQUESTED = 7
+    RESOURCE_MADE = 8
+    PUT = 9
+    GET = 10
+    ACQUIRED = 11
+    RELEASED = 12
+    SET = 13
+    CLEARED = 14
+    NOTIFIED = 15
+    POLL_BEGAN = 16
+    POLL_ENDED = 17
+    CALLBACK_BEGAN = 18
+    CALLBACK_ENDED = 19
+    THREAD_CALLED = 20
+    JOB_SUBMITTED = 21
+    JOB_FINISHED = 22
+    TIMER_EXPIRED = 23
+    SENT = 24
+    RECEIVED = 25
+    LOST = 26
+    LOOP_STARTED = 27
+    LOOP_STOPPED = 28
+    TASK_DONE_SEEN = 29
 
 
 class Wait(_Named):
     """What a task waits for: the detail of `wait-began`, and of `resource-made`."""
 
-    QUEUE_GET = 1, "queue.get"
-    QUEUE_PUT = 2, "queue.put"
-    QUEUE_JOIN = 3, "queue.join"
-    LOCK = 4, "lock"
-    SEMAPHORE = 5, "semaphore"
-    EVENT = 6, "event"
-    CONDITION = 7, "condition"
-    BARRIER = 8, "barrier"
-    SLEEP = 9, "sleep"
-    TIMEOUT = 10, "timeout"
-    GATHER = 11, "gather"
-    WAIT = 12, "wait"
-    TASK_GROUP = 13, "task-group"
-    SHIELD = 14, "shield"
-    FUTURE = 15, "future"
-    TASK = 16, "task"
-    STREAM_READ = 17, "stream.read"
-    STREAM_DRAIN = 18, "stream.drain"
-    SOCKET = 19, "socket"
-    NAME_LOOKUP = 20, "name-lookup"
-    SUBPROCESS = 21, "subprocess"
-    EXECUTOR = 22, "executor"
-    RUST_FUTURE = 23, "rust-future"
-    FOREIGN = 24, "foreign"
-    YIELD = 25, "yield"
-    CONNECT = 26, "connect"
-    ACCEPT = 27, "accept"
+    QUEUE_GET = 1
+    QUEUE_PUT = 2
+    QUEUE_JOIN = 3
+    LOCK = 4
+    SEMAPHORE = 5
+    EVENT = 6
+    CONDITION = 7
+    BARRIER = 8
+    SLEEP = 9
+    TIMEOUT = 10
+    GATHER = 11
+    WAIT = 12
+    TASK_GROUP = 13
+    SHIELD = 14
+    FUTURE = 15
+    TASK = 16
+    STREAM_READ = 17
+    STREAM_DRAIN = 18
+    SOCKET = 19
+    NAME_LOOKUP = 20
+    SUBPROCESS = 21
+    EXECUTOR = 22
+    RUST_FUTURE = 23
+    FOREIGN = 24
+    YIELD = 25
+    CONNECT = 26
+    ACCEPT = 27
 
 
 class Cause(_Named):
     """What made a task ready: the detail of `woken`."""
 
-    TASK = 1, "task"
-    TIMER = 2, "timer"
-    DESCRIPTOR = 3, "descriptor"
-    THREAD = 4, "thread"
-    SIGNAL = 5, "signal"
-    CALLBACK = 6, "callback"
-    CANCELLATION = 7, "cancellation"
+    TASK = 1
+    TIMER = 2
+    DESCRIPTOR = 3
+    THREAD = 4
+    SIGNAL = 5
+    CALLBACK = 6
+    CANCELLATION = 7
 
 
 class Outcome(_Named):
     """How a task or a job ended: the detail of `task-finished`, and of `job-finished`."""
 
-    RETURNED = 1, "returned"
-    RAISED = 2, "raised"
-    CANCELLED = 3, "cancelled"
+    RETURNED = 1
+    RAISED = 2
+    CANCELLED = 3
 
 
 DETAILS: dict[int, type[_Named]] = {

@@ -19,11 +19,13 @@ from greenloop.tracing.sequence import (
     inside,
     is_framed,
     label,
+    title,
 )
 
 _SPECIAL = re.compile(
     r"""[#;<>&%$@{}"`\\]      # entities, ends of statements, HTML, comments, formulas, directives
       | (?<=^wrap): | (?<=^nowrap):     # what a message may begin with
+      | :(?![ ])            # what looks like a style, whose semicolons Mermaid takes away
       | \be(?=nd\b)             # the end of a block
       | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # what is no text""",
     re.VERBOSE | re.IGNORECASE,
@@ -46,14 +48,9 @@ def _lines(rows: Iterable[Drawn], rounds: int, indent: str) -> Iterator[str]:
         elif not is_framed(row):
             yield from _lines(inside(row), rounds, indent)
         else:
-            crowd = isinstance(row, Crowd)
-            yield (
-                f"{indent}opt {row.count} in changing order"
-                if crowd
-                else (f"{indent}loop {row.count} times")
-            )
-            around = rounds if isinstance(row, Crowd) else rounds * row.count
-            yield from _lines(inside(row), around, indent + "    ")
+            block, around = ("opt", 1) if isinstance(row, Crowd) else ("loop", row.count)
+            yield f"{indent}{block} {title(row)}"
+            yield from _lines(inside(row), rounds * around, indent + "    ")
             yield f"{indent}end"
 
 

@@ -73,9 +73,9 @@ def write(trace: Trace, file: TextIO) -> None:
 class _State(enum.Enum):
     """What the open slice of a track says."""
 
-    RUNNING = enum.auto()
-    READY = enum.auto()
-    WAITING = enum.auto()
+    RUNNING = 1
+    READY = 2
+    WAITING = 3
 
 
 class _Track:

@@ -19,6 +19,9 @@ from greenloop.tracing.lifelines import Lifeline, Lifelines, resource_names
 MOST_ROWS = 200
 """A diagram with more rows than these is shortened."""
 
+_LEAST = 8
+"""A loop whose round has room for fewer rows than these is not shortened inside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -50,6 +53,8 @@ class Crowd:
     """How many things they were, in one round of the loops around them."""
     rows: list[Once[Shape]]
     """Each different one once, with its count and with its times."""
+    whole: bool
+    """Whether that is all of them, not only those that come most often."""
 
 
 Drawn = Row[Shape] | Crowd
@@ -104,6 +109,13 @@ def is_framed(row: Drawn) -> bool:
     """Whether a frame is drawn around what is inside: a row that repeats alone has its count."""
     rows = inside(row)
     return isinstance(row, Crowd) or len(rows) > 1 or (len(rows) == 1 and is_framed(rows[0]))
+
+
+def title(row: Drawn) -> str:
+    """Return what is written at a frame."""
+    if isinstance(row, Crowd):
+        return f"{row.count} in changing order" + ("" if row.whole else ", the most frequent")
+    return f"{row.count} times"
 
 
 def span(shortest: int, longest: int) -> str:
@@ -188,22 +200,43 @@ def _text(each: Interaction, name: str) -> str:
 
 
 def _shortened(rows: list[Row[Shape]], most: int, rounds: int = 1) -> list[Drawn]:
-    """Return the rows if they fit, else the first and the last, and a crowd between them."""
-    if height(rows) <= most:
+    """Return rows of at most about this height: loops are shortened inside if that is enough."""
+    heights = [height([row]) for row in rows]
+    if sum(heights) <= most:
         return [*rows]
-    if len(rows) == 1 and isinstance(rows[0], Repeat):
-        around, body = rows[0].count, rows[0].body
-        return [Repeat(around, _shortened(body, most, rounds * around))]  # type: ignore[arg-type]
+    share = _share(heights, most)
+    if share >= _LEAST:
+        return [
+            row
+            if own <= share or isinstance(row, Once)
+            else Repeat(row.count, _shortened(row.body, share, rounds * row.count))  # type: ignore[arg-type]
+            for row, own in zip(rows, heights, strict=True)
+        ]
     first, last, left = 0, len(rows), most
-    while first < last:
-        at_the_top = first <= len(rows) - last
-        taken = height([rows[first if at_the_top else last - 1]])
-        if taken > left:
+    while heights[first if first <= len(rows) - last else last - 1] <= left:
+        if first <= len(rows) - last:
+            left -= heights[first]
+            first += 1
+        else:
+            last -= 1
+            left -= heights[last]
+    return [*rows[:first], _crowd(rows[first:last], most, rounds), *rows[last:]]
+
+
+def _share(heights: list[int], most: int) -> int:
+    """Return how high each row may be for all of them to fit: lower ones leave more to others."""
+    left = len(heights)
+    for own in sorted(heights):
+        if own * left > most:
             break
-        left -= taken
-        first, last = (first + 1, last) if at_the_top else (first, last - 1)
+        most -= own
+        left -= 1
+    return most // left
+
+
+def _crowd(rows: list[Row[Shape]], most: int, rounds: int) -> Crowd:
     kinds: dict[Shape, Once[Shape]] = {}
-    for once in occurrences(rows[first:last]):
+    for once in occurrences(rows):
         known = kinds.get(once.thing)
         if known is None:
             kinds[once.thing] = once
@@ -213,4 +246,6 @@ def _shortened(rows: list[Row[Shape]], most: int, rounds: int = 1) -> list[Drawn
             known.shortest = min(known.shortest, once.shortest)
             known.longest = max(known.longest, once.longest)
     count = sum(once.count for once in kinds.values()) // rounds
-    return [*rows[:first], Crowd(count, [*kinds.values()]), *rows[last:]]
+    kept = sorted(kinds.values(), key=lambda once: -once.count)[:most]
+    kept.sort(key=lambda once: once.start)
+    return Crowd(count, kept, len(kept) == len(kinds))

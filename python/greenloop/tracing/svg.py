@@ -17,7 +17,6 @@ from greenloop.tracing.folding import Once, Repeat
 from greenloop.tracing.interactions import Sort
 from greenloop.tracing.lifelines import Lifeline
 from greenloop.tracing.sequence import (
-    Crowd,
     Diagram,
     Drawn,
     Shape,
@@ -25,6 +24,7 @@ from greenloop.tracing.sequence import (
     inside,
     is_framed,
     label,
+    title,
 )
 
 _ROW = 34
@@ -35,9 +35,15 @@ _TIMES = 76
 _TAB = 26
 """The height of what a frame has above its first row."""
 _MARGIN = 12
-_NARROWEST, _WIDEST = 130, 240
+_NARROWEST, _WIDEST = 130, 280
 """Bounds of the width of a column."""
 _PER_CHARACTER = 6.4
+_BOLD = 1.15
+"""How much wider a bold character is."""
+_INSET, _DEEPEST = 5, 4
+"""How much smaller on each side a frame is than the one around it, down to which depth."""
+_BESIDE_NOTES = 2 * (4 + _INSET * _DEEPEST) + 4
+"""How much narrower than its column a note is, at least: so it lies within all frames."""
 
 _STYLE = """
 .gl-sequence { --paper: #ffffff; --ink: #1d2733; --faint: #6c7a89; --line: #c3ccd6;
@@ -76,12 +82,12 @@ _COLOURS = {
 }
 
 
-def svg(diagram: Diagram, title: str = "Sequence diagram") -> str:
+def svg(diagram: Diagram, name: str = "Sequence diagram") -> str:
     """Return a diagram as the text of an SVG file.
 
     Args:
         diagram: What `sequence` made of a trace.
-        title: What the picture is called for readers who do not see it.
+        name: What the picture is called for readers who do not see it.
     """
     drawing = _Drawing(diagram)
     body = [*drawing.frames(diagram.rows), *drawing.rows(diagram.rows)]
@@ -91,7 +97,7 @@ def svg(diagram: Diagram, title: str = "Sequence diagram") -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="gl-sequence" role="img"'
         f' width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
-        f"<title>{_escaped(title)}</title>",
+        f"<title>{_escaped(name)}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect class="paper" width="{width}" height="{height}"/>',
         *heads,
@@ -123,7 +129,7 @@ class _Drawing:
                 f'<rect class="box" rx="5" x="{x - width / 2 + shift:g}" y="{12 - shift}"'
                 f' width="{width:g}" height="28"/>'
             )
-        yield _text(lifeline.name, x, 30, width - 8, "name")
+        yield _text(lifeline.name, x, 30, (width - 12) / _BOLD, "name")
 
     def frames(self, rows: Iterable[Drawn]) -> Iterator[str]:
         """Draw the frames around loops, outer ones first, so that rows stand on them."""
@@ -133,19 +139,15 @@ class _Drawing:
         for row in rows:
             if is_framed(row):
                 touched = [*_touched([row])]
-                inset = 4 + 5 * min(depth, 6)
+                inset = 4 + _INSET * min(depth, _DEEPEST)
                 left = self.x(min(touched)) - self.column / 2 + inset
                 right = self.x(max(touched)) + self.column / 2 - inset
                 height = _height([row]) - 6
-                if isinstance(row, Crowd):
-                    name = f"{row.count} in changing order"
-                else:
-                    name = f"{row.count} times"
                 yield (
                     f'<rect class="frame" rx="6" x="{left:g}" y="{y + 2:g}"'
                     f' width="{right - left:g}" height="{height:g}"/>'
                 )
-                yield _text(name, left + 8, y + 17, right - left - 16, "tab")
+                yield _text(title(row), left + 8, y + 17, right - left - 16, "tab")
                 yield from self._frames(inside(row), y + _TAB, depth + 1)
             y += _height([row])
 
@@ -178,7 +180,7 @@ class _Drawing:
         self.y += _ROW
 
     def _note(self, shape: Shape, text: str, y: float) -> Iterator[str]:
-        x, widest = self.x(shape.source), self.column - 16
+        x, widest = self.x(shape.source), self.column - _BESIDE_NOTES
         width = min(_width(text) + 16, widest)
         style = "note" if shape.sort is Sort.WAIT else "alarm"
         yield (
@@ -228,13 +230,14 @@ def _touched(rows: Iterable[Drawn]) -> Iterator[int]:
 
 def _column_width(diagram: Diagram) -> float:
     """Return the width at which texts fit into their columns, if one below the bound does."""
-    needed = [_width(each.name) + 26 for each in diagram.lifelines]
+    needed = [_width(each.name) * _BOLD + 26 for each in diagram.lifelines]
 
     def measure(rows: Iterable[Drawn]) -> None:
         for row in rows:
             if isinstance(row, Once):
                 columns = max(1, abs(row.thing.source - row.thing.target))
-                needed.append((_width(label(row)) + 32) / columns)
+                beside = _BESIDE_NOTES + 16 if row.thing.is_note else 24
+                needed.append((_width(label(row)) + beside) / columns)
             else:
                 measure(inside(row))
 
