@@ -31,14 +31,15 @@ def driver():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
-    """Writes the page of a loop that has run, once for each name, and gives its address."""
+    """Writes the page of a trace or of a loop that has run, once for each name."""
     folder = tmp_path_factory.mktemp("pages")
 
     def write(name, make):
         path = folder / f"{name}.html"
         if not path.exists():
-            loop = make()
-            write_html(Trace(loop.head(), loop.columns()), path)
+            made = make()
+            trace = made if isinstance(made, Trace) else Trace(made.head(), made.columns())
+            write_html(trace, path)
         return path.as_uri()
 
     return write

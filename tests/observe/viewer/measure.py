@@ -1,4 +1,6 @@
-"""Prints how fast the viewer opens and draws: `python tests/observe/viewer/measure.py [events ...]`.
+"""Prints how fast the viewer opens and draws, for traces of so many events or of two usual sizes.
+
+    python tests/observe/viewer/measure.py [events ...]
 
 Times depend on the machine and on its load, so no test asserts them. A frame is counted when its
 drawing has come to its end, with the window zoomed in and out by a quarter each time.

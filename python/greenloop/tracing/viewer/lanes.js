@@ -203,7 +203,10 @@ class Builder {
           break;
       }
     }
-    for (let lane = 0; lane < this.count; lane++) this.close(lane, end, -1);
+    for (let lane = 0; lane < this.count; lane++) {
+      // A state that the last event has begun has not been one yet.
+      if (this.openStart[lane] < end) this.close(lane, end, -1);
+    }
   }
 
   /** A lane for a new task. @param {number} task @param {number} now @param {number} creator */

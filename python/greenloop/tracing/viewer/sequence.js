@@ -395,10 +395,9 @@ export class Sequence {
     for (const { arrow, y } of this.layout.placed) {
       const place = this.yOf(y + 0.74);
       if (place < free || place > this.surface.height) continue;
-      // The time of an arrow is that of its arrival, the time of a note that of its beginning.
-      // Rounds have the time of the first one, which may be before the rows above: then none is
-      // written.
-      const time = (arrow.note || arrow.count > 1 ? arrow.start : arrow.end) - begin;
+      // The time of an arrow is that of its arrival, the time of a note that of its beginning. In a
+      // crowd they have no order, and those that go back are left out.
+      const time = (arrow.note ? arrow.start : arrow.end) - begin;
       if (time < latest) continue;
       latest = time;
       context.fillText(instant(time, time > 1e9 ? 1e6 : 100), (GUTTER - 20) * this.unit, place);
