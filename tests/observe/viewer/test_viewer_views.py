@@ -131,6 +131,14 @@ def test_tasks_that_wait_for_each_others_locks_are_a_circle(opened):
     assert page.get(f"{graph}.circles") == 0
 
 
+def test_tasks_that_wait_for_the_same_are_one_node(opened):
+    page = opened("graph", "crowd", lambda: synthetic.factory(3_000, producers=2, consumers=60))
+    page.settle()
+    nodes = page.get("p.graph.graph.nodes.map((n) => [n.label, n.tasks.length])")
+    assert len(nodes) < 20
+    assert any(label.startswith("consume × ") and tasks > 4 for label, tasks in nodes)
+
+
 def test_arrow_keys_go_from_event_to_event(opened):
     page = opened("graph")
     page.press("\ue014")

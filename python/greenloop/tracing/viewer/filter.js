@@ -23,6 +23,8 @@ export class Filter {
     this.terms = [];
     /** Lanes that are shown, in their order. */
     this.shown = new Uint32Array(lanes.count);
+    /** The place of each lane among those that are shown, or -1. */
+    this.rows = new Int32Array(lanes.count);
     /** For each state, 1 if it is shown as it is and 0 if it is dimmed. */
     this.states = new Uint8Array(STATES).fill(1);
     this.apply("");
@@ -86,6 +88,8 @@ export class Filter {
     }
     keep[0] = 1;
     this.shown = Uint32Array.from(keep.keys()).filter((lane) => keep[lane]);
+    this.rows.fill(-1);
+    this.shown.forEach((lane, row) => (this.rows[lane] = row));
   }
 
   /** @param {string} text @param {Uint8Array} found */

@@ -6,7 +6,7 @@
 import { GraphLayout, NODE } from "./graph_layout.js";
 import { Skyline } from "./skyline.js";
 import { Surface } from "./surface.js";
-import { counted, fitted, instant } from "./units.js";
+import { count, counted, fitted, instant } from "./units.js";
 import { stateName } from "./vocabulary.js";
 import { waitsFor } from "./waits_for.js";
 
@@ -255,7 +255,12 @@ export class Graph {
     context.fillText(when, left, 22 * this.unit);
     context.font = this.surface.font(12);
     context.fillStyle = page.muted;
-    const parts = [`${graph.running} running`, `${graph.ready} ready`, `${graph.waiting} waiting`];
+    const parts = [
+      `${count(graph.running)} running`,
+      `${count(graph.ready)} ready`,
+      `${count(graph.waiting)} waiting`,
+    ];
+    if (graph.left) parts.push(`${count(graph.left)} not drawn, a filter shows them`);
     context.fillText(parts.join("  ·  "), left, 42 * this.unit);
     if (!graph.circles) return;
     const wide = context.measureText(parts.join("  ·  ")).width;

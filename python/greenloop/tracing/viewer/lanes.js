@@ -46,6 +46,8 @@ export class Lanes {
     /** The event with which a span begins, and that with which it ends; -1 if there is none. */
     this.opened = pick(builder.opened, order, new Int32Array(order.length));
     this.closed = pick(builder.closed, order, new Int32Array(order.length));
+    /** @type {Map<number, number[]> | undefined} */
+    this.knownChildren = undefined;
     this.running = summed(this, RUNNING);
     this.ready = summed(this, READY);
   }
@@ -68,6 +70,19 @@ export class Lanes {
     const span = this.find(lane, time);
     const inside = span < this.first[lane + 1] && this.start[span] <= time;
     return inside ? span : -1;
+  }
+
+  /** The tasks that each task has made; they are found when somebody asks for the first time. */
+  get children() {
+    if (!this.knownChildren) {
+      this.knownChildren = new Map();
+      for (let lane = 1; lane < this.count; lane++) {
+        const siblings = this.knownChildren.get(this.creator[lane]);
+        if (siblings) siblings.push(this.task[lane]);
+        else this.knownChildren.set(this.creator[lane], [this.task[lane]]);
+      }
+    }
+    return this.knownChildren;
   }
 
   /** The event that made a span's task ready: a wake-up or its creation; -1 if it is not known.

@@ -27,6 +27,15 @@ const VIEWS = Object.freeze([
   ["path", "Critical path"],
 ]);
 
+/** The use of the pointer in each view. @type {Readonly<Record<Name, string>>} */
+const HINTS = Object.freeze({
+  sequence: "wheel scrolls, pinch or + − zooms, click selects,",
+  timeline: "wheel zooms, drag pans, click selects,",
+  graph: "wheel zooms, drag pans, the bar sets the instant,",
+  tables: "a head sorts, a row leads to the timeline,",
+  path: "a row leads to the timeline,",
+});
+
 /** How much a key zooms and by which share of the window it pans. */
 const ZOOM = 1.6;
 const PAN = 0.2;
@@ -104,6 +113,7 @@ class Page {
     for (const [each, view] of this.elements) view.hidden = each !== name;
     for (const tab of this.tabs)
       tab.setAttribute("aria-selected", String(tab.dataset.view === name));
+    this.toolbar.hint.textContent = HINTS[name];
     this.refresh();
   }
 

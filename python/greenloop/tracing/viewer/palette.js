@@ -1,9 +1,9 @@
 // Colours: those of states in both themes, and those of the page that canvases draw with.
 //
-// The hues are the eight of Okabe and Ito, which readers with any common colour blindness can tell
-// apart; each is moved in lightness until it stands out from the theme's ground. Within a family
-// the kinds differ in lightness, so that `queue.get` and `queue.put` are relatives and not the
-// same.
+// The hues are near the eight of Okabe and Ito, which readers with any common colour blindness can
+// tell apart; each is moved in lightness until it stands out from the theme's ground. Within a
+// family the kinds differ in lightness, so that `queue.get` and `queue.put` are relatives and not
+// the same.
 
 import { STATES, familyOf, stateName } from "./vocabulary.js";
 
@@ -17,23 +17,23 @@ const FAMILY_COLOURS = {
     running: [0, 139, 101],
     ready: [235, 170, 40],
     queue: [0, 102, 168],
-    lock: [201, 82, 0],
-    signal: [178, 84, 140],
+    lock: [196, 70, 10],
+    signal: [190, 80, 150],
     task: [70, 165, 216],
-    io: [176, 160, 20],
+    io: [206, 186, 96],
     time: [150, 156, 164],
-    outside: [86, 90, 98],
+    outside: [70, 74, 82],
   },
   dark: {
     running: [24, 178, 134],
-    ready: [222, 158, 44],
+    ready: [236, 180, 62],
     queue: [64, 146, 214],
-    lock: [232, 112, 40],
-    signal: [214, 134, 182],
+    lock: [220, 92, 34],
+    signal: [206, 112, 172],
     task: [120, 198, 240],
-    io: [226, 214, 84],
-    time: [120, 127, 138],
-    outside: [176, 180, 188],
+    io: [240, 230, 120],
+    time: [112, 119, 130],
+    outside: [206, 210, 216],
   },
 };
 

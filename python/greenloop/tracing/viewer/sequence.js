@@ -442,9 +442,8 @@ export class Sequence {
 
   /** The words below the name in a lifeline's head. @param {number[]} tasks */
   noteOf(tasks) {
-    const { recording } = this.session;
-    if (tasks.length > 1) return `${count(tasks.length)} tasks`;
-    return tasks.length ? recording.noteOf(tasks[0]) : "";
+    // The name of a class has the number of its tasks already.
+    return tasks.length === 1 ? this.session.recording.noteOf(tasks[0]) : "";
   }
 }
 

@@ -103,7 +103,7 @@ export class Timeline {
 
   /** Where a lane stands among those that are shown, or -1. @param {number} lane */
   rowOf(lane) {
-    return this.session.filter.shown.indexOf(lane);
+    return this.session.filter.rows[lane] ?? -1;
   }
 
   /** @param {number} distance */

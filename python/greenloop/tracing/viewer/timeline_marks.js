@@ -22,9 +22,14 @@ export function drawPath(view, context) {
   context.lineWidth = 2 * view.unit;
   context.lineJoin = "round";
   context.beginPath();
+  const pixel = (end - begin) / view.plotWidth;
   let drawing = false;
+  let drawn = -Infinity;
+  let last = -1;
   for (const piece of view.path) {
     if (piece.end < begin || piece.begin > end) continue;
+    // Of pieces that share a pixel, those that change nothing of it are left out.
+    if (piece.lane === last && piece.end - drawn < pixel) continue;
     const row = view.rowOf(piece.lane);
     if (row < 1) {
       drawing = false;
@@ -36,6 +41,8 @@ export function drawPath(view, context) {
     else context.moveTo(from, y);
     context.lineTo(view.xOf(Math.min(piece.end, end)), y);
     drawing = true;
+    drawn = piece.end;
+    last = piece.lane;
   }
   context.stroke();
 }

@@ -30,6 +30,8 @@ export class Toolbar {
     this.matches = new Uint32Array(0);
     this.searched = "";
     this.at = -1;
+    /** The use of the pointer in the view that is shown. */
+    this.hint = element("span");
     this.about();
     let rest = 0;
     this.filter.addEventListener("input", () => {
@@ -136,9 +138,9 @@ export class Toolbar {
       });
       return button;
     });
-    const hint = element("span", "hint muted", "wheel zooms, drag pans, click selects,  ");
-    hint.append(element("kbd", "", "?"), " for keys");
-    this.legend.replaceChildren(...buttons, hint);
+    const help = element("span", "hint muted");
+    help.append(this.hint, "  ", element("kbd", "", "?"), " for keys");
+    this.legend.replaceChildren(...buttons, help);
   }
 }
 

@@ -18,12 +18,15 @@ import { READY, RUNNING, WAITING, WAITS } from "./vocabulary.js";
  * GraphArrow
  * @typedef {{
  *   time: number, nodes: GraphNode[], arrows: GraphArrow[],
- *   running: number, ready: number, waiting: number, sure: boolean, circles: number,
+ *   running: number, ready: number, waiting: number, left: number, sure: boolean, circles: number,
  * }} WaitsFor
  */
 
 /** More tasks than this of one coroutine that wait for the same are drawn as one. */
 const MOST_ALIKE = 4;
+
+/** Beyond these nodes no task is added: nobody could read the graph, and it would take seconds. */
+const MOST_NODES = 250;
 
 /** The most tasks that are drawn as those of a group. */
 const MOST_CHILDREN = 8;
@@ -49,9 +52,15 @@ class Graph {
     this.arrows = new Map();
     /** The node in which a task is drawn. @type {Map<number, GraphNode>} */
     this.ofTask = new Map();
+    /** The nodes whose arrows are there. @type {Set<GraphNode>} */
+    this.told = new Set();
+    /** @type {Map<number, number[]>} */
+    this.held = new Map();
     this.running = 0;
     this.ready = 0;
     this.waiting = 0;
+    /** Tasks that are not drawn. */
+    this.left = 0;
   }
 
   collect() {
@@ -65,19 +74,19 @@ class Graph {
       const state = lanes.state[span];
       if (state === RUNNING) this.running++;
       else if (state === READY) this.ready++;
-      else {
-        this.waiting++;
-        if (!filter.states[state]) continue;
-        const key = `${this.coroutine(lane)} ${state} ${lanes.other[span]}`;
-        const group = alike.get(key);
-        if (group) group.push(span);
-        else alike.set(key, [span]);
-        continue;
-      }
-      this.task(lanes.task[lane], state);
+      else this.waiting++;
+      if (!filter.states[state]) continue;
+      const key = `${this.coroutine(lane)} ${state} ${lanes.other[span]}`;
+      const group = alike.get(key);
+      if (group) group.push(span);
+      else alike.set(key, [span]);
     }
     const holders = this.heldByWaiting([...alike.values()]);
     for (const spans of alike.values()) {
+      if (this.nodes.size >= MOST_NODES) {
+        this.left += spans.length;
+        continue;
+      }
       // A task that others wait for is drawn by itself, or a circle through it would not be seen.
       const alone = spans.filter((span) => holders.has(lanes.task[lanes.lane[span]]));
       const others = spans.filter((span) => !holders.has(lanes.task[lanes.lane[span]]));
@@ -85,17 +94,19 @@ class Graph {
       else this.group(others);
       for (const span of alone) this.task(lanes.task[lanes.lane[span]], lanes.state[span]);
     }
-    for (const spans of alike.values()) for (const span of spans) this.wait(span);
+    for (const span of [...alike.values()].flat()) {
+      if (lanes.state[span] >= WAITING) this.wait(span);
+    }
   }
 
   /** The tasks that hold something that the waiting ones wait for. @param {number[][]} groups */
   heldByWaiting(groups) {
-    const { lanes, resources, recording } = this.session;
+    const { lanes, recording } = this.session;
     const held = new Set();
     for (const [span] of groups) {
       const what = lanes.other[span];
       if (recording.head.tasks[what]) held.add(what);
-      for (const task of resources.holders(what, this.time)) held.add(task);
+      for (const task of this.holders(what)) held.add(task);
     }
     return held;
   }
@@ -132,7 +143,9 @@ class Graph {
     const { lanes, recording, resources } = this.session;
     const task = lanes.task[lanes.lane[span]];
     const from = this.ofTask.get(task);
-    if (!from) return;
+    if (!from || this.told.has(from)) return;
+    // Tasks that are drawn as one wait for the same.
+    this.told.add(from);
     const state = lanes.state[span];
     const kind = WAITS[state - WAITING] ?? "unknown";
     const what = lanes.other[span];
@@ -155,7 +168,7 @@ class Graph {
       items >= 0 ? `${known?.type ?? ""}, ${items}${capacity} items` : (known?.type ?? kind);
     const node = this.node(`r${what}`, "resource", what, recording.nameOf(what), note, state);
     this.arrow(from, node, state, true);
-    const holders = resources.holders(what, this.time);
+    const holders = this.holders(what);
     for (const each of holders) this.arrow(node, this.task(each, this.stateOf(each)), state, true);
     if (holders.length) return;
     const enders = FOR_CHILDREN.has(kind)
@@ -170,15 +183,25 @@ class Graph {
     for (const each of tasks) this.arrow(node, this.task(each, this.stateOf(each)), state, false);
   }
 
+  /** The holders of a resource, which many waiting tasks ask for. @param {number} resource */
+  holders(resource) {
+    let found = this.held.get(resource);
+    if (!found) {
+      found = this.session.resources.holders(resource, this.time);
+      this.held.set(resource, found);
+    }
+    return found;
+  }
+
   /** Some tasks that a task has made and that are not done. @param {number} task */
   childrenOf(task) {
-    const { lanes } = this.session;
-    const children = [];
-    for (let lane = 1; lane < lanes.count && children.length < MOST_CHILDREN; lane++) {
-      if (lanes.creator[lane] !== task || !this.isAlive(lanes.task[lane])) continue;
-      children.push(lanes.task[lane]);
+    const children = this.session.lanes.children.get(task) ?? [];
+    const found = [];
+    for (const each of children) {
+      if (found.length === MOST_CHILDREN) break;
+      if (this.isAlive(each)) found.push(each);
     }
-    return children;
+    return found;
   }
 
   /** @param {number} task */
@@ -229,7 +252,7 @@ class Graph {
     );
     const circles = sure || markCircles(nodes, arrows);
     giveRanks(nodes, arrows);
-    const { time, running, ready, waiting } = this;
+    const { time, running, ready, waiting, left } = this;
     return {
       time,
       nodes,
@@ -237,6 +260,7 @@ class Graph {
       running,
       ready,
       waiting,
+      left,
       circles,
       sure: sure > 0,
     };
