@@ -1,4 +1,4 @@
-"""A trace survives being written, and what is no trace is refused with a reason."""
+"""A trace survives being written, and other bytes are refused with a reason."""
 
 import json
 import math
@@ -165,7 +165,7 @@ def test_a_number_that_does_not_fit_is_refused():
         columns_of([Event(0, 256, 0, 0, 0, 0, 0)])
 
 
-# What is no trace
+# Other bytes
 
 
 def damaged(builder, change):
@@ -215,7 +215,7 @@ def damaged(builder, change):
         (lambda h: h["process"].update(argv="app.py"), "process.argv of the trace is 'app.py', ex"),
     ],
 )
-def test_what_is_no_trace_is_refused_with_a_reason(builder, change, message, tmp_path):
+def test_bytes_that_are_no_trace_are_refused_with_a_reason(builder, change, message, tmp_path):
     document = damaged(builder, change)
     with pytest.raises(TraceError, match=message) as caught:
         Trace.from_bytes(document)

@@ -1,4 +1,4 @@
-"""What repeats is folded, nothing is lost by it, and the work grows with the number of rows."""
+"""Repetitions are folded, nothing is lost by it, and the work grows with the number of rows."""
 
 import random
 
@@ -68,7 +68,7 @@ def programs():
 
 @pytest.mark.slow
 @given(programs())
-def test_unfolding_gives_back_what_was_folded(things):
+def test_unfolding_gives_the_things_back(things):
     rows = fold((thing, 0, 0) for thing in things)
     assert "".join(unfold(rows)) == things
     assert height(rows) <= len(things)

@@ -37,7 +37,7 @@ def test_a_line_has_names_and_no_zeros():
     ]
 
 
-def test_what_was_written_is_read():
+def test_a_trace_is_read_as_it_was_written():
     trace = producer_sets_pace().build()
     assert json_lines.read(io.StringIO(written(trace))).to_bytes() == trace.to_bytes()
     assert json_lines.read(written(trace).splitlines()).to_bytes() == trace.to_bytes()
@@ -87,7 +87,7 @@ def test_any_event_and_any_name_are_read_as_they_were_written(events, name):
         ('{"kind":"put"}\n{"kind":"put"}', "has 3 events, expected 2; the file is longer"),
     ],
 )
-def test_what_is_no_trace_is_refused_with_its_line(line, message):
+def test_a_line_that_is_no_event_is_refused_with_its_number(line, message):
     builder = TraceBuilder()
     builder.add("put")
     builder.add("get")

@@ -1,4 +1,4 @@
-"""A diagram as Mermaid text is what Mermaid reads, whatever the names in it are.
+"""Mermaid reads the text of a diagram as it was meant, with any names in it.
 
 Mermaid itself is asked if `node` and the package `mermaid` are there: globally, in a folder
 `node_modules` of the repository, or in the one that GREENLOOP_NODE_MODULES names.
@@ -68,7 +68,7 @@ sequenceDiagram
     )
 
 
-def test_what_repeats_alone_has_its_count_in_its_text():
+def test_a_row_that_repeats_alone_has_its_count_in_its_text():
     trace = TraceBuilder()
     main = trace.task("main")
     for number in range(1000):
@@ -126,7 +126,7 @@ def parser():
 
 
 def read_by_mermaid(texts):
-    """What Mermaid reads in each text: names of participants, and texts of messages."""
+    """The names of participants and the texts of messages that Mermaid reads in each text."""
     result = subprocess.run(
         parser(), input=json.dumps(texts), capture_output=True, text=True, timeout=120
     )
@@ -143,7 +143,7 @@ def read_by_mermaid(texts):
 
 
 def plain(text):
-    """A text as Mermaid draws it: its placeholders for codes replaced by what they stand for."""
+    """A text as Mermaid draws it: its placeholders for codes replaced by the characters."""
     return re.sub("ﬂ°°([0-9]+)¶ß", lambda found: chr(int(found[1])), text)
 
 

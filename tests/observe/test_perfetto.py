@@ -1,6 +1,6 @@
 """The Trace Event Format holds: slices nest, arrows join them, and tracks have names.
 
-`check` knows what the format's document and Perfetto's importer ask for.
+`check` knows the demands of the format's document and of Perfetto's importer.
 """
 
 import io
@@ -36,7 +36,7 @@ def exported(builder):
 
 
 def check(events):
-    """Assert that events are what the format asks for, and that arrows lead from and to slices."""
+    """Assert that events have the form of the format, and that arrows lead from and to slices."""
     now, stacks, arrows = 0, {}, {}
     named = {event["tid"] for event in events if event.get("name") == "thread_name"}
     for event in events:
@@ -92,7 +92,7 @@ def tracks(events):
     }
 
 
-def test_each_task_is_a_track_with_what_it_does():
+def test_each_task_is_a_track_with_its_states():
     events = exported(producer_sets_pace(rounds=2, interval=2 * SECOND))
     assert [*tracks(events)] == [
         "loop in MainThread",
@@ -151,7 +151,7 @@ def test_the_lag_of_the_loop_is_the_longest_time_that_a_ready_task_waited():
     ]
 
 
-def test_moments_are_instant_events_with_what_they_are_about():
+def test_moments_are_instant_events_with_their_details():
     trace = TraceBuilder()
     main = trace.task("Task-1", "main")
     lock = trace.resource("lock", "lock", "Lock")

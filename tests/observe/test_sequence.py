@@ -309,7 +309,7 @@ def test_smaller_classes_are_joined_when_lifelines_are_many(trace):
     assert 2 < MANY
 
 
-def test_what_has_least_to_do_with_others_is_joined_last(trace):
+def test_tasks_with_the_fewest_arrows_are_joined_last(trace):
     main = trace.task("Task-1", "main")
     tasks = [trace.spawn(main, f"task {number}") for number in range(30)]
     trace.add("cancel-requested", main, tasks[29])
@@ -361,7 +361,7 @@ def mixed(trace, pair, count):
     return trace
 
 
-def test_what_does_not_repeat_is_shortened_in_the_middle(trace, pair):
+def test_rows_that_do_not_repeat_are_shortened_in_the_middle(trace, pair):
     mixed(trace, pair, 150)
     whole = drawn(trace, most_rows=10_000)
     short = drawn(trace, most_rows=20)
@@ -406,7 +406,7 @@ def test_a_long_round_among_other_rows_keeps_its_loop(trace, pair):
     assert lines[-1] == "second -> fourth: spawn"
 
 
-def test_a_crowd_has_what_comes_most_often(trace, pair):
+def test_a_crowd_has_the_most_frequent_arrows(trace, pair):
     first, second = pair
     locks = [trace.resource(f"lock {number}", "lock", "Lock") for number in range(300)]
     for number in range(2000):

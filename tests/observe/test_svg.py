@@ -159,7 +159,7 @@ def test_an_arrow_to_itself_is_drawn():
     assert len([*root.iter(f"{SPACE}path")]) == 2
 
 
-def test_what_is_stuck_or_fails_is_marked():
+def test_a_task_that_is_stuck_or_fails_is_marked():
     trace = TraceBuilder()
     main, other = trace.task("main"), trace.task("other")
     trace.step(main, ("wait-began", 0, "future"))

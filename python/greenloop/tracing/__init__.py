@@ -1,4 +1,4 @@
-"""Recordings of what tasks do, and what can be made of them.
+"""Recordings of the things that tasks do, and the forms that they can take.
 
 `docs/trace-format.md` defines a recording; `Trace` is one in Python. The modules beside it turn one
 into other forms.

@@ -49,7 +49,7 @@ class Event(NamedTuple):
 
 
 class Trace:
-    """A recording of what the tasks of a loop did.
+    """A recording of the tasks of a loop.
 
     Each column is a `memoryview` with one number for each event: `time`, `value` (floats with whole
     values), `task`, `other`, `site`, `kind`, `detail` (ints). They are read-only by agreement.
@@ -230,7 +230,7 @@ def _ints(column: memoryview) -> Iterator[int]:
 
 
 def _check_numbers(trace: Trace) -> None:
-    """Refuse what is no number among the floats: every other pattern of bits is an event."""
+    """Refuse floats that are no numbers: every other pattern of bits is an event."""
     for name in ("time", "value"):
         column = getattr(trace, name).tolist()
         if not all(map(math.isfinite, column)):

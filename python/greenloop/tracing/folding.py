@@ -1,10 +1,11 @@
-"""Finds what repeats in a long row of things, and keeps it once with its count.
+"""Finds repetitions in a long row of things, and keeps each once with its count.
 
 A loop of a thousand rounds becomes one round and the number 1000; a loop in a loop becomes a round
 in a round. Folding loses nothing: `unfold` gives the row back.
 
 The rows so far are a stack. After each one that is pushed, three patterns are looked for at its
-top, and what one of them leaves is pushed in turn, so that inner loops fold before outer ones:
+top, and the row that one of them leaves is pushed in turn, so that inner loops fold before outer
+ones:
 
     … 7[a b] a b    →  … 8[a b]      another round of the repetition below
     … 2[a] 3[a]     →  … 5[a]        two repetitions of the same
@@ -16,10 +17,10 @@ the parts are equal is asked of hashes of the stack's prefixes, as Rabin and Kar
 So a push costs the same however long a round is, and every row is taken from the stack once: the
 work grows with the number of rows.
 
-This is done twice: at first a loop is what comes three times, then, among what is left and inside
-of the rounds that were found, what comes twice. Things that are the same twice are often the end
-of one round and the beginning of the next, and would hide the loop if they were folded at once:
-`abaab abaab abaab` would begin with `a b 2[a] 2[b a]`.
+This is done twice: at first only things that come three times are a loop; then, among the rows that
+are left and inside of the rounds that were found, things that come twice. Two equal things are
+often the end of one round and the beginning of the next, and would hide the loop if they were
+folded at once: `abaab abaab abaab` would begin with `a b 2[a] 2[b a]`.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ Row = Once[T] | Repeat[T]
 
 
 def fold(things: Iterable[tuple[T, int, int]]) -> list[Row[T]]:
-    """Return the rows with what repeats folded.
+    """Return the rows with their repetitions folded.
 
     Args:
         things: Each thing with the times at which it began and ended.
@@ -108,7 +109,7 @@ def occurrences(rows: Iterable[Row[T]]) -> Iterator[Once[T]]:
 
 
 class _Ids:
-    """What each row is, as a number: rows with one id unfold to the same things."""
+    """Numbers for rows: rows with one id unfold to the same things."""
 
     def __init__(self) -> None:
         self._given = 0
@@ -257,7 +258,7 @@ class _Stack(Generic[T]):
 
 
 def _fold_pairs(found: _Stack[T]) -> _Stack[T]:
-    """Fold what comes twice among these rows, and inside of each of them."""
+    """Fold rows that come twice, among these and inside of each of them."""
     stack: _Stack[T] = _Stack(found.ids, 2)
     for row, number in zip(found.rows, found.numbers, strict=True):
         if isinstance(row, Repeat):

@@ -1,6 +1,6 @@
-"""The head of a trace: what the numbers of its events stand for.
+"""The head of a trace: the tasks, resources and places that the numbers of its events stand for.
 
-The head comes from a file, so it is checked here, once; what is behind it are objects with fields.
+The head comes from a file, so it is checked here, once; all other code sees objects with fields.
 `docs/trace-format.md` defines its JSON. Fields that are not known are let pass.
 """
 
@@ -15,7 +15,7 @@ VERSION = 1
 
 
 class TraceError(ValueError):
-    """What was read is no trace; the message says what was found and what was expected."""
+    """The bytes are no trace; the message says what was found and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A queue, a lock, a connection: what tasks meet at or wait for."""
+    """A queue, a lock, a connection: a thing that tasks meet at or wait for."""
 
     kind: str
     """The name of the kind of wait that it is for."""

@@ -1,8 +1,8 @@
-"""What tasks have to do with each other, read from the events of a trace.
+"""Interactions between tasks, read from the events of a trace.
 
-An event says what one task did; an interaction says who was reached by it. A `get` belongs to the
-oldest `put` into the same queue that nothing has got yet, a `woken` to what the woken task waited
-for, a result to the task that takes it. What a task waits for is an interaction with itself.
+An event is about one task; an interaction has the other one, too. A `get` belongs to the oldest
+`put` into the same queue that nothing has got yet, a `woken` to the wait that it ends, a result to
+the task that takes it. A wait is an interaction of a task with itself.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from greenloop.tracing.document import Event, Trace
 from greenloop.tracing.kinds import Cause, Kind, Outcome, Wait
 
 OUTSIDE: Final = 0
-"""Stands for what is no task: callbacks, other threads, the program around the loop."""
+"""Stands for all that is no task: callbacks, other threads, the program around the loop."""
 
 NETWORK: Final = -1
 """Stands for the other ends of connections that are not in this trace."""
 
 
 class Sort(enum.Enum):
-    """What one task has to do with another."""
+    """The sorts of interactions."""
 
     SPAWN = "spawn"
     PASS = "put → get"
     """An item goes through a queue, from the put to the get."""
     WAKE = "wake"
-    """What one task does ends the wait of another; `detail` is the kind of wait."""
+    """One task ends the wait of another; `detail` is the kind of wait."""
     RESULT = "result"
     """A task is done and another takes the result; `detail` is the outcome."""
     CANCEL = "cancel"
@@ -77,7 +77,7 @@ _WITHOUT_ARROW = frozenset({Wait.QUEUE_GET, Wait.SLEEP, Wait.YIELD})
 
 
 def interactions(trace: Trace) -> list[Interaction]:
-    """Return what the tasks of a trace have to do with each other, in the order of the events.
+    """Return the interactions between the tasks of a trace, in the order of the events.
 
     An interaction stands where it is completed: a passed item where it is got, a result where it is
     taken. Only waits stand where they begin.
@@ -106,18 +106,18 @@ def interactions(trace: Trace) -> list[Interaction]:
 
 
 class _Reader:
-    """What is known at one moment of a trace."""
+    """The state of tasks and queues at one moment of a trace."""
 
     def __init__(self, trace: Trace) -> None:
         self.resources = trace.resources
         self.parents = {number: task.parent for number, task in trace.tasks.items()}
         self.found: list[Interaction] = []
         self.waits: dict[int, Interaction] = {}
-        """What each task waits for now."""
+        """The wait in which each task is now."""
         self.queued: defaultdict[int, deque[tuple[int, int]]] = defaultdict(deque)
-        """Who put the items that each queue has, and when."""
+        """The putter of each item that a queue has, and the time of the put."""
         self.flying: defaultdict[int, deque[list[int]]] = defaultdict(deque)
-        """Who sent the bytes that an end of a connection has not received, when, and how many."""
+        """Bytes that an end of a connection has not received: sender, time and number."""
         self.finished: dict[int, Interaction] = {}
         """The ends of tasks."""
         self.children: defaultdict[int, list[int]] = defaultdict(list)
@@ -236,7 +236,7 @@ class _Reader:
         if not self._peer(connection):
             self._add(Sort.RECEIVE, NETWORK, task, now, now, connection)
             return
-        # One read may take what several tasks have sent, and a part of what the last one has.
+        # One read may take the bytes of several tasks, and a part of those of the last one.
         flying = self.flying[connection]
         senders: dict[int, int] = {}
         while flying and left > 0:

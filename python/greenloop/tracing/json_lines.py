@@ -36,7 +36,7 @@ def write(trace: Trace, file: TextIO) -> None:
 
     Args:
         trace: The recording.
-        file: A text file, which should be UTF-8; what is written is ASCII.
+        file: A text file, which should be UTF-8; only ASCII is written.
 
     Raises:
         OSError: The file cannot be written.
@@ -75,7 +75,7 @@ def read(file: Iterable[str]) -> Trace:
         file: The lines, such as an open text file.
 
     Raises:
-        TraceError: A line is not what it should be; the message has its number.
+        TraceError: A line is no event, or the first one no head; the message has its number.
     """
     left = enumerate(file, 1)
     number, first = next(left, (1, ""))

@@ -21,7 +21,7 @@ class _Named(enum.IntEnum):
 
 
 class Kind(_Named):
-    """What an event says: the field `kind`."""
+    """The kinds of events: the field `kind`."""
 
     TASK_CREATED = 1
     STEP_BEGAN = 2
@@ -55,7 +55,7 @@ class Kind(_Named):
 
 
 class Wait(_Named):
-    """What a task waits for: the detail of `wait-began`, and of `resource-made`."""
+    """The kinds of wait: the detail of `wait-began`, and of `resource-made`."""
 
     QUEUE_GET = 1
     QUEUE_PUT = 2
@@ -87,7 +87,7 @@ class Wait(_Named):
 
 
 class Cause(_Named):
-    """What made a task ready: the detail of `woken`."""
+    """The causes for which a task becomes ready: the detail of `woken`."""
 
     TASK = 1
     TIMER = 2
@@ -113,7 +113,7 @@ DETAILS: dict[int, type[_Named]] = {
     Kind.TASK_FINISHED: Outcome,
     Kind.JOB_FINISHED: Outcome,
 }
-"""What the detail of an event is, by its kind. The detail of any other kind says nothing."""
+"""The meaning of the detail, by the kind of event. The detail of any other kind says nothing."""
 
 _KIND_NAMES = {int(kind): kind.label for kind in Kind}
 _KIND_NUMBERS = {kind.label: int(kind) for kind in Kind}

@@ -32,7 +32,7 @@ class Lifeline:
 
     name: str
     tasks: tuple[int, ...]
-    """The numbers of the tasks that it stands for; none for what is no task."""
+    """The numbers of the tasks that it stands for; none if it stands for no task."""
 
 
 class Lifelines:
@@ -87,7 +87,7 @@ def _grouped(tasks: Mapping[int, Task], weights: Mapping[int, int]) -> list[list
     distinct = list({id(group): group for group in groups}.values())
     if len(distinct) <= MOST:
         return distinct
-    # What is outside of the trace stays by itself: it is no task like the others.
+    # The outside and the network stay by themselves: they are no tasks like the others.
     by_weight = sorted(
         distinct,
         key=lambda group: (group[0] > 0, -sum(weights[each] for each in group)),

@@ -1,8 +1,8 @@
 """A sequence diagram as Mermaid text, which documents and code hosts draw.
 
 The syntax is that of https://mermaid.js.org/syntax/sequenceDiagram.html. A text of ours may hold
-anything, since programs choose their names; what Mermaid would understand is written as its code,
-like `#59;`.
+anything, since programs choose their names; a character that Mermaid would understand is written
+as its code, like `#59;`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from greenloop.tracing.sequence import (
 
 _SPECIAL = re.compile(
     r"""[#;<>&%$@{}"`\\]      # entities, ends of statements, HTML, comments, formulas, directives
-      | (?<=^wrap): | (?<=^nowrap):     # what a message may begin with
-      | :(?![ ])            # what looks like a style, whose semicolons Mermaid takes away
+      | (?<=^wrap): | (?<=^nowrap):     # a prefix that a message may have
+      | :(?![ ])            # text like a style, whose semicolons Mermaid takes away
       | \be(?=nd\b)             # the end of a block
-      | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # what is no text""",
+      | [^\x20-\ud7ff\ue000-\U0010ffff] | [\x7f-\x9f]     # no text""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -63,10 +63,10 @@ def _line(row: Once[Shape], rounds: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Write a text on one line, with codes for what Mermaid or HTML would not take as text."""
+    """Write a text on one line, with codes for all that Mermaid or HTML would not take as text."""
     return _SPECIAL.sub(lambda found: f"#{_code(found[0])};", " ".join(text.split()) or "?")
 
 
 def _code(character: str) -> int:
-    # Half of a surrogate pair and most of what controls a terminal have no code in HTML.
+    # Half of a surrogate pair and most control characters have no code in HTML.
     return ord(character) if character.isprintable() else 0xFFFD

@@ -1,6 +1,6 @@
 """A trace for https://ui.perfetto.dev and chrome://tracing, in the Trace Event Format.
 
-The format is Google's document of that name; what Perfetto reads of it is in its sources,
+The format is Google's document of that name; the part that Perfetto reads is in its sources,
 `importers/json`. Each task is a thread of the process: slices say whether it runs, is ready to run
 or waits, and for what. Arrows lead from the slice in which a task wakes or makes another one to the
 slice in which that one is ready. The loop has a thread of its own, with its polls and callbacks,
@@ -56,7 +56,7 @@ def write(trace: Trace, file: TextIO) -> None:
 
     Args:
         trace: The recording.
-        file: A text file, which should be UTF-8; what is written is ASCII.
+        file: A text file, which should be UTF-8; only ASCII is written.
 
     Raises:
         OSError: The file cannot be written.
@@ -71,7 +71,7 @@ def write(trace: Trace, file: TextIO) -> None:
 
 
 class _State(enum.Enum):
-    """What the open slice of a track says."""
+    """The states of a task, as slices show them."""
 
     RUNNING = 1
     READY = 2
@@ -79,7 +79,7 @@ class _State(enum.Enum):
 
 
 class _Track:
-    """What is known of a task at one moment.
+    """The state of a task at one moment.
 
     ::
 
@@ -95,7 +95,7 @@ class _Track:
     def __init__(self) -> None:
         self.state: _State | None = None
         self.wait: str | None = None
-        """What its last wait is called, as JSON; None after the wait has ended."""
+        """The name of its last wait, as JSON; None after the wait has ended."""
         self.ready_since: int | None = None
         self.arrow = 0
         """The arrow that ends at the next slice in which it is ready, or 0."""

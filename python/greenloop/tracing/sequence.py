@@ -1,8 +1,8 @@
 """The sequence diagram of a trace: which task made, woke or gave something to which other one.
 
 `interactions` reads the arrows from the events, `lifelines` joins tasks that are many, `folding`
-finds rounds; here they become one diagram, which `mermaid` and `svg` draw. What neither folds nor
-fits is drawn as a `Crowd`: each arrow once, with its count, and the remark that they mix.
+finds rounds; here they become one diagram, which `mermaid` and `svg` draw. Rows that neither
+fold nor fit are drawn as a `Crowd`: each arrow once, with its count, and the remark that they mix.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEAST = 8
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is drawn: an arrow, or a note on one lifeline. Times are not a part of it."""
+    """An arrow, or a note on one lifeline. Times are not a part of it."""
 
     sort: Sort
     source: int
@@ -86,7 +86,7 @@ def sequence(trace: Trace, most_rows: int = MOST_ROWS) -> Diagram:
 
 
 def label(row: Once[Shape], rounds: int = 1) -> str:
-    """Return the text of a row: what happens, how long it takes, and how often.
+    """Return the text of a row: the event, its duration if it is a wait, and its count.
 
     Args:
         row: The row.
@@ -106,13 +106,13 @@ def inside(row: Drawn) -> Sequence[Drawn]:
 
 
 def is_framed(row: Drawn) -> bool:
-    """Whether a frame is drawn around what is inside: a row that repeats alone has its count."""
+    """Whether a frame is drawn around the rows inside: one that repeats alone has its count."""
     rows = inside(row)
     return isinstance(row, Crowd) or len(rows) > 1 or (len(rows) == 1 and is_framed(rows[0]))
 
 
 def title(row: Drawn) -> str:
-    """Return what is written at a frame."""
+    """Return the text at the top of a frame."""
     if isinstance(row, Crowd):
         return f"{row.count} in changing order" + ("" if row.whole else ", the most frequent")
     return f"{row.count} times"
@@ -158,7 +158,7 @@ _WAKES: dict[int, str] = {
     Wait.BARRIER: "wait → wait",
     Wait.FUTURE: "set → await",
 }
-"""What the waker did and the woken one waited in."""
+"""The method of the waker and the one that the woken task waited in."""
 
 _OUTCOMES: dict[int, str] = {
     Outcome.RETURNED: "result",

@@ -33,7 +33,7 @@ _HEAD = 56
 _TIMES = 76
 """The width of the column of times."""
 _TAB = 26
-"""The height of what a frame has above its first row."""
+"""The height of a frame's title."""
 _MARGIN = 12
 _NARROWEST, _WIDEST = 130, 280
 """Bounds of the width of a column."""
@@ -86,8 +86,8 @@ def svg(diagram: Diagram, name: str = "Sequence diagram") -> str:
     """Return a diagram as the text of an SVG file.
 
     Args:
-        diagram: What `sequence` made of a trace.
-        name: What the picture is called for readers who do not see it.
+        diagram: The diagram that `sequence` made of a trace.
+        name: The name of the picture, for readers who do not see it.
     """
     drawing = _Drawing(diagram)
     body = [*drawing.frames(diagram.rows), *drawing.rows(diagram.rows)]
@@ -152,7 +152,7 @@ class _Drawing:
             y += _height([row])
 
     def rows(self, rows: Iterable[Drawn], rounds: int = 1) -> Iterator[str]:
-        """Draw what is in the frames: arrows, notes and times."""
+        """Draw the rows in the frames: arrows, notes and times."""
         for row in rows:
             if isinstance(row, Once):
                 yield from self._row(row, rounds)
@@ -262,7 +262,7 @@ def _text(text: str, x: float, y: float, space: float, style: str = "") -> str:
     return f'<text{attribute} x="{x:g}" y="{y:g}">{title}{_escaped(shown)}</text>'
 
 
-# What XML 1.0 has no way to write: most control characters and halves of surrogate pairs.
+# XML 1.0 has no way to write most control characters and halves of surrogate pairs.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
