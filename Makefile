@@ -16,7 +16,7 @@ export CARGO_NET_RETRY ?= 10
 
 # Which interpreter it is decides the names of files, so it is asked at once; but only by commands
 # that need one.
-INDEPENDENT := help clean test-rust miri arrows
+INDEPENDENT := help clean test-rust miri arrows lint-viewer
 ifneq ($(filter-out $(INDEPENDENT),$(MAKECMDGOALS)),)
 INTERPRETER := $(shell .ci/find-python $(PYTHON))
 ifeq ($(INTERPRETER),)
@@ -38,7 +38,7 @@ CARGO_ENVIRONMENT := PYO3_PYTHON="$(CURDIR)/$(RUN)" CARGO_TARGET_DIR="$(BUILD)"
 SOURCES := Cargo.toml pyproject.toml README.md LICENSE \
 	$(wildcard Cargo.lock) \
 	$(shell find crates -name '*.rs' -o -name Cargo.toml) \
-	$(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+	$(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -path '*/viewer/*')
 
 # The extension in examples/bridge, which tests and benchmarks use.
 EXAMPLE_SOURCES := $(shell find examples/bridge crates/greenloop-bridge -name '*.rs' -o -name '*.toml')
@@ -47,6 +47,10 @@ TOKIO_BRIDGE_SOURCES := $(shell find benches/tokio_bridge -name '*.rs' -o -name 
 
 # The other end of the network benchmarks knows no Python, so all interpreters share it.
 LOAD := target/load/release/greenloop-load
+
+# The checker of the viewer's types, held at its version as the linters are in pyproject.toml.
+TYPESCRIPT_VERSION := 5.9.3
+TYPESCRIPT := target/typescript-$(TYPESCRIPT_VERSION)/node_modules/typescript/bin/tsc
 
 # The versions of Python whose types are checked.
 SUPPORTED := 3.11 3.12 3.13 3.14 3.15
@@ -94,7 +98,7 @@ test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio 
 
 # Without the suite that test-cpython runs.
 .PHONY: test-python
-test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools $(VENV)/servers-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools $(VENV)/servers-tools $(VENV)/browser-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
 	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
 .PHONY: fuzz
@@ -133,6 +137,13 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documenta
 	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done
 	$(RUN) -m mypy.stubtest greenloop --mypy-config-file pyproject.toml \
 		--allowlist tests/surface/stubtest_allowlist.txt
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-viewer; \
+		else echo 'node is absent: the modules of the trace viewer are not checked'; fi
+
+# The modules have their types in comments, and nothing is made of them: TypeScript only reads.
+.PHONY: lint-viewer
+lint-viewer: $(TYPESCRIPT)
+	node $(TYPESCRIPT) --project python/greenloop/tracing/viewer/jsconfig.json
 
 .PHONY: arrows
 arrows: ## Print the arrows between the rooms of the extension, and what breaks their order
@@ -177,9 +188,9 @@ $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(PIP_INSTALL) --requirement $@.txt
 	@touch $@
 
-# The rivals, and the servers that are tested with, are optional: not every one has a wheel for every
-# interpreter and system.
-OPTIONAL_TOOLS := $(VENV)/bench-tools $(VENV)/servers-tools
+# The rivals, and the servers and the browser that are tested with, are optional: not every one has a
+# wheel for every interpreter and system.
+OPTIONAL_TOOLS := $(VENV)/bench-tools $(VENV)/servers-tools $(VENV)/browser-tools
 $(OPTIONAL_TOOLS): $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(RUN) -c "$$LIST_REQUIREMENTS" $* > $@.txt
 	@while read -r requirement; do \
@@ -195,6 +206,11 @@ $(VENV)/installed: $(VENV)/build-tools $(SOURCES)
 		--interpreter $(RUN) --out $(BUILD)/wheels
 	@$(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/wheels/*.whl
 	@touch $@
+
+$(TYPESCRIPT):
+	@echo 'Installing TypeScript $(TYPESCRIPT_VERSION)'
+	@npm install --silent --no-audit --no-fund --no-save \
+		--prefix target/typescript-$(TYPESCRIPT_VERSION) typescript@$(TYPESCRIPT_VERSION)
 
 # An extension is built from its folder and leaves its wheels in a folder of its own.
 define INSTALL_EXTENSION

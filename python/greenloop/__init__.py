@@ -2,8 +2,8 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop`, `ThreadQueue` and the functions that make asyncio itself use Greenloop:
-`install`, `uninstall`, `installed_names`. Importing it changes nothing in asyncio.
+those it adds `EventLoop`, `ThreadQueue`, `trace` and `name`, which show what tasks do, and the
+functions that make asyncio itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it changes nothing in asyncio.
 """
 
 import asyncio as _asyncio
@@ -32,6 +32,8 @@ from greenloop.selector_event_loop import (
 )
 from greenloop.subprocesses import SUBPROCESSES as _SUBPROCESSES
 from greenloop.thread_queue import ThreadQueue
+from greenloop.tracing.naming import name
+from greenloop.tracing.session import trace
 
 if sys.version_info >= (3, 12):
     from greenloop.adoption import eager_task_factory  # type: ignore[assignment,unused-ignore]
@@ -43,7 +45,9 @@ __all__ = [
     "ThreadQueue",
     "install",
     "installed_names",
+    "name",
     "native_names",
+    "trace",
     "uninstall",
 ]
 __all__ += [name for name in _asyncio.__all__ if name not in __all__]

@@ -497,3 +497,21 @@ def _enter_natively(function: FunctionType, builtin: BuiltinFunctionType) -> Non
 
 def _enter_method_natively(class_: type, name: str, function: FunctionType) -> None:
     """Put a Python function in the place of a native method, to which its calls go."""
+
+# Recording, for `greenloop.tracing`.
+
+def _start_recording(
+    capacity: int, libraries: list[str], namer: Callable[[Any], object]
+) -> None:
+    """Record the events of all loops of the process from now on."""
+
+def _stop_recording() -> None:
+    """Record no more, and forget what was recorded."""
+
+def _read_recording(
+    cursor: int, places: int, names: int
+) -> tuple[int, int, bytes, list[tuple[CodeType, int]], list[str]] | None:
+    """Return what was recorded since an earlier call."""
+
+def _number_of(resource: object) -> int:
+    """Return the number by which recordings name a resource or task, or 0."""

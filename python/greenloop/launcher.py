@@ -27,6 +27,7 @@ import greenloop
 
 _USAGE = """\
 usage: python -m greenloop [-m module | -c code | script | -] [argument ...]
+       python -m greenloop trace [-o file] [-m module | -c code | script] [argument ...]
 
 Runs a Python program as `python` does, with Greenloop in place of asyncio's own
 event loop, tasks and futures.
@@ -35,6 +36,7 @@ event loop, tasks and futures.
   -c code     run the code given as a string
   script      run a file, or a directory or zip file with a __main__.py
   -           run the program read from standard input
+  trace       record what the program's tasks do; `trace --help` tells more
   -h, --help  print this text and exit
   --version   print the versions of Greenloop and Python and exit
 """
@@ -47,6 +49,10 @@ def launch(arguments: list[str]) -> None:
             print(_USAGE, end="")
         case ["-V" | "--version", *_]:
             print(f"Greenloop {greenloop.__version__} on Python {sys.version.split()[0]}")
+        case ["trace", *rest]:
+            from greenloop.tracing import command
+
+            command.run(rest, launch)
         case ["-", *_]:
             _run_standard_input(arguments)
         case ["-c", code, *rest]:

@@ -12,6 +12,9 @@ from .words import tracked
 EDGE = "greenloop-cpython"
 """The crate that talks to CPython."""
 
+_HEADERS = {".js": "// ", ".css": r"/\* "}
+"""How the headers of a browser's files begin; those of all others have marks of their own."""
+
 _OBLIGATION = re.compile(r"// (SAFETY: .*(?:\n\s*// (?!SAFETY).*)*)")
 _DOWNCAST = re.compile(
     r"(?P<unsafe>unsafe\s+)?(?:extern \"C\" )?fn (?P<name>\w+)(?:<[^>]*>)?"
@@ -73,7 +76,7 @@ def long_files(most: int) -> set[str]:
     """
     return {
         str(path)
-        for path in tracked("*.rs", "*.py")
+        for path in tracked("*.rs", "*.py", "*.js", "*.css")
         if (ROOT / path).read_text(encoding="utf-8").count("\n") > most
     }
 
@@ -92,6 +95,8 @@ def files_without_header() -> set[str]:
     """Sources that do not begin with what they are."""
     return {
         str(path)
-        for path in tracked("*.rs", "*.py", "*.pyi")
-        if not re.match(r'//!|r?"""|#!', (ROOT / path).read_text(encoding="utf-8"))
+        for path in tracked("*.rs", "*.py", "*.pyi", "*.js", "*.css")
+        if not re.match(
+            _HEADERS.get(path.suffix, r'//!|r?"""|#!'), (ROOT / path).read_text(encoding="utf-8")
+        )
     }

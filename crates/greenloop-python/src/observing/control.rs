@@ -22,8 +22,8 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///
 /// An event takes 32 bytes. Places are those of the program: frames of code in the folders of
 /// `libraries`, each of which ends with a separator, are passed over. `namer` is called at the end
-/// of each step in which a resource got its number, with the task. Raise `ValueError` for a capacity below 1 or above 2**26, and
-/// `RuntimeError` if there is a recording already.
+/// of each step in which a resource got its number, with the task. Raise `ValueError` for a capacity
+/// below 1 or above 2**26, and `RuntimeError` if there is a recording already.
 #[pyfunction]
 #[pyo3(
     name = "_start_recording",
@@ -60,7 +60,7 @@ fn stop_recording() {
 ///
 /// `cursor`, `places` and `names` are 0 at first; then the cursor and how many places and names
 /// there are. A place is a code object and a line, or 0. Each event is 32 bytes: time, value, task,
-/// other, site, kind and detail, in the machine's order of bytes. Return None without a recording.
+/// other, site, kind and detail, little-endian. Return None without a recording.
 #[pyfunction]
 #[pyo3(name = "_read_recording", text_signature = "(cursor, places, names)")]
 fn read_recording(
@@ -105,5 +105,5 @@ fn shown(place: &Place) -> Result<Object> {
 /// The events, one behind the other.
 fn to_bytes(events: &[Event]) -> Vec<u8> {
     let words = events.iter().flat_map(|event| event.to_words());
-    words.flat_map(u64::to_ne_bytes).collect()
+    words.flat_map(u64::to_le_bytes).collect()
 }

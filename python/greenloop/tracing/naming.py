@@ -1,0 +1,110 @@
+"""The names of resources: the one that the program gave, else the variable that holds the resource.
+
+Names are looked for while the resource is in use, in the frames of the task that has just met it:
+local variables, attributes of `self`, globals of the module, and what small lists and dictionaries
+among these hold. Looking calls no code of the program but `__hash__` and `__eq__` of keys.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import weakref
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from greenloop import _native
+
+_MOST_ITEMS = 64
+"""The largest list or dictionary in which resources are looked for."""
+
+_given: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
+
+
+def name(resource: object, name: str) -> None:
+    """Name a queue, lock, task group or the like, for reports and traces.
+
+    Without a name a resource is called by the variable or attribute that holds it.
+
+    Args:
+        resource: Any object that can be referred to weakly, as all of Greenloop's classes can.
+        name: The name; a later one takes its place.
+
+    Raises:
+        TypeError: The name is no string, or the object cannot be referred to weakly.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a resource has to be a str, not {type(name).__name__}")
+    _given[resource] = name
+
+
+class Finder:
+    """Finds the names of resources, and remembers them by the numbers of the resources."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[str, str]] = {}
+        """For each number that was found: the name, and the name of the class."""
+
+    def __call__(self, task: Any) -> None:
+        """Look into the frames of a suspended task, the innermost last: its names are the best."""
+        for frame in _frames(task.get_coro()):
+            self._look_into(frame.f_globals)
+            for variable, value in _locals(frame).items():
+                self._note(variable, value)
+                if variable == "self":
+                    self._look_into(getattr(value, "__dict__", {}))
+
+    def _look_into(self, names: Mapping[str, object]) -> None:
+        for variable, value in list(names.items()):
+            self._note(variable, value)
+
+    def _note(self, variable: object, value: object) -> None:
+        for found, resource in _resources(str(variable), value):
+            number = _native._number_of(resource)
+            if number:
+                name = _given_name(resource) or found
+                self.found[number] = (name, type(resource).__name__)
+
+
+def _resources(variable: str, value: object) -> Iterator[tuple[str, object]]:
+    """The value, or what it holds if it is a small container, each with the words for it."""
+    if type(value) in (list, tuple) and len(value) <= _MOST_ITEMS:  # type: ignore[arg-type]
+        for index, item in enumerate(value):  # type: ignore[arg-type,var-annotated]
+            yield f"{variable}[{index}]", item
+    elif type(value) is dict and len(value) <= _MOST_ITEMS:
+        for key, item in itertools.islice(list(value.items()), _MOST_ITEMS):
+            if type(key) in (str, int):
+                yield f"{variable}[{key!r}]", item
+    else:
+        yield variable, value
+
+
+def _given_name(resource: object) -> str | None:
+    try:
+        return _given.get(resource)
+    except TypeError:  # It cannot be referred to weakly, or not be hashed.
+        return None
+
+
+def _frames(coroutine: Any) -> Iterator[FrameType]:
+    """The frames of a coroutine and of what it awaits."""
+    while coroutine is not None:
+        frame = None
+        for prefix, awaited in (("cr", "await"), ("gi", "yieldfrom"), ("ag", "await")):
+            frame = getattr(coroutine, f"{prefix}_frame", None)
+            if frame is not None:
+                yield frame
+                coroutine = getattr(coroutine, f"{prefix}_{awaited}", None)
+                break
+        else:
+            return
+
+
+def _locals(frame: FrameType) -> dict[str, Any]:
+    values = frame.f_locals
+    copied = dict(values)
+    if sys.version_info < (3, 13):
+        # The frame keeps this dictionary, and with it objects that its variables let go of later.
+        values.clear()
+    return copied

@@ -1,0 +1,233 @@
+"""Recording the running process: from the extension's ring of events to a `Trace`.
+
+The extension numbers tasks, resources, places and names while it records. What the numbers stand
+for is put together here, when the trace is asked for.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import linecache
+import os
+import platform
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import greenloop
+from greenloop import _native
+from greenloop.tracing.document import Trace
+from greenloop.tracing.kinds import Kind, Wait
+from greenloop.tracing.naming import Finder
+
+DEFAULT_EVENTS: Final = 1 << 20
+"""How many events a recording keeps if it is not told: 32 MiB of memory."""
+
+_EVENT: Final = struct.Struct("<QqIIIBB2x")
+"""One event of the ring: time, value, task, other, site, kind, detail."""
+
+_NAMED: Final = 30
+"""The kind of the events by which the ring says the names of tasks."""
+
+_TYPES: Final = {
+    Wait.QUEUE_GET: "Queue",
+    Wait.QUEUE_PUT: "Queue",
+    Wait.QUEUE_JOIN: "Queue",
+    Wait.LOCK: "Lock",
+    Wait.SEMAPHORE: "Semaphore",
+    Wait.EVENT: "Event",
+    Wait.CONDITION: "Condition",
+    Wait.BARRIER: "Barrier",
+    Wait.TASK_GROUP: "TaskGroup",
+    Wait.FUTURE: "Future",
+    Wait.GATHER: "Future",
+    Wait.STREAM_READ: "StreamReader",
+    Wait.STREAM_DRAIN: "StreamWriter",
+}
+"""The class of a resource whose name was not found, by the kind of wait that it is for."""
+
+_KINDS: Final = {
+    Kind.PUT: Wait.QUEUE_GET,
+    Kind.GET: Wait.QUEUE_GET,
+    Kind.CLEARED: Wait.EVENT,
+    Kind.NOTIFIED: Wait.CONDITION,
+}
+"""What a resource is for, of which only such events speak."""
+
+
+class Recording:
+    """A recording of all loops of the process, which keeps the latest events.
+
+    Args:
+        events: How many events are kept. Older ones are overwritten, and counted as lost.
+
+    Raises:
+        ValueError: The number of events is below 1 or above 2**26.
+        RuntimeError: The process is recorded already.
+    """
+
+    def __init__(self, events: int = DEFAULT_EVENTS) -> None:
+        self._finder = Finder()
+        self._started = time.time()
+        _native._start_recording(events, _libraries(), self._finder)
+
+    def trace(self) -> Trace:
+        """Return what is recorded so far.
+
+        Raises:
+            RuntimeError: The recording was stopped.
+        """
+        read = _native._read_recording(0, 0, 0)
+        if read is None:
+            raise RuntimeError("the recording was stopped")
+        _, lost, events, places, names = read
+        return _trace(lost, events, places, names, self._finder, self._started)
+
+    def stop(self) -> Trace:
+        """Record no more, and return what was recorded.
+
+        Raises:
+            RuntimeError: The recording was stopped before.
+        """
+        trace = self.trace()
+        _native._stop_recording()
+        return trace
+
+
+def _libraries() -> list[str]:
+    """The folders whose frames are not the program's."""
+    return [os.path.dirname(module.__file__) + os.sep for module in (asyncio, greenloop)]
+
+
+def _trace(
+    lost: int,
+    events: bytes,
+    places: list[tuple[Any, int]],
+    names: list[str],
+    finder: Finder,
+    started: float,
+) -> Trace:
+    tasks = _tasks(events, names)
+    events = _without_names(events)
+    columns = _columns(events)
+    head = {
+        "format": "greenloop-trace",
+        "version": 1,
+        "process": {
+            "pid": os.getpid(),
+            "argv": sys.argv,
+            "python": platform.python_version(),
+            "greenloop": greenloop.__version__,
+            "thread": threading.current_thread().name,
+        },
+        "started": started,
+        "events": len(events) // _EVENT.size,
+        "lost": lost,
+        "tasks": {str(number): task for number, task in tasks.items()},
+        "resources": _resources(columns, tasks, finder),
+        "sites": [None, *map(_site, places)],
+    }
+    return Trace(head, b"".join(column.tobytes() for column in columns.values()))
+
+
+def _positions(events: bytes, kind: int) -> Iterator[int]:
+    """Where the events of a kind begin."""
+    kinds = events[28 :: _EVENT.size]
+    position = kinds.find(kind)
+    while position >= 0:
+        yield position * _EVENT.size
+        position = kinds.find(kind, position + 1)
+
+
+def _tasks(events: bytes, names: list[str]) -> dict[int, dict[str, Any]]:
+    """The tasks that were made while the process was recorded, and those that are pending now."""
+    tasks: dict[int, dict[str, Any]] = {}
+    for position in _positions(events, Kind.TASK_CREATED):
+        _, _, parent, number, site, _, _ = _EVENT.unpack_from(events, position)
+        tasks[number] = {"name": f"Task #{number}", "parent": parent, "site": site}
+    for position in _positions(events, _NAMED):
+        _, value, _, number, name, _, _ = _EVENT.unpack_from(events, position)
+        task = tasks.setdefault(number, {})
+        task["name"] = f"Task-{value}" if value >= 0 else names[-value - 1]
+        task["coroutine"] = names[name - 1] if name else ""
+    for pending in _native.registered_tasks():
+        number = _native._number_of(pending)
+        if number and number not in tasks:
+            coroutine = pending.get_coro()
+            tasks[number] = {
+                "name": pending.get_name(),
+                "coroutine": getattr(coroutine, "__qualname__", type(coroutine).__qualname__),
+            }
+    return tasks
+
+
+def _without_names(events: bytes) -> bytes:
+    """The events less those by which the ring says the names of tasks."""
+    view = memoryview(events)
+    pieces = []
+    start = 0
+    for position in _positions(events, _NAMED):
+        pieces.append(view[start:position])
+        start = position + _EVENT.size
+    pieces.append(view[start:])
+    return b"".join(pieces)
+
+
+def _columns(events: bytes) -> dict[str, array.array[Any]]:
+    """The columns of `docs/trace-format.md`, in their order."""
+    wide = array.array("q", events)
+    words = array.array("I", events)
+    if sys.byteorder == "big":
+        wide.byteswap()
+        words.byteswap()
+    columns: dict[str, array.array[Any]] = {
+        "time": array.array("d", wide[0::4]),
+        "value": array.array("d", wide[1::4]),
+        "task": words[4::8],
+        "other": words[5::8],
+        "site": words[6::8],
+        "kind": array.array("B", events[28:: _EVENT.size]),
+        "detail": array.array("B", events[29:: _EVENT.size]),
+    }
+    if sys.byteorder == "big":
+        for column in columns.values():
+            column.byteswap()
+    return columns
+
+
+def _resources(
+    columns: dict[str, array.array[Any]], tasks: dict[int, Any], finder: Finder
+) -> dict[str, dict[str, Any]]:
+    """What the events speak of that is no task."""
+    kinds: dict[int, Wait] = {}
+    met = set(zip(columns["other"], columns["kind"], columns["detail"], strict=True))
+    for number, kind, detail in sorted(met):
+        if not number or number in tasks:
+            continue
+        if kind in (Kind.WAIT_BEGAN, Kind.RESOURCE_MADE, Kind.ACQUIRED) and detail:
+            # The kind of wait that says most comes last.
+            kinds[number] = Wait(detail)
+        elif kind in _KINDS:
+            kinds.setdefault(number, _KINDS[Kind(kind)])
+        else:
+            kinds.setdefault(number, Wait.FUTURE)
+    resources = {}
+    for number, wait in kinds.items():
+        type_of_kind = _TYPES.get(wait, wait.label)
+        name, class_name = finder.found.get(number, (f"{type_of_kind}-{number}", type_of_kind))
+        resources[str(number)] = {"kind": wait.label, "type": class_name, "name": name}
+    return resources
+
+
+def _site(place: tuple[Any, int]) -> dict[str, Any]:
+    code, line = place
+    return {
+        "file": code.co_filename,
+        "line": line,
+        "function": code.co_qualname,
+        "text": linecache.getline(code.co_filename, line).strip() if line else "",
+    }
