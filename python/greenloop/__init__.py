@@ -2,8 +2,9 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop`, `ThreadQueue`, `trace` and `name`, which show what tasks do, and the
-functions that make asyncio itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it changes nothing in asyncio.
+those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `name`), and
+what makes asyncio itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it
+changes nothing in asyncio.
 """
 
 import asyncio as _asyncio
@@ -25,6 +26,7 @@ from greenloop._native import Future, Handle, Task, TimerHandle
 from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
+from greenloop.observation import name, trace
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
 from greenloop.selector_event_loop import (
@@ -32,8 +34,6 @@ from greenloop.selector_event_loop import (
 )
 from greenloop.subprocesses import SUBPROCESSES as _SUBPROCESSES
 from greenloop.thread_queue import ThreadQueue
-from greenloop.tracing.naming import name
-from greenloop.tracing.session import trace
 
 if sys.version_info >= (3, 12):
     from greenloop.adoption import eager_task_factory  # type: ignore[assignment,unused-ignore]

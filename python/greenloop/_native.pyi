@@ -35,7 +35,7 @@ from asyncio import wait_for as wait_for
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, SupportsRichComparison, WriteableBuffer
@@ -500,9 +500,7 @@ def _enter_method_natively(class_: type, name: str, function: FunctionType) -> N
 
 # Recording, for `greenloop.tracing`.
 
-def _start_recording(
-    capacity: int, libraries: list[str], namer: Callable[[Any], object]
-) -> None:
+def _start_recording(capacity: int, libraries: list[str], namer: Callable[[Any], object]) -> None:
     """Record the events of all loops of the process from now on."""
 
 def _stop_recording() -> None:

@@ -10,7 +10,7 @@ from greenloop.tracing.files import form_of, write
 from greenloop.tracing.recording import DEFAULT_EVENTS, Recording
 
 USAGE: Final = """\
-usage: python -m greenloop trace [-o FILE] [--events N] [-m module | -c code | script] [argument ...]
+usage: python -m greenloop trace [-o FILE] [--events N] [-m module | -c code | script] [arg ...]
 
 Runs a program as `python -m greenloop` does, and writes what its tasks did into a file.
 

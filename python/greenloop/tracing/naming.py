@@ -23,17 +23,7 @@ _given: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
 
 
 def name(resource: object, name: str) -> None:
-    """Name a queue, lock, task group or the like, for reports and traces.
-
-    Without a name a resource is called by the variable or attribute that holds it.
-
-    Args:
-        resource: Any object that can be referred to weakly, as all of Greenloop's classes can.
-        name: The name; a later one takes its place.
-
-    Raises:
-        TypeError: The name is no string, or the object cannot be referred to weakly.
-    """
+    """`greenloop.name`."""
     if not isinstance(name, str):
         raise TypeError(f"the name of a resource has to be a str, not {type(name).__name__}")
     _given[resource] = name
@@ -68,7 +58,7 @@ class Finder:
 
 
 def _resources(variable: str, value: object) -> Iterator[tuple[str, object]]:
-    """The value, or what it holds if it is a small container, each with the words for it."""
+    """Yield the value, or what a small container holds, each with the words for it."""
     if type(value) in (list, tuple) and len(value) <= _MOST_ITEMS:  # type: ignore[arg-type]
         for index, item in enumerate(value):  # type: ignore[arg-type,var-annotated]
             yield f"{variable}[{index}]", item
@@ -88,7 +78,7 @@ def _given_name(resource: object) -> str | None:
 
 
 def _frames(coroutine: Any) -> Iterator[FrameType]:
-    """The frames of a coroutine and of what it awaits."""
+    """Yield the frames of a coroutine and of what it awaits."""
     while coroutine is not None:
         frame = None
         for prefix, awaited in (("cr", "await"), ("gi", "yieldfrom"), ("ag", "await")):

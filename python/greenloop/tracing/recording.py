@@ -99,8 +99,9 @@ class Recording:
 
 
 def _libraries() -> list[str]:
-    """The folders whose frames are not the program's."""
-    return [os.path.dirname(module.__file__) + os.sep for module in (asyncio, greenloop)]
+    """Return the folders whose frames are not the program's."""
+    files = (str(asyncio.__file__), str(greenloop.__file__))
+    return [os.path.dirname(file) + os.sep for file in files]
 
 
 def _trace(
@@ -135,7 +136,7 @@ def _trace(
 
 
 def _positions(events: bytes, kind: int) -> Iterator[int]:
-    """Where the events of a kind begin."""
+    """Yield where the events of a kind begin."""
     kinds = events[28 :: _EVENT.size]
     position = kinds.find(kind)
     while position >= 0:
@@ -144,7 +145,7 @@ def _positions(events: bytes, kind: int) -> Iterator[int]:
 
 
 def _tasks(events: bytes, names: list[str]) -> dict[int, dict[str, Any]]:
-    """The tasks that were made while the process was recorded, and those that are pending now."""
+    """Find the tasks that were made during the recording, and those that are pending now."""
     tasks: dict[int, dict[str, Any]] = {}
     for position in _positions(events, Kind.TASK_CREATED):
         _, _, parent, number, site, _, _ = _EVENT.unpack_from(events, position)
@@ -166,7 +167,7 @@ def _tasks(events: bytes, names: list[str]) -> dict[int, dict[str, Any]]:
 
 
 def _without_names(events: bytes) -> bytes:
-    """The events less those by which the ring says the names of tasks."""
+    """Return the events less those by which the ring says the names of tasks."""
     view = memoryview(events)
     pieces = []
     start = 0
@@ -178,7 +179,7 @@ def _without_names(events: bytes) -> bytes:
 
 
 def _columns(events: bytes) -> dict[str, array.array[Any]]:
-    """The columns of `docs/trace-format.md`, in their order."""
+    """Return the columns of `docs/trace-format.md`, in their order."""
     wide = array.array("q", events)
     words = array.array("I", events)
     if sys.byteorder == "big":
@@ -190,8 +191,8 @@ def _columns(events: bytes) -> dict[str, array.array[Any]]:
         "task": words[4::8],
         "other": words[5::8],
         "site": words[6::8],
-        "kind": array.array("B", events[28:: _EVENT.size]),
-        "detail": array.array("B", events[29:: _EVENT.size]),
+        "kind": array.array("B", events[28 :: _EVENT.size]),
+        "detail": array.array("B", events[29 :: _EVENT.size]),
     }
     if sys.byteorder == "big":
         for column in columns.values():
@@ -202,7 +203,7 @@ def _columns(events: bytes) -> dict[str, array.array[Any]]:
 def _resources(
     columns: dict[str, array.array[Any]], tasks: dict[int, Any], finder: Finder
 ) -> dict[str, dict[str, Any]]:
-    """What the events speak of that is no task."""
+    """Describe what the events speak of that is no task."""
     kinds: dict[int, Wait] = {}
     met = set(zip(columns["other"], columns["kind"], columns["detail"], strict=True))
     for number, kind, detail in sorted(met):

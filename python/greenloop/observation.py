@@ -1,14 +1,35 @@
-"""`greenloop.trace()`: recording a part of a program."""
+"""Seeing what a program's tasks do: `greenloop.trace` and `greenloop.name`.
+
+What these need is imported when they are used, so that a program that is not looked at does not pay
+for it.
+"""
 
 from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from greenloop.tracing.document import Trace
-from greenloop.tracing.files import form_of, write
-from greenloop.tracing.recording import DEFAULT_EVENTS, Recording
+if TYPE_CHECKING:
+    from greenloop.tracing.document import Trace
+    from greenloop.tracing.recording import Recording
+
+
+def name(resource: object, name: str) -> None:
+    """Name a queue, lock, task group or the like, for traces.
+
+    Without a name a resource is called by the variable or attribute that holds it.
+
+    Args:
+        resource: Any object that can be referred to weakly, as all of Greenloop's classes can.
+        name: The name; a later one takes its place.
+
+    Raises:
+        TypeError: The name is no string, or the object cannot be referred to weakly.
+    """
+    from greenloop.tracing import naming
+
+    naming.name(resource, name)
 
 
 class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppress` is.
@@ -21,7 +42,8 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
     Args:
         path: The file to write, in the form that the end of its name asks for: `.html`, `.json`
             (Perfetto), `.svg` and `.mmd` (the sequence diagram), `.jsonl`, `.trace`; or None.
-        events: How many events are kept, 32 bytes each; older ones are overwritten and counted.
+        events: How many events are kept, 32 bytes each; 1,048,576 if it is not told. Older ones are
+            overwritten, and counted as lost.
 
     Raises:
         ValueError: The name of the file stands for no form, or the number of events is below 1 or
@@ -34,9 +56,11 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
     """The trace, after the block."""
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, events: int = DEFAULT_EVENTS
+        self, path: str | os.PathLike[str] | None = None, *, events: int | None = None
     ) -> None:
         if path is not None:
+            from greenloop.tracing.files import form_of
+
             form_of(path)
         self.result = None
         self._path = path
@@ -44,7 +68,10 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
         self._recording: Recording | None = None
 
     def __enter__(self) -> Self:
-        self._recording = Recording(self._events)
+        from greenloop.tracing.recording import DEFAULT_EVENTS, Recording
+
+        events = DEFAULT_EVENTS if self._events is None else self._events
+        self._recording = Recording(events)
         return self
 
     def __exit__(
@@ -58,4 +85,6 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
             raise RuntimeError("the block of this trace was left already")
         self.result = recording.stop()
         if self._path is not None:
+            from greenloop.tracing.files import write
+
             write(self.result, self._path)
