@@ -103,6 +103,33 @@ export class Raster {
     }
   }
 
+  /** Turn the rows of a lane into its bands, from above: waits pale under running; these under
+   * ready;
+   * and the line below, where waits have their full colour. The bands lie beside each other, so
+   * each
+   * pixel of the screen is drawn once. @param {number} row @param {number} pale */
+  compose(row, pale) {
+    const { width, pixels, filled } = this;
+    const first = row * ROWS;
+    const [waiting, ready, running] = [0, 1, 2].map((each) => (first + each) * width);
+    for (let column = 0; column < width; column++) {
+      const wait = pixels[waiting + column];
+      const turn = pixels[ready + column];
+      const run = pixels[running + column];
+      if (run >>> 24 === 255) {
+        pixels[waiting + column] = pixels[ready + column] = run;
+        continue;
+      }
+      const alpha = Math.round((wait >>> 24) * pale);
+      const tint = (wait & 0xffffff) | (alpha << 24);
+      pixels[waiting + column] = over(run, tint);
+      pixels[ready + column] = over(run, over(turn, tint));
+      pixels[running + column] = over(run, over(turn, wait));
+    }
+    const any = filled[first] | filled[first + 1] | filled[first + 2];
+    filled.fill(any, first, first + ROWS);
+  }
+
   /** Draw a column in which more than one span is, or a part of one.
    * @param {number} span @param {number} next the first that ends behind the column
    * @param {number} last @param {number} left @param {number} right @param {number} place
@@ -181,6 +208,20 @@ export class Raster {
     }
     return low;
   }
+}
+
+/** One pixel over another, both with their opacities. @param {number} above
+ * @param {number} below */
+function over(above, below) {
+  const high = above >>> 24;
+  if (high === 255 || below >>> 24 === 0) return above;
+  if (high === 0) return below;
+  const low = ((below >>> 24) * (255 - high)) / 255;
+  const alpha = high + low;
+  const red = ((above & 255) * high + (below & 255) * low) / alpha;
+  const green = (((above >> 8) & 255) * high + ((below >> 8) & 255) * low) / alpha;
+  const blue = (((above >> 16) & 255) * high + ((below >> 16) & 255) * low) / alpha;
+  return red | (green << 8) | (blue << 16) | (Math.round(alpha) << 24);
 }
 
 /** The opacity of each state when those for which `shown` is 0 are dimmed.

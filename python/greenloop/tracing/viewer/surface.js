@@ -28,7 +28,8 @@ export class Surface {
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     parent.append(this.canvas);
-    const context = this.canvas.getContext("2d");
+    // Views cover all of it, and what cannot be seen through is put on the screen faster.
+    const context = this.canvas.getContext("2d", { alpha: false });
     if (!context) throw new Error("the browser has no canvas");
     this.context = context;
     this.draw = draw;
@@ -73,6 +74,11 @@ export class Surface {
   /** The page's font at a size in units. @param {number} size @param {number} [weight] */
   font(size, weight = 400) {
     return `${weight} ${size * this.unit}px ${FONT}`;
+  }
+
+  /** The nearest position between two pixels of the screen. @param {number} position */
+  whole(position) {
+    return Math.round(position * this.ratio) / this.ratio;
   }
 
   /** A position at which a line one pixel wide is sharp. @param {number} position */

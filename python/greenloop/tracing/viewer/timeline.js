@@ -21,6 +21,9 @@ const HEAD = RULER + LAG + LOOP_LANE;
 const LANE = { least: 24, most: 52 };
 const GUTTER = 172;
 
+/** The opacity of waits above their line. */
+const PALE = 0.2;
+
 export class Timeline {
   /** @param {HTMLElement} parent @param {Session} session */
   constructor(parent, session) {
@@ -245,6 +248,7 @@ export class Timeline {
     const wide = [];
     drawn.forEach((row, index) => {
       raster.lane(filter.shown[row], index, begin, end, palette.pixel, opacity, labelled);
+      raster.compose(index, PALE);
       for (let i = 0; i < raster.wideCount; i++) wide.push([row, raster.wide[i]]);
     });
     raster.finish(drawn.length);
@@ -258,14 +262,11 @@ export class Timeline {
   drawRow(context, row, index) {
     const bar = this.barOf(row);
     const top = this.yOf(row) - bar / 2;
-    const line = Math.max(1.5, bar * 0.11);
-    const from = index * ROWS;
-    context.globalAlpha = 0.2;
-    this.stripe(context, from, top, bar);
-    context.globalAlpha = 1;
-    this.stripe(context, from, top + bar - line, line);
-    this.stripe(context, from + 1, top + bar * 0.68, bar * 0.32);
-    this.stripe(context, from + 2, top, bar);
+    // Bands that touch have their edge between two pixels of the screen.
+    const edges = [0, 0.68, 0.89, 1].map((share) => this.surface.whole(top + share * bar));
+    for (let band = 0; band < ROWS; band++) {
+      this.stripe(context, index * ROWS + band, edges[band], edges[band + 1] - edges[band]);
+    }
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} row of the picture
