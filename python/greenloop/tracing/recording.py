@@ -50,14 +50,6 @@ _TYPES: Final = {
 }
 """The class of a resource whose name was not found, by the kind of wait that it is for."""
 
-_KINDS: Final = {
-    Kind.PUT: Wait.QUEUE_GET,
-    Kind.GET: Wait.QUEUE_GET,
-    Kind.CLEARED: Wait.EVENT,
-    Kind.NOTIFIED: Wait.CONDITION,
-}
-"""What a resource is for, of which only such events speak."""
-
 
 class Recording:
     """A recording of all loops of the process, which keeps the latest events.
@@ -129,7 +121,7 @@ def _trace(
         "events": len(events) // _EVENT.size,
         "lost": lost,
         "tasks": {str(number): task for number, task in tasks.items()},
-        "resources": _resources(columns, tasks, finder),
+        "resources": _resources(events, tasks, finder),
         "sites": [None, *map(_site, places)],
     }
     return Trace(head, b"".join(column.tobytes() for column in columns.values()))
@@ -200,28 +192,39 @@ def _columns(events: bytes) -> dict[str, array.array[Any]]:
     return columns
 
 
-def _resources(
-    columns: dict[str, array.array[Any]], tasks: dict[int, Any], finder: Finder
-) -> dict[str, dict[str, Any]]:
-    """Describe what the events speak of that is no task."""
-    kinds: dict[int, Wait] = {}
-    met = set(zip(columns["other"], columns["kind"], columns["detail"], strict=True))
-    for number, kind, detail in sorted(met):
-        if not number or number in tasks:
+def _resources(events: bytes, tasks: dict[int, Any], finder: Finder) -> dict[str, dict[str, Any]]:
+    """Describe what the events speak of that is no task.
+
+    What turned up at the same line has the same name: it is looked for once.
+    """
+    resources: dict[int, dict[str, Any]] = {}
+    for position in _positions(events, Kind.RESOURCE_MADE):
+        _, _, maker, number, site, _, detail = _EVENT.unpack_from(events, position)
+        resources[number] = {"kind": Wait(detail), "maker": maker, "site": site}
+    for position in _positions(events, Kind.WAIT_BEGAN):
+        _, _, _, number, _, _, detail = _EVENT.unpack_from(events, position)
+        if number:
+            resources.setdefault(number, {"kind": Wait(detail)})
+    by_site = {
+        (resource["kind"], resource.get("site")): finder.found[number]
+        for number, resource in resources.items()
+        if number in finder.found
+    }
+    described = {}
+    for number, resource in resources.items():
+        if number in tasks:
             continue
-        if kind in (Kind.WAIT_BEGAN, Kind.RESOURCE_MADE, Kind.ACQUIRED) and detail:
-            # The kind of wait that says most comes last.
-            kinds[number] = Wait(detail)
-        elif kind in _KINDS:
-            kinds.setdefault(number, _KINDS[Kind(kind)])
-        else:
-            kinds.setdefault(number, Wait.FUTURE)
-    resources = {}
-    for number, wait in kinds.items():
+        wait = resource["kind"]
         type_of_kind = _TYPES.get(wait, wait.label)
-        name, class_name = finder.found.get(number, (f"{type_of_kind}-{number}", type_of_kind))
-        resources[str(number)] = {"kind": wait.label, "type": class_name, "name": name}
-    return resources
+        name, class_name = finder.found.get(number) or by_site.get(
+            (wait, resource.get("site")), (f"{type_of_kind}-{number}", type_of_kind)
+        )
+        described[str(number)] = resource | {
+            "kind": wait.label,
+            "type": class_name,
+            "name": name,
+        }
+    return described
 
 
 def _site(place: tuple[Any, int]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ mod waiting_task;
 
 use std::cell::Cell;
 
-use greenloop_core::observe::EventKind;
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_cpython::making;
 use greenloop_cpython::{
     BasePart, Class, ClassCell, Derived, ExceptionClass, Family, Layout, Native, Object, Raised,
@@ -396,7 +396,7 @@ impl Future {
     #[inline]
     fn tell_set(&self) {
         if is_recording() && self.number.known() != 0 {
-            tell(EventKind::Set, &self.number, 0);
+            tell(EventKind::Set, WaitKind::Future, &self.number, 0);
         }
     }
 

@@ -11,6 +11,11 @@ pub struct Number(Cell<u32>);
 /// The last number that was given.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
+/// The last number that was given, or 0.
+pub fn last_number() -> u32 {
+    LAST.load(Ordering::Relaxed)
+}
+
 impl Number {
     /// No number yet.
     pub const fn none() -> Self {

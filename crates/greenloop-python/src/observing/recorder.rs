@@ -1,11 +1,13 @@
 //! The recording of a process: the ring of events, and what the numbers in them stand for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenloop_core::observe::{EventBody, Ring, Writer};
 use greenloop_cpython::{GilCell, Object, Places};
 use greenloop_os::Stopwatch;
+
+use super::number::last_number;
 
 /// Whether there is a recording. Written with the GIL held only.
 static RECORDING: AtomicBool = AtomicBool::new(false);
@@ -31,8 +33,14 @@ pub struct Recorder {
     names: Names,
     /// Called at the end of a step in which a resource got its number, to find its name.
     namer: Object,
-    /// Whether a resource has got its number since the last call.
+    /// Whether a resource without a name has turned up since the last call.
     has_unnamed: bool,
+    /// The places where resources turned up whose names were looked for.
+    named_places: HashSet<u32>,
+    /// The last number that was given before the recording began.
+    older: u32,
+    /// The older resources that have turned up.
+    introduced: HashSet<u32>,
 }
 
 impl Recorder {
@@ -46,12 +54,23 @@ impl Recorder {
             names: Names::default(),
             namer,
             has_unnamed: false,
+            named_places: HashSet::new(),
+            older: last_number(),
+            introduced: HashSet::new(),
         }
     }
 
-    /// A resource has got its number.
-    pub const fn note_unnamed(&mut self) {
-        self.has_unnamed = true;
+    /// Whether a resource had its number before the recording began, and was not introduced since.
+    pub fn is_older(&mut self, number: u32) -> bool {
+        number <= self.older && self.introduced.insert(number)
+    }
+
+    /// Writes the first event of a resource. Its name is going to be looked for, unless one was
+    /// looked for at the same place: what the same line makes has the same name.
+    pub fn introduce(&mut self, mut body: EventBody) {
+        body.site = self.places.here();
+        self.has_unnamed |= self.named_places.insert(body.site);
+        self.write(body);
     }
 
     /// The function to call, if resources have got their numbers since the last call.

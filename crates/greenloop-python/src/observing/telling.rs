@@ -62,19 +62,29 @@ impl Wait {
             number: if is_future {
                 number.get()
             } else {
-                number_of_resource(number)
+                number_of_resource(kind, number)
             },
             ..Self::of(kind)
         }
     }
 }
 
-/// The number of a resource. At its first event its name is going to be looked for.
-fn number_of_resource(number: &Number) -> u32 {
-    if number.known() == 0 {
-        with_recorder(Recorder::note_unnamed);
-    }
-    number.get()
+/// The number of a resource, which waits of this kind are for. Its first event is preceded by one
+/// that says so.
+fn number_of_resource(kind: WaitKind, number: &Number) -> u32 {
+    let known = number.known();
+    let number = number.get();
+    let made = EventBody {
+        other: number,
+        detail: kind.number(),
+        ..body(EventKind::ResourceMade)
+    };
+    with_recorder(|recorder| {
+        if known == 0 || recorder.is_older(known) {
+            recorder.introduce(made);
+        }
+    });
+    number
 }
 
 /// The body of an event in the task that runs, if one does.
@@ -85,12 +95,12 @@ fn body(kind: EventKind) -> EventBody {
     }
 }
 
-/// Tells of an event that concerns `other`.
+/// Tells of an event that concerns a resource, which waits of the kind `of` are for.
 #[cold]
 #[inline(never)]
-pub fn tell(kind: EventKind, other: &Number, value: i64) {
+pub fn tell(kind: EventKind, of: WaitKind, other: &Number, value: i64) {
     let body = EventBody {
-        other: number_of_resource(other),
+        other: number_of_resource(of, other),
         value,
         ..body(kind)
     };
@@ -108,14 +118,21 @@ pub fn tell_of_loop(kind: EventKind, value: i64) {
     with_recorder(|recorder| recorder.write(body));
 }
 
-/// The same as [`tell`], with the place of the Python code that has called us.
+/// The same, with the place of the Python code that has called us.
 #[cold]
 #[inline(never)]
-pub fn tell_at_place(kind: EventKind, detail: u8, other: &Number, value: i64) {
+pub fn tell_at_place(kind: EventKind, of: WaitKind, other: &Number) {
     let body = EventBody {
-        other: number_of_resource(other),
-        detail,
-        value,
+        other: number_of_resource(of, other),
+        ..body(kind)
+    };
+    with_recorder(|recorder| recorder.write_at_place(body));
+}
+
+/// Tells of something that is done to a task, with the place of the Python code that has called us.
+fn tell_of_task(kind: EventKind, task: &Number) {
+    let body = EventBody {
+        other: task.get(),
         ..body(kind)
     };
     with_recorder(|recorder| recorder.write_at_place(body));
@@ -125,8 +142,7 @@ pub fn tell_at_place(kind: EventKind, detail: u8, other: &Number, value: i64) {
 #[cold]
 #[inline(never)]
 pub fn tell_new_task(task: &Number, name: Option<&Object>, automatic: u64, coroutine: &str) {
-    task.get();
-    tell_at_place(EventKind::TaskCreated, 0, task, 0);
+    tell_of_task(EventKind::TaskCreated, task);
     with_recorder(|recorder| {
         let value = match name.and_then(Object::as_str) {
             Some(name) => -i64::from(recorder.name(name)),
@@ -158,8 +174,7 @@ pub fn tell_finish(task: &Number, outcome: Outcome) {
 #[cold]
 #[inline(never)]
 pub fn tell_cancel_request(task: &Number) {
-    task.get();
-    tell_at_place(EventKind::CancelRequested, 0, task, 0);
+    tell_of_task(EventKind::CancelRequested, task);
 }
 
 /// Tells what the task that runs waits for. The last one that a step tells is the one that counts.
@@ -251,7 +266,10 @@ impl Step {
 
     /// Has the names of new resources looked for, in the frames of the task. Runs Python code of the
     /// package, and attributes of the program.
-    #[expect(clippy::unused_self, reason = "a step that is told is there, so that its task is")]
+    #[expect(
+        clippy::unused_self,
+        reason = "a step that is told is there, so that its task is"
+    )]
     pub fn find_names(&self, task: &Object) -> Result<()> {
         match with_recorder(Recorder::take_namer).flatten() {
             Some(namer) => namer.call([task]).map(drop),

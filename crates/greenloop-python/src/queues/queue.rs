@@ -15,7 +15,7 @@
 
 use std::cell::Cell;
 
-use greenloop_core::observe::EventKind;
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_core::sync::{self, Refusal, Refused, Store};
 use greenloop_cpython::{
     Class, Held, Native, NativeSlot, Object, Raised, Result, Visited, Visitor, no_attribute,
@@ -201,6 +201,7 @@ impl<'a> QueueStore<'a> {
         let left = self.queue.items.known_len().unwrap_or_default();
         tell(
             kind,
+            WaitKind::QueueGet,
             &self.queue.number,
             i64::try_from(left).unwrap_or(i64::MAX),
         );

@@ -148,8 +148,7 @@ fn resume<S: Acquire>(
 /// Tells an observer that the task that runs has acquired `owner`, and where.
 #[cold]
 pub fn tell_acquired<S: Acquire>(owner: &Native<Primitive<S>>) {
-    let kind = S::WAITS.number();
-    tell_at_place(EventKind::Acquired, kind, &owner.get().number, 0);
+    tell_at_place(EventKind::Acquired, S::WAITS, &owner.get().number);
 }
 
 /// The step in which an exception arrives: a cancellation of the task, or `throw` by a program that

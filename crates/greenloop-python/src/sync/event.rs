@@ -92,7 +92,7 @@ fn is_set(this: &EventRef) -> Result<Object> {
 /// stays set.
 fn set(this: &EventRef) -> Result<Object> {
     if is_recording() {
-        tell(EventKind::Set, &this.get().number, 0);
+        tell(EventKind::Set, WaitKind::Event, &this.get().number, 0);
     }
     this.get().state.set()?;
     Ok(Object::none())
@@ -100,7 +100,7 @@ fn set(this: &EventRef) -> Result<Object> {
 
 fn clear(this: &EventRef) -> Result<Object> {
     if is_recording() {
-        tell(EventKind::Cleared, &this.get().number, 0);
+        tell(EventKind::Cleared, WaitKind::Event, &this.get().number, 0);
     }
     this.get().state.clear();
     Ok(Object::none())

@@ -124,7 +124,7 @@ impl Acquire for Lock {
 #[inline]
 pub fn release(this: &LockRef) -> Result<Object> {
     if is_recording() {
-        tell(EventKind::Released, &this.get().number, 0);
+        tell(EventKind::Released, WaitKind::Lock, &this.get().number, 0);
     }
     match this.get().state.release()? {
         Ok(()) => Ok(Object::none()),

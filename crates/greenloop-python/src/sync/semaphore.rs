@@ -147,7 +147,12 @@ impl Acquire for Semaphore {
 fn tell_release(this: &SemaphoreRef) {
     if is_recording() {
         let free = this.get().state.logic.value().saturating_add(1);
-        tell(EventKind::Released, &this.get().number, free);
+        tell(
+            EventKind::Released,
+            WaitKind::Semaphore,
+            &this.get().number,
+            free,
+        );
     }
 }
 

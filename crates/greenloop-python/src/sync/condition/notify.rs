@@ -4,7 +4,7 @@
 //! for the lock. asyncio sets the result of the waiter's future in the same place. Notifying
 //! without the lock is refused; the waiters could miss it otherwise.
 
-use greenloop_core::observe::EventKind;
+use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_cpython::{Arguments, Comparison, ExceptionClass, Object, Raised, Result, raise};
 
 use super::{ConditionRef, by_name, native_lock};
@@ -20,7 +20,12 @@ use crate::sync::primitive::Lined as _;
 pub(super) fn notify_method(this: &ConditionRef, arguments: Arguments<'_>) -> Result<Object> {
     let globals = globals();
     if is_recording() {
-        tell(EventKind::Notified, &this.get().number, 1);
+        tell(
+            EventKind::Notified,
+            WaitKind::Condition,
+            &this.get().number,
+            1,
+        );
     }
     let [limit] = arguments.bind(c"Condition.notify", [&globals.names.n], 1, 0)?;
     if let Some(lock) = native_lock(this) {
@@ -45,7 +50,12 @@ pub(super) fn notify_method(this: &ConditionRef, arguments: Arguments<'_>) -> Re
 pub(super) fn notify_all_method(this: &ConditionRef) -> Result<Object> {
     if is_recording() {
         let waiters = i64::try_from(this.get().state.line().len()).unwrap_or(i64::MAX);
-        tell(EventKind::Notified, &this.get().number, waiters);
+        tell(
+            EventKind::Notified,
+            WaitKind::Condition,
+            &this.get().number,
+            waiters,
+        );
     }
     if let Some(lock) = native_lock(this) {
         check(lock.get().state.is_locked())?;
