@@ -35,7 +35,7 @@ from asyncio import wait_for as wait_for
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, SupportsRichComparison, WriteableBuffer
@@ -439,6 +439,12 @@ def _set_launcher_file(file: str) -> None:
 
 def _set_wrap_awaitable(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]) -> None:
     """Hand in the function that makes a coroutine of any awaitable."""
+
+def _set_stand_ins(
+    code_of: Callable[[str], CodeType | None],
+    stand_in: Callable[[Sequence[str], str | None], Coroutine[Any, Any, Any] | None],
+) -> None:
+    """Hand in the functions by which awaitables show a frame."""
 
 def _show_native_tasks() -> None:
     """Have that set show the tasks that asyncio does not know."""

@@ -56,6 +56,10 @@ static SLEEP: Operation = Operation {
     start: |this, _| start(this),
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    inside: |this| match this.step.get() {
+        YIELDED => &[c"__sleep0"],
+        _ => &[],
+    },
     behind: None,
 };
 

@@ -92,6 +92,7 @@ static POLL: Operation = Operation {
     start: |this, _| step(this),
     resume: |this, _| step(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    inside: |_| &[],
     behind: Some(&BEHIND),
 };
 

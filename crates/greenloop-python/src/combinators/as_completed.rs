@@ -276,6 +276,7 @@ static RESULT: Operation<QueueRef> = Operation {
     start: |this, queue| result_of(queues::try_to_get(this, queue)?),
     resume: |this, queue| result_of(queues::try_to_get(this, queue)?),
     interrupt: queues::stop_getting,
+    inside: |_| &[c"Queue.get"],
     behind: None,
 };
 
@@ -305,6 +306,7 @@ static NEXT: Operation<Native<AsCompleted>> = Operation {
             None => Err(restore(exception)),
         }
     },
+    inside: |_| &[c"_AsCompletedIterator._wait_for_one", c"Queue.get"],
     behind: None,
 };
 

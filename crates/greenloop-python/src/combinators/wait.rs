@@ -147,6 +147,7 @@ static WAIT: Operation<Native<State>> = Operation {
         leave(owner)?;
         Err(restore(exception))
     },
+    inside: |_| &[c"_wait"],
     behind: None,
 };
 

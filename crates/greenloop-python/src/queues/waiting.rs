@@ -83,6 +83,7 @@ static PUT: Operation<QueueRef> = Operation {
         });
         Err(raise_again(exception, outcome))
     },
+    inside: |_| &[],
     behind: None,
 };
 
@@ -92,6 +93,7 @@ static GET: Operation<QueueRef> = Operation {
     start: try_to_get,
     resume: try_to_get,
     interrupt: stop_getting,
+    inside: |_| &[],
     behind: None,
 };
 
@@ -223,6 +225,7 @@ static JOIN: Operation<QueueRef> = Operation {
         leave_finished(this);
         Err(restore(exception))
     },
+    inside: |_| &[c"Event.wait"],
     behind: None,
 };
 

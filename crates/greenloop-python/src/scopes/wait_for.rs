@@ -50,6 +50,10 @@ static WAIT_FOR: Operation = Operation {
     start,
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    inside: |this| match this.step().get() {
+        CANCELLING => &[c"_cancel_and_wait"],
+        _ => &[],
+    },
     behind: None,
 };
 

@@ -45,6 +45,10 @@ static WAIT_FOR: Operation = Operation {
     start,
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
+    inside: |this| match this.step().get() {
+        LATE | ABANDONED => &[c"_cancel_and_wait"],
+        _ => &[],
+    },
     behind: None,
 };
 

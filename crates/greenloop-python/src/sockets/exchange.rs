@@ -63,6 +63,7 @@ pub trait Exchange: Sized + 'static {
         start: start::<Self>,
         resume: resume::<Self>,
         interrupt: interrupt::<Self>,
+        inside: |_| &[],
         behind: None,
     };
 

@@ -328,6 +328,7 @@ static OPEN_CONNECTION: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_client(this, owner, &globals().names.create_connection),
     resume: resume_client,
     interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -336,6 +337,7 @@ static OPEN_UNIX_CONNECTION: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_client(this, owner, &globals().names.create_unix_connection),
     resume: resume_client,
     interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -344,6 +346,7 @@ static START_SERVER: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_listening(this, owner, &globals().names.create_server),
     resume: resume_server,
     interrupt: |this, _, exception| interrupt_server(this, &exception),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -352,6 +355,7 @@ static START_UNIX_SERVER: Operation<Native<Factory>> = Operation {
     start: |this, owner| start_listening(this, owner, &globals().names.create_unix_server),
     resume: resume_server,
     interrupt: |this, _, exception| interrupt_server(this, &exception),
+    inside: |_| &[],
     behind: None,
 };
 

@@ -188,6 +188,7 @@ static DRAIN_HELPER: Operation<Native<FlowControl>> = Operation {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
+    inside: |_| &[],
     behind: None,
 };
 

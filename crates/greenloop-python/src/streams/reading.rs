@@ -127,6 +127,7 @@ static WAIT_FOR_DATA: Operation<Native<Reader>> = Operation {
         ready(Object::none())
     },
     interrupt,
+    inside: |_| &[],
     behind: None,
 };
 

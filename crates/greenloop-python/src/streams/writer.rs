@@ -167,6 +167,11 @@ static DRAIN: Operation<Native<Writer>> = Operation {
         Awaitable::leave_line(this);
         Err(restore(exception))
     },
+    inside: |this| match this.step().get() {
+        PAUSED => &[c"sleep", c"__sleep0"],
+        WAITING => &[c"FlowControlMixin._drain_helper"],
+        _ => &[],
+    },
     behind: None,
 };
 
@@ -262,6 +267,7 @@ static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
     interrupt: |this, _, exception| {
         without_result(delegate::continue_with(this, Some(&exception))?)
     },
+    inside: |_| &[],
     behind: None,
 };
 
@@ -324,6 +330,7 @@ static START_TLS: Operation<Native<Writer>> = Operation {
         let delegated = delegate::continue_with(this, Some(&exception))?;
         go_on_with_tls(this, owner, delegated)
     },
+    inside: |_| &[],
     behind: None,
 };
 

@@ -80,6 +80,7 @@ pub trait Acquire: Lined {
         start: |this, owner| begin(this, owner, true),
         resume: |this, owner| resume(this, owner, true),
         interrupt: |this, owner, exception| interrupt(this, owner, exception),
+        inside: |_| &[],
         behind: None,
     };
 
@@ -91,6 +92,7 @@ pub trait Acquire: Lined {
         start: |this, owner| begin(this, owner, false),
         resume: |this, owner| resume(this, owner, false),
         interrupt: |this, owner, exception| interrupt(this, owner, exception),
+        inside: |_| const { &[Self::ACQUIRE_NAME] },
         behind: None,
     };
 }
@@ -269,6 +271,7 @@ static ENTER_BY_NAME: Operation = Operation {
     },
     resume: |this, _| entered(delegate::continue_with(this, None)?),
     interrupt: |this, _, exception| entered(delegate::continue_with(this, Some(&exception))?),
+    inside: |_| &[],
     behind: None,
 };
 

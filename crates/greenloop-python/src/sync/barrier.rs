@@ -94,6 +94,11 @@ const WAIT_OPERATION: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         follow(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    inside: |this| match this.step().get() {
+        ENTERING => &[c"_ContextManagerMixin.__aenter__"],
+        OUTSIDE => &[c"Barrier._block", c"Condition.wait_for"],
+        _ => &[c"Barrier._wait", c"Condition.wait_for"],
+    },
     behind: None,
 };
 
@@ -101,6 +106,11 @@ static WAIT: Operation<BarrierRef> = WAIT_OPERATION;
 
 static ENTER: Operation<BarrierRef> = Operation {
     name: c"Barrier.__aenter__",
+    inside: |this| match this.step().get() {
+        ENTERING => &[c"Barrier.wait", c"_ContextManagerMixin.__aenter__"],
+        OUTSIDE => &[c"Barrier.wait", c"Barrier._block", c"Condition.wait_for"],
+        _ => &[c"Barrier.wait", c"Barrier._wait", c"Condition.wait_for"],
+    },
     ..WAIT_OPERATION
 };
 
@@ -228,6 +238,7 @@ static ENTER_BY_NAME: Operation<BarrierRef> = Operation {
     },
     resume: |this, _| Ok(passed_on(delegate::continue_with(this, None)?)),
     interrupt: |this, _, exception| Ok(passed_on(delegate::continue_with(this, Some(&exception))?)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -247,6 +258,7 @@ static RESET: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         reset_held(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    inside: |_| &[c"_ContextManagerMixin.__aenter__"],
     behind: None,
 };
 
@@ -257,6 +269,7 @@ static ABORT: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         abort_held(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    inside: |_| &[c"_ContextManagerMixin.__aenter__"],
     behind: None,
 };
 

@@ -131,6 +131,7 @@ static WAIT: Operation<EventRef> = Operation {
         owner.get().state.leave(this);
         Err(restore(exception))
     },
+    inside: |_| &[],
     behind: None,
 };
 

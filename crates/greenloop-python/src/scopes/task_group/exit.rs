@@ -45,6 +45,7 @@ static ENTER: Operation<GroupRef> = Operation {
     },
     resume: |_, _| ready(Object::none()),
     interrupt: |_, _, exception| Err(restore(exception)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -103,6 +104,7 @@ static EXIT: Operation<GroupRef> = Operation {
         owner.get().completed.remove(this);
         concluded(owner, interrupted(this, owner, exception))
     },
+    inside: |_| &[c"TaskGroup._aexit"],
     behind: None,
 };
 

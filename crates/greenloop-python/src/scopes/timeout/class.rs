@@ -35,6 +35,7 @@ static ENTER: Operation<TimeoutRef> = Operation {
     },
     resume: |_, _| never_waits(),
     interrupt: |_, _, exception| Err(restore(exception)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -72,6 +73,7 @@ static EXIT: Operation<TimeoutRef> = Operation {
     },
     resume: |_, _| never_waits(),
     interrupt: |_, _, exception| Err(restore(exception)),
+    inside: |_| &[],
     behind: None,
 };
 

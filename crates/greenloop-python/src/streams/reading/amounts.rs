@@ -19,6 +19,10 @@ pub static READ: Operation<Native<Reader>> = Operation {
         resume_read(this, owner)
     },
     interrupt,
+    inside: |this| match this.step().get() {
+        UNTIL_EOF => &[c"StreamReader.read", c"StreamReader._wait_for_data"],
+        _ => &[c"StreamReader._wait_for_data"],
+    },
     behind: None,
 };
 
@@ -139,6 +143,7 @@ pub static READ_EXACTLY: Operation<Native<Reader>> = Operation {
         exactly(this, owner)
     },
     interrupt,
+    inside: |_| &[c"StreamReader._wait_for_data"],
     behind: None,
 };
 

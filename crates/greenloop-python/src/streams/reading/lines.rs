@@ -24,6 +24,7 @@ pub static READ_LINE: Operation<Native<Reader>> = Operation {
         line(this, owner)
     },
     interrupt,
+    inside: |_| &[c"StreamReader.readuntil", c"StreamReader._wait_for_data"],
     behind: None,
 };
 
@@ -110,6 +111,13 @@ static NEXT_LINE: Operation<Native<Reader>> = Operation {
         next_or_stop(line(this, owner)?)
     },
     interrupt,
+    inside: |_| {
+        &[
+            c"StreamReader.readline",
+            c"StreamReader.readuntil",
+            c"StreamReader._wait_for_data",
+        ]
+    },
     behind: None,
 };
 

@@ -39,6 +39,7 @@ pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
         until(this, owner)
     },
     interrupt,
+    inside: |_| &[c"StreamReader._wait_for_data"],
     behind: None,
 };
 

@@ -36,6 +36,7 @@ pub(super) static WAIT_BY_NAME: Operation<ConditionRef> = Operation {
         }
         relocked_by_name(this, owner, delegate::continue_with(this, Some(&exception)))
     },
+    inside: |_| &[],
     behind: None,
 };
 
@@ -107,6 +108,7 @@ pub(super) static WAIT_FOR_BY_NAME: Operation<ConditionRef> = Operation {
             delegate::continue_with(this, Some(&exception))?,
         )
     },
+    inside: |_| &[],
     behind: None,
 };
 

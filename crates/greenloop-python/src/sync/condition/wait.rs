@@ -87,6 +87,10 @@ static WAIT: Operation<ConditionRef> = Operation {
     start: begin,
     resume: go_on,
     interrupt,
+    inside: |this| match this.step().get() {
+        WAITING => &[],
+        _ => &[c"Lock.acquire"],
+    },
     behind: None,
 };
 
@@ -96,6 +100,10 @@ static WAIT_FOR: Operation<ConditionRef> = Operation {
     start: until,
     resume: |this, owner| check_again(this, owner, go_on(this, owner)),
     interrupt: |this, owner, exception| check_again(this, owner, interrupt(this, owner, exception)),
+    inside: |this| match this.step().get() {
+        WAITING => &[c"Condition.wait"],
+        _ => &[c"Condition.wait", c"Lock.acquire"],
+    },
     behind: None,
 };
 
