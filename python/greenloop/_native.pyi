@@ -1,14 +1,12 @@
 """Types of the extension module, which is written in Rust (`crates/greenloop-python`).
 
 It is the engine of the package and not its face: programs use `greenloop.EventLoop`,
-`greenloop.Task` and so on. Names with an underscore are those that asyncio's own classes have,
-since libraries, debuggers and asyncio itself read them, and a few with which the Python half of the
-event loop (`greenloop.event_loop`) drives the native one.
+`greenloop.Task` and so on. Names with an underscore are asyncio's own, which libraries, debuggers
+and asyncio itself read, and a few with which `greenloop.event_loop` drives the native loop.
 
 What asyncio's classes declare is inherited here and not repeated, so that it is always what the
-running Python has. At run time only `Future` and `Task` are subclasses of asyncio's. The handles
-and the primitives have all of the methods and attributes, and for handles `isinstance` holds
-because their `__class__` says so.
+running Python has. At run time only `Future` and `Task` are subclasses of asyncio's. Handles and
+primitives have all of the methods and attributes; for handles `isinstance` holds all the same.
 """
 
 import abc
@@ -35,7 +33,7 @@ from asyncio import wait_for as wait_for
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
-from types import BuiltinFunctionType, CodeType, FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, SupportsRichComparison, WriteableBuffer
@@ -440,10 +438,7 @@ def _set_launcher_file(file: str) -> None:
 def _set_wrap_awaitable(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]) -> None:
     """Hand in the function that makes a coroutine of any awaitable."""
 
-def _set_stand_ins(
-    code_of: Callable[[str], CodeType | None],
-    stand_in: Callable[[Sequence[str], str | None], Coroutine[Any, Any, Any] | None],
-) -> None:
+def _set_stand_ins(code_of: Callable[..., Any], stand_in: Callable[..., Any]) -> None:
     """Hand in the functions by which awaitables show a frame."""
 
 def _show_native_tasks() -> None:

@@ -77,13 +77,20 @@ def stand_in(names: Sequence[str], awaited: str | None) -> Coroutine[Any, Any, A
     if _find(names[0]) is None:
         return None
     inner = [name.rpartition(".")[2] for name in names[1:]]
-    suspended: Any = _Endless()
-    for name, next_name in reversed(list(zip(names, [*inner, awaited], strict=True))):
-        place = _find(name)
-        if place is not None and place.code.co_flags & CO_COROUTINE:
-            suspended = FunctionType(_suspending(place.code, next_name), place.names)(suspended)
-    suspended.send(None)
-    return suspended  # type: ignore[no-any-return]
+    coroutines: list[Any] = []
+    try:
+        for name, next_name in reversed(list(zip(names, [*inner, awaited], strict=True))):
+            place = _find(name)
+            if place is not None and place.code.co_flags & CO_COROUTINE:
+                function = FunctionType(_suspending(place.code, next_name), place.names)
+                coroutines.append(function(coroutines[-1] if coroutines else _Endless()))
+        coroutines[-1].send(None)
+    except BaseException:
+        # Those that have not begun would warn that nobody awaits them.
+        for coroutine in coroutines:
+            coroutine.close()
+        raise
+    return coroutines[-1]  # type: ignore[no-any-return]
 
 
 @functools.cache

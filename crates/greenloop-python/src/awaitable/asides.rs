@@ -5,10 +5,9 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::ffi::CStr;
 
 use greenloop_cpython::{GilBound, GilCell, Object};
-
-use super::stand_in::StandIn;
 
 /// The asides of one awaitable.
 #[derive(Default)]
@@ -17,6 +16,24 @@ pub struct Asides {
     pub origin: Option<Object>,
     /// The coroutine in whose frame tools see where it waits.
     pub stand_in: Option<StandIn>,
+}
+
+/// A coroutine that stands in for an awaitable.
+pub struct StandIn {
+    /// Where the awaitable was when it was made.
+    pub path: Path,
+    /// The coroutine, suspended.
+    pub coroutine: Object,
+}
+
+/// Where an awaitable is: the functions of asyncio's that would be suspended.
+#[derive(PartialEq, Eq)]
+pub struct Path {
+    /// From the outermost to the innermost.
+    pub names: Vec<&'static CStr>,
+    /// The name of the coroutine that the innermost awaits, empty for a future. `None` if it has
+    /// not begun.
+    pub awaited: Option<String>,
 }
 
 /// Whether any awaitable has some. Checked whenever one is deallocated.

@@ -21,7 +21,8 @@ use greenloop_cpython::making::{self, ByName as _};
 use greenloop_cpython::{Native, Object, Result, attached};
 use pyo3::prelude::*;
 
-use super::{Awaitable, Stage, asides};
+use super::asides::{self, Path, StandIn};
+use super::{Awaitable, Stage};
 use crate::asyncio::globals;
 
 /// The functions of the package: the code of a name, and the stand-in for a path.
@@ -38,29 +39,12 @@ pub fn set_stand_ins(code_of: Py<PyAny>, stand_in: Py<PyAny>) {
 
 /// Where a coroutine has its code, for those who look at the memory of another process.
 ///
-/// `python -m asyncio ps` (3.14+) takes the coroutine of every task for one of `async def`. Where it
-/// finds no code there, it shows the task without frames; what else it found would have it fail
-/// for the whole process.
+/// `python -m asyncio ps` (3.14+) takes the coroutine of every task for one of `async def`. If it
+/// finds no code there, it shows the task without frames; what else it found would have it fail for
+/// the whole process.
 const CODE_OF_A_COROUTINE: usize = 72;
 
 const _: () = assert!(offset_of!(Awaitable, message) == CODE_OF_A_COROUTINE);
-
-/// A coroutine that stands in for an awaitable.
-pub struct StandIn {
-    /// Where the awaitable was when it was made.
-    path: Path,
-    coroutine: Object,
-}
-
-/// Where an awaitable is: the functions of asyncio's that would be suspended.
-#[derive(PartialEq, Eq)]
-struct Path {
-    /// From the outermost to the innermost.
-    names: Vec<&'static CStr>,
-    /// The name of the coroutine that the innermost awaits, empty for a future. `None` if it has
-    /// not begun.
-    awaited: Option<String>,
-}
 
 /// The path of an awaitable that is not finished, and what is beyond it.
 struct Whereabouts {

@@ -94,11 +94,7 @@ const WAIT_OPERATION: Operation<BarrierRef> = Operation {
     interrupt: |this, owner, exception| {
         follow(this, owner, delegate::continue_with(this, Some(&exception)))
     },
-    inside: |this| match this.step().get() {
-        ENTERING => &[c"_ContextManagerMixin.__aenter__"],
-        OUTSIDE => &[c"Barrier._block", c"Condition.wait_for"],
-        _ => &[c"Barrier._wait", c"Condition.wait_for"],
-    },
+    inside: |this| &inside_of_enter(this)[1..],
     behind: None,
 };
 
@@ -106,13 +102,17 @@ static WAIT: Operation<BarrierRef> = WAIT_OPERATION;
 
 static ENTER: Operation<BarrierRef> = Operation {
     name: c"Barrier.__aenter__",
-    inside: |this| match this.step().get() {
+    inside: inside_of_enter,
+    ..WAIT_OPERATION
+};
+
+fn inside_of_enter(this: &Awaitable) -> &'static [&'static CStr] {
+    match this.step().get() {
         ENTERING => &[c"Barrier.wait", c"_ContextManagerMixin.__aenter__"],
         OUTSIDE => &[c"Barrier.wait", c"Barrier._block", c"Condition.wait_for"],
         _ => &[c"Barrier.wait", c"Barrier._wait", c"Condition.wait_for"],
-    },
-    ..WAIT_OPERATION
-};
+    }
+}
 
 /// The continuation after one of the condition's coroutines was awaited.
 type Follow = fn(&Native<Awaitable>, &BarrierRef, Result<Delegated>) -> Result<Progress>;
@@ -454,22 +454,19 @@ pub fn make_class() -> Result<()> {
                 c"wait($self)\n--\n\n\
                   Wait for all parties; return the index of this one, from 0 to parties - 1.\n\n\
                   BrokenBarrierError is raised if the barrier is broken, or reset while the \
-                  task waits. A cancelled task leaves the barrier, which then waits for \
-                  another one.",
+                  task waits. A cancelled task leaves the barrier, which waits for another one.",
             ),
             noargs(
                 c"reset",
                 reset,
                 c"reset($self)\n--\n\n\
-                  Break the barrier: every waiter gets BrokenBarrierError. The barrier is then \
-                  reusable.",
+                  Break the barrier once: every waiter gets BrokenBarrierError.",
             ),
             noargs(
                 c"abort",
                 abort,
                 c"abort($self)\n--\n\n\
-                  Break the barrier: waiters and later callers get BrokenBarrierError until \
-                  reset().",
+                  Break the barrier until reset(): all who wait get BrokenBarrierError.",
             ),
             noargs(
                 c"__aenter__",

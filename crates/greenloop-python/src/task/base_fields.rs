@@ -161,16 +161,22 @@ pub fn fill(task: &Native<Task>, name: &Slot, number: u64) -> Result<()> {
 /// `asyncio.capture_call_graph` would find out without it, but another process cannot ask. A second
 /// waiter takes a set, for which there may be no memory.
 #[inline]
-pub fn add_waiter(task: &Native<Task>, waiter: &Object) -> Result<()> {
+pub fn add_waiter(task: &Native<Task>, waiter: Object) -> Result<()> {
     if !are_known() || task.get().future.state() != PENDING {
         return Ok(());
     }
     let awaited_by = &base(task).awaited_by;
-    if awaited_by.is_empty() && CLASS.exactly(waiter).is_some() {
-        awaited_by.fill(waiter.clone());
+    if awaited_by.is_empty() && CLASS.exactly(&waiter).is_some() {
+        awaited_by.fill(waiter);
         return Ok(());
     }
-    if waiter.is(awaited_by.as_ptr()) {
+    add_another(task, &waiter)
+}
+
+/// A second waiter, or one of a class that asyncio may not know.
+#[cold]
+fn add_another(task: &Native<Task>, waiter: &Object) -> Result<()> {
+    if waiter.is(base(task).awaited_by.as_ptr()) {
         return Ok(());
     }
     let add = &globals().asyncio.add_to_awaited_by;
@@ -180,10 +186,13 @@ pub fn add_waiter(task: &Native<Task>, waiter: &Object) -> Result<()> {
 /// Nobody awaits a task that is done.
 #[inline]
 pub fn forget_waiters(task: &Native<Task>) {
-    if are_known() {
-        let base = base(task);
+    if !are_known() {
+        return;
+    }
+    let base = base(task);
+    if !base.awaited_by.is_empty() {
         base.awaited_by_is_set.set(false);
-        drop(base.awaited_by.take());
+        base.awaited_by.clear();
     }
 }
 

@@ -334,7 +334,7 @@ fn wait_for_native(this: &Native<Task>, awaited: Native<Future>) -> Result<()> {
     }
     #[cfg(Py_3_14)]
     if let Some(awaited) = CLASS.exactly(&awaited) {
-        add_waiter(awaited, this)?;
+        add_waiter(awaited, this.clone().into_object())?;
     }
     add_callback(&awaited, Callback::Wake(this.up().clone()))?;
     task.waiter.set(awaited.into_object());

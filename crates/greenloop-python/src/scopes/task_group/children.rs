@@ -182,7 +182,7 @@ fn make_task_by_name(
 fn show(group: &TaskGroup, task: &Object) -> Result<()> {
     let (globals, parent) = (globals(), group.parent_task.get_or_none());
     if let Some(task) = task::CLASS.exactly(task) {
-        return task::add_waiter(task, &parent);
+        return task::add_waiter(task, parent);
     }
     let futures = &globals.asyncio.futures;
     let shown = futures.invoke(&globals.names.add_to_awaited_by, [task, &parent]);
