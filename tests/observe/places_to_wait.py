@@ -1,6 +1,7 @@
 """The waits that tasks of asyncio's programs are found in: each is a coroutine that never ends.
 
 A wait is given the names that the program uses, those of the module `asyncio` or of `greenloop`.
+Some need no more than tasks; the others use the network API of the loop, or its threads.
 """
 
 import asyncio.locks
@@ -323,7 +324,7 @@ async def serve_forever(kit):
         await server.serve_forever()
 
 
-WAITS = [
+WAITS_OF_ANY_LOOP = [
     get,
     get_by_priority,
     put,
@@ -359,6 +360,8 @@ WAITS = [
     task_group,
     task,
     future,
+]
+WAITS_OF_A_LOOP = [
     read,
     read_all,
     read_exactly,
@@ -378,4 +381,5 @@ WAITS = [
     serve_forever,
 ]
 if sys.version_info >= (3, 13):
-    WAITS.append(as_completed_in_async_for)
+    WAITS_OF_ANY_LOOP.append(as_completed_in_async_for)
+WAITS = WAITS_OF_ANY_LOOP + WAITS_OF_A_LOOP

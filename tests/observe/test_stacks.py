@@ -92,6 +92,21 @@ class TestEveryWait:
             assert "async" in compare(wait, look)
 
 
+class OnAsyncio:
+    """The names of Greenloop, in programs that run on asyncio's loop and in its tasks."""
+
+    run = staticmethod(asyncio.run)
+
+    def __getattr__(self, name):
+        return getattr(greenloop, name)
+
+
+@pytest.mark.parametrize("wait", places_to_wait.WAITS_OF_ANY_LOOP, ids=lambda wait: wait.__name__)
+def test_the_frames_are_the_same_where_a_future_is_waited_for(wait):
+    expected = seen(asyncio, wait, lambda task: places_of(frames(task.get_coro())))
+    assert seen(OnAsyncio(), wait, lambda task: places_of(frames(task.get_coro()))) == expected
+
+
 async def get(kit):
     return await kit.create_task(kit.Queue().get(), name="get")
 
