@@ -1,14 +1,12 @@
 """Types of the extension module, which is written in Rust (`crates/greenloop-python`).
 
 It is the engine of the package and not its face: programs use `greenloop.EventLoop`,
-`greenloop.Task` and so on. Names with an underscore are those that asyncio's own classes have,
-since libraries, debuggers and asyncio itself read them, and a few with which the Python half of the
-event loop (`greenloop.event_loop`) drives the native one.
+`greenloop.Task` and so on. Names with an underscore are asyncio's own, which libraries, debuggers
+and asyncio itself read, and a few with which `greenloop.event_loop` drives the native loop.
 
 What asyncio's classes declare is inherited here and not repeated, so that it is always what the
-running Python has. At run time only `Future` and `Task` are subclasses of asyncio's. The handles
-and the primitives have all of the methods and attributes, and for handles `isinstance` holds
-because their `__class__` says so.
+running Python has. At run time only `Future` and `Task` are subclasses of asyncio's. Handles and
+primitives have all of the methods and attributes; for handles `isinstance` holds all the same.
 """
 
 import abc
@@ -439,6 +437,9 @@ def _set_launcher_file(file: str) -> None:
 
 def _set_wrap_awaitable(function: Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]) -> None:
     """Hand in the function that makes a coroutine of any awaitable."""
+
+def _set_stand_ins(code_of: Callable[..., Any], stand_in: Callable[..., Any]) -> None:
+    """Hand in the functions by which awaitables show a frame."""
 
 def _show_native_tasks() -> None:
     """Have that set show the tasks that asyncio does not know."""

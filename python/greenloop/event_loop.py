@@ -26,6 +26,7 @@ from greenloop.hooks import Hooks
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
 from greenloop.outer_selector import outer_selector
+from greenloop.stand_ins import code_of, stand_in
 from greenloop.task_registry import TaskSet
 from greenloop.wrapping import wrap_awaitable
 
@@ -276,6 +277,7 @@ def _take_over_hooks() -> bool:
 
 _native._set_task_set(TaskSet)
 _native._set_wrap_awaitable(wrap_awaitable)
+_native._set_stand_ins(code_of, stand_in)
 _native.EventLoop._set_public_class(EventLoop, _take_over_hooks)
 declare_methods(EventLoop, selector_events.BaseSelectorEventLoop)
 _HOOKS = Hooks(EventLoop)

@@ -121,6 +121,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module
     )?)?;
     module.add_function(wrap_pyfunction!(combinators::set_wrap_awaitable, module)?)?;
+    module.add_function(wrap_pyfunction!(awaitable::set_stand_ins, module)?)?;
     module.add_function(wrap_pyfunction!(asyncio::set_launcher_file, module)?)?;
     module.add_function(wrap_pyfunction!(task::show_native_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(

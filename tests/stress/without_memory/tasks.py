@@ -111,6 +111,31 @@ def descriptions(loop):
     yield use
 
 
+def frames_of_a_wait(loop):
+    async def use():
+        queue = asyncio.Queue()
+        queue.put_nowait(1)
+        task = loop.create_task(queue.join())
+        try:
+            await asyncio.sleep(0)
+            coroutine = task.get_coro()
+            coroutine.cr_frame
+            coroutine.cr_await
+        finally:
+            queue.task_done()
+        await task
+
+    yield use
+
+
+def task_awaited_twice(loop):
+    async def use():
+        task = loop.create_task(asyncio.sleep(0))
+        await asyncio.gather(_wait_for(task), _wait_for(task))
+
+    yield use
+
+
 def task_without_a_name(loop):
     async def use():
         task = loop.create_task(asyncio.sleep(0))

@@ -83,6 +83,8 @@ pub const TASKS_CHECK_CONTEXT: bool = cfg!(Py_3_15);
 pub const FUTURES_BEGIN_ONCE: bool = cfg!(Py_3_15);
 /// The interpreter names the class whose `__await__` did not return an iterator.
 pub const AWAIT_NAMES_CLASS: bool = cfg!(Py_3_15);
+/// A coroutine has `cr_state`, which `inspect.getcoroutinestate` returns.
+pub const COROUTINES_TELL_STATE: bool = cfg!(Py_3_15);
 
 /// What differs between patch releases.
 ///

@@ -93,6 +93,7 @@ names! {
     coro = "coro",
     coro_or_future = "coro_or_future",
     cr_await = "cr_await",
+    cr_frame = "cr_frame",
     create_connection = "create_connection",
     create_future = "create_future",
     create_server = "create_server",

@@ -23,7 +23,9 @@ use greenloop_cpython::{
 };
 
 use super::origin::origin;
+use super::stand_in;
 use super::{Awaitable, CLASS, PackedState, Stage};
+use crate::asyncio::edition::COROUTINES_TELL_STATE;
 use crate::asyncio::globals;
 use crate::future::{Callback, Future, add_callback};
 
@@ -157,13 +159,21 @@ fn running(this: &Native<Awaitable>) -> Result<Object> {
     Ok(Object::boolean(this.get().stage.get() == Stage::Running))
 }
 
-/// The object that it awaits, for code that inspects where a task is suspended.
-fn awaited_object(this: &Native<Awaitable>) -> Result<Object> {
-    let awaitable = this.get();
-    if awaitable.stage.get() == Stage::Delegating && awaitable.delegates.get() {
-        return Ok(awaitable.value().get_or_none());
-    }
-    Ok(Object::none())
+/// `cr_suspended`: whether it waits, as a coroutine's attribute says.
+fn suspended(this: &Native<Awaitable>) -> Result<Object> {
+    let stage = this.get().stage.get();
+    let suspended = matches!(stage, Stage::Blocked | Stage::Delegating);
+    Ok(Object::boolean(suspended))
+}
+
+/// `cr_state` of Python 3.15, which `inspect.getcoroutinestate` returns.
+fn state(this: &Native<Awaitable>) -> Result<Object> {
+    making::interned(match this.get().stage.get() {
+        Stage::Fresh => c"CORO_CREATED",
+        Stage::Running => c"CORO_RUNNING",
+        Stage::Blocked | Stage::Delegating => c"CORO_SUSPENDED",
+        Stage::Finished => c"CORO_CLOSED",
+    })
 }
 
 /// `repr(awaitable)`, in the words of a coroutine's: programs and tests recognise coroutines by
@@ -188,9 +198,10 @@ pub fn make_class() -> Result<()> {
             readonly(c"__qualname__", qualified_name),
             readonly(c"__name__", name),
             readonly(c"cr_running", running),
-            readonly(c"cr_code", |_| Ok(Object::none())),
-            readonly(c"cr_frame", |_| Ok(Object::none())),
-            readonly(c"cr_await", awaited_object),
+            readonly(c"cr_suspended", suspended),
+            readonly(c"cr_code", stand_in::code),
+            readonly(c"cr_frame", stand_in::frame),
+            readonly(c"cr_await", stand_in::awaited),
             readonly(c"cr_origin", |this| origin(this)),
         ])
         .methods([
@@ -221,5 +232,10 @@ pub fn make_class() -> Result<()> {
             ),
             fast(c"get_loop", get_loop, c"Return the loop of the wait."),
         ]);
+    let class = if COROUTINES_TELL_STATE {
+        class.attributes([readonly(c"cr_state", state)])
+    } else {
+        class
+    };
     coroutine(class).build_into(&CLASS)
 }

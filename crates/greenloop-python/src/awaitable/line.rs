@@ -22,7 +22,7 @@ use std::ptr::{self, NonNull};
 use greenloop_core::{WaitList, WaiterState};
 use greenloop_cpython::{Native, Object, Raised, Result, Visited, Visitor};
 
-use super::Awaitable;
+use super::{Awaitable, NOTHING, Stage};
 
 /// A link to an awaitable in a line, which is alive: it leaves the line before it dies.
 type Link = Option<NonNull<Awaitable>>;
@@ -52,6 +52,21 @@ impl Place {
         if let Some(line) = unsafe { line.as_ref() } {
             line.remove(waiter);
         }
+    }
+}
+
+impl Awaitable {
+    /// An awaitable that represents in a line a future that was put there by hand.
+    ///
+    /// It is finished, so that nothing drives it, and has nothing but the future as its waiter.
+    pub fn guest(future: &Object) -> Result<Native<Self>> {
+        let object = Self::create_untracked(&NOTHING, future, None)?;
+        let awaitable = object.get();
+        awaitable.owner.clear();
+        awaitable.waiter.set(future.clone());
+        awaitable.foreign.set(true);
+        awaitable.stage.set(Stage::Finished);
+        Ok(object)
     }
 }
 

@@ -26,14 +26,16 @@
 //! primitive, and `loop_bound`, the loop that a primitive belongs to. The rest is for single uses:
 //! `class` (the table of methods), `sleep`, `alarm` (the time limit of `wait`), [`delegate`]
 //! (awaiting other objects), `behind` (fields of another room behind the struct), `completed` (an
-//! awaitable that has nothing to do), `coroutine` (whether an object is one) and `origin` (for the
-//! warning about an awaitable that nobody awaits).
+//! awaitable that has nothing to do), `coroutine` (whether an object is one), `origin` (for the
+//! warning about an awaitable that nobody awaits) and `stand_in` (for tools that look at frames),
+//! which keep what they know of one in `asides`.
 //!
 //! Everything is touched with the GIL held. A step may run code of the program, which may call
 //! methods of the same awaitable: the stage is `Running` meanwhile, and `send`, `throw` and `close`
 //! refuse.
 
 mod alarm;
+mod asides;
 mod behind;
 mod class;
 mod completed;
@@ -44,6 +46,7 @@ mod line;
 mod loop_bound;
 mod origin;
 mod sleep;
+mod stand_in;
 mod waiting;
 
 use std::cell::Cell;
@@ -69,6 +72,7 @@ pub use line::Line;
 pub use loop_bound::LoopBound;
 pub use origin::track_origins;
 pub use sleep::{exact_seconds, is_cancelled, run_sleeper, sleeper_handle};
+pub use stand_in::set_stand_ins;
 
 use class::make_class;
 use line::Place;
@@ -97,6 +101,9 @@ pub struct Operation<O = Object> {
     /// An exception arrives while it waits. It leaves its line, passes a wake-up on that it had,
     /// and raises the exception again, or does as asyncio does.
     pub interrupt: fn(&Native<Awaitable>, &O, Object) -> Result<Progress>,
+    /// Of an awaitable that waits, the coroutines that asyncio's own would have in suspense between
+    /// itself and what is waited for, the outermost first.
+    pub inside: fn(&Awaitable) -> &'static [&'static CStr],
     /// Set for an awaitable whose struct has more fields behind it, which another room handles.
     pub behind: Option<&'static Behind>,
 }
@@ -144,11 +151,8 @@ pub struct Awaitable {
     waiter: Slot,
     /// The state that an operation of several steps keeps between them.
     kept: Slot,
-    /// The message of a cancellation.
-    message: Slot,
     /// The loop of the native task that the wait began in.
     event_loop: Slot,
-    place: Place,
     /// The descriptor whose readiness an operation waits for.
     descriptor: Cell<RawFd>,
     stage: Cell<Stage>,
@@ -157,6 +161,10 @@ pub struct Awaitable {
     step: Cell<u8>,
     /// Whether the wait goes through a future.
     foreign: Cell<bool>,
+    /// The message of a cancellation. Empty while the awaitable waits, and therefore here: see
+    /// `CODE_OF_A_COROUTINE` in `stand_in`.
+    message: Slot,
+    place: Place,
     /// Set when the awaitable is yielded, cleared by the task that receives it, as a future's
     /// `_asyncio_future_blocking`.
     blocking: Cell<bool>,
@@ -210,7 +218,7 @@ unsafe impl Finishing for Awaitable {
 
     #[inline]
     fn has_more_to_end(&self) -> bool {
-        self.operation().behind.is_some() || origin::has_origins()
+        self.operation().behind.is_some() || asides::has_any()
     }
 
     fn finalise(this: &Native<Self>) {
@@ -234,7 +242,7 @@ unsafe impl Finishing for Awaitable {
     }
 
     fn bury(dead: Dead<Self>) {
-        origin::forget(dead.address());
+        asides::forget(dead.address());
         match dead.get().operation().behind {
             Some(behind) => (behind.free)(dead),
             None => SPARE.keep(dead),
@@ -312,19 +320,6 @@ impl Awaitable {
     pub fn does<O: Reference>(&self, operation: &'static Operation<O>) -> bool {
         let own = self.operation.get().map_or(ptr::null(), ptr::from_ref);
         ptr::eq(own, operation.erased())
-    }
-
-    /// An awaitable that represents in a line a future that was put there by hand.
-    ///
-    /// It is finished, so that nothing drives it, and has nothing but the future as its waiter.
-    pub fn guest(future: &Object) -> Result<Native<Self>> {
-        let object = Self::create_untracked(&NOTHING, future, None)?;
-        let awaitable = object.get();
-        awaitable.owner.clear();
-        awaitable.waiter.set(future.clone());
-        awaitable.foreign.set(true);
-        awaitable.stage.set(Stage::Finished);
-        Ok(object)
     }
 
     /// The awaitable, if `object` is one of ours.
@@ -405,6 +400,12 @@ impl Awaitable {
         self.waiter.set(task.into_object());
     }
 
+    /// The object that it awaits in the course of its operation, and not by itself.
+    fn delegate(&self) -> Option<Object> {
+        let delegates = self.stage.get() == Stage::Delegating && self.delegates.get();
+        delegates.then(|| self.value.get_or_none())
+    }
+
     fn operation(&self) -> &'static Operation {
         self.operation.get().unwrap_or(&NOTHING)
     }
@@ -468,6 +469,7 @@ static NOTHING: Operation = Operation {
     resume: |_, _| Ok(Progress::Returned(Object::none())),
     interrupt: |_, _, exception| Err(restore(exception)),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 

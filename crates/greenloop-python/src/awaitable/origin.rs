@@ -2,30 +2,20 @@
 //!
 //! A coroutine keeps its origin if `sys.set_coroutine_origin_tracking_depth` was called, as a loop
 //! does in debug mode. Asking the interpreter each time would cost more than making an awaitable,
-//! so our loop reports when it turns tracking on. The origins are kept outside the awaitables,
-//! since there are hardly ever any.
+//! so our loop reports when it turns tracking on. The origins are [`asides`].
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
 use greenloop_cpython::making::imported;
 use greenloop_cpython::making::{self, ByName as _};
-use greenloop_cpython::{GilBound, GilCell, Object, Result, attached, ensure_room};
+use greenloop_cpython::{GilBound, Object, Result, attached, ensure_room};
 use pyo3::prelude::*;
 
+use super::asides;
 use crate::asyncio::launcher_file;
 
-/// A fact that is checked each time an awaitable is made or deallocated.
-type Flag = GilBound<Cell<bool>>;
-
-/// Whether one of our loops is running in debug mode.
-static TRACKING: Flag = GilBound::new(Cell::new(false));
-
-/// Whether there are origins at all.
-static ANY: Flag = GilBound::new(Cell::new(false));
-
-/// The origins of living awaitables, by their addresses.
-static ORIGINS: GilCell<Option<HashMap<usize, Object>>> = GilCell::new(None);
+/// Whether one of our loops is running in debug mode. Checked each time an awaitable is made.
+static TRACKING: GilBound<Cell<bool>> = GilBound::new(Cell::new(false));
 
 /// Says whether the interpreter tracks the origins of coroutines from now on.
 pub fn track_origins(enabled: bool) {
@@ -36,12 +26,6 @@ pub fn track_origins(enabled: bool) {
 #[inline]
 pub fn is_tracking() -> bool {
     TRACKING.get()
-}
-
-/// Whether an awaitable that is deallocated may have an origin.
-#[inline]
-pub fn has_origins() -> bool {
-    ANY.get()
 }
 
 /// Notes where `awaitable` was made: here.
@@ -85,41 +69,16 @@ pub fn note(awaitable: &Object) -> Result<()> {
         return Ok(());
     }
     let origin = making::tuple(frames)?;
-    let key = awaitable.as_ptr().addr();
-    let old = ORIGINS.with(|origins| origins.get_or_insert_default().insert(key, origin));
-    ANY.set(true);
-    drop(old);
+    drop(asides::change(awaitable, |asides| {
+        asides.origin.replace(origin)
+    }));
     Ok(())
-}
-
-/// Drops the origin of the awaitable that had this address, which is being deallocated.
-///
-/// An address is used again for the next awaitable, so an entry must not outlive its own.
-#[inline]
-pub fn forget(address: usize) {
-    if has_origins() {
-        forget_any(address);
-    }
-}
-
-#[cold]
-fn forget_any(key: usize) {
-    let (old, any) = ORIGINS.with(|origins| {
-        let old = origins.as_mut().and_then(|origins| origins.remove(&key));
-        (
-            old,
-            origins.as_ref().is_some_and(|origins| !origins.is_empty()),
-        )
-    });
-    ANY.set(any);
-    drop(old);
 }
 
 /// `cr_origin`: the tuple of frames, or None if origins were not tracked when it was made.
 pub fn origin(this: &Object) -> Result<Object> {
-    let key = this.as_ptr().addr();
-    let known = ORIGINS.with(|origins| origins.as_ref()?.get(&key).cloned());
-    Ok(known.unwrap_or_else(Object::none))
+    let known = asides::look(this, |asides| asides.origin.clone());
+    Ok(known.flatten().unwrap_or_else(Object::none))
 }
 
 /// The text that follows "was never awaited" in the warning about `awaitable`, in the words of

@@ -59,6 +59,10 @@ static SLEEP: Operation = Operation {
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
     waits: |this, _| Some(this.get().waits_asleep()),
+    inside: |this| match this.step.get() {
+        YIELDED => &[c"__sleep0"],
+        _ => &[],
+    },
     behind: None,
 };
 

@@ -95,6 +95,7 @@ static POLL: Operation = Operation {
     resume: |this, _| step(this),
     interrupt: |this, _, exception| interrupt(this, exception),
     waits: |_, _| Some(Wait::of(WaitKind::RustFuture)),
+    inside: |_| &[],
     behind: Some(&BEHIND),
 };
 

@@ -280,6 +280,7 @@ static RESULT: Operation<QueueRef> = Operation {
     resume: |this, queue| result_of(queues::try_to_get(this, queue)?),
     interrupt: queues::stop_getting,
     waits: |_, _| Some(Wait::of(WaitKind::Wait)),
+    inside: |_| &[c"Queue.get"],
     behind: None,
 };
 
@@ -310,6 +311,7 @@ static NEXT: Operation<Native<AsCompleted>> = Operation {
         }
     },
     waits: |_, _| Some(Wait::of(WaitKind::Wait)),
+    inside: |_| &[c"_AsCompletedIterator._wait_for_one", c"Queue.get"],
     behind: None,
 };
 

@@ -151,6 +151,7 @@ static WAIT: Operation<Native<State>> = Operation {
         Err(restore(exception))
     },
     waits: |_, _| Some(Wait::of(WaitKind::Wait)),
+    inside: |_| &[c"_wait"],
     behind: None,
 };
 

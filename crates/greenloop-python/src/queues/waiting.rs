@@ -86,6 +86,7 @@ static PUT: Operation<QueueRef> = Operation {
         Err(raise_again(exception, outcome))
     },
     waits: |_, queue| Some(Wait::on(WaitKind::QueuePut, &queue.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -96,6 +97,7 @@ static GET: Operation<QueueRef> = Operation {
     resume: try_to_get,
     interrupt: stop_getting,
     waits: |_, queue| Some(Wait::on(WaitKind::QueueGet, &queue.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -228,6 +230,7 @@ static JOIN: Operation<QueueRef> = Operation {
         Err(restore(exception))
     },
     waits: |_, queue| Some(Wait::on(WaitKind::QueueJoin, &queue.get().number)),
+    inside: |_| &[c"Event.wait"],
     behind: None,
 };
 

@@ -51,6 +51,10 @@ static WAIT_FOR: Operation = Operation {
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
     waits: |_, _| None,
+    inside: |this| match this.step().get() {
+        CANCELLING => &[c"_cancel_and_wait"],
+        _ => &[],
+    },
     behind: None,
 };
 

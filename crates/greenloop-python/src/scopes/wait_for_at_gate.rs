@@ -48,6 +48,10 @@ static WAIT_FOR: Operation = Operation {
     resume: |this, _| resume(this),
     interrupt: |this, _, exception| interrupt(this, exception),
     waits: |_, _| Some(Wait::of(WaitKind::Timeout)),
+    inside: |this| match this.step().get() {
+        LATE | ABANDONED => &[c"_cancel_and_wait"],
+        _ => &[],
+    },
     behind: None,
 };
 

@@ -81,6 +81,7 @@ impl Exchange for Connect {
         start: start_connecting,
         resume: |this, owner| go_on(this, owner, None),
         interrupt: |this, owner, exception| go_on(this, owner, Some(exception)),
+        inside: |_| &[],
         behind: None,
     };
 }

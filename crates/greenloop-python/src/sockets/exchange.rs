@@ -68,6 +68,7 @@ pub trait Exchange: Sized + 'static {
         resume: resume::<Self>,
         interrupt: interrupt::<Self>,
         waits: |_, _| Some(Wait::of(Self::WAITS)),
+        inside: |_| &[],
         behind: None,
     };
 

@@ -332,6 +332,7 @@ static OPEN_CONNECTION: Operation<Native<Factory>> = Operation {
     resume: resume_client,
     interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
     waits: |_, _| Some(Wait::of(WaitKind::Connect)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -341,6 +342,7 @@ static OPEN_UNIX_CONNECTION: Operation<Native<Factory>> = Operation {
     resume: resume_client,
     interrupt: |this, owner, exception| interrupt_client(this, owner, &exception),
     waits: |_, _| Some(Wait::of(WaitKind::Connect)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -350,6 +352,7 @@ static START_SERVER: Operation<Native<Factory>> = Operation {
     resume: resume_server,
     interrupt: |this, _, exception| interrupt_server(this, &exception),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 
@@ -359,6 +362,7 @@ static START_UNIX_SERVER: Operation<Native<Factory>> = Operation {
     resume: resume_server,
     interrupt: |this, _, exception| interrupt_server(this, &exception),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 

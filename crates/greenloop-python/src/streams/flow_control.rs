@@ -195,6 +195,7 @@ static DRAIN_HELPER: Operation<Native<FlowControl>> = Operation {
         Err(restore(exception))
     },
     waits: |_, owner| Some(Wait::on(WaitKind::StreamDrain, &owner.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 

@@ -130,6 +130,7 @@ static WAIT_FOR_DATA: Operation<Native<Reader>> = Operation {
     },
     interrupt,
     waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 

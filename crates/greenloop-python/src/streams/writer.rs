@@ -174,6 +174,11 @@ static DRAIN: Operation<Native<Writer>> = Operation {
         Err(restore(exception))
     },
     waits: |_, writer| Some(Wait::on(WaitKind::StreamDrain, &writer.get().number)),
+    inside: |this| match this.step().get() {
+        PAUSED => &[c"sleep", c"__sleep0"],
+        WAITING => &[c"FlowControlMixin._drain_helper"],
+        _ => &[],
+    },
     behind: None,
 };
 
@@ -270,6 +275,7 @@ static WAIT_CLOSED: Operation<Native<Writer>> = Operation {
         without_result(delegate::continue_with(this, Some(&exception))?)
     },
     waits: |_, writer| Some(Wait::on(WaitKind::Socket, &writer.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -333,6 +339,7 @@ static START_TLS: Operation<Native<Writer>> = Operation {
         go_on_with_tls(this, owner, delegated)
     },
     waits: |_, writer| Some(Wait::on(WaitKind::Socket, &writer.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 

@@ -85,6 +85,7 @@ pub trait Acquire: Lined {
         resume: |this, owner| resume(this, owner, true),
         interrupt: |this, owner, exception| interrupt(this, owner, exception),
         waits: |_, owner| Some(Wait::on(Self::WAITS, &owner.get().number)),
+        inside: |_| &[],
         behind: None,
     };
 
@@ -97,6 +98,7 @@ pub trait Acquire: Lined {
         resume: |this, owner| resume(this, owner, false),
         interrupt: |this, owner, exception| interrupt(this, owner, exception),
         waits: |_, owner| Some(Wait::on(Self::WAITS, &owner.get().number)),
+        inside: |_| const { &[Self::ACQUIRE_NAME] },
         behind: None,
     };
 }
@@ -288,6 +290,7 @@ static ENTER_BY_NAME: Operation = Operation {
     resume: |this, _| entered(delegate::continue_with(this, None)?),
     interrupt: |this, _, exception| entered(delegate::continue_with(this, Some(&exception))?),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 

@@ -98,6 +98,7 @@ const WAIT_OPERATION: Operation<BarrierRef> = Operation {
         follow(this, owner, delegate::continue_with(this, Some(&exception)))
     },
     waits: |_, owner| Some(Wait::on(WaitKind::Barrier, &owner.get().number)),
+    inside: |this| &inside_of_enter(this)[1..],
     behind: None,
 };
 
@@ -105,8 +106,17 @@ static WAIT: Operation<BarrierRef> = WAIT_OPERATION;
 
 static ENTER: Operation<BarrierRef> = Operation {
     name: c"Barrier.__aenter__",
+    inside: inside_of_enter,
     ..WAIT_OPERATION
 };
+
+fn inside_of_enter(this: &Awaitable) -> &'static [&'static CStr] {
+    match this.step().get() {
+        ENTERING => &[c"Barrier.wait", c"_ContextManagerMixin.__aenter__"],
+        OUTSIDE => &[c"Barrier.wait", c"Barrier._block", c"Condition.wait_for"],
+        _ => &[c"Barrier.wait", c"Barrier._wait", c"Condition.wait_for"],
+    }
+}
 
 /// The continuation after one of the condition's coroutines was awaited.
 type Follow = fn(&Native<Awaitable>, &BarrierRef, Result<Delegated>) -> Result<Progress>;
@@ -233,6 +243,7 @@ static ENTER_BY_NAME: Operation<BarrierRef> = Operation {
     resume: |this, _| Ok(passed_on(delegate::continue_with(this, None)?)),
     interrupt: |this, _, exception| Ok(passed_on(delegate::continue_with(this, Some(&exception))?)),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 
@@ -253,6 +264,7 @@ static RESET: Operation<BarrierRef> = Operation {
         reset_held(this, owner, delegate::continue_with(this, Some(&exception)))
     },
     waits: |_, _| None,
+    inside: |_| &[c"_ContextManagerMixin.__aenter__"],
     behind: None,
 };
 
@@ -264,6 +276,7 @@ static ABORT: Operation<BarrierRef> = Operation {
         abort_held(this, owner, delegate::continue_with(this, Some(&exception)))
     },
     waits: |_, _| None,
+    inside: |_| &[c"_ContextManagerMixin.__aenter__"],
     behind: None,
 };
 
@@ -448,22 +461,19 @@ pub fn make_class() -> Result<()> {
                 c"wait($self)\n--\n\n\
                   Wait for all parties; return the index of this one, from 0 to parties - 1.\n\n\
                   BrokenBarrierError is raised if the barrier is broken, or reset while the \
-                  task waits. A cancelled task leaves the barrier, which then waits for \
-                  another one.",
+                  task waits. A cancelled task leaves the barrier, which waits for another one.",
             ),
             noargs(
                 c"reset",
                 reset,
                 c"reset($self)\n--\n\n\
-                  Break the barrier: every waiter gets BrokenBarrierError. The barrier is then \
-                  reusable.",
+                  Break the barrier once: every waiter gets BrokenBarrierError.",
             ),
             noargs(
                 c"abort",
                 abort,
                 c"abort($self)\n--\n\n\
-                  Break the barrier: waiters and later callers get BrokenBarrierError until \
-                  reset().",
+                  Break the barrier until reset(): all who wait get BrokenBarrierError.",
             ),
             noargs(
                 c"__aenter__",

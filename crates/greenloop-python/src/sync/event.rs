@@ -141,6 +141,7 @@ static WAIT: Operation<EventRef> = Operation {
         Err(restore(exception))
     },
     waits: |_, owner| Some(Wait::on(WaitKind::Event, &owner.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 

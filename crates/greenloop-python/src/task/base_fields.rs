@@ -1,5 +1,5 @@
-//! The fields of `_asyncio.Task` that others read in a task's memory (3.14+): its name and
-//! coroutine.
+//! The fields of `_asyncio.Task` that others read in a task's memory (3.14+): its name, its
+//! coroutine, and the tasks that await it.
 //!
 //! `python -m asyncio ps` reads the memory of another process, so no override of ours can answer
 //! for them; and a single registered task without a name makes it fail for the whole process.
@@ -19,23 +19,30 @@ use greenloop_cpython::making::{self, ByName as _, Enter as _, IntoObject as _};
 use greenloop_cpython::{Native, Object, Result, Slot};
 use pyo3::prelude::*;
 
-use super::Task;
+use super::{CLASS, Task};
 use crate::asyncio::globals;
+use crate::future::PENDING;
 
 /// The part of `_asyncio.Task` of a GIL build that is written here.
 #[repr(C)]
 struct BaseTask {
     /// The object's header and a future's fields, which are left alone.
-    before: [u8; 108],
+    before: [u8; 96],
+    /// The task that awaits this one, or the set of several.
+    awaited_by: Slot,
+    state: [u8; 4],
     /// Tells other processes that the struct is a task's and no future's.
     is_task: Cell<bool>,
-    between: [u8; 19],
+    awaited_by_is_set: Cell<bool>,
+    between: [u8; 18],
     coroutine: Slot,
     /// The task's name, or the number from which it is made at the first request.
     name: Slot,
 }
 
+const _: () = assert!(offset_of!(BaseTask, awaited_by) == 96);
 const _: () = assert!(offset_of!(BaseTask, is_task) == 108);
+const _: () = assert!(offset_of!(BaseTask, awaited_by_is_set) == 109);
 const _: () = assert!(offset_of!(BaseTask, coroutine) == 128);
 const _: () = assert!(offset_of!(BaseTask, name) == 136);
 
@@ -95,10 +102,21 @@ loop = types.SimpleNamespace(get_debug=bool, call_soon=lambda *_, **__: None)
     let name = making::text("greenloop's look at a task")?;
     keywords.enter("name", &name)?;
     let task = Object::from(class.invoke_with((&coroutine,), &keywords)?);
+    let add_waiter = &globals().asyncio.add_to_awaited_by;
+    let awaited_by = offset_of!(BaseTask, awaited_by);
+    add_waiter.call([&task, &future])?;
+    let one = word_at(&task, awaited_by) == future.as_ptr().addr() && byte_at(&task, 109) == 0;
+    add_waiter.call([&task, &task])?;
+    let several = word_at(&task, awaited_by) != future.as_ptr().addr() && byte_at(&task, 109) == 1;
+    for waiter in [&future, &task] {
+        let discard_waiter = &globals().asyncio.discard_from_awaited_by;
+        discard_waiter.call([&task, waiter])?;
+    }
     let size: usize = class.look_up(c"__basicsize__")?.extract()?;
     let known = size >= size_of::<BaseTask>()
         && word_at(&task, offset_of!(BaseTask, coroutine)) == coroutine.as_ptr().addr()
         && word_at(&task, offset_of!(BaseTask, name)) == name.as_ptr().addr()
+        && (one && several)
         && byte_at(&task, 108) == 1
         && byte_at(&future, 108) == 0;
     if known {
@@ -136,6 +154,46 @@ pub fn fill(task: &Native<Task>, name: &Slot, number: u64) -> Result<()> {
         None => base.name.set(number.into_object()?),
     }
     Ok(())
+}
+
+/// Notes that a task of any class awaits this one, unless this one is done.
+///
+/// `asyncio.capture_call_graph` would find out without it, but another process cannot ask. A second
+/// waiter takes a set, for which there may be no memory.
+#[inline]
+pub fn add_waiter(task: &Native<Task>, waiter: Object) -> Result<()> {
+    if !are_known() || task.get().future.state() != PENDING {
+        return Ok(());
+    }
+    let awaited_by = &base(task).awaited_by;
+    if awaited_by.is_empty() && CLASS.exactly(&waiter).is_some() {
+        awaited_by.fill(waiter);
+        return Ok(());
+    }
+    add_another(task, &waiter)
+}
+
+/// A second waiter, or one of a class that asyncio may not know.
+#[cold]
+fn add_another(task: &Native<Task>, waiter: &Object) -> Result<()> {
+    if waiter.is(base(task).awaited_by.as_ptr()) {
+        return Ok(());
+    }
+    let add = &globals().asyncio.add_to_awaited_by;
+    add.call([task, waiter]).map(drop)
+}
+
+/// Nobody awaits a task that is done.
+#[inline]
+pub fn forget_waiters(task: &Native<Task>) {
+    if !are_known() {
+        return;
+    }
+    let base = base(task);
+    if !base.awaited_by.is_empty() {
+        base.awaited_by_is_set.set(false);
+        base.awaited_by.clear();
+    }
 }
 
 /// Follows `set_name`.

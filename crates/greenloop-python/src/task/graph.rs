@@ -1,7 +1,8 @@
 //! `asyncio.capture_call_graph()` (3.14+): the tasks that await a future.
 //!
-//! asyncio writes an edge at each await. Ours are derived on request: a task that awaits one of our
-//! futures is among the future's callbacks.
+//! asyncio writes an edge at each await. For a plain future, ours are derived on request: a task
+//! that awaits it is among its callbacks. Only an edge between two tasks is written, for other
+//! processes (`base_fields`).
 
 #![cfg(Py_3_14)]
 

@@ -116,6 +116,7 @@ mod list {
 
     pub fn unregister(this: &Native<Task>) -> Result<()> {
         if this.get().place.replace(0) != 0 {
+            super::super::base_fields::forget_waiters(this);
             globals().asyncio.unregister_task.call([this])?;
         }
         Ok(())

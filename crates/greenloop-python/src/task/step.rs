@@ -19,6 +19,10 @@ use greenloop_cpython::{
     matches, one, restore, resume, run_in_context, throw,
 };
 
+#[cfg(Py_3_14)]
+use super::CLASS;
+#[cfg(Py_3_14)]
+use super::base_fields::add_waiter;
 use super::cancellation::cancel_waiter;
 use super::current::entered;
 #[cfg(Py_3_14)]
@@ -352,6 +356,10 @@ fn wait_for_native(this: &Native<Task>, awaited: Native<Future>) -> Result<()> {
     }
     if !future.blocking().replace(false) {
         return refuse_yield(this, &awaited);
+    }
+    #[cfg(Py_3_14)]
+    if let Some(awaited) = CLASS.exactly(&awaited) {
+        add_waiter(awaited, this.clone().into_object())?;
     }
     add_callback(&awaited, Callback::Wake(this.up().clone()))?;
     task.waiter.set(awaited.into_object());

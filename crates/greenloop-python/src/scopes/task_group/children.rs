@@ -174,16 +174,16 @@ fn make_task_by_name(
     Ok(task.into())
 }
 
-/// `asyncio.capture_call_graph()` shows that the parent awaits the child. For one of our tasks that
-/// is derived on request.
+/// `asyncio.capture_call_graph()` shows that the parent awaits the child, and so does
+/// `python -m asyncio pstree`.
 ///
-/// Undone by `hide` when the task is done.
+/// Undone by `hide` when the task is done, and by one of our tasks itself.
 #[cfg(Py_3_14)]
 fn show(group: &TaskGroup, task: &Object) -> Result<()> {
-    if Future::is_native(task) {
-        return Ok(());
-    }
     let (globals, parent) = (globals(), group.parent_task.get_or_none());
+    if let Some(task) = task::CLASS.exactly(task) {
+        return task::add_waiter(task, parent);
+    }
     let futures = &globals.asyncio.futures;
     let shown = futures.invoke(&globals.names.add_to_awaited_by, [task, &parent]);
     shown.map(drop)

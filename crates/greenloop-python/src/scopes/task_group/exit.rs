@@ -48,6 +48,7 @@ static ENTER: Operation<GroupRef> = Operation {
     resume: |_, _| ready(Object::none()),
     interrupt: |_, _, exception| Err(restore(exception)),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 
@@ -107,6 +108,7 @@ static EXIT: Operation<GroupRef> = Operation {
         concluded(owner, interrupted(this, owner, exception))
     },
     waits: |_, group| Some(Wait::on(WaitKind::TaskGroup, &group.get().number)),
+    inside: |_| &[c"TaskGroup._aexit"],
     behind: None,
 };
 

@@ -36,6 +36,7 @@ static ENTER: Operation<TimeoutRef> = Operation {
     resume: |_, _| never_waits(),
     interrupt: |_, _, exception| Err(restore(exception)),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 
@@ -74,6 +75,7 @@ static EXIT: Operation<TimeoutRef> = Operation {
     resume: |_, _| never_waits(),
     interrupt: |_, _, exception| Err(restore(exception)),
     waits: |_, _| None,
+    inside: |_| &[],
     behind: None,
 };
 

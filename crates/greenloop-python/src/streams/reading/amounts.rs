@@ -22,6 +22,10 @@ pub static READ: Operation<Native<Reader>> = Operation {
     },
     interrupt,
     waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
+    inside: |this| match this.step().get() {
+        UNTIL_EOF => &[c"StreamReader.read", c"StreamReader._wait_for_data"],
+        _ => &[c"StreamReader._wait_for_data"],
+    },
     behind: None,
 };
 
@@ -143,6 +147,7 @@ pub static READ_EXACTLY: Operation<Native<Reader>> = Operation {
     },
     interrupt,
     waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
+    inside: |_| &[c"StreamReader._wait_for_data"],
     behind: None,
 };
 

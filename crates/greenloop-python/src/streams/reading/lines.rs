@@ -27,6 +27,7 @@ pub static READ_LINE: Operation<Native<Reader>> = Operation {
     },
     interrupt,
     waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
+    inside: |_| &[c"StreamReader.readuntil", c"StreamReader._wait_for_data"],
     behind: None,
 };
 
@@ -111,6 +112,13 @@ static NEXT_LINE: Operation<Native<Reader>> = Operation {
     },
     interrupt,
     waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
+    inside: |_| {
+        &[
+            c"StreamReader.readline",
+            c"StreamReader.readuntil",
+            c"StreamReader._wait_for_data",
+        ]
+    },
     behind: None,
 };
 

@@ -42,6 +42,7 @@ pub static READ_UNTIL: Operation<Native<Reader>> = Operation {
     },
     interrupt,
     waits: |_, reader| Some(Wait::on(WaitKind::StreamRead, &reader.get().number)),
+    inside: |_| &[c"StreamReader._wait_for_data"],
     behind: None,
 };
 

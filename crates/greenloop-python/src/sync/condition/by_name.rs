@@ -39,6 +39,7 @@ pub(super) static WAIT_BY_NAME: Operation<ConditionRef> = Operation {
         relocked_by_name(this, owner, delegate::continue_with(this, Some(&exception)))
     },
     waits: |_, owner| Some(Wait::on(WaitKind::Condition, &owner.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 
@@ -111,6 +112,7 @@ pub(super) static WAIT_FOR_BY_NAME: Operation<ConditionRef> = Operation {
         )
     },
     waits: |_, owner| Some(Wait::on(WaitKind::Condition, &owner.get().number)),
+    inside: |_| &[],
     behind: None,
 };
 

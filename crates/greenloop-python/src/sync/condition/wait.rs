@@ -90,6 +90,10 @@ static WAIT: Operation<ConditionRef> = Operation {
     resume: go_on,
     interrupt,
     waits,
+    inside: |this| match this.step().get() {
+        WAITING => &[],
+        _ => &[c"Lock.acquire"],
+    },
     behind: None,
 };
 
@@ -100,6 +104,10 @@ static WAIT_FOR: Operation<ConditionRef> = Operation {
     resume: |this, owner| check_again(this, owner, go_on(this, owner)),
     interrupt: |this, owner, exception| check_again(this, owner, interrupt(this, owner, exception)),
     waits,
+    inside: |this| match this.step().get() {
+        WAITING => &[c"Condition.wait"],
+        _ => &[c"Condition.wait", c"Lock.acquire"],
+    },
     behind: None,
 };
 
