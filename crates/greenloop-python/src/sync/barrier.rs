@@ -10,17 +10,22 @@
 //! with the lock held; where it says so, all waiters of the condition are notified, and look again
 //! in later turns.
 
+mod attributes;
+
 use std::ffi::CStr;
 
 use greenloop_core::observe::WaitKind;
 use greenloop_core::sync::{self, BarrierState, Broken, Notify};
-use greenloop_cpython::making::{self, ByName as _};
+use greenloop_cpython::making;
 use greenloop_cpython::{
     Arguments, Class, Native, NativeSlot, Object, Raised, Result, Signature, Visited, Visitor,
-    attached, attribute, class_of, copied, fast, fetch, leaf_noargs, no_attribute, noargs,
-    readonly, restore, type_error,
+    attribute, class_of, copied, fast, fetch, leaf_noargs, no_attribute, noargs, readonly, restore,
 };
-use pyo3::prelude::*;
+
+use attributes::{
+    count, is_broken, n_waiting, parties, set_condition, set_count, set_parties, set_state, state,
+    state_name, to_integer,
+};
 
 use super::condition::{self, Condition, ConditionRef};
 use super::copying::{Copied, getstate, setstate};
@@ -324,88 +329,6 @@ fn abort(this: &BarrierRef) -> Result<Object> {
 fn broken(text: &str) -> Raised {
     let class = &globals().asyncio.broken_barrier_error;
     making::raise_with(class, (text,)).unwrap_or_else(|raised| raised)
-}
-
-// Attributes.
-
-fn to_integer(value: Option<&Object>) -> Result<i64> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    Ok(value.bound(attached()).extract()?)
-}
-
-fn parties(this: &BarrierRef) -> Result<Object> {
-    Object::int(this.get().state.logic.parties())
-}
-
-fn set_parties(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
-    this.get().state.logic.set_parties(to_integer(value)?);
-    Ok(())
-}
-
-fn count(this: &BarrierRef) -> Result<Object> {
-    Object::int(this.get().state.logic.count())
-}
-
-fn set_count(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
-    this.get().state.logic.set_count(to_integer(value)?);
-    Ok(())
-}
-
-fn n_waiting(this: &BarrierRef) -> Result<Object> {
-    Object::int(this.get().state.logic.waiting())
-}
-
-fn is_broken(this: &BarrierRef) -> Result<Object> {
-    Ok(Object::boolean(
-        this.get().state.logic.state() == BarrierState::Broken,
-    ))
-}
-
-/// The states, by the values of asyncio's `_BarrierState`.
-const STATES: [(BarrierState, &str); 4] = [
-    (BarrierState::Filling, "filling"),
-    (BarrierState::Draining, "draining"),
-    (BarrierState::Resetting, "resetting"),
-    (BarrierState::Broken, "broken"),
-];
-
-fn state_name(state: BarrierState) -> &'static str {
-    STATES
-        .iter()
-        .find(|(other, _)| *other == state)
-        .map_or("", |(_, name)| name)
-}
-
-/// `_state`: a member of asyncio's `_BarrierState`.
-fn state(this: &BarrierRef) -> Result<Object> {
-    let py = attached();
-    let class = globals().asyncio.barrier_state.bound(py);
-    Ok(class
-        .invoke((state_name(this.get().state.logic.state()),))?
-        .into())
-}
-
-fn set_state(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    let value = value.bound(attached());
-    let name: String = value.look_up(c"value")?.extract()?;
-    let Some((state, _)) = STATES.iter().find(|(_, other)| *other == name) else {
-        return Err(type_error("a barrier has no such state"));
-    };
-    this.get().state.logic.set_state(*state);
-    Ok(())
-}
-
-/// `TypeError` for a condition of another kind, asyncio's included: the native steps work on ours.
-fn set_condition(this: &BarrierRef, value: Option<&Object>) -> Result<()> {
-    let value = value.ok_or_else(crate::future::cannot_delete)?;
-    let Some(condition) = condition::CLASS.instance(value) else {
-        return Err(type_error(
-            "a barrier's condition has to be a Condition of Greenloop",
-        ));
-    };
-    this.get().state.condition.set(condition.clone());
-    Ok(())
 }
 
 // The class.
