@@ -36,8 +36,8 @@ use crate::future::{
     wake,
 };
 use crate::handle::{self, Handle};
-#[cfg(Py_3_12)]
 use crate::observing::{is_recording, tell_wake};
+#[cfg(Py_3_12)]
 use crate::scheduler::swap;
 use crate::scheduler::{Job, Scheduler, TaskKind, within};
 
