@@ -69,10 +69,13 @@ impl Host for EventLoop {
     /// One poll, in which signal handlers written in Python may run. Raises what they raise.
     fn poll(&self, wait: Wait) -> Result<()> {
         self.in_poll.set(true);
-        let outcome = self.poll_with_signals(wait);
+        let mut outcome = self.poll_with_signals(wait);
         self.in_poll.set(false);
         if let Some(inbox) = self.inbox.get() {
+            // Tasks may be woken by Python code, which is not to be called while an exception is set.
+            let kept = outcome.map_err(fetch);
             because_of(WakeCause::Thread, || inbox.deliver());
+            outcome = kept.map_err(restore);
         }
         // Jobs that have become ready stay so for the next run.
         outcome.and_then(|()| raise_sent_exception())

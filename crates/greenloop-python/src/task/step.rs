@@ -16,7 +16,7 @@
 use greenloop_core::observe::Outcome;
 use greenloop_cpython::{
     Arguments, BoundMethod, ExceptionClass, Native, Object, Raised, Result, Resumed, fast, fetch,
-    matches, one, restore, resume, run_in_context, throw,
+    matches, one, raise_while_handling, restore, resume, run_in_context, throw,
 };
 
 #[cfg(Py_3_14)]
@@ -54,9 +54,7 @@ pub fn run_step(
 ) -> Result<()> {
     let this = of_job(task);
     if let Err(raised) = scheduler.set_current_task(task) {
-        // Nothing of the step has been done: it is taken when the loop runs again.
-        schedule(this, exception)?;
-        return Err(raised);
+        return Err(put_off(this, exception, raised));
     }
     let native = this.get();
     let exception = match native.waiter.take() {
@@ -80,6 +78,19 @@ pub fn run_step(
             scheduler.clear_current_task()?;
             Handle::report(&step_handle(task, None)?, &exception)
         }
+    }
+}
+
+/// Queues a step again of which nothing could be done, for when the loop runs again. Returns the
+/// error that was in the way.
+///
+/// `call_soon` may be Python code, which is not to be called while an exception is set.
+#[cold]
+fn put_off(this: &Native<Task>, exception: Option<Object>, raised: Raised) -> Raised {
+    let refusal = fetch(raised);
+    match schedule(this, exception) {
+        Ok(()) => restore(refusal),
+        Err(raised) => raise_while_handling(fetch(raised), &refusal),
     }
 }
 
