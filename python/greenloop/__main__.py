@@ -1,4 +1,4 @@
-"""`python -m greenloop`: see `greenloop.launcher`.
+"""`python -m greenloop`: see `greenloop.launcher`, and `greenloop.tracing.command` for `trace`.
 
 The extension is told the launcher's file, so that the stacks of debug mode begin where the program
 does. Nothing may follow the call: the launcher empties this very namespace, because it is the one
@@ -10,4 +10,9 @@ import sys
 from greenloop import _native, launcher
 
 _native._set_launcher_file(launcher.__file__)
-launcher.launch(sys.argv[1:])
+if sys.argv[1:2] == ["trace"]:
+    from greenloop.tracing import command
+
+    command.run(sys.argv[2:], launcher.launch)
+else:
+    launcher.launch(sys.argv[1:])

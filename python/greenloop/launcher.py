@@ -49,10 +49,6 @@ def launch(arguments: list[str]) -> None:
             print(_USAGE, end="")
         case ["-V" | "--version", *_]:
             print(f"Greenloop {greenloop.__version__} on Python {sys.version.split()[0]}")
-        case ["trace", *rest]:
-            from greenloop.tracing import command
-
-            command.run(rest, launch)
         case ["-", *_]:
             _run_standard_input(arguments)
         case ["-c", code, *rest]:

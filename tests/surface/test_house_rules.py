@@ -25,7 +25,6 @@ WIDEST_LINE = 100
 # What the system and other projects call so.
 FOREIGN = {
     "IOCB_CMD_POLL",
-    "epoll_pwait2",
     "io_submit",
     "nest_asyncio",
     "pdb",

@@ -57,8 +57,8 @@ impl Places {
 
     /// The number of the place where the program called us, from 1 on; 0 where no Python code runs.
     ///
-    /// That is the innermost place outside of the libraries, or the outermost of all. Runs no Python
-    /// code, not even a collection.
+    /// That is the innermost place outside of the libraries, or the outermost of all. Runs no
+    /// Python code, not even a collection.
     #[inline]
     pub fn here(&mut self) -> u32 {
         // SAFETY: the GIL is held. The frame is borrowed from the interpreter, which runs it.
@@ -81,8 +81,8 @@ impl Places {
         }
     }
 
-    /// The number of the place where a coroutine waits: in the innermost coroutine or generator that
-    /// it awaits which is not of a library. 0 for other objects.
+    /// The number of the place where a coroutine waits: in the innermost coroutine or generator
+    /// that it awaits which is not of a library. 0 for other objects.
     ///
     /// Runs no Python code, since nothing but the attributes of coroutines and generators is asked.
     pub fn of_coroutine(&mut self, coroutine: &Object) -> u32 {

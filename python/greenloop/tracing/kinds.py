@@ -52,6 +52,7 @@ class Kind(_Named):
     LOOP_STARTED = 27
     LOOP_STOPPED = 28
     TASK_DONE_SEEN = 29
+    NAMED = 30
 
 
 class Wait(_Named):

@@ -30,9 +30,6 @@ DEFAULT_EVENTS: Final = 1 << 20
 _EVENT: Final = struct.Struct("<QqIIIBB2x")
 """One event of the ring: time, value, task, other, site, kind, detail."""
 
-_NAMED: Final = 30
-"""The kind of the events by which the ring says the names of tasks."""
-
 _TYPES: Final = {
     Wait.QUEUE_GET: "Queue",
     Wait.QUEUE_PUT: "Queue",
@@ -142,7 +139,7 @@ def _tasks(events: bytes, names: list[str]) -> dict[int, dict[str, Any]]:
     for position in _positions(events, Kind.TASK_CREATED):
         _, _, parent, number, site, _, _ = _EVENT.unpack_from(events, position)
         tasks[number] = {"name": f"Task #{number}", "parent": parent, "site": site}
-    for position in _positions(events, _NAMED):
+    for position in _positions(events, Kind.NAMED):
         _, value, _, number, name, _, _ = _EVENT.unpack_from(events, position)
         task = tasks.setdefault(number, {})
         task["name"] = f"Task-{value}" if value >= 0 else names[-value - 1]
@@ -163,7 +160,7 @@ def _without_names(events: bytes) -> bytes:
     view = memoryview(events)
     pieces = []
     start = 0
-    for position in _positions(events, _NAMED):
+    for position in _positions(events, Kind.NAMED):
         pieces.append(view[start:position])
         start = position + _EVENT.size
     pieces.append(view[start:])

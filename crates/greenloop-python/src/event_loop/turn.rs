@@ -72,7 +72,8 @@ impl Host for EventLoop {
         let mut outcome = self.poll_with_signals(wait);
         self.in_poll.set(false);
         if let Some(inbox) = self.inbox.get() {
-            // Tasks may be woken by Python code, which is not to be called while an exception is set.
+            // Tasks may be woken by Python code, which is not to be called while an exception is
+            // set.
             let kept = outcome.map_err(fetch);
             because_of(WakeCause::Thread, || inbox.deliver());
             outcome = kept.map_err(restore);

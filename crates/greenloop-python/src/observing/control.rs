@@ -22,8 +22,8 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///
 /// An event takes 32 bytes. Places are those of the program: frames of code in the folders of
 /// `libraries`, each of which ends with a separator, are passed over. `namer` is called at the end
-/// of each step in which a resource got its number, with the task. Raise `ValueError` for a capacity
-/// below 1 or above 2**26, and `RuntimeError` if there is a recording already.
+/// of each step in which a resource got its number, with the task. Raise `ValueError` for a
+/// capacity below 1 or above 2**26, and `RuntimeError` if there is a recording already.
 #[pyfunction]
 #[pyo3(
     name = "_start_recording",

@@ -6,8 +6,8 @@
 //!                                one load, one branch      time, place, actor      │
 //!                                                              control ◄── Python ─┘
 //! ```
-//! While nobody records, a room does nothing but load a flag. The numbers of tasks and resources are
-//! given at their first event ([`Number`]). The format of events is that of
+//! While nobody records, a room does nothing but load a flag. The numbers of tasks and resources
+//! are given at their first event ([`Number`]). The format of events is that of
 //! [docs/trace-format.md](../../../../docs/trace-format.md).
 //!
 //! There is one recording in a process, of all its loops: whoever writes holds the GIL, so the ring

@@ -264,8 +264,8 @@ impl Step {
         step
     }
 
-    /// Has the names of new resources looked for, in the frames of the task. Runs Python code of the
-    /// package, and attributes of the program.
+    /// Has the names of new resources looked for, in the frames of the task. Runs Python code of
+    /// the package, and attributes of the program.
     #[expect(
         clippy::unused_self,
         reason = "a step that is told is there, so that its task is"
