@@ -35,6 +35,7 @@ export const Kind = Object.freeze({
   LOOP_STARTED: 27,
   LOOP_STOPPED: 28,
   TASK_DONE_SEEN: 29,
+  NAMED: 30,
 });
 
 /** The verb of a sentence about an event; the index is its kind. */
