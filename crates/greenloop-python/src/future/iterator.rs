@@ -77,10 +77,7 @@ impl Iteration for FutureIterator {
             return Err(raise(class, c"await wasn't used with future"));
         }
         if is_recording() {
-            tell_wait(&Wait::on(
-                (super::waiting_task()?.kind)(&object),
-                future.number(),
-            ));
+            tell_awaited(&object)?;
         }
         Ok(Next::Yielded(object.into_object()))
     }
@@ -95,6 +92,15 @@ impl Iteration for FutureIterator {
         this.get().future.clear();
         Ok(())
     }
+}
+
+/// Tells an observer that the task that runs waits for this future.
+#[cold]
+#[inline(never)]
+fn tell_awaited(future: &Native<Future>) -> Result<()> {
+    let kind = (super::waiting_task()?.kind)(future);
+    tell_wait(&Wait::on(kind, future.get().number()));
+    Ok(())
 }
 
 /// `future.__await__()` and `iter(future)`.

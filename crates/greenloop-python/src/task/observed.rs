@@ -3,7 +3,7 @@
 use greenloop_core::observe::{Outcome, WaitKind};
 use greenloop_cpython::{Native, Object, Result, fetch, making, report_unraisable, restore};
 
-use super::step::take_step;
+use super::step::advance;
 use super::{CLASS, GATHERING_FUTURE, Task};
 use crate::asyncio::globals;
 use crate::future::{Future, PENDING};
@@ -15,9 +15,9 @@ use crate::observing::{Step, tell_finish};
 /// or the task only lets others run.
 #[cold]
 #[inline(never)]
-pub(super) fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
+pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let step = Step::begin(this.get().future.number());
-    let outcome = take_step(this, exception);
+    let outcome = advance(this, exception);
     let task = this.get();
     if task.future.state() == PENDING {
         let kind = match task.waiter.get() {

@@ -63,7 +63,9 @@ pub fn run_step(
     };
     let outcome = if native.context.can_be_entered() {
         let is_done = || native.future.state() != PENDING;
-        native.context.inside(|| advance(this, exception), is_done)
+        native
+            .context
+            .inside(|| take_step(this, exception), is_done)
     } else {
         step_in_other_context(scheduler, this, exception.as_ref())
     };
@@ -158,7 +160,8 @@ fn called_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
         let awaitable = woken_by.filter(Awaitable::is_native)?;
         failure_of(&awaitable)
     });
-    entered(this, || advance(this, exception)).or_else(|raised| go_on_without_memory(this, raised))
+    entered(this, || take_step(this, exception))
+        .or_else(|raised| go_on_without_memory(this, raised))
 }
 
 /// The first step of an eager task, run inside its creator's call.
@@ -173,7 +176,7 @@ pub fn start_eagerly(this: &Native<Task>) -> Result<()> {
         let before = swap(&event_loop, Some(this))?;
         let outcome = registry::register(this).and_then(|()| {
             let is_done = || task.future.state() != PENDING;
-            task.context.inside(|| advance(this, None), is_done)
+            task.context.inside(|| take_step(this, None), is_done)
         });
         let outcome = outcome.map_err(fetch);
         let swapped = swap(&event_loop, before.as_ref());
@@ -212,25 +215,21 @@ fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<(
     call_soon(&event_loop, &step, exception, &context)
 }
 
+/// One step, which is told to an observer if there is one.
+#[inline]
+fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
+    if is_recording() {
+        return observed::take_step(this, exception);
+    }
+    advance(this, exception)
+}
+
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
 /// the use of tasks, or `SystemExit` or `KeyboardInterrupt`.
 ///
 /// Raises `InvalidStateError` for a task that is done, and a `RuntimeError` for one that was never
 /// initialised.
-fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
-    if is_recording() {
-        return observed::advance(this, exception);
-    }
-    take_step(this, exception)
-}
-
-/// One step. Its code stands twice: here, and where steps are told to an observer.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "a call would cost each step as much as the test whether somebody observes"
-)]
-pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
+pub(super) fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
     if task.future.state() != PENDING {
         return Err(already_done(this, exception.as_ref()));
