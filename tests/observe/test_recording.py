@@ -1,4 +1,4 @@
-"""What a recording of a real program says: which waits, for what, where, and who woke whom."""
+"""A recording of a real program tells its waits, their places, and the waker of each task."""
 
 import asyncio
 import os

@@ -10,8 +10,9 @@
 //! are given at their first event ([`Number`]). The format of events is that of
 //! [docs/trace-format.md](../../../../docs/trace-format.md).
 //!
-//! There is one recording in a process, of all its loops: whoever writes holds the GIL, so the ring
-//! has one writer at a time. Nothing in it keeps an object alive but code objects and names.
+//! There is one recording in a process, of all its loops: an event is written with the GIL held,
+//! so the ring has one writer at a time. Nothing in it keeps an object alive but code objects and
+//! names.
 
 mod control;
 mod number;

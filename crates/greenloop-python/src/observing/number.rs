@@ -37,12 +37,6 @@ impl Number {
         self.0.get()
     }
 
-    /// Forgets it: the memory is used for another object.
-    #[inline]
-    pub fn forget(&self) {
-        self.0.set(0);
-    }
-
     #[cold]
     fn give(&self) {
         // The GIL makes the two accesses one. After the last number comes the first, not 0.
