@@ -2,7 +2,7 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `name`), and
+those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `watch`, `name`), and
 what makes asyncio itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it
 changes nothing in asyncio.
 """
@@ -26,7 +26,7 @@ from greenloop._native import Future, Handle, Task, TimerHandle
 from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
-from greenloop.observation import name, trace
+from greenloop.observation import name, trace, watch
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
 from greenloop.selector_event_loop import (
@@ -49,6 +49,7 @@ __all__ = [
     "native_names",
     "trace",
     "uninstall",
+    "watch",
 ]
 __all__ += [name for name in _asyncio.__all__ if name not in __all__]
 

@@ -1,4 +1,4 @@
-"""Seeing what a program's tasks do: `greenloop.trace` and `greenloop.name`.
+"""Seeing what a program's tasks do: `greenloop.trace`, `greenloop.watch` and `greenloop.name`.
 
 What these need is imported when they are used, so that a program that is not looked at does not pay
 for it.
@@ -7,12 +7,14 @@ for it.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from greenloop.tracing.document import Trace
     from greenloop.tracing.recording import Recording
+    from greenloop.watching.session import Session
 
 
 def name(resource: object, name: str) -> None:
@@ -88,3 +90,48 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
             from greenloop.tracing.files import write
 
             write(self.result, self._path)
+
+
+class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppress` is.
+    """Watch what the tasks of all loops of the process do, until `stop` or to the end.
+
+    Other processes of the user can ask from now on: `python -m greenloop ps PID`. Steps that take too
+    long are logged while they do, as `greenloop.watchdog`. Used as a context manager, it stops at the
+    end of the block.
+
+    Args:
+        threshold: How many seconds a step may take before it is reported as a stall.
+        on_stall: Called in the watching thread when a stall begins, and when it is over, with its
+            description as docs/report-format.md has it.
+
+    Raises:
+        RuntimeError: The process is watched already.
+        ValueError: The threshold is no positive number.
+        OSError: The socket for those who ask cannot be made.
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.1,
+        *,
+        on_stall: Callable[[dict[str, Any]], object] | None = None,
+    ) -> None:
+        from greenloop.watching import session
+
+        self._session: Session = session.begin(threshold, on_stall)
+
+    def report(self) -> dict[str, Any]:
+        """Return the report of this moment, as docs/report-format.md describes it."""
+        return self._session.report()
+
+    def stop(self) -> None:
+        """Watch no more. A second call does nothing."""
+        from greenloop.watching import session
+
+        session.end(self._session)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -26,6 +26,7 @@ FLOORS = (
     ("waiting", {"sync", "queues", "combinators", "scopes"}),
     ("bridge", {"bridge"}),
     ("network", {"sockets", "transports", "tls", "streams", "servers", "datagrams"}),
+    ("watching", {"watching"}),
     ("lib", {"lib"}),
 )
 """From the lowest to the highest. Rooms of one floor may know each other, but not in a circle of

@@ -153,7 +153,7 @@ pub use native_function::{enter_method_natively, enter_natively};
 pub use number::saturating_float;
 pub use object::Object;
 pub use operators::Comparison;
-pub use places::{Place, Places};
+pub use places::{Place, Places, awaited_in_suspense};
 pub use plain_socket::{PlainSockets, plain_sockets};
 pub use prefetch::prefetch;
 pub use record::{ClassPointer, Dead, Header, Record, Spare, Tracked, WeakReferences};

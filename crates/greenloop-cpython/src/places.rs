@@ -166,6 +166,13 @@ fn attribute(object: &Object, name: &'static CStr) -> Option<Object> {
     }
 }
 
+/// The object that a suspended coroutine or generator awaits; `None` for other objects.
+///
+/// Runs no Python code.
+pub fn awaited_in_suspense(object: &Object) -> Option<Object> {
+    suspended(object)?.1
+}
+
 /// The frame of a suspended coroutine or generator, if it has one, and the object that it awaits.
 /// `None` for other objects.
 fn suspended(object: &Object) -> Option<(Option<Object>, Option<Object>)> {

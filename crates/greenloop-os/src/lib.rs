@@ -4,7 +4,8 @@
 //! ([`Poller`]), which connections and data come through one ([`listener`], [`socket`],
 //! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), what another thread
 //! does at this moment ([`thread_activity`], [`activity`], [`subject`]), and, the other way round,
-//! how another thread gets a loop out of a wait ([`Waker`]). The answers are plain values; what
+//! how another thread gets a loop out of a wait ([`Waker`]) without taking its signals
+//! ([`quiet_thread`]). The answers are plain values; what
 //! follows from them for a loop is decided in `greenloop-core`, which makes no system call.
 //!
 //! The crate uses `rustix` where it offers a call safely. Every other call is one of `libc` in an
@@ -27,6 +28,7 @@ pub mod datagram;
 pub mod listener;
 mod poller;
 mod prefetch;
+pub mod quiet_thread;
 pub mod socket;
 pub mod stack;
 mod stopwatch;

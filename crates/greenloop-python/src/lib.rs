@@ -6,6 +6,7 @@
 //! - [`event_loop`]: the loop, one capability per file, and the jobs that a turn runs;
 //! - [`scheduler`]: the part of the loop that the next ones use;
 //! - [`observing`]: telling an observer what happens;
+//! - [`watching`]: looking at tasks and loops while they run, and who tells of it;
 //! - [`handle`]: a callback to be run;
 //! - [`awaitable`], [`sync`] and [`queues`]: the things a task waits for; [`combinators`]: several
 //!   of them at once;
@@ -57,6 +58,7 @@ mod sync;
 mod task;
 mod tls;
 mod transports;
+mod watching;
 
 use greenloop_cpython::making::{self, ByName as _};
 use pyo3::prelude::*;
@@ -111,6 +113,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         greenloop_cpython::add_functions(module, functions)?;
     }
     observing::functions(module)?;
+    watching::functions(module)?;
     bridge::add_capsule(module)?;
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(number_of, module)?)?;

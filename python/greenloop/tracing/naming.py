@@ -40,7 +40,7 @@ class Finder:
         """Look into the frames of a suspended task, the innermost last: its names are the best."""
         for frame in _frames(task.get_coro()):
             self._look_into(frame.f_globals)
-            for variable, value in _locals(frame).items():
+            for variable, value in locals_of(frame).items():
                 self._note(variable, value)
                 if variable == "self":
                     self._look_into(getattr(value, "__dict__", {}))
@@ -50,14 +50,14 @@ class Finder:
             self._note(variable, value)
 
     def _note(self, variable: object, value: object) -> None:
-        for found, resource in _resources(str(variable), value):
+        for found, resource in items_of(str(variable), value):
             number = _native._number_of(resource)
             if number:
-                name = _given_name(resource) or found
+                name = given_name(resource) or found
                 self.found[number] = (name, type(resource).__name__)
 
 
-def _resources(variable: str, value: object) -> Iterator[tuple[str, object]]:
+def items_of(variable: str, value: object) -> Iterator[tuple[str, object]]:
     """Yield the value, or what a small container holds, each with the words for it."""
     if type(value) in (list, tuple) and len(value) <= _MOST_ITEMS:  # type: ignore[arg-type]
         for index, item in enumerate(value):  # type: ignore[arg-type,var-annotated]
@@ -70,7 +70,8 @@ def _resources(variable: str, value: object) -> Iterator[tuple[str, object]]:
         yield variable, value
 
 
-def _given_name(resource: object) -> str | None:
+def given_name(resource: object) -> str | None:
+    """Return the name that `greenloop.name` gave a resource, if it did."""
     try:
         return _given.get(resource)
     except TypeError:  # It cannot be referred to weakly, or not be hashed.
@@ -91,7 +92,8 @@ def _frames(coroutine: Any) -> Iterator[FrameType]:
             return
 
 
-def _locals(frame: FrameType) -> dict[str, Any]:
+def locals_of(frame: FrameType) -> dict[str, Any]:
+    """Return the local variables of a frame, which are not kept alive by it."""
     values = frame.f_locals
     copied = dict(values)
     if sys.version_info < (3, 13):

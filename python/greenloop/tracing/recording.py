@@ -62,7 +62,7 @@ class Recording:
     def __init__(self, events: int = DEFAULT_EVENTS) -> None:
         self._finder = Finder()
         self._started = time.time()
-        _native._start_recording(events, _libraries(), self._finder)
+        _native._start_recording(events, libraries(), self._finder)
 
     def trace(self) -> Trace:
         """Return what is recorded so far.
@@ -87,7 +87,7 @@ class Recording:
         return trace
 
 
-def _libraries() -> list[str]:
+def libraries() -> list[str]:
     """Return the folders whose frames are not the program's."""
     files = (str(asyncio.__file__), str(greenloop.__file__))
     return [os.path.dirname(file) + os.sep for file in files]

@@ -15,9 +15,9 @@ use pyo3::prelude::*;
 
 use super::origin::in_words;
 use super::waiting::Outcome;
-use super::{Awaitable, Progress, Stage};
+use super::{Awaitable, PackedState, Progress, Stage};
 use crate::asyncio::globals;
-use crate::observing::{is_recording, tell_wait};
+use crate::observing::{Wait, is_recording, tell_wait};
 
 impl Awaitable {
     /// Handles the outcome of a step.
@@ -87,12 +87,33 @@ impl Awaitable {
     /// Tells an observer what the task waits for.
     #[cold]
     fn tell_wait(this: &Native<Awaitable>) {
-        let awaitable = this.get();
-        // SAFETY: the end of a step, which leaves the owner where it is.
-        let owner = unsafe { awaitable.owner_of_step() };
-        if let Some(wait) = (awaitable.operation().waits)(this, &owner) {
+        if let Some(wait) = Self::describe_wait(this) {
             tell_wait(&wait);
         }
+    }
+
+    /// What an awaitable that has blocked waits for, unless the object says so that it delegates
+    /// to.
+    fn describe_wait(this: &Native<Awaitable>) -> Option<Wait> {
+        let awaitable = this.get();
+        // A wait that has blocked has an owner.
+        let owner = awaitable.owner()?;
+        (awaitable.operation().waits)(this, &owner)
+    }
+
+    /// The same for whoever asks later, and the object that it delegates to.
+    pub fn waits_for(this: &Native<Awaitable>) -> (Option<Wait>, Option<Object>) {
+        match this.get().stage.get() {
+            Stage::Blocked | Stage::Delegating => {
+                (Self::describe_wait(this), this.get().delegate())
+            }
+            Stage::Fresh | Stage::Running | Stage::Finished => (None, None),
+        }
+    }
+
+    /// Whether it has blocked, and nothing has woken it yet.
+    pub fn is_blocked(&self) -> bool {
+        self.stage.get() == Stage::Blocked && self.waiter_state.get() == PackedState::Waiting
     }
 
     /// Goes on although the wait is not over: see [`wait_again`](Self::wait_again).

@@ -24,6 +24,7 @@ mod call;
 mod diagnostics;
 mod elsewhere;
 mod end_of_job;
+mod figures;
 mod inbox;
 mod job_call;
 mod lifecycle;
@@ -43,6 +44,7 @@ mod watches;
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::Arc;
 
 use greenloop_cpython::{GilCell, Object, Slot, attached};
 use greenloop_os::Events;
@@ -51,9 +53,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::future::Future;
+use crate::observing::{Lag, Pulse};
 use crate::scheduler::Scheduler;
 
 pub use inbox::{Inbox, Message};
+pub use figures::{Figures, running_loops};
 pub use job_call::make_class as make_job_call_class;
 pub use loop_ref::{LoopInstance, LoopRef};
 pub use polling::os_error;
@@ -128,6 +132,10 @@ pub struct EventLoop {
     eager_tasks: Cell<bool>,
     /// In debug mode the handle that runs now.
     current_handle: Slot,
+    /// What a thread beside the loop may know of it.
+    pulse: Arc<Pulse>,
+    /// How long input has to wait, for those who watch.
+    lag: Lag,
 }
 
 // SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held
@@ -170,6 +178,8 @@ impl EventLoop {
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
+            pulse: Pulse::new(),
+            lag: Lag::unknown(),
         })
     }
 

@@ -28,9 +28,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::EventLoop;
+use super::figures::Shown;
 use crate::any_future;
 use crate::asyncio::globals;
 use crate::awaitable;
+use crate::observing::Run;
 use crate::scheduler::away;
 use crate::task::Task;
 
@@ -196,6 +198,8 @@ impl EventLoop {
     /// While it runs, the loop is held, and its jobs are not shown to the collector.
     fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
         ensure_room()?;
+        let _run = Run::begin(&self.pulse);
+        let _shown = Shown::to_others(this);
         self.scheduler.event_loop().set(this.clone());
         self.scheduler.queue(|queue| queue.budget.begin());
         // A task of another loop may be running this one: its step is not of this loop.

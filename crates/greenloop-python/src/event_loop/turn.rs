@@ -29,7 +29,7 @@ use crate::asyncio::globals;
 use crate::awaitable;
 use crate::future;
 use crate::handle::{self, Handle};
-use crate::observing::{because_of, is_recording, tell_of_loop};
+use crate::observing::{because_of, is_observed, is_recording, job_begins, tell_of_loop};
 use crate::scheduler::{Alarm, HandleKind, Job};
 use crate::task;
 
@@ -69,7 +69,9 @@ impl Host for EventLoop {
     /// One poll, in which signal handlers written in Python may run. Raises what they raise.
     fn poll(&self, wait: Wait) -> Result<()> {
         self.in_poll.set(true);
+        self.lag.poll_begins();
         let mut outcome = self.poll_with_signals(wait);
+        self.lag.poll_ends();
         self.in_poll.set(false);
         if let Some(inbox) = self.inbox.get() {
             // Tasks may be woken by Python code, which is not to be called while an exception is
@@ -126,7 +128,7 @@ impl Host for EventLoop {
         let outcome = match job {
             job if self.observed.get() => self.run_observed(job),
             Job::Step(task) => task::run_step(&self.scheduler, &task, None),
-            job if is_recording() => self.run_recorded(&job),
+            job if is_observed() => self.run_told(&job),
             Job::Handle(handle) => self.run_handle(&handle),
             job => self.run_job(&job),
         };
@@ -176,9 +178,11 @@ impl EventLoop {
                 tell_poll(timeout);
             }
             self.asleep.set(true);
+            self.pulse.wait_begins();
             // SAFETY: nothing of Python's is touched, and other threads do not reach the poller and
             // the event buffer.
             let outcome = unsafe { without_gil(|| poller.wait(&mut events, timeout)) };
+            self.pulse.wait_ends();
             self.asleep.set(false);
             if is_recording() {
                 tell_of_loop(EventKind::PollEnded, 0);
@@ -198,7 +202,11 @@ impl EventLoop {
     /// Runs a job that is no step, and tells an observer of it.
     #[cold]
     #[inline(never)]
-    fn run_recorded(&self, job: &Job) -> Result<()> {
+    fn run_told(&self, job: &Job) -> Result<()> {
+        job_begins(0);
+        if !is_recording() {
+            return self.run_job(job);
+        }
         let cause = match job {
             Job::Step(_) | Job::Throw(..) => return self.run_job(job),
             Job::Sleeper(_) | Job::Alarm(_) => WakeCause::Timer,

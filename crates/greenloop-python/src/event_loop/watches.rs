@@ -232,6 +232,14 @@ impl Watches {
         self.by_number.get(&fd)
     }
 
+    /// How many descriptors have a listener.
+    pub fn listened(&self) -> usize {
+        let watches = self.by_number.values();
+        watches
+            .filter(|watch| watch.reader.is_some() || watch.writer.is_some())
+            .count()
+    }
+
     /// Puts `listener` on one side of a descriptor's watch, and tells the poller.
     ///
     /// If the poller refuses, the listener before is back in its place, and the new one is

@@ -15,14 +15,21 @@
 //! names.
 
 mod control;
+mod holders;
+mod lag;
+mod mode;
 mod number;
+mod pulse;
 mod recorder;
 mod telling;
 
 pub use control::functions;
+pub use holders::{begin as begin_watch, end as end_watch, holders_of, place, set_tick, tick};
+pub use lag::Lag;
+pub use mode::{is_observed, is_recording};
 pub use number::Number;
-pub use recorder::is_recording;
+pub use pulse::{Pulse, Run, job_begins, running};
 pub use telling::{
-    Step, Wait, because_of, tell, tell_at_place, tell_cancel_request, tell_finish, tell_new_task,
-    tell_of_loop, tell_wait, tell_wake,
+    Step, Wait, because_of, tell, tell_acquired, tell_cancel_request, tell_finish, tell_new_task,
+    tell_of_loop, tell_released, tell_wait, tell_wake,
 };

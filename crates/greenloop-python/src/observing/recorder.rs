@@ -1,29 +1,16 @@
 //! The recording of a process: the ring of events, and what the numbers in them stand for.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenloop_core::observe::{EventBody, Ring, Writer};
 use greenloop_cpython::{GilCell, Object, Places};
 use greenloop_os::Stopwatch;
 
+use super::mode::{self, RECORDS};
 use super::number::last_number;
-
-/// Whether there is a recording. Written with the GIL held only.
-static RECORDING: AtomicBool = AtomicBool::new(false);
 
 /// The recording.
 static RECORDER: GilCell<Option<Recorder>> = GilCell::new(None);
-
-/// Whether somebody records, so that events are to be told.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "it is one load, at places that run for each job"
-)]
-pub fn is_recording() -> bool {
-    RECORDING.load(Ordering::Relaxed)
-}
 
 /// A recording.
 pub struct Recorder {
@@ -158,6 +145,6 @@ pub fn with_recorder<R>(access: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
 
 /// Puts a recording, or none, in the place of the present one, which the caller drops.
 pub fn replace(recorder: Option<Recorder>) -> Option<Recorder> {
-    RECORDING.store(recorder.is_some(), Ordering::Relaxed);
+    mode::set(RECORDS, recorder.is_some());
     RECORDER.with(|place| std::mem::replace(place, recorder))
 }

@@ -7,7 +7,9 @@ use greenloop_core::observe::{EventBody, EventKind, Outcome, WaitKind, WakeCause
 use greenloop_cpython::{Object, Result};
 
 use super::Number;
-use super::recorder::{Recorder, is_recording, with_recorder};
+use super::mode::{is_recording, is_watching};
+use super::recorder::{Recorder, with_recorder};
+use super::{holders, pulse};
 
 thread_local! {
     /// What this thread does.
@@ -118,15 +120,34 @@ pub fn tell_of_loop(kind: EventKind, value: i64) {
     with_recorder(|recorder| recorder.write(body));
 }
 
-/// The same, with the place of the Python code that has called us.
+/// Tells that the task that runs has acquired a lock or a permit, at the place where the program
+/// has called us.
 #[cold]
 #[inline(never)]
-pub fn tell_at_place(kind: EventKind, of: WaitKind, other: &Number) {
+pub fn tell_acquired(of: WaitKind, other: &Number) {
     let body = EventBody {
         other: number_of_resource(of, other),
-        ..body(kind)
+        ..body(EventKind::Acquired)
     };
+    if is_watching() {
+        holders::acquired(body.other, body.task);
+    }
     with_recorder(|recorder| recorder.write_at_place(body));
+}
+
+/// Tells that the task that runs has released a lock, or a permit, of which `free` are left.
+#[cold]
+#[inline(never)]
+pub fn tell_released(of: WaitKind, other: &Number, free: i64) {
+    let body = EventBody {
+        other: number_of_resource(of, other),
+        value: free,
+        ..body(EventKind::Released)
+    };
+    if is_watching() {
+        holders::released(body.other, body.task);
+    }
+    with_recorder(|recorder| recorder.write(body));
 }
 
 /// Tells of something that is done to a task, with the place of the Python code that has called us.
@@ -243,6 +264,7 @@ impl Drop for Cause {
 /// A step that is told of. Steps nest where a task starts another one eagerly.
 pub struct Step {
     task: u32,
+    watched: bool,
     before: u32,
     waited_before: bool,
     cause_before: Option<WakeCause>,
@@ -256,11 +278,17 @@ impl Step {
         let task = task.get();
         let step = THREAD.with(|thread| Self {
             task,
+            watched: is_watching(),
             before: thread.actor.replace(task),
             waited_before: thread.has_waited.replace(false),
             cause_before: thread.cause.take(),
         });
-        with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
+        if step.watched {
+            pulse::job_begins(task);
+        }
+        if is_recording() {
+            with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
+        }
         step
     }
 
@@ -295,11 +323,16 @@ impl Step {
 impl Drop for Step {
     #[cold]
     fn drop(&mut self) {
-        let ended = EventBody {
-            task: self.task,
-            ..EventBody::new(EventKind::StepEnded)
-        };
-        with_recorder(|recorder| recorder.write(ended));
+        if is_recording() {
+            let ended = EventBody {
+                task: self.task,
+                ..EventBody::new(EventKind::StepEnded)
+            };
+            with_recorder(|recorder| recorder.write(ended));
+        }
+        if self.watched {
+            pulse::step_goes_on(self.before);
+        }
         THREAD.with(|thread| {
             thread.actor.set(self.before);
             thread.has_waited.set(self.waited_before);

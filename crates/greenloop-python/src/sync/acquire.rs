@@ -22,14 +22,14 @@
 use std::ffi::CStr;
 
 use greenloop_core::WaitList as _;
-use greenloop_core::observe::{EventKind, WaitKind};
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{Arguments, Native, Object, Result, restore};
 
 use super::primitive::{Lined, Primitive};
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
-use crate::observing::{Wait, is_recording, tell_at_place};
+use crate::observing::{Wait, is_observed, tell_acquired};
 
 /// A primitive that can be acquired.
 pub trait Acquire: Lined {
@@ -141,16 +141,10 @@ fn resume<S: Acquire>(
     says_so: bool,
 ) -> Result<Progress> {
     owner.get().state.take_over(this)?;
-    if is_recording() {
-        tell_acquired(owner);
+    if is_observed() {
+        tell_acquired(S::WAITS, &owner.get().number);
     }
     acquired(says_so)
-}
-
-/// Tells an observer that the task that runs has acquired `owner`, and where.
-#[cold]
-pub fn tell_acquired<S: Acquire>(owner: &Native<Primitive<S>>) {
-    tell_at_place(EventKind::Acquired, S::WAITS, &owner.get().number);
 }
 
 /// The step in which an exception arrives: a cancellation of the task, or `throw` by a program that
@@ -174,8 +168,8 @@ pub fn acquire_or_join<S: Acquire>(
     owner: &Native<Primitive<S>>,
 ) -> Result<bool> {
     if S::try_acquire(owner)? {
-        if is_recording() {
-            tell_acquired(owner);
+        if is_observed() {
+            tell_acquired(S::WAITS, &owner.get().number);
         }
         return Ok(true);
     }

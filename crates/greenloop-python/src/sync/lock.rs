@@ -9,7 +9,7 @@
 
 use std::ffi::CStr;
 
-use greenloop_core::observe::{EventKind, WaitKind};
+use greenloop_core::observe::WaitKind;
 use greenloop_core::{WaitList as _, sync};
 use greenloop_cpython::{
     Class, ExceptionClass, Native, Object, Raised, Result, Visited, Visitor, attribute, class_of,
@@ -22,7 +22,7 @@ use super::primitive::{
     Lined, Plain, Primitive, State, initialise, line_attributes, loop_method, repr,
 };
 use crate::awaitable::{Awaitable, Line};
-use crate::observing::{is_recording, tell};
+use crate::observing::{is_observed, tell_released};
 
 /// A reference to a lock.
 ///
@@ -123,8 +123,8 @@ impl Acquire for Lock {
 /// `RuntimeError` if the lock is not held, and those of a foreign waiter.
 #[inline]
 pub fn release(this: &LockRef) -> Result<Object> {
-    if is_recording() {
-        tell(EventKind::Released, WaitKind::Lock, &this.get().number, 0);
+    if is_observed() {
+        tell_released(WaitKind::Lock, &this.get().number, 0);
     }
     match this.get().state.release()? {
         Ok(()) => Ok(Object::none()),

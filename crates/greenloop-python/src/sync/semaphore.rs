@@ -7,7 +7,7 @@
 //! One struct serves both classes. `BoundedSemaphore` adds a bound, `_bound_value`, and a `release`
 //! that refuses to exceed it.
 
-use greenloop_core::observe::{EventKind, WaitKind};
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making::IntoObject as _;
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -27,7 +27,7 @@ use super::primitive::{Lined, Primitive, State, line_attributes, loop_method, re
 use crate::asyncio::edition::SEMAPHORES_WAKE_ALL;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
-use crate::observing::{is_recording, tell};
+use crate::observing::{is_observed, tell_released};
 
 /// A reference to a semaphore.
 ///
@@ -145,14 +145,9 @@ impl Acquire for Semaphore {
 /// Tells an observer of a release, before it wakes anybody.
 #[inline]
 fn tell_release(this: &SemaphoreRef) {
-    if is_recording() {
+    if is_observed() {
         let free = this.get().state.logic.value().saturating_add(1);
-        tell(
-            EventKind::Released,
-            WaitKind::Semaphore,
-            &this.get().number,
-            free,
-        );
+        tell_released(WaitKind::Semaphore, &this.get().number, free);
     }
 }
 

@@ -56,6 +56,7 @@ pub use base_fields::{add_waiter, verify as verify_base_fields};
 pub use cancellation::cancel_waiter;
 pub use class::make_classes;
 pub use current::current_task;
+pub use observed::{State, last_step, number_of, state_of, waits_of};
 pub use gathering_future::{
     CLASS as GATHERING_FUTURE, GatheringFuture, child_at, count as count_of_children,
 };
@@ -96,6 +97,8 @@ pub struct Task {
     must_cancel: Cell<bool>,
     /// Whether to report that the task was dropped while it waited.
     log_destroy_pending: Cell<bool>,
+    /// When its last step began, in ticks of a watch; 0 if nobody watched then.
+    last_step: Cell<u32>,
 }
 
 // SAFETY: it begins with a future, which begins with the base's part, and its own fields are empty

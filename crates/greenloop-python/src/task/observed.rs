@@ -1,13 +1,16 @@
-//! A task's steps and its end, as they are told to an observer.
+//! A task's steps and its end, as they are told to an observer, and what it waits for now.
 
 use greenloop_core::observe::{Outcome, WaitKind};
-use greenloop_cpython::{Native, Object, Result, fetch, making, report_unraisable, restore};
+use greenloop_cpython::{
+    Native, Object, Result, awaited_in_suspense, fetch, making, report_unraisable, restore,
+};
 
 use super::step::advance;
 use super::{CLASS, GATHERING_FUTURE, Task};
 use crate::asyncio::globals;
+use crate::awaitable::Awaitable;
 use crate::future::{Future, PENDING};
-use crate::observing::{Step, tell_finish};
+use crate::observing::{Step, Wait, is_recording, tell_finish, tick};
 
 /// A step that is told to an observer.
 ///
@@ -16,9 +19,13 @@ use crate::observing::{Step, tell_finish};
 #[cold]
 #[inline(never)]
 pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
-    let step = Step::begin(this.get().future.number());
-    let outcome = advance(this, exception);
     let task = this.get();
+    task.last_step.set(tick());
+    let step = Step::begin(task.future.number());
+    let outcome = advance(this, exception);
+    if !is_recording() {
+        return outcome;
+    }
     if task.future.state() == PENDING {
         let kind = match task.waiter.get() {
             None => WaitKind::Yield,
@@ -43,6 +50,92 @@ pub(super) fn tell_end(task: &Task, cancelled: bool, outcome: Outcome) {
         outcome
     };
     tell_finish(task.future.number(), outcome);
+}
+
+/// How a task stands at a moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It has ended.
+    Done,
+    /// It will run.
+    Ready,
+    /// It waits, or runs: the loop knows which.
+    Waiting,
+}
+
+/// A task's wait at a moment.
+pub struct Waits {
+    /// What it waits for.
+    pub wait: Wait,
+    /// The object of its coroutines that says so: an awaitable of ours, or a future of any class.
+    pub awaited: Object,
+}
+
+/// The number of a task, for an observer.
+pub fn number_of(this: &Native<Task>) -> u32 {
+    this.get().future.number().get()
+}
+
+/// When its last step began, in ticks of the watch; 0 if nobody watched then.
+pub fn last_step(this: &Native<Task>) -> u32 {
+    this.get().last_step.get()
+}
+
+/// How a task stands. A future of another class is taken for pending.
+pub fn state_of(this: &Native<Task>) -> State {
+    let task = this.get();
+    if task.future.state() != PENDING {
+        return State::Done;
+    }
+    let Some(waiter) = task.waiter.get() else {
+        return State::Ready;
+    };
+    let waits = match (Awaitable::native(&waiter), Future::native(&waiter)) {
+        (Some(awaitable), _) => awaitable.get().is_blocked(),
+        (None, Some(future)) => future.get().state() == PENDING,
+        (None, None) => true,
+    };
+    if waits { State::Waiting } else { State::Ready }
+}
+
+/// What a task waits for, if it waits. Runs no Python code.
+///
+/// The outermost awaitable of ours that describes a wait is the one that the program has written;
+/// what that awaits in turn is a part of it.
+pub fn waits_of(this: &Native<Task>) -> Option<Waits> {
+    let task = this.get();
+    let innermost = task.waiter.get()?;
+    let mut next = task.coroutine().get();
+    while let Some(object) = next {
+        next = match Awaitable::native(&object) {
+            None => awaited_in_suspense(&object),
+            Some(awaitable) => match Awaitable::waits_for(awaitable) {
+                (Some(wait), _) => {
+                    return Some(Waits {
+                        wait,
+                        awaited: object,
+                    });
+                }
+                (None, delegate) => delegate,
+            },
+        };
+    }
+    Some(Waits {
+        wait: wait_for_future(&innermost),
+        awaited: innermost,
+    })
+}
+
+/// What the wait for a future of any class is for, or for an awaitable that does not say.
+fn wait_for_future(awaited: &Object) -> Wait {
+    if let Some(awaitable) = Awaitable::native(awaited) {
+        let described = Awaitable::waits_for(awaitable).0;
+        return described.unwrap_or_else(|| Wait::of(WaitKind::Foreign));
+    }
+    match Future::native(awaited) {
+        Some(future) => Wait::on(kind_of_wait(future), future.get().number()),
+        None => Wait::of(kind_of_foreign(awaited)),
+    }
 }
 
 /// What the wait for a future of ours is for.

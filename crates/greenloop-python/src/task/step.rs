@@ -36,7 +36,7 @@ use crate::future::{
     wake,
 };
 use crate::handle::{self, Handle};
-use crate::observing::{is_recording, tell_wake};
+use crate::observing::{is_observed, is_recording, tell_wake};
 #[cfg(Py_3_12)]
 use crate::scheduler::swap;
 use crate::scheduler::{Job, Scheduler, TaskKind, within};
@@ -218,7 +218,7 @@ fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<(
 /// One step, which is told to an observer if there is one.
 #[inline]
 fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
-    if is_recording() {
+    if is_observed() {
         return observed::take_step(this, exception);
     }
     advance(this, exception)

@@ -33,7 +33,7 @@ use super::{ConditionRef, by_name, lock_of, native_lock};
 use crate::asyncio::edition::CONDITIONS_HAND_ON;
 use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::observing::Wait;
+use crate::observing::{Wait, is_observed, tell_acquired, tell_released};
 use crate::sync::acquire::{acquire_or_join, leave};
 use crate::sync::lock;
 
@@ -148,7 +148,12 @@ fn begin(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
         return relock(this, owner);
     }
     match owner.get().state.logic.begin(native, this)? {
-        Ok(()) => Ok(Progress::Blocked),
+        Ok(()) => {
+            if is_observed() {
+                tell_released(WaitKind::Lock, &lock.get().number, 0);
+            }
+            Ok(Progress::Blocked)
+        }
         Err(sync::NotAcquired) => Err(lock::not_acquired()),
     }
 }
@@ -170,7 +175,11 @@ fn go_on(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     if this.get().step().get() == WAITING {
         return relock(this, owner);
     }
-    lock_of(owner)?.get().state.take_over(this);
+    let lock = lock_of(owner)?;
+    lock.get().state.take_over(this);
+    if is_observed() {
+        tell_acquired(WaitKind::Lock, &lock.get().number);
+    }
     conclude(this, owner)
 }
 

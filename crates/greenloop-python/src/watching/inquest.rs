@@ -1,0 +1,197 @@
+//! What holds a loop up, found out while it does.
+//!
+//! ```text
+//!   the step is first met        it takes too long              it goes on
+//!     a sample of the thread ──► another; the two are judged ──► does the package's thread
+//!                                                                get the GIL?
+//! ```
+//! Who keeps the GIL shows in that others do not get it. A wait for it looks like one for any lock;
+//! but the package's thread waits at the same address when it wants it too.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use greenloop_core::Look;
+use greenloop_os::activity::{Activity, judge};
+use greenloop_os::subject::{Descriptor, Subject};
+use greenloop_os::thread_activity::{Sample, SystemCall, ThreadActivity, ThreadId};
+
+use super::desk::Desk;
+use super::stalls::Cause;
+use crate::observing::Pulse;
+
+/// A thread that runs Python code gives the GIL up after five milliseconds to one that asks for it
+/// (`sys.setswitchinterval`).
+const SOON: Duration = Duration::from_millis(30);
+
+/// The condition variable of the GIL is one of several words that a wait may be for.
+const NEARBY: u64 = 64;
+
+/// What holds a loop up.
+pub struct Finding {
+    /// Which of the five kinds it is, if any.
+    pub cause: Cause,
+    /// The same in words.
+    pub text: String,
+    /// The system's number of the thread that has the GIL, or 0.
+    pub holder: i32,
+}
+
+/// The inquiry into the steps of one loop.
+pub struct Inquest {
+    /// The loop's thread, as long as it is the same.
+    thread: Option<ThreadActivity>,
+    /// The step, and the first sample of it.
+    first: Option<(u64, Instant, Sample)>,
+    /// What the samples say.
+    activity: Option<Activity>,
+    /// When the package's thread was asked, and how many orders it had taken before.
+    asked: Option<(Instant, u64)>,
+}
+
+impl Inquest {
+    /// Nothing is known.
+    pub const fn new() -> Self {
+        Self {
+            thread: None,
+            first: None,
+            activity: None,
+            asked: None,
+        }
+    }
+
+    /// A look at the loop: a step that is new is sampled.
+    pub fn look(&mut self, look: &Look, pulse: &Pulse) {
+        if look.idle {
+            self.first = None;
+            return;
+        }
+        if self.first.is_some_and(|(step, ..)| step == look.progress) {
+            return;
+        }
+        let Some(thread) = pulse.thread() else { return };
+        if self.thread.as_ref().map(ThreadActivity::thread) != Some(thread) {
+            self.thread = Some(ThreadActivity::open(thread));
+        }
+        if let Some(thread) = &self.thread {
+            self.first = Some((look.progress, Instant::now(), thread.sample()));
+        }
+        self.asked = None;
+    }
+
+    /// The step takes too long.
+    pub fn find(&mut self) -> Finding {
+        let (Some(thread), Some((_, since, before))) = (&self.thread, &self.first) else {
+            return Finding::unknown("nothing is known of the thread");
+        };
+        let after = thread.sample();
+        let elapsed = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let activity = judge(before, &after, elapsed);
+        self.activity = Some(activity);
+        match activity {
+            Activity::OnCpu => Finding::of(Cause::Running, "it runs".to_owned()),
+            Activity::SystemCall(call) => Finding::of(Cause::SystemCall, in_words(thread, &call)),
+            Activity::Futex { .. } => Finding::of(Cause::SystemCall, "it waits for a lock of another thread".to_owned()),
+            Activity::NotScheduled { share } => Finding::of(
+                Cause::Starved,
+                format!("the machine gave it no processor for {:.0} % of the time", share * 100.0),
+            ),
+            Activity::Unknown(reason) => Finding::unknown(&reason.to_string()),
+        }
+    }
+
+    /// The package's thread is about to be asked for the GIL.
+    pub fn begin(&mut self, desk: &Desk) {
+        self.asked = Some((Instant::now(), desk.taken()));
+    }
+
+    /// The step goes on: what more is known, if anything is.
+    pub fn go_on(&mut self, desk: &Desk) -> Option<Finding> {
+        let (when, taken) = self.asked?;
+        if desk.taken() != taken {
+            // It has the GIL: the step neither keeps it nor waits for it.
+            self.asked = None;
+            return None;
+        }
+        match self.activity? {
+            Activity::OnCpu if when.elapsed() >= SOON => {
+                self.asked = None;
+                let text = "native code runs, and keeps the interpreter's lock".to_owned();
+                Some(Finding::of(Cause::Native, text))
+            }
+            Activity::Futex { address } => {
+                let asks = ThreadActivity::open(desk.thread()?).sample();
+                let futex = asks.system_call.and_then(|call| call.futex())?;
+                if futex.abs_diff(address) > NEARBY {
+                    return None;
+                }
+                self.asked = None;
+                let holder = self.thread.as_ref().and_then(|own| busiest_but(own.thread(), desk.thread()));
+                Some(Finding {
+                    cause: Cause::Gil,
+                    text: "it waits for the interpreter's lock".to_owned(),
+                    holder: holder.map_or(0, ThreadId::as_raw),
+                })
+            }
+            Activity::SystemCall(_) if when.elapsed() >= SOON => {
+                self.asked = None;
+                let thread = self.thread.as_ref()?;
+                let Some(Activity::SystemCall(call)) = self.activity else { return None };
+                let text = in_words(thread, &call);
+                Some(Finding::of(Cause::SystemCall, format!("{text}, and keeps the interpreter's lock")))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Finding {
+    const fn of(cause: Cause, text: String) -> Self {
+        Self {
+            cause,
+            text,
+            holder: 0,
+        }
+    }
+
+    fn unknown(text: &str) -> Self {
+        Self::of(Cause::Unknown, text.to_owned())
+    }
+}
+
+/// A system call, and what it waits for.
+fn in_words(thread: &ThreadActivity, call: &SystemCall) -> String {
+    let text = format!("it waits in the system call {call}");
+    match Subject::of(thread, call) {
+        None => text,
+        Some(Subject::Address(address)) => format!("{text}, for {address}"),
+        Some(Subject::Path(path)) => format!("{text}, for {}", path.display()),
+        Some(Subject::Descriptors(descriptors)) => {
+            let names = descriptors.iter().take(8).map(|descriptor| match Descriptor::of(*descriptor) {
+                Ok(known) => format!("{descriptor} ({known})"),
+                Err(_) => descriptor.to_string(),
+            });
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("{text}, for descriptor {names}")
+        }
+    }
+}
+
+/// The thread of this process that runs most, but for these and the one that asks.
+fn busiest_but(own: ThreadId, other: Option<ThreadId>) -> Option<ThreadId> {
+    let tasks = fs::read_dir("/proc/self/task").ok()?;
+    let numbers = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
+    let strangers = numbers.map(ThreadId::from_raw).filter(|thread| {
+        *thread != own && Some(*thread) != other && *thread != ThreadId::current()
+    });
+    let threads: Vec<ThreadActivity> = strangers.map(ThreadActivity::open).collect();
+    let cpu = |thread: &ThreadActivity| thread.sample().cpu_ns;
+    let before: Vec<u64> = threads.iter().map(cpu).collect();
+    std::thread::sleep(Duration::from_millis(5));
+    let ran = threads.iter().zip(before).map(|(thread, before)| {
+        let ran = cpu(thread).saturating_sub(before);
+        (ran, thread.thread())
+    });
+    let busiest = ran.max_by_key(|(ran, _)| *ran)?;
+    (busiest.0 > 500_000).then_some(busiest.1)
+}
