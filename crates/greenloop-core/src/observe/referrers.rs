@@ -128,12 +128,12 @@ impl Referrers {
         if std::mem::replace(by, self.searches) == self.searches {
             return;
         }
-        found
-            .tasks
-            .extend(self.tasks.get(&object).into_iter().flatten());
-        match self.inside_of.get(&object) {
-            Some(tasks) => found.tasks.extend(tasks),
-            None => met.push(object),
+        if let Some(tasks) = self.inside_of.get(&object) {
+            found.tasks.extend(tasks);
+        } else {
+            let tasks = self.tasks.get(&object).into_iter();
+            found.tasks.extend(tasks.flatten());
+            met.push(object);
         }
     }
 }
