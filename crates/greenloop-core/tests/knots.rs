@@ -217,6 +217,23 @@ fn an_orphan_can_be_given_only_by_its_waiters() {
 }
 
 #[test]
+fn what_only_some_tasks_can_reach_is_given_by_them() {
+    let queue = |resource| wait(WaitKind::QueueGet, any([Party::Resource(resource)]));
+    let mut graph = graph([(1, queue(11)), (2, queue(12)), (3, queue(11))], []);
+    graph.reached_by = BTreeMap::from([(11, vec![1, 2, 3]), (12, vec![1, 2])]);
+    check(&graph, &[&[1, 2, 3]], &[]);
+    graph.reached_by = BTreeMap::from([(11, vec![2]), (12, vec![2])]);
+    check(&graph, &[&[2]], &[1, 3]);
+    // Task 4 is not known to wait.
+    graph.reached_by.insert(12, vec![2, 4]);
+    check(&graph, &[], &[]);
+    // Nobody can give it.
+    graph.reached_by.insert(12, vec![]);
+    check(&graph, &[&[2]], &[1, 3]);
+    assert_eq!(find_orphan_waits(&graph), []);
+}
+
+#[test]
 fn a_loop_is_dead_if_tasks_wait_and_no_source_is_left() {
     let waiting = graph([(1, lock(11))], []);
     let dry = Sources::default();

@@ -41,16 +41,18 @@ fn wait() -> impl Strategy<Value = TaskWait> {
 fn graph() -> impl Strategy<Value = WaitGraph> {
     let task = 1..=TASKS;
     let resource = TASKS + 1..=TASKS + RESOURCES;
-    let owners = prop::collection::vec(task.clone(), 0..3);
+    let givers = || prop::collection::vec(task.clone(), 0..3);
     (
         prop::collection::btree_map(task.clone(), wait(), 2..=6),
-        prop::collection::btree_map(resource.clone(), owners, 2..=4),
+        prop::collection::btree_map(resource.clone(), givers(), 2..=4),
+        prop::collection::btree_map(resource.clone(), givers(), 0..3),
         prop::collection::btree_set(resource, 0..3),
-        prop::collection::btree_set(task, 0..2),
+        prop::collection::btree_set(task.clone(), 0..2),
     )
-        .prop_map(|(waits, owners, orphans, finished)| WaitGraph {
+        .prop_map(|(waits, owners, reached_by, orphans, finished)| WaitGraph {
             waits,
             owners,
+            reached_by,
             orphans,
             finished,
         })
@@ -89,8 +91,8 @@ impl<'a> Definition<'a> {
             parties.contains(&Party::Resource(resource))
         };
         let mut givers = BTreeMap::new();
-        for (resource, owners) in &graph.owners {
-            givers.insert(*resource, set_of(owners.iter().copied()) & unfinished);
+        for (resource, tasks) in graph.owners.iter().chain(&graph.reached_by) {
+            givers.insert(*resource, set_of(tasks.iter().copied()) & unfinished);
         }
         for orphan in &graph.orphans {
             let waiters = tasks_of(waiting).filter(|task| names(task, *orphan));
@@ -238,6 +240,7 @@ proptest! {
         let stuck = Definition::of(&graph).stuck();
         let mut less = graph.clone();
         less.owners.remove(&forgotten);
+        less.reached_by.remove(&forgotten);
         less.orphans.remove(&forgotten);
         prop_assert_eq!(Definition::of(&less).stuck() & !stuck, 0);
         let found = find_stuck(&less);

@@ -10,12 +10,16 @@
 //! A [`WaitGraph`] is the wait-for graph at one moment, from a model or from any other source.
 //! [`find_stuck`] finds the tasks that can never run again and the [`Knot`]s that hold them.
 //!
+//! Who can set an event, no event says. A [`Heap`] knows who could: [`find_dead`] finds the tasks
+//! that wait for something which nothing that runs can reach, and makes a wait-for graph of them.
+//!
 //! Nothing here reads a clock or runs user code: the caller gives the time, and a loop without an
 //! observer does nothing.
 
 mod components;
 mod deadlocks;
 mod event;
+mod heap;
 mod histogram;
 mod knots;
 mod live;
@@ -26,11 +30,14 @@ mod primitives {
     pub use std::sync::Arc;
     pub use std::sync::atomic::{AtomicU64, Ordering, fence};
 }
+mod reach;
+mod referrers;
 mod ring;
 mod stuck;
 mod wait_graph;
 
 pub use event::{Event, EventBody, EventKind, Outcome, WaitKind, WakeCause};
+pub use heap::{Givers, Heap, HeapTask};
 pub use histogram::Histogram;
 pub use knots::{
     Knot, Line, Member, OrphanWait, Sources, Stuck, find_broken_lines, find_orphan_waits,
@@ -39,5 +46,6 @@ pub use knots::{
 pub use live::{Holder, Owners, Resource, Task, TaskState, Waiting};
 pub use model::{Counters, LongestStep, Model};
 pub use observer::{Numbers, Observer, Recorder};
+pub use reach::{Dead, find_dead};
 pub use ring::{Ring, Writer};
 pub use wait_graph::{Needs, Party, TaskWait, WaitGraph};

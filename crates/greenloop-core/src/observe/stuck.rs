@@ -3,7 +3,7 @@
 //! It begins with the parties that may come in any case and follows the consequences: a task that
 //! may run may end and release its resources. A task that is not reached can never run. That is the
 //! deadlock of the AND-OR model: a wait for any of several parties is over with the first of them,
-//! a wait for all with the last, and a resource becomes available when one of its owners may run.
+//! a wait for all with the last, and a resource becomes available when one of its givers may run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,18 +39,20 @@ impl<'a> Relations<'a> {
     /// The tasks among these that could never run even if all others could: the greatest set each
     /// of whose members waits for others of it. None of them may have finished.
     pub(super) fn stuck_among(&self, tasks: &BTreeSet<u32>) -> BTreeSet<u32> {
+        let mut spread = self.spread_among(tasks);
+        while spread.run_next().is_some() {}
+        spread.left()
+    }
+
+    /// What may happen among these tasks because others may run.
+    pub(super) fn spread_among(&self, tasks: &BTreeSet<u32>) -> Spread {
         let mut spread = Spread::new(self, tasks);
         for party in spread.named_by.keys().copied().collect::<Vec<_>>() {
             if self.can_come_from_outside(party, tasks) {
                 spread.come(party);
             }
         }
-        spread.follow();
-        let left = spread
-            .missing
-            .into_iter()
-            .filter(|(_, missing)| *missing > 0);
-        left.map(|(task, _)| task).collect()
+        spread
     }
 
     /// Whether a party may come although none of these tasks ever runs.
@@ -66,7 +68,7 @@ impl<'a> Relations<'a> {
 }
 
 /// The consequences of what may happen, as they spread among some tasks.
-struct Spread {
+pub(super) struct Spread {
     /// How many parties each task still waits for. It may run when none is missing.
     missing: BTreeMap<u32, usize>,
     /// The tasks that wait for a party, as often as they name it.
@@ -112,7 +114,7 @@ impl Spread {
     }
 
     /// A party may come, and those that wait for it miss one less.
-    fn come(&mut self, party: Party) {
+    pub(super) fn come(&mut self, party: Party) {
         // Taken out, because a party comes once.
         for task in self.named_by.remove(&party).unwrap_or_default() {
             if let Some(missing) = self.missing.get_mut(&task).filter(|missing| **missing > 0) {
@@ -124,13 +126,19 @@ impl Spread {
         }
     }
 
-    /// Has the tasks that may run end and release their resources.
-    fn follow(&mut self) {
-        while let Some(task) = self.running.pop() {
-            self.come(Party::Task(task));
-            for resource in self.gives.remove(&task).unwrap_or_default() {
-                self.come(Party::Resource(resource));
-            }
+    /// Has the next task that may run end and release its resources.
+    pub(super) fn run_next(&mut self) -> Option<u32> {
+        let task = self.running.pop()?;
+        self.come(Party::Task(task));
+        for resource in self.gives.remove(&task).unwrap_or_default() {
+            self.come(Party::Resource(resource));
         }
+        Some(task)
+    }
+
+    /// The tasks that miss a party, when all others have run.
+    pub(super) fn left(self) -> BTreeSet<u32> {
+        let left = self.missing.into_iter().filter(|(_, missing)| *missing > 0);
+        left.map(|(task, _)| task).collect()
     }
 }

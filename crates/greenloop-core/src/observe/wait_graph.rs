@@ -1,8 +1,8 @@
 //! The wait-for graph: the plain data in which deadlocks are looked for.
 //!
 //! A task that waits is there with the parties of its wait. A resource is there if its givers are
-//! known: the tasks that hold it, or for an orphan the tasks that wait for it, which alone can
-//! still reach it. A task that is not there counts as able to run, and a resource that is not there
+//! known: the tasks that hold it, or those that alone can still reach it, which are for an orphan
+//! the tasks that wait for it. A task that is not there counts as able to run, and a resource that is not there
 //! as available. So a graph that knows too little leads to fewer findings, never to a wrong one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,8 +57,11 @@ pub struct WaitGraph {
     /// The tasks that hold a resource, each of which can release it. To be left out unless all of
     /// them are known and nobody else can give it.
     pub owners: BTreeMap<u32, Vec<u32>>,
+    /// The tasks that can reach a resource, if nobody else can: any of them may release it, put an
+    /// item, set the event. Its entry in `owners` does not count.
+    pub reached_by: BTreeMap<u32, Vec<u32>>,
     /// The resources that nobody refers to but the tasks that wait for them. Their entries in
-    /// `owners` do not count.
+    /// `owners` and `reached_by` do not count.
     pub orphans: BTreeSet<u32>,
     /// The tasks that have finished. A wait for one is over, and a resource that one still holds is
     /// never released.
@@ -85,9 +88,9 @@ impl WaitGraph {
     /// finished are not among them.
     pub fn givers(&self) -> BTreeMap<u32, Vec<u32>> {
         let alive = |task: &u32| !self.finished.contains(task);
-        let owned = self.owners.iter();
-        let mut givers: BTreeMap<u32, Vec<u32>> = owned
-            .map(|(resource, owners)| (*resource, owners.iter().copied().filter(alive).collect()))
+        let known = self.owners.iter().chain(&self.reached_by);
+        let mut givers: BTreeMap<u32, Vec<u32>> = known
+            .map(|(resource, givers)| (*resource, givers.iter().copied().filter(alive).collect()))
             .collect();
         for orphan in &self.orphans {
             givers.insert(*orphan, Vec::new());
