@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from greenloop.watching.attaching import ask_any
 from greenloop.watching.client import Reason, WatchError, ask
+from greenloop.watching.metrics import metrics
 from greenloop.watching.place import watched_processes
 from greenloop.watching.processes import LARGEST_PID
 from greenloop.watching.report import Report, ReportError, report_of, stalls_of
@@ -24,7 +26,8 @@ from greenloop.watching.tree import tree
 
 USAGE: Final = """\
 usage: python -m greenloop ps [PID] [--all] [--wide] [--json]
-       python -m greenloop tree|stalls [PID] [--all] [--wide] [--json]
+       python -m greenloop tree|stalls|metrics [PID] [--all] [--wide] [--json]
+       python -m greenloop trace PID [--seconds N] [-o FILE]
 
 Asks a running process that watches itself: one with GREENLOOP_WATCH=1 in its environment,
 one that was started by `python -m greenloop watch`, or one that called `greenloop.watch()`.
@@ -32,6 +35,8 @@ one that was started by `python -m greenloop watch`, or one that called `greenlo
   ps           its tasks: what each waits for, since when, and where; without PID, the processes
   tree         who waits for whom, and the deadlocks
   stalls       the steps that kept its loop from running anything else
+  metrics      numbers in the text format of Prometheus
+  trace        a recording of N seconds; `trace --help` tells more
 
   PID          the process; without it, the only one of yours that watches itself
   --all        a line for each task, also for those that do the same as others
@@ -133,8 +138,12 @@ def _tree(options: Options) -> None:
     _print_report(options, lambda report, screen: tree(report, screen, apart=options.apart))
 
 
+def _metrics(options: Options) -> None:
+    _print_report(options, lambda report, _: metrics(report))
+
+
 def _stalls(options: Options) -> None:
-    found = ask(_process(options), {"want": "stalls"})
+    found = _ask(options, "stalls")
     if options.json:
         _print_json(found)
     else:
@@ -142,7 +151,7 @@ def _stalls(options: Options) -> None:
 
 
 def _print_report(options: Options, lines: Callable[[Report, Screen], Iterator[str]]) -> None:
-    found = ask(_process(options), {"want": "report"})
+    found = _ask(options, "report")
     if options.json:
         _print_json(found)
     else:
@@ -179,6 +188,10 @@ def _summary(pid: int, report: Report | str) -> dict[str, Any]:
     }
 
 
+def _ask(options: Options, want: str) -> dict[str, Any]:
+    return ask_any(_process(options), {"want": want})
+
+
 def _process(options: Options) -> int:
     return only_process() if options.pid is None else options.pid
 
@@ -208,4 +221,5 @@ _RUN: Final[Mapping[str, Callable[[Options], None]]] = {
     "ps": _ps,
     "tree": _tree,
     "stalls": _stalls,
+    "metrics": _metrics,
 }
