@@ -11,7 +11,7 @@ from greenloop import _native, launcher
 
 _native._set_launcher_file(launcher.__file__)
 match sys.argv[1:]:
-    case ["ps" | "tree" | "stalls" | "metrics", *_]:
+    case ["ps" | "tree" | "stalls" | "metrics" | "top", *_]:
         from greenloop.watching import command as asking
 
         asking.run(sys.argv[1:])

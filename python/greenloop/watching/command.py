@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from greenloop.watching import top
 from greenloop.watching.attaching import ask_any
 from greenloop.watching.client import Reason, WatchError, ask
 from greenloop.watching.metrics import metrics
@@ -27,6 +28,7 @@ from greenloop.watching.tree import tree
 USAGE: Final = """\
 usage: python -m greenloop ps [PID] [--all] [--wide] [--json]
        python -m greenloop tree|stalls|metrics [PID] [--all] [--wide] [--json]
+       python -m greenloop top [PID] [--json]
        python -m greenloop trace PID [--seconds N] [-o FILE]
 
 Asks a running process that watches itself: one with GREENLOOP_WATCH=1 in its environment,
@@ -36,6 +38,7 @@ one that was started by `python -m greenloop watch`, or one that called `greenlo
   tree         who waits for whom, and the deadlocks
   stalls       the steps that kept its loop from running anything else
   metrics      numbers in the text format of Prometheus
+  top          the table of `ps`, once a second, and a look at single tasks
   trace        a recording of N seconds; `trace --help` tells more
 
   PID          the process; without it, the only one of yours that watches itself
@@ -71,7 +74,7 @@ def run(arguments: list[str]) -> None:
     options = _parse(arguments)
     try:
         _RUN[options.command](options)
-    except (WatchError, ReportError) as error:
+    except (WatchError, ReportError, top.NoTerminalError) as error:
         _say(options.command, str(error))
         sys.exit(NO_ANSWER)
     except BrokenPipeError:
@@ -140,6 +143,13 @@ def _tree(options: Options) -> None:
 
 def _metrics(options: Options) -> None:
     _print_report(options, lambda report, _: metrics(report))
+
+
+def _top(options: Options) -> None:
+    if options.json:
+        _print_json(_ask(options, "report"))
+    else:
+        top.run(_process(options))
 
 
 def _stalls(options: Options) -> None:
@@ -222,4 +232,5 @@ _RUN: Final[Mapping[str, Callable[[Options], None]]] = {
     "tree": _tree,
     "stalls": _stalls,
     "metrics": _metrics,
+    "top": _top,
 }
