@@ -1,4 +1,4 @@
-"""`python -m greenloop`: see `greenloop.launcher`, and `greenloop.tracing.command` for `trace`.
+"""`python -m greenloop`: see `greenloop.launcher`; commands are in `tracing` and `watching`.
 
 The extension is told the launcher's file, so that the stacks of debug mode begin where the program
 does. Nothing may follow the call: the launcher empties this very namespace, because it is the one
@@ -10,9 +10,14 @@ import sys
 from greenloop import _native, launcher
 
 _native._set_launcher_file(launcher.__file__)
-if sys.argv[1:2] == ["trace"]:
-    from greenloop.tracing import command
+match sys.argv[1:]:
+    case ["ps" | "tree" | "stalls" | "metrics" | "top", *_]:
+        from greenloop.watching import command as asking
 
-    command.run(sys.argv[2:], launcher.launch)
-else:
-    launcher.launch(sys.argv[1:])
+        asking.run(sys.argv[1:])
+    case ["trace", *_]:
+        from greenloop.tracing import command as tracing
+
+        tracing.run(sys.argv[2:], launcher.launch)
+    case _:
+        launcher.launch(sys.argv[1:])

@@ -8,11 +8,15 @@ from typing import Final
 
 from greenloop.tracing.files import form_of, write
 from greenloop.tracing.recording import DEFAULT_EVENTS, Recording
+from greenloop.watching import recording as live
 
 USAGE: Final = """\
 usage: python -m greenloop trace [-o FILE] [--events N] [-m module | -c code | script] [arg ...]
+       python -m greenloop trace PID [--seconds N] [-o FILE] [--json]
 
 Runs a program as `python -m greenloop` does, and writes what its tasks did into a file.
+With the number of a process that watches itself, records that one for N seconds, 10 if they
+are not given.
 
   -o FILE      the file, trace.html if it is not given; the end of its name says the form:
                .html (a viewer), .json (Perfetto), .svg or .mmd (the sequence diagram),
@@ -24,8 +28,12 @@ Runs a program as `python -m greenloop` does, and writes what its tasks did into
 def run(arguments: list[str], launch: Callable[[list[str]], None]) -> None:
     """Launch the program that the command line names, and write its trace when it has ended.
 
-    The program's exception and exit code are not changed by it.
+    The program's exception and exit code are not changed by it. A number in the program's place
+    means a process that runs already.
     """
+    if live.names_process(arguments):
+        live.run(arguments)
+        return
     path, events, program = _parse(arguments)
     recording = Recording(events)
     try:

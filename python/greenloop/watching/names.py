@@ -21,7 +21,7 @@ class Names:
             stack: The frames of a task that uses it, the outermost first.
         """
         key = id(resource)
-        if key not in self._found:
+        if self._found.get(key) is None:
             self._found[key] = naming.given_name(resource) or _variable_of(resource, stack)
         return self._found[key]
 

@@ -1,33 +1,92 @@
-"""Where the sockets of watched processes are."""
+"""Where a process that watches itself listens: the path of its socket, and all there are.
+
+Both sides ask here, so they cannot differ. A process and its reader may have been started with
+different environments, though, one by a service manager and one in a terminal: a reader looks into
+every folder that the process could have chosen.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+from typing import Final
 
+from greenloop.watching.processes import LARGEST_PID, owner_of
 
-def folder() -> str:
-    """Return the folder of the user's sockets, whether it exists or not."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    if os.path.isdir(runtime):
-        return os.path.join(runtime, "greenloop")
-    return f"/tmp/greenloop-{os.getuid()}"
+LONGEST_PATH: Final = 107
+"""The bytes that the path of a socket may have, without the zero behind it (`unix(7)`)."""
+
+_SOCKET: Final = re.compile(r"([1-9][0-9]{0,9})\.sock")
+_LONGEST_NAME: Final = len(f"/{LARGEST_PID}.sock")
 
 
 def socket_path(pid: int) -> str:
-    """Return the path of a process's socket, whether it exists or not."""
-    return os.path.join(folder(), f"{pid}.sock")
+    """Return the path of the socket at which a process of this user listens if it watches itself.
 
+    It is in a folder of that user's alone, which need not be there yet: one in `$XDG_RUNTIME_DIR`,
+    else one in `/run/user`, else one in `/tmp`.
 
-def make_socket_path(pid: int) -> str:
-    """Return the same, in a folder that only the user may enter.
-
-    Raises:
-        OSError: The folder cannot be made.
-        PermissionError: It belongs to somebody else, or others may enter it.
+    Args:
+        pid: The number of the process.
     """
-    path = folder()
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    found = os.lstat(path)
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{path} has to belong to the user alone, with mode 0700")
-    return socket_path(pid)
+    return os.path.join(folders_of(os.geteuid())[0], f"{pid}.sock")
+
+
+def folders_of(user: int) -> list[str]:
+    """Return the folders in which the processes of a user may listen, the first choice first.
+
+    A runtime folder that belongs to somebody else is left out: `su` and `sudo` may hand on the
+    variable of the user before. So is one whose path is too long for a socket.
+
+    Args:
+        user: The number of the user.
+    """
+    parents = [f"/run/user/{user}"]
+    if user == os.geteuid():
+        parents.insert(0, os.environ.get("XDG_RUNTIME_DIR", ""))
+    found = [os.path.join(parent, "greenloop") for parent in parents if _belongs_to(parent, user)]
+    found = [path for path in found if len(os.fsencode(path)) + _LONGEST_NAME <= LONGEST_PATH]
+    return list(dict.fromkeys([*found, f"/tmp/greenloop-{user}"]))
+
+
+def sockets_of(pid: int, user: int) -> list[str]:
+    """Return the paths of the sockets that a process of a user has left in the user's folders.
+
+    A folder in which others could have put the socket is not looked into.
+
+    Args:
+        pid: The number of the process.
+        user: The number of the user.
+    """
+    paths = [os.path.join(folder, f"{pid}.sock") for folder in _private_folders_of(user)]
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def watched_processes() -> list[int]:
+    """Return the numbers of this user's processes that have a socket, without those that ended."""
+    found = set()
+    for folder in _private_folders_of(os.geteuid()):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found |= {int(match[1]) for match in map(_SOCKET.fullmatch, names) if match}
+    return sorted(pid for pid in found if pid <= LARGEST_PID and owner_of(pid) == os.geteuid())
+
+
+def _private_folders_of(user: int) -> list[str]:
+    return [folder for folder in folders_of(user) if _belongs_to(folder, user, alone=True)]
+
+
+def _belongs_to(path: str, user: int, *, alone: bool = False) -> bool:
+    """Whether a folder is the user's; `alone`: and no link, and nobody else may write."""
+    if not os.path.isabs(path):
+        return False
+    try:
+        found = os.lstat(path) if alone else os.stat(path)
+    except OSError:
+        return False
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:
+        return False
+    return not (alone and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))

@@ -101,8 +101,10 @@ class Resources:
             stack: The frames of the task.
         """
         key = number or -id(resource)
-        if key in self._shown:
-            return self._shown[key]
+        known = self._shown.get(key)
+        if known is not None:
+            known["name"] = known["name"] or self._names.of(resource, stack)
+            return known
         if not number:
             self._foreign -= 1
             self._kept.append(resource)
@@ -122,9 +124,15 @@ class Resources:
         """Return all of them."""
         return list(self._shown.values())
 
-    def name_holders(self, names: dict[int, str]) -> None:
-        """Name the tasks that hold something."""
+    def name_tasks(self, waiters: dict[int, list[int]], names: dict[int, str]) -> None:
+        """Tell which tasks wait for each resource, and name those that hold it.
+
+        Args:
+            waiters: The numbers of the tasks, by the numbers of the resources.
+            names: The names of all tasks by their numbers.
+        """
         for shown in self._shown.values():
+            shown["waiters"] = waiters.get(shown["id"], [])
             for holder in shown["holders"]:
                 holder["name"] = names.get(holder["task"])
 

@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -51,7 +52,7 @@ class Session:
         self.on_stall = on_stall
         self.began = time.monotonic()
         self.stalls = StallReports()
-        self.path = place.make_socket_path(os.getpid())
+        self.path = _socket_path()
         _native._start_watch(self.path, float(threshold), libraries())
         self._thread = threading.Thread(target=self._serve, name="greenloop-watch", daemon=True)
         self._thread.start()
@@ -113,7 +114,23 @@ class Session:
             self.on_stall(stall)
 
 
-_lock: Final = threading.Lock()
+def _socket_path() -> str:
+    """Return the path of this process's socket, in a folder that only the user may enter.
+
+    Raises:
+        OSError: The folder cannot be made.
+        PermissionError: It belongs to somebody else, or others may enter it.
+    """
+    path = place.socket_path(os.getpid())
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} has to be a folder of the user alone, with mode 0700")
+    return path
+
+
+_lock = threading.Lock()
 _session: Session | None = None
 
 
@@ -161,7 +178,7 @@ def _begin_again() -> None:
     if _session is None:
         return
     before = _session
-    _lock = threading.Lock()  # type: ignore[misc]
+    _lock = threading.Lock()
     _native._forget_watch()
     try:
         _session = Session(before.threshold, before.on_stall)

@@ -152,6 +152,10 @@ class _Tasks:
             shown["wait"]["tasks"] = awaited
             for number in awaited:
                 by_number[number]["awaited_by"].append(shown["id"])
+        waiters: dict[int, list[int]] = {}
+        for shown in self._shown:
+            if shown["wait"] and shown["wait"]["resource"] is not None:
+                waiters.setdefault(shown["wait"]["resource"], []).append(shown["id"])
         holders = {number: shown["name"] for number, shown in by_number.items()}
-        self.resources.name_holders(holders)
+        self.resources.name_tasks(waiters, holders)
         return sorted(self._shown, key=lambda shown: shown["id"])

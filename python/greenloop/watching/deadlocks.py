@@ -1,0 +1,58 @@
+"""The texts about deadlocks: every party, what it holds and waits for, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from greenloop.watching import words
+from greenloop.watching.report import Deadlock, Party
+from greenloop.watching.screen import Screen
+
+_WHY: Final[Mapping[str, str]] = {
+    "cycle": "each waits for the next one",
+    "nothing-can-happen": "nothing is left that could wake them",
+    "unreachable": "nobody else can reach what they wait for",
+    "broken-hand-over": "what they wait for is free, and nobody was told",
+}
+_MOST_BEHIND: Final = 10
+
+
+def deadlock_lines(
+    deadlock: Deadlock, screen: Screen, *, now: float | None = None
+) -> Iterator[str]:
+    """Iterate over the lines about a deadlock.
+
+    Args:
+        deadlock: The deadlock.
+        screen: What the lines are for.
+        now: When the report was made, as Unix time in seconds: then its age is said.
+    """
+    why = _WHY.get(deadlock.why, deadlock.why)
+    title = f"deadlock {deadlock.id}: {words.amount(len(deadlock.parties), 'task')}, {why}"
+    if now is not None and deadlock.found is not None:
+        title += f"; found {words.duration(now - deadlock.found)} ago"
+    yield screen.paint(screen.fit(title), "red")
+    texts = deadlock.text or _of_parties(deadlock)
+    for line in texts:
+        yield screen.fit(f"  {line}".rstrip())
+    if deadlock.behind:
+        tasks = words.amount(len(deadlock.behind), "more task")
+        numbers = words.some(map(str, deadlock.behind), _MOST_BEHIND)
+        verb = "waits" if len(deadlock.behind) == 1 else "wait"
+        yield screen.fit(f"  {tasks} {verb} for these: {numbers}")
+
+
+def _of_parties(deadlock: Deadlock) -> Iterator[str]:
+    """Iterate over lines for a report whose process says nothing itself."""
+    for party in deadlock.parties:
+        yield _of_party(party)
+        for held in party.holds:
+            where = words.place(held.place)
+            yield f"  holds {held.text}" + (f", taken at {where}" if where else "")
+
+
+def _of_party(party: Party) -> str:
+    where = words.place(party.place)
+    waits = f" waits for {words.what(party.wait)}" if party.wait is not None else ""
+    return f"{party.name} ({party.task}){waits}" + (f", at {where}" if where else "")

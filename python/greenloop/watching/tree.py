@@ -1,0 +1,208 @@
+"""The tree of who waits for whom, which `tree` prints: below a task stand those it waits for.
+
+The edges form a graph, not a tree. A task that several others wait for is drawn once and pointed
+at from elsewhere; an edge that leads back to a task further up closes a cycle, and is marked as
+one. What is too deep for the screen goes on at the left edge, so that no chain takes more than a
+line for a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from greenloop.watching import words
+from greenloop.watching.deadlocks import deadlock_lines
+from greenloop.watching.graph import Edge, WaitGraph
+from greenloop.watching.grouping import Group, States, groups_of
+from greenloop.watching.report import Place, Report
+from greenloop.watching.screen import Screen, cells, shorten
+from greenloop.watching.table import head
+
+_DEEPEST: Final = 12
+"""The levels after which a branch goes on at the left edge: 36 of 80 columns."""
+
+_SHORTEST: Final = 12
+"""The columns that are left of what a task waits for, however little room there is."""
+
+_COLOURS: Final = {"deadlock": "red", "stalling": "red", "running": "green", "ready": "yellow"}
+
+
+def tree(report: Report, screen: Screen, *, apart: bool = False) -> Iterator[str]:
+    """Iterate over the lines that `tree` prints of a process: deadlocks first, then all tasks.
+
+    Args:
+        report: What the process has answered.
+        screen: What the lines are for.
+        apart: Whether tasks that do the same have a line each.
+    """
+    yield from head(report, screen, deadlocks=False)
+    for deadlock in report.deadlocks:
+        yield ""
+        yield from deadlock_lines(deadlock, screen, now=report.time)
+    yield ""
+    if not report.tasks:
+        yield "no tasks"
+        return
+    drawing = _Drawing(report, screen, apart=apart)
+    yield from drawing.draw(drawing.graph.roots())
+
+
+def branch(report: Report, task: int, screen: Screen) -> Iterator[str]:
+    """Iterate over the lines of the tree below one task.
+
+    Args:
+        report: What the process has answered.
+        task: The number of the task.
+        screen: What the lines are for.
+    """
+    return _Drawing(report, screen, apart=True).draw([task])
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """What is still to be drawn: some tasks that do the same, or one with those it waits for."""
+
+    group: Group
+    edge: Edge | None
+    """The edge that leads here; None at the left edge."""
+    above: tuple[bool, ...]
+    """For each level above, whether more branches follow there."""
+    follows: bool
+    """Whether more branches follow on its own level."""
+    path: _Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The tasks from the left edge to a branch, the nearest first."""
+
+    task: int
+    rest: _Path | None
+
+    def __contains__(self, task: int) -> bool:
+        path: _Path | None = self
+        while path is not None:
+            if path.task == task:
+                return True
+            path = path.rest
+        return False
+
+
+class _Drawing:
+    """The drawing of one tree."""
+
+    def __init__(self, report: Report, screen: Screen, *, apart: bool) -> None:
+        self.graph = WaitGraph(report)
+        self._screen = screen
+        self._apart = apart
+        self._states = States(report)
+        self._drawn: set[int] = set()
+        self._deep: list[_Branch] = []
+        """Branches that go on at the left edge."""
+
+    def draw(self, roots: list[int]) -> Iterator[str]:
+        """Iterate over the lines of the trees below some tasks."""
+        yield from self._draw_from(self._branches([Edge(root) for root in roots], None))
+        while self._deep:
+            deep, self._deep = self._deep, []
+            for branch in deep:
+                yield ""
+                yield from self._draw_from(
+                    [_Branch(branch.group, branch.edge, (), False, branch.path)], resumed=True
+                )
+
+    def _draw_from(self, branches: list[_Branch], *, resumed: bool = False) -> Iterator[str]:
+        ahead = branches[::-1]
+        while ahead:
+            branch = ahead.pop()
+            task = branch.group.longest
+            again = task.id in self._drawn
+            closes = again and branch.path is not None and task.id in branch.path
+            if len(branch.above) >= _DEEPEST and not (closes or again):
+                self._deep.append(branch)
+                yield self._line(branch, f"{words.label(task)}: goes on below", "dim")
+                continue
+            if closes:
+                yield self._line(branch, f"↻ back to {words.label(task)}: a cycle", "red")
+                continue
+            below = self._branches(self.graph.edges(task), branch)
+            if again and below:
+                yield self._line(branch, f"{self._subject(branch)}: drawn above", "dim")
+                continue
+            self._drawn.update(each.id for each in branch.group.tasks)
+            mark = "↳ " if resumed else ""
+            resumed = False
+            yield self._line(branch, mark, _COLOURS.get(branch.group.state), told=True)
+            ahead += below[::-1]
+
+    def _branches(self, edges: list[Edge], parent: _Branch | None) -> list[_Branch]:
+        """Return the branches below a task; tasks that wait for nobody and do the same are one."""
+        by_task = {edge.to: edge for edge in edges if edge.to in self.graph.tasks}
+        groups = groups_of(
+            (self.graph.tasks[each] for each in by_task),
+            self._states,
+            apart=self._apart,
+            also=lambda task: tuple(edge.to for edge in self.graph.edges(task)),
+        )
+        # A leaf below a long branch would be overlooked: those that wait for nobody come last.
+        groups.sort(key=lambda group: not self.graph.edges(group.longest))
+        above: tuple[bool, ...] = ()
+        path = None
+        if parent is not None:
+            path = _Path(parent.group.longest.id, parent.path)
+            above = (*parent.above, parent.follows)
+        return [
+            _Branch(group, by_task[group.longest.id] if parent else None, above, index > 0, path)
+            for index, group in zip(range(len(groups) - 1, -1, -1), groups, strict=True)
+        ]
+
+    def _line(self, branch: _Branch, text: str, colour: str | None, *, told: bool = False) -> str:
+        """Return the line of a branch; `told`, that the text is followed by what its tasks do."""
+        lead = ""
+        if branch.edge is not None and branch.above:
+            # The level of the left edge has no rails.
+            rails = "".join("│  " if more else "   " for more in branch.above[1:])
+            lead = rails + ("├─ " if branch.follows else "└─ ")
+        if told:
+            text += self._told(branch, len(lead) + len(text))
+        line = self._screen.fit(lead + text)
+        if colour is None:
+            return line
+        return line[: len(lead)] + self._screen.paint(line[len(lead) :], colour)
+
+    def _subject(self, branch: _Branch) -> str:
+        group = branch.group
+        name = words.label(group.longest) if len(group.tasks) == 1 else group.name
+        if len(group.tasks) > 1:
+            name += f" {words.TIMES} {len(group.tasks):,}"
+        holder = branch.edge.holder if branch.edge is not None else None
+        if holder is None:
+            return name
+        held = f"held by {name}"
+        if holder.since is not None:
+            held += f" for {words.duration(holder.since)}"
+        if holder.place is not None:
+            held += f" since {self._place(holder.place)}"
+        return held
+
+    def _told(self, branch: _Branch, taken: int) -> str:
+        """Return what tasks do; where there is too little room, what they wait for is shortened."""
+        group, task = branch.group, branch.group.longest
+        end = f", at {self._place(task.place)}" if task.place is not None else ""
+        subject = f"{self._subject(branch)}: "
+        if task.wait is None:
+            since = f" for {words.duration(task.since)}" if task.since is not None else ""
+            return f"{subject}{group.state}{since}{end}"
+        since = f" {words.duration(task.since)}" if task.since is not None else ""
+        subject += f"waits{since} for "
+        what = group.waits_for
+        if self._screen.width is not None:
+            room = self._screen.width - taken - cells(subject) - cells(end)
+            what = shorten(what, max(room, _SHORTEST))
+        return subject + what + end
+
+    def _place(self, place: Place) -> str:
+        whole = words.place(place, whole=self._screen.width is None)
+        return whole if self._screen.width is None else whole.partition(" ")[0]
