@@ -342,15 +342,17 @@ fn of_what_is_not_in_the_heap_nothing_is_known() {
     program.task(1, [EVENT]);
     program.resources.insert(11, Givers::WhoReaches(99));
     program.check(&[]);
-    program
-        .tasks
-        .get_mut(&1)
-        .expect("it is there")
-        .inside
-        .push(99);
-    program.tasks.get_mut(&1).expect("it is there").object = Some(99);
+    // Nor does it matter who refers to it.
+    let waiter = program.task(2, [Party::Resource(12)]);
+    program.resource(12, [waiter]);
+    program.objects[waiter as usize].1.push(99);
     program.held.push(99);
-    program.check(&[]);
+    let task = program.tasks.get_mut(&2).expect("it is there");
+    task.inside.push(99);
+    program.check(&[2]);
+    let task = program.tasks.get_mut(&1).expect("it is there");
+    task.object = Some(99);
+    program.check(&[2]);
 }
 
 /// Tasks that each wait for a resource of their own, in one table that all of them have.

@@ -27,8 +27,10 @@ LONGEST_ANSWER: Final = 1 << 28
 """The bytes that an answer may have: a trace of a million events has less than half of it."""
 
 _PIECE: Final = 1 << 18
-_PAUSE_OF_A_FULL_LINE: Final = 0.01
-"""Seconds until a socket at which too many wait is tried again."""
+_PAUSE: Final = 0.01
+"""Seconds until what did not work, or is about to happen, is looked at again."""
+
+_LOOKS_AT_AN_END: Final = 10
 
 
 class Reason(enum.Enum):
@@ -130,7 +132,7 @@ def _connect_to(pid: int, path: str, deadline: float) -> socket.socket | None:
                 connection.connect(path)
             except BlockingIOError:
                 # A full line is told at once, whatever the time limit of the socket.
-                time.sleep(min(_PAUSE_OF_A_FULL_LINE, _left(deadline)))
+                time.sleep(min(_PAUSE, _left(deadline)))
                 continue
             return connection
     except TimeoutError:
@@ -188,13 +190,14 @@ def _left(deadline: float) -> float:
 
 def _document_of(pid: int, answer: bytearray) -> dict[str, Any]:
     if not answer.strip():
-        ended = owner_of(pid) is None
-        how = "ended before it answered" if ended else "closed the connection without an answer"
+        how = (
+            "ended before it answered" if _ends(pid) else "closed the connection without an answer"
+        )
         raise WatchError(Reason.CUT_OFF, f"process {pid} {how}")
     try:
         found = json.loads(answer, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        if owner_of(pid) is None:
+        if _ends(pid):
             raise WatchError(
                 Reason.CUT_OFF, f"process {pid} ended in the middle of its answer"
             ) from None
@@ -207,6 +210,15 @@ def _document_of(pid: int, answer: bytearray) -> dict[str, Any]:
     if "error" in found:
         raise WatchError(Reason.REFUSED, f"process {pid} says: {text(found['error'])}")
     return found
+
+
+def _ends(pid: int) -> bool:
+    """Whether a process is gone, or is so in a moment: its end closes its sockets first."""
+    for _ in range(_LOOKS_AT_AN_END):
+        if owner_of(pid) is None:
+            return True
+        time.sleep(_PAUSE)
+    return False
 
 
 def _refuse_constant(name: str) -> None:

@@ -45,9 +45,10 @@ class FakeProcess:
                 return
             with connection, contextlib.suppress(OSError):
                 line = connection.makefile("rb").readline()
-                request = json.loads(line)
-                self.requests.append(request)
-                self._answer(connection, request)
+                if line:
+                    request = json.loads(line)
+                    self.requests.append(request)
+                    self._answer(connection, request)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@
 //!
 //! The search spreads what is alive until nothing is added, each object and each reference once.
 //! What it has not reached is dead. As in all findings of deadlocks, a cancellation does not count,
-//! nor does a closed coroutine; either can undo any deadlock.
+//! since it can undo any of them. Nor does that a coroutine is closed, by whoever has it or because
+//! its task is garbage: its `finally` may set the event of another dead task.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,8 +2,9 @@
 //!
 //! A task that waits is there with the parties of its wait. A resource is there if its givers are
 //! known: the tasks that hold it, or those that alone can still reach it, which are for an orphan
-//! the tasks that wait for it. A task that is not there counts as able to run, and a resource that is not there
-//! as available. So a graph that knows too little leads to fewer findings, never to a wrong one.
+//! the tasks that wait for it. A task that is not there counts as able to run, and a resource that
+//! is not there as available. So a graph that knows too little leads to fewer findings, never to a
+//! wrong one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
