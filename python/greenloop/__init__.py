@@ -23,6 +23,7 @@ from greenloop.interpreter import refuse_unsupported_interpreter as _refuse_unsu
 _refuse_unsupported_interpreter()
 
 from greenloop._native import Future, Handle, Task, TimerHandle
+from greenloop.deadlock import Deadlock
 from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
@@ -41,6 +42,7 @@ if sys.version_info >= (3, 12):
 __version__ = "0.1.0"
 
 __all__ = [
+    "Deadlock",
     "EventLoop",
     "ThreadQueue",
     "install",

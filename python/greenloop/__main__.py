@@ -15,6 +15,10 @@ match sys.argv[1:]:
         from greenloop.watching import command as asking
 
         asking.run(sys.argv[1:])
+    case ["watch", *_]:
+        from greenloop.watching import launching
+
+        launching.run(sys.argv[2:], launcher.launch)
     case ["trace", *_]:
         from greenloop.tracing import command as tracing
 

@@ -25,6 +25,7 @@ from greenloop.handle_queues import ReadyHandles, is_asked_by_working_function
 from greenloop.hooks import Hooks
 from greenloop.name_lookup import is_numeric
 from greenloop.network import Network, Transports, Watched, child_watcher
+from greenloop.observation import watch_if_asked
 from greenloop.outer_selector import outer_selector
 from greenloop.stand_ins import code_of, stand_in
 from greenloop.task_registry import TaskSet
@@ -109,6 +110,7 @@ class EventLoop(_native.EventLoop, Network, unix_events.SelectorEventLoop):  # t
         self._new_timers: list[Any] = []
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         self._open()
+        watch_if_asked()
         self._outer_selector = outer_selector(self._poller_fileno())
         if self._outer_selector is not None:
             self._wait_by(self._outer_selector.select)

@@ -9,12 +9,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 if TYPE_CHECKING:
     from greenloop.tracing.document import Trace
     from greenloop.tracing.recording import Recording
     from greenloop.watching.session import Session
+
+
+WATCH_VARIABLE: Final = "GREENLOOP_WATCH"
+"""The variable of the environment by which a process is watched from its first loop on."""
+
+
+def watch_if_asked() -> None:
+    """Watch the process if the environment asks for it: any value but "" and "0" does.
+
+    A watch that cannot begin is logged, and the program goes on.
+    """
+    if os.environ.get(WATCH_VARIABLE, "") not in ("", "0"):
+        from greenloop.watching import session
+
+        session.begin_if_possible()
 
 
 def name(resource: object, name: str) -> None:
@@ -103,10 +118,13 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
         threshold: How many seconds a step may take before it is reported as a stall.
         on_stall: Called in the watching thread when a stall begins, and when it is over, with its
             description as docs/report-format.md has it.
+        on_deadlock: What is done, besides logging, when tasks can never go on: nothing (`"log"`);
+            `"raise"`, by which `Deadlock` is thrown into the tasks that wait for each other; or a
+            function that is called in the watching thread with the description.
 
     Raises:
         RuntimeError: The process is watched already.
-        ValueError: The threshold is no positive number.
+        ValueError: The threshold is no positive number, or `on_deadlock` is something else.
         OSError: The socket for those who ask cannot be made.
     """
 
@@ -115,10 +133,11 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
         threshold: float = 0.1,
         *,
         on_stall: Callable[[dict[str, Any]], object] | None = None,
+        on_deadlock: Literal["log", "raise"] | Callable[[dict[str, Any]], object] = "log",
     ) -> None:
         from greenloop.watching import session
 
-        self._session: Session = session.begin(threshold, on_stall)
+        self._session: Session = session.begin(threshold, on_stall, on_deadlock)
 
     def report(self) -> dict[str, Any]:
         """Return the report of this moment, as docs/report-format.md describes it."""

@@ -71,6 +71,14 @@ _KINDS: Final = {
 }
 
 
+def in_words(resource: dict[str, Any]) -> str:
+    """Name a resource of a report: its kind and its name."""
+    kind, name = resource["kind"], resource["name"]
+    if name:
+        return f"{kind} {name!r}"
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
 def kind_of(resource: object) -> str | None:
     """Return the kind of a resource, if it is one."""
     for kind, known in CLASSES:

@@ -11,17 +11,27 @@ import json
 import logging
 import os
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from greenloop import _native
-from greenloop.tracing.recording import libraries
+from greenloop.tracing.files import form_of, write
+from greenloop.tracing.recording import Recording, libraries
+from greenloop.deadlock import Deadlock
 from greenloop.watching import place, snapshot
+from greenloop.watching.deadlock_reports import DeadlockReports
 from greenloop.watching.stall_reports import StallReports
 
 log: Final = logging.getLogger("greenloop.watchdog")
+
+LONGEST_RECORDING: Final = 3600
+"""How many seconds a client may have recorded."""
+
+OnDeadlock = Literal["log", "raise"] | Callable[[dict[str, Any]], object]
+"""What is done when a deadlock is found."""
 
 DEFAULT_THRESHOLD: Final = 0.1
 """How many seconds a step may take before it is a stall."""
@@ -34,10 +44,12 @@ class Session:
         threshold: How many seconds a step may take before it is reported as a stall.
         on_stall: Called with the description of a stall, a dictionary, in the watching thread: when
             it begins, and when it is over.
+        on_deadlock: `"log"`, or `"raise"`, which throws `Deadlock` into the tasks that wait for each
+            other, or a function that is called with the description of the deadlock.
 
     Raises:
         RuntimeError: The process is watched already.
-        ValueError: The threshold is no positive number.
+        ValueError: The threshold is no positive number, or `on_deadlock` is something else.
         OSError: The socket cannot be made.
     """
 
@@ -45,13 +57,20 @@ class Session:
         self,
         threshold: float = DEFAULT_THRESHOLD,
         on_stall: Callable[[dict[str, Any]], object] | None = None,
+        on_deadlock: OnDeadlock = "log",
     ) -> None:
+        if not (on_deadlock in ("log", "raise") or callable(on_deadlock)):
+            raise ValueError(
+                f"on_deadlock has to be 'log', 'raise' or a callable, not {on_deadlock!r}"
+            )
         if not threshold > 0:
             raise ValueError(f"the threshold has to be a positive number, not {threshold!r}")
         self.threshold = threshold
         self.on_stall = on_stall
+        self.on_deadlock = on_deadlock
         self.began = time.monotonic()
         self.stalls = StallReports()
+        self.deadlocks = DeadlockReports()
         self.path = _socket_path()
         _native._start_watch(self.path, float(threshold), libraries())
         self._thread = threading.Thread(target=self._serve, name="greenloop-watch", daemon=True)
@@ -68,7 +87,9 @@ class Session:
         report = snapshot.take()
         report["watched_for"] = time.monotonic() - self.began
         report["stalls"] = self.stalls.all()
+        report["deadlocks"] = self.deadlocks.all()
         report["counters"]["stalls"] = self.stalls.count()
+        report["counters"]["deadlocks"] = self.deadlocks.count()
         return report
 
     def _serve(self) -> None:
@@ -81,22 +102,29 @@ class Session:
     def _carry_out(self, order: tuple[Any, ...]) -> None:
         match order:
             case ("answer", ticket, request):
-                answer, is_report = self._answer(request)
-                _native._answer(ticket, json.dumps(answer).encode(), is_report)
+                asked = _parsed(request)
+                if asked.get("want") == "trace":
+                    # It takes as long as the client wants.
+                    arguments = ticket, asked
+                    threading.Thread(target=_record, args=arguments, daemon=True).start()
+                else:
+                    answer, is_report = self._answer(asked)
+                    _native._answer(ticket, json.dumps(answer).encode(), is_report)
             case ("stall", number):
                 self._tell_stall(self.stalls.begin(number), log.warning)
             case ("stall-over", number):
                 self._tell_stall(self.stalls.end(number), log.warning)
+            case ("check",):
+                for deadlock, parties in self.deadlocks.search():
+                    self._tell_deadlock(deadlock, parties)
 
-    def _answer(self, request: bytes) -> tuple[dict[str, Any], bool]:
+    def _answer(self, asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """Answer a client; and whether the answer is a report."""
-        try:
-            asked = json.loads(request)
-            want = asked["want"]
-        except (ValueError, TypeError, KeyError):
-            return {"error": "the request is no JSON object that says what it wants"}, False
+        want = asked.get("want")
         try:
             match want:
+                case None:
+                    return {"error": "the request is no JSON object that says what it wants"}, False
                 case "report":
                     return self.report(), True
                 case "stalls":
@@ -112,6 +140,62 @@ class Session:
         say("%s", self.stalls.in_words(stall))
         if self.on_stall is not None:
             self.on_stall(stall)
+
+    def _tell_deadlock(self, deadlock: dict[str, Any], parties: list[Any]) -> None:
+        log.error("%s", deadlock["text"])
+        if self.on_deadlock == "raise":
+            for task in parties:
+                task.get_loop().call_soon_threadsafe(_throw, task, Deadlock(deadlock["text"]))
+        elif callable(self.on_deadlock):
+            self.on_deadlock(deadlock)
+
+
+def _parsed(request: bytes) -> dict[str, Any]:
+    """Return the request of a client, empty if it is none."""
+    try:
+        asked = json.loads(request)
+    except (ValueError, RecursionError):
+        return {}
+    return asked if isinstance(asked, dict) else {}
+
+
+def _record(ticket: int, asked: dict[str, Any]) -> None:
+    """Answer a client that wants a recording of the next seconds."""
+    try:
+        answer = {"file": _recorded(float(asked["seconds"]), str(asked["form"]))}
+    except Exception as error:
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    _native._answer(ticket, json.dumps(answer).encode(), False)
+
+
+def _recorded(seconds: float, form: str) -> str:
+    """Record for some seconds, and return the file of this form.
+
+    Raises:
+        ValueError: There is no such form, or the time is none.
+        RuntimeError: The process is recorded already.
+    """
+    name = f"trace.{form}"
+    if form == "trace":
+        raise ValueError("a file of this form is no text")
+    form_of(name)
+    if not 0 < seconds <= LONGEST_RECORDING:
+        raise ValueError(f"a recording takes up to {LONGEST_RECORDING} seconds, not {seconds}")
+    recording = Recording()
+    try:
+        time.sleep(seconds)
+    finally:
+        trace = recording.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name)
+        write(trace, path)
+        with open(path, encoding="utf-8", errors="surrogatepass") as file:
+            return file.read()
+
+
+def _throw(task: Any, exception: Deadlock) -> None:
+    """Throw into a task, in the thread of its loop."""
+    _native._throw_into_task(task, exception)
 
 
 def _socket_path() -> str:
@@ -137,18 +221,28 @@ _session: Session | None = None
 def begin(
     threshold: float = DEFAULT_THRESHOLD,
     on_stall: Callable[[dict[str, Any]], object] | None = None,
+    on_deadlock: OnDeadlock = "log",
 ) -> Session:
     """Begin the watch of the process.
 
     Raises:
         RuntimeError: The process is watched already.
-        ValueError: The threshold is no positive number.
+        ValueError: The threshold is no positive number, or `on_deadlock` is something else.
         OSError: The socket cannot be made.
     """
     global _session
     with _lock:
-        _session = Session(threshold, on_stall)
+        _session = Session(threshold, on_stall, on_deadlock)
         return _session
+
+
+def begin_if_possible() -> None:
+    """Begin the watch unless there is one; log why it cannot be."""
+    try:
+        if _session is None:
+            begin()
+    except OSError:
+        log.exception("the process is not watched")
 
 
 def end(session: Session) -> None:
@@ -181,7 +275,7 @@ def _begin_again() -> None:
     _lock = threading.Lock()
     _native._forget_watch()
     try:
-        _session = Session(before.threshold, before.on_stall)
+        _session = Session(before.threshold, before.on_stall, before.on_deadlock)
     except OSError:
         _session = None
         log.exception("the child of a fork is not watched")

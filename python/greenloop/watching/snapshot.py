@@ -150,6 +150,8 @@ class _Tasks:
             numbers = (self._numbers.get(id(task)) for task in behind)
             awaited = sorted(number for number in numbers if number is not None)
             shown["wait"]["tasks"] = awaited
+            if shown["wait"]["kind"] == "task" and len(awaited) == 1:
+                shown["wait"]["text"] = f"task {by_number[awaited[0]]['name']!r}"
             for number in awaited:
                 by_number[number]["awaited_by"].append(shown["id"])
         waiters: dict[int, list[int]] = {}

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, Final
 
 from greenloop.watching import frames, tasks
-from greenloop.watching.resources import Resources, kind_of
+from greenloop.watching.resources import Resources, in_words, kind_of
 
 _FOR_TASKS: Final = {"task", "gather", "wait", "task-group", "timeout", "shield"}
 """The kinds of wait for other tasks."""
@@ -140,9 +140,8 @@ def _in_words(kind: str, resource: dict[str, Any] | None) -> str:
     words = _WORDS.get(kind, kind)
     if resource is None:
         return words.format("a " + _ON_RESOURCES.get(kind, kind))
-    name = f"{resource['kind']} {resource['name']!r}" if resource["name"] else f"a {resource['kind']}"
     text = f" ({resource['text']})" if resource["text"] else ""
-    return words.format(name + text)
+    return words.format(in_words(resource) + text)
 
 
 def _owner_of(awaited: object, kind: str) -> Any | None:

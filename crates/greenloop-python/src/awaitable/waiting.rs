@@ -226,6 +226,17 @@ impl Awaitable {
         Ok(true)
     }
 
+    /// Has the task wait for it no more, since it is going to be stepped with an exception of
+    /// another kind; whether it has waited.
+    pub fn give_task_up(this: &Native<Awaitable>) -> bool {
+        let awaitable = this.get();
+        if !awaitable.is_blocked() || awaitable.foreign.get() {
+            return false;
+        }
+        awaitable.waiter_state.set(PackedState::Cancelled);
+        awaitable.take_task().is_some()
+    }
+
     /// Queues a step of the task, if there is one to queue.
     #[inline]
     fn go_on(&self) -> Result<()> {

@@ -1,9 +1,11 @@
 //! The loops that run, and figures of one, for those who watch.
 
+use greenloop_core::Host as _;
 use greenloop_core::observe::Histogram;
 use greenloop_cpython::{GilCell, Object};
 
 use super::EventLoop;
+use crate::scheduler::Job;
 
 /// The loops that run, of all threads.
 static RUNNING: GilCell<Vec<Object>> = GilCell::new(Vec::new());
@@ -58,6 +60,20 @@ pub struct Figures {
 }
 
 impl EventLoop {
+    /// The timers that are set and call something: handles and alarms.
+    pub fn timers_set(&self) -> Vec<Object> {
+        let is_set = |job: &&Job| !self.is_cancelled(job);
+        self.scheduler.queue(|queue| {
+            let jobs = queue.timers.iter().filter(is_set);
+            jobs.filter_map(|job| match job {
+                Job::Handle(handle) => Some(handle.clone().into_object()),
+                Job::Alarm(alarm) => Some(alarm.clone().into_object()),
+                _ => None,
+            })
+            .collect()
+        })
+    }
+
     /// Figures of this moment.
     pub fn figures(&self) -> Figures {
         let pulse = &self.pulse;

@@ -37,6 +37,7 @@ mod refusal;
 mod registry;
 mod requests;
 mod step;
+mod throwing;
 
 use std::cell::Cell;
 
@@ -56,13 +57,16 @@ pub use base_fields::{add_waiter, verify as verify_base_fields};
 pub use cancellation::cancel_waiter;
 pub use class::make_classes;
 pub use current::current_task;
-pub use observed::{State, last_step, number_of, state_of, waits_of};
+pub use observed::{
+    State, coroutine_of, last_step, number_of, state_of, waiter_of, waits_of,
+};
 pub use gathering_future::{
     CLASS as GATHERING_FUTURE, GatheringFuture, child_at, count as count_of_children,
 };
 pub use registry::{registered_tasks, set_task_set, show_native_tasks};
 pub use requests::{cancel, cancelling, is_done, uncancel};
 pub use step::{WAITING, run_step, step_handle};
+pub use throwing::throw_into;
 
 /// How many dead tasks are kept for new ones.
 static SPARE: SpareDerived<Task> = SpareDerived::new();

@@ -81,6 +81,16 @@ pub fn last_step(this: &Native<Task>) -> u32 {
     this.get().last_step.get()
 }
 
+/// The coroutine of a task, if it still has one.
+pub fn coroutine_of(this: &Native<Task>) -> Option<Object> {
+    this.get().coroutine().get()
+}
+
+/// The object that a task waits for, of any class.
+pub fn waiter_of(this: &Native<Task>) -> Option<Object> {
+    this.get().waiter.get()
+}
+
 /// How a task stands. A future of another class is taken for pending.
 pub fn state_of(this: &Native<Task>) -> State {
     let task = this.get();

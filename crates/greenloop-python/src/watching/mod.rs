@@ -10,6 +10,7 @@
 //! `control` and `guard`.
 
 mod control;
+mod dead;
 mod desk;
 mod front;
 mod guard;
@@ -23,5 +24,6 @@ use pyo3::types::PyModule;
 /// Adds the functions to the module.
 pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     looks::functions(module)?;
+    dead::functions(module)?;
     control::functions(module)
 }

@@ -1,0 +1,10 @@
+"""`Deadlock`: the exception for tasks that can never go on."""
+
+from __future__ import annotations
+
+
+class Deadlock(RuntimeError):
+    """A task waits for what can never happen. The text is the report of it.
+
+    `greenloop.watch(on_deadlock="raise")` throws it into the tasks that wait for each other.
+    """
