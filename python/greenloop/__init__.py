@@ -2,9 +2,9 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `watch`, `name`), and
-what makes asyncio itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it
-changes nothing in asyncio.
+those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `watch`,
+`name`, `Deadlock`), and what makes asyncio itself use Greenloop: `install`, `uninstall`,
+`installed_names`. Importing it changes nothing in asyncio.
 """
 
 import asyncio as _asyncio
@@ -23,8 +23,8 @@ from greenloop.interpreter import refuse_unsupported_interpreter as _refuse_unsu
 _refuse_unsupported_interpreter()
 
 from greenloop._native import Future, Handle, Task, TimerHandle
-from greenloop.deadlock import Deadlock
 from greenloop.adoption import install, installed_names, native_names, uninstall
+from greenloop.deadlock import Deadlock
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
 from greenloop.observation import name, trace, watch

@@ -512,5 +512,50 @@ def _read_recording(
 ) -> tuple[int, int, bytes, list[tuple[CodeType, int]], list[str]] | None:
     """Return what was recorded since an earlier call."""
 
+def _look_at_task(
+    task: object,
+) -> tuple[int, int, int | None, int, int, float | None, object] | None:
+    """Return how a task stands, and what it waits for."""
+
+def _look_at_loops() -> list[
+    tuple[Any, int, int, bool, int, int, int, int, int, int, int, int, int]
+]:
+    """Return the loops that run, with figures of each."""
+
+def _look_at_holders(number: int) -> list[tuple[int, int, CodeType | None, int]] | None:
+    """Return who holds a lock or semaphore, and where it was taken."""
+
+def _look_at_stalls() -> list[tuple[int, int, int, int, float, float, bool, str, str, int]]:
+    """Return the latest stalls of the watch."""
+
+def _look_for_dead_tasks(
+    tasks: list[Any], milliseconds: int
+) -> (
+    tuple[list[tuple[bool, list[tuple[int, int, list[int]]]]], list[tuple[int, int, list[int]]]]
+    | None
+):
+    """Return the tasks that can never go on: the knots, and the tasks behind them."""
+
+def _throw_into_task(task: object, exception: BaseException) -> bool:
+    """Have the `await` of a task that waits raise an exception."""
+
+def _start_watch(path: str, threshold: float, libraries: list[str]) -> None:
+    """Watch all loops of the process, and let clients ask at a socket."""
+
+def _stop_watch() -> None:
+    """Watch no more."""
+
+def _forget_watch() -> None:
+    """Watch no more, in the child of a fork."""
+
+def _set_watch_threshold(threshold: float) -> None:
+    """Change after how many seconds a step is a stall."""
+
+def _next_order() -> tuple[Any, ...] | None:
+    """Wait for the next order to the watching thread; None when the watch has ended."""
+
+def _answer(ticket: int, answer: bytes, is_report: bool) -> None:
+    """Send the answer to a client of the watch."""
+
 def _number_of(resource: object) -> int:
     """Return the number by which recordings name a resource or task, or 0."""

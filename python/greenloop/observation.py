@@ -110,9 +110,9 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
 class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppress` is.
     """Watch what the tasks of all loops of the process do, until `stop` or to the end.
 
-    Other processes of the user can ask from now on: `python -m greenloop ps PID`. Steps that take too
-    long are logged while they do, as `greenloop.watchdog`. Used as a context manager, it stops at the
-    end of the block.
+    Other processes of the user can ask from now on: `python -m greenloop ps PID`. Steps that take
+    too long are logged while they do, as `greenloop.watchdog`, and so are deadlocks. Used as a
+    context manager, it stops at the end of the block.
 
     Args:
         threshold: How many seconds a step may take before it is reported as a stall.

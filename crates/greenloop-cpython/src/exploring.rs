@@ -46,11 +46,6 @@ impl Exploration {
         self.meet(object.as_ptr())
     }
 
-    /// The number of an object, if it was met.
-    pub fn known(&self, object: &Object) -> Option<u32> {
-        self.numbers.get(&object.as_ptr().addr()).copied()
-    }
-
     fn meet(&mut self, object: *mut ffi::PyObject) -> u32 {
         *self.numbers.entry(object.addr()).or_insert_with(|| {
             self.objects.push(object);

@@ -64,11 +64,17 @@ mod tests {
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = spawn("quiet", move || {
             sender
-                .send((blocks(&mask(), libc::SIGINT), std::thread::current().name() == Some("quiet")))
+                .send((
+                    blocks(&mask(), libc::SIGINT),
+                    std::thread::current().name() == Some("quiet"),
+                ))
                 .expect("the receiver waits");
         });
         assert_eq!(receiver.recv(), Ok((true, true)));
-        thread.expect("there are threads").join().expect("it returned");
+        thread
+            .expect("there are threads")
+            .join()
+            .expect("it returned");
         assert!(!blocks(&mask(), libc::SIGINT));
     }
 }

@@ -111,14 +111,15 @@ class DeadlockReports:
         told = [by_number[number] for number in parties if number in by_number]
         if why == "cycle" and not any(_is_owned(task) for task in told):
             why = "unreachable"
-        deadlock = {
+        behind = [number for number in behind if number in by_number]
+        deadlock: dict[str, Any] = {
             "id": self._count,
             "found": time.time(),
             "why": why,
             "parties": [_party(task, report["resources"]) for task in told],
-            "behind": [number for number in behind if number in by_number],
+            "behind": behind,
         }
-        names = [by_number[number]["name"] for number in deadlock["behind"]]
+        names = [by_number[number]["name"] for number in behind]
         deadlock["text"] = _in_words(deadlock, report["resources"], names)
         self._found.append(deadlock)
         del self._found[:-_MOST]
@@ -149,9 +150,7 @@ def _party(task: dict[str, Any], resources: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _in_words(
-    deadlock: dict[str, Any], resources: list[dict[str, Any]], behind: list[str]
-) -> str:
+def _in_words(deadlock: dict[str, Any], resources: list[dict[str, Any]], behind: list[str]) -> str:
     """Tell of a deadlock in several lines."""
     parties = deadlock["parties"]
     subject, why = f"{len(parties)} tasks", _WHY[deadlock["why"]]
@@ -164,7 +163,9 @@ def _in_words(
     for party in parties:
         place = party["place"]
         at = f" at {place['file']}:{place['line']} in {place['function']}" if place else ""
-        lines.append(f"  {party['name']} ({party['coroutine']}) waits for {party['wait']['text']}{at}")
+        lines.append(
+            f"  {party['name']} ({party['coroutine']}) waits for {party['wait']['text']}{at}"
+        )
         resource = by_id.get(party["wait"]["resource"])
         for holder in resource["holders"] if resource else ():
             owner = "itself" if holder["task"] == party["task"] else holder["name"]
@@ -219,7 +220,7 @@ def _others_may_call(loop_threads: set[int], loops: list[tuple[Any, ...]]) -> bo
     for number in set(signal.valid_signals()) - {signal.SIGINT, signal.SIGKILL, signal.SIGSTOP}:
         if callable(signal.getsignal(number)):
             return True
-    known = loop_threads | {thread for thread in _own_threads()}
+    known = loop_threads | _own_threads()
     workers: set[int | None] = set()
     for event_loop, *_ in loops:
         executor = getattr(event_loop, "_default_executor", None)

@@ -54,7 +54,7 @@ def _within(awaited: object) -> object | None:
         if type(held) in _SUSPENDED:
             return held  # type: ignore[no-any-return]
         if type(held) is type(awaited) and type(held).__name__ == "Awaitable":
-            return held  # type: ignore[no-any-return]
+            return held
     return None
 
 

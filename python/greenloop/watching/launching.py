@@ -19,7 +19,7 @@ python -m greenloop ps, tree, top, stalls.
 
 
 def run(arguments: list[str], launch: Callable[[list[str]], None]) -> None:
-    """Launch the program that the command line names, and have it watched from its first loop on."""
+    """Launch the program that the command line names, and watch it from its first loop on."""
     match arguments:
         case ["-h" | "--help", *_]:
             print(USAGE, end="")

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from greenloop import _native
+from greenloop.deadlock import Deadlock
 from greenloop.tracing.files import form_of, write
 from greenloop.tracing.recording import Recording, libraries
-from greenloop.deadlock import Deadlock
 from greenloop.watching import place, snapshot
 from greenloop.watching.deadlock_reports import DeadlockReports
 from greenloop.watching.stall_reports import StallReports
@@ -44,8 +44,8 @@ class Session:
         threshold: How many seconds a step may take before it is reported as a stall.
         on_stall: Called with the description of a stall, a dictionary, in the watching thread: when
             it begins, and when it is over.
-        on_deadlock: `"log"`, or `"raise"`, which throws `Deadlock` into the tasks that wait for each
-            other, or a function that is called with the description of the deadlock.
+        on_deadlock: `"log"`, or `"raise"`, which throws `Deadlock` into the tasks that wait for
+            each other, or a function that is called with the description of the deadlock.
 
     Raises:
         RuntimeError: The process is watched already.

@@ -60,7 +60,9 @@ def take() -> dict[str, Any]:
 
 
 def _loop(figures: tuple[Any, ...]) -> dict[str, Any]:
-    _, number, thread, idle, task, steps, ready, timers, descriptors, count, p50, p99, most = figures
+    _, number, thread, idle, task, steps, ready, timers, descriptors, count, p50, p99, most = (
+        figures
+    )
     return {
         "id": number,
         "thread": thread,
@@ -100,12 +102,12 @@ class _Tasks:
         stack = [] if is_running else frames.of_task(task)
         shown = self._show(task, number, stack)
         shown["since"] = None if since is None else since / 1000
-        shown["state"] = (
-            "running" if is_running else "waiting" if state == _SUSPENDED else "ready"
-        )
+        shown["state"] = "running" if is_running else "waiting" if state == _SUSPENDED else "ready"
         if shown["state"] == "waiting":
             label = Wait(kind).label
-            found = describe(Found(label, resource, remaining, awaited, task, stack), self.resources)
+            found = describe(
+                Found(label, resource, remaining, awaited, task, stack), self.resources
+            )
             shown["wait"] = found.shown
             if remaining is not None and since is not None:
                 found.shown["ends_in"] = max(0.0, remaining - since / 1000)

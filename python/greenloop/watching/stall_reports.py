@@ -1,8 +1,8 @@
 """Reports of stalls: what the native side has found out, and where in the program it is.
 
-The native side knows when a step takes too long, and whether its thread runs, waits in a system call,
-waits for the GIL or is not scheduled. With the GIL, the line is known too; and whether it is Python
-code that runs, or native code called there.
+The native side knows when a step takes too long, and whether its thread runs, waits in a system
+call, waits for the GIL or is not scheduled. With the GIL, the line is known too; and whether it is
+Python code that runs, or native code called there.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _place_of(stall: tuple[Any, ...]) -> dict[str, Any]:
     if frame is None:
         return {}
     stack = frames.of_thread(frame)
-    details = {
+    details: dict[str, Any] = {
         "place": frames.place_in(stack),
         "stack": [frames.shown(each) for each in stack],
     }

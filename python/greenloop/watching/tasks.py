@@ -19,7 +19,7 @@ _MOST: Final = 2_000
 
 def all_tasks() -> list[Any]:
     """Return the pending tasks of all loops that run, of any class."""
-    found = {id(task): task for task in _native.registered_tasks()}
+    found: dict[int, Any] = {id(task): task for task in _native.registered_tasks()}
     for event_loop, *_ in _native._look_at_loops():
         try:
             found |= {id(task): task for task in asyncio.all_tasks(event_loop)}
@@ -95,6 +95,6 @@ def _leads_on(held: object) -> bool:
     """Tell whether tasks that are waited for may be behind an object."""
     if type(held) in (list, tuple, set, frozenset, dict):
         return True
-    return type(held).__module__.startswith(("greenloop", "asyncio", "_asyncio")) and not isinstance(
-        held, asyncio.AbstractEventLoop
-    )
+    return type(held).__module__.startswith(
+        ("greenloop", "asyncio", "_asyncio")
+    ) and not isinstance(held, asyncio.AbstractEventLoop)

@@ -125,7 +125,7 @@ def describe(found: Found, resources: Resources) -> Described:
     peer = _peer_of(found.awaited) if kind in ("stream.drain", "stream.read", "socket") else None
     if peer:
         text += f" ({peer})"
-    shown = {
+    shown: dict[str, Any] = {
         "kind": kind,
         "resource": None if resource is None else resource["id"],
         "text": text,

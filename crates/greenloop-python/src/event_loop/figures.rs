@@ -3,6 +3,7 @@
 use greenloop_core::Host as _;
 use greenloop_core::observe::Histogram;
 use greenloop_cpython::{GilCell, Object};
+use greenloop_os::thread_activity::ThreadId;
 
 use super::EventLoop;
 use crate::scheduler::Job;
@@ -82,7 +83,7 @@ impl EventLoop {
             .queue(|queue| (queue.ready.len(), queue.timers.len()));
         Figures {
             number: pulse.number(),
-            thread: pulse.thread().map_or(0, |thread| thread.as_raw()),
+            thread: pulse.thread().map_or(0, ThreadId::as_raw),
             is_idle: pulse.is_idle(),
             task: pulse.task(),
             progress: pulse.progress(),

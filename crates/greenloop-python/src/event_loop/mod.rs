@@ -56,8 +56,8 @@ use crate::future::Future;
 use crate::observing::{Lag, Pulse};
 use crate::scheduler::Scheduler;
 
-pub use inbox::{Inbox, Message};
 pub use figures::{Figures, running_loops};
+pub use inbox::{Inbox, Message};
 pub use job_call::make_class as make_job_call_class;
 pub use loop_ref::{LoopInstance, LoopRef};
 pub use polling::os_error;

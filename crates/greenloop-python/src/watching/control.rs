@@ -41,7 +41,7 @@ fn start_watch(path: PathBuf, threshold: f64, libraries: Vec<String>) -> PyResul
         return Err(making::runtime_error("the process is watched already").into());
     }
     let threshold = duration(threshold)?;
-    let guard = Front::open(&path)
+    let guard = Front::open(path)
         .and_then(|front| Guard::begin(front, threshold))
         .map_err(|error| os_error(&error))?;
     begin_watch(libraries);
@@ -103,7 +103,11 @@ fn next_order() -> PyResult<Option<Py<PyAny>>> {
     let parts = match order {
         None => return Ok(None),
         Some(Order::Answer { ticket, request }) => {
-            vec![making::text("answer")?, count(ticket)?, making::bytes(&request)?]
+            vec![
+                making::text("answer")?,
+                count(ticket)?,
+                making::bytes(&request)?,
+            ]
         }
         Some(Order::Stall(number)) => vec![making::text("stall")?, count(number)?],
         Some(Order::StallOver(number)) => vec![making::text("stall-over")?, count(number)?],

@@ -148,7 +148,9 @@ impl Search {
         inside.extend(&coroutine);
         let innermost = task::waiter_of(task).filter(Awaitable::is_native);
         inside.extend(&innermost);
-        let inside = inside.iter().map(|object| self.exploration.number_of(object));
+        let inside = inside
+            .iter()
+            .map(|object| self.exploration.number_of(object));
         let inside = inside.collect();
         let task = task::number_of(task);
         let wait = TaskWait {
@@ -179,7 +181,11 @@ impl Search {
             known
         };
         if !self.resources.contains_key(&number) {
-            let owners = if kind == WaitKind::Lock { owners_of(number, pending) } else { None };
+            let owners = if kind == WaitKind::Lock {
+                owners_of(number, pending)
+            } else {
+                None
+            };
             let givers = owners.map_or_else(
                 || Givers::WhoReaches(self.exploration.number_of(object)),
                 Givers::Owners,
@@ -191,7 +197,11 @@ impl Search {
 
     /// A task near a timer that is set has a way out: the timer may end its wait.
     fn find_ways_out(&mut self, loops: &[Object]) {
-        for timer in loops.iter().filter_map(EventLoop::of).flat_map(EventLoop::timers_set) {
+        for timer in loops
+            .iter()
+            .filter_map(EventLoop::of)
+            .flat_map(EventLoop::timers_set)
+        {
             explore_near(&timer, NEAR, |object| {
                 let Some(task) = task::CLASS.exactly(object) else {
                     return EventLoop::of(object).is_none();

@@ -64,9 +64,8 @@ impl Desk {
     /// Leaves an order, unless it is there already or there are too many. Whether it was left.
     pub fn put(&self, order: Order) -> bool {
         let mut state = self.lock();
-        let left = !state.closed
-            && state.orders.len() < MOST_ORDERS
-            && !state.orders.contains(&order);
+        let left =
+            !state.closed && state.orders.len() < MOST_ORDERS && !state.orders.contains(&order);
         if left {
             state.orders.push_back(order);
             self.ordered.notify_one();
@@ -122,9 +121,8 @@ impl Desk {
         state.orders.push_back(Order::Answer { ticket, request });
         state.answers.insert(ticket, None);
         self.ordered.notify_one();
-        let waits = |state: &mut State| {
-            !state.closed && matches!(state.answers.get(&ticket), Some(None))
-        };
+        let waits =
+            |state: &mut State| !state.closed && matches!(state.answers.get(&ticket), Some(None));
         let (mut state, _) = self
             .answered
             .wait_timeout_while(state, patience, waits)
@@ -132,7 +130,8 @@ impl Desk {
         let answer = state.answers.remove(&ticket).flatten();
         if answer.is_none() {
             // Nobody waits for it any more.
-            let asked = |order: &Order| matches!(order, Order::Answer { ticket: of, .. } if *of == ticket);
+            let asked =
+                |order: &Order| matches!(order, Order::Answer { ticket: of, .. } if *of == ticket);
             state.orders.retain(|order| !asked(order));
         }
         answer

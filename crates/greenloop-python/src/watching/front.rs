@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -28,7 +28,7 @@ const LONGEST_REQUEST: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// For how long the package's thread may keep a client waiting before the last report is sent.
-const SOON: Duration = Duration::from_millis(1000);
+const SOON: Duration = Duration::from_secs(1);
 
 /// The same for a request that the package's thread has taken: a recording lasts as long as it was
 /// asked for.
@@ -44,17 +44,17 @@ pub struct Front {
 impl Front {
     /// Listens at `path`, in the place of what a dead process left there. Only the user may
     /// connect.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        match std::fs::remove_file(path) {
+    pub fn open(path: PathBuf) -> io::Result<Self> {
+        match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener,
-            path: path.to_owned(),
+            path,
             clients: Arc::default(),
         })
     }
@@ -122,7 +122,11 @@ fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
         let count = stream.read(&mut buffer)?;
         line.extend_from_slice(&buffer[..count]);
         if count == 0 || line.contains(&b'\n') {
-            line.truncate(line.iter().position(|&byte| byte == b'\n').unwrap_or(line.len()));
+            line.truncate(
+                line.iter()
+                    .position(|&byte| byte == b'\n')
+                    .unwrap_or(line.len()),
+            );
             return Ok(line);
         }
     }

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use greenloop_core::{Episode, Interest, Look, Watchdog};
+use greenloop_os::thread_activity::ThreadId;
 use greenloop_os::{Events, Poller, Waker, monotonic, quiet_thread};
 
 use super::desk::{Desk, Order};
@@ -226,7 +227,7 @@ impl Watched {
         let number = shared.stalls.begin(Stall {
             number: 0,
             event_loop: pulse.number(),
-            thread: pulse.thread().map_or(0, |thread| thread.as_raw()),
+            thread: pulse.thread().map_or(0, ThreadId::as_raw),
             task: pulse.task(),
             began: now() - length.as_secs_f64(),
             length,

@@ -91,10 +91,16 @@ impl Inquest {
         match activity {
             Activity::OnCpu => Finding::of(Cause::Running, "it runs".to_owned()),
             Activity::SystemCall(call) => Finding::of(Cause::SystemCall, in_words(thread, &call)),
-            Activity::Futex { .. } => Finding::of(Cause::SystemCall, "it waits for a lock of another thread".to_owned()),
+            Activity::Futex { .. } => Finding::of(
+                Cause::SystemCall,
+                "it waits for a lock of another thread".to_owned(),
+            ),
             Activity::NotScheduled { share } => Finding::of(
                 Cause::Starved,
-                format!("the machine gave it no processor for {:.0} % of the time", share * 100.0),
+                format!(
+                    "the machine gave it no processor for {:.0} % of the time",
+                    share * 100.0
+                ),
             ),
             Activity::Unknown(reason) => Finding::unknown(&reason.to_string()),
         }
@@ -126,7 +132,10 @@ impl Inquest {
                     return None;
                 }
                 self.asked = None;
-                let holder = self.thread.as_ref().and_then(|own| busiest_but(own.thread(), desk.thread()));
+                let holder = self
+                    .thread
+                    .as_ref()
+                    .and_then(|own| busiest_but(own.thread(), desk.thread()));
                 Some(Finding {
                     cause: Cause::Gil,
                     text: "it waits for the interpreter's lock".to_owned(),
@@ -136,9 +145,14 @@ impl Inquest {
             Activity::SystemCall(_) if when.elapsed() >= SOON => {
                 self.asked = None;
                 let thread = self.thread.as_ref()?;
-                let Some(Activity::SystemCall(call)) = self.activity else { return None };
+                let Some(Activity::SystemCall(call)) = self.activity else {
+                    return None;
+                };
                 let text = in_words(thread, &call);
-                Some(Finding::of(Cause::SystemCall, format!("{text}, and keeps the interpreter's lock")))
+                Some(Finding::of(
+                    Cause::SystemCall,
+                    format!("{text}, and keeps the interpreter's lock"),
+                ))
             }
             _ => None,
         }
@@ -167,10 +181,14 @@ fn in_words(thread: &ThreadActivity, call: &SystemCall) -> String {
         Some(Subject::Address(address)) => format!("{text}, for {address}"),
         Some(Subject::Path(path)) => format!("{text}, for {}", path.display()),
         Some(Subject::Descriptors(descriptors)) => {
-            let names = descriptors.iter().take(8).map(|descriptor| match Descriptor::of(*descriptor) {
-                Ok(known) => format!("{descriptor} ({known})"),
-                Err(_) => descriptor.to_string(),
-            });
+            let names =
+                descriptors
+                    .iter()
+                    .take(8)
+                    .map(|descriptor| match Descriptor::of(*descriptor) {
+                        Ok(known) => format!("{descriptor} ({known})"),
+                        Err(_) => descriptor.to_string(),
+                    });
             let names = names.collect::<Vec<_>>().join(", ");
             format!("{text}, for descriptor {names}")
         }

@@ -97,7 +97,9 @@ fn look_at_holders(resource: u32) -> PyResult<Option<Py<PyAny>>> {
         making::tuple(vec![
             number(holding.task)?,
             number(tick().saturating_sub(holding.since))?,
-            place.as_ref().map_or_else(Object::none, |place| place.code.clone()),
+            place
+                .as_ref()
+                .map_or_else(Object::none, |place| place.code.clone()),
             number(place.and_then(|place| place.line()).unwrap_or(0))?,
         ])
     });

@@ -98,11 +98,6 @@ impl Stalls {
         self.lock().1.iter().cloned().collect()
     }
 
-    /// How many there were.
-    pub fn count(&self) -> u64 {
-        self.lock().0
-    }
-
     /// All as JSON, for a client whom the package's thread cannot answer.
     pub fn to_json(&self) -> String {
         let mut text = String::from("[");
