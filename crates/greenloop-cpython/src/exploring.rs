@@ -1,8 +1,9 @@
 //! Which objects refer to which, as the garbage collector is shown them, at one moment.
 //!
-//! An object shows the collector what it refers to. From some objects on, an [`Exploration`] follows
-//! what they show, and counts: how many references there are to an object in all, and which of them
-//! come from objects that it has seen. No Python code runs meanwhile, so that nothing changes.
+//! An object shows the collector what it refers to. From some objects on, an [`Exploration`]
+//! follows what they show, and counts: how many references there are to an object in all, and which
+//! of them come from objects that it has seen. No Python code runs meanwhile, so that nothing
+//! changes.
 
 use std::ffi::{c_int, c_void};
 
@@ -94,7 +95,8 @@ impl Default for Exploration {
 }
 
 /// Objects near `object`, in the order in which they are met from there: at most `most`, without
-/// what [`Exploration`] does not enter. Each is given to `see`, which says whether to go on from it.
+/// what [`Exploration`] does not enter. Each is given to `see`, which says whether to go on from
+/// it.
 pub fn explore_near(object: &Object, most: usize, mut see: impl FnMut(&Object) -> bool) {
     let mut met: Vec<Object> = vec![object.clone()];
     let mut seen: FxHashSet<usize> = FxHashSet::default();
@@ -120,7 +122,8 @@ pub fn explore_near(object: &Object, most: usize, mut see: impl FnMut(&Object) -
 /// Puts what an object shows to the collector into `shown`.
 ///
 /// From 3.14 on, a frame in suspense shows what is on its stack although some of it has no share in
-/// the counts, being borrowed from a variable of the same frame. So what a frame shows is taken once.
+/// the counts, being borrowed from a variable of the same frame. So what a frame shows is taken
+/// once.
 ///
 /// # Safety
 /// The object is alive.

@@ -5,8 +5,8 @@
 //! [`datagram`], [`address`]), how far the thread's stack goes ([`stack`]), what another thread
 //! does at this moment ([`thread_activity`], [`activity`], [`subject`]), and, the other way round,
 //! how another thread gets a loop out of a wait ([`Waker`]) without taking its signals
-//! ([`quiet_thread`]). The answers are plain values; what
-//! follows from them for a loop is decided in `greenloop-core`, which makes no system call.
+//! ([`quiet_thread`]). The answers are plain values; what follows from them for a loop is decided
+//! in `greenloop-core`, which makes no system call.
 //!
 //! The crate uses `rustix` where it offers a call safely. Every other call is one of `libc` in an
 //! `unsafe` block: portable calls in the file of their capability, those of a single platform under

@@ -15,8 +15,7 @@ use super::wait_graph::TaskWait;
 ///
 /// An object may be divided into several, if some of its references cannot be used by whoever has
 /// it, such as that of a task to its coroutine. The part that has these references is an object of
-/// its own, of which nobody has any (a count of 0), and is [inside](HeapTask::inside) of the
-/// task.
+/// its own, of which nobody has any (a count of 0), and is [inside](HeapTask::inside) of the task.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Heap {
     objects: Vec<Object>,

@@ -6,8 +6,7 @@
 //! A loop has one for its life. Waits are noted at all times, since each is a system call anyway;
 //! jobs only while somebody watches.
 
-use std::cell::Cell;
-use std::ptr;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,8 +33,8 @@ static RUNNING: Mutex<Vec<Arc<Pulse>>> = Mutex::new(Vec::new());
 static LAST: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    /// The pulse of the loop that this thread runs, or null. It lives as long as its [`Run`].
-    static PULSE: Cell<*const Pulse> = const { Cell::new(ptr::null()) };
+    /// The pulse of the loop that this thread runs.
+    static PULSE: RefCell<Option<Arc<Pulse>>> = const { RefCell::new(None) };
 }
 
 impl Pulse {
@@ -101,11 +100,12 @@ impl Pulse {
 /// A job begins in the loop that this thread runs: the step of a task, or another one with 0.
 #[inline]
 pub fn job_begins(task: u32) {
-    // SAFETY: the run that has put the pulse here keeps it, and takes it out in its end.
-    if let Some(pulse) = PULSE.with(|pulse| unsafe { pulse.get().as_ref() }) {
-        pulse.beat();
-        pulse.task.store(task, Ordering::Relaxed);
-    }
+    PULSE.with_borrow(|pulse| {
+        if let Some(pulse) = pulse {
+            pulse.beat();
+            pulse.task.store(task, Ordering::Relaxed);
+        }
+    });
 }
 
 /// A step ended, and that of the task goes on in which it was nested, if `task` is not 0.
@@ -127,8 +127,8 @@ fn list() -> MutexGuard<'static, Vec<Arc<Pulse>>> {
 /// The run of a loop in this thread, from its making to its drop.
 pub struct Run {
     pulse: Arc<Pulse>,
-    /// What ran in this thread before.
-    before: *const Pulse,
+    /// That of the loop in whose job this one runs, if there is one.
+    before: Option<Arc<Pulse>>,
 }
 
 impl Run {
@@ -140,14 +140,14 @@ impl Run {
         list().push(pulse.clone());
         Self {
             pulse: pulse.clone(),
-            before: PULSE.with(|place| place.replace(Arc::as_ptr(pulse))),
+            before: PULSE.replace(Some(pulse.clone())),
         }
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        PULSE.with(|place| place.set(self.before));
+        drop(PULSE.replace(self.before.take()));
         let pulse = &self.pulse;
         pulse.beat();
         pulse.wait_begins();

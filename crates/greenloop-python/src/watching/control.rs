@@ -1,4 +1,7 @@
 //! Watching, as the package asks for it.
+//!
+//! There is one watch in a process, of all its loops, as there is one recording. Both may go on at
+//! the same time.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,9 +57,8 @@ fn start_watch(path: PathBuf, threshold: f64, libraries: Vec<String>) -> PyResul
 #[pyo3(name = "_stop_watch", text_signature = "()")]
 fn stop_watch() {
     end_watch();
-    let guard = GUARD.with(Option::take);
-    // SAFETY: the guard touches nothing of Python's.
-    unsafe { without_gil(|| drop(guard)) };
+    // Its thread ends at once, and needs no GIL for that.
+    drop(GUARD.with(Option::take));
 }
 
 /// Watch no more, in the child of a fork, which has no thread that watches.
@@ -123,10 +125,10 @@ fn answer(ticket: u64, answer: Vec<u8>, is_report: bool) {
     with_guard(|guard| guard.shared().desk.answer(ticket, answer, is_report));
 }
 
-/// Return the latest stalls: for each its number, the number of the loop, the system's number of its
-/// thread, the number of the task or 0, when it began in seconds since 1970, how many seconds it has
-/// lasted, whether it is over, the word for what holds the loop up and a text, and the system's
-/// number of the thread that has the GIL, or 0.
+/// Return the latest stalls: for each its number, the number of the loop, the system's number of
+/// its thread, the number of the task or 0, when it began in seconds since 1970, how many seconds
+/// it has lasted, whether it is over, the word for what holds the loop up and a text, and the
+/// system's number of the thread that has the GIL, or 0.
 #[pyfunction]
 #[pyo3(name = "_look_at_stalls", text_signature = "()")]
 fn look_at_stalls() -> PyResult<Py<PyAny>> {

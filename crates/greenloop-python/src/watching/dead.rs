@@ -5,6 +5,14 @@
 //!   timers that are set ─► the tasks near them have a way out
 //!   locks that are held ─► their holders, and nobody else, give them
 //! ```
+//! A lock of ours is given by its holder, so that two tasks which hold what the other wants are
+//! dead although a module may have both locks by name. All else is given by whoever can reach it.
+//! That a task could be cancelled by one that has it does not count: it would undo any deadlock.
+//!
+//! Nothing is ever called dead on suspicion. What the search cannot see keeps a task alive: a
+//! reference that no object shows, a timer, a descriptor, a job of an executor, an object of a
+//! class that shows nothing to the collector. So it may miss a deadlock, and makes up none.
+//!
 //! It happens in one go with the GIL held and no Python code run, so that the picture is one of a
 //! single moment. What leads out of it, to modules, running frames, loops or native code, counts as
 //! held from outside, and so as alive.
@@ -60,8 +68,8 @@ fn look_for_dead_tasks(
     Ok(Some(given(&shown(&stuck)?)))
 }
 
-/// Have the `await` of a task that waits raise an exception in the next turn. Called in the thread of
-/// the task's loop.
+/// Have the `await` of a task that waits raise an exception in the next turn. Called in the thread
+/// of the task's loop.
 ///
 /// Return False, and change nothing, for a task of another class, or one that does not wait, or
 /// that waits for an object of another class.

@@ -5,6 +5,13 @@
 //!   a client ── ask ──► orders ── next ──► the package's thread ── answer ──► the client
 //!   the guard ── put ─────▲          (takes the GIL back with each order)
 //! ```
+//! An order that is there already is not left again: one look for deadlocks is as good as five. The
+//! number of orders is limited, and so is what a thread that never gets the GIL can make pile up.
+//!
+//! Whether the package's thread has the GIL is what [`Desk::taken`] tells: an order counts as taken
+//! when its thread is back in Python. While the number stands still although an order was left,
+//! somebody keeps the GIL.
+//!
 //! Nothing here needs the GIL. A client waits for a while and then does without: the package's
 //! thread cannot answer while native code keeps the GIL.
 

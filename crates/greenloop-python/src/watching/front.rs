@@ -1,7 +1,13 @@
 //! The socket by which other processes of the user ask what this one does.
 //!
 //! A client sends a line and gets a document; then the connection ends. Each client has a thread
-//! for the time of its request, so that one that reads slowly keeps nobody.
+//! for the time of its request, so that one that reads slowly keeps nobody. There is a limit to how
+//! many there are, to the length of a request, and to how long a client may be silent.
+//!
+//! Only the user may connect: the socket has mode 0600, in a folder that nobody else may enter.
+//! What can be asked for are facts; nothing can be changed. The socket's file goes when the watch
+//! ends, and the next process with the same number takes the place of one that was left by a
+//! process which was killed.
 
 use std::fs::Permissions;
 use std::io::{self, Read as _, Write as _};

@@ -1,7 +1,17 @@
 //! The guard: a thread that needs no GIL, and looks at the loops of the process.
 //!
 //! It notices steps that take too long, and what holds them up; has the package's thread look for
-//! deadlocks; and lets clients in. It waits in a poller between two looks.
+//! deadlocks; and lets clients in. It waits in a poller between two looks, for a quarter of the
+//! threshold and 20 milliseconds at most, so that it wakes up fifty times a second.
+//!
+//! ```text
+//!   wait ──► tick ──► look at each pulse ──► Begin: a sample, an order   ──► time to look for
+//!    ▲                                       Continue: more is known?        deadlocks?
+//!    │                                       End: how long it took               │
+//!    └──────────────────── clients are let in ◄──────────────────────────────────┘
+//! ```
+//! Deadlocks are looked for while things happen, and a few times after they have stopped: what has
+//! rested for a second stays as it is, and a process that idles costs nothing but the guard.
 
 use std::collections::HashMap;
 use std::io;

@@ -5,6 +5,10 @@
 //!     a sample of the thread ──► another; the two are judged ──► does the package's thread
 //!                                                                get the GIL?
 //! ```
+//! Between the two samples lies nearly all of the step, so that the system's own accounts say how
+//! its time was spent: on a processor, waiting for one, or waiting in a system call. A thread that
+//! had no processor for most of the time is not to blame, whatever it was about to do.
+//!
 //! Who keeps the GIL shows in that others do not get it. A wait for it looks like one for any lock;
 //! but the package's thread waits at the same address when it wants it too.
 

@@ -1,4 +1,8 @@
 //! Looks at tasks and loops: the facts of a moment, as tuples for the package.
+//!
+//! A look runs no code of the program and changes nothing but numbers: a task or a resource gets
+//! its number when it is first asked for. Words, names and lines are found by the package, which
+//! may take its time.
 
 use greenloop_core::observe::Histogram;
 use greenloop_cpython::{Object, Result, attached, making};
@@ -49,9 +53,9 @@ fn look_at_task(task: Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
 
 /// Return the loops of this package that run: for each the object, its number, the system's number
 /// of its thread, whether it waits in the poller, the number of the task whose step runs or 0, how
-/// many steps there were while somebody watched, how many jobs are ready, timers set and descriptors
-/// watched, and of the spans between polls the count, the median, the 99th percentile and the
-/// longest, in nanoseconds.
+/// many steps there were while somebody watched, how many jobs are ready, timers set and
+/// descriptors watched, and of the spans between polls the count, the median, the 99th percentile
+/// and the longest, in nanoseconds.
 #[pyfunction]
 #[pyo3(name = "_look_at_loops", text_signature = "()")]
 fn look_at_loops() -> PyResult<Py<PyAny>> {

@@ -1,4 +1,11 @@
 //! The stalls that were seen: steps that took longer than the threshold.
+//!
+//! A stall is in the list from the moment that it is noticed; it grows while it lasts, and is
+//! marked when it is over. The native side knows the loop, the thread, the number of the task and
+//! the cause; the package adds names and lines, as long as the stall is kept.
+//!
+//! The list can be shown without the GIL, as JSON: that is for a client who asks while native code
+//! keeps the GIL, which is when it is of most use.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
