@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ _COLOURS: Final[Mapping[str, str]] = {
     "yellow": "\x1b[33m",
 }
 _PLAIN_AGAIN: Final = "\x1b[0m"
+_ONE_COLUMN_EACH: Final = re.compile("[ -\u02ff\u2010-\u2060\u2190-\u22ff\u2500-\u257f]*").fullmatch
+"""Whether no character is wide or combining: nearly all texts are of these, and of rails."""
+
 _ASCII: Final = str.maketrans(
     {
         "\N{MULTIPLICATION SIGN}": "x",
@@ -85,7 +89,7 @@ def in_encoding(text: str, encoding: str | None) -> str:
 
 def cells(text: str) -> int:
     """Return how many columns a text takes: a wide character has two, a combining one none."""
-    return len(text) if text.isascii() else sum(map(_cells_of, text))
+    return len(text) if _ONE_COLUMN_EACH(text) else sum(map(_cells_of, text))
 
 
 def cut(text: str, width: int) -> str:
@@ -112,7 +116,7 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
 
 
 def _beginning(text: str, width: int) -> str:
-    if text.isascii():
+    if _ONE_COLUMN_EACH(text):
         return text[: max(width, 0)]
     taken = 0
     for index, character in enumerate(text):

@@ -161,6 +161,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_any_value_in_any_field_is_read(data):
     found = json.loads(json.dumps(EXAMPLE))

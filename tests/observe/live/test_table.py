@@ -101,13 +101,13 @@ def test_the_urgent_come_first_and_then_those_that_wait_the_longest():
 
 def test_tasks_that_do_the_same_are_a_line():
     document = report(
-        *(task(number, f"worker-{number}", since=number / 100) for number in range(1, 9_999)),
+        *(task(number, f"worker-{number}", since=number / 100) for number in range(1, 1_199)),
         task(10_000, "other", place=place(13)),
     )
     first, second = rows(document)
-    assert first[:4] == ["× 9,998", "waiting", "1 min 40 s", "worker-1 … worker-9998"]
+    assert first[:4] == ["× 1,198", "waiting", "12 s", "worker-1 … worker-1198"]
     assert second[0] == "10000"
-    assert len(rows(document, apart=True)) == 9_999
+    assert len(rows(document, apart=True)) == 1_199
 
 
 @pytest.mark.parametrize(

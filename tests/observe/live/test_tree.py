@@ -129,6 +129,7 @@ def test_the_branch_of_one_task():
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=30))
 def test_each_task_is_drawn_and_once_if_it_waits_for_others(edges):
     found = report_of(
