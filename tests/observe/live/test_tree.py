@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import reports
 from hypothesis import given
 from hypothesis import strategies as st
