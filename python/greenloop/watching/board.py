@@ -190,7 +190,7 @@ class Board:
         yield ""
         yield "stack, the innermost place last" if task.stack else "no stack"
         for place in task.stack:
-            yield screen.fit(f"  {words.place(place, whole=True)}")
+            yield screen.shorten(f"  {words.place(place, whole=True)}")
 
 
 def _awaited_by(report: Report, task: Task, screen: Screen) -> Iterator[str]:

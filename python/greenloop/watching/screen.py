@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,6 +57,25 @@ class Screen:
     def fit(self, text: str) -> str:
         """Return a line that is not too long, cut at its end."""
         return text if self.width is None else cut(text, self.width)
+
+    def shorten(self, text: str) -> str:
+        """Return a line that is not too long, with its beginning and its end."""
+        return text if self.width is None else shorten(text, self.width)
+
+    def wrap(self, text: str) -> list[str]:
+        """Return the lines of a text that is folded between words where it is too long."""
+        if self.width is None or cells(text) <= self.width:
+            return [text]
+        indent = " " * (len(text) - len(text.lstrip(" ")))
+        folded = textwrap.wrap(
+            text,
+            self.width,
+            subsequent_indent=f"{indent}    ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        # Words of wide characters, and those that are longer than the line.
+        return [self.fit(line) for line in folded]
 
 
 def screen_of(stream: TextIO, *, wide: bool = False) -> Screen:

@@ -43,11 +43,12 @@ def stall_lines(stall: Stall, screen: Screen) -> Iterator[str]:
         # The line that was running is not to blame: the machine ran something else.
         verb = f"was not run by the machine, with loop {stall.loop}, for"
     title = f"{who} {verb} {length}: {stall.text or stall.kind or 'unknown'}"
-    yield screen.paint(screen.fit(title), "dim" if stall.over else "red")
+    for line in screen.wrap(title):
+        yield screen.paint(line, "dim" if stall.over else "red")
     since = f"  began at {words.clock(stall.began)}"
     if stall.awaited_by:
         since += f"; awaited by {words.some(stall.awaited_by)}"
     yield screen.fit(since)
     places = stall.stack or ((stall.place,) if stall.place is not None else ())
     for place in places:
-        yield screen.fit(f"    {words.place(place, whole=True)}")
+        yield screen.shorten(f"    {words.place(place, whole=True)}")

@@ -38,6 +38,14 @@ def table(report: Report, screen: Screen, *, apart: bool = False) -> Iterator[st
         return
     yield ""
     yield from rows(groups, screen)
+    yield from left_out(report)
+
+
+def left_out(report: Report) -> Iterator[str]:
+    """Iterate over the line that says how many tasks a report has left out, if there are any."""
+    number = int(report.counters.get("tasks_left_out", 0))
+    if number > 0:
+        yield f"{words.amount(number, 'more task')} that the process has left out"
 
 
 def rows(groups: Sequence[Group], screen: Screen) -> Iterator[str]:
@@ -66,7 +74,8 @@ def head(report: Report, screen: Screen, *, deadlocks: bool = True) -> Iterator[
     for loop in report.loops:
         yield from joined(_of_loop(loop, report), screen)
     for line in _troubles(report, deadlocks=deadlocks):
-        yield screen.paint(screen.fit(line), "red")
+        for folded in screen.wrap(line):
+            yield screen.paint(folded, "red")
 
 
 def joined(parts: Sequence[str], screen: Screen) -> Iterator[str]:

@@ -18,7 +18,7 @@ from greenloop.watching.graph import Edge, WaitGraph
 from greenloop.watching.grouping import Group, States, groups_of
 from greenloop.watching.report import Place, Report
 from greenloop.watching.screen import Screen, cells, shorten
-from greenloop.watching.table import head
+from greenloop.watching.table import head, left_out
 
 _DEEPEST: Final = 12
 """The levels after which a branch goes on at the left edge: 36 of 80 columns."""
@@ -47,6 +47,7 @@ def tree(report: Report, screen: Screen, *, apart: bool = False) -> Iterator[str
         return
     drawing = _Drawing(report, screen, apart=apart)
     yield from drawing.draw(drawing.graph.roots())
+    yield from left_out(report)
 
 
 def branch(report: Report, task: int, screen: Screen) -> Iterator[str]:

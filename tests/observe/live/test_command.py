@@ -51,7 +51,7 @@ def run(capsys):
     ("name", "words"),
     [
         ("ps", ["COROUTINE", "lock 'journal'"]),
-        ("tree", ["deadlock 1: 2 tasks", "└─ held by refund (8)"]),
+        ("tree", ["deadlock: 2 tasks", "└─ held by refund (8)"]),
         ("stalls", ["has kept loop 1 for 350 ms: in the system call read(7)"]),
         ("metrics", ["# TYPE greenloop_info gauge", "greenloop_current_deadlocks 1"]),
     ],

@@ -72,6 +72,14 @@ def test_a_counter_ends_in_total():
     ]
 
 
+def test_what_may_become_less_is_no_counter():
+    found = families(report(task(1), counters={"tasks": 3, "tasks_left_out": 2}))
+    assert values(found["greenloop_tasks_left_out"]) == {(): 2}
+    assert [name for name, family in found.items() if family.type == "counter"] == [
+        "greenloop_loop_steps"
+    ]
+
+
 def test_no_counter_takes_the_name_of_another_metric():
     found = families(report(counters={"loop_steps": 1, "a b": 2, "a.b": 3}))
     assert values(found["greenloop_loop_steps"]) == {("1",): 123456}

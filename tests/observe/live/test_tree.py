@@ -59,7 +59,7 @@ def test_a_lock_leads_to_its_holder():
 def test_a_deadlock_is_told_first_and_its_cycle_is_marked():
     lines = printed(tree, crossed_locks(), Screen(200))
     assert lines[3:] == [
-        "deadlock 1: 2 tasks, each waits for the next one; found 3.0 s ago",
+        "deadlock: 2 tasks, each waits for the next one; found 3.0 s ago",
         "  pay (7) waits for lock 'journal', at app.py:21 transfer",
         "    holds lock 'accounts', taken at app.py:20 take",
         "  refund (8) waits for lock 'accounts', at app.py:31 transfer",
@@ -77,9 +77,20 @@ def test_a_deadlock_is_told_first_and_its_cycle_is_marked():
 
 def test_what_the_process_says_about_a_deadlock_is_said():
     document = crossed_locks()
-    document["deadlocks"][0]["text"] = "two lines\nof its own \x1b[2J"
-    lines = printed(tree, document)
-    assert lines[4:6] == ["  two lines", "  of its own \\x1b[2J"]
+    text = "deadlock: 2 tasks\n  pay waits for lock 'journal' at /srv/app.py:21 \x1b[2J\n\n"
+    document["deadlocks"][0]["text"] = text
+    assert printed(tree, document)[3:6] == [
+        "deadlock: 2 tasks; found 3.0 s ago",
+        "  pay waits for lock 'journal' at /srv/app.py:21 \\x1b[2J",
+        "",
+    ]
+    lines = printed(tree, document, Screen(40))
+    assert lines[lines.index("") + 1 :][:4] == [
+        "deadlock: 2 tasks; found 3.0 s ago",
+        "  pay waits for lock 'journal' at",
+        "      /srv/app.py:21 \\x1b[2J",
+        "",
+    ]
 
 
 def test_a_cycle_that_nobody_waits_for_is_drawn_from_one_of_its_tasks():
@@ -96,6 +107,26 @@ def test_a_cycle_that_nobody_waits_for_is_drawn_from_one_of_its_tasks():
         "Task-4 (4)",
         "└─ ↻ back to Task-4 (4)",
     ]
+
+
+def test_a_task_of_another_class_and_a_lock_without_a_task_are_no_problem():
+    document = report(
+        task(-1, "foreign", wait=wait("lock", "lock 'a'", resource=-3)),
+        task(5, "ours", wait=wait("lock", "lock 'b'", resource=4)),
+        resources=[
+            resource(-3, "lock", "a", holders=[holder(5, "ours")]),
+            resource(4, "lock", "b", holders=[holder(None, None)]),
+        ],
+    )
+    first, second = printed(tree, document)[3:]
+    assert first.startswith("foreign (-1): waits 1.2 s for lock 'a'")
+    assert second.startswith("└─ held by ours (5) for 1.3 s")
+
+
+def test_what_was_left_out_is_said():
+    document = report(task(1), counters={"tasks_left_out": 5_000})
+    assert printed(tree, document)[-1] == "5,000 more tasks that the process has left out"
+    assert "left out" not in "".join(printed(tree, report(task(1))))
 
 
 def test_many_that_wait_for_one_are_a_line():
