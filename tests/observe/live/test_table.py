@@ -49,6 +49,23 @@ def test_a_task_is_a_line():
     ]
 
 
+def test_a_place_keeps_its_line_and_names_lose_their_marks():
+    document = report(
+        task(
+            7,
+            coroutine="serve.<locals>.handle",
+            place=place(208, "Pool.__aenter__.<locals>.acquire_a_connection"),
+            wait=wait("lock", "a long story about a lock " * 3),
+        ),
+        task(8, coroutine="serve.<locals>.handle", place=place(9, "serve.<locals>.handle")),
+    )
+    first, second = rows(document, Screen(130))
+    assert first[4] == "serve.handle"
+    assert re.fullmatch(r"app\.py:208 Pool\.__aenter__.*…", first[6])
+    assert second[6] == "app.py:9"
+    assert rows(document)[0][4] == "serve.<locals>.handle"
+
+
 def test_the_process_and_its_loops_come_first():
     running = report(task(7, "consumer", state="running", wait=None), loops=[loop(task=7)])
     lines = printed(table, running)
