@@ -36,17 +36,17 @@ _LOOKS_AT_AN_END: Final = 10
 class Reason(enum.Enum):
     """Why there is no answer."""
 
-    NO_PROCESS = enum.auto()
-    OTHER_USER = enum.auto()
-    NOT_WATCHING = enum.auto()
-    UNREADABLE = enum.auto()
+    NO_PROCESS = "no process"
+    OTHER_USER = "other user"
+    NOT_WATCHING = "not watching"
+    UNREADABLE = "unreadable"
     """There is a socket, and the system does not let it be used."""
-    LATE = enum.auto()
-    CUT_OFF = enum.auto()
+    LATE = "late"
+    CUT_OFF = "cut off"
     """The process closed the connection, or ended, before its answer was complete."""
-    GARBAGE = enum.auto()
+    GARBAGE = "garbage"
     """The answer is no document that this version reads."""
-    REFUSED = enum.auto()
+    REFUSED = "refused"
     """The process understood, and says why it does not do it."""
 
 
