@@ -186,7 +186,7 @@ class Board:
         for stall in report.stalls:
             if stall.task == number:
                 yield ""
-                yield from stall_lines(stall, screen)
+                yield from stall_lines([stall], screen)
         yield ""
         yield "stack, the innermost place last" if task.stack else "no stack"
         for place in task.stack:

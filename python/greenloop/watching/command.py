@@ -44,8 +44,8 @@ one that was started by `python -m greenloop watch`, or one that called `greenlo
   trace        a recording of N seconds; `trace --help` tells more
 
   PID          the process; without it, the only one of yours that watches itself
-  --all        a line for each task, also for those that do the same as others
-  --wide       lines as long as they are, with whole paths
+  --all        each task and each stall by itself, also those that do the same as others
+  --wide       lines as long as they are, with whole paths and stacks
   --json       the document that the process answers (docs/report-format.md)
 """
 
@@ -177,7 +177,8 @@ def _stalls(options: Options) -> None:
     if options.json:
         _print_json(found)
     else:
-        _print(stalls(stalls_of(found), screen_of(sys.stdout, wide=options.wide)))
+        screen = screen_of(sys.stdout, wide=options.wide)
+        _print(stalls(stalls_of(found), screen, apart=options.apart))
 
 
 def _print_report(options: Options, lines: Callable[[Report, Screen], Iterator[str]]) -> None:

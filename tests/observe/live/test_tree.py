@@ -1,16 +1,14 @@
-"""The tree of who waits for whom, and what is said about deadlocks and stalls."""
+"""The tree of who waits for whom, and what is said about deadlocks."""
 
 import re
 
 import pytest
-import reports
 from hypothesis import given
 from hypothesis import strategies as st
-from reports import crossed_locks, holder, report, resource, stall, task, wait
+from reports import crossed_locks, holder, report, resource, task, wait
 
 from greenloop.watching.report import report_of
 from greenloop.watching.screen import Screen
-from greenloop.watching.stalls import stalls
 from greenloop.watching.tree import branch, tree
 
 WIDE = Screen(None)
@@ -189,29 +187,3 @@ def test_each_task_is_drawn_and_once_if_it_waits_for_others(edges):
     assert set(drawn) == set(range(len(edges)))
     inner = [number for number, to in enumerate(edges) if any(each < len(edges) for each in to)]
     assert [drawn.count(number) for number in inner] == [1] * len(inner)
-
-
-# Stalls
-
-
-def test_a_stall_that_lasts_comes_first():
-    found = report_of(
-        report(
-            stalls=[
-                stall(1, over=True, began=reports.NOW - 50),
-                stall(2, over=True, began=reports.NOW - 20, task=None, name=None, stack=[]),
-                stall(3, kind="starved", text="", began=reports.NOW - 90),
-            ]
-        )
-    )
-    lines = list(stalls(found.stalls, WIDE))
-    blocks = "\n".join(lines).split("\n\n")
-    assert [block.splitlines()[0] for block in blocks] == [
-        "consumer (7) was not run by the machine, with loop 1, for 350 ms: starved",
-        "a callback kept loop 1 for 350 ms: in the system call read(7): a socket",
-        "consumer (7) kept loop 1 for 350 ms: in the system call read(7): a socket",
-    ]
-    assert blocks[0].splitlines()[2:] == ["    /srv/app.py:40 main", "    /srv/app.py:12 consume"]
-    assert blocks[1].splitlines()[2:] == ["    /srv/app.py:12 consume"]
-    assert "; awaited by main" in blocks[0]
-    assert list(stalls((), WIDE)) == ["no stalls"]
