@@ -15,8 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from greenloop.watching.client import DEFAULT_TIMEOUT, Reason, WatchError, ask, find_user
-from greenloop.watching.place import sockets_of
+from greenloop.watching.client import DEFAULT_TIMEOUT, Reason, WatchError, ask, find_user, listens
 from greenloop.watching.processes import has_loaded_greenloop
 
 PATIENCE: Final = 3.0
@@ -83,7 +82,8 @@ def tell_to_watch(pid: int, patience: float = PATIENCE) -> None:
             os.unlink(script)
         raise
     deadline = time.monotonic() + patience
-    while not sockets_of(pid, user):
+    # The file of a socket is there before anybody listens, or since an earlier process.
+    while not listens(pid):
         if time.monotonic() > deadline:
             raise WatchError(Reason.LATE, _why_late(pid, script, patience))
         time.sleep(_PAUSE)

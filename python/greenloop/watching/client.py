@@ -32,6 +32,9 @@ _PAUSE: Final = 0.01
 
 _LOOKS_AT_AN_END: Final = 10
 
+_LONGEST_PROBLEM: Final = 500
+"""The characters of a process's own words that are passed on."""
+
 
 class Reason(enum.Enum):
     """Why there is no answer."""
@@ -88,6 +91,27 @@ def ask(pid: int, request: Mapping[str, Any], timeout: float = DEFAULT_TIMEOUT) 
             Reason.LATE, f"process {pid} did not answer within {timeout:g} s"
         ) from None
     return _document_of(pid, answer)
+
+
+def listens(pid: int, timeout: float = DEFAULT_TIMEOUT) -> bool:
+    """Return whether a process would take a question.
+
+    Args:
+        pid: The number of the process.
+        timeout: Seconds in which it has to let the reader in.
+
+    Raises:
+        WatchError: There is no such process, it is another user's, or its socket cannot be used.
+    """
+    try:
+        _connect(pid, time.monotonic() + timeout).close()
+    except TimeoutError:
+        return False
+    except WatchError as error:
+        if error.reason is not Reason.NOT_WATCHING:
+            raise
+        return False
+    return True
 
 
 def find_user(pid: int) -> int:
@@ -208,7 +232,8 @@ def _document_of(pid: int, answer: bytearray) -> dict[str, Any]:
             Reason.GARBAGE, f"process {pid} answered no JSON object, it begins {beginning!r}"
         )
     if "error" in found:
-        raise WatchError(Reason.REFUSED, f"process {pid} says: {text(found['error'])}")
+        problem = text(found["error"])[:_LONGEST_PROBLEM]
+        raise WatchError(Reason.REFUSED, f"process {pid} says: {problem}")
     return found
 
 

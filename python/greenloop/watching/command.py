@@ -47,6 +47,8 @@ one that was started by `python -m greenloop watch`, or one that called `greenlo
   --all        each task and each stall by itself, also those that do the same as others
   --wide       lines as long as they are, with whole paths and stacks
   --json       the document that the process answers (docs/report-format.md)
+
+The exit code is 1 if there was no answer, and 2 if the command line was wrong.
 """
 
 _FOR_A_LISTING: Final = 1.0
