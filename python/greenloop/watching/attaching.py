@@ -15,8 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from greenloop.watching.client import DEFAULT_TIMEOUT, Reason, WatchError, ask, find_user
-from greenloop.watching.place import sockets_of
+from greenloop.watching.client import DEFAULT_TIMEOUT, Reason, WatchError, ask, find_user, listens
 from greenloop.watching.processes import has_loaded_greenloop
 
 PATIENCE: Final = 3.0
@@ -60,7 +59,7 @@ def can_be_told(pid: int) -> bool:
     Args:
         pid: The number of the process.
     """
-    return sys.version_info >= (3, 14) and has_loaded_greenloop(pid)
+    return hasattr(sys, "remote_exec") and has_loaded_greenloop(pid)
 
 
 def tell_to_watch(pid: int, patience: float = PATIENCE) -> None:
@@ -83,7 +82,8 @@ def tell_to_watch(pid: int, patience: float = PATIENCE) -> None:
             os.unlink(script)
         raise
     deadline = time.monotonic() + patience
-    while not sockets_of(pid, user):
+    # The file of a socket is there before anybody listens, or since an earlier process.
+    while not listens(pid):
         if time.monotonic() > deadline:
             raise WatchError(Reason.LATE, _why_late(pid, script, patience))
         time.sleep(_PAUSE)
@@ -99,16 +99,17 @@ def _write_script(user: int) -> str:
 
 
 def _execute(pid: int, script: str) -> None:
-    if sys.version_info >= (3, 14):
+    remote_exec = getattr(sys, "remote_exec", None)
+    if remote_exec is None:
+        problem = "this needs CPython 3.14"
+    else:
         try:
-            sys.remote_exec(pid, script)
+            remote_exec(pid, script)
             return
         except PermissionError:
             problem = "the system does not allow it (see ptrace_scope in proc(5))"
         except (OSError, RuntimeError) as error:
             problem = " ".join(str(error).split())
-    else:
-        problem = "this needs CPython 3.14"
     raise WatchError(
         Reason.NOT_WATCHING,
         f"process {pid} does not watch itself and cannot be told to: {problem}",

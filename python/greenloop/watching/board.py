@@ -186,11 +186,11 @@ class Board:
         for stall in report.stalls:
             if stall.task == number:
                 yield ""
-                yield from stall_lines(stall, screen)
+                yield from stall_lines([stall], screen)
         yield ""
         yield "stack, the innermost place last" if task.stack else "no stack"
         for place in task.stack:
-            yield screen.fit(f"  {words.place(place, whole=True)}")
+            yield screen.shorten(f"  {words.place(place, whole=True)}")
 
 
 def _awaited_by(report: Report, task: Task, screen: Screen) -> Iterator[str]:

@@ -32,21 +32,24 @@ _PAUSE: Final = 0.01
 
 _LOOKS_AT_AN_END: Final = 10
 
+_LONGEST_PROBLEM: Final = 500
+"""The characters of a process's own words that are passed on."""
+
 
 class Reason(enum.Enum):
     """Why there is no answer."""
 
-    NO_PROCESS = enum.auto()
-    OTHER_USER = enum.auto()
-    NOT_WATCHING = enum.auto()
-    UNREADABLE = enum.auto()
+    NO_PROCESS = "no process"
+    OTHER_USER = "other user"
+    NOT_WATCHING = "not watching"
+    UNREADABLE = "unreadable"
     """There is a socket, and the system does not let it be used."""
-    LATE = enum.auto()
-    CUT_OFF = enum.auto()
+    LATE = "late"
+    CUT_OFF = "cut off"
     """The process closed the connection, or ended, before its answer was complete."""
-    GARBAGE = enum.auto()
+    GARBAGE = "garbage"
     """The answer is no document that this version reads."""
-    REFUSED = enum.auto()
+    REFUSED = "refused"
     """The process understood, and says why it does not do it."""
 
 
@@ -88,6 +91,27 @@ def ask(pid: int, request: Mapping[str, Any], timeout: float = DEFAULT_TIMEOUT) 
             Reason.LATE, f"process {pid} did not answer within {timeout:g} s"
         ) from None
     return _document_of(pid, answer)
+
+
+def listens(pid: int, timeout: float = DEFAULT_TIMEOUT) -> bool:
+    """Return whether a process would take a question.
+
+    Args:
+        pid: The number of the process.
+        timeout: Seconds in which it has to let the reader in.
+
+    Raises:
+        WatchError: There is no such process, it is another user's, or its socket cannot be used.
+    """
+    try:
+        _connect(pid, time.monotonic() + timeout).close()
+    except TimeoutError:
+        return False
+    except WatchError as error:
+        if error.reason is not Reason.NOT_WATCHING:
+            raise
+        return False
+    return True
 
 
 def find_user(pid: int) -> int:
@@ -208,7 +232,8 @@ def _document_of(pid: int, answer: bytearray) -> dict[str, Any]:
             Reason.GARBAGE, f"process {pid} answered no JSON object, it begins {beginning!r}"
         )
     if "error" in found:
-        raise WatchError(Reason.REFUSED, f"process {pid} says: {text(found['error'])}")
+        problem = text(found["error"])[:_LONGEST_PROBLEM]
+        raise WatchError(Reason.REFUSED, f"process {pid} says: {problem}")
     return found
 
 

@@ -20,6 +20,8 @@ class Column:
     """Whether its cells stand at its right edge, as numbers do."""
     narrowest: int | None = None
     """The columns below which it is not shortened; None if it is never shortened."""
+    at_its_end: bool = False
+    """Whether it is shortened there, not in its middle: the end of a place matters least."""
     share: int = 1
     """How much of the room it gets where there is too little, compared to other columns."""
 
@@ -29,8 +31,8 @@ def lay_out(
 ) -> Iterator[str]:
     """Iterate over the lines: the titles, then the rows.
 
-    What does not fit is shortened in its middle, where most is above a column's share. A column
-    that may be shortened and is empty in all rows is left out.
+    What does not fit is shortened, where most is above a column's share. A column that may be
+    shortened and is empty in all rows is left out.
 
     Args:
         columns: The columns.
@@ -52,7 +54,7 @@ def lay_out(
         _narrow(columns, widths, width - len(_GAP) * (len(columns) - 1))
     for row in ([column.title for column in columns], *rows):
         line = _GAP.join(
-            pad(shorten(cell, size), size, right=column.right)
+            pad((cut if column.at_its_end else shorten)(cell, size), size, right=column.right)
             for cell, size, column in zip(row, widths, columns, strict=True)
         ).rstrip()
         yield line if width is None else cut(line, width)

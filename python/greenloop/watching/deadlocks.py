@@ -28,23 +28,33 @@ def deadlock_lines(
         screen: What the lines are for.
         now: When the report was made, as Unix time in seconds: then its age is said.
     """
-    why = _WHY.get(deadlock.why, deadlock.why)
-    title = f"deadlock {deadlock.id}: {words.amount(len(deadlock.parties), 'task')}, {why}"
+    title, *details = _as_said(deadlock) or _in_own_words(deadlock)
     if now is not None and deadlock.found is not None:
         title += f"; found {words.duration(now - deadlock.found)} ago"
-    yield screen.paint(screen.fit(title), "red")
-    texts = deadlock.text or _of_parties(deadlock)
-    for line in texts:
-        yield screen.fit(f"  {line}".rstrip())
+    for line in screen.wrap(title):
+        yield screen.paint(line, "red")
+    for line in details:
+        yield from screen.wrap(line)
+
+
+def _as_said(deadlock: Deadlock) -> list[str]:
+    """Return the lines of the process itself, which knows the most; none if it says nothing."""
+    return [line.rstrip() for line in deadlock.text if line.strip()]
+
+
+def _in_own_words(deadlock: Deadlock) -> list[str]:
+    why = _WHY.get(deadlock.why, deadlock.why)
+    found = [f"deadlock: {words.amount(len(deadlock.parties), 'task')}, {why}"]
+    found += [f"  {line}" for line in _of_parties(deadlock)]
     if deadlock.behind:
         tasks = words.amount(len(deadlock.behind), "more task")
         numbers = words.some(map(str, deadlock.behind), _MOST_BEHIND)
         verb = "waits" if len(deadlock.behind) == 1 else "wait"
-        yield screen.fit(f"  {tasks} {verb} for these: {numbers}")
+        found.append(f"  {tasks} {verb} for these: {numbers}")
+    return found
 
 
 def _of_parties(deadlock: Deadlock) -> Iterator[str]:
-    """Iterate over lines for a report whose process says nothing itself."""
     for party in deadlock.parties:
         yield _of_party(party)
         for held in party.holds:

@@ -45,7 +45,8 @@ class WaitGraph:
         resource = self.resource_of(task)
         if resource is not None:
             for holder in resource.holders:
-                edges.setdefault(holder.task, Edge(holder.task, resource, holder))
+                if holder.task is not None:
+                    edges.setdefault(holder.task, Edge(holder.task, resource, holder))
         return list(edges.values())
 
     def resource_of(self, task: Task) -> Resource | None:

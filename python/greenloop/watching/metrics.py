@@ -16,6 +16,10 @@ from typing import Final
 from greenloop.watching.report import Loop, Report
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]+")
+_LEFT_OUT: Final = "tasks_left_out"
+_NO_COUNTERS: Final = ("tasks", _LEFT_OUT)
+"""Numbers of a report that may become less."""
+
 _STATES: Final = ("running", "ready", "waiting")
 
 Sample = tuple[Mapping[str, str], float]
@@ -80,6 +84,15 @@ def _families(report: Report) -> list[_Family]:
         ),
         *_of_loops(report.loops),
     ]
+    if (left_out := report.counters.get(_LEFT_OUT)) is not None:
+        families.append(
+            _Family(
+                "greenloop_tasks_left_out",
+                "gauge",
+                "Tasks that were too many to be looked at, and are counted nowhere else.",
+                [({}, left_out)],
+            )
+        )
     if report.watched_for is not None:
         families.append(
             _Family(
@@ -156,7 +169,7 @@ def _counters(counters: Mapping[str, float], taken: set[str]) -> Iterator[_Famil
     for counter, value in sorted(counters.items()):
         words = _NOT_IN_NAMES.sub("_", counter).strip("_").removesuffix("_total")
         name = f"greenloop_{words}_total"
-        if words and name not in taken:
+        if words and name not in taken and counter not in _NO_COUNTERS:
             taken.add(name)
             spoken = counter.replace("_", " ")
             yield _Family(name, "counter", f"Counted by the process: {spoken}.", [({}, value)])

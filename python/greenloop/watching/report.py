@@ -65,6 +65,7 @@ class Task:
     """A task that has not ended."""
 
     id: int
+    """Its number: below 0 if its class is none of Greenloop's."""
     loop: int
     name: str
     coroutine: str
@@ -96,9 +97,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A task that holds a lock, or a permit of a semaphore."""
+    """Who holds a lock, or a permit of a semaphore."""
 
-    task: int
+    task: int | None
+    """The number of the task; None if it was taken outside of any."""
     name: str
     since: float | None
     """Seconds that it has held it."""
@@ -138,6 +140,7 @@ class Party:
 
     task: int
     name: str
+    coroutine: str
     wait: Wait | None
     place: Place | None
     holds: tuple[Held, ...]
@@ -309,7 +312,7 @@ def _loop(found: Mapping[str, Any]) -> Loop:
 
 def _task(found: Mapping[str, Any]) -> Task:
     return Task(
-        id=count(found.get("id")),
+        id=integer(found.get("id")) or 0,
         loop=count(found.get("loop")),
         name=text(found.get("name")),
         coroutine=text(found.get("coroutine")),
@@ -339,14 +342,14 @@ def _wait(found: Any) -> Wait | None:
 
 def _resource(found: Mapping[str, Any]) -> Resource:
     return Resource(
-        id=count(found.get("id")),
+        id=integer(found.get("id")) or 0,
         kind=text(found.get("kind")),
         name=text_or_none(found.get("name")),
         cls=text(found.get("class")),
         text=text(found.get("text")),
         holders=tuple(
             Holder(
-                count(each.get("task")),
+                integer(each.get("task")),
                 text(each.get("name")),
                 number(each.get("since")),
                 _place(each.get("place")),
@@ -370,8 +373,9 @@ def _deadlock(found: Mapping[str, Any]) -> Deadlock:
 
 def _party(found: Mapping[str, Any]) -> Party:
     return Party(
-        task=count(found.get("task")),
+        task=integer(found.get("task")) or 0,
         name=text(found.get("name")),
+        coroutine=text(found.get("coroutine")),
         wait=_wait(found.get("wait")),
         place=_place(found.get("place")),
         holds=tuple(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ _COLOURS: Final[Mapping[str, str]] = {
     "yellow": "\x1b[33m",
 }
 _PLAIN_AGAIN: Final = "\x1b[0m"
+_ONE_COLUMN_EACH: Final = re.compile("[ -\u02ff\u2010-\u2060\u2190-\u22ff\u2500-\u257f]*").fullmatch
+"""Whether no character is wide or combining: nearly all texts are of these, and of rails."""
+
 _ASCII: Final = str.maketrans(
     {
         "\N{MULTIPLICATION SIGN}": "x",
@@ -52,6 +57,25 @@ class Screen:
     def fit(self, text: str) -> str:
         """Return a line that is not too long, cut at its end."""
         return text if self.width is None else cut(text, self.width)
+
+    def shorten(self, text: str) -> str:
+        """Return a line that is not too long, with its beginning and its end."""
+        return text if self.width is None else shorten(text, self.width)
+
+    def wrap(self, text: str) -> list[str]:
+        """Return the lines of a text that is folded between words where it is too long."""
+        if self.width is None or cells(text) <= self.width:
+            return [text]
+        indent = " " * (len(text) - len(text.lstrip(" ")))
+        folded = textwrap.wrap(
+            text,
+            self.width,
+            subsequent_indent=f"{indent}    ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        # Words of wide characters, and those that are longer than the line.
+        return [self.fit(line) for line in folded]
 
 
 def screen_of(stream: TextIO, *, wide: bool = False) -> Screen:
@@ -85,7 +109,7 @@ def in_encoding(text: str, encoding: str | None) -> str:
 
 def cells(text: str) -> int:
     """Return how many columns a text takes: a wide character has two, a combining one none."""
-    return len(text) if text.isascii() else sum(map(_cells_of, text))
+    return len(text) if _ONE_COLUMN_EACH(text) else sum(map(_cells_of, text))
 
 
 def cut(text: str, width: int) -> str:
@@ -112,7 +136,7 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
 
 
 def _beginning(text: str, width: int) -> str:
-    if text.isascii():
+    if _ONE_COLUMN_EACH(text):
         return text[: max(width, 0)]
     taken = 0
     for index, character in enumerate(text):

@@ -18,7 +18,7 @@ COLUMNS: Final = (
     Column("NAME", narrowest=8),
     Column("COROUTINE", narrowest=9),
     Column("WAITS FOR", narrowest=12, share=3),
-    Column("PLACE", narrowest=10, share=2),
+    Column("PLACE", narrowest=10, at_its_end=True, share=2),
 )
 _COLOURS: Final = {"deadlock": "red", "stalling": "red", "running": "green", "ready": "yellow"}
 
@@ -38,6 +38,14 @@ def table(report: Report, screen: Screen, *, apart: bool = False) -> Iterator[st
         return
     yield ""
     yield from rows(groups, screen)
+    yield from left_out(report)
+
+
+def left_out(report: Report) -> Iterator[str]:
+    """Iterate over the line that says how many tasks a report has left out, if there are any."""
+    number = int(report.counters.get("tasks_left_out", 0))
+    if number > 0:
+        yield f"{words.amount(number, 'more task')} that the process has left out"
 
 
 def rows(groups: Sequence[Group], screen: Screen) -> Iterator[str]:
@@ -66,7 +74,8 @@ def head(report: Report, screen: Screen, *, deadlocks: bool = True) -> Iterator[
     for loop in report.loops:
         yield from joined(_of_loop(loop, report), screen)
     for line in _troubles(report, deadlocks=deadlocks):
-        yield screen.paint(screen.fit(line), "red")
+        for folded in screen.wrap(line):
+            yield screen.paint(folded, "red")
 
 
 def joined(parts: Sequence[str], screen: Screen) -> Iterator[str]:
@@ -151,14 +160,14 @@ def _row(group: Group, *, whole: bool) -> tuple[str, ...]:
     task, many = group.longest, len(group.tasks)
     where = words.place(task.place, whole=whole)
     function = task.place.function if task.place is not None else ""
-    if function and function == task.coroutine.rpartition(".")[2] and not whole:
+    if function and function in (task.coroutine, task.coroutine.rpartition(".")[2]) and not whole:
         where = where.removesuffix(f" {function}")
     return (
         str(task.id) if many == 1 else f"{words.TIMES} {many:,}",
         group.state,
         words.duration(task.since) if task.since is not None else "",
         group.name,
-        task.coroutine,
+        task.coroutine if whole else words.short(task.coroutine),
         group.waits_for,
-        where,
+        where if whole else words.short(where),
     )

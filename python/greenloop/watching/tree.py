@@ -18,7 +18,7 @@ from greenloop.watching.graph import Edge, WaitGraph
 from greenloop.watching.grouping import Group, States, groups_of
 from greenloop.watching.report import Place, Report
 from greenloop.watching.screen import Screen, cells, shorten
-from greenloop.watching.table import head
+from greenloop.watching.table import head, left_out
 
 _DEEPEST: Final = 12
 """The levels after which a branch goes on at the left edge: 36 of 80 columns."""
@@ -47,6 +47,7 @@ def tree(report: Report, screen: Screen, *, apart: bool = False) -> Iterator[str
         return
     drawing = _Drawing(report, screen, apart=apart)
     yield from drawing.draw(drawing.graph.roots())
+    yield from left_out(report)
 
 
 def branch(report: Report, task: int, screen: Screen) -> Iterator[str]:
@@ -132,9 +133,8 @@ class _Drawing:
                 yield self._line(branch, f"{self._subject(branch)}: drawn above", "dim")
                 continue
             self._drawn.update(each.id for each in branch.group.tasks)
-            mark = "↳ " if resumed else ""
+            yield from self._lines(branch, "↳ " if resumed else "", goes_on=bool(below))
             resumed = False
-            yield self._line(branch, mark, _COLOURS.get(branch.group.state), told=True)
             ahead += below[::-1]
 
     def _branches(self, edges: list[Edge], parent: _Branch | None) -> list[_Branch]:
@@ -158,19 +158,39 @@ class _Drawing:
             for index, group in zip(range(len(groups) - 1, -1, -1), groups, strict=True)
         ]
 
-    def _line(self, branch: _Branch, text: str, colour: str | None, *, told: bool = False) -> str:
-        """Return the line of a branch; `told`, that the text is followed by what its tasks do."""
-        lead = ""
-        if branch.edge is not None and branch.above:
-            # The level of the left edge has no rails.
-            rails = "".join("│  " if more else "   " for more in branch.above[1:])
-            lead = rails + ("├─ " if branch.follows else "└─ ")
-        if told:
-            text += self._told(branch, len(lead) + len(text))
-        line = self._screen.fit(lead + text)
-        if colour is None:
-            return line
-        return line[: len(lead)] + self._screen.paint(line[len(lead) :], colour)
+    def _line(self, branch: _Branch, text: str, colour: str) -> str:
+        """Return a line that only points to another one."""
+        lead = self._rails(branch, "├─ ", "└─ ")
+        return lead + self._screen.paint(self._screen.fit(lead + text)[len(lead) :], colour)
+
+    def _lines(self, branch: _Branch, mark: str, *, goes_on: bool) -> Iterator[str]:
+        """Iterate over the lines of a branch: two, if one has too little room for what tasks do.
+
+        Args:
+            branch: The branch.
+            mark: What stands before the text.
+            goes_on: Whether more branches follow below it.
+        """
+        lead = self._rails(branch, "├─ ", "└─ ")
+        subject, doing = f"{mark}{self._subject(branch)}: ", self._doing(branch.group)
+        found = [(lead, subject + doing)]
+        width = self._screen.width
+        if width is not None and cells(lead + subject + doing) > width:
+            further = self._rails(branch, "│  ", "   ") + ("│  " if goes_on else "   ")
+            shorter = self._doing(branch.group, width - cells(further))
+            found = [(lead, subject.rstrip()), (further, shorter)]
+        colour = _COLOURS.get(branch.group.state)
+        for rails, text in found:
+            text = self._screen.fit(rails + text)[len(rails) :]
+            yield rails + (self._screen.paint(text, colour) if colour else text)
+
+    def _rails(self, branch: _Branch, follows: str, ends: str) -> str:
+        """Return the lines to the left of a branch, the last of which depends on what follows."""
+        if branch.edge is None or not branch.above:
+            return ""
+        # The level of the left edge has no rails.
+        rails = "".join("│  " if more else "   " for more in branch.above[1:])
+        return rails + (follows if branch.follows else ends)
 
     def _subject(self, branch: _Branch) -> str:
         group = branch.group
@@ -187,22 +207,19 @@ class _Drawing:
             held += f" since {self._place(holder.place)}"
         return held
 
-    def _told(self, branch: _Branch, taken: int) -> str:
-        """Return what tasks do; where there is too little room, what they wait for is shortened."""
-        group, task = branch.group, branch.group.longest
+    def _doing(self, group: Group, room: int | None = None) -> str:
+        """Return what tasks do; with too little room, what they wait for is shortened."""
+        task = group.longest
         end = f", at {self._place(task.place)}" if task.place is not None else ""
-        subject = f"{self._subject(branch)}: "
+        since = words.duration(task.since) if task.since is not None else ""
         if task.wait is None:
-            since = f" for {words.duration(task.since)}" if task.since is not None else ""
-            return f"{subject}{group.state}{since}{end}"
-        since = f" {words.duration(task.since)}" if task.since is not None else ""
-        subject += f"waits{since} for "
+            return f"{group.state} for {since}{end}" if since else f"{group.state}{end}"
+        beginning = f"waits {since} for " if since else "waits for "
         what = group.waits_for
-        if self._screen.width is not None:
-            room = self._screen.width - taken - cells(subject) - cells(end)
-            what = shorten(what, max(room, _SHORTEST))
-        return subject + what + end
+        if room is not None:
+            what = shorten(what, max(room - cells(beginning) - cells(end), _SHORTEST))
+        return beginning + what + end
 
     def _place(self, place: Place) -> str:
-        whole = words.place(place, whole=self._screen.width is None)
-        return whole if self._screen.width is None else whole.partition(" ")[0]
+        whole = self._screen.width is None
+        return words.place(place, whole=whole, function=whole)

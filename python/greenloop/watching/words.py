@@ -48,13 +48,24 @@ def clock(moment: float | None) -> str:
         return "?"
 
 
-def place(where: Place | None, *, whole: bool = False) -> str:
-    """Return a place as `file:line function`, with the whole path of the file or its name only."""
+def place(where: Place | None, *, whole: bool = False, function: bool = True) -> str:
+    """Return a place as `file:line function`.
+
+    Args:
+        where: The place; of none, nothing is said.
+        whole: Whether the path of the file is whole, else it is its name only.
+        function: Whether the function is named.
+    """
     if where is None:
         return ""
     file = where.file if whole else os.path.basename(where.file)
     line = f":{where.line}" if where.line else ""
-    return f"{file}{line} {where.function}".strip()
+    return f"{file}{line} {where.function if function else ''}".strip()
+
+
+def short(qualified: str) -> str:
+    """Return a qualified name without the marks of functions that are inside of others."""
+    return qualified.replace(".<locals>", "")
 
 
 def label(task: Task) -> str:

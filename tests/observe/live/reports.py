@@ -23,7 +23,13 @@ def report(*tasks: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "resources": [],
         "deadlocks": [],
         "stalls": [],
-        "counters": {"tasks_created": len(tasks), "stalls": 0, "deadlocks": 0},
+        "counters": {
+            "tasks": len(tasks),
+            "tasks_left_out": 0,
+            "steps": 7,
+            "stalls": 0,
+            "deadlocks": 0,
+        },
         **fields,
     }
 
@@ -128,6 +134,7 @@ def crossed_locks() -> dict[str, Any]:
         {
             "task": 7,
             "name": "pay",
+            "coroutine": "transfer",
             "wait": first,
             "place": place(21, "transfer"),
             "holds": [{"resource": 11, "text": "lock 'accounts'", "place": place(20, "take")}],
@@ -135,6 +142,7 @@ def crossed_locks() -> dict[str, Any]:
         {
             "task": 8,
             "name": "refund",
+            "coroutine": "transfer",
             "wait": second,
             "place": place(31, "transfer"),
             "holds": [{"resource": 12, "text": "lock 'journal'", "place": None}],

@@ -117,6 +117,7 @@ random_reports = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(random_reports, st.sampled_from([None, 20, 80]))
 def test_no_report_raises_or_harms_a_terminal(document, width):
     found = report_of(document)

@@ -13,7 +13,7 @@ from fake_process import answering
 from reports import report, task
 
 from greenloop.watching import client
-from greenloop.watching.client import Reason, WatchError, ask
+from greenloop.watching.client import Reason, WatchError, ask, listens
 from greenloop.watching.place import socket_path
 
 REPORT = {"want": "report"}
@@ -78,6 +78,16 @@ def test_a_socket_that_nobody_listens_at_any_more_means_nothing():
         pass
     assert os.path.exists(socket_path(process.pid))
     refusal(process.pid, Reason.NOT_WATCHING)
+
+
+def test_whether_a_process_listens_is_found_out_without_a_question():
+    assert not listens(os.getpid())
+    with answering(report()) as process:
+        assert listens(process.pid)
+        assert process.requests == []
+    assert not listens(process.pid)
+    with pytest.raises(WatchError, match="there is no process 0"):
+        listens(0)
 
 
 def test_a_socket_behind_which_another_user_listens_is_not_believed(monkeypatch):

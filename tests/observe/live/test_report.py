@@ -92,6 +92,7 @@ def test_the_example_is_read():
     (deadlock,) = report.deadlocks
     assert deadlock.parties[0].holds[0].text == "lock 'ledger'"
     assert len(deadlock.text) == 2
+    assert deadlock.parties[0].coroutine == "consume"
     assert report.stalls == stalls_of(EXAMPLE) == stalls_of({"stalls": EXAMPLE["stalls"]})
     assert report.counters == EXAMPLE["counters"]
 
@@ -161,6 +162,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_any_value_in_any_field_is_read(data):
     found = json.loads(json.dumps(EXAMPLE))

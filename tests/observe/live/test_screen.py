@@ -72,6 +72,7 @@ def test_a_poor_encoding_has_something_in_place_of_each_character():
     assert in_encoding("a", None) == "a"
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.lists(st.text(max_size=30), min_size=4, max_size=4),

@@ -49,6 +49,23 @@ def test_a_task_is_a_line():
     ]
 
 
+def test_a_place_keeps_its_line_and_names_lose_their_marks():
+    document = report(
+        task(
+            7,
+            coroutine="serve.<locals>.handle",
+            place=place(208, "Pool.__aenter__.<locals>.acquire_a_connection"),
+            wait=wait("lock", "a long story about a lock " * 3),
+        ),
+        task(8, coroutine="serve.<locals>.handle", place=place(9, "serve.<locals>.handle")),
+    )
+    first, second = rows(document, Screen(130))
+    assert first[4] == "serve.handle"
+    assert re.fullmatch(r"app\.py:208 Pool\.__aenter__.*…", first[6])
+    assert second[6] == "app.py:9"
+    assert rows(document)[0][4] == "serve.<locals>.handle"
+
+
 def test_the_process_and_its_loops_come_first():
     running = report(task(7, "consumer", state="running", wait=None), loops=[loop(task=7)])
     lines = printed(table, running)
@@ -101,13 +118,13 @@ def test_the_urgent_come_first_and_then_those_that_wait_the_longest():
 
 def test_tasks_that_do_the_same_are_a_line():
     document = report(
-        *(task(number, f"worker-{number}", since=number / 100) for number in range(1, 9_999)),
+        *(task(number, f"worker-{number}", since=number / 100) for number in range(1, 1_199)),
         task(10_000, "other", place=place(13)),
     )
     first, second = rows(document)
-    assert first[:4] == ["× 9,998", "waiting", "1 min 40 s", "worker-1 … worker-9998"]
+    assert first[:4] == ["× 1,198", "waiting", "12 s", "worker-1 … worker-1198"]
     assert second[0] == "10000"
-    assert len(rows(document, apart=True)) == 9_999
+    assert len(rows(document, apart=True)) == 1_199
 
 
 @pytest.mark.parametrize(
