@@ -3,8 +3,8 @@
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
 those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `watch`,
-`name`, `Deadlock`), and what makes asyncio itself use Greenloop: `install`, `uninstall`,
-`installed_names`. Importing it changes nothing in asyncio.
+`flight_recorder`, `stats`, `name`, `Deadlock`), and what makes asyncio itself use Greenloop:
+`install`, `uninstall`, `installed_names`. Importing it changes nothing in asyncio.
 """
 
 import asyncio as _asyncio
@@ -27,7 +27,7 @@ from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.deadlock import Deadlock
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
-from greenloop.observation import name, trace, watch
+from greenloop.observation import flight_recorder, name, stats, trace, watch
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
 from greenloop.selector_event_loop import (
@@ -45,10 +45,12 @@ __all__ = [
     "Deadlock",
     "EventLoop",
     "ThreadQueue",
+    "flight_recorder",
     "install",
     "installed_names",
     "name",
     "native_names",
+    "stats",
     "trace",
     "uninstall",
     "watch",

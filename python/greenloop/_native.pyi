@@ -517,15 +517,13 @@ def _look_at_task(
 ) -> tuple[int, int, int | None, int, int, float | None, object] | None:
     """Return how a task stands, and what it waits for."""
 
-def _look_at_loops() -> list[
-    tuple[Any, int, int, bool, int, int, int, int, int, int, int, int, int]
-]:
+def _look_at_loops() -> list[tuple[Any, int, int, bool, int, int, int, int, int, int, int, int]]:
     """Return the loops that run, with figures of each."""
 
 def _look_at_holders(number: int) -> list[tuple[int, int, CodeType | None, int]] | None:
     """Return who holds a lock or semaphore, and where it was taken."""
 
-def _look_at_stalls() -> list[tuple[int, int, int, int, float, float, bool, str, str, int]]:
+def _look_at_stalls() -> list[tuple[int, int, int, float, float, bool, str, str, int]]:
     """Return the latest stalls of the watch."""
 
 def _look_for_dead_tasks(

@@ -7,12 +7,13 @@ for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 if TYPE_CHECKING:
     from greenloop.tracing.document import Trace
+    from greenloop.tracing.flight import FlightRecorder
     from greenloop.tracing.recording import Recording
     from greenloop.watching.session import Session
 
@@ -107,6 +108,51 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
             write(self.result, self._path)
 
 
+def flight_recorder(
+    folder: str | os.PathLike[str] = ".",
+    *,
+    events: int | None = None,
+    form: str = "html",
+    on: Collection[str] = ("stall", "deadlock", "exception"),
+    on_signal: int | None = None,
+    most_files: int = 20,
+) -> FlightRecorder:
+    """Keep the latest of what tasks do, and write it into a file when something happens.
+
+    The process is recorded in bounded memory until `stop`. `dump` writes a file at once.
+
+    Args:
+        folder: Where the files are written, as `greenloop-PID-NUMBER-REASON.FORM`.
+        events: How many events are kept, 32 bytes each; 262,144 if it is not told.
+        form: The form of the files, by the end of their names: see `trace`.
+        on: For which reasons a file is written: `"exception"`, one that nobody has handled;
+            `"stall"` and `"deadlock"`, if the recorder is given to `watch`. For each reason there
+            is one file in ten seconds at most.
+        on_signal: The number of a signal for which a file is written, or None. The main thread only
+            can ask for that.
+        most_files: How many files are written at most.
+
+    Raises:
+        ValueError: The form, a reason or a number is none.
+        NotADirectoryError: The folder is none.
+        RuntimeError: The process is recorded already.
+    """
+    from greenloop.tracing.flight import DEFAULT_EVENTS, FlightRecorder
+
+    count = DEFAULT_EVENTS if events is None else events
+    return FlightRecorder(folder, count, form, on, on_signal, most_files)
+
+
+def stats() -> list[dict[str, Any]]:
+    """Return figures of each loop that runs, as docs/report-format.md has them in `loops`.
+
+    Steps and lag are counted only while the process is watched. Any thread may ask.
+    """
+    from greenloop.watching import snapshot
+
+    return snapshot.loops()
+
+
 class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppress` is.
     """Watch what the tasks of all loops of the process do, until `stop` or to the end.
 
@@ -121,6 +167,7 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
         on_deadlock: What is done, besides logging, when tasks can never go on: nothing (`"log"`);
             `"raise"`, by which `Deadlock` is thrown into the tasks that wait for each other; or a
             function that is called in the watching thread with the description.
+        recorder: A `flight_recorder`, which writes a file after a stall and at a deadlock.
 
     Raises:
         RuntimeError: The process is watched already.
@@ -134,10 +181,11 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
         *,
         on_stall: Callable[[dict[str, Any]], object] | None = None,
         on_deadlock: Literal["log", "raise"] | Callable[[dict[str, Any]], object] = "log",
+        recorder: FlightRecorder | None = None,
     ) -> None:
         from greenloop.watching import session
 
-        self._session: Session = session.begin(threshold, on_stall, on_deadlock)
+        self._session: Session = session.begin(threshold, on_stall, on_deadlock, recorder)
 
     def report(self) -> dict[str, Any]:
         """Return the report of this moment, as docs/report-format.md describes it."""

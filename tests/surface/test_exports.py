@@ -15,14 +15,18 @@ import greenloop
 from greenloop.interpreter import _reason_to_refuse
 
 OWN_NAMES = {
+    "Deadlock",
     "EventLoop",
     "ThreadQueue",
+    "flight_recorder",
     "install",
     "installed_names",
     "name",
     "native_names",
+    "stats",
     "trace",
     "uninstall",
+    "watch",
 }
 # What asyncio shows to `dir` without declaring it public: 3.11 forgot to declare TaskGroup.
 SHOWN_NAMES = {

@@ -24,7 +24,7 @@ LEAST_AGE: Final = 150
 _MOST: Final = 100
 """How many are kept."""
 
-_RARELY: Final = 100.0
+_RARELY: Final = 50.0
 """A search that takes long is not repeated before this many times as long has passed."""
 
 _OWNED: Final = {"lock", "task", "gather", "wait", "task-group", "shield", "timeout"}
@@ -88,7 +88,7 @@ class DeadlockReports:
 
     def _look(self) -> list[tuple[frozenset[int], str, list[int], list[int]]]:
         """Search: for each deadlock its tasks, why it is one, its parties, and those behind it."""
-        everything = tasks.all_tasks()
+        everything = tasks.own_tasks()
         stuck = _native._look_for_dead_tasks(everything, LEAST_AGE)
         knots, behind = stuck if stuck is not None else ([], [])
         waiting = [number for number, *_ in behind]
@@ -97,7 +97,7 @@ class DeadlockReports:
             numbers = [number for number, *_ in members]
             why = "cycle" if is_cycle else "unreachable"
             found.append((frozenset(numbers), why, numbers, waiting))
-        if not found and (numbers := _if_nothing_can_happen(everything)):
+        if not found and (numbers := _if_nothing_can_happen()):
             found.append((frozenset(numbers), "nothing-can-happen", numbers, []))
         return found
 
@@ -178,10 +178,10 @@ def _in_words(deadlock: dict[str, Any], resources: list[dict[str, Any]], behind:
     return "\n".join(lines)
 
 
-def _if_nothing_can_happen(everything: list[Any]) -> list[int]:
+def _if_nothing_can_happen() -> list[int]:
     """Return the numbers of all tasks if none can ever go on, because nothing is left to happen."""
     loops = _native._look_at_loops()
-    for event_loop, _, _, idle, _, _, ready, timers, descriptors, *_ in loops:
+    for event_loop, _, _, idle, _, ready, timers, descriptors, *_ in loops:
         if not idle or ready or timers or descriptors:
             return []
         if getattr(event_loop, "_signal_handlers", None):
@@ -192,7 +192,7 @@ def _if_nothing_can_happen(everything: list[Any]) -> list[int]:
     if not loops or _others_may_call({figures[2] for figures in loops}, loops):
         return []
     numbers = []
-    for task in everything:
+    for task in tasks.all_tasks():
         look = _native._look_at_task(task)
         if look is None or not _waits_for_the_program(look):
             return []

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 from greenloop import _native
 from greenloop.deadlock import Deadlock
 from greenloop.tracing.files import form_of, write
+from greenloop.tracing.flight import FlightRecorder
 from greenloop.tracing.recording import Recording, libraries
 from greenloop.watching import place, snapshot
 from greenloop.watching.deadlock_reports import DeadlockReports
@@ -46,6 +47,7 @@ class Session:
             it begins, and when it is over.
         on_deadlock: `"log"`, or `"raise"`, which throws `Deadlock` into the tasks that wait for
             each other, or a function that is called with the description of the deadlock.
+        recorder: A flight recorder that writes a file after a stall and at a deadlock.
 
     Raises:
         RuntimeError: The process is watched already.
@@ -58,6 +60,7 @@ class Session:
         threshold: float = DEFAULT_THRESHOLD,
         on_stall: Callable[[dict[str, Any]], object] | None = None,
         on_deadlock: OnDeadlock = "log",
+        recorder: FlightRecorder | None = None,
     ) -> None:
         if not (on_deadlock in ("log", "raise") or callable(on_deadlock)):
             raise ValueError(
@@ -68,6 +71,7 @@ class Session:
         self.threshold = threshold
         self.on_stall = on_stall
         self.on_deadlock = on_deadlock
+        self.recorder = recorder
         self.began = time.monotonic()
         self.stalls = StallReports()
         self.deadlocks = DeadlockReports()
@@ -137,12 +141,16 @@ class Session:
     def _tell_stall(self, stall: dict[str, Any] | None, say: Callable[..., object]) -> None:
         if stall is None:
             return
+        if stall["over"] and self.recorder is not None:
+            self.recorder.happened("stall")
         say("%s", self.stalls.in_words(stall))
         if self.on_stall is not None:
             self.on_stall(stall)
 
     def _tell_deadlock(self, deadlock: dict[str, Any], parties: list[Any]) -> None:
         log.error("%s", deadlock["text"])
+        if self.recorder is not None:
+            self.recorder.happened("deadlock")
         if self.on_deadlock == "raise":
             for task in parties:
                 task.get_loop().call_soon_threadsafe(_throw, task, Deadlock(deadlock["text"]))
@@ -222,6 +230,7 @@ def begin(
     threshold: float = DEFAULT_THRESHOLD,
     on_stall: Callable[[dict[str, Any]], object] | None = None,
     on_deadlock: OnDeadlock = "log",
+    recorder: FlightRecorder | None = None,
 ) -> Session:
     """Begin the watch of the process.
 
@@ -232,7 +241,7 @@ def begin(
     """
     global _session
     with _lock:
-        _session = Session(threshold, on_stall, on_deadlock)
+        _session = Session(threshold, on_stall, on_deadlock, recorder)
         return _session
 
 

@@ -29,9 +29,14 @@ _READY: Final = 1
 _SUSPENDED: Final = 2
 
 
+def loops() -> list[dict[str, Any]]:
+    """Return the figures of the loops that run."""
+    return [_loop(figures) for figures in _native._look_at_loops()]
+
+
 def take() -> dict[str, Any]:
     """Return the report of this moment, as `docs/report-format.md` describes it."""
-    loops = _native._look_at_loops()
+    running = _native._look_at_loops()
     found = tasks.all_tasks()
     report: dict[str, Any] = {
         "format": FORMAT,
@@ -42,9 +47,9 @@ def take() -> dict[str, Any]:
         "greenloop": greenloop.__version__,
         "time": time.time(),
         "watched_for": 0.0,
-        "loops": [_loop(figures) for figures in loops],
+        "loops": [_loop(figures) for figures in running],
     }
-    taken = _Tasks(loops)
+    taken = _Tasks(running)
     for task in found[:MOST_TASKS]:
         taken.add(task)
     report["tasks"] = taken.finish()
@@ -54,20 +59,19 @@ def take() -> dict[str, Any]:
     report["counters"] = {
         "tasks": len(found),
         "tasks_left_out": max(0, len(found) - MOST_TASKS),
-        "steps": sum(figures[5] for figures in loops),
+        "steps": sum(figures[4] for figures in running),
     }
     return report
 
 
 def _loop(figures: tuple[Any, ...]) -> dict[str, Any]:
-    _, number, thread, idle, task, steps, ready, timers, descriptors, count, p50, p99, most = (
-        figures
-    )
+    event_loop, number, thread, idle, *rest = figures
+    steps, ready, timers, descriptors, count, p50, p99, most = rest
     return {
         "id": number,
         "thread": thread,
         "state": "idle" if idle else "running",
-        "task": task or None,
+        "task": None if idle else tasks.current_number(event_loop),
         "ready": ready,
         "timers": timers,
         "descriptors": descriptors,
@@ -83,7 +87,7 @@ class _Tasks:
         self.names = Names()
         self.resources = Resources(self.names)
         self._loops = {id(figures[0]): figures[1] for figures in loops}
-        self._running = {figures[4] for figures in loops if not figures[3]}
+        self._running = {tasks.current_number(figures[0]) for figures in loops if not figures[3]}
         self._shown: list[dict[str, Any]] = []
         self._behind: list[tuple[dict[str, Any], list[Any]]] = []
         self._numbers: dict[int, int] = {}

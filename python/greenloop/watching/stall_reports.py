@@ -55,10 +55,14 @@ class StallReports:
         if stall is None:
             return None
         details = self._details[number] = _names_of(stall)
-        if stall[7] != "starved":
+        if stall[6] != "starved":
             details |= _place_of(stall)
         stall = _facts(number)
-        return None if stall is None else self._describe(stall)
+        if stall is None:
+            return None
+        if stall[8]:
+            details["holder"] = _thread_in_words(stall[8])
+        return self._describe(stall)
 
     def end(self, number: int) -> dict[str, Any] | None:
         """Describe a stall that is over."""
@@ -66,17 +70,18 @@ class StallReports:
         return None if stall is None else self._describe(stall)
 
     def _describe(self, stall: tuple[Any, ...]) -> dict[str, Any]:
-        number, event_loop, _, task, began, length, over, kind, text, holder = stall
+        number, event_loop, _, began, length, over, kind, text, holder = stall
         details = dict(self._details.get(number, {}))
         if kind == "running":
             kind = details.pop("runs", "python")
             text = f"{_CAUSES[kind]}"
+        holder_in_words = details.pop("holder", f"thread {holder}")
         details.pop("runs", None)
         if kind == "starved":
             # Whatever the thread was about to do is not to blame.
             details |= {"place": None, "stack": []}
         if kind == "gil" and holder:
-            text += f", which {_thread_in_words(holder)} has"
+            text += f", which {holder_in_words} has"
         return {
             "id": number,
             "loop": event_loop,
@@ -85,7 +90,7 @@ class StallReports:
             "over": over,
             "kind": kind,
             "text": text,
-            "task": task or None,
+            "task": None,
             "name": None,
             "awaited_by": [],
             "place": None,
@@ -111,13 +116,17 @@ def _facts(number: int) -> tuple[Any, ...] | None:
 
 
 def _names_of(stall: tuple[Any, ...]) -> dict[str, Any]:
-    number = stall[3]
-    found = tasks.by_number(number) if number else None
-    if found is None:
+    """Name the task whose step it is, and those that wait for it."""
+    loops = _native._look_at_loops()
+    event_loop = next((figures[0] for figures in loops if figures[1] == stall[1]), None)
+    task = None if event_loop is None else tasks.current(event_loop)
+    if task is None:
         return {}
+    look = _native._look_at_task(task)
     return {
-        "name": tasks.name_of(found),
-        "awaited_by": [tasks.name_of(task) for task in tasks.waiting_for(found)],
+        "task": None if look is None else look[0],
+        "name": tasks.name_of(task),
+        "awaited_by": [tasks.name_of(waiter) for waiter in tasks.waiting_for(task)],
     }
 
 
@@ -132,7 +141,7 @@ def _place_of(stall: tuple[Any, ...]) -> dict[str, Any]:
         "place": frames.place_in(stack),
         "stack": [frames.shown(each) for each in stack],
     }
-    if stall[7] == "running":
+    if stall[6] == "running":
         before = _where(frame)
         time.sleep(_BETWEEN_LOOKS)
         now = sys._current_frames().get(ident) if ident is not None else None

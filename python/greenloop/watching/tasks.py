@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -13,7 +14,7 @@ from greenloop import _native
 _DEEPEST: Final = 4
 """How far behind an awaited object the tasks are that it waits for."""
 
-_MOST: Final = 2_000
+_MOST: Final = 50_000
 """How many objects are looked at for one wait."""
 
 
@@ -26,6 +27,11 @@ def all_tasks() -> list[Any]:
         except RuntimeError:
             continue  # Tasks were made faster than they could be listed.
     return list(found.values())
+
+
+def own_tasks() -> list[Any]:
+    """Return the pending tasks of this package, and from 3.14 on those of other classes as well."""
+    return all_tasks() if sys.version_info >= (3, 14) else _native.registered_tasks()
 
 
 def name_of(task: Any) -> str:
@@ -52,6 +58,20 @@ def by_number(number: int) -> Any | None:
         if look is not None and look[0] == number:
             return task
     return None
+
+
+def current(event_loop: Any) -> Any | None:
+    """Return the task whose step a loop runs, of any class."""
+    try:
+        return asyncio.current_task(event_loop)
+    except RuntimeError:
+        return None
+
+
+def current_number(event_loop: Any) -> int | None:
+    """Return the number of the task whose step a loop runs, if it is one of this package."""
+    look = _native._look_at_task(current(event_loop))
+    return None if look is None else int(look[0])
 
 
 def waiting_for(awaited: Any) -> list[Any]:

@@ -46,8 +46,6 @@ pub struct Figures {
     pub thread: i32,
     /// Whether it waits in the poller.
     pub is_idle: bool,
-    /// The number of the task whose step runs, or 0.
-    pub task: u32,
     /// How many jobs began and how many waits ended, while somebody watched.
     pub progress: u64,
     /// How many jobs are ready.
@@ -77,7 +75,7 @@ impl EventLoop {
 
     /// Figures of this moment.
     pub fn figures(&self) -> Figures {
-        let pulse = &self.pulse;
+        let pulse = self.scheduler.pulse();
         let (ready, timers) = self
             .scheduler
             .queue(|queue| (queue.ready.len(), queue.timers.len()));
@@ -85,7 +83,6 @@ impl EventLoop {
             number: pulse.number(),
             thread: pulse.thread().map_or(0, ThreadId::as_raw),
             is_idle: pulse.is_idle(),
-            task: pulse.task(),
             progress: pulse.progress(),
             ready,
             timers,

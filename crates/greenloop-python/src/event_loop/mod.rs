@@ -44,7 +44,6 @@ mod watches;
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::Arc;
 
 use greenloop_cpython::{GilCell, Object, Slot, attached};
 use greenloop_os::Events;
@@ -53,7 +52,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::future::Future;
-use crate::observing::{Lag, Pulse};
+use crate::observing::Lag;
 use crate::scheduler::Scheduler;
 
 pub use figures::{Figures, running_loops};
@@ -132,8 +131,6 @@ pub struct EventLoop {
     eager_tasks: Cell<bool>,
     /// In debug mode the handle that runs now.
     current_handle: Slot,
-    /// What a thread beside the loop may know of it.
-    pulse: Arc<Pulse>,
     /// How long input has to wait, for those who watch.
     lag: Lag,
 }
@@ -178,7 +175,6 @@ impl EventLoop {
             task_factory: Slot::empty(),
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
-            pulse: Pulse::new(),
             lag: Lag::unknown(),
         })
     }

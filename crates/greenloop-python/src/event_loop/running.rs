@@ -198,7 +198,7 @@ impl EventLoop {
     /// While it runs, the loop is held, and its jobs are not shown to the collector.
     fn turning(&self, this: &Object, body: impl FnOnce() -> Result<()>) -> Result<()> {
         ensure_room()?;
-        let _run = Run::begin(&self.pulse);
+        let _run = Run::begin(self.scheduler.pulse());
         let _shown = Shown::to_others(this);
         self.scheduler.event_loop().set(this.clone());
         self.scheduler.queue(|queue| queue.budget.begin());

@@ -29,7 +29,7 @@ use crate::asyncio::globals;
 use crate::awaitable;
 use crate::future;
 use crate::handle::{self, Handle};
-use crate::observing::{because_of, is_observed, is_recording, job_begins, tell_of_loop};
+use crate::observing::{because_of, is_observed, is_recording, tell_of_loop};
 use crate::scheduler::{Alarm, HandleKind, Job};
 use crate::task;
 
@@ -178,11 +178,11 @@ impl EventLoop {
                 tell_poll(timeout);
             }
             self.asleep.set(true);
-            self.pulse.wait_begins();
+            self.scheduler.pulse().wait_begins();
             // SAFETY: nothing of Python's is touched, and other threads do not reach the poller and
             // the event buffer.
             let outcome = unsafe { without_gil(|| poller.wait(&mut events, timeout)) };
-            self.pulse.wait_ends();
+            self.scheduler.pulse().wait_ends();
             self.asleep.set(false);
             if is_recording() {
                 tell_of_loop(EventKind::PollEnded, 0);
@@ -203,7 +203,7 @@ impl EventLoop {
     #[cold]
     #[inline(never)]
     fn run_told(&self, job: &Job) -> Result<()> {
-        job_begins(0);
+        self.scheduler.pulse().beat();
         if !is_recording() {
             return self.run_job(job);
         }

@@ -28,7 +28,7 @@ pub use holders::{begin as begin_watch, end as end_watch, holders_of, place, set
 pub use lag::Lag;
 pub use mode::{is_observed, is_recording};
 pub use number::Number;
-pub use pulse::{Pulse, Run, job_begins, running};
+pub use pulse::{Pulse, Run, after_fork, running};
 pub use telling::{
     Step, Wait, because_of, tell, tell_acquired, tell_cancel_request, tell_finish, tell_new_task,
     tell_of_loop, tell_released, tell_wait, tell_wake,

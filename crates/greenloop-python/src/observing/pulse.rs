@@ -6,8 +6,7 @@
 //! A loop has one for its life. Waits are noted at all times, since each is a system call anyway;
 //! jobs only while somebody watches.
 
-use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use greenloop_os::thread_activity::ThreadId;
@@ -20,22 +19,26 @@ pub struct Pulse {
     progress: AtomicU64,
     /// Whether the loop waits in the poller, or does not run.
     idle: AtomicBool,
-    /// The number of the task whose step runs, or 0.
-    task: AtomicU32,
     /// The thread that runs the loop, by the system's number, or 0.
     thread: AtomicI32,
 }
 
-/// The pulses of the loops that run.
-static RUNNING: Mutex<Vec<Arc<Pulse>>> = Mutex::new(Vec::new());
+/// The pulses of the loops that run: the list of this generation of forks.
+///
+/// Where a thread that reads a list is not in the child of a fork, the list may stay locked for
+/// ever. So the child goes on with the next one.
+static RUNNING: [Mutex<Vec<Arc<Pulse>>>; GENERATIONS] =
+    [const { Mutex::new(Vec::new()) }; GENERATIONS];
+
+/// How many forks of forks have a list of their own. Then the first one is used again, which is
+/// locked only if a fork met a lock that is held for some nanoseconds.
+const GENERATIONS: usize = 16;
+
+/// How many forks have led to this process, as far as it was watched.
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
 /// How many loops were made.
 static LAST: AtomicU32 = AtomicU32::new(0);
-
-thread_local! {
-    /// The pulse of the loop that this thread runs.
-    static PULSE: RefCell<Option<Arc<Pulse>>> = const { RefCell::new(None) };
-}
 
 impl Pulse {
     /// That of a new loop, which does not run.
@@ -44,7 +47,6 @@ impl Pulse {
             number: LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1),
             progress: AtomicU64::new(0),
             idle: AtomicBool::new(true),
-            task: AtomicU32::new(0),
             thread: AtomicI32::new(0),
         })
     }
@@ -62,11 +64,6 @@ impl Pulse {
     /// Whether the loop waits in the poller, or does not run.
     pub fn is_idle(&self) -> bool {
         self.idle.load(Ordering::Acquire)
-    }
-
-    /// The number of the task whose step runs, or 0.
-    pub fn task(&self) -> u32 {
-        self.task.load(Ordering::Relaxed)
     }
 
     /// The thread that runs the loop, if one does.
@@ -88,30 +85,13 @@ impl Pulse {
         self.idle.store(false, Ordering::Release);
     }
 
-    /// Only the loop's own thread does this, so that it need not be one access.
+    /// A job begins. Only the loop's own thread says so, so that it need not be one access.
     #[inline]
-    fn beat(&self) {
+    pub fn beat(&self) {
         let progress = self.progress.load(Ordering::Relaxed);
         self.progress
             .store(progress.wrapping_add(1), Ordering::Release);
     }
-}
-
-/// A job begins in the loop that this thread runs: the step of a task, or another one with 0.
-#[inline]
-pub fn job_begins(task: u32) {
-    PULSE.with_borrow(|pulse| {
-        if let Some(pulse) = pulse {
-            pulse.beat();
-            pulse.task.store(task, Ordering::Relaxed);
-        }
-    });
-}
-
-/// A step ended, and that of the task goes on in which it was nested, if `task` is not 0.
-#[inline]
-pub fn step_goes_on(task: u32) {
-    job_begins(task);
 }
 
 /// The loops that run.
@@ -121,15 +101,25 @@ pub fn running() -> Vec<Arc<Pulse>> {
 
 /// No code of the program runs while it is held, so that a panic cannot have left it half changed.
 fn list() -> MutexGuard<'static, Vec<Arc<Pulse>>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+    RUNNING[generation()]
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn generation() -> usize {
+    GENERATION.load(Ordering::Relaxed) % GENERATIONS
+}
+
+/// In the child of a fork, whose threads but this one are gone.
+pub fn after_fork() {
+    let before = RUNNING[generation()].try_lock().map(|list| list.clone());
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    // If nobody knows what runs, nothing that runs already is watched.
+    *list() = before.unwrap_or_default();
 }
 
 /// The run of a loop in this thread, from its making to its drop.
-pub struct Run {
-    pulse: Arc<Pulse>,
-    /// That of the loop in whose job this one runs, if there is one.
-    before: Option<Arc<Pulse>>,
-}
+pub struct Run(Arc<Pulse>);
 
 impl Run {
     /// The loop begins to run.
@@ -138,20 +128,15 @@ impl Run {
         pulse.thread.store(thread, Ordering::Relaxed);
         pulse.wait_ends();
         list().push(pulse.clone());
-        Self {
-            pulse: pulse.clone(),
-            before: PULSE.replace(Some(pulse.clone())),
-        }
+        Self(pulse.clone())
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        drop(PULSE.replace(self.before.take()));
-        let pulse = &self.pulse;
+        let pulse = &self.0;
         pulse.beat();
         pulse.wait_begins();
-        pulse.task.store(0, Ordering::Relaxed);
         pulse.thread.store(0, Ordering::Relaxed);
         list().retain(|running| !Arc::ptr_eq(running, pulse));
     }

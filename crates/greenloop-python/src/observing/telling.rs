@@ -7,9 +7,9 @@ use greenloop_core::observe::{EventBody, EventKind, Outcome, WaitKind, WakeCause
 use greenloop_cpython::{Object, Result};
 
 use super::Number;
+use super::holders;
 use super::mode::{is_recording, is_watching};
 use super::recorder::{Recorder, with_recorder};
-use super::{holders, pulse};
 
 thread_local! {
     /// What this thread does.
@@ -121,31 +121,32 @@ pub fn tell_of_loop(kind: EventKind, value: i64) {
 }
 
 /// Tells that the task that runs has acquired a lock or a permit, at the place where the program
-/// has called us.
+/// has called us. `holder` says which task that is, or 0.
 #[cold]
 #[inline(never)]
-pub fn tell_acquired(of: WaitKind, other: &Number) {
+pub fn tell_acquired(of: WaitKind, other: &Number, holder: fn() -> u32) {
     let body = EventBody {
         other: number_of_resource(of, other),
         ..body(EventKind::Acquired)
     };
     if is_watching() {
-        holders::acquired(body.other, body.task);
+        holders::acquired(body.other, holder());
     }
     with_recorder(|recorder| recorder.write_at_place(body));
 }
 
 /// Tells that the task that runs has released a lock, or a permit, of which `free` are left.
+/// `holder` says which task that is, or 0.
 #[cold]
 #[inline(never)]
-pub fn tell_released(of: WaitKind, other: &Number, free: i64) {
+pub fn tell_released(of: WaitKind, other: &Number, free: i64, holder: fn() -> u32) {
     let body = EventBody {
         other: number_of_resource(of, other),
         value: free,
         ..body(EventKind::Released)
     };
     if is_watching() {
-        holders::released(body.other, body.task);
+        holders::released(body.other, holder());
     }
     with_recorder(|recorder| recorder.write(body));
 }
@@ -264,7 +265,6 @@ impl Drop for Cause {
 /// A step that is told of. Steps nest where a task starts another one eagerly.
 pub struct Step {
     task: u32,
-    watched: bool,
     before: u32,
     waited_before: bool,
     cause_before: Option<WakeCause>,
@@ -278,17 +278,11 @@ impl Step {
         let task = task.get();
         let step = THREAD.with(|thread| Self {
             task,
-            watched: is_watching(),
             before: thread.actor.replace(task),
             waited_before: thread.has_waited.replace(false),
             cause_before: thread.cause.take(),
         });
-        if step.watched {
-            pulse::job_begins(task);
-        }
-        if is_recording() {
-            with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
-        }
+        with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
         step
     }
 
@@ -323,16 +317,11 @@ impl Step {
 impl Drop for Step {
     #[cold]
     fn drop(&mut self) {
-        if is_recording() {
-            let ended = EventBody {
-                task: self.task,
-                ..EventBody::new(EventKind::StepEnded)
-            };
-            with_recorder(|recorder| recorder.write(ended));
-        }
-        if self.watched {
-            pulse::step_goes_on(self.before);
-        }
+        let ended = EventBody {
+            task: self.task,
+            ..EventBody::new(EventKind::StepEnded)
+        };
+        with_recorder(|recorder| recorder.write(ended));
         THREAD.with(|thread| {
             thread.actor.set(self.before);
             thread.has_waited.set(self.waited_before);

@@ -17,12 +17,14 @@ mod job;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use greenloop_core::{Instant, Queue};
 use greenloop_cpython::{GilCell, MONOTONIC, Native, Object, Result, Slot};
 use greenloop_os as os;
 use pyo3::gc::{PyTraverseError, PyVisit};
+
+use crate::observing::Pulse;
 
 pub use alarm::{Alarm, Bell, CLASS as ALARM, make_class as make_alarm_class};
 #[cfg(Py_3_12)]
@@ -59,11 +61,13 @@ pub struct Scheduler {
     current_task: CurrentTask,
     /// The loop as Python sees it while it runs turns, and nothing at other times.
     event_loop: Slot,
+    /// What a thread beside the loop may know of it.
+    pulse: Arc<Pulse>,
 }
 
 impl Scheduler {
     /// The scheduler of a loop that is not open yet: no short cut may be taken.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             queue: GilCell::new(Queue::new()),
             fast: Cell::new(false),
@@ -72,6 +76,7 @@ impl Scheduler {
             thread: Cell::new(0),
             current_task: CurrentTask::nothing(),
             event_loop: Slot::empty(),
+            pulse: Pulse::new(),
         }
     }
 
@@ -79,6 +84,12 @@ impl Scheduler {
     #[inline]
     pub fn of(object: &Object) -> Option<&Self> {
         LOOKUP.get().and_then(|lookup| lookup(object))
+    }
+
+    /// What a thread beside the loop may know of it.
+    #[inline]
+    pub const fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
     }
 
     // The jobs

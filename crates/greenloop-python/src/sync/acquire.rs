@@ -30,6 +30,7 @@ use crate::asyncio::{globals, is_cancellation};
 use crate::awaitable::delegate::{self, Delegated};
 use crate::awaitable::{Awaitable, Operation, Progress, completed, ready};
 use crate::observing::{Wait, is_observed, tell_acquired};
+use crate::task::stepping_number;
 
 /// A primitive that can be acquired.
 pub trait Acquire: Lined {
@@ -142,7 +143,7 @@ fn resume<S: Acquire>(
 ) -> Result<Progress> {
     owner.get().state.take_over(this)?;
     if is_observed() {
-        tell_acquired(S::WAITS, &owner.get().number);
+        tell_acquired(S::WAITS, &owner.get().number, stepping_number);
     }
     acquired(says_so)
 }
@@ -169,7 +170,7 @@ pub fn acquire_or_join<S: Acquire>(
 ) -> Result<bool> {
     if S::try_acquire(owner)? {
         if is_observed() {
-            tell_acquired(S::WAITS, &owner.get().number);
+            tell_acquired(S::WAITS, &owner.get().number, stepping_number);
         }
         return Ok(true);
     }

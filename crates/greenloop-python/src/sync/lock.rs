@@ -23,6 +23,7 @@ use super::primitive::{
 };
 use crate::awaitable::{Awaitable, Line};
 use crate::observing::{is_observed, tell_released};
+use crate::task::stepping_number;
 
 /// A reference to a lock.
 ///
@@ -124,7 +125,7 @@ impl Acquire for Lock {
 #[inline]
 pub fn release(this: &LockRef) -> Result<Object> {
     if is_observed() {
-        tell_released(WaitKind::Lock, &this.get().number, 0);
+        tell_released(WaitKind::Lock, &this.get().number, 0, stepping_number);
     }
     match this.get().state.release()? {
         Ok(()) => Ok(Object::none()),

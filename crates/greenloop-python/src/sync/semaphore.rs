@@ -28,6 +28,7 @@ use crate::asyncio::edition::SEMAPHORES_WAKE_ALL;
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Line};
 use crate::observing::{is_observed, tell_released};
+use crate::task::stepping_number;
 
 /// A reference to a semaphore.
 ///
@@ -147,7 +148,12 @@ impl Acquire for Semaphore {
 fn tell_release(this: &SemaphoreRef) {
     if is_observed() {
         let free = this.get().state.logic.value().saturating_add(1);
-        tell_released(WaitKind::Semaphore, &this.get().number, free);
+        tell_released(
+            WaitKind::Semaphore,
+            &this.get().number,
+            free,
+            stepping_number,
+        );
     }
 }
 

@@ -60,7 +60,9 @@ pub use current::current_task;
 pub use gathering_future::{
     CLASS as GATHERING_FUTURE, GatheringFuture, child_at, count as count_of_children,
 };
-pub use observed::{State, coroutine_of, last_step, number_of, state_of, waiter_of, waits_of};
+pub use observed::{
+    State, coroutine_of, last_step, number_of, state_of, stepping_number, waiter_of, waits_of,
+};
 pub use registry::{registered_tasks, set_task_set, show_native_tasks};
 pub use requests::{cancel, cancelling, is_done, uncancel};
 pub use step::{WAITING, run_step, step_handle};

@@ -6,11 +6,12 @@ use greenloop_cpython::{
 };
 
 use super::step::advance;
-use super::{CLASS, GATHERING_FUTURE, Task};
+use super::{CLASS, GATHERING_FUTURE, Task, of_job};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::future::{Future, PENDING};
 use crate::observing::{Step, Wait, is_recording, tell_finish, tick};
+use crate::scheduler::stepping;
 
 /// A step that is told to an observer.
 ///
@@ -21,11 +22,14 @@ use crate::observing::{Step, Wait, is_recording, tell_finish, tick};
 pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
     task.last_step.set(tick());
+    if let Some(scheduler) = task.future.native_loop() {
+        scheduler.pulse().beat();
+    }
+    if !is_recording() {
+        return advance(this, exception);
+    }
     let step = Step::begin(task.future.number());
     let outcome = advance(this, exception);
-    if !is_recording() {
-        return outcome;
-    }
     if task.future.state() == PENDING {
         let kind = match task.waiter.get() {
             None => WaitKind::Yield,
@@ -74,6 +78,11 @@ pub struct Waits {
 /// The number of a task, for an observer.
 pub fn number_of(this: &Native<Task>) -> u32 {
     this.get().future.number().get()
+}
+
+/// The number of the task of ours whose coroutine runs in this thread, or 0.
+pub fn stepping_number() -> u32 {
+    stepping().map_or(0, |task| number_of(of_job(&task)))
 }
 
 /// When its last step began, in ticks of the watch; 0 if nobody watched then.

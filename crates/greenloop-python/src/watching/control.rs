@@ -16,7 +16,7 @@ use super::guard::Guard;
 use super::looks::{count, given, number};
 use super::stalls::Stall;
 use crate::event_loop::os_error;
-use crate::observing::{begin_watch, end_watch};
+use crate::observing::{after_fork, begin_watch, end_watch};
 
 /// The guard of the process, while it is watched.
 static GUARD: GilCell<Option<Guard>> = GilCell::new(None);
@@ -66,6 +66,7 @@ fn stop_watch() {
 #[pyo3(name = "_forget_watch", text_signature = "()")]
 fn forget_watch() {
     end_watch();
+    after_fork();
     if let Some(guard) = GUARD.with(Option::take) {
         guard.forget();
     }
@@ -126,7 +127,7 @@ fn answer(ticket: u64, answer: Vec<u8>, is_report: bool) {
 }
 
 /// Return the latest stalls: for each its number, the number of the loop, the system's number of
-/// its thread, the number of the task or 0, when it began in seconds since 1970, how many seconds
+/// its thread, when it began in seconds since 1970, how many seconds
 /// it has lasted, whether it is over, the word for what holds the loop up and a text, and the
 /// system's number of the thread that has the GIL, or 0.
 #[pyfunction]
@@ -142,7 +143,6 @@ fn shown(stall: &Stall) -> Result<Object> {
         count(stall.number)?,
         number(stall.event_loop)?,
         Object::int(i64::from(stall.thread))?,
-        number(stall.task)?,
         Object::float(stall.began)?,
         Object::float(stall.length.as_secs_f64())?,
         Object::boolean(stall.over),

@@ -80,6 +80,7 @@ impl Guard {
         poller.add(front.descriptor(), readable)?;
         let watch = Watch {
             shared: shared.clone(),
+            beginning: *BEGINNING.get_or_init(Instant::now),
             front,
             poller,
             loops: HashMap::new(),
@@ -138,6 +139,8 @@ impl Shared {
 /// The guard's own part.
 struct Watch {
     shared: Arc<Shared>,
+    /// When the first watch of the process began.
+    beginning: Instant,
     front: Front,
     poller: Poller,
     /// The loops that it has seen running, by their numbers.
@@ -159,10 +162,9 @@ struct Watched {
 
 impl Watch {
     fn run(mut self) {
-        let beginning = *BEGINNING.get_or_init(Instant::now);
         let mut events = Events::with_capacity(8);
         while !self.shared.ends.load(Ordering::Acquire) {
-            let ticks = beginning.elapsed().as_millis().saturating_add(1);
+            let ticks = self.beginning.elapsed().as_millis().saturating_add(1);
             set_tick(u32::try_from(ticks).unwrap_or(u32::MAX));
             let patience = self.look_at_loops();
             self.have_deadlocks_looked_for();
@@ -238,7 +240,6 @@ impl Watched {
             number: 0,
             event_loop: pulse.number(),
             thread: pulse.thread().map_or(0, ThreadId::as_raw),
-            task: pulse.task(),
             began: now() - length.as_secs_f64(),
             length,
             over: false,

@@ -52,7 +52,7 @@ fn look_at_task(task: Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
 }
 
 /// Return the loops of this package that run: for each the object, its number, the system's number
-/// of its thread, whether it waits in the poller, the number of the task whose step runs or 0, how
+/// of its thread, whether it waits in the poller, how
 /// many steps there were while somebody watched, how many jobs are ready, timers set and
 /// descriptors watched, and of the spans between polls the count, the median, the 99th percentile
 /// and the longest, in nanoseconds.
@@ -74,7 +74,6 @@ fn shown_loop(event_loop: &Object, figures: &Figures) -> Result<Object> {
         number(figures.number)?,
         Object::int(i64::from(figures.thread))?,
         Object::boolean(figures.is_idle),
-        number(figures.task)?,
         count(figures.progress)?,
         count(figures.ready as u64)?,
         count(figures.timers as u64)?,

@@ -55,8 +55,6 @@ pub struct Stall {
     pub event_loop: u32,
     /// The system's number of the loop's thread.
     pub thread: i32,
-    /// The number of the task whose step it is, or 0.
-    pub task: u32,
     /// When it began, seconds since 1970.
     pub began: f64,
     /// How long it has lasted.
@@ -110,13 +108,11 @@ impl Stalls {
         let mut text = String::from("[");
         for stall in self.all() {
             let separator = if text.len() > 1 { "," } else { "" };
-            let task = Some(stall.task).filter(|task| *task != 0);
-            let task = task.map_or_else(|| "null".to_owned(), |task| task.to_string());
             // Writing into a string cannot fail.
             let _ = write!(
                 text,
                 "{separator}{{\"id\":{},\"loop\":{},\"began\":{:.6},\"length\":{:.6},\"over\":{},\
-                 \"kind\":\"{}\",\"text\":{},\"task\":{task},\"name\":null,\"awaited_by\":[],\
+                 \"kind\":\"{}\",\"text\":{},\"task\":null,\"name\":null,\"awaited_by\":[],\
                  \"place\":null,\"stack\":[]}}",
                 stall.number,
                 stall.event_loop,

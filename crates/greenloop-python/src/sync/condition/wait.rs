@@ -36,6 +36,7 @@ use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::observing::{Wait, is_observed, tell_acquired, tell_released};
 use crate::sync::acquire::{acquire_or_join, leave};
 use crate::sync::lock;
+use crate::task::stepping_number;
 
 /// `this.wait()`.
 ///
@@ -150,7 +151,7 @@ fn begin(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     match owner.get().state.logic.begin(native, this)? {
         Ok(()) => {
             if is_observed() {
-                tell_released(WaitKind::Lock, &lock.get().number, 0);
+                tell_released(WaitKind::Lock, &lock.get().number, 0, stepping_number);
             }
             Ok(Progress::Blocked)
         }
@@ -178,7 +179,7 @@ fn go_on(this: &Native<Awaitable>, owner: &ConditionRef) -> Result<Progress> {
     let lock = lock_of(owner)?;
     lock.get().state.take_over(this);
     if is_observed() {
-        tell_acquired(WaitKind::Lock, &lock.get().number);
+        tell_acquired(WaitKind::Lock, &lock.get().number, stepping_number);
     }
     conclude(this, owner)
 }
