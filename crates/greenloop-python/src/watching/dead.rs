@@ -41,20 +41,25 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// wait for those.
 ///
 /// `tasks` are the pending tasks of all loops. One that has run in the last `milliseconds` is not
-/// looked at. A knot is whether it is a cycle, and its members; a member is the number of the task,
+/// looked at. Weak references of the class `names` do not count. A knot is whether it is a cycle, and its members; a member is the number of the task,
 /// that of the resource or task that it waits for or 0, and the numbers of what it holds. Return
 /// None if there is too much to look at.
 #[pyfunction]
 #[pyo3(
     name = "_look_for_dead_tasks",
-    text_signature = "(tasks, milliseconds)"
+    text_signature = "(tasks, milliseconds, names)"
 )]
 fn look_for_dead_tasks(
     tasks: Vec<Bound<'_, PyAny>>,
     milliseconds: u32,
+    names: Bound<'_, PyAny>,
 ) -> PyResult<Option<Py<PyAny>>> {
     let tasks: Vec<Object> = tasks.into_iter().map(Object::from).collect();
-    let Some(stuck) = Search::begin(&tasks, milliseconds).finish() else {
+    let mut search = Search::begin(&tasks, milliseconds);
+    search
+        .exploration
+        .ignore_weak_references_of(&Object::from(names));
+    let Some(stuck) = search.finish() else {
         return Ok(None);
     };
     Ok(Some(given(&shown(&stuck)?)))
@@ -148,7 +153,9 @@ impl Search {
         inside.extend(&coroutine);
         let innermost = task::waiter_of(task).filter(Awaitable::is_native);
         inside.extend(&innermost);
-        let inside = inside.iter().map(|object| self.exploration.number_of(object));
+        let inside = inside
+            .iter()
+            .map(|object| self.exploration.number_of(object));
         let inside = inside.collect();
         let task = task::number_of(task);
         let wait = TaskWait {
@@ -179,7 +186,11 @@ impl Search {
             known
         };
         if !self.resources.contains_key(&number) {
-            let owners = if kind == WaitKind::Lock { owners_of(number, pending) } else { None };
+            let owners = if kind == WaitKind::Lock {
+                owners_of(number, pending)
+            } else {
+                None
+            };
             let givers = owners.map_or_else(
                 || Givers::WhoReaches(self.exploration.number_of(object)),
                 Givers::Owners,
@@ -191,7 +202,11 @@ impl Search {
 
     /// A task near a timer that is set has a way out: the timer may end its wait.
     fn find_ways_out(&mut self, loops: &[Object]) {
-        for timer in loops.iter().filter_map(EventLoop::of).flat_map(EventLoop::timers_set) {
+        for timer in loops
+            .iter()
+            .filter_map(EventLoop::of)
+            .flat_map(EventLoop::timers_set)
+        {
             explore_near(&timer, NEAR, |object| {
                 let Some(task) = task::CLASS.exactly(object) else {
                     return EventLoop::of(object).is_none();
@@ -209,9 +224,14 @@ impl Search {
 
     fn finish(mut self) -> Option<Stuck> {
         let mut heap = Heap::default();
-        let complete = self.exploration.explore(MOST_OBJECTS, |count, references| {
-            heap.add(count);
-            for object in references {
+        let mut number = 0;
+        let complete = self.exploration.explore(MOST_OBJECTS, |met| {
+            heap.add(met.count);
+            if met.has_weak_references {
+                heap.hold(number);
+            }
+            number += 1;
+            for object in met.references {
                 heap.refer_to(*object);
             }
         });
