@@ -7,6 +7,7 @@ orders from the thread here. Nothing runs in the threads of the loops.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import os
@@ -18,9 +19,9 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from greenloop import _native
+from greenloop.deadlock import Deadlock
 from greenloop.tracing.files import form_of, write
 from greenloop.tracing.recording import Recording, libraries
-from greenloop.deadlock import Deadlock
 from greenloop.watching import place, snapshot
 from greenloop.watching.deadlock_reports import DeadlockReports
 from greenloop.watching.stall_reports import StallReports
@@ -139,15 +140,25 @@ class Session:
             return
         say("%s", self.stalls.in_words(stall))
         if self.on_stall is not None:
-            self.on_stall(stall)
+            _call(self.on_stall, stall)
 
     def _tell_deadlock(self, deadlock: dict[str, Any], parties: list[Any]) -> None:
         log.error("%s", deadlock["text"])
         if self.on_deadlock == "raise":
             for task in parties:
-                task.get_loop().call_soon_threadsafe(_throw, task, Deadlock(deadlock["text"]))
+                # A loop may have been closed meanwhile.
+                with contextlib.suppress(RuntimeError):
+                    task.get_loop().call_soon_threadsafe(_throw, task, Deadlock(deadlock["text"]))
         elif callable(self.on_deadlock):
-            self.on_deadlock(deadlock)
+            _call(self.on_deadlock, deadlock)
+
+
+def _call(callback: Callable[[dict[str, Any]], object], description: dict[str, Any]) -> None:
+    """Call a callback of the program. What it raises is logged, and the watch goes on."""
+    try:
+        callback(description)
+    except Exception:
+        log.exception("the callback %r of the watch failed", callback)
 
 
 def _parsed(request: bytes) -> dict[str, Any]:
