@@ -28,8 +28,9 @@ pub struct Exploration {
 pub struct Met<'a> {
     /// How many references there are to it, without those of the exploration itself.
     pub count: u64,
-    /// Whether something refers to it weakly, and so can come to have it at any time.
-    pub has_weak_references: bool,
+    /// Whether it can be reached without a reference to it: by a weak one, or, if it is a weak one
+    /// with a callback itself, when its object goes.
+    pub is_reached_weakly: bool,
     /// The numbers of the objects that it refers to, as often as it does.
     pub references: &'a [u32],
 }
@@ -117,7 +118,9 @@ impl Exploration {
             see(Met {
                 count: (count as u64).saturating_sub(own),
                 // SAFETY: it is alive.
-                has_weak_references: unsafe { has_weak_references(object, self.blind) },
+                is_reached_weakly: unsafe {
+                    has_weak_references(object, self.blind) || is_weak_with_callback(object)
+                },
                 references: &references,
             });
         }
@@ -214,6 +217,17 @@ unsafe fn has_weak_references(object: *mut ffi::PyObject, blind: usize) -> bool 
         }
     }
     false
+}
+
+/// Whether an object is a weak reference with a callback, which is called by nobody who has it.
+///
+/// # Safety
+/// The object is alive.
+unsafe fn is_weak_with_callback(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: what is a weak reference by its class has the fields of one.
+    unsafe {
+        ffi::PyWeakref_Check(object) != 0 && !(*object.cast::<WeakReference>()).callback.is_null()
+    }
 }
 
 /// Whether an object may lead to others that are of interest.

@@ -16,7 +16,7 @@ from typing import Any, Final
 from greenloop import _native
 from greenloop.tracing import naming
 from greenloop.tracing.kinds import Wait
-from greenloop.watching import hand_overs, snapshot, tasks
+from greenloop.watching import doubts, hand_overs, snapshot, tasks
 from greenloop.watching.resources import in_words
 
 LEAST_AGE: Final = 150
@@ -112,7 +112,8 @@ class DeadlockReports:
         for is_cycle, members in knots:
             numbers = [number for number, *_ in members]
             why = "cycle" if is_cycle else "unreachable"
-            found.append((frozenset(numbers), why, numbers, waiting))
+            if not self._is_doubtful(numbers, waiting, everything):
+                found.append((frozenset(numbers), why, numbers, waiting))
         known = set(waiting).union(*(key for key, *_ in found))
         found += [
             (frozenset({number}), "broken-hand-over", [number], [])
@@ -122,6 +123,22 @@ class DeadlockReports:
         if not found and (numbers := _if_nothing_can_happen(everything)):
             found.append((frozenset(numbers), "nothing-can-happen", numbers, []))
         return found
+
+    def _is_doubtful(self, numbers: list[int], behind: list[int], everything: list[Any]) -> bool:
+        """Tell whether the tasks of a knot may go on all the same, or wait on purpose."""
+        if frozenset(numbers) in self._told:
+            return False
+        by_number = {}
+        for task in everything:
+            look = _native._look_at_task(task)
+            if look is not None:
+                by_number[look[0]] = task
+        parties = [by_number[number] for number in numbers if number in by_number]
+        if len(parties) == 1 and doubts.waits_on_purpose(parties[0]):
+            return True
+        locks = doubts.locks_of(parties)
+        others = [by_number[number] for number in behind if number in by_number]
+        return bool(locks) and doubts.may_be_released(locks, parties + others)
 
     def _tell(
         self, key: frozenset[int], why: str, parties: list[int], behind: list[int]

@@ -87,6 +87,8 @@ struct Search {
     resources: BTreeMap<u32, Givers>,
     /// The last number that was made up, for what has none.
     made_up: u32,
+    /// Whether there is more to look at than a moment is long enough for.
+    is_too_much: bool,
 }
 
 impl Search {
@@ -96,6 +98,7 @@ impl Search {
             tasks: BTreeMap::new(),
             resources: BTreeMap::new(),
             made_up: u32::MAX,
+            is_too_much: false,
         };
         let loops = running_loops();
         for event_loop in &loops {
@@ -200,14 +203,23 @@ impl Search {
         Party::Resource(number)
     }
 
-    /// A task near a timer that is set has a way out: the timer may end its wait.
+    /// A task near a timer that is set, or due, has a way out: the timer may end its wait.
     fn find_ways_out(&mut self, loops: &[Object]) {
-        for timer in loops
+        if self.tasks.is_empty() {
+            return;
+        }
+        let mut count = 0;
+        for call in loops
             .iter()
             .filter_map(EventLoop::of)
-            .flat_map(EventLoop::timers_set)
+            .flat_map(EventLoop::calls_to_come)
         {
-            explore_near(&timer, NEAR, |object| {
+            if count > MOST_OBJECTS {
+                self.is_too_much = true;
+                return;
+            }
+            explore_near(&call, NEAR, |object| {
+                count += 1;
                 let Some(task) = task::CLASS.exactly(object) else {
                     return EventLoop::of(object).is_none();
                 };
@@ -223,11 +235,14 @@ impl Search {
     }
 
     fn finish(mut self) -> Option<Stuck> {
+        if self.is_too_much {
+            return None;
+        }
         let mut heap = Heap::default();
         let mut number = 0;
         let complete = self.exploration.explore(MOST_OBJECTS, |met| {
             heap.add(met.count);
-            if met.has_weak_references {
+            if met.is_reached_weakly {
                 heap.hold(number);
             }
             number += 1;
