@@ -20,6 +20,31 @@ pub struct Exploration {
     given: FxHashMap<usize, Object>,
     /// What is not to be entered.
     shut: FxHashSet<usize>,
+    /// The address of the class whose weak references do not count, or 0.
+    blind: usize,
+}
+
+/// An object as it was met.
+#[derive(Clone, Copy, Debug)]
+pub struct Met<'a> {
+    /// How many references there are to it, without those of the exploration itself.
+    pub count: u64,
+    /// Whether it can be reached without a reference to it: by a weak one, or, if it is a weak one
+    /// with a callback itself, when its object goes.
+    pub is_reached_weakly: bool,
+    /// The numbers of the objects that it refers to, as often as it does.
+    pub references: &'a [u32],
+}
+
+/// The beginning of a weak reference, in all versions from 3.11 on.
+#[repr(C)]
+struct WeakReference {
+    base: ffi::PyObject,
+    object: *mut ffi::PyObject,
+    callback: *mut ffi::PyObject,
+    hash: ffi::Py_hash_t,
+    previous: *mut WeakReference,
+    next: *mut WeakReference,
 }
 
 impl Exploration {
@@ -31,12 +56,18 @@ impl Exploration {
             numbers: FxHashMap::default(),
             given: FxHashMap::default(),
             shut: namespaces(),
+            blind: 0,
         }
     }
 
     /// Has an object not be entered.
     pub fn shut(&mut self, object: &Object) {
         self.shut.insert(object.as_ptr().addr());
+    }
+
+    /// Has the weak references of a class not count: nobody gets an object from them.
+    pub fn ignore_weak_references_of(&mut self, class: &Object) {
+        self.blind = class.as_ptr().addr();
     }
 
     /// The number of an object, which is explored. The caller lets its own references go before
@@ -54,12 +85,10 @@ impl Exploration {
         })
     }
 
-    /// Follows all references. For each object, in the order of their numbers, `see` gets how many
-    /// references there are to it, this exploration's own left out, and the numbers of the objects
-    /// that it refers to, as often as it does.
+    /// Follows all references, and has `see` see each object, in the order of their numbers.
     ///
     /// Returns false if there are more than `most` objects; `see` has not got all of them then.
-    pub fn explore(&mut self, most: usize, mut see: impl FnMut(u64, &[u32])) -> bool {
+    pub fn explore(&mut self, most: usize, mut see: impl FnMut(Met<'_>)) -> bool {
         let mut shown = Vec::new();
         let mut references = Vec::new();
         let mut next = 0;
@@ -82,7 +111,14 @@ impl Exploration {
             // SAFETY: it is alive.
             let count = unsafe { ffi::Py_REFCNT(object) };
             let own = u64::from(self.given.contains_key(&object.addr()));
-            see((count as u64).saturating_sub(own), &references);
+            see(Met {
+                count: (count as u64).saturating_sub(own),
+                // SAFETY: it is alive.
+                is_reached_weakly: unsafe {
+                    has_weak_references(object, self.blind) || is_weak_with_callback(object)
+                },
+                references: &references,
+            });
         }
         true
     }
@@ -150,6 +186,46 @@ unsafe extern "C" fn note(object: *mut ffi::PyObject, list: *mut c_void) -> c_in
     // SAFETY: passed on by `show`.
     unsafe { &mut *list.cast::<Vec<*mut ffi::PyObject>>() }.push(object);
     0
+}
+
+/// Whether something refers weakly to an object, other than references of the class at `blind`.
+///
+/// The loop itself refers weakly to each asynchronous generator that runs, in order to close it in
+/// the end. It does so with a callback, as do sets of weak references; those do not count there.
+///
+/// # Safety
+/// The object is alive, and the GIL is held.
+unsafe fn has_weak_references(object: *mut ffi::PyObject, blind: usize) -> bool {
+    // SAFETY: the class of a living object is alive. Where it says that there is one, there is a
+    // pointer to the first weak reference, before the object's address if it is negative. Those of
+    // the list are alive as long as they are in it, and nobody changes it while the GIL is held.
+    unsafe {
+        let offset = (*ffi::Py_TYPE(object)).tp_weaklistoffset;
+        if offset == 0 {
+            return false;
+        }
+        let is_generator = ffi::PyAsyncGen_CheckExact(object) != 0;
+        let mut next = *object.byte_offset(offset).cast::<*mut WeakReference>();
+        while let Some(reference) = next.as_ref() {
+            let is_blind = ffi::Py_TYPE(next.cast()).addr() == blind;
+            if !is_blind && (!is_generator || reference.callback.is_null()) {
+                return true;
+            }
+            next = reference.next;
+        }
+    }
+    false
+}
+
+/// Whether an object is a weak reference with a callback, which is called by nobody who has it.
+///
+/// # Safety
+/// The object is alive.
+unsafe fn is_weak_with_callback(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: what is a weak reference by its class has the fields of one.
+    unsafe {
+        ffi::PyWeakref_Check(object) != 0 && !(*object.cast::<WeakReference>()).callback.is_null()
+    }
 }
 
 /// Whether an object may lead to others that are of interest.

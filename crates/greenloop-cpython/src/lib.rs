@@ -135,7 +135,7 @@ pub use error::{
     raise_value, raise_while_handling, report_unraisable, restore, take_raised,
 };
 pub use exceptions::{AsExceptionClass, ExceptionClass};
-pub use exploring::{Exploration, explore_near};
+pub use exploring::{Exploration, Met, explore_near};
 pub use fields::{readonly_flag, readonly_slot};
 pub use finishing::{Finishing, Longer, SpareAlike, SpareLonger};
 pub use gc::{Visited, Visitor};

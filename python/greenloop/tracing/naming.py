@@ -19,14 +19,33 @@ from greenloop import _native
 _MOST_ITEMS = 64
 """The largest list or dictionary in which resources are looked for."""
 
-_given: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
+
+class Reference(weakref.ref[Any]):
+    """The weak reference to a resource that was named. Nobody gets the resource from it."""
+
+    __slots__ = ("key",)
+
+    key: int
+    """The identity of the resource."""
+
+
+_given: dict[int, tuple[Reference, str]] = {}
+"""The names that were given, by the identities of the resources."""
 
 
 def name(resource: object, name: str) -> None:
     """`greenloop.name`."""
     if not isinstance(name, str):
         raise TypeError(f"the name of a resource has to be a str, not {type(name).__name__}")
-    _given[resource] = name
+    reference = Reference(resource, _forget)
+    reference.key = id(resource)
+    _given[reference.key] = reference, name
+
+
+def _forget(reference: Reference) -> None:
+    """Forget the name of a resource that is no more."""
+    if (known := _given.get(reference.key)) is not None and known[0] is reference:
+        del _given[reference.key]
 
 
 class Finder:
@@ -72,10 +91,8 @@ def items_of(variable: str, value: object) -> Iterator[tuple[str, object]]:
 
 def given_name(resource: object) -> str | None:
     """Return the name that `greenloop.name` gave a resource, if it did."""
-    try:
-        return _given.get(resource)
-    except TypeError:  # It cannot be referred to weakly, or not be hashed.
-        return None
+    known = _given.get(id(resource))
+    return known[1] if known is not None and known[0]() is resource else None
 
 
 def _frames(coroutine: Any) -> Iterator[FrameType]:

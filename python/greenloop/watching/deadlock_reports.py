@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from greenloop import _native
+from greenloop.tracing import naming
 from greenloop.tracing.kinds import Wait
-from greenloop.watching import snapshot, tasks
+from greenloop.watching import doubts, hand_overs, snapshot, tasks
 from greenloop.watching.resources import in_words
 
 LEAST_AGE: Final = 150
@@ -24,8 +25,14 @@ LEAST_AGE: Final = 150
 _MOST: Final = 100
 """How many are kept."""
 
+_MOST_CALLERS: Final = 3
+"""How many callers of a place are told."""
+
 _RARELY: Final = 50.0
 """A search that takes long is not repeated before this many times as long has passed."""
+
+_SUSPICIOUS: Final = 10.0
+"""The same after a search that has found something, which the next one is to confirm."""
 
 _OWNED: Final = {"lock", "task", "gather", "wait", "task-group", "shield", "timeout"}
 """The kinds of wait for tasks, and for what only the task gives that holds it."""
@@ -48,6 +55,7 @@ _WHY: Final = {
     "unreachable": "can never go on: nothing that still runs can reach what is waited for",
     "nothing-can-happen": "can never go on: nothing can happen any more, no task is ready, and no "
     "timer, descriptor, thread or signal handler is left",
+    "broken-hand-over": "waits in vain for what is free: the one that let it go has woken nobody",
 }
 
 
@@ -78,28 +86,59 @@ class DeadlockReports:
         """
         began = time.monotonic()
         if began < self._not_before:
+            # It is not forgotten, or the last search before a long rest would not take place.
+            _native._check_again()
             return []
         found = self._look()
-        self._not_before = time.monotonic() + _RARELY * (time.monotonic() - began)
         suspected = {key for key, *_ in found} - self._told
+        ended = time.monotonic()
+        factor = _SUSPICIOUS if suspected else _RARELY
+        self._not_before = ended + factor * (ended - began)
+        if suspected:
+            _native._check_again()
         new = [each for each in found if each[0] in suspected & self._suspected]
         self._suspected = suspected
         return [self._tell(*each) for each in new]
 
     def _look(self) -> list[tuple[frozenset[int], str, list[int], list[int]]]:
         """Search: for each deadlock its tasks, why it is one, its parties, and those behind it."""
-        everything = tasks.own_tasks()
-        stuck = _native._look_for_dead_tasks(everything, LEAST_AGE)
+        # One of a loop that does not run waits for that.
+        loops = {id(figures[0]) for figures in _native._look_at_loops()}
+        everything = [task for task in tasks.own_tasks() if id(task.get_loop()) in loops]
+        stuck = _native._look_for_dead_tasks(everything, LEAST_AGE, naming.Reference)
         knots, behind = stuck if stuck is not None else ([], [])
         waiting = [number for number, *_ in behind]
         found = []
         for is_cycle, members in knots:
             numbers = [number for number, *_ in members]
             why = "cycle" if is_cycle else "unreachable"
-            found.append((frozenset(numbers), why, numbers, waiting))
-        if not found and (numbers := _if_nothing_can_happen()):
+            if not self._is_doubtful(numbers, waiting, everything):
+                found.append((frozenset(numbers), why, numbers, waiting))
+        known = set(waiting).union(*(key for key, *_ in found))
+        found += [
+            (frozenset({number}), "broken-hand-over", [number], [])
+            for number in hand_overs.broken(everything, LEAST_AGE)
+            if number not in known
+        ]
+        if not found and (numbers := _if_nothing_can_happen(tasks.all_tasks())):
             found.append((frozenset(numbers), "nothing-can-happen", numbers, []))
         return found
+
+    def _is_doubtful(self, numbers: list[int], behind: list[int], everything: list[Any]) -> bool:
+        """Tell whether the tasks of a knot may go on all the same, or wait on purpose."""
+        if frozenset(numbers) in self._told:
+            return False
+        by_number = {}
+        for task in everything:
+            look = _native._look_at_task(task)
+            if look is not None:
+                by_number[look[0]] = task
+        parties = [by_number[number] for number in numbers if number in by_number]
+        if len(parties) == 1 and doubts.waits_on_purpose(parties[0]):
+            return True
+        locks = doubts.locks_of(parties)
+        others = [by_number[number] for number in behind if number in by_number]
+        return bool(locks) and doubts.may_be_released(locks, parties + others)
 
     def _tell(
         self, key: frozenset[int], why: str, parties: list[int], behind: list[int]
@@ -120,7 +159,8 @@ class DeadlockReports:
             "behind": behind,
         }
         names = [by_number[number]["name"] for number in behind]
-        deadlock["text"] = _in_words(deadlock, report["resources"], names)
+        stacks = {task["id"]: task["stack"] for task in told}
+        deadlock["text"] = _in_words(deadlock, report["resources"], names, stacks)
         self._found.append(deadlock)
         del self._found[:-_MOST]
         objects = [task for task in map(tasks.by_number, parties) if task is not None]
@@ -150,7 +190,12 @@ def _party(task: dict[str, Any], resources: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _in_words(deadlock: dict[str, Any], resources: list[dict[str, Any]], behind: list[str]) -> str:
+def _in_words(
+    deadlock: dict[str, Any],
+    resources: list[dict[str, Any]],
+    behind: list[str],
+    stacks: dict[int, list[dict[str, Any]]],
+) -> str:
     """Tell of a deadlock in several lines."""
     parties = deadlock["parties"]
     subject, why = f"{len(parties)} tasks", _WHY[deadlock["why"]]
@@ -163,12 +208,14 @@ def _in_words(deadlock: dict[str, Any], resources: list[dict[str, Any]], behind:
     for party in parties:
         place = party["place"]
         at = f" at {place['file']}:{place['line']} in {place['function']}" if place else ""
+        at += _callers(stacks[party["task"]], place)
         lines.append(
             f"  {party['name']} ({party['coroutine']}) waits for {party['wait']['text']}{at}"
         )
         resource = by_id.get(party["wait"]["resource"])
         for holder in resource["holders"] if resource else ():
             owner = "itself" if holder["task"] == party["task"] else holder["name"]
+            owner = owner or "a task that has ended"
             where = holder["place"]
             taken = f" at {where['file']}:{where['line']}" if where else ""
             lines.append(f"    which {owner} holds, and took{taken}")
@@ -178,7 +225,16 @@ def _in_words(deadlock: dict[str, Any], resources: list[dict[str, Any]], behind:
     return "\n".join(lines)
 
 
-def _if_nothing_can_happen() -> list[int]:
+def _callers(stack: list[dict[str, Any]], place: dict[str, Any] | None) -> str:
+    """Tell who has called it: a place in a lock of another library does not say who wants it."""
+    if place not in stack:
+        return ""
+    inner = len(stack) - 1 - stack[::-1].index(place)
+    callers = stack[max(0, inner - _MOST_CALLERS) : inner]
+    return "".join(f", called at {each['file']}:{each['line']}" for each in reversed(callers))
+
+
+def _if_nothing_can_happen(everything: list[Any]) -> list[int]:
     """Return the numbers of all tasks if none can ever go on, because nothing is left to happen."""
     loops = _native._look_at_loops()
     for event_loop, _, _, idle, _, ready, timers, descriptors, *_ in loops:

@@ -8,19 +8,26 @@ from types import FrameType
 from typing import Any, Final
 
 from greenloop import _native
-from greenloop.watching import frames
+from greenloop.thread_queue import ThreadQueue
+from greenloop.watching import foreign_locks, frames, outsiders
 from greenloop.watching.names import Names
 
 
 def _of_queue(queue: Any) -> str:
     most = queue.maxsize
     items = f"{queue.qsize()} of {most}" if most > 0 else f"{queue.qsize()}"
-    unfinished = getattr(queue, "_unfinished_tasks", 0)
-    return f"{items} items, {unfinished} unfinished"
+    unfinished = getattr(queue, "_unfinished_tasks", None)
+    if unfinished is None:
+        unfinished = getattr(queue, "_unfinished", 0)
+    text = f"{items} items, {unfinished} unfinished"
+    if isinstance(queue, ThreadQueue):
+        text += f", {outsiders.threads_in_line(queue)}"
+    return text
 
 
 def _of_lock(lock: Any) -> str:
-    return "locked" if lock.locked() else "free"
+    text = "locked" if lock.locked() else "free"
+    return f"a {type(lock).__name__}, {text}" if foreign_locks.is_lock(lock) else text
 
 
 def _of_semaphore(semaphore: Any) -> str:
@@ -59,6 +66,7 @@ _KINDS: Final = {
     "Queue": "queue",
     "PriorityQueue": "queue",
     "LifoQueue": "queue",
+    "ThreadQueue": "queue",
     "Lock": "lock",
     "Semaphore": "semaphore",
     "BoundedSemaphore": "semaphore",
@@ -87,7 +95,7 @@ def kind_of(resource: object) -> str | None:
     for base in type(resource).__mro__:
         if base.__module__.startswith(("greenloop", "asyncio")) and base.__name__ in _KINDS:
             return _KINDS[base.__name__]
-    return None
+    return "lock" if foreign_locks.is_lock(resource) else None
 
 
 class Resources:

@@ -7,6 +7,7 @@ orders from the thread here. Nothing runs in the threads of the loops.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
 import os
@@ -145,7 +146,7 @@ class Session:
             self.recorder.happened("stall")
         say("%s", self.stalls.in_words(stall))
         if self.on_stall is not None:
-            self.on_stall(stall)
+            _call(self.on_stall, stall)
 
     def _tell_deadlock(self, deadlock: dict[str, Any], parties: list[Any]) -> None:
         log.error("%s", deadlock["text"])
@@ -153,9 +154,19 @@ class Session:
             self.recorder.happened("deadlock")
         if self.on_deadlock == "raise":
             for task in parties:
-                task.get_loop().call_soon_threadsafe(_throw, task, Deadlock(deadlock["text"]))
+                # A loop may have been closed meanwhile.
+                with contextlib.suppress(RuntimeError):
+                    task.get_loop().call_soon_threadsafe(_throw, task, Deadlock(deadlock["text"]))
         elif callable(self.on_deadlock):
-            self.on_deadlock(deadlock)
+            _call(self.on_deadlock, deadlock)
+
+
+def _call(callback: Callable[[dict[str, Any]], object], description: dict[str, Any]) -> None:
+    """Call a callback of the program. What it raises is logged, and the watch goes on."""
+    try:
+        callback(description)
+    except Exception:
+        log.exception("the callback %r of the watch failed", callback)
 
 
 def _parsed(request: bytes) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
-from greenloop.watching import frames, tasks
+from greenloop.watching import foreign_locks, frames, outsiders, tasks
 from greenloop.watching.resources import Resources, in_words, kind_of
 
 _FOR_TASKS: Final = {"task", "gather", "wait", "task-group", "timeout", "shield"}
@@ -40,6 +40,9 @@ _FUNCTIONS: Final = {
     "Condition.wait": "condition",
     "Barrier._block": "barrier",
     "Barrier._wait": "barrier",
+    "ThreadQueue.get": "queue.get",
+    "ThreadQueue.put": "queue.put",
+    "ThreadQueue.join": "queue.join",
     "TaskGroup.__aexit__": "task-group",
     "TaskGroup._aexit": "task-group",
     "StreamReader._wait_for_data": "stream.read",
@@ -87,6 +90,10 @@ _WORDS: Final = {
 }
 
 
+_WITH_PEER: Final = {"stream.drain", "stream.read", "socket"}
+"""The kinds of wait for another end of a connection."""
+
+
 @dataclass
 class Found:
     """The facts of a wait."""
@@ -109,11 +116,7 @@ class Described:
 
 def describe(found: Found, resources: Resources) -> Described:
     """Describe a wait."""
-    kind, owner = found.kind, None
-    if kind in ("future", "foreign"):
-        kind, owner = _kind_by_frames(found)
-    elif kind in _ON_RESOURCES:
-        owner = _owner_of(found.awaited, _ON_RESOURCES[kind])
+    kind, owner = kind_and_resource(found)
     behind = tasks.behind(found.awaited, found.task) if kind in _FOR_TASKS else []
     resource = None
     if owner is not None:
@@ -122,8 +125,11 @@ def describe(found: Found, resources: Resources) -> Described:
     text = _in_words(kind, resource)
     if kind == "future" and owner is None:
         text = _future_in_words(found)
-    peer = _peer_of(found.awaited) if kind in ("stream.drain", "stream.read", "socket") else None
-    if peer:
+    elif kind == "future":
+        text = _WORDS["lock"].format(_with_text(resource))
+    elif kind in _OUTSIDERS:
+        text = _OUTSIDERS[kind](found) or text
+    elif peer := _peer_of(found.awaited) if kind in _WITH_PEER else None:
         text += f" ({peer})"
     shown: dict[str, Any] = {
         "kind": kind,
@@ -136,12 +142,27 @@ def describe(found: Found, resources: Resources) -> Described:
     return Described(shown, behind)
 
 
+def kind_and_resource(found: Found) -> tuple[str, Any | None]:
+    """Return the kind of a wait, and the resource that it is for, if it can be found."""
+    if found.kind in ("future", "foreign"):
+        return _kind_by_frames(found)
+    if found.kind in _ON_RESOURCES:
+        return found.kind, _owner_of(found.awaited, _ON_RESOURCES[found.kind])
+    return found.kind, None
+
+
 def _in_words(kind: str, resource: dict[str, Any] | None) -> str:
     words = _WORDS.get(kind, kind)
     if resource is None:
         return words.format("a " + _ON_RESOURCES.get(kind, kind))
+    return words.format(_with_text(resource))
+
+
+def _with_text(resource: dict[str, Any] | None) -> str:
+    if resource is None:
+        return ""
     text = f" ({resource['text']})" if resource["text"] else ""
-    return words.format(in_words(resource) + text)
+    return in_words(resource) + text
 
 
 def _owner_of(awaited: object, kind: str) -> Any | None:
@@ -164,22 +185,9 @@ def _kind_by_frames(found: Found) -> tuple[str, Any | None]:
         if kind is not None:
             owner = frame.f_locals.get("self")
             return kind, owner if kind_of(owner) is not None else None
-    if _job_of(found.awaited) is not None:
+    if outsiders.job_of(found.awaited) is not None:
         return "executor", None
-    return found.kind, None
-
-
-def _job_of(future: object) -> object | None:
-    """Return the concurrent future whose outcome a future of asyncio's gets, if there is one."""
-    for callback, *_ in getattr(future, "_callbacks", None) or ():
-        for cell in getattr(callback, "__closure__", None) or ():
-            try:
-                held = cell.cell_contents
-            except ValueError:  # It is empty.
-                continue
-            if isinstance(held, concurrent.futures.Future):
-                return held
-    return None
+    return found.kind, foreign_locks.lock_of(found.awaited, found.stack)
 
 
 def _future_in_words(found: Found) -> str:
@@ -195,6 +203,8 @@ def _peer_of(awaited: object) -> str | None:
         transport = getattr(held, "transport", None) or getattr(held, "_transport", None)
         try:
             if transport is not None:
+                if transport.get_extra_info("subprocess") is not None:
+                    return f"of {outsiders.child_in_words(transport)}"
                 peer = transport.get_extra_info("peername")
                 pending = transport.get_write_buffer_size()
                 return f"to {peer}, {pending} bytes pending" if peer or pending else None
@@ -203,3 +213,15 @@ def _peer_of(awaited: object) -> str | None:
         except Exception:  # A foreign transport, or a socket that is not connected.
             return None
     return None
+
+
+def _job_in_words(found: Found) -> str:
+    job = outsiders.job_of(found.awaited)
+    return _WORDS["executor"] if job is None else outsiders.job_in_words(job)
+
+
+_OUTSIDERS: Final[dict[str, Callable[[Found], str | None]]] = {
+    "executor": _job_in_words,
+    "subprocess": lambda found: outsiders.child_of(found.stack),
+}
+"""The kinds of wait for a thread or a child, and what tells of these."""

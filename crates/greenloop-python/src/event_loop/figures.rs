@@ -59,11 +59,13 @@ pub struct Figures {
 }
 
 impl EventLoop {
-    /// The timers that are set and call something: handles and alarms.
-    pub fn timers_set(&self) -> Vec<Object> {
+    /// The timers that are set and call something: handles and alarms. So are those that are due, and
+    /// all other calls that are ready.
+    pub fn calls_to_come(&self) -> Vec<Object> {
         let is_set = |job: &&Job| !self.is_cancelled(job);
         self.scheduler.queue(|queue| {
-            let jobs = queue.timers.iter().filter(is_set);
+            let jobs = queue.timers.iter().chain(queue.ready.iter());
+            let jobs = jobs.filter(is_set);
             jobs.filter_map(|job| match job {
                 Job::Handle(handle) => Some(handle.clone().into_object()),
                 Job::Alarm(alarm) => Some(alarm.clone().into_object()),

@@ -28,6 +28,7 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(forget_watch, module)?)?;
     module.add_function(wrap_pyfunction!(set_watch_threshold, module)?)?;
     module.add_function(wrap_pyfunction!(next_order, module)?)?;
+    module.add_function(wrap_pyfunction!(check_again, module)?)?;
     module.add_function(wrap_pyfunction!(answer, module)?)?;
     module.add_function(wrap_pyfunction!(look_at_stalls, module)?)
 }
@@ -117,6 +118,13 @@ fn next_order() -> PyResult<Option<Py<PyAny>>> {
         Some(Order::Check) => vec![making::text("check")?],
     };
     Ok(Some(given(&making::tuple(parts)?)))
+}
+
+/// Have another order to look for deadlocks given, although nothing may happen until then.
+#[pyfunction]
+#[pyo3(name = "_check_again", text_signature = "()")]
+fn check_again() {
+    with_guard(|guard| guard.shared().check_again());
 }
 
 /// Send the answer to a client. A report is kept, for those who ask while the GIL cannot be had.

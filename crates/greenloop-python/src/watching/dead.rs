@@ -49,20 +49,25 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// wait for those.
 ///
 /// `tasks` are the pending tasks of all loops. One that has run in the last `milliseconds` is not
-/// looked at. A knot is whether it is a cycle, and its members; a member is the number of the task,
+/// looked at. Weak references of the class `names` do not count. A knot is whether it is a cycle, and its members; a member is the number of the task,
 /// that of the resource or task that it waits for or 0, and the numbers of what it holds. Return
 /// None if there is too much to look at.
 #[pyfunction]
 #[pyo3(
     name = "_look_for_dead_tasks",
-    text_signature = "(tasks, milliseconds)"
+    text_signature = "(tasks, milliseconds, names)"
 )]
 fn look_for_dead_tasks(
     tasks: Vec<Bound<'_, PyAny>>,
     milliseconds: u32,
+    names: Bound<'_, PyAny>,
 ) -> PyResult<Option<Py<PyAny>>> {
     let tasks: Vec<Object> = tasks.into_iter().map(Object::from).collect();
-    let Some(stuck) = Search::begin(&tasks, milliseconds).finish() else {
+    let mut search = Search::begin(&tasks, milliseconds);
+    search
+        .exploration
+        .ignore_weak_references_of(&Object::from(names));
+    let Some(stuck) = search.finish() else {
         return Ok(None);
     };
     Ok(Some(given(&shown(&stuck)?)))
@@ -90,6 +95,8 @@ struct Search {
     resources: BTreeMap<u32, Givers>,
     /// The last number that was made up, for what has none.
     made_up: u32,
+    /// Whether there is more to look at than a moment is long enough for.
+    is_too_much: bool,
 }
 
 impl Search {
@@ -99,6 +106,7 @@ impl Search {
             tasks: BTreeMap::new(),
             resources: BTreeMap::new(),
             made_up: u32::MAX,
+            is_too_much: false,
         };
         let loops = running_loops();
         for event_loop in &loops {
@@ -203,14 +211,23 @@ impl Search {
         Party::Resource(number)
     }
 
-    /// A task near a timer that is set has a way out: the timer may end its wait.
+    /// A task near a timer that is set, or due, has a way out: the timer may end its wait.
     fn find_ways_out(&mut self, loops: &[Object]) {
-        for timer in loops
+        if self.tasks.is_empty() {
+            return;
+        }
+        let mut count = 0;
+        for call in loops
             .iter()
             .filter_map(EventLoop::of)
-            .flat_map(EventLoop::timers_set)
+            .flat_map(EventLoop::calls_to_come)
         {
-            explore_near(&timer, NEAR, |object| {
+            if count > MOST_OBJECTS {
+                self.is_too_much = true;
+                return;
+            }
+            explore_near(&call, NEAR, |object| {
+                count += 1;
                 let Some(task) = task::CLASS.exactly(object) else {
                     return EventLoop::of(object).is_none();
                 };
@@ -226,10 +243,18 @@ impl Search {
     }
 
     fn finish(mut self) -> Option<Stuck> {
+        if self.is_too_much {
+            return None;
+        }
         let mut heap = Heap::default();
-        let complete = self.exploration.explore(MOST_OBJECTS, |count, references| {
-            heap.add(count);
-            for object in references {
+        let mut number = 0;
+        let complete = self.exploration.explore(MOST_OBJECTS, |met| {
+            heap.add(met.count);
+            if met.is_reached_weakly {
+                heap.hold(number);
+            }
+            number += 1;
+            for object in met.references {
                 heap.refer_to(*object);
             }
         });

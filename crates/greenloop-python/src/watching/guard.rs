@@ -50,6 +50,8 @@ pub struct Shared {
     pub stalls: Arc<Stalls>,
     /// The threshold, in nanoseconds.
     threshold: AtomicU64,
+    /// Whether the package's thread wants to look for deadlocks once more.
+    checks_again: AtomicBool,
     waker: Waker,
     ends: AtomicBool,
 }
@@ -67,6 +69,7 @@ impl Guard {
             desk: Arc::default(),
             stalls: Arc::default(),
             threshold: AtomicU64::new(0),
+            checks_again: AtomicBool::new(false),
             waker: Waker::new()?,
             ends: AtomicBool::new(false),
         });
@@ -128,6 +131,11 @@ impl Shared {
         let nanoseconds = u64::try_from(threshold.as_nanos()).unwrap_or(u64::MAX);
         self.threshold.store(nanoseconds, Ordering::Relaxed);
         self.waker.wake();
+    }
+
+    /// Has deadlocks looked for once more, although nothing may happen until then.
+    pub fn check_again(&self) {
+        self.checks_again.store(true, Ordering::Relaxed);
     }
 
     /// How long a step may take.
@@ -215,6 +223,9 @@ impl Watch {
         if progress != self.progress {
             self.progress = progress;
             self.checks_left = CHECKS_AFTER_REST;
+        }
+        if self.shared.checks_again.swap(false, Ordering::Relaxed) {
+            self.checks_left = self.checks_left.max(1);
         }
         if self.checks_left > 0 && !running.is_empty() && self.shared.desk.put(Order::Check) {
             self.checks_left -= 1;
