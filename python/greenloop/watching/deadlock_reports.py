@@ -84,16 +84,16 @@ class DeadlockReports:
 
         A deadlock is new when it is found for the second time.
         """
-        began = time.monotonic()
-        if began < self._not_before:
+        began = time.thread_time()
+        if time.monotonic() < self._not_before:
             # It is not forgotten, or the last search before a long rest would not take place.
             _native._check_again()
             return []
         found = self._look()
         suspected = {key for key, *_ in found} - self._told
-        ended = time.monotonic()
         factor = _SUSPICIOUS if suspected else _RARELY
-        self._not_before = ended + factor * (ended - began)
+        cost = time.thread_time() - began
+        self._not_before = time.monotonic() + factor * cost
         if suspected:
             _native._check_again()
         new = [each for each in found if each[0] in suspected & self._suspected]
@@ -120,7 +120,7 @@ class DeadlockReports:
             for number in hand_overs.broken(everything, LEAST_AGE)
             if number not in known
         ]
-        if not found and (numbers := _if_nothing_can_happen(tasks.all_tasks())):
+        if not found and (numbers := _if_nothing_can_happen()):
             found.append((frozenset(numbers), "nothing-can-happen", numbers, []))
         return found
 
@@ -234,7 +234,7 @@ def _callers(stack: list[dict[str, Any]], place: dict[str, Any] | None) -> str:
     return "".join(f", called at {each['file']}:{each['line']}" for each in reversed(callers))
 
 
-def _if_nothing_can_happen(everything: list[Any]) -> list[int]:
+def _if_nothing_can_happen() -> list[int]:
     """Return the numbers of all tasks if none can ever go on, because nothing is left to happen."""
     loops = _native._look_at_loops()
     for event_loop, _, _, idle, _, ready, timers, descriptors, *_ in loops:
