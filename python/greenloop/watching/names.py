@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FrameType
 
 from greenloop.tracing import naming
 
 
 class Names:
-    """Finds the names of resources in the frames of those that wait for them."""
+    """Finds the names of resources among the variables of all tasks.
 
-    def __init__(self) -> None:
-        self._found: dict[int, str | None] = {}
+    The same variable may hold one resource in one task and another one in the next, as a parameter
+    does. So a name that only one resource has is the better one.
+    """
+
+    def __init__(self, is_resource: Callable[[object], bool]) -> None:
+        self._is_resource = is_resource
+        self._types: dict[type, bool] = {}
+        self._names: dict[int, dict[str, None]] = {}
+        """The variables that hold a resource, by its identity, in the order of their finding."""
+        self._bearers: dict[str, set[int]] = {}
+        """The resources that a variable of this name holds."""
+
+    def learn(self, stack: list[FrameType]) -> None:
+        """Look at the variables of a task's frames, the innermost first."""
+        for frame in reversed(stack):
+            for variable, value in naming.locals_of(frame).items():
+                if variable == "self":
+                    attributes = getattr(value, "__dict__", None)
+                    held = list(attributes.items()) if type(attributes) is dict else []
+                    for attribute, each in held:
+                        self._note(str(attribute), each)
+                else:
+                    for name, each in naming.items_of(variable, value):
+                        self._note(name, each)
+
+    def _note(self, name: str, value: object) -> None:
+        kind = type(value)
+        known = self._types.get(kind)
+        if known is None:
+            known = self._types[kind] = self._is_resource(value)
+        if known:
+            self._names.setdefault(id(value), {})[name] = None
+            self._bearers.setdefault(name, set()).add(id(value))
 
     def of(self, resource: object, stack: list[FrameType]) -> str | None:
         """Return the name of a resource, if it has one.
@@ -20,10 +52,13 @@ class Names:
             resource: Any object.
             stack: The frames of a task that uses it, the outermost first.
         """
-        key = id(resource)
-        if self._found.get(key) is None:
-            self._found[key] = naming.given_name(resource) or _variable_of(resource, stack)
-        return self._found[key]
+        given = naming.given_name(resource)
+        if given is not None:
+            return given
+        names = self._names.get(id(resource))
+        if not names:
+            return _variable_of(resource, stack)
+        return min(names, key=lambda name: len(self._bearers[name]))
 
 
 def _variable_of(resource: object, stack: list[FrameType]) -> str | None:

@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import time
+from types import FrameType
 from typing import Any, Final
 
 import greenloop
@@ -17,7 +18,7 @@ from greenloop import _native
 from greenloop.tracing.kinds import Wait
 from greenloop.watching import frames, tasks
 from greenloop.watching.names import Names
-from greenloop.watching.resources import Resources
+from greenloop.watching.resources import Resources, kind_of
 from greenloop.watching.waits import Found, describe
 
 FORMAT: Final = "greenloop-report/1"
@@ -50,8 +51,11 @@ def take() -> dict[str, Any]:
         "loops": [_loop(figures) for figures in running],
     }
     taken = _Tasks(running)
-    for task in found[:MOST_TASKS]:
-        taken.add(task)
+    stacks = [frames.of_task(task) for task in found[:MOST_TASKS]]
+    for stack in stacks:
+        taken.names.learn(stack)
+    for task, stack in zip(found, stacks, strict=False):
+        taken.add(task, stack)
     report["tasks"] = taken.finish()
     report["resources"] = taken.resources.all()
     report["deadlocks"] = []
@@ -84,7 +88,7 @@ class _Tasks:
     """The tasks of a report in the making."""
 
     def __init__(self, loops: list[tuple[Any, ...]]) -> None:
-        self.names = Names()
+        self.names = Names(lambda value: kind_of(value) is not None)
         self.resources = Resources(self.names)
         self._loops = {id(figures[0]): figures[1] for figures in loops}
         self._running = {tasks.current_number(figures[0]) for figures in loops if not figures[3]}
@@ -93,18 +97,17 @@ class _Tasks:
         self._numbers: dict[int, int] = {}
         self._foreign = 0
 
-    def add(self, task: Any) -> None:
-        """Look at a task."""
+    def add(self, task: Any, stack: list[FrameType]) -> None:
+        """Look at a task, whose frames are known."""
         look = _native._look_at_task(task)
         if look is None:
-            self._add_foreign(task)
+            self._add_foreign(task, stack)
             return
         number, state, since, kind, resource, remaining, awaited = look
         if state not in (_READY, _SUSPENDED):
             return
         is_running = number in self._running
-        stack = [] if is_running else frames.of_task(task)
-        shown = self._show(task, number, stack)
+        shown = self._show(task, number, [] if is_running else stack)
         shown["since"] = None if since is None else since / 1000
         shown["state"] = "running" if is_running else "waiting" if state == _SUSPENDED else "ready"
         if shown["state"] == "waiting":
@@ -117,10 +120,9 @@ class _Tasks:
                 found.shown["ends_in"] = max(0.0, remaining - since / 1000)
             self._behind.append((shown, found.tasks))
 
-    def _add_foreign(self, task: Any) -> None:
+    def _add_foreign(self, task: Any, stack: list[FrameType]) -> None:
         """Look at a task of another class, which has no number: it gets one below zero."""
         self._foreign -= 1
-        stack = frames.of_task(task)
         shown = self._show(task, self._foreign, stack)
         awaited = getattr(task, "_fut_waiter", None)
         if awaited is None:
