@@ -10,7 +10,7 @@ use super::{CLASS, GATHERING_FUTURE, Task, of_job};
 use crate::asyncio::globals;
 use crate::awaitable::Awaitable;
 use crate::future::{Future, PENDING};
-use crate::observing::{Step, Wait, is_recording, tell_finish, tick};
+use crate::observing::{Step, Wait, tell_finish, tick};
 use crate::scheduler::stepping;
 
 /// A step that is told to an observer.
@@ -21,13 +21,7 @@ use crate::scheduler::stepping;
 #[inline(never)]
 pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
-    task.last_step.set(tick());
-    if let Some(scheduler) = task.future.native_loop() {
-        scheduler.pulse().beat();
-    }
-    if !is_recording() {
-        return advance(this, exception);
-    }
+    note_step(task);
     let step = Step::begin(task.future.number());
     let outcome = advance(this, exception);
     if task.future.state() == PENDING {
@@ -43,6 +37,14 @@ pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Resul
         report_unraisable(raised, this);
     }
     outcome.map_err(restore)
+}
+
+/// Notes that a step begins, for those who watch.
+pub(super) fn note_step(task: &Task) {
+    task.last_step.set(tick());
+    if let Some(scheduler) = task.future.native_loop() {
+        scheduler.pulse().beat();
+    }
 }
 
 /// Tells that the task has ended, with `outcome` unless it was cancelled.

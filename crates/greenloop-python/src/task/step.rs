@@ -219,7 +219,10 @@ fn schedule_by_name(this: &Native<Task>, exception: Option<&Object>) -> Result<(
 #[inline]
 fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     if is_observed() {
-        return observed::take_step(this, exception);
+        if is_recording() {
+            return observed::take_step(this, exception);
+        }
+        observed::note_step(this.get());
     }
     advance(this, exception)
 }
