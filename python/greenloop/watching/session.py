@@ -22,7 +22,7 @@ from greenloop import _native
 from greenloop.deadlock import Deadlock
 from greenloop.tracing.files import form_of, write
 from greenloop.tracing.recording import Recording, libraries
-from greenloop.watching import place, snapshot
+from greenloop.watching import place, snapshot, tasks
 from greenloop.watching.deadlock_reports import DeadlockReports
 from greenloop.watching.stall_reports import StallReports
 
@@ -86,6 +86,7 @@ class Session:
     def report(self) -> dict[str, Any]:
         """Return the report of this moment, as `docs/report-format.md` describes it."""
         report = snapshot.take()
+        tasks.wake_loops()
         report["watched_for"] = time.monotonic() - self.began
         report["stalls"] = self.stalls.all()
         report["deadlocks"] = self.deadlocks.all()
@@ -99,6 +100,7 @@ class Session:
                 self._carry_out(order)
             except Exception:
                 log.exception("an order of the watch failed: %r", order)
+            tasks.wake_loops()
 
     def _carry_out(self, order: tuple[Any, ...]) -> None:
         match order:
@@ -113,9 +115,12 @@ class Session:
                     _native._answer(ticket, json.dumps(answer).encode(), is_report)
             case ("stall", number):
                 self._tell_stall(self.stalls.begin(number), log.warning)
+            case ("stall-changed", number):
+                self.stalls.begin(number)
             case ("stall-over", number):
                 self._tell_stall(self.stalls.end(number), log.warning)
             case ("check",):
+                self.stalls.note_threads()
                 for deadlock, parties in self.deadlocks.search():
                     self._tell_deadlock(deadlock, parties)
 

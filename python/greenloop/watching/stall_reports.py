@@ -17,8 +17,20 @@ from typing import Any, Final
 from greenloop import _native
 from greenloop.watching import frames, tasks
 
-_BETWEEN_LOOKS: Final = 0.006
-"""Seconds between two looks at a frame: more than the interval in which threads take turns."""
+_BETWEEN_LOOKS: Final = 0.003
+"""Seconds between two looks at a frame."""
+
+_LOOKED_AT: Final = 0.02
+"""For how many seconds of its own time on a processor a thread is looked at."""
+
+_LONGEST_LOOK: Final = 0.5
+"""The same in seconds of the clock, if the machine gives it no processor."""
+
+_LEAST_LOOKS: Final = 6
+"""How many looks have to show the same."""
+
+_MOST_THREADS: Final = 1_000
+"""How many names of threads are remembered."""
 
 _CAUSES: Final = {
     "python": "Python code runs",
@@ -35,6 +47,8 @@ class StallReports:
 
     def __init__(self) -> None:
         self._details: dict[int, dict[str, Any]] = {}
+        self._threads: dict[int | None, str] = {}
+        """The names of the threads that were seen, by the system's numbers."""
 
     def count(self) -> int:
         """Return how many there were."""
@@ -56,7 +70,7 @@ class StallReports:
             return None
         details = self._details[number] = _names_of(stall)
         if stall[7] != "starved":
-            details |= _place_of(stall)
+            details |= self._place_of(stall)
         stall = _facts(number)
         return None if stall is None else self._describe(stall)
 
@@ -66,7 +80,7 @@ class StallReports:
         return None if stall is None else self._describe(stall)
 
     def _describe(self, stall: tuple[Any, ...]) -> dict[str, Any]:
-        number, event_loop, _, task, began, length, over, kind, text, holder = stall
+        number, event_loop, _, task, began, length, over, kind, text, holder, *_ = stall
         details = dict(self._details.get(number, {}))
         if kind == "running":
             kind = details.pop("runs", "python")
@@ -76,7 +90,7 @@ class StallReports:
             # Whatever the thread was about to do is not to blame.
             details |= {"place": None, "stack": []}
         if kind == "gil" and holder:
-            text += f", which {_thread_in_words(holder)} has"
+            text += f", which {self._thread_in_words(holder)} has"
         return {
             "id": number,
             "loop": event_loop,
@@ -91,6 +105,41 @@ class StallReports:
             "place": None,
             "stack": [],
         } | details
+
+    def note_threads(self) -> None:
+        """Remember the names of the threads, for when one of them has ended."""
+        if len(self._threads) > _MOST_THREADS:
+            self._threads.clear()
+        self._threads |= {thread.native_id: thread.name for thread in threading.enumerate()}
+
+    def _place_of(self, stall: tuple[Any, ...]) -> dict[str, Any]:
+        """Look at the frames of the loop's thread, if the step still goes on."""
+        progress = {figures[1]: figures[5] for figures in _native._look_at_loops()}
+        ident = _ident_of(stall[2])
+        if ident is None or progress.get(stall[1]) != stall[11]:
+            return {}
+        frame = sys._current_frames().get(ident)
+        if frame is None:
+            return {}
+        stack = frames.of_thread(frame)
+        details = {
+            "place": frames.place_in(stack),
+            "stack": [frames.shown(each) for each in stack],
+        }
+        if stall[7] == "running":
+            details["runs"] = "native" if _stays_in_a_call(ident, frame) else "python"
+        return details
+
+    def _thread_in_words(self, native_id: int) -> str:
+        """Name a thread, and say where it is."""
+        for thread in threading.enumerate():
+            if thread.native_id == native_id and thread.ident is not None:
+                stack = frames.of_thread(sys._current_frames().get(thread.ident))
+                place = frames.place_in(stack)
+                where = f" at {place['file']}:{place['line']}" if place else ""
+                return f"thread {thread.name!r}{where}"
+        name = self._threads.get(native_id)
+        return f"thread {native_id}" if name is None else f"thread {name!r}"
 
     @staticmethod
     def in_words(stall: dict[str, Any]) -> str:
@@ -121,23 +170,25 @@ def _names_of(stall: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def _place_of(stall: tuple[Any, ...]) -> dict[str, Any]:
-    """Look at the frames of the loop's thread, twice."""
-    ident = _ident_of(stall[2])
-    frame = sys._current_frames().get(ident) if ident is not None else None
-    if frame is None:
-        return {}
-    stack = frames.of_thread(frame)
-    details = {
-        "place": frames.place_in(stack),
-        "stack": [frames.shown(each) for each in stack],
-    }
-    if stall[7] == "running":
-        before = _where(frame)
+def _stays_in_a_call(ident: int, frame: FrameType) -> bool:
+    """Tell whether a thread that runs stays in what its instruction calls, without the GIL.
+
+    Native code that keeps the GIL is known already. From Python code, and whatever short it calls,
+    the GIL comes only when the time is up for which it may be kept.
+    """
+    before, quick, looks = _where(frame), 0, 0
+    at_once = sys.getswitchinterval() / 2
+    clock = time.pthread_getcpuclockid(ident)
+    began, end = time.clock_gettime(clock), time.monotonic() + _LONGEST_LOOK
+    while looks < _LEAST_LOOKS or time.clock_gettime(clock) - began < _LOOKED_AT:
+        asleep = time.monotonic()
         time.sleep(_BETWEEN_LOOKS)
-        now = sys._current_frames().get(ident) if ident is not None else None
-        details["runs"] = "native" if now is not None and _where(now) == before else "python"
-    return details
+        now = sys._current_frames().get(ident)
+        if now is None or _where(now) != before or time.monotonic() > end:
+            return False
+        looks += 1
+        quick += time.monotonic() - asleep < _BETWEEN_LOOKS + at_once
+    return quick > looks / 2
 
 
 def _where(frame: FrameType) -> tuple[int, int]:
@@ -150,14 +201,3 @@ def _ident_of(native_id: int) -> int | None:
         if thread.native_id == native_id:
             return thread.ident
     return threading.main_thread().ident if native_id == os.getpid() else None
-
-
-def _thread_in_words(native_id: int) -> str:
-    """Name a thread, and say where it is."""
-    for thread in threading.enumerate():
-        if thread.native_id == native_id and thread.ident is not None:
-            stack = frames.of_thread(sys._current_frames().get(thread.ident))
-            place = frames.place_in(stack)
-            where = f" at {place['file']}:{place['line']}" if place else ""
-            return f"thread {thread.name!r}{where}"
-    return f"thread {native_id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections import deque
 from collections.abc import Iterable
@@ -26,6 +27,20 @@ def all_tasks() -> list[Any]:
         except RuntimeError:
             continue  # Tasks were made faster than they could be listed.
     return list(found.values())
+
+
+def wake_loops() -> None:
+    """Have loops that sleep look whether there is something to do.
+
+    Whoever looks at objects may be the last to let one of them go, and so have its finaliser run: in
+    a thread whose calls wake no loop. The same holds for the garbage collector, which runs in
+    whichever thread has made the last object that it waits for.
+    """
+    for event_loop, _, _, is_idle, _, _, ready, *_ in _native._look_at_loops():
+        if is_idle and ready:
+            # It may be closed by now.
+            with contextlib.suppress(RuntimeError, OSError):
+                event_loop._write_to_self()
 
 
 def name_of(task: Any) -> str:
@@ -95,6 +110,6 @@ def _leads_on(held: object) -> bool:
     """Tell whether tasks that are waited for may be behind an object."""
     if type(held) in (list, tuple, set, frozenset, dict):
         return True
-    return type(held).__module__.startswith(("greenloop", "asyncio", "_asyncio")) and not isinstance(
-        held, asyncio.AbstractEventLoop
-    )
+    return type(held).__module__.startswith(
+        ("greenloop", "asyncio", "_asyncio")
+    ) and not isinstance(held, asyncio.AbstractEventLoop)

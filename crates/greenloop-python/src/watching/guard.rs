@@ -17,7 +17,7 @@ use greenloop_os::{Events, Poller, Waker, monotonic, quiet_thread};
 
 use super::desk::{Desk, Order};
 use super::front::Front;
-use super::inquest::Inquest;
+use super::inquest::{Finding, Inquest};
 use super::stalls::{Stall, Stalls, now};
 use crate::observing::{Pulse, running, set_tick};
 
@@ -223,24 +223,32 @@ impl Watch {
 impl Watched {
     fn look(&mut self, pulse: &Pulse, shared: &Shared) {
         let look = look_at(pulse);
+        let progress = look.progress;
         self.inquest.look(&look, pulse);
         match self.dog.look(look) {
-            Some(Episode::Begin { since }) => self.begin(pulse, since.until(look.now), shared),
+            Some(Episode::Begin { since }) => {
+                self.begin(pulse, progress, since.until(look.now), shared);
+            }
             Some(Episode::Continue) => self.go_on(shared),
             Some(Episode::End { length }) => self.end(length, shared),
             None => {}
         }
     }
 
-    fn begin(&mut self, pulse: &Pulse, length: Duration, shared: &Shared) {
-        let finding = self.inquest.find();
+    fn begin(&mut self, pulse: &Pulse, progress: u64, length: Duration, shared: &Shared) {
+        let found = self.inquest.find();
+        // The guard may itself have had no processor for a while.
+        let goes_on = pulse.progress() == progress && !pulse.is_idle();
+        let finding = if goes_on { found } else { Finding::too_late() };
         let number = shared.stalls.begin(Stall {
             number: 0,
             event_loop: pulse.number(),
             thread: pulse.thread().map_or(0, |thread| thread.as_raw()),
             task: pulse.task(),
+            progress,
             began: now() - length.as_secs_f64(),
             length,
+            noticed: length,
             over: false,
             cause: finding.cause,
             text: finding.text,
@@ -255,7 +263,13 @@ impl Watched {
     /// The step goes on: it lasts longer, and more may be known.
     fn go_on(&mut self, shared: &Shared) {
         let Some(number) = self.stall else { return };
-        let better = self.inquest.go_on(&shared.desk);
+        let better = if self.inquest.is_to_blame(shared.threshold()) {
+            self.inquest.begin(&shared.desk);
+            shared.desk.put(Order::StallChanged(number));
+            Some(Finding::running())
+        } else {
+            self.inquest.go_on(&shared.desk)
+        };
         shared.stalls.change(number, |stall| {
             stall.length = Duration::from_secs_f64((now() - stall.began).max(0.0));
             if let Some(finding) = better {

@@ -50,10 +50,14 @@ pub struct Stall {
     pub thread: i32,
     /// The number of the task whose step it is, or 0.
     pub task: u32,
+    /// The progress of the loop: another one, and the step is over.
+    pub progress: u64,
     /// When it began, seconds since 1970.
     pub began: f64,
     /// How long it has lasted.
     pub length: Duration,
+    /// How long it had lasted when it was noticed.
+    pub noticed: Duration,
     /// Whether it has ended.
     pub over: bool,
     /// What held the loop up.

@@ -135,9 +135,29 @@ class Program:
         """Have somebody set an event, and return what has to be kept until then."""
         loop = asyncio.get_running_loop()
         ways = [
-            "task", "timer", "closure", "thread", "global", "attribute", "weak", "weak-method", "context",
-            "signal", "guard", "weak-callback", "finalize", "future", "coroutine-threadsafe", "executor",
-            "done-callback", "reader", "partial", "weak-box", "weak-set", "cyclic-box", "wrapped-future",
+            "task",
+            "timer",
+            "closure",
+            "thread",
+            "global",
+            "attribute",
+            "weak",
+            "weak-method",
+            "context",
+            "signal",
+            "guard",
+            "weak-callback",
+            "finalize",
+            "future",
+            "coroutine-threadsafe",
+            "executor",
+            "done-callback",
+            "reader",
+            "partial",
+            "weak-box",
+            "weak-set",
+            "cyclic-box",
+            "wrapped-future",
         ]
         way = self.random.choice(ways)
         delay = self.random.random() * BRIEF
