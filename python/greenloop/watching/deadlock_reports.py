@@ -59,6 +59,15 @@ _WHY: Final = {
 }
 
 
+_ONLY_ITSELF: Final = (
+    "can never go on: only it could end its wait, and it does not get there while it waits"
+)
+_ONLY_THEMSELVES: Final = (
+    "can never go on: only they could end these waits, and they do not get there while they wait"
+)
+"""Why not, of tasks that could give each other what they wait for, but do not hold it."""
+
+
 class DeadlockReports:
     """The deadlocks of a watch."""
 
@@ -148,8 +157,9 @@ class DeadlockReports:
         report = snapshot.take()
         by_number = {task["id"]: task for task in report["tasks"]}
         told = [by_number[number] for number in parties if number in by_number]
+        words = _WHY[why]
         if why == "cycle" and not any(_is_owned(task) for task in told):
-            why = "unreachable"
+            why, words = "unreachable", _ONLY_ITSELF if len(told) == 1 else _ONLY_THEMSELVES
         deadlock = {
             "id": self._count,
             "found": time.time(),
@@ -159,7 +169,7 @@ class DeadlockReports:
         }
         names = [by_number[number]["name"] for number in deadlock["behind"]]
         stacks = {task["id"]: task["stack"] for task in told}
-        deadlock["text"] = _in_words(deadlock, report["resources"], names, stacks)
+        deadlock["text"] = _in_words(deadlock, words, report["resources"], names, stacks)
         self._found.append(deadlock)
         del self._found[:-_MOST]
         objects = [task for task in map(tasks.by_number, parties) if task is not None]
@@ -191,13 +201,14 @@ def _party(task: dict[str, Any], resources: list[dict[str, Any]]) -> dict[str, A
 
 def _in_words(
     deadlock: dict[str, Any],
+    why: str,
     resources: list[dict[str, Any]],
     behind: list[str],
     stacks: dict[int, list[dict[str, Any]]],
 ) -> str:
     """Tell of a deadlock in several lines."""
     parties = deadlock["parties"]
-    subject, why = f"{len(parties)} tasks", _WHY[deadlock["why"]]
+    subject = f"{len(parties)} tasks"
     if len(parties) == 1:
         subject = "a task"
         if deadlock["why"] == "cycle":

@@ -10,7 +10,6 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import process as processes
 from concurrent.futures import thread as threads
 from types import FrameType
 from typing import Any, Final
@@ -83,7 +82,9 @@ def _lines() -> Iterator[tuple[list[Any], str]]:
             for worker in workers[:3]
         ]
         yield held, f"{len(workers)} threads are busy{''.join(places)}"
-    for manager in list(processes._threads_wakeups):  # type: ignore[attr-defined]
+    # It is a large module, which is there if there is such an executor.
+    processes = sys.modules.get("concurrent.futures.process")
+    for manager in list(getattr(processes, "_threads_wakeups", ())):
         items = getattr(manager, "pending_work_items", {})
         yield list(items.values()), "it is one of processes"
 

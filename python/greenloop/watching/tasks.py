@@ -32,8 +32,8 @@ def all_tasks() -> list[Any]:
 def wake_loops() -> None:
     """Have loops that sleep look whether there is something to do.
 
-    Whoever looks at objects may be the last to let one of them go, and so have its finaliser run: in
-    a thread whose calls wake no loop. The same holds for the garbage collector, which runs in
+    Whoever looks at objects may be the last to let one of them go, and so have its finaliser run:
+    in a thread whose calls wake no loop. The same holds for the garbage collector, which runs in
     whichever thread has made the last object that it waits for.
     """
     for event_loop, _, _, is_idle, _, _, ready, *_ in _native._look_at_loops():

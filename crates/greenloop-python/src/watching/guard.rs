@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,6 +43,8 @@ pub struct Shared {
     checks_again: AtomicBool,
     waker: Waker,
     ends: AtomicBool,
+    /// What the guard has opened.
+    descriptors: [RawFd; 3],
 }
 
 /// A guard that watches. It ends when it is dropped, without the GIL.
@@ -54,16 +56,18 @@ pub struct Guard {
 impl Guard {
     /// Begins, with clients at `front`. Fails if the system has no thread or descriptor left.
     pub fn begin(front: Front, threshold: Duration) -> io::Result<Self> {
+        let (waker, poller) = (Waker::new()?, Poller::new()?);
+        let opened = [waker.as_fd(), poller.as_fd()].map(|descriptor| descriptor.as_raw_fd());
         let shared = Arc::new(Shared {
             desk: Arc::default(),
             stalls: Arc::default(),
             threshold: AtomicU64::new(0),
             checks_again: AtomicBool::new(false),
-            waker: Waker::new()?,
+            waker,
             ends: AtomicBool::new(false),
+            descriptors: [opened[0], opened[1], front.descriptor()],
         });
         shared.set_threshold(threshold);
-        let poller = Poller::new()?;
         let readable = Interest {
             read: true,
             write: false,
@@ -92,8 +96,14 @@ impl Guard {
     }
 
     /// In a process that was forked: the thread is not there, and what it has shared may be locked
-    /// for ever. The descriptors are closed by whoever knows them, which is nobody: they are few.
+    /// for ever. The descriptors are closed, or the socket would go on to take clients after the
+    /// end of the parent.
     pub fn forget(mut self) {
+        for descriptor in self.shared.descriptors {
+            // SAFETY: in this process only the guard's thread used it, which is not there, and its
+            // owners are never dropped: they are on that thread's stack, and in what is forgotten.
+            drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        }
         if let Some(thread) = self.thread.take() {
             std::mem::forget(thread);
         }

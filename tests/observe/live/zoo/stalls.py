@@ -1,7 +1,7 @@
 """Ten ways to hold a loop up, two of each kind.
 
-Each is a function that is called in the step of a task and returns after about `seconds`, or a little
-later. The line with `# stalls` is where it holds the loop up.
+Each is a function that is called in the step of a task and returns after about `seconds`, or a
+little later. The line with `# stalls` is where it holds the loop up.
 """
 
 from __future__ import annotations
@@ -175,8 +175,8 @@ def keepers():
 class Rivals:
     """Processes that want the processor of this thread for a while when they are told to.
 
-    This thread gets it only if nobody else wants it. It is one that ends soon: the system may not let
-    it become important again.
+    This thread gets it only if nobody else wants it. It is one that ends soon: the system may not
+    let it become important again.
     """
 
     def __init__(self, seconds, count=3):
