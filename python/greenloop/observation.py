@@ -28,8 +28,8 @@ def watch_if_asked() -> None:
     So is the child of a fork whose parent is watched. A watch that cannot begin is logged, and the
     program goes on.
     """
-    if (session := sys.modules.get("greenloop.watching.session")) is not None:
-        session.begin_in_child()
+    if (watching := sys.modules.get("greenloop.watching.session")) is not None:
+        watching.begin_in_child()
     if os.environ.get(WATCH_VARIABLE, "") not in ("", "0"):
         from greenloop.watching import session
 

@@ -160,7 +160,7 @@ class DeadlockReports:
         words = _WHY[why]
         if why == "cycle" and not any(_is_owned(task) for task in told):
             why, words = "unreachable", _ONLY_ITSELF if len(told) == 1 else _ONLY_THEMSELVES
-        deadlock = {
+        deadlock: dict[str, Any] = {
             "id": self._count,
             "found": time.time(),
             "why": why,

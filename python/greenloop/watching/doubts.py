@@ -2,9 +2,9 @@
 
 The search of the native side (`_look_for_dead_tasks`) knows what refers to what, and takes a lock
 for one that only its holder releases. But a lock of asyncio may be released by anybody who has it.
-So a finding with a lock is dropped if something that is no part of it both has the lock and has to do
-with releasing: a callback, a thread, another task. That costs a finding now and then, and no false
-one is made.
+So a finding with a lock is dropped if something that is no part of it both has the lock and has to
+do with releasing: a callback, a thread, another task. That costs a finding now and then, and no
+false one is made.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def _place(stack: list[FrameType], ident: int) -> str:
 def _lines() -> Iterator[tuple[list[Any], str]]:
     """Yield the jobs that wait in each executor of the process, and words for its workers."""
     queues: dict[int, tuple[Any, list[threading.Thread]]] = {}
-    for thread, queue in list(threads._threads_queues.items()):  # type: ignore[attr-defined]
+    for thread, queue in list(threads._threads_queues.items()):
         queues.setdefault(id(queue), (queue, []))[1].append(thread)
     for queue, workers in queues.values():
         held = gc.get_referents(queue)

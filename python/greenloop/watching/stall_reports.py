@@ -122,7 +122,7 @@ class StallReports:
         if frame is None:
             return {}
         stack = frames.of_thread(frame)
-        details = {
+        details: dict[str, Any] = {
             "place": frames.place_in(stack),
             "stack": [frames.shown(each) for each in stack],
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use greenloop_core::Look;
 use greenloop_os::activity::{Activity, judge};
 use greenloop_os::subject::{Descriptor, Subject};
-use greenloop_os::thread_activity::{Sample, SystemCall, ThreadActivity, ThreadId};
+use greenloop_os::thread_activity::{Sample, State, SystemCall, ThreadActivity, ThreadId};
 
 use super::desk::Desk;
 use super::stalls::Cause;
@@ -148,18 +148,10 @@ impl Inquest {
                 let text = "native code runs, and keeps the interpreter's lock".to_owned();
                 Some(Finding::of(Cause::Native, text))
             }
-            Activity::Futex { address } => {
-                let futex = futex_of(desk.thread()?)?;
-                if futex.abs_diff(address) > NEARBY {
-                    return None;
-                }
-                self.asked = None;
-                let holder = busiest_but(thread.thread(), desk.thread());
-                Some(Finding {
-                    cause: Cause::Gil,
-                    text: "it waits for the interpreter's lock".to_owned(),
-                    holder: holder.map_or(0, ThreadId::as_raw),
-                })
+            Activity::Futex { address } => self.waits_for_the_gil(address, desk),
+            // It polls for the GIL now and then, and has to wait for a processor each time.
+            Activity::NotScheduled { .. } => {
+                self.waits_for_the_gil(futex_of(thread.thread())?, desk)
             }
             Activity::SystemCall(call) if when.elapsed() >= SOON => {
                 // The package's thread may wait for a processor.
@@ -173,6 +165,24 @@ impl Inquest {
             }
             _ => None,
         }
+    }
+}
+
+impl Inquest {
+    /// If the loop's thread waits at this address, and the package's thread does as well.
+    fn waits_for_the_gil(&mut self, address: u64, desk: &Desk) -> Option<Finding> {
+        let futex = futex_of(desk.thread()?)?;
+        if futex.abs_diff(address) > NEARBY {
+            return None;
+        }
+        self.asked = None;
+        let own = self.thread.as_ref()?.thread();
+        let holder = busiest_but(own, desk.thread());
+        Some(Finding {
+            cause: Cause::Gil,
+            text: "it waits for the interpreter's lock".to_owned(),
+            holder: holder.map_or(0, ThreadId::as_raw),
+        })
     }
 }
 
@@ -224,7 +234,8 @@ fn in_words(thread: &ThreadActivity, call: &SystemCall) -> String {
     }
 }
 
-/// The thread of this process that runs most, but for these and the one that asks.
+/// The thread of this process that runs most, or is the only one awake, but for these and the one
+/// that asks.
 fn busiest_but(own: ThreadId, other: Option<ThreadId>) -> Option<ThreadId> {
     let tasks = fs::read_dir("/proc/self/task").ok()?;
     let numbers = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
@@ -240,5 +251,13 @@ fn busiest_but(own: ThreadId, other: Option<ThreadId>) -> Option<ThreadId> {
         (ran, thread.thread())
     });
     let busiest = ran.max_by_key(|(ran, _)| *ran)?;
-    (busiest.0 > 500_000).then_some(busiest.1)
+    if busiest.0 > 500_000 {
+        return Some(busiest.1);
+    }
+    // On a machine with too much to do it may have had no processor just now.
+    let mut awake = threads
+        .iter()
+        .filter(|thread| thread.sample().state == State::Running);
+    let only = awake.next()?;
+    awake.next().is_none().then(|| only.thread())
 }

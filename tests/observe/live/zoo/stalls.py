@@ -53,16 +53,17 @@ def stall(kind: str, text: str = "") -> Callable[..., Callable[[float], None]]:
 
 @stall("python")
 def loop_of_python(seconds):
-    end = time.monotonic() + seconds
+    end = time.thread_time() + seconds
     count = 0
-    while time.monotonic() < end:  # stalls
-        count += 1  # stalls
+    while time.thread_time() < end:  # stalls
+        for _ in range(10_000):  # stalls
+            count += 1  # stalls
 
 
 @stall("python")
 def comprehensions_of_python(seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:  # stalls
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:  # stalls
         sorted([number % 7 for number in range(1_000)])  # stalls
 
 

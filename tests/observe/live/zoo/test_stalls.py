@@ -22,6 +22,8 @@ NOTICED_WITHIN = THRESHOLD + 0.02
 ATTEMPTS = 8
 """A machine that does other things at the time says so, and rightly: then it is tried again."""
 
+BUSY = "the machine was busy"
+
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("runtime_folder")]
 
 TIMED = [each for each in stalls.STALLS.values() if each.kind in ("python", "system-call")]
@@ -104,13 +106,15 @@ def test_a_stall_is_told_of_with_its_kind_and_line(stall):
         if problem is None:
             return
         problems.append(problem)
+    if all(problem.startswith(BUSY) for problem in problems):
+        pytest.skip("the machine has no processor to spare")
     pytest.fail("\n".join(problems))
 
 
 def problem_of(episode, stall):
     """What is not as it should be, if anything is; a busy machine may be the cause of it."""
     if not is_quiet(episode, stall):
-        return f"the machine was busy: {episode.told}"
+        return f"{BUSY}: {episode.told}"
     # One report when it begins, and one when it is over.
     assert [each["over"] for each in episode.told] == [False, True]
     (kept,), ((*_, noticed, _),) = episode.kept, episode.facts
