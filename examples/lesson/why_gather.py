@@ -4,6 +4,10 @@
 starts when the producer has sent everything, and the coroutine that would end the input is never
 started at all: the program would hang for ever. Here a timeout bounds the wait, and the program
 says what it sees.
+
+With `--for-ever` nothing bounds the wait. Greenloop then says by itself what is wrong:
+
+    python -m greenloop watch why_gather.py --for-ever
 """
 
 import argparse
@@ -12,10 +16,10 @@ import asyncio
 from producer_sets_pace import Consumer, Producer
 
 
-async def main(rounds, interval):
+async def main(rounds, interval, for_ever):
     producer = Producer(rounds, interval)
     consumer = Consumer(producer.queue)
-    timeout = rounds * interval
+    timeout = None if for_ever else rounds * interval
 
     print("1. await producer.run()")
     await producer.run()
@@ -41,5 +45,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--interval", type=float, default=2, help="seconds between two rounds")
     parser.add_argument("--rounds", type=int, default=10, help="how many rounds to send")
+    parser.add_argument("--for-ever", action="store_true", help="wait without a limit")
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.rounds, arguments.interval))
+    asyncio.run(main(arguments.rounds, arguments.interval, arguments.for_ever))

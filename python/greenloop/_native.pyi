@@ -523,11 +523,11 @@ def _look_at_loops() -> list[tuple[Any, int, int, bool, int, int, int, int, int,
 def _look_at_holders(number: int) -> list[tuple[int, int, CodeType | None, int]] | None:
     """Return who holds a lock or semaphore, and where it was taken."""
 
-def _look_at_stalls() -> list[tuple[int, int, int, float, float, bool, str, str, int]]:
+def _look_at_stalls() -> list[tuple[int, int, int, float, float, bool, str, str, int, float, int]]:
     """Return the latest stalls of the watch."""
 
 def _look_for_dead_tasks(
-    tasks: list[Any], milliseconds: int
+    tasks: list[Any], milliseconds: int, names: type[Any]
 ) -> (
     tuple[list[tuple[bool, list[tuple[int, int, list[int]]]]], list[tuple[int, int, list[int]]]]
     | None
@@ -542,6 +542,9 @@ def _start_watch(path: str, threshold: float, libraries: list[str]) -> None:
 
 def _stop_watch() -> None:
     """Watch no more."""
+
+def _check_again() -> None:
+    """Have another order to look for deadlocks given."""
 
 def _forget_watch() -> None:
     """Watch no more, in the child of a fork."""

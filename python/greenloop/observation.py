@@ -7,6 +7,7 @@ for it.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -25,8 +26,11 @@ WATCH_VARIABLE: Final = "GREENLOOP_WATCH"
 def watch_if_asked() -> None:
     """Watch the process if the environment asks for it: any value but "" and "0" does.
 
-    A watch that cannot begin is logged, and the program goes on.
+    So is the child of a fork whose parent is watched. A watch that cannot begin is logged, and the
+    program goes on.
     """
+    if (watching := sys.modules.get("greenloop.watching.session")) is not None:
+        watching.begin_in_child()
     if os.environ.get(WATCH_VARIABLE, "") not in ("", "0"):
         from greenloop.watching import session
 

@@ -59,6 +59,15 @@ _WHY: Final = {
 }
 
 
+_ONLY_ITSELF: Final = (
+    "can never go on: only it could end its wait, and it does not get there while it waits"
+)
+_ONLY_THEMSELVES: Final = (
+    "can never go on: only they could end these waits, and they do not get there while they wait"
+)
+"""Why not, of tasks that could give each other what they wait for, but do not hold it."""
+
+
 class DeadlockReports:
     """The deadlocks of a watch."""
 
@@ -103,7 +112,7 @@ class DeadlockReports:
     def _look(self) -> list[tuple[frozenset[int], str, list[int], list[int]]]:
         """Search: for each deadlock its tasks, why it is one, its parties, and those behind it."""
         # One of a loop that does not run waits for that.
-        loops = {id(figures[0]) for figures in _native._look_at_loops()}
+        loops = {id(each.event_loop) for each in tasks.loops()}
         everything = [task for task in tasks.own_tasks() if id(task.get_loop()) in loops]
         stuck = _native._look_for_dead_tasks(everything, LEAST_AGE, naming.Reference)
         knots, behind = stuck if stuck is not None else ([], [])
@@ -148,19 +157,19 @@ class DeadlockReports:
         report = snapshot.take()
         by_number = {task["id"]: task for task in report["tasks"]}
         told = [by_number[number] for number in parties if number in by_number]
+        words = _WHY[why]
         if why == "cycle" and not any(_is_owned(task) for task in told):
-            why = "unreachable"
-        behind = [number for number in behind if number in by_number]
+            why, words = "unreachable", _ONLY_ITSELF if len(told) == 1 else _ONLY_THEMSELVES
         deadlock: dict[str, Any] = {
             "id": self._count,
             "found": time.time(),
             "why": why,
             "parties": [_party(task, report["resources"]) for task in told],
-            "behind": behind,
+            "behind": [number for number in behind if number in by_number],
         }
-        names = [by_number[number]["name"] for number in behind]
+        names = [by_number[number]["name"] for number in deadlock["behind"]]
         stacks = {task["id"]: task["stack"] for task in told}
-        deadlock["text"] = _in_words(deadlock, report["resources"], names, stacks)
+        deadlock["text"] = _in_words(deadlock, words, report["resources"], names, stacks)
         self._found.append(deadlock)
         del self._found[:-_MOST]
         objects = [task for task in map(tasks.by_number, parties) if task is not None]
@@ -192,13 +201,14 @@ def _party(task: dict[str, Any], resources: list[dict[str, Any]]) -> dict[str, A
 
 def _in_words(
     deadlock: dict[str, Any],
+    why: str,
     resources: list[dict[str, Any]],
     behind: list[str],
     stacks: dict[int, list[dict[str, Any]]],
 ) -> str:
     """Tell of a deadlock in several lines."""
     parties = deadlock["parties"]
-    subject, why = f"{len(parties)} tasks", _WHY[deadlock["why"]]
+    subject = f"{len(parties)} tasks"
     if len(parties) == 1:
         subject = "a task"
         if deadlock["why"] == "cycle":
@@ -236,16 +246,17 @@ def _callers(stack: list[dict[str, Any]], place: dict[str, Any] | None) -> str:
 
 def _if_nothing_can_happen() -> list[int]:
     """Return the numbers of all tasks if none can ever go on, because nothing is left to happen."""
-    loops = _native._look_at_loops()
-    for event_loop, _, _, idle, _, ready, timers, descriptors, *_ in loops:
-        if not idle or ready or timers or descriptors:
+    loops = tasks.loops()
+    for figures in loops:
+        if not figures.is_idle or figures.ready or figures.timers or figures.descriptors:
             return []
+        event_loop = figures.event_loop
         if getattr(event_loop, "_signal_handlers", None):
             return []
         executor = getattr(event_loop, "_default_executor", None)
         if executor is not None and not _is_at_rest(executor):
             return []
-    if not loops or _others_may_call({figures[2] for figures in loops}, loops):
+    if not loops or _others_may_call({each.thread for each in loops}, loops):
         return []
     numbers = []
     for task in tasks.all_tasks():
@@ -271,15 +282,15 @@ def _is_at_rest(executor: Any) -> bool:
     return idle == len(threads)
 
 
-def _others_may_call(loop_threads: set[int], loops: list[tuple[Any, ...]]) -> bool:
+def _others_may_call(loop_threads: set[int], loops: list[tasks.LoopFigures]) -> bool:
     """Tell whether a thread, a child or a signal handler of the program may still do something."""
     for number in set(signal.valid_signals()) - {signal.SIGINT, signal.SIGKILL, signal.SIGSTOP}:
         if callable(signal.getsignal(number)):
             return True
     known = loop_threads | _own_threads()
     workers: set[int | None] = set()
-    for event_loop, *_ in loops:
-        executor = getattr(event_loop, "_default_executor", None)
+    for figures in loops:
+        executor = getattr(figures.event_loop, "_default_executor", None)
         workers |= {thread.native_id for thread in getattr(executor, "_threads", ())}
     try:
         threads = {int(name) for name in os.listdir("/proc/self/task")}

@@ -1,10 +1,10 @@
 """Doubts about a finding: why tasks that seem to wait for ever may go on, or are meant to wait.
 
-The search of the native side (`_look_for_dead_tasks`) knows what refers to what, and takes a lock for
-one that only its holder releases. But a lock of asyncio may be released by anybody who has it. So a
-finding with a lock is dropped if something that is no part of it both has the lock and has to do with
-releasing: a callback, a thread, another task. That costs a finding now and then, and no false one is
-made.
+The search of the native side (`_look_for_dead_tasks`) knows what refers to what, and takes a lock
+for one that only its holder releases. But a lock of asyncio may be released by anybody who has it.
+So a finding with a lock is dropped if something that is no part of it both has the lock and has to
+do with releasing: a callback, a thread, another task. That costs a finding now and then, and no
+false one is made.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _NEAR: Final = 30
 """How many objects are looked at from a callback's object on."""
 
 _PLAIN: Final = (types.FunctionType, types.MethodType, types.BuiltinMethodType, functools.partial)
+
+_WITH_FRAMES: Final = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 _SUSPENDING: Final = (
     inspect.CO_GENERATOR
@@ -64,11 +66,13 @@ def may_be_released(locks: list[Any], parties: list[Any]) -> bool:
     for each in gc.get_objects():
         kind = type(each)
         if kind in _PLAIN:
-            if _releases(each, wanted):
-                return True
-        elif kind in (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType):
-            if id(each) not in own and _is_about_to_release(each, wanted):
-                return True
+            found = _releases(each, wanted)
+        elif kind in _WITH_FRAMES:
+            found = id(each) not in own and _is_about_to_release(each, wanted)
+        else:
+            continue
+        if found:
+            return True
     return any(_is_in_thread(frame, wanted) for frame in sys._current_frames().values())
 
 

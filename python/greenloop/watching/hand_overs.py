@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from greenloop import _native
 from greenloop.tracing.kinds import Wait
-from greenloop.watching import foreign_locks, frames
+from greenloop.watching import foreign_locks, frames, tasks
 from greenloop.watching.waits import Found, kind_and_resource
 
 _KINDS: Final = {"queue.get", "queue.put", "lock", "semaphore", "event", "future", "foreign"}
@@ -35,7 +35,7 @@ def broken(everything: list[Any], age: int) -> list[int]:
         everything: All tasks.
         age: For how many milliseconds they have to have waited.
     """
-    idle = {id(figures[0]) for figures in _native._look_at_loops() if figures[3] and not figures[5]}
+    idle = {id(each.event_loop) for each in tasks.loops() if each.is_idle and not each.ready}
     if not idle:
         return []
     found = []

@@ -10,7 +10,6 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import process as processes
 from concurrent.futures import thread as threads
 from types import FrameType
 from typing import Any, Final
@@ -71,7 +70,7 @@ def _place(stack: list[FrameType], ident: int) -> str:
 def _lines() -> Iterator[tuple[list[Any], str]]:
     """Yield the jobs that wait in each executor of the process, and words for its workers."""
     queues: dict[int, tuple[Any, list[threading.Thread]]] = {}
-    for thread, queue in list(threads._threads_queues.items()):  # type: ignore[attr-defined]
+    for thread, queue in list(threads._threads_queues.items()):
         queues.setdefault(id(queue), (queue, []))[1].append(thread)
     for queue, workers in queues.values():
         held = gc.get_referents(queue)
@@ -83,7 +82,9 @@ def _lines() -> Iterator[tuple[list[Any], str]]:
             for worker in workers[:3]
         ]
         yield held, f"{len(workers)} threads are busy{''.join(places)}"
-    for manager in list(processes._threads_wakeups):  # type: ignore[attr-defined]
+    # It is a large module, which is there if there is such an executor.
+    processes = sys.modules.get("concurrent.futures.process")
+    for manager in list(getattr(processes, "_threads_wakeups", ())):
         items = getattr(manager, "pending_work_items", {})
         yield list(items.values()), "it is one of processes"
 

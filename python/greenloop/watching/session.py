@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import stat
+import sys
 import tempfile
 import threading
 import time
@@ -23,7 +24,7 @@ from greenloop.deadlock import Deadlock
 from greenloop.tracing.files import form_of, write
 from greenloop.tracing.flight import FlightRecorder
 from greenloop.tracing.recording import Recording, libraries
-from greenloop.watching import place, snapshot
+from greenloop.watching import place, snapshot, tasks
 from greenloop.watching.deadlock_reports import DeadlockReports
 from greenloop.watching.stall_reports import StallReports
 
@@ -34,6 +35,9 @@ LONGEST_RECORDING: Final = 3600
 
 OnDeadlock = Literal["log", "raise"] | Callable[[dict[str, Any]], object]
 """What is done when a deadlock is found."""
+
+_PATIENCE: Final = 5.0
+"""For how many seconds the end of a watch waits for a callback of the program."""
 
 DEFAULT_THRESHOLD: Final = 0.1
 """How many seconds a step may take before it is a stall."""
@@ -79,17 +83,23 @@ class Session:
         self.path = _socket_path()
         _native._start_watch(self.path, float(threshold), libraries())
         self._thread = threading.Thread(target=self._serve, name="greenloop-watch", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            _native._stop_watch()
+            raise
 
     def stop(self) -> None:
         """End the watch. Clients that wait get no answer."""
         _native._stop_watch()
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            # A callback of the program may hang, and nobody is to hang with it.
+            self._thread.join(_PATIENCE)
 
     def report(self) -> dict[str, Any]:
         """Return the report of this moment, as `docs/report-format.md` describes it."""
         report = snapshot.take()
+        tasks.wake_loops()
         report["watched_for"] = time.monotonic() - self.began
         report["stalls"] = self.stalls.all()
         report["deadlocks"] = self.deadlocks.all()
@@ -103,6 +113,7 @@ class Session:
                 self._carry_out(order)
             except Exception:
                 log.exception("an order of the watch failed: %r", order)
+            tasks.wake_loops()
 
     def _carry_out(self, order: tuple[Any, ...]) -> None:
         match order:
@@ -117,9 +128,12 @@ class Session:
                     _native._answer(ticket, json.dumps(answer).encode(), is_report)
             case ("stall", number):
                 self._tell_stall(self.stalls.begin(number), log.warning)
+            case ("stall-changed", number):
+                self.stalls.begin(number)
             case ("stall-over", number):
                 self._tell_stall(self.stalls.end(number), log.warning)
             case ("check",):
+                self.stalls.note_threads()
                 for deadlock, parties in self.deadlocks.search():
                     self._tell_deadlock(deadlock, parties)
 
@@ -235,6 +249,8 @@ def _socket_path() -> str:
 
 _lock = threading.Lock()
 _session: Session | None = None
+_before_the_fork: Session | None = None
+"""The watch of the parent, in the child of a fork that has no loop so far."""
 
 
 def begin(
@@ -250,9 +266,11 @@ def begin(
         ValueError: The threshold is no positive number, or `on_deadlock` is something else.
         OSError: The socket cannot be made.
     """
-    global _session
+    global _session, _before_the_fork
     with _lock:
         _session = Session(threshold, on_stall, on_deadlock, recorder)
+        _before_the_fork = None
+        _have_multiprocessing_end_it()
         return _session
 
 
@@ -265,10 +283,23 @@ def begin_if_possible() -> None:
         log.exception("the process is not watched")
 
 
+def begin_in_child() -> None:
+    """Watch the child of a fork as its parent, now that it has a loop."""
+    before = _before_the_fork
+    if before is None:
+        return
+    try:
+        begin(before.threshold, before.on_stall, before.on_deadlock)
+    except OSError:
+        log.exception("the child of a fork is not watched")
+
+
 def end(session: Session) -> None:
     """End a watch; one that has ended already stays so."""
-    global _session
+    global _session, _before_the_fork
     with _lock:
+        if session is _before_the_fork:
+            _before_the_fork = None
         if _session is not session:
             return
         _session = None
@@ -286,19 +317,25 @@ def _end_at_exit() -> None:
         end(_session)
 
 
-def _begin_again() -> None:
-    """Watch the child of a fork as its parent: the threads of the watch are not in it."""
-    global _session, _lock
+def _have_multiprocessing_end_it() -> None:
+    """Register the end of the watch: children of `multiprocessing` do without `atexit`."""
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, _end_at_exit, exitpriority=0)
+
+
+def _after_fork() -> None:
+    """Forget the watch in the child of a fork: its threads are not there.
+
+    It begins again with the first loop. A child that becomes another program, or ends soon, has
+    none, and leaves no socket behind.
+    """
+    global _session, _before_the_fork, _lock
+    _lock = threading.Lock()
     if _session is None:
         return
-    before = _session
-    _lock = threading.Lock()
+    _session, _before_the_fork = None, _session
     _native._forget_watch()
-    try:
-        _session = Session(before.threshold, before.on_stall, before.on_deadlock)
-    except OSError:
-        _session = None
-        log.exception("the child of a fork is not watched")
 
 
-os.register_at_fork(after_in_child=_begin_again)
+os.register_at_fork(after_in_child=_after_fork)

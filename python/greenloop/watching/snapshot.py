@@ -19,6 +19,7 @@ from greenloop.tracing.kinds import Wait
 from greenloop.watching import frames, tasks
 from greenloop.watching.names import Names
 from greenloop.watching.resources import Resources, kind_of
+from greenloop.watching.tasks import LoopFigures
 from greenloop.watching.waits import Found, describe
 
 FORMAT: Final = "greenloop-report/1"
@@ -32,12 +33,12 @@ _SUSPENDED: Final = 2
 
 def loops() -> list[dict[str, Any]]:
     """Return the figures of the loops that run."""
-    return [_loop(figures) for figures in _native._look_at_loops()]
+    return [_loop(figures) for figures in tasks.loops()]
 
 
 def take() -> dict[str, Any]:
     """Return the report of this moment, as `docs/report-format.md` describes it."""
-    running = _native._look_at_loops()
+    running = tasks.loops()
     found = tasks.all_tasks()
     report: dict[str, Any] = {
         "format": FORMAT,
@@ -63,35 +64,40 @@ def take() -> dict[str, Any]:
     report["counters"] = {
         "tasks": len(found),
         "tasks_left_out": max(0, len(found) - MOST_TASKS),
-        "steps": sum(figures[4] for figures in running),
+        "steps": sum(figures.steps for figures in running),
     }
     return report
 
 
-def _loop(figures: tuple[Any, ...]) -> dict[str, Any]:
-    event_loop, number, thread, idle, *rest = figures
-    steps, ready, timers, descriptors, count, p50, p99, most = rest
+def _loop(figures: LoopFigures) -> dict[str, Any]:
     return {
-        "id": number,
-        "thread": thread,
-        "state": "idle" if idle else "running",
-        "task": None if idle else tasks.current_number(event_loop),
-        "ready": ready,
-        "timers": timers,
-        "descriptors": descriptors,
-        "steps": steps,
-        "lag": {"count": count, "p50": p50 / 1e9, "p99": p99 / 1e9, "max": most / 1e9},
+        "id": figures.number,
+        "thread": figures.thread,
+        "state": "idle" if figures.is_idle else "running",
+        "task": None if figures.is_idle else tasks.current_number(figures.event_loop),
+        "ready": figures.ready,
+        "timers": figures.timers,
+        "descriptors": figures.descriptors,
+        "steps": figures.steps,
+        "lag": {
+            "count": figures.lags,
+            "p50": figures.median_lag / 1e9,
+            "p99": figures.p99_lag / 1e9,
+            "max": figures.longest_lag / 1e9,
+        },
     }
 
 
 class _Tasks:
     """The tasks of a report in the making."""
 
-    def __init__(self, loops: list[tuple[Any, ...]]) -> None:
+    def __init__(self, loops: list[LoopFigures]) -> None:
         self.names = Names(lambda value: kind_of(value) is not None)
         self.resources = Resources(self.names)
-        self._loops = {id(figures[0]): figures[1] for figures in loops}
-        self._running = {tasks.current_number(figures[0]) for figures in loops if not figures[3]}
+        self._loops = {id(each.event_loop): each.number for each in loops}
+        self._running = {
+            tasks.current_number(each.event_loop) for each in loops if not each.is_idle
+        }
         self._shown: list[dict[str, Any]] = []
         self._behind: list[tuple[dict[str, Any], list[Any]]] = []
         self._numbers: dict[int, int] = {}

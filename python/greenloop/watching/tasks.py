@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from greenloop import _native
 
@@ -18,12 +19,34 @@ _MOST: Final = 50_000
 """How many objects are looked at for one wait."""
 
 
+class LoopFigures(NamedTuple):
+    """A loop that runs, and figures of it. Times are nanoseconds."""
+
+    event_loop: Any
+    number: int
+    thread: int
+    is_idle: bool
+    steps: int
+    ready: int
+    timers: int
+    descriptors: int
+    lags: int
+    median_lag: int
+    p99_lag: int
+    longest_lag: int
+
+
+def loops() -> list[LoopFigures]:
+    """Return the loops that run."""
+    return [LoopFigures(*figures) for figures in _native._look_at_loops()]
+
+
 def all_tasks() -> list[Any]:
     """Return the pending tasks of all loops that run, of any class."""
     found: dict[int, Any] = {id(task): task for task in _native.registered_tasks()}
-    for event_loop, *_ in _native._look_at_loops():
+    for figures in loops():
         try:
-            found |= {id(task): task for task in asyncio.all_tasks(event_loop)}
+            found |= {id(task): task for task in asyncio.all_tasks(figures.event_loop)}
         except RuntimeError:
             continue  # Tasks were made faster than they could be listed.
     return list(found.values())
@@ -32,6 +55,20 @@ def all_tasks() -> list[Any]:
 def own_tasks() -> list[Any]:
     """Return the pending tasks of this package, and from 3.14 on those of other classes as well."""
     return all_tasks() if sys.version_info >= (3, 14) else _native.registered_tasks()
+
+
+def wake_loops() -> None:
+    """Have loops that sleep look whether there is something to do.
+
+    Whoever looks at objects may be the last to let one of them go, and so have its finaliser run:
+    in a thread whose calls wake no loop. The same holds for the garbage collector, which runs in
+    whichever thread has made the last object that it waits for.
+    """
+    for figures in loops():
+        if figures.is_idle and figures.ready:
+            # It may be closed by now.
+            with contextlib.suppress(RuntimeError, OSError):
+                figures.event_loop._write_to_self()
 
 
 def name_of(task: Any) -> str:

@@ -59,8 +59,8 @@ pub struct Figures {
 }
 
 impl EventLoop {
-    /// The timers that are set and call something: handles and alarms. So are those that are due, and
-    /// all other calls that are ready.
+    /// The timers that are set and call something: handles and alarms. So are those that are due,
+    /// and all other calls that are ready.
     pub fn calls_to_come(&self) -> Vec<Object> {
         let is_set = |job: &&Job| !self.is_cancelled(job);
         self.scheduler.queue(|queue| {

@@ -92,8 +92,8 @@ fn duration(seconds: f64) -> Result<Duration> {
 /// Wait for the next order, and return it; None when the watch has ended.
 ///
 /// `("answer", ticket, request)`: a client wants an answer, which `_answer` gives. `("stall",
-/// number)` and `("stall-over", number)`: a stall has begun or ended. `("check",)`: it is time to
-/// look for deadlocks.
+/// number)`, `("stall-changed", number)` and `("stall-over", number)`: a stall has begun, is to
+/// blame on its step after all, or has ended. `("check",)`: it is time to look for deadlocks.
 #[pyfunction]
 #[pyo3(name = "_next_order", text_signature = "()")]
 fn next_order() -> PyResult<Option<Py<PyAny>>> {
@@ -114,6 +114,7 @@ fn next_order() -> PyResult<Option<Py<PyAny>>> {
             ]
         }
         Some(Order::Stall(number)) => vec![making::text("stall")?, count(number)?],
+        Some(Order::StallChanged(number)) => vec![making::text("stall-changed")?, count(number)?],
         Some(Order::StallOver(number)) => vec![making::text("stall-over")?, count(number)?],
         Some(Order::Check) => vec![making::text("check")?],
     };
@@ -135,9 +136,10 @@ fn answer(ticket: u64, answer: Vec<u8>, is_report: bool) {
 }
 
 /// Return the latest stalls: for each its number, the number of the loop, the system's number of
-/// its thread, when it began in seconds since 1970, how many seconds
-/// it has lasted, whether it is over, the word for what holds the loop up and a text, and the
-/// system's number of the thread that has the GIL, or 0.
+/// its thread, when it began in seconds since 1970, how many seconds it has lasted, whether it is
+/// over, the word for what holds the loop up and a text, and the system's number of the thread that
+/// has the GIL, or 0, after how many seconds it was noticed, and the progress of the loop since
+/// when it lasts.
 #[pyfunction]
 #[pyo3(name = "_look_at_stalls", text_signature = "()")]
 fn look_at_stalls() -> PyResult<Py<PyAny>> {
@@ -157,6 +159,8 @@ fn shown(stall: &Stall) -> Result<Object> {
         making::text(stall.cause.word())?,
         making::text(&stall.text)?,
         Object::int(i64::from(stall.holder))?,
+        Object::float(stall.noticed.as_secs_f64())?,
+        count(stall.progress)?,
     ])
 }
 

@@ -49,9 +49,9 @@ pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// wait for those.
 ///
 /// `tasks` are the pending tasks of all loops. One that has run in the last `milliseconds` is not
-/// looked at. Weak references of the class `names` do not count. A knot is whether it is a cycle, and its members; a member is the number of the task,
-/// that of the resource or task that it waits for or 0, and the numbers of what it holds. Return
-/// None if there is too much to look at.
+/// looked at. Weak references of the class `names` do not count. A knot is whether it is a cycle,
+/// and its members; a member is the number of the task, that of the resource or task that it waits
+/// for or 0, and the numbers of what it holds. Return None if there is too much to look at.
 #[pyfunction]
 #[pyo3(
     name = "_look_for_dead_tasks",

@@ -36,6 +36,8 @@ pub enum Order {
     },
     /// A stall has begun: its number.
     Stall(u64),
+    /// A stall is to blame on the step after all: its number.
+    StallChanged(u64),
     /// A stall has ended: its number.
     StallOver(u64),
     /// It is time to look for deadlocks.

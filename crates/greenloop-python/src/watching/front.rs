@@ -11,6 +11,7 @@
 
 use std::fs::Permissions;
 use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -117,7 +118,9 @@ fn serve(mut stream: UnixStream, desk: &Desk, stalls: &Stalls) -> io::Result<()>
         Some(answer) => answer,
         None => without_the_package(&request, desk, stalls),
     };
-    stream.write_all(&answer)
+    stream.write_all(&answer)?;
+    // The child of a fork may have the descriptor as well.
+    stream.shutdown(Shutdown::Both)
 }
 
 /// The bytes up to the end of the first line.

@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,7 +28,7 @@ use greenloop_os::{Events, Poller, Waker, monotonic, quiet_thread};
 
 use super::desk::{Desk, Order};
 use super::front::Front;
-use super::inquest::Inquest;
+use super::inquest::{Finding, Inquest};
 use super::stalls::{Stall, Stalls, now};
 use crate::observing::{Pulse, running, set_tick};
 
@@ -54,6 +54,8 @@ pub struct Shared {
     checks_again: AtomicBool,
     waker: Waker,
     ends: AtomicBool,
+    /// What the guard has opened.
+    descriptors: [RawFd; 3],
 }
 
 /// A guard that watches. It ends when it is dropped, without the GIL.
@@ -65,16 +67,18 @@ pub struct Guard {
 impl Guard {
     /// Begins, with clients at `front`. Fails if the system has no thread or descriptor left.
     pub fn begin(front: Front, threshold: Duration) -> io::Result<Self> {
+        let (waker, poller) = (Waker::new()?, Poller::new()?);
+        let opened = [waker.as_fd(), poller.as_fd()].map(|descriptor| descriptor.as_raw_fd());
         let shared = Arc::new(Shared {
             desk: Arc::default(),
             stalls: Arc::default(),
             threshold: AtomicU64::new(0),
             checks_again: AtomicBool::new(false),
-            waker: Waker::new()?,
+            waker,
             ends: AtomicBool::new(false),
+            descriptors: [opened[0], opened[1], front.descriptor()],
         });
         shared.set_threshold(threshold);
-        let poller = Poller::new()?;
         let readable = Interest {
             read: true,
             write: false,
@@ -104,8 +108,14 @@ impl Guard {
     }
 
     /// In a process that was forked: the thread is not there, and what it has shared may be locked
-    /// for ever. The descriptors are closed by whoever knows them, which is nobody: they are few.
+    /// for ever. The descriptors are closed, or the socket would go on to take clients after the
+    /// end of the parent.
     pub fn forget(mut self) {
+        for descriptor in self.shared.descriptors {
+            // SAFETY: in this process only the guard's thread used it, which is not there, and its
+            // owners are never dropped: they are on that thread's stack, and in what is forgotten.
+            drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        }
         if let Some(thread) = self.thread.take() {
             std::mem::forget(thread);
         }
@@ -236,23 +246,31 @@ impl Watch {
 impl Watched {
     fn look(&mut self, pulse: &Pulse, shared: &Shared) {
         let look = look_at(pulse);
+        let progress = look.progress;
         self.inquest.look(&look, pulse);
         match self.dog.look(look) {
-            Some(Episode::Begin { since }) => self.begin(pulse, since.until(look.now), shared),
+            Some(Episode::Begin { since }) => {
+                self.begin(pulse, progress, since.until(look.now), shared);
+            }
             Some(Episode::Continue) => self.go_on(shared),
             Some(Episode::End { length }) => self.end(length, shared),
             None => {}
         }
     }
 
-    fn begin(&mut self, pulse: &Pulse, length: Duration, shared: &Shared) {
-        let finding = self.inquest.find();
+    fn begin(&mut self, pulse: &Pulse, progress: u64, length: Duration, shared: &Shared) {
+        let found = self.inquest.find();
+        // The guard may itself have had no processor for a while.
+        let goes_on = pulse.progress() == progress && !pulse.is_idle();
+        let finding = if goes_on { found } else { Finding::too_late() };
         let number = shared.stalls.begin(Stall {
             number: 0,
             event_loop: pulse.number(),
             thread: pulse.thread().map_or(0, ThreadId::as_raw),
+            progress,
             began: now() - length.as_secs_f64(),
             length,
+            noticed: length,
             over: false,
             cause: finding.cause,
             text: finding.text,
@@ -267,7 +285,13 @@ impl Watched {
     /// The step goes on: it lasts longer, and more may be known.
     fn go_on(&mut self, shared: &Shared) {
         let Some(number) = self.stall else { return };
-        let better = self.inquest.go_on(&shared.desk);
+        let better = if self.inquest.is_to_blame(shared.threshold()) {
+            self.inquest.begin(&shared.desk);
+            shared.desk.put(Order::StallChanged(number));
+            Some(Finding::running())
+        } else {
+            self.inquest.go_on(&shared.desk)
+        };
         shared.stalls.change(number, |stall| {
             stall.length = Duration::from_secs_f64((now() - stall.began).max(0.0));
             if let Some(finding) = better {

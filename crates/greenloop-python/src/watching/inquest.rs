@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use greenloop_core::Look;
 use greenloop_os::activity::{Activity, judge};
 use greenloop_os::subject::{Descriptor, Subject};
-use greenloop_os::thread_activity::{Sample, SystemCall, ThreadActivity, ThreadId};
+use greenloop_os::thread_activity::{Sample, State, SystemCall, ThreadActivity, ThreadId};
 
 use super::desk::Desk;
 use super::stalls::Cause;
@@ -27,6 +27,10 @@ use crate::observing::Pulse;
 /// A thread that runs Python code gives the GIL up after five milliseconds to one that asks for it
 /// (`sys.setswitchinterval`).
 const SOON: Duration = Duration::from_millis(30);
+
+/// How long a thread has to have run, without others getting the GIL that want it, to be one that
+/// keeps it. Python code that is asked for it gives it up sooner.
+const MUCH: u64 = 20_000_000;
 
 /// The condition variable of the GIL is one of several words that a wait may be for.
 const NEARBY: u64 = 64;
@@ -49,8 +53,9 @@ pub struct Inquest {
     first: Option<(u64, Instant, Sample)>,
     /// What the samples say.
     activity: Option<Activity>,
-    /// When the package's thread was asked, and how many orders it had taken before.
-    asked: Option<(Instant, u64)>,
+    /// When the package's thread was asked, how many orders it had taken before, and for how many
+    /// nanoseconds the loop's thread had run in its life.
+    asked: Option<(Instant, u64, u64)>,
 }
 
 impl Inquest {
@@ -93,7 +98,7 @@ impl Inquest {
         let activity = judge(before, &after, elapsed);
         self.activity = Some(activity);
         match activity {
-            Activity::OnCpu => Finding::of(Cause::Running, "it runs".to_owned()),
+            Activity::OnCpu => Finding::running(),
             Activity::SystemCall(call) => Finding::of(Cause::SystemCall, in_words(thread, &call)),
             Activity::Futex { .. } => Finding::of(
                 Cause::SystemCall,
@@ -112,47 +117,60 @@ impl Inquest {
 
     /// The package's thread is about to be asked for the GIL.
     pub fn begin(&mut self, desk: &Desk) {
-        self.asked = Some((Instant::now(), desk.taken()));
+        let ran = self
+            .thread
+            .as_ref()
+            .map_or(0, |thread| thread.sample().cpu_ns);
+        self.asked = Some((Instant::now(), desk.taken(), ran));
+    }
+
+    /// The step goes on, and is one that nothing was to blame for: but now it has run for as long
+    /// as a step may take, so that it would be too long on a machine with nothing else to do.
+    pub fn is_to_blame(&mut self, threshold: Duration) -> bool {
+        let (Some(Activity::NotScheduled { .. }), Some(thread), Some((_, _, before))) =
+            (self.activity, &self.thread, &self.first)
+        else {
+            return false;
+        };
+        let ran = thread.sample().cpu_ns.saturating_sub(before.cpu_ns);
+        let is_to_blame = u128::from(ran) >= threshold.as_nanos();
+        if is_to_blame {
+            self.activity = Some(Activity::OnCpu);
+        }
+        is_to_blame
     }
 
     /// The step goes on: what more is known, if anything is.
     pub fn go_on(&mut self, desk: &Desk) -> Option<Finding> {
-        let (when, taken) = self.asked?;
+        let (when, taken, ran) = self.asked?;
         if desk.taken() != taken {
             // It has the GIL: the step neither keeps it nor waits for it.
             self.asked = None;
             return None;
         }
+        let thread = self.thread.as_ref()?;
         match self.activity? {
             Activity::OnCpu if when.elapsed() >= SOON => {
+                let ran = thread.sample().cpu_ns.saturating_sub(ran);
+                // One that was not given a processor has not got to where it would give the GIL up,
+                // and neither has one that waits for a processor taken it.
+                if ran < MUCH || futex_of(desk.thread()?).is_none() {
+                    return None;
+                }
                 self.asked = None;
                 let text = "native code runs, and keeps the interpreter's lock".to_owned();
                 Some(Finding::of(Cause::Native, text))
             }
-            Activity::Futex { address } => {
-                let asks = ThreadActivity::open(desk.thread()?).sample();
-                let futex = asks.system_call.and_then(|call| call.futex())?;
-                if futex.abs_diff(address) > NEARBY {
-                    return None;
-                }
-                self.asked = None;
-                let holder = self
-                    .thread
-                    .as_ref()
-                    .and_then(|own| busiest_but(own.thread(), desk.thread()));
-                Some(Finding {
-                    cause: Cause::Gil,
-                    text: "it waits for the interpreter's lock".to_owned(),
-                    holder: holder.map_or(0, ThreadId::as_raw),
-                })
+            Activity::Futex { address } => self.waits_for_the_gil(address, desk),
+            // It polls for the GIL now and then, and has to wait for a processor each time.
+            Activity::NotScheduled { .. } => {
+                self.waits_for_the_gil(futex_of(thread.thread())?, desk)
             }
-            Activity::SystemCall(_) if when.elapsed() >= SOON => {
-                self.asked = None;
-                let thread = self.thread.as_ref()?;
-                let Some(Activity::SystemCall(call)) = self.activity else {
-                    return None;
-                };
+            Activity::SystemCall(call) if when.elapsed() >= SOON => {
+                // The package's thread may wait for a processor.
+                futex_of(desk.thread()?)?;
                 let text = in_words(thread, &call);
+                self.asked = None;
                 Some(Finding::of(
                     Cause::SystemCall,
                     format!("{text}, and keeps the interpreter's lock"),
@@ -160,6 +178,24 @@ impl Inquest {
             }
             _ => None,
         }
+    }
+}
+
+impl Inquest {
+    /// If the loop's thread waits at this address, and the package's thread does as well.
+    fn waits_for_the_gil(&mut self, address: u64, desk: &Desk) -> Option<Finding> {
+        let futex = futex_of(desk.thread()?)?;
+        if futex.abs_diff(address) > NEARBY {
+            return None;
+        }
+        self.asked = None;
+        let own = self.thread.as_ref()?.thread();
+        let holder = busiest_but(own, desk.thread());
+        Some(Finding {
+            cause: Cause::Gil,
+            text: "it waits for the interpreter's lock".to_owned(),
+            holder: holder.map_or(0, ThreadId::as_raw),
+        })
     }
 }
 
@@ -172,9 +208,25 @@ impl Finding {
         }
     }
 
+    /// It runs.
+    pub fn running() -> Self {
+        Self::of(Cause::Running, "it runs".to_owned())
+    }
+
+    /// The step was over when it was looked at.
+    pub fn too_late() -> Self {
+        Self::unknown("it was over before anybody had looked what it does")
+    }
+
     fn unknown(text: &str) -> Self {
         Self::of(Cause::Unknown, text.to_owned())
     }
+}
+
+/// The address of the lock that a thread waits for.
+fn futex_of(thread: ThreadId) -> Option<u64> {
+    let sample = ThreadActivity::open(thread).sample();
+    sample.system_call.and_then(|call| call.futex())
 }
 
 /// A system call, and what it waits for.
@@ -199,7 +251,8 @@ fn in_words(thread: &ThreadActivity, call: &SystemCall) -> String {
     }
 }
 
-/// The thread of this process that runs most, but for these and the one that asks.
+/// The thread of this process that runs most, or is the only one awake, but for these and the one
+/// that asks.
 fn busiest_but(own: ThreadId, other: Option<ThreadId>) -> Option<ThreadId> {
     let tasks = fs::read_dir("/proc/self/task").ok()?;
     let numbers = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
@@ -215,5 +268,13 @@ fn busiest_but(own: ThreadId, other: Option<ThreadId>) -> Option<ThreadId> {
         (ran, thread.thread())
     });
     let busiest = ran.max_by_key(|(ran, _)| *ran)?;
-    (busiest.0 > 500_000).then_some(busiest.1)
+    if busiest.0 > 500_000 {
+        return Some(busiest.1);
+    }
+    // On a machine with too much to do it may have had no processor just now.
+    let mut awake = threads
+        .iter()
+        .filter(|thread| thread.sample().state == State::Running);
+    let only = awake.next()?;
+    awake.next().is_none().then(|| only.thread())
 }

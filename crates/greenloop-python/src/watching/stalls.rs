@@ -55,10 +55,14 @@ pub struct Stall {
     pub event_loop: u32,
     /// The system's number of the loop's thread.
     pub thread: i32,
+    /// The progress of the loop: another one, and the step is over.
+    pub progress: u64,
     /// When it began, seconds since 1970.
     pub began: f64,
     /// How long it has lasted.
     pub length: Duration,
+    /// How long it had lasted when it was noticed.
+    pub noticed: Duration,
     /// Whether it has ended.
     pub over: bool,
     /// What held the loop up.

@@ -15,7 +15,7 @@ from unittest import mock
 import random_programs
 
 import greenloop
-from greenloop.watching import deadlock_reports
+from greenloop.watching import deadlock_reports, tasks
 
 PATIENCE = 20
 """Seconds after which a program does not finish."""
@@ -54,6 +54,7 @@ def _run(seed: int, watch: Any) -> list[str]:
         if lock.acquire(blocking=False):
             try:
                 found.extend(deadlock["text"] for deadlock, _ in reports.search())
+                tasks.wake_loops()
             finally:
                 lock.release()
 
@@ -66,7 +67,16 @@ def _run(seed: int, watch: Any) -> list[str]:
         if numbers.random() < 0.2 and sys.version_info >= (3, 12):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         kit = numbers.choice([asyncio, greenloop, greenloop])
-        await asyncio.wait_for(random_programs.Program(numbers, kit, search).run(), PATIENCE)
+        program = asyncio.create_task(random_programs.Program(numbers, kit, search).run())
+        done, _ = await asyncio.wait([program], timeout=PATIENCE)
+        if not done:
+            waits = [
+                (task["name"], task["wait"] and task["wait"]["text"], task["place"])
+                for task in watch.report()["tasks"]
+            ]
+            found.append(f"it did not finish: {waits}")
+            return
+        await program
 
     thread = threading.Thread(target=search_all_the_time)
     thread.start()

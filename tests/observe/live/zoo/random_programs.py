@@ -1,8 +1,9 @@
 """Random programs that always finish, in which tasks wait for each other in every way.
 
-A program is a tree of motifs by the numbers of a seed. Each motif waits for what somebody gives in the
-end: a task, a timer, a thread, a signal, a child; found by way of a variable, a global, an attribute,
-a closure, a context variable or a weak reference. Cancellations only hit what would go on by itself.
+A program is a tree of motifs by the numbers of a seed. Each motif waits for what somebody gives in
+the end: a task, a timer, a thread, a signal, a child; found by way of a variable, a global, an
+attribute, a closure, a context variable or a weak reference. Cancellations only hit what would go
+on by itself.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from alarms import alarms_of
 import greenloop
 from greenloop.watching import deadlock_reports
 
-PROGRAMS = 250
+PROGRAMS = 200
 """How many random programs; by hand there were 10,000."""
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")

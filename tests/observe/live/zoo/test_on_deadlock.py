@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import hangs
 import pytest
@@ -89,3 +92,28 @@ def test_a_callback_that_raises_is_logged_and_the_watch_goes_on(caplog):
 def test_what_it_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match="on_deadlock has to be"):
         greenloop.watch(on_deadlock=wrong)
+
+
+def test_the_lessons_example_of_awaiting_one_by_one_is_explained(runtime_folder):
+    lesson = next(
+        folder / "examples/lesson/why_gather.py"
+        for folder in Path(__file__).parents
+        if (folder / "examples/lesson").is_dir()
+    )
+    options = ["--interval", "0.01", "--rounds", "2", "--for-ever"]
+    command = [sys.executable, "-m", "greenloop", "watch", lesson, *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+        told = [program.stderr.readline() for _ in range(2)]
+        program.kill()
+        program.stderr.read()
+    assert told[0] == (
+        "deadlock: a task can never go on: only it could end its wait, and it does not get there "
+        "while it waits\n"
+    )
+    assert "(main) waits for an item of queue 'queue' (0 items" in told[1]
+    source = lesson.read_text().splitlines()
+    line = next(
+        at for at, text in enumerate(source, 1) if text == "            await consumer.run()"
+    )
+    assert "in Consumer.run, called at " in told[1]
+    assert f"{lesson}:{line}" in told[1]
