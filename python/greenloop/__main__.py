@@ -1,4 +1,6 @@
-"""`python -m greenloop`: see `greenloop.launcher`, and `greenloop.tracing.command` for `trace`.
+"""`python -m greenloop`: see `greenloop.launcher`.
+
+For `trace` see `greenloop.tracing.command`, and for `doctor` `greenloop.diagnosis.command`.
 
 The extension is told the launcher's file, so that the stacks of debug mode begin where the program
 does. Nothing may follow the call: the launcher empties this very namespace, because it is the one
@@ -14,5 +16,9 @@ if sys.argv[1:2] == ["trace"]:
     from greenloop.tracing import command
 
     command.run(sys.argv[2:], launcher.launch)
+elif sys.argv[1:2] == ["doctor"]:
+    from greenloop.diagnosis import command as doctor
+
+    doctor.run(sys.argv[2:], launcher.launch)
 else:
     launcher.launch(sys.argv[1:])

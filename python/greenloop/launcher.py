@@ -28,6 +28,7 @@ import greenloop
 _USAGE = """\
 usage: python -m greenloop [-m module | -c code | script | -] [argument ...]
        python -m greenloop trace [-o file] [-m module | -c code | script] [argument ...]
+       python -m greenloop doctor [--json] [-m module | -c code | script] [argument ...]
 
 Runs a Python program as `python` does, with Greenloop in place of asyncio's own
 event loop, tasks and futures.
@@ -37,6 +38,7 @@ event loop, tasks and futures.
   script      run a file, or a directory or zip file with a __main__.py
   -           run the program read from standard input
   trace       record what the program's tasks do; `trace --help` tells more
+  doctor      print what a report of a bug should contain; `doctor --help` tells more
   -h, --help  print this text and exit
   --version   print the versions of Greenloop and Python and exit
 """

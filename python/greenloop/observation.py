@@ -1,4 +1,4 @@
-"""Seeing what a program's tasks do: `greenloop.trace` and `greenloop.name`.
+"""Seeing what a program does and runs on: `greenloop.trace`, `greenloop.name`, `greenloop.doctor`.
 
 What these need is imported when they are used, so that a program that is not looked at does not pay
 for it.
@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from greenloop.diagnosis import Report
     from greenloop.tracing.document import Trace
     from greenloop.tracing.recording import Recording
 
@@ -88,3 +89,16 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
             from greenloop.tracing.files import write
 
             write(self.result, self._path)
+
+
+def doctor() -> Report:
+    """Report what this program runs on, for a report of a bug.
+
+    It tells versions, the build of the interpreter, which native parts are active and why one is
+    not, on which level the program uses Greenloop, and what it has overridden. Called in a
+    coroutine, it describes the running loop. `print(greenloop.doctor())` shows it as text, and its
+    method `json` returns it as JSON; `python -m greenloop doctor` prints it.
+    """
+    from greenloop.diagnosis.facts import gather
+
+    return gather()

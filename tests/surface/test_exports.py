@@ -17,6 +17,7 @@ from greenloop.interpreter import _reason_to_refuse
 OWN_NAMES = {
     "EventLoop",
     "ThreadQueue",
+    "doctor",
     "install",
     "installed_names",
     "name",
