@@ -96,9 +96,11 @@ miri: ## Have Miri watch the core; needs `rustup toolchain install nightly --com
 test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio tests on Greenloop
 	$(RUN) -m tests.cpython $(CPYTHON_ARGS)
 
+TEST_TOOLS := test servers browser docs guides
+
 # Without the suite that test-cpython runs.
 .PHONY: test-python
-test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools $(VENV)/servers-tools $(VENV)/browser-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+test-python: $(VENV)/installed $(VENV)/example-installed $(addprefix $(VENV)/,$(TEST_TOOLS:=-tools)) ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
 	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
 .PHONY: fuzz
@@ -149,6 +151,27 @@ lint-viewer: $(TYPESCRIPT)
 arrows: ## Print the arrows between the rooms of the extension, and what breaks their order
 	@python3 -m tests.house
 
+# Nothing is fetched while the site is built, and a warning is an error.
+.PHONY: docs
+docs: $(VENV)/installed $(VENV)/docs-tools ## Check the spelling of the documents, and build the site into target/docs
+	$(RUN) docs/spelling.py
+	$(RUN) -m codespell_lib --toml pyproject.toml
+	$(RUN) -m sphinx --builder dirhtml --fail-on-warning --keep-going --quiet \
+		--doctree-dir target/doctrees docs target/docs
+	@echo 'target/docs/index.html'
+
+.PHONY: docs-serve
+docs-serve: docs ## Build the site and show it at http://127.0.0.1:8000/
+	$(RUN) -m http.server --bind 127.0.0.1 --directory target/docs 8000
+
+.PHONY: charts
+charts: $(VENV)/docs-tools ## Draw the charts of the benchmarks from the JSON beside them
+	PYTHONPATH=docs/site $(RUN) docs/site/charts.py
+
+.PHONY: diagrams
+diagrams: $(VENV)/installed ## Draw the diagrams of the tutorial from its programs
+	$(RUN) docs/diagrams.py
+
 .PHONY: bench
 bench: $(VENV)/installed $(VENV)/example-installed $(VENV)/bench-tools $(LOAD) ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
 	$(RUN) -m benches $(BENCH_ARGS)
@@ -188,9 +211,9 @@ $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(PIP_INSTALL) --requirement $@.txt
 	@touch $@
 
-# The rivals, and the servers and the browser that are tested with, are optional: not every one has a
-# wheel for every interpreter and system.
-OPTIONAL_TOOLS := $(VENV)/bench-tools $(VENV)/servers-tools $(VENV)/browser-tools
+# The rivals, the servers, the browser and the site are optional for tests: not every package has a wheel
+# for every interpreter and system.
+OPTIONAL_TOOLS := $(addprefix $(VENV)/,bench-tools servers-tools browser-tools docs-tools guides-tools)
 $(OPTIONAL_TOOLS): $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(RUN) -c "$$LIST_REQUIREMENTS" $* > $@.txt
 	@while read -r requirement; do \

@@ -23,7 +23,7 @@ _Facts = dict[str, Any]
 # What replaces or wraps parts of asyncio, or has a loop of its own.
 _PACKAGES: Final = (
     "aiohttp", "anyio", "ddtrace", "gevent", "greenback", "gunicorn", "hypercorn", "ipykernel",
-    "nest_asyncio", "newrelic", "opentelemetry-api", "pytest-asyncio", "rloop", "sentry-sdk",
+    "nest-asyncio", "newrelic", "opentelemetry-api", "pytest-asyncio", "rloop", "sentry-sdk",
     "tornado", "trio-asyncio", "uvicorn", "uvloop",
 )  # fmt: skip
 
