@@ -126,7 +126,7 @@ peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, redis-py, asyncpg
 	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
 
 .PHONY: lint
-lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documentation, types, and the stubs against the extension
+lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documentation, types, workflows, and the stubs against the extension
 	cargo fmt --check
 	$(CARGO_ENVIRONMENT) cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	$(CARGO_ENVIRONMENT) RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps \
@@ -137,8 +137,13 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documenta
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done
+	$(RUN) -m mypy --strict --package release
 	$(RUN) -m mypy.stubtest greenloop --mypy-config-file pyproject.toml \
 		--allowlist tests/surface/stubtest_allowlist.txt
+	$(VENV)/bin/zizmor --offline --no-progress --quiet .github
+	$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-viewer; \
 		else echo 'node is absent: the modules of the trace viewer are not checked'; fi
 
@@ -163,6 +168,10 @@ docs: $(VENV)/installed $(VENV)/docs-tools ## Check the spelling of the document
 .PHONY: docs-serve
 docs-serve: docs ## Build the site and show it at http://127.0.0.1:8000/
 	$(RUN) -m http.server --bind 127.0.0.1 --directory target/docs 8000
+
+.PHONY: release-check
+release-check: $(VENV)/installed $(VENV)/lint-tools ## Refuse a release in which something was forgotten
+	$(RUN) -m release
 
 .PHONY: charts
 charts: $(VENV)/docs-tools ## Draw the charts of the benchmarks from the JSON beside them
