@@ -5,7 +5,6 @@ import json
 import pathlib
 import re
 import shutil
-import sys
 import tomllib
 
 import pytest
@@ -25,7 +24,6 @@ def name_of(page):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the pages are written for newer Pythons")
 @pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=name_of)
 def test_a_reader_who_follows_the_page_sees_what_it_says(page, tmp_path):
     if missing := [each for each in needs_of(page) if not is_there(each)]:

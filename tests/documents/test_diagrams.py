@@ -25,7 +25,6 @@ def test_every_chapter_has_a_diagram():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the pages are written for newer Pythons")
 @pytest.mark.parametrize(
     ("page", "name"), PICTURES, ids=lambda value: getattr(value, "stem", value)
 )
