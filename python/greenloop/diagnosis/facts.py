@@ -89,9 +89,16 @@ def _platform() -> _Facts:
     return {
         "system": platform.platform(),
         "machine": platform.machine(),
-        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "libc": _libc(),
         "processors": len(os.sched_getaffinity(0)),
     }
+
+
+def _libc() -> str | None:
+    # The standard library knows glibc only.
+    known = " ".join(platform.libc_ver()).strip()
+    musl = "musl" in (sysconfig.get_config_var("SOABI") or "")
+    return known or ("musl" if musl else None)
 
 
 def native_parts() -> _Facts:
