@@ -104,6 +104,7 @@ def test_a_loop_that_runs_is_level_one():
         "native": True,
         "subclass": False,
         "overridden": [],
+        "handles run by": "the loop",
         "short cuts": "taken",
     }
 
@@ -165,6 +166,14 @@ asyncio.BaseEventLoop.call_soon = (lambda call: lambda *a, **k: call(*a, **k))(
 """
     loop = in_process(statement)["Loop"]
     assert (loop["running"], loop["overridden"]) == (False, ["call_soon"])
+
+
+def test_a_monitor_that_runs_the_handles_is_told():
+    statement = """
+run = asyncio.Handle._run
+asyncio.Handle._run = lambda handle: run(handle)
+"""
+    assert in_process(statement)["Loop"]["handles run by"] == "a replaced Handle._run"
 
 
 def test_variables_of_ours_are_told_and_no_others():

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from greenloop import _native
-from greenloop.event_loop import EventLoop
+from greenloop.event_loop import _HOOKS, EventLoop
 
 _Facts = dict[str, Any]
 
@@ -25,8 +25,13 @@ def describe(loop: asyncio.AbstractEventLoop) -> _Facts:
         "native": True,
         "subclass": kind is not EventLoop,
         "overridden": overridden,
+        "handles run by": "a replaced Handle._run" if _runs_by_name() else "the loop",
         "short cuts": _short_cuts(loop, overridden),
     }
+
+
+def _runs_by_name() -> bool:
+    return _HOOKS.are_in_handles()
 
 
 def _short_cuts(loop: Any, overridden: list[str]) -> str:
