@@ -85,9 +85,11 @@ _DECLARED = _declared()
 
 
 def _show(
-    _app: Sphinx, kind: str, name: str, _value: Any, _options: Any, *signature: str | None
+    _app: Sphinx, kind: str, name: str, value: Any, _options: Any, *signature: str | None
 ) -> tuple[str | None, str | None] | None:
-    if kind not in ("class", "function", "method"):
+    # What is written in Python has its own annotations.
+    is_python = (getattr(value, "__module__", None) or "").startswith("greenloop.")
+    if is_python or kind not in ("class", "function", "method"):
         return None
     name = name.removeprefix("greenloop.").removeprefix("_native.")
     if kind == "class":
