@@ -97,9 +97,11 @@ miri: ## Have Miri watch the core; needs `rustup toolchain install nightly --com
 test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio tests on Greenloop
 	$(RUN) -m tests.cpython $(CPYTHON_ARGS)
 
+TEST_TOOLS := test servers browser docs guides
+
 # Without the suite that test-cpython runs.
 .PHONY: test-python
-test-python: $(VENV)/installed $(VENV)/example-installed $(VENV)/test-tools $(VENV)/servers-tools $(VENV)/browser-tools ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+test-python: $(VENV)/installed $(VENV)/example-installed $(addprefix $(VENV)/,$(TEST_TOOLS:=-tools)) ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
 	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
 
 .PHONY: fuzz
@@ -125,7 +127,7 @@ peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, redis-py, asyncpg
 	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
 
 .PHONY: lint
-lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documentation, types, and the stubs against the extension
+lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documentation, types, workflows, and the stubs against the extension
 	cargo fmt --check
 	$(CARGO_ENVIRONMENT) cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	$(CARGO_ENVIRONMENT) RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps \
@@ -136,8 +138,13 @@ lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documenta
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	for version in $(SUPPORTED); do $(RUN) -m mypy --python-version $$version || exit; done
+	$(RUN) -m mypy --strict --package release
 	$(RUN) -m mypy.stubtest greenloop --mypy-config-file pyproject.toml \
 		--allowlist tests/surface/stubtest_allowlist.txt
+	$(VENV)/bin/zizmor --offline --no-progress --quiet .github
+	$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-viewer; \
 		else echo 'node is absent: the modules of the trace viewer are not checked'; fi
 
@@ -149,6 +156,31 @@ lint-viewer: $(TYPESCRIPT)
 .PHONY: arrows
 arrows: ## Print the arrows between the rooms of the extension, and what breaks their order
 	@python3 -m tests.house
+
+# Nothing is fetched while the site is built, and a warning is an error.
+.PHONY: docs
+docs: $(VENV)/installed $(VENV)/docs-tools ## Check the spelling of the documents, and build the site into target/docs
+	$(RUN) docs/spelling.py
+	$(RUN) -m codespell_lib --toml pyproject.toml
+	$(RUN) -m sphinx --builder dirhtml --fail-on-warning --keep-going --quiet \
+		--doctree-dir target/doctrees docs target/docs
+	@echo 'target/docs/index.html'
+
+.PHONY: docs-serve
+docs-serve: docs ## Build the site and show it at http://127.0.0.1:8000/
+	$(RUN) -m http.server --bind 127.0.0.1 --directory target/docs 8000
+
+.PHONY: release-check
+release-check: $(VENV)/installed $(VENV)/lint-tools ## Refuse a release in which something was forgotten
+	$(RUN) -m release
+
+.PHONY: charts
+charts: $(VENV)/docs-tools ## Draw the charts of the benchmarks from the JSON beside them
+	PYTHONPATH=docs/site $(RUN) docs/site/charts.py
+
+.PHONY: diagrams
+diagrams: $(VENV)/installed ## Draw the diagrams of the tutorial from its programs
+	$(RUN) docs/diagrams.py
 
 .PHONY: bench
 bench: $(VENV)/installed $(VENV)/example-installed $(VENV)/bench-tools $(LOAD) ## Compare Greenloop with the other loops; BENCH_ARGS="--quick" shortens it
@@ -189,9 +221,9 @@ $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(PIP_INSTALL) --requirement $@.txt
 	@touch $@
 
-# The rivals, and the servers and the browser that are tested with, are optional: not every one has a
-# wheel for every interpreter and system.
-OPTIONAL_TOOLS := $(VENV)/bench-tools $(VENV)/servers-tools $(VENV)/browser-tools
+# The rivals, the servers, the browser and the site are optional for tests: not every package has a wheel
+# for every interpreter and system.
+OPTIONAL_TOOLS := $(addprefix $(VENV)/,bench-tools servers-tools browser-tools docs-tools guides-tools)
 $(OPTIONAL_TOOLS): $(VENV)/%-tools: $(VENV)/created pyproject.toml
 	@$(RUN) -c "$$LIST_REQUIREMENTS" $* > $@.txt
 	@while read -r requirement; do \

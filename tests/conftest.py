@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib.util
 import sys
 
 import pytest
@@ -49,3 +50,17 @@ def reports(loop):
     contexts = []
     loop.set_exception_handler(lambda loop, context: contexts.append(context))
     return contexts
+
+
+@pytest.fixture(scope="session")
+def driver():
+    """A browser; without one, the tests that need it are skipped."""
+    if importlib.util.find_spec("selenium") is None:
+        pytest.skip("selenium is absent")
+    import chromium
+
+    if chromium.CHROMIUM is None or chromium.DRIVER is None:
+        pytest.skip("chromium is absent")
+    driver = chromium.start()
+    yield driver
+    driver.quit()

@@ -2,9 +2,10 @@
 
 This module offers every public name of the running Python's asyncio, so that
 `import greenloop as asyncio` works; `native_names` tells which of them are Greenloop's own. Beyond
-those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program (`trace`, `watch`,
-`flight_recorder`, `stats`, `name`, `Deadlock`), and what makes asyncio itself use Greenloop:
-`install`, `uninstall`, `installed_names`. Importing it changes nothing in asyncio.
+those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program and what it runs on
+(`trace`, `watch`, `flight_recorder`, `stats`, `name`, `Deadlock`, `doctor`), and what makes asyncio
+itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it changes nothing in
+asyncio.
 """
 
 import asyncio as _asyncio
@@ -23,11 +24,12 @@ from greenloop.interpreter import refuse_unsupported_interpreter as _refuse_unsu
 _refuse_unsupported_interpreter()
 
 from greenloop._native import Future, Handle, Task, TimerHandle
+from greenloop._native import __version__ as _version
 from greenloop.adoption import install, installed_names, native_names, uninstall
 from greenloop.deadlock import Deadlock
 from greenloop.event_loop import EventLoop  # type: ignore[assignment,unused-ignore]
 from greenloop.loop_log import log_loops_if_asked as _log_loops_if_asked
-from greenloop.observation import flight_recorder, name, stats, trace, watch
+from greenloop.observation import doctor, flight_recorder, name, stats, trace, watch
 from greenloop.primitives import PRIMITIVES as _PRIMITIVES
 from greenloop.runners import Runner, new_event_loop, run
 from greenloop.selector_event_loop import (
@@ -39,12 +41,13 @@ from greenloop.thread_queue import ThreadQueue
 if sys.version_info >= (3, 12):
     from greenloop.adoption import eager_task_factory  # type: ignore[assignment,unused-ignore]
 
-__version__ = "0.1.0"
+__version__ = _version
 
 __all__ = [
     "Deadlock",
     "EventLoop",
     "ThreadQueue",
+    "doctor",
     "flight_recorder",
     "install",
     "installed_names",

@@ -1,4 +1,6 @@
-"""`python -m greenloop`: see `greenloop.launcher`; commands are in `tracing` and `watching`.
+"""`python -m greenloop`: see `greenloop.launcher`.
+
+Commands are in `tracing`, `watching` and `diagnosis`.
 
 The extension is told the launcher's file, so that the stacks of debug mode begin where the program
 does. Nothing may follow the call: the launcher empties this very namespace, because it is the one
@@ -23,5 +25,9 @@ match sys.argv[1:]:
         from greenloop.tracing import command as tracing
 
         tracing.run(sys.argv[2:], launcher.launch)
+    case ["doctor", *_]:
+        from greenloop.diagnosis import command as doctor
+
+        doctor.run(sys.argv[2:], launcher.launch)
     case _:
         launcher.launch(sys.argv[1:])

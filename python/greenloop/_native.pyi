@@ -86,6 +86,13 @@ class EventLoop:
     def _write_to_self(self) -> None:
         """Wake the loop if its thread waits in the poller. May be called from any thread."""
 
+    def _overridden_methods(self) -> list[str]:
+        """Return the names of the methods whose overrides close a short cut of this loop."""
+
+    @property
+    def _takes_short_cuts(self) -> bool:
+        """Whether tasks and futures push jobs directly, since no override could notice."""
+
     join_writes: bool
     """Whether what a job writes in several pieces over TCP is joined, where that is a habit."""
 
@@ -414,6 +421,8 @@ class SSLProtocol(asyncio.BufferedProtocol):
     @property
     def _incoming(self) -> ssl.MemoryBIO: ...
 
+__version__: str
+
 # A capsule with a table of C functions, for the crate greenloop-bridge.
 _BRIDGE: object
 
@@ -422,6 +431,9 @@ def finish_datagram_transport(class_: type, /) -> None:
 
 def registered_tasks() -> list[Task[Any]]:
     """Return the pending tasks that asyncio's own registry does not know: none from 3.14 on."""
+
+def _layout_checks() -> list[tuple[str, bool | None]]:
+    """Return which knowledge of the interpreter's insides was verified at import."""
 
 def _remember_originals() -> None:
     """Remember what the classes whose methods may be replaced have now that they are complete."""

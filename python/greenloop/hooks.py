@@ -111,6 +111,10 @@ class Hooks:
                 delattr(self._class, name)
             else:
                 setattr(self._class, name, wanted)
+        return self.are_in_handles()
+
+    def are_in_handles(self) -> bool:
+        """Return whether `Handle._run` was replaced, in asyncio's classes or in ours."""
         ours = any(_find(owner, "_run") is not self._own_run for owner in _HANDLES)
         return ours or any(function.is_replaced() for function in self._runs)
 

@@ -28,7 +28,9 @@ import greenloop
 _USAGE = """\
 usage: python -m greenloop [-m module | -c code | script | -] [argument ...]
        python -m greenloop trace [-o file] [-m module | -c code | script] [argument ...]
+       python -m greenloop watch [-m module | -c code | script] [argument ...]
        python -m greenloop ps | tree | top | stalls | metrics | trace [PID] [option ...]
+       python -m greenloop doctor [--json] [-m module | -c code | script] [argument ...]
 
 Runs a Python program as `python` does, with Greenloop in place of asyncio's own
 event loop, tasks and futures.
@@ -38,7 +40,9 @@ event loop, tasks and futures.
   script      run a file, or a directory or zip file with a __main__.py
   -           run the program read from standard input
   trace       record what the program's tasks do; `trace --help` tells more
+  watch       watch the program for stalls and deadlocks, and let others ask; `watch --help`
   ps, ...     ask a running process what its tasks do; `ps --help` tells more
+  doctor      print what a report of a bug should contain; `doctor --help` tells more
   -h, --help  print this text and exit
   --version   print the versions of Greenloop and Python and exit
 """

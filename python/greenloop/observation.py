@@ -1,4 +1,4 @@
-"""Seeing what a program's tasks do: `greenloop.trace`, `greenloop.watch` and `greenloop.name`.
+"""Seeing what a program does and runs on: `trace`, `watch`, `name`, `doctor` and their like.
 
 What these need is imported when they are used, so that a program that is not looked at does not pay
 for it.
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 if TYPE_CHECKING:
+    from greenloop.diagnosis import Report
     from greenloop.tracing.document import Trace
     from greenloop.tracing.flight import FlightRecorder
     from greenloop.tracing.recording import Recording
@@ -206,3 +207,16 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def doctor() -> Report:
+    """Report what this program runs on, for a report of a bug.
+
+    It tells versions, the build of the interpreter, which native parts are active and why one is
+    not, on which level the program uses Greenloop, and what it has overridden. Called in a
+    coroutine, it describes the running loop. `print(greenloop.doctor())` shows it as text, and its
+    method `json` returns it as JSON; `python -m greenloop doctor` prints it.
+    """
+    from greenloop.diagnosis.facts import gather
+
+    return gather()

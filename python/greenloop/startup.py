@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m greenloop.startup", description=_DESCRIPTION)
     parser.add_argument("command", choices=["enable", "disable", "status"])
     command = parser.parse_args(arguments).command
-    path = os.path.join(sysconfig.get_path("purelib"), _FILE)
+    path = _path()
     try:
         if command == "enable":
             with open(path, "w", encoding="utf-8") as file:
@@ -40,7 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.remove(path)
     except OSError as error:
         parser.exit(1, f"{parser.prog}: {path} cannot be changed: {error.strerror}\n")
-    print(_WORDS[os.path.exists(path)].format(python=sys.executable, path=path))
+    print(_WORDS[is_enabled()].format(python=sys.executable, path=path))
+
+
+def is_enabled() -> bool:
+    """Return whether the interpreters of this environment run on Greenloop."""
+    return os.path.exists(_path())
+
+
+def _path() -> str:
+    return os.path.join(sysconfig.get_path("purelib"), _FILE)
 
 
 _DESCRIPTION = (

@@ -32,6 +32,11 @@ def leave_whole_process() -> None:
     _state.active = False
 
 
+def is_taken() -> bool:
+    """Return whether children and servers run on Greenloop."""
+    return _state.active
+
+
 class _State:
     # Whether it is in force. The functions that were put in place ask at each call.
     active = False

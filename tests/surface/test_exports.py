@@ -19,6 +19,7 @@ OWN_NAMES = {
     "EventLoop",
     "ThreadQueue",
     "flight_recorder",
+    "doctor",
     "install",
     "installed_names",
     "name",

@@ -116,6 +116,11 @@ unsafe fn frame_of(state: *mut *mut ffi::PyObject) -> *const *const c_void {
     }
 }
 
+/// Whether the places were found.
+pub fn is_known() -> bool {
+    SEND.0.get() != [0, 0]
+}
+
 /// Finds the places and tries them out. Called once, by the module's import. If the program is
 /// already traced or monitored, nothing is found.
 pub fn find_await_site(py: Python<'_>) -> PyResult<()> {

@@ -171,6 +171,11 @@ unsafe fn entries(table: *mut Table) -> *mut Entry {
     }
 }
 
+/// Whether tables look as described here.
+pub fn is_known() -> bool {
+    WORKS.get() == Some(&true)
+}
+
 /// Tries out whether dictionaries are laid out as described here. Called once, by the module's
 /// import.
 pub fn verify_dict_layout(py: Python<'_>) -> PyResult<()> {

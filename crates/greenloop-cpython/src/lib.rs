@@ -100,6 +100,7 @@ mod thread_exit;
 mod thread_state;
 mod trap;
 mod tuples;
+mod verified;
 mod weak_reference;
 mod wrong_arguments;
 
@@ -171,6 +172,7 @@ pub use thread_exit::guarded;
 #[cfg(Py_3_14)]
 pub use thread_state::{find_places as find_thread_state_places, swap as swap_current_task};
 pub use trap::trap;
+pub use verified::verified;
 pub use weak_reference::Referent;
 pub use wrong_arguments::Signature;
 

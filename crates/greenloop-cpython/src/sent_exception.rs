@@ -34,6 +34,11 @@ unsafe impl Sync for Known {}
 
 static KNOWN: OnceLock<Known> = OnceLock::new();
 
+/// Whether the place was found.
+pub fn is_known() -> bool {
+    KNOWN.get().is_some_and(|known| known.place.is_some())
+}
+
 /// Searches for the place. Called once, by the module's import.
 pub fn find_sent_exceptions(py: Python<'_>) -> PyResult<()> {
     // Without its own dictionary it would hold the program's for ever.

@@ -96,6 +96,11 @@ impl NativeSlot<SocketObject> {
     }
 }
 
+/// Whether the layout was found to fit.
+pub fn is_known() -> bool {
+    !CLASS.as_ptr().is_null()
+}
+
 #[cold]
 fn look_again(object: &Object) -> Option<&Socket> {
     look(attached());

@@ -25,6 +25,11 @@ struct Places {
 
 static PLACES: OnceLock<Places> = OnceLock::new();
 
+/// Whether the places were found.
+pub fn is_known() -> bool {
+    PLACES.get().is_some()
+}
+
 /// Searches for the places. Called once, by the module's import. While a loop runs on the thread
 /// nothing is touched, and nothing found.
 pub fn find_places(py: Python<'_>) -> PyResult<()> {

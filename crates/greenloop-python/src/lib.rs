@@ -118,6 +118,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registered_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(number_of, module)?)?;
     module.add_function(wrap_pyfunction!(remember_originals, module)?)?;
+    module.add_function(wrap_pyfunction!(layout_checks, module)?)?;
     module.add_function(wrap_pyfunction!(task::set_task_set, module)?)?;
     module.add_function(wrap_pyfunction!(
         event_loop::set_eager_task_factories,
@@ -136,6 +137,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         greenloop_cpython::enter_method_natively,
         module
     )?)?;
+    // The one place of the version is the workspace's manifest.
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     // PyO3 declares each of these names public. The package alone decides which names are public.
     Ok(module.remove(c"__all__")?)
 }
@@ -184,6 +187,21 @@ fn remember_originals(py: Python<'_>) -> PyResult<()> {
         class.remember_originals(py)?;
     }
     Ok(())
+}
+
+/// Return which knowledge of the interpreter's insides was verified at import, for reports.
+///
+/// Each name comes with whether it holds, or None where this version of Python has no use for it.
+#[pyfunction]
+#[pyo3(name = "_layout_checks")]
+fn layout_checks() -> Vec<(&'static str, Option<bool>)> {
+    #[cfg(Py_3_14)]
+    let base_fields = Some(task::base_fields_are_known());
+    #[cfg(not(Py_3_14))]
+    let base_fields = None;
+    let mut checks = greenloop_cpython::verified().to_vec();
+    checks.push(("base_fields", base_fields));
+    checks
 }
 
 /// Return the number by which recordings name a resource, or 0 if none has named it.

@@ -1,8 +1,7 @@
-"""A headless Chromium, and the page of a trace in it as a reader meets it: keys, wheel, clicks."""
+"""The page of a trace in a headless Chromium, as a reader meets it: keys, wheel, clicks."""
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from selenium import webdriver
@@ -12,44 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-CHROMIUM = shutil.which("chromium")
-DRIVER = shutil.which("chromedriver")
-
-_PATIENCE = 120
-"""Seconds that a page has to open, on a machine that does other things as well."""
-
-
-def start(width: int = 1280, height: int = 800) -> webdriver.Chrome:
-    """A browser without a window, without a network, and with Debian's own driver."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new",
-        # Tests run as root in containers, where Chromium's sandbox and shared memory do not work.
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        "--proxy-server=127.0.0.1:9",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(_PATIENCE)
-    resize(driver, width, height)
-    return driver
-
-
-def resize(driver: webdriver.Chrome, width: int, height: int, ratio: float = 1) -> None:
-    """Give the page a size, and the screen a number of pixels for each of the page's."""
-    metrics = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-def prefer(driver: webdriver.Chrome, theme: str) -> None:
-    """Have the system prefer `light` or `dark`."""
-    feature = {"name": "prefers-color-scheme", "value": theme}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+from chromium import PATIENCE
 
 
 class Page:
@@ -60,7 +22,7 @@ class Page:
         driver.get("about:blank")
         driver.get_log("browser")
         driver.get(url)
-        WebDriverWait(driver, _PATIENCE, 0.05).until(
+        WebDriverWait(driver, PATIENCE, 0.05).until(
             lambda _: self.run("return Boolean(window.greenloop)")
         )
 
@@ -93,7 +55,7 @@ class Page:
 
     def until(self, expression: str) -> None:
         """Wait until an expression holds."""
-        WebDriverWait(self.driver, _PATIENCE, 0.02).until(lambda _: self.get(expression))
+        WebDriverWait(self.driver, PATIENCE, 0.02).until(lambda _: self.get(expression))
 
     def canvas(self) -> Any:
         """The canvas of the view that is shown."""

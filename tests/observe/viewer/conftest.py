@@ -1,6 +1,5 @@
-"""The browser that all tests of the viewer share, and the pages of synthetic traces."""
+"""The pages of synthetic traces, and how a test of the viewer opens one."""
 
-import importlib.util
 import pathlib
 import sys
 
@@ -13,20 +12,6 @@ import synthetic
 
 from greenloop.tracing import Trace
 from greenloop.tracing.html import write_html
-
-
-@pytest.fixture(scope="session")
-def driver():
-    """A browser; without one, the tests that need it are skipped."""
-    if importlib.util.find_spec("selenium") is None:
-        pytest.skip("selenium is absent")
-    import browser
-
-    if browser.CHROMIUM is None or browser.DRIVER is None:
-        pytest.skip("chromium is absent")
-    driver = browser.start()
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +35,13 @@ def opened(driver, pages):
     """Opens a page at a size, and shows a view; whatever the console says fails the test."""
     import browser
 
+    import chromium
+
     shown = []
 
     def open_page(view, name="factory", make=lambda: synthetic.factory(4_000), size=(1280, 800)):
-        browser.resize(driver, *size)
-        browser.prefer(driver, "light")
+        chromium.resize(driver, *size)
+        chromium.prefer(driver, "light")
         page = browser.Page(driver, f"{pages(name, make)}#{view}")
         page.settle()
         shown.append(page)

@@ -13,13 +13,15 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+HERE = pathlib.Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2] / "support")]
 
-import browser
-import synthetic
+import browser  # noqa: E402
+import synthetic  # noqa: E402
 
-from greenloop.tracing import Trace
-from greenloop.tracing.html import write_html
+import chromium  # noqa: E402
+from greenloop.tracing import Trace  # noqa: E402
+from greenloop.tracing.html import write_html  # noqa: E402
 
 FRAMES = """
 const done = arguments[arguments.length - 1];
@@ -56,7 +58,7 @@ def measure(events: int, size: tuple[int, int], folder: str) -> None:
     began = time.perf_counter()
     write_html(trace, path)
     written = time.perf_counter() - began
-    driver = browser.start(*size)
+    driver = chromium.start(*size)
     try:
         page = browser.Page(driver, f"{path.as_uri()}#timeline")
         opened = page.run("return openedAfter") / 1000

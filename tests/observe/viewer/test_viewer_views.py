@@ -30,11 +30,11 @@ def test_the_overlay_lists_the_keys(opened):
 
 
 def test_the_theme_is_the_systems_until_one_is_chosen(opened, driver):
-    import browser
+    import chromium
 
     page = opened("timeline")
     page.run("localStorage.clear()")
-    browser.prefer(driver, "dark")
+    chromium.prefer(driver, "dark")
     driver.refresh()
     page.until("s.palette.theme === 'dark'")
     page.press("t")

@@ -261,6 +261,30 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Return the names of those methods that short cuts bypass and that this loop has from
+    /// elsewhere: a subclass, a program that replaced them, the instance. For reports.
+    fn _overridden_methods(slf: &Bound<'_, Self>) -> PyResult<Vec<&'static str>> {
+        let Some(public) = PUBLIC.get() else {
+            return Ok(Vec::new());
+        };
+        let class = slf.get_type();
+        let attributes = slf.look_up(c"__dict__")?;
+        let mut names = Vec::new();
+        for ((name, _), original) in METHODS.into_iter().zip(&public.originals) {
+            if !class.look_up(name)?.is(original) || attributes.has(name)? {
+                names.extend(name.to_str());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether short cuts are taken: the loop is open, and neither debug mode nor an override has
+    /// to see each call. For reports.
+    #[getter]
+    fn _takes_short_cuts(&self) -> bool {
+        self.scheduler.is_fast()
+    }
+
     fn __setattr__(
         slf: &Bound<'_, Self>,
         name: &Bound<'_, PyAny>,

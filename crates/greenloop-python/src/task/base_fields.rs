@@ -51,7 +51,7 @@ const _: () = assert!(offset_of!(BaseTask, name) == 136);
 static COROUTINE: AtomicUsize = AtomicUsize::new(offset_of!(Task, coroutine));
 
 /// Decided once, at import, and the same for all tasks.
-fn are_known() -> bool {
+pub fn are_known() -> bool {
     COROUTINE.load(Ordering::Relaxed) == offset_of!(BaseTask, coroutine)
 }
 

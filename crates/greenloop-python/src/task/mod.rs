@@ -53,7 +53,9 @@ use crate::future::{Future, PENDING, report};
 use crate::scheduler::TaskKind;
 
 #[cfg(Py_3_14)]
-pub use base_fields::{add_waiter, verify as verify_base_fields};
+pub use base_fields::{
+    add_waiter, are_known as base_fields_are_known, verify as verify_base_fields,
+};
 pub use cancellation::cancel_waiter;
 pub use class::make_classes;
 pub use current::current_task;
