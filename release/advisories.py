@@ -21,11 +21,12 @@ def refusals(root: Path) -> Iterator[str]:
         else:
             print("advisories: not looked up, since cargo-deny is not installed")
         return
-    command = ["cargo", "deny", "check", "advisories", "bans", "sources"]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if result.returncode == 0:
-        return
-    if "failed to fetch advisory database" in result.stderr:
-        print("advisories: not looked up, since the database cannot be reached")
-        return
-    yield f"cargo deny refuses:\n{result.stderr}"
+    for checks in (["bans", "sources"], ["advisories"]):
+        command = ["cargo", "deny", "check", *checks]
+        result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            continue
+        if "failed to fetch advisory database" in result.stderr:
+            print("advisories: not looked up, since the database cannot be reached")
+        else:
+            yield f"cargo deny refuses:\n{result.stderr}"
