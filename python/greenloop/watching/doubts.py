@@ -27,9 +27,18 @@ _RELEASE: Final = "release"
 _NEAR: Final = 30
 """How many objects are looked at from a callback's object on."""
 
-_PLAIN: Final = (types.FunctionType, types.MethodType, types.BuiltinMethodType, functools.partial)
+_PLAIN: Final[tuple[type, ...]] = (
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinMethodType,
+    functools.partial,
+)
 
-_WITH_FRAMES: Final = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+_WITH_FRAMES: Final[tuple[type, ...]] = (
+    types.CoroutineType,
+    types.GeneratorType,
+    types.AsyncGeneratorType,
+)
 
 _SUSPENDING: Final = (
     inspect.CO_GENERATOR
