@@ -24,6 +24,7 @@ WIDEST_LINE = 100
 
 # What the system and other projects call so.
 FOREIGN = {
+    "aiomonitor",
     "IOCB_CMD_POLL",
     "io_submit",
     "nest_asyncio",

@@ -1,4 +1,6 @@
 //! Who observes: a recording, a watch, both or, nearly always, nobody.
+//!
+//! One byte says it, since it is read at places that run for each job.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -10,8 +10,7 @@
 //! callers differ in how the task becomes the current one and how its context is entered; all the
 //! rest is shared.
 //!
-//! A step runs the program's coroutine, so after [`advance`] nothing that was read before may be
-//! relied on.
+//! A step runs the program's code: after [`advance`], nothing read before may be relied on.
 
 use greenloop_core::observe::Outcome;
 use greenloop_cpython::{

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use greenloop_cpython::{GilCell, Object, Result, making, without_gil};
+use greenloop_cpython::{GilCell, Object, Result, apart, making};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
@@ -101,8 +101,7 @@ fn next_order() -> PyResult<Option<Py<PyAny>>> {
         return Ok(None);
     };
     desk.note_thread();
-    // SAFETY: the desk is nothing of Python's.
-    let order = unsafe { without_gil(|| desk.next()) };
+    let order = apart(|| desk.next());
     desk.note_taken();
     let parts = match order {
         None => return Ok(None),

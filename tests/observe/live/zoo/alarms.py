@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from unittest import mock
 
-import random_programs
+import finishing_programs
 
 import greenloop
 from greenloop.watching import deadlock_reports, tasks
@@ -67,7 +67,7 @@ def _run(seed: int, watch: Any) -> list[str]:
         if numbers.random() < 0.2 and sys.version_info >= (3, 12):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         kit = numbers.choice([asyncio, greenloop, greenloop])
-        program = asyncio.create_task(random_programs.Program(numbers, kit, search).run())
+        program = asyncio.create_task(finishing_programs.Program(numbers, kit, search).run())
         done, _ = await asyncio.wait([program], timeout=PATIENCE)
         if not done:
             waits = [
