@@ -102,9 +102,13 @@ def test_a_forbidden_licence_is_refused(tree, capsys):
 @pytest.mark.slow
 def test_a_stale_stub_is_refused(tree):
     pytest.importorskip("mypy")
-    edit(tree / "python/greenloop/_native.pyi", "def uncancel", "def uncancel_of_old")
+    edit(
+        tree / "python/greenloop/_native.pyi",
+        "def get_read_buffer_size",
+        "def get_read_buffer_size_of_old",
+    )
     (refusal,) = stubs.refusals(tree)
-    assert "uncancel_of_old" in refusal
+    assert "get_read_buffer_size_of_old" in refusal
 
 
 # Each check, in detail
