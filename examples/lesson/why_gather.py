@@ -5,9 +5,7 @@ starts when the producer has sent everything, and the coroutine that would end t
 started at all: the program would hang for ever. Here a timeout bounds the wait, and the program
 says what it sees.
 
-With `--for-ever` nothing bounds the wait. Greenloop then says by itself what is wrong:
-
-    python -m greenloop watch why_gather.py --for-ever
+With `--for-ever` nothing bounds the wait, so that a tool which finds deadlocks can tell of it.
 """
 
 import argparse
