@@ -25,11 +25,13 @@ BASES = [
 ]
 # CPython's own method reads a null pointer, also of a bare task of its own.
 CRASHES_BY_ITSELF = asyncio.Task, "get_context"
-# These run until they are stopped, or start processes; the world has its own operations for them.
+# These run or wait until they are stopped, start processes or write files; the world has its own
+# operations for some of them.
 LEFT_OUT = {
     "run_forever", "run_until_complete", "run", "_run_once", "_run_forever_setup", "to_thread",
     "subprocess_exec", "subprocess_shell", "create_subprocess_exec", "create_subprocess_shell",
     "shutdown_default_executor", "install", "uninstall", "set_event_loop_policy",
+    "_next_order", "flight_recorder",
     "__class_getitem__", "__init_subclass__", "__subclasshook__",
 }  # fmt: skip
 FUNCTIONS = sorted(
