@@ -190,7 +190,7 @@ def test_data_in_the_segment_that_ends_the_handshake_is_received(loop, side):
     peer.send()
     run_until(loop, lambda: "data" in protocol.names)
     assert protocol.calls == [("made",), ("data", b"at once")]
-    assert task.done()
+    run_until(loop, task.done)
     end(loop, protocol, peer)
 
 
