@@ -158,8 +158,9 @@ pub fn explore_near(object: &Object, most: usize, mut see: impl FnMut(&Object) -
 /// Puts what an object shows to the collector into `shown`.
 ///
 /// From 3.14 on, a frame in suspense shows what is on its stack although some of it has no share in
-/// the counts, being borrowed from a variable of the same frame. So what a frame shows is taken
-/// once.
+/// the counts, being borrowed from a variable of the same frame. What such a frame shows is taken
+/// once. At an `await` nothing is borrowed, because the compiler borrows within a basic block, and
+/// the instruction that awaits (`SEND`) ends one; so a coroutine is taken as it shows itself.
 ///
 /// # Safety
 /// The object is alive.
@@ -171,7 +172,7 @@ unsafe fn show(object: *mut ffi::PyObject, shown: &mut Vec<*mut ffi::PyObject>) 
         if let Some(traverse) = (*class).tp_traverse {
             traverse(object, note, std::ptr::from_mut(shown).cast());
         }
-        if cfg!(Py_3_14) && has_frame(object) {
+        if cfg!(Py_3_14) && may_borrow(object) {
             let mut seen = FxHashSet::default();
             shown.retain(|held| seen.insert(held.addr()));
         }
@@ -242,15 +243,14 @@ unsafe fn leads_on(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// Whether an object is, or has, a frame.
+/// Whether an object may have a frame whose stack has borrowed what it shows.
 ///
 /// # Safety
 /// The object is alive.
-unsafe fn has_frame(object: *mut ffi::PyObject) -> bool {
+unsafe fn may_borrow(object: *mut ffi::PyObject) -> bool {
     // SAFETY: only the class of a living object is looked at.
     unsafe {
         ffi::PyGen_CheckExact(object) != 0
-            || ffi::PyCoro_CheckExact(object) != 0
             || ffi::PyAsyncGen_CheckExact(object) != 0
             || ffi::PyFrame_Check(object) != 0
     }
