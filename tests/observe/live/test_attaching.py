@@ -181,7 +181,6 @@ greenloop.run(main())
 
 @new_enough
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(greenloop, "watch"), reason="this Greenloop cannot watch itself")
 def test_an_unprepared_process_is_told():
     environment = {key: each for key, each in os.environ.items() if key != "GREENLOOP_WATCH"}
     with subprocess.Popen(
