@@ -70,8 +70,10 @@ demo: $(VENV)/installed ## Run lesson 1 on Greenloop, then a million messages on
 .PHONY: build
 build: $(VENV)/installed ## Build the extension and install it into the interpreter's environment
 
+# The parts do not disturb each other, once what they need is there: `make test-needs`, and then
+# `make --jobs 2 --output-sync=target test` runs two at once.
 .PHONY: test
-test: test-rust test-cpython test-python ## Run every test
+test: test-rust test-cpython test-asyncio test-own ## Run every test
 
 .PHONY: test-rust
 test-rust: ## Run the tests of the crates that know nothing of Python
@@ -100,9 +102,26 @@ test-cpython: $(VENV)/installed $(VENV)/test-tools ## Run CPython's own asyncio 
 TEST_TOOLS := test servers browser docs guides
 
 # Without the suite that test-cpython runs.
+OUR_TESTS := $(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py
+OUR_TESTS_NEED := $(VENV)/installed $(VENV)/example-installed $(addprefix $(VENV)/,$(TEST_TOOLS:=-tools))
+
+.PHONY: test-needs
+test-needs: $(OUR_TESTS_NEED) ## Install what the tests need
+
 .PHONY: test-python
-test-python: $(VENV)/installed $(VENV)/example-installed $(addprefix $(VENV)/,$(TEST_TOOLS:=-tools)) ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
-	$(RUN) -m pytest --ignore tests/cpython/test_cpython_suite.py $(PYTEST_ARGS)
+test-python: $(OUR_TESTS_NEED) ## Run our Python tests; PYTEST_ARGS="-k timer" narrows them
+	$(OUR_TESTS) $(PYTEST_ARGS)
+
+# The two halves of test-python.
+ORACLE := tests/behaviour tests/property
+
+.PHONY: test-asyncio
+test-asyncio: $(OUR_TESTS_NEED) ## Run those of our Python tests whose answers are asyncio's
+	$(OUR_TESTS) $(ORACLE)
+
+.PHONY: test-own
+test-own: $(OUR_TESTS_NEED) ## Run those of our Python tests that asyncio says nothing of
+	$(OUR_TESTS) $(addprefix --ignore ,$(ORACLE)) tests
 
 .PHONY: fuzz
 fuzz: $(VENV)/installed $(VENV)/test-tools ## Do random things to every class with garbage and evil objects; FUZZ_SEEDS, FUZZ_FIRST

@@ -20,10 +20,10 @@ impl Histogram {
         }
     }
 
-    /// Counts a span.
-    pub fn record(&mut self, nanoseconds: u64) {
+    /// Counts a span, which stands for so many.
+    pub fn record(&mut self, nanoseconds: u64, weight: u64) {
         let bucket = u64::BITS - nanoseconds.leading_zeros();
-        self.buckets[bucket as usize] += 1;
+        self.buckets[bucket as usize] += weight;
         self.longest = self.longest.max(nanoseconds);
     }
 
@@ -76,7 +76,7 @@ mod tests {
     fn a_span_is_counted_in_the_bucket_of_its_power_of_two() {
         let check = |nanoseconds: u64, bucket: usize| {
             let mut histogram = Histogram::new();
-            histogram.record(nanoseconds);
+            histogram.record(nanoseconds, 1);
             assert_eq!(histogram.buckets()[bucket], 1, "{nanoseconds}");
             assert_eq!((histogram.count(), histogram.longest()), (1, nanoseconds));
         };
@@ -91,11 +91,20 @@ mod tests {
     }
 
     #[test]
+    fn a_span_that_stands_for_several_is_counted_as_often() {
+        let mut histogram = Histogram::new();
+        histogram.record(3, 15);
+        histogram.record(1000, 1);
+        assert_eq!((histogram.count(), histogram.longest()), (16, 1000));
+        assert_eq!(histogram.quantile(0.9), 3);
+    }
+
+    #[test]
     fn a_quantile_is_the_end_of_a_bucket_and_never_more_than_the_longest() {
         let mut histogram = Histogram::new();
         assert_eq!(histogram.quantile(0.5), 0);
         for nanoseconds in [0, 5, 6, 7, 1000] {
-            histogram.record(nanoseconds);
+            histogram.record(nanoseconds, 1);
         }
         let check = |share, expected| assert_eq!(histogram.quantile(share), expected, "{share}");
         check(0.0, 0);

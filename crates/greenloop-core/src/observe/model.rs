@@ -280,7 +280,7 @@ impl Model {
         task.steps += 1;
         self.running.push((number, now));
         if let TaskState::Ready { since, .. } = before {
-            self.counters.lag.record(now - since);
+            self.counters.lag.record(now - since, 1);
         }
     }
 

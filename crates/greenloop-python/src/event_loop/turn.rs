@@ -71,7 +71,7 @@ impl Host for EventLoop {
         self.in_poll.set(true);
         self.lag.poll_begins();
         let mut outcome = self.poll_with_signals(wait);
-        self.lag.poll_ends();
+        self.lag.poll_ends(wait != Wait::Now);
         self.in_poll.set(false);
         if let Some(inbox) = self.inbox.get() {
             // Tasks may be woken by Python code, which is not to be called while an exception is

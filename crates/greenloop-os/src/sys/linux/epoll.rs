@@ -115,11 +115,19 @@ impl Selector {
     /// `timeout` is in milliseconds, and -1 means for ever.
     fn wait_milliseconds(&self, buffer: &mut EventBuffer, timeout: c_int) -> io::Result<()> {
         buffer.fill(|events, capacity| {
+            // The system call itself where the kernel has it, since glibc's wrapper lets the thread
+            // be cancelled in a process of several threads, which nobody asks for.
+            //
             // SAFETY: `fill` hands out memory for `capacity` events, to be written during the
-            // call.
-            c_long::from(unsafe {
-                libc::epoll_wait(self.epoll.as_raw_fd(), events, capacity, timeout)
-            })
+            // call. The types are those of the kernel's declaration, widened to registers by the C
+            // calling convention.
+            unsafe {
+                let epoll = self.epoll.as_raw_fd();
+                #[cfg(target_arch = "x86_64")]
+                return libc::syscall(libc::SYS_epoll_wait, epoll, events, capacity, timeout);
+                #[cfg(not(target_arch = "x86_64"))]
+                c_long::from(libc::epoll_wait(epoll, events, capacity, timeout))
+            }
         })
     }
 
