@@ -116,6 +116,23 @@ unsafe fn frame_of(state: *mut *mut ffi::PyObject) -> *const *const c_void {
     }
 }
 
+/// The address of the instruction that the current frame of Python code is at, or was at when it
+/// called into C. `None` where the places were not found, or no frame is current.
+///
+/// In frames that the interpreter puts in between for C it is the address of something else, which
+/// no code object has.
+#[inline]
+pub fn current_instruction() -> Option<usize> {
+    if SEND.0.get()[0] == 0 {
+        return None;
+    }
+    // SAFETY: the GIL is held, so there is a thread state, and the places were verified at import.
+    unsafe {
+        let frame = frame_of(ffi::PyThreadState_Get().cast());
+        (!frame.is_null()).then(|| frame.add(INSTRUCTION).cast::<usize>().read())
+    }
+}
+
 /// Whether the places were found.
 pub fn is_known() -> bool {
     SEND.0.get() != [0, 0]

@@ -12,6 +12,11 @@ pub struct Names {
     pub run: Object,
     pub throw: Object,
     pub value: Object,
+    /// The frame of a coroutine, and what it awaits.
+    pub of_coroutine: [Object; 2],
+    /// The same of a generator.
+    pub of_generator: [Object; 2],
+    pub file: Object,
     pub no_arguments: Object,
 }
 
@@ -40,6 +45,15 @@ pub fn initialise() -> Result<()> {
         run: making::interned(c"run")?,
         throw: making::interned(c"throw")?,
         value: making::interned(c"value")?,
+        of_coroutine: [
+            making::interned(c"cr_frame")?,
+            making::interned(c"cr_await")?,
+        ],
+        of_generator: [
+            making::interned(c"gi_frame")?,
+            making::interned(c"gi_yieldfrom")?,
+        ],
+        file: making::interned(c"co_filename")?,
         no_arguments: making::tuple(Vec::new())?,
     };
     // A second import of the module finds them made.

@@ -4,13 +4,15 @@
 //! it, since the table of lines has to be searched for that.
 
 use std::collections::hash_map::Entry;
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 use pyo3::ffi;
 use rustc_hash::FxHashMap;
 
+#[cfg(all(Py_3_12, not(Py_3_15)))]
+use super::await_site::current_instruction;
 use super::error::clear;
-use super::making;
+use super::names::names;
 use super::object::Object;
 
 /// The places that were seen. Each holds its code object, so that no other gets its address.
@@ -23,6 +25,18 @@ pub struct Places {
     libraries: Vec<String>,
     /// Keeps the code objects alive that are in `of_library` only.
     passed_over: Vec<Object>,
+    /// Numbers of places of the program that were asked for lately, by the address of the
+    /// instruction: none for a place where outer frames were looked at.
+    latest: [(usize, u32); LATEST],
+}
+
+/// How many places are found by their instruction alone. A power of two.
+const LATEST: usize = 64;
+
+/// Where the number of the place of an instruction is kept.
+fn slot(instruction: usize) -> usize {
+    // Instructions take two bytes, and code objects lie apart.
+    (instruction >> 1 ^ instruction >> 9) % LATEST
 }
 
 /// A place.
@@ -52,6 +66,7 @@ impl Places {
             of_library: FxHashMap::default(),
             libraries,
             passed_over: Vec::new(),
+            latest: [(0, 0); LATEST],
         }
     }
 
@@ -61,23 +76,45 @@ impl Places {
     /// Python code, not even a collection.
     #[inline]
     pub fn here(&mut self) -> u32 {
+        // The code of a place that was seen is kept, so that its instructions stay where they are.
+        let Some(instruction) = current_instruction() else {
+            return self.find_here().0;
+        };
+        let slot = slot(instruction);
+        let (known, number) = self.latest[slot];
+        if known == instruction {
+            return number;
+        }
+        let (number, is_innermost) = self.find_here();
+        if is_innermost {
+            self.latest[slot] = (instruction, number);
+        }
+        number
+    }
+
+    /// The same, and whether it is the innermost place of all.
+    #[cold]
+    #[inline(never)]
+    fn find_here(&mut self) -> (u32, bool) {
         // SAFETY: the GIL is held. The frame is borrowed from the interpreter, which runs it.
         let mut frame = unsafe {
             let frame = current_frame();
             if frame.is_null() {
-                return 0;
+                return (0, false);
             }
             Object::from_borrowed(frame.cast())
         };
+        let mut is_innermost = true;
         loop {
             let (code, instruction) = code_of(&frame);
             if self.is_of_library(&code) {
                 if let Some(outer) = outer(&frame) {
                     frame = outer;
+                    is_innermost = false;
                     continue;
                 }
             }
-            return self.number(code, instruction);
+            return (self.number(code, instruction), is_innermost);
         }
     }
 
@@ -109,7 +146,7 @@ impl Places {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(unknown) => {
                 self.passed_over.push(code.clone());
-                let file = attribute(code, c"co_filename");
+                let file = attribute(code, &names().file);
                 let file = file.as_ref().and_then(Object::as_str).unwrap_or_default();
                 let mut libraries = self.libraries.iter();
                 *unknown.insert(libraries.any(|library| file.starts_with(library.as_str())))
@@ -135,6 +172,12 @@ impl Places {
     }
 }
 
+/// Here frames are not read directly.
+#[cfg(not(all(Py_3_12, not(Py_3_15))))]
+const fn current_instruction() -> Option<usize> {
+    None
+}
+
 /// The code of a frame, and the instruction that it is at.
 fn code_of(frame: &Object) -> (Object, c_int) {
     let frame = frame.as_ptr().cast();
@@ -155,9 +198,8 @@ fn outer(frame: &Object) -> Option<Object> {
 }
 
 /// An attribute, unless it is None or cannot be had.
-fn attribute(object: &Object, name: &'static CStr) -> Option<Object> {
-    let value = making::interned(name).and_then(|name| object.attribute(&name));
-    match value {
+fn attribute(object: &Object, name: &Object) -> Option<Object> {
+    match object.attribute(name) {
         Ok(value) => Some(value).filter(|value| !value.is_none()),
         Err(raised) => {
             clear(raised);
@@ -177,12 +219,12 @@ pub fn awaited_in_suspense(object: &Object) -> Option<Object> {
 /// `None` for other objects.
 fn suspended(object: &Object) -> Option<(Option<Object>, Option<Object>)> {
     // SAFETY: a valid object's class is looked at.
-    let (frame, awaited) = unsafe {
+    let [frame, awaited] = unsafe {
         let object = object.as_ptr();
         if ffi::PyCoro_CheckExact(object) != 0 {
-            (c"cr_frame", c"cr_await")
+            &names().of_coroutine
         } else if ffi::PyGen_CheckExact(object) != 0 {
-            (c"gi_frame", c"gi_yieldfrom")
+            &names().of_generator
         } else {
             return None;
         }

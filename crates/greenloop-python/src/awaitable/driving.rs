@@ -7,6 +7,7 @@
 
 use std::ffi::CStr;
 
+use greenloop_core::observe::WaitKind;
 use greenloop_cpython::{
     ExceptionClass, Finishing as _, Iteration, Native, Next, Object, Raised, Result, attached,
     fetch, matches, raise, report_unraisable, restore,
@@ -68,6 +69,9 @@ impl Awaitable {
                 }
             }
             Ok(Progress::Paused) => {
+                if is_recording() {
+                    tell_wait(&Wait::of(WaitKind::Yield));
+                }
                 // A plain sleep stays untracked: it leads to no object but its result.
                 awaitable.stage.set(Stage::Delegating);
                 Ok(Next::Yielded(Object::none()))

@@ -41,7 +41,7 @@ fn start_recording(
     if with_recorder(|_| ()).is_some() {
         return Err(making::runtime_error("a recording is being made already").into());
     }
-    let recorder = Recorder::new(capacity, libraries, Object::from(namer));
+    let mut recorder = Recorder::new(capacity, libraries, Object::from(namer));
     recorder.write(EventBody::new(EventKind::LoopStarted));
     drop(replace(Some(recorder)));
     Ok(())

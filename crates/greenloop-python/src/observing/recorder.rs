@@ -16,6 +16,8 @@ static RECORDER: GilCell<Option<Recorder>> = GilCell::new(None);
 pub struct Recorder {
     writer: Writer,
     stopwatch: Stopwatch,
+    /// When the last event happened.
+    last: u64,
     places: Places,
     names: Names,
     /// Called at the end of a step in which a resource got its number, to find its name.
@@ -37,6 +39,7 @@ impl Recorder {
         Self {
             writer: Writer::new(capacity),
             stopwatch: Stopwatch::start(),
+            last: 0,
             places: Places::new(libraries),
             names: Names::default(),
             namer,
@@ -80,11 +83,6 @@ impl Recorder {
         &self.names.all
     }
 
-    /// Nanoseconds since it began.
-    pub fn elapsed(&self) -> u64 {
-        self.stopwatch.elapsed()
-    }
-
     /// The number of a name, from 1 on.
     pub fn name(&mut self, name: &str) -> u32 {
         self.names.number(name)
@@ -92,8 +90,16 @@ impl Recorder {
 
     /// Writes an event that happens now.
     #[inline]
-    pub fn write(&self, body: EventBody) {
-        self.writer.write(body.at(self.stopwatch.elapsed()));
+    pub fn write(&mut self, body: EventBody) {
+        self.last = self.stopwatch.elapsed();
+        self.writer.write(body.at(self.last));
+    }
+
+    /// Writes an event that happens in the same moment as the one before: asking for the time would
+    /// take longer than what lies in between.
+    #[inline]
+    pub fn write_at_once(&self, body: EventBody) {
+        self.writer.write(body.at(self.last));
     }
 
     /// The same, at the place where a coroutine waits.
@@ -102,12 +108,34 @@ impl Recorder {
         self.write(body);
     }
 
+    /// The same of a wait, which ends in so many seconds, at the place where the program has called
+    /// us.
+    #[inline]
+    pub fn write_wait(&mut self, mut body: EventBody, remaining: Option<f64>) {
+        body.site = self.places.here();
+        self.last = self.stopwatch.elapsed();
+        if let Some(seconds) = remaining {
+            body.value = deadline(self.last, seconds);
+        }
+        self.write_at_once(body);
+    }
+
     /// The same, at the place where the program has called us.
     #[inline]
     pub fn write_at_place(&mut self, mut body: EventBody) {
         body.site = self.places.here();
         self.write(body);
     }
+}
+
+/// The moment in so many seconds, in nanoseconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a deadline in the far future is cut off"
+)]
+fn deadline(now: u64, seconds: f64) -> i64 {
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    now.saturating_add((seconds * 1e9) as i64)
 }
 
 /// The most names that are kept. A program can make up a name for each task.

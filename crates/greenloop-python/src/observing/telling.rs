@@ -203,43 +203,35 @@ pub fn tell_cancel_request(task: &Number) {
 #[cold]
 #[inline(never)]
 pub fn tell_wait(wait: &Wait) {
-    THREAD.with(|thread| thread.has_waited.set(true));
-    let mut body = EventBody {
+    let task = THREAD.with(|thread| {
+        thread.has_waited.set(true);
+        thread.actor.get()
+    });
+    let body = EventBody {
+        task,
         other: wait.number,
         detail: wait.kind.number(),
-        ..body(EventKind::WaitBegan)
+        ..EventBody::new(EventKind::WaitBegan)
     };
-    with_recorder(|recorder| {
-        if let Some(seconds) = wait.remaining {
-            body.value = deadline(recorder.elapsed(), seconds);
-        }
-        recorder.write_at_place(body);
-    });
-}
-
-/// The moment in so many seconds, in nanoseconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a deadline in the far future is cut off"
-)]
-fn deadline(now: u64, seconds: f64) -> i64 {
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
-    now.saturating_add((seconds * 1e9) as i64)
+    with_recorder(|recorder| recorder.write_wait(body, wait.remaining));
 }
 
 /// Tells that a task is ready.
 #[cold]
 #[inline(never)]
 pub fn tell_wake(task: &Number) {
-    let mut body = body(EventKind::Woken);
-    body.other = task.get();
-    let cause = THREAD.with(|thread| thread.cause.get());
-    let otherwise = if body.task == 0 {
+    let (waker, cause) = THREAD.with(|thread| (thread.actor.get(), thread.cause.get()));
+    let otherwise = if waker == 0 {
         WakeCause::Callback
     } else {
         WakeCause::Task
     };
-    body.detail = cause.unwrap_or(otherwise).number();
+    let body = EventBody {
+        task: waker,
+        other: task.get(),
+        detail: cause.unwrap_or(otherwise).number(),
+        ..EventBody::new(EventKind::Woken)
+    };
     with_recorder(|recorder| recorder.write(body));
 }
 
@@ -268,6 +260,8 @@ pub struct Step {
     before: u32,
     waited_before: bool,
     cause_before: Option<WakeCause>,
+    /// Whether what the task waits for was the last thing told.
+    has_just_waited: bool,
 }
 
 impl Step {
@@ -281,20 +275,24 @@ impl Step {
             before: thread.actor.replace(task),
             waited_before: thread.has_waited.replace(false),
             cause_before: thread.cause.take(),
+            has_just_waited: false,
         });
-        with_recorder(|recorder| recorder.write(body(EventKind::StepBegan)));
+        let began = EventBody {
+            task,
+            ..EventBody::new(EventKind::StepBegan)
+        };
+        with_recorder(|recorder| recorder.write(began));
         step
     }
 
     /// Has the names of new resources looked for, in the frames of the task. Runs Python code of
     /// the package, and attributes of the program.
-    #[expect(
-        clippy::unused_self,
-        reason = "a step that is told is there, so that its task is"
-    )]
-    pub fn find_names(&self, task: &Object) -> Result<()> {
+    pub fn find_names(&mut self, task: &Object) -> Result<()> {
         match with_recorder(Recorder::take_namer).flatten() {
-            Some(namer) => namer.call([task]).map(drop),
+            Some(namer) => {
+                self.has_just_waited = false;
+                namer.call([task]).map(drop)
+            }
             None => Ok(()),
         }
     }
@@ -302,14 +300,15 @@ impl Step {
     /// The task goes on waiting: for `kind`, unless the step has told for what.
     #[cold]
     #[inline(never)]
-    pub fn waits(&self, kind: WaitKind, coroutine: &Object) {
-        debug_assert_eq!(THREAD.with(|thread| thread.actor.get()), self.task);
+    pub fn waits(&mut self, kind: WaitKind, coroutine: &Object) {
         if !THREAD.with(|thread| thread.has_waited.get()) {
             let body = EventBody {
+                task: self.task,
                 detail: kind.number(),
-                ..body(EventKind::WaitBegan)
+                ..EventBody::new(EventKind::WaitBegan)
             };
             with_recorder(|recorder| recorder.write_at_wait(body, coroutine));
+            self.has_just_waited = true;
         }
     }
 }
@@ -321,7 +320,13 @@ impl Drop for Step {
             task: self.task,
             ..EventBody::new(EventKind::StepEnded)
         };
-        with_recorder(|recorder| recorder.write(ended));
+        with_recorder(|recorder| {
+            if self.has_just_waited {
+                recorder.write_at_once(ended);
+            } else {
+                recorder.write(ended);
+            }
+        });
         THREAD.with(|thread| {
             thread.actor.set(self.before);
             thread.has_waited.set(self.waited_before);

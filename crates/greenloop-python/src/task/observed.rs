@@ -22,7 +22,7 @@ use crate::scheduler::stepping;
 pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
     note_step(task);
-    let step = Step::begin(task.future.number());
+    let mut step = Step::begin(task.future.number());
     let outcome = advance(this, exception);
     if task.future.state() == PENDING {
         let kind = match task.waiter.get() {
