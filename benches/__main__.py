@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Returns 0 also when a contestant failed: that is a result, not an error of the run."""
     options = _parser().parse_args(arguments)
     known_contestants = {**CONTESTANTS, **options.before}
-    asked_contestants = options.contestant or list(CONTESTANTS)
+    asked_contestants = options.contestant or [
+        name for name, each in CONTESTANTS.items() if not each.only_if_asked
+    ]
     # What is compared with its earlier build is what was asked for.
     asked_contestants += [
         name for name, each in options.before.items() if each.entrant in asked_contestants

@@ -51,6 +51,8 @@ class Contestant:
     """Says what an installed contestant still lacks to compete, or None."""
     python: str = sys.executable
     """The interpreter that runs its measurements."""
+    only_if_asked: bool = False
+    """Whether it competes only where it is named: it is one of the others, made dearer."""
 
     @property
     def is_ours(self) -> bool:
@@ -121,6 +123,32 @@ def _greenloop_installed() -> LoopFactory:
     return _factory_of("greenloop")
 
 
+_observers: list[object] = []
+"""Who observes this process: kept to its end."""
+
+
+def _greenloop_observed(observe: Callable[[], object]) -> LoopFactory:
+    """`greenloop-native` while somebody observes."""
+    factory = _greenloop_installed()
+    _observers.append(observe())
+    return factory
+
+
+def _watch() -> object:
+    return importlib.import_module("greenloop").watch()
+
+
+def _flight_recorder() -> object:
+    return importlib.import_module("greenloop").flight_recorder()
+
+
+def _trace() -> object:
+    # Enough events for any workload; no file is written, since the process ends in the block.
+    trace = importlib.import_module("greenloop").trace()
+    trace.__enter__()
+    return trace
+
+
 def _lacks_extension() -> str | None:
     # The package can be found in a source tree in which nothing was built yet.
     try:
@@ -152,6 +180,20 @@ CONTESTANTS: dict[str, Contestant] = {
         Contestant("greenloop-loop", OURS, lambda: _greenloop_with_c_tasks, _lacks_extension),
         Contestant("greenloop", OURS, lambda: _factory_of(OURS), _lacks_extension),
         Contestant("greenloop-native", OURS, _greenloop_installed, _lacks_native_primitives),
+        *(
+            Contestant(
+                f"greenloop-{name}",
+                OURS,
+                functools.partial(_greenloop_observed, observe),
+                _lacks_native_primitives,
+                only_if_asked=True,
+            )
+            for name, observe in (
+                ("watched", _watch),
+                ("flight", _flight_recorder),
+                ("traced", _trace),
+            )
+        ),
     )
 }
 """In the order of the report's columns."""
