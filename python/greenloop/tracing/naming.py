@@ -1,5 +1,7 @@
 """The names of resources: the one that the program gave, else the variable that holds the resource.
 
+Of connections the addresses are noted as well, by which the two ends of one find each other.
+
 Names are looked for while the resource is in use, in the frames of the task that has just met it:
 local variables, attributes of `self`, globals of the module, and what small lists and dictionaries
 among these hold. Looking calls no code of the program but `__hash__` and `__eq__` of keys.
@@ -14,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
+import greenloop
 from greenloop import _native
 
 _MOST_ITEMS = 64
@@ -54,6 +57,8 @@ class Finder:
     def __init__(self) -> None:
         self.found: dict[int, tuple[str, str]] = {}
         """For each number that was found: the name, and the name of the class."""
+        self.ends: dict[int, tuple[object, object]] = {}
+        """For each connection that was found: the address of this end, and of the other one."""
 
     def __call__(self, task: Any) -> None:
         """Look into the frames of a suspended task, the innermost last: its names are the best."""
@@ -74,6 +79,23 @@ class Finder:
             if number:
                 name = given_name(resource) or found
                 self.found[number] = (name, type(resource).__name__)
+            if type(resource) in (greenloop.StreamReader, greenloop.StreamWriter):
+                self._note_connection(found, resource)
+
+    def _note_connection(self, found: str, stream: Any) -> None:
+        """Note the ends of a connection, and a name for a reader that only its writer leads to."""
+        reader = stream if type(stream) is greenloop.StreamReader else stream._reader
+        number = _native._number_of(reader)
+        if number and number not in self.ends:
+            self.found.setdefault(number, (given_name(stream) or found, "StreamReader"))
+            self.ends[number] = addresses_of(stream._transport)
+
+
+def addresses_of(transport: Any) -> tuple[object, object]:
+    """Return the addresses of both ends of a transport of a library: None for one without."""
+    if not type(transport).__module__.startswith(("greenloop", "asyncio")):
+        return None, None
+    return transport.get_extra_info("sockname"), transport.get_extra_info("peername")
 
 
 def items_of(variable: str, value: object) -> Iterator[tuple[str, object]]:

@@ -208,6 +208,7 @@ def _resources(events: bytes, tasks: dict[int, Any], finder: Finder) -> dict[str
         if number in finder.found
     }
     described = {}
+    peers = _peers(finder.ends)
     for number, resource in resources.items():
         if number in tasks:
             continue
@@ -221,7 +222,19 @@ def _resources(events: bytes, tasks: dict[int, Any], finder: Finder) -> dict[str
             "type": class_name,
             "name": name,
         }
+        if number in peers:
+            described[str(number)]["peer"] = peers[number]
     return described
+
+
+def _peers(ends: dict[int, tuple[object, object]]) -> dict[int, int]:
+    """Return the other ends of those connections that have both ends in the recording.
+
+    An address may be used again by a later connection, so that of several the latest counts.
+    """
+    numbers = {addresses: number for number, addresses in ends.items() if all(addresses)}
+    others = {number: numbers.get(addresses[::-1]) for addresses, number in numbers.items()}
+    return {number: other for number, other in others.items() if other is not None}
 
 
 def _site(place: tuple[Any, int]) -> dict[str, Any]:

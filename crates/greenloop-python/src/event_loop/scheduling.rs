@@ -9,10 +9,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use greenloop_core::observe::EventKind;
 use greenloop_cpython::making;
 use greenloop_cpython::{
     Arguments, Class, Method, Native, Object, Result, current_thread, fast, noargs, type_error,
 };
+use greenloop_os::thread_activity::ThreadId;
 use pyo3::prelude::*;
 
 use super::call::{Call, check_callback};
@@ -22,6 +24,7 @@ use crate::asyncio::edition::{TASKS_START_EAGERLY, edition};
 use crate::asyncio::globals;
 use crate::future::Future;
 use crate::handle::{self, Handle};
+use crate::observing::{is_recording, tell_of_loop};
 use crate::scheduler::Job;
 use crate::task::Task;
 
@@ -135,6 +138,10 @@ fn call_soon_threadsafe(this: &LoopRef, arguments: Arguments<'_>) -> Result<Obje
         check_callback(this, call.callback, "call_soon_threadsafe")?;
     }
     let handle = event_loop.schedule(this, &call, handle::thread_safe_class())?;
+    if is_recording() && event_loop.scheduler.thread() != current_thread() {
+        let thread = ThreadId::current().as_raw();
+        tell_of_loop(EventKind::ThreadCalled, thread.into());
+    }
     event_loop.wake();
     Ok(handle)
 }

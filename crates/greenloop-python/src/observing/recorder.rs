@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use greenloop_core::observe::{EventBody, Ring, Writer};
+use greenloop_core::observe::{EventBody, Ring, WaitKind, Writer};
 use greenloop_cpython::{GilCell, Object, Places};
 use greenloop_os::Stopwatch;
 
@@ -56,10 +56,12 @@ impl Recorder {
     }
 
     /// Writes the first event of a resource. Its name is going to be looked for, unless one was
-    /// looked for at the same place: what the same line makes has the same name.
+    /// looked for at the same place: what the same line makes has the same name. But each
+    /// connection has ends of its own.
     pub fn introduce(&mut self, mut body: EventBody) {
         body.site = self.places.here();
-        self.has_unnamed |= self.named_places.insert(body.site);
+        let is_connection = body.wait_kind() == Some(WaitKind::StreamRead);
+        self.has_unnamed |= self.named_places.insert(body.site) || is_connection;
         self.write(body);
     }
 

@@ -11,6 +11,7 @@
 //! - [`flow_control`] and [`protocol`]: the methods that a transport calls;
 //! - [`writer`]: the writer. The class that Python sees is in a file `class` of each;
 //! - [`attributes`]: their fields, as Python reads and sets them;
+//! - [`observed`]: what an observer learns of the bytes;
 //! - [`connecting`]: `open_connection`, `start_server` and their kin.
 //!
 //! ```text
@@ -24,14 +25,16 @@ mod attributes;
 mod buffer;
 mod connecting;
 mod flow_control;
+mod observed;
 mod protocol;
 mod reader;
 mod reading;
 mod writer;
 
-use greenloop_cpython::{ClassCell, Object, Result};
+use greenloop_cpython::{ClassCell, Result};
 
 pub use connecting::functions;
+pub use observed::number_of;
 pub use protocol::{CLASS as PROTOCOL, data_received};
 
 /// Makes the classes of this room.
@@ -41,14 +44,6 @@ pub fn make_classes() -> Result<()> {
     protocol::make_class()?;
     writer::make_class()?;
     connecting::make_factory_class()
-}
-
-/// Which reader, writer or protocol an observer knows this object as, if it is one that it knows.
-pub fn number_of(object: &Object) -> Option<u32> {
-    let reader = reader::CLASS.instance(object);
-    reader
-        .map(|reader| reader.get().number.known())
-        .or_else(|| Some(writer::CLASS.instance(object)?.get().number.known()))
 }
 
 /// The public classes by their names.

@@ -28,10 +28,11 @@ use greenloop_cpython::{
     Arguments, Method, Native, Object, Raised, Result, fast, noargs, one, raise_object, restore,
 };
 
+use super::observed::tell_received;
 use super::reader::{CLASS, Reader, assertion};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
-use crate::observing::Wait;
+use crate::observing::{Wait, is_recording};
 
 pub use lines::next as next_line;
 
@@ -182,8 +183,18 @@ fn leave(this: &Native<Awaitable>, owner: &Native<Reader>) {
 /// Returns fewer bytes than `count` if there are fewer.
 #[inline]
 fn take(reader: &Reader, count: usize) -> Result<Object> {
-    let taken = reader.buffer.take(count)?;
+    let taken = take_last(reader, count)?;
     reader.note_consumed()?;
+    Ok(taken)
+}
+
+/// Takes bytes out of a reader whose transport has no more of them.
+#[inline]
+fn take_last(reader: &Reader, count: usize) -> Result<Object> {
+    let taken = reader.buffer.take(count)?;
+    if is_recording() {
+        tell_received(reader, &taken);
+    }
     Ok(taken)
 }
 

@@ -128,6 +128,11 @@ impl Writer {
             .ok_or_else(|| no_attribute(this, "_transport"))
     }
 
+    /// The reader of the same connection, or None.
+    pub(super) fn reader(&self) -> Object {
+        self.reader.get_or_none()
+    }
+
     const fn slots(&self) -> [&Slot; 5] {
         [
             &self.transport,

@@ -4,7 +4,7 @@ use greenloop_core::observe::WaitKind;
 use greenloop_cpython::making;
 use greenloop_cpython::{Comparison, ExceptionClass, Native, Object, Result, raise};
 
-use super::{empty_bytes, incomplete, interrupt, leave, take, wait};
+use super::{empty_bytes, incomplete, interrupt, leave, take, take_last, wait};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::observing::Wait;
@@ -166,7 +166,7 @@ fn exactly(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress>
         return ready(take(reader, count)?);
     }
     if reader.is_eof() {
-        let partial = reader.buffer.take(usize::MAX)?;
+        let partial = take_last(reader, usize::MAX)?;
         return Err(incomplete(&partial, &wanted)?);
     }
     wait(this, owner, "readexactly")

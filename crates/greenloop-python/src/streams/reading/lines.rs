@@ -11,7 +11,7 @@ use greenloop_cpython::{
     set_context,
 };
 
-use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, take, wait};
+use super::{FOUND, NOT_FOUND, interrupt, is_customised, leave, overrun, take, take_last, wait};
 use crate::asyncio::globals;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::observing::Wait;
@@ -66,7 +66,7 @@ fn line(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
             reader.note_consumed()?;
             Err(line_too_long(&overrun(NOT_FOUND, searched)?)?)
         }
-        Message::Missing(_) if reader.is_eof() => ready(reader.buffer.take(usize::MAX)?),
+        Message::Missing(_) if reader.is_eof() => ready(take_last(reader, usize::MAX)?),
         Message::Missing(searched) => {
             reader.searched.set(searched);
             wait(this, owner, "readuntil")

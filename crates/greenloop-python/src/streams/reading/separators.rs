@@ -15,7 +15,7 @@ use greenloop_cpython::{
 };
 use pyo3::prelude::*;
 
-use super::{FOUND, NOT_FOUND, incomplete, interrupt, leave, overrun, take, wait};
+use super::{FOUND, NOT_FOUND, incomplete, interrupt, leave, overrun, take, take_last, wait};
 use crate::asyncio::edition::edition;
 use crate::awaitable::{Awaitable, Operation, Progress, ready};
 use crate::observing::Wait;
@@ -64,7 +64,7 @@ fn until(this: &Native<Awaitable>, owner: &Native<Reader>) -> Result<Progress> {
         Message::Overrun(searched) => Err(raise_object(&overrun(NOT_FOUND, searched)?)),
         Message::Missing(searched) => {
             if reader.is_eof() {
-                let partial = reader.buffer.take(usize::MAX)?;
+                let partial = take_last(reader, usize::MAX)?;
                 return Err(incomplete(&partial, &Object::none())?);
             }
             reader.searched.set(searched);

@@ -8,7 +8,9 @@ use greenloop_cpython::{Arguments, Native, Object, Result, class_of, fast, noarg
 
 use super::{CLASS, Writer, drain, start_tls, wait_closed};
 use crate::asyncio::globals;
+use crate::observing::is_recording;
 use crate::streams::attributes::required;
+use crate::streams::observed::tell_sent;
 
 // The methods that are passed on to the transport.
 
@@ -26,6 +28,9 @@ fn pass_on(this: &Native<Writer>, name: &Object) -> Result<Object> {
 #[inline]
 fn send(this: &Native<Writer>, name: &Object, data: &Object) -> Result<Object> {
     this.get().transport(this)?.invoke(name, [data])?;
+    if is_recording() {
+        tell_sent(this.get(), data);
+    }
     Ok(Object::none())
 }
 
