@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+
     from greenloop.diagnosis import Report
     from greenloop.tracing.document import Trace
     from greenloop.tracing.flight import FlightRecorder
@@ -195,6 +197,25 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
     def report(self) -> dict[str, Any]:
         """Return the report of this moment, as docs/report-format.md describes it."""
         return self._session.report()
+
+    def instrument(self, meter: Meter | None = None) -> None:
+        """Have OpenTelemetry ask for the numbers of the program whenever it collects.
+
+        They are those of `python -m greenloop metrics`: `greenloop_loop_steps_total` there is
+        `greenloop.loop.steps` here. A collection takes one report, in the thread that collects.
+        After the end of the watch the steps of loops and their lag are not counted any more.
+        `pip install greenloop[opentelemetry]` brings what this needs.
+
+        Args:
+            meter: What makes the instruments, or None for the meter `greenloop` of the global
+                provider.
+
+        Raises:
+            ModuleNotFoundError: OpenTelemetry is not installed.
+        """
+        from greenloop.watching import telemetry
+
+        telemetry.instrument(self.report, meter)
 
     def stop(self) -> None:
         """Watch no more. A second call does nothing."""

@@ -1,4 +1,4 @@
-"""The numbers of a report in the text format of Prometheus, version 0.0.4.
+"""The numbers of a report as metrics, and these in the text format of Prometheus, version 0.0.4.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/ defines the format. Names follow
 https://prometheus.io/docs/practices/naming/: units are seconds, and what only grows ends in
@@ -26,7 +26,7 @@ Sample = tuple[Mapping[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Family:
+class Family:
     """A metric: what it means and its values, by their labels."""
 
     name: str
@@ -44,7 +44,7 @@ def metrics(report: Report) -> Iterator[str]:
     Args:
         report: What the process has answered.
     """
-    for family in _families(report):
+    for family in families(report):
         yield f"# HELP {family.name} {_escaped(family.help)}"
         yield f"# TYPE {family.name} {family.type}"
         for ending, samples in (("", family.samples), *family.more):
@@ -52,31 +52,32 @@ def metrics(report: Report) -> Iterator[str]:
                 yield f"{family.name}{ending}{_in_braces(labels)} {_number(value)}"
 
 
-def _families(report: Report) -> list[_Family]:
+def families(report: Report) -> list[Family]:
+    """Return the metrics of a report, those without a value included."""
     program = " ".join(report.program)
     versions = {"greenloop": report.greenloop, "python": report.python, "program": program}
-    families = [
-        _Family("greenloop_info", "gauge", "The program and its versions.", [(versions, 1)]),
-        _Family("greenloop_tasks", "gauge", "Tasks that have not ended, by state.", _tasks(report)),
-        _Family(
+    found = [
+        Family("greenloop_info", "gauge", "The program and its versions.", [(versions, 1)]),
+        Family("greenloop_tasks", "gauge", "Tasks that have not ended, by state.", _tasks(report)),
+        Family(
             "greenloop_tasks_waiting",
             "gauge",
             "Tasks that wait, by the kind of wait.",
             [({"kind": kind}, value) for kind, value in _kinds(report)],
         ),
-        _Family(
+        Family(
             "greenloop_current_deadlocks",
             "gauge",
             "Deadlocks that there are now.",
             [({}, len(report.deadlocks))],
         ),
-        _Family(
+        Family(
             "greenloop_current_stalls",
             "gauge",
             "Steps that keep a loop from running anything else now.",
             [({}, sum(not stall.over for stall in report.stalls))],
         ),
-        _Family(
+        Family(
             "greenloop_report_age_seconds",
             "gauge",
             "How old these numbers are: above 0 if the process could not be looked at.",
@@ -85,8 +86,8 @@ def _families(report: Report) -> list[_Family]:
         *_of_loops(report.loops),
     ]
     if (left_out := report.counters.get(_LEFT_OUT)) is not None:
-        families.append(
-            _Family(
+        found.append(
+            Family(
                 "greenloop_tasks_left_out",
                 "gauge",
                 "Tasks that were too many to be looked at, and are counted nowhere else.",
@@ -94,15 +95,15 @@ def _families(report: Report) -> list[_Family]:
             )
         )
     if report.watched_for is not None:
-        families.append(
-            _Family(
+        found.append(
+            Family(
                 "greenloop_watched_seconds",
                 "gauge",
                 "How long the process has watched itself.",
                 [({}, report.watched_for)],
             )
         )
-    return [*families, *_counters(report.counters, {family.name for family in families})]
+    return [*found, *_counters(report.counters, {family.name for family in found})]
 
 
 def _tasks(report: Report) -> list[Sample]:
@@ -115,7 +116,7 @@ def _kinds(report: Report) -> list[tuple[str, int]]:
     return sorted(found.items())
 
 
-def _of_loops(loops: Iterable[Loop]) -> Iterator[_Family]:
+def _of_loops(loops: Iterable[Loop]) -> Iterator[Family]:
     # A number that two loops claim would be a value that is given twice.
     known = {str(loop.id): loop for loop in loops}
     numbers: list[tuple[str, str, str, dict[str, float]]] = [
@@ -147,7 +148,7 @@ def _of_loops(loops: Iterable[Loop]) -> Iterator[_Family]:
     ]
     for name, kind, help_, values in numbers:
         samples: list[Sample] = [({"loop": loop}, value) for loop, value in values.items()]
-        yield _Family(f"greenloop_loop_{name}", kind, help_, samples)
+        yield Family(f"greenloop_loop_{name}", kind, help_, samples)
     quantiles: list[Sample] = [
         ({"loop": name, "quantile": quantile}, value)
         for name, loop in known.items()
@@ -155,7 +156,7 @@ def _of_loops(loops: Iterable[Loop]) -> Iterator[_Family]:
         if value is not None
     ]
     counts: list[Sample] = [({"loop": name}, loop.lag.count) for name, loop in known.items()]
-    yield _Family(
+    yield Family(
         "greenloop_loop_lag_seconds",
         "summary",
         "Times between two polls, for which input is left waiting.",
@@ -164,7 +165,7 @@ def _of_loops(loops: Iterable[Loop]) -> Iterator[_Family]:
     )
 
 
-def _counters(counters: Mapping[str, float], taken: set[str]) -> Iterator[_Family]:
+def _counters(counters: Mapping[str, float], taken: set[str]) -> Iterator[Family]:
     """Iterate over what the process counts, except for names that mean something else already."""
     for counter, value in sorted(counters.items()):
         words = _NOT_IN_NAMES.sub("_", counter).strip("_").removesuffix("_total")
@@ -172,7 +173,7 @@ def _counters(counters: Mapping[str, float], taken: set[str]) -> Iterator[_Famil
         if words and name not in taken and counter not in _NO_COUNTERS:
             taken.add(name)
             spoken = counter.replace("_", " ")
-            yield _Family(name, "counter", f"Counted by the process: {spoken}.", [({}, value)])
+            yield Family(name, "counter", f"Counted by the process: {spoken}.", [({}, value)])
 
 
 def _in_braces(labels: Mapping[str, str]) -> str:
