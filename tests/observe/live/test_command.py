@@ -232,6 +232,31 @@ def test_a_reader_that_has_seen_enough_is_no_problem():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize("name", ["ps", "tree", "stalls", "metrics"])
+def test_an_answer_for_which_there_is_no_room_gets_a_line(name, arguments, process):
+    problem = f"greenloop {name}: the answer was not printed: No space left on device\n"
+    command = [sys.executable, "-m", "greenloop", name, str(process.pid), *arguments]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (1, problem)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("ps", "standard output is closed"),
+        ("top", "input and output have to be a terminal; `ps` prints the tasks once"),
+    ],
+)
+def test_closed_output_gets_a_line(name, problem, process):
+    line = f"{sys.executable} -m greenloop {name} {process.pid} >&-"
+    run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (1, f"greenloop {name}: {problem}\n")
+
+
+@pytest.mark.slow
 def test_a_program_may_be_called_like_a_command(tmp_path):
     (tmp_path / "ps").write_text("print('mine')")
     assert launch("./ps", cwd=tmp_path).stdout == "mine\n"
