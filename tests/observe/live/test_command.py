@@ -144,6 +144,14 @@ def test_whoever_does_not_answer_gets_a_line(name, run):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["ps", "tree", "stalls", "metrics", "top"])
+def test_a_process_that_has_ended_gets_a_line(name, run):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    problem = f"greenloop {name}: there is no process {child.pid}\n"
+    assert run(name, child.pid, "--json") == (1, "", problem)
+
+
 def test_a_report_of_another_version_gets_a_line(run):
     with answering({"format": "greenloop-report/2"}) as process:
         code, out, err = run("ps", process.pid)

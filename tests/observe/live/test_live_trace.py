@@ -95,6 +95,14 @@ def test_without_a_recording_an_older_file_stays(answer, problem, run, tmp_path)
     assert (tmp_path / "trace.html").read_text() == "older"
 
 
+def test_a_process_that_has_ended_gets_a_line_and_no_file(run, tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    problem = f"greenloop trace: there is no process {child.pid}\n"
+    assert run(child.pid, "-o", "a.html") == (1, "", problem)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_full_disk_leaves_an_older_file(run, process, tmp_path, monkeypatch):
     (tmp_path / "trace.html").write_text("older")
 
