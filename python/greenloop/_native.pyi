@@ -33,7 +33,7 @@ from asyncio import wait_for as wait_for
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextvars import Context
 from traceback import StackSummary
-from types import BuiltinFunctionType, CodeType, FunctionType
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import FileDescriptorLike, ReadableBuffer, SupportsRichComparison, WriteableBuffer
@@ -523,6 +523,9 @@ def _read_recording(
     cursor: int, places: int, names: int
 ) -> tuple[int, int, bytes, list[tuple[CodeType, int]], list[str]] | None:
     """Return what was recorded since an earlier call."""
+
+def _locals_of(frame: FrameType) -> dict[str, Any]:
+    """Return the local variables of a frame in a new dictionary; the look changes nothing."""
 
 def _look_at_task(
     task: object,

@@ -99,6 +99,15 @@ def test_a_file_that_cannot_be_written_changes_no_exit_code(program, tmp_path):
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_a_full_disk_changes_no_exit_code(program, tmp_path):
+    (tmp_path / "trace.html").symlink_to("/dev/full")
+    run = launch("trace", program, cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (0, "got 1\n")
+    assert run.stderr.startswith("greenloop trace: 'trace.html' was not written:")
+    assert run.stderr.endswith("No space left on device\n")
+    assert len(run.stderr.splitlines()) == 1
+
+
 async def rest():
     await greenloop.sleep(0)
 

@@ -31,6 +31,11 @@ impl Dict {
         is_dict.then(|| Self(object.clone()))
     }
 
+    /// The dictionary, as any object.
+    pub fn into_object(self) -> Object {
+        self.0
+    }
+
     /// The dictionary, for C.
     #[inline]
     pub(super) const fn as_ptr(&self) -> *mut ffi::PyObject {
@@ -66,6 +71,15 @@ impl Dict {
         match unsafe { ffi::PyDict_Contains(self.as_ptr(), key.as_ptr()) } {
             -1 => Err(Raised),
             answer => Ok(answer != 0),
+        }
+    }
+
+    /// `self.update(mapping)`
+    pub fn update(&self, mapping: &Object) -> Result<()> {
+        // SAFETY: a dict and a valid object.
+        match unsafe { ffi::PyDict_Update(self.as_ptr(), mapping.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised),
         }
     }
 

@@ -54,6 +54,7 @@ mod exploring;
 mod extending;
 mod fields;
 mod finishing;
+mod frame_locals;
 mod freelist;
 #[cfg(any(not(Py_3_12), Py_3_13))]
 mod function_class;
@@ -139,6 +140,7 @@ pub use exceptions::{AsExceptionClass, ExceptionClass};
 pub use exploring::{Exploration, Met, explore_near};
 pub use fields::{readonly_flag, readonly_slot};
 pub use finishing::{Finishing, Longer, SpareAlike, SpareLonger};
+pub use frame_locals::locals_of;
 pub use gc::{Visited, Visitor};
 pub use gil_bound::GilBound;
 pub use gil_cell::GilCell;

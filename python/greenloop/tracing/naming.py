@@ -10,7 +10,6 @@ among these hold. Looking calls no code of the program but `__hash__` and `__eq_
 from __future__ import annotations
 
 import itertools
-import sys
 import weakref
 from collections.abc import Iterator, Mapping
 from types import FrameType
@@ -64,7 +63,7 @@ class Finder:
         """Look into the frames of a suspended task, the innermost last: its names are the best."""
         for frame in _frames(task.get_coro()):
             self._look_into(frame.f_globals)
-            for variable, value in locals_of(frame).items():
+            for variable, value in _native._locals_of(frame).items():
                 self._note(variable, value)
                 if variable == "self":
                     self._look_into(getattr(value, "__dict__", {}))
@@ -129,13 +128,3 @@ def _frames(coroutine: Any) -> Iterator[FrameType]:
                 break
         else:
             return
-
-
-def locals_of(frame: FrameType) -> dict[str, Any]:
-    """Return the local variables of a frame, which are not kept alive by it."""
-    values = frame.f_locals
-    copied = dict(values)
-    if sys.version_info < (3, 13):
-        # The frame keeps this dictionary, and with it objects that its variables let go of later.
-        values.clear()
-    return copied

@@ -74,7 +74,7 @@ def tell_to_watch(pid: int, patience: float = PATIENCE) -> None:
             it, or the process has run no Python in time.
     """
     user = find_user(pid)
-    script = _write_script(user)
+    script = _write_script(pid, user)
     try:
         _execute(pid, script)
     except BaseException:
@@ -89,12 +89,20 @@ def tell_to_watch(pid: int, patience: float = PATIENCE) -> None:
         time.sleep(_PAUSE)
 
 
-def _write_script(user: int) -> str:
-    handle, path = tempfile.mkstemp(prefix="greenloop-watch-", suffix=".py")
-    with open(handle, "w", encoding="utf-8") as file:
-        file.write(_SCRIPT.format(path=path))
-    if user != os.geteuid():
-        os.chown(path, user, -1)
+def _write_script(pid: int, user: int) -> str:
+    path = None
+    try:
+        handle, path = tempfile.mkstemp(prefix="greenloop-watch-", suffix=".py")
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(_SCRIPT.format(path=path))
+        if user != os.geteuid():
+            os.chown(path, user, -1)
+    except OSError as error:
+        # The disk is full, or nobody may write into its folder for such files.
+        if path is not None:
+            os.unlink(path)
+        problem = f"the file that it would run was not written: {error.strerror or error}"
+        raise _cannot_be_told(pid, problem) from None
     return path
 
 
@@ -110,7 +118,11 @@ def _execute(pid: int, script: str) -> None:
             problem = "the system does not allow it (see ptrace_scope in proc(5))"
         except (OSError, RuntimeError) as error:
             problem = " ".join(str(error).split())
-    raise WatchError(
+    raise _cannot_be_told(pid, problem)
+
+
+def _cannot_be_told(pid: int, problem: str) -> WatchError:
+    return WatchError(
         Reason.NOT_WATCHING,
         f"process {pid} does not watch itself and cannot be told to: {problem}",
     )

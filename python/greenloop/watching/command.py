@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from greenloop.watching.attaching import ask_any
 from greenloop.watching.client import Reason, WatchError, ask
 from greenloop.watching.metrics import metrics
 from greenloop.watching.place import watched_processes
+from greenloop.watching.printing import OutputError, print_json, print_text
 from greenloop.watching.processes import LARGEST_PID
 from greenloop.watching.report import Report, ReportError, report_of, stalls_of
 from greenloop.watching.screen import Screen, in_encoding, screen_of
@@ -79,12 +78,8 @@ def run(arguments: list[str]) -> None:
     try:
         with _no_collections():
             _RUN[options.command](options)
-    except (WatchError, ReportError, top.NoTerminalError) as error:
+    except (WatchError, ReportError, top.NoTerminalError, OutputError) as error:
         _say(options.command, str(error))
-        sys.exit(NO_ANSWER)
-    except BrokenPipeError:
-        # Who reads has seen enough. The interpreter would complain when it flushes once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(NO_ANSWER)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -168,7 +163,7 @@ def _metrics(options: Options) -> None:
 
 def _top(options: Options) -> None:
     if options.json:
-        _print_json(_ask(options, "report"))
+        print_json(_ask(options, "report"))
     else:
         gc.enable()  # It may run for days.
         top.run(_process(options))
@@ -177,7 +172,7 @@ def _top(options: Options) -> None:
 def _stalls(options: Options) -> None:
     found = _ask(options, "stalls")
     if options.json:
-        _print_json(found)
+        print_json(found)
     else:
         screen = screen_of(sys.stdout, wide=options.wide)
         _print(stalls(stalls_of(found), screen, apart=options.apart))
@@ -186,7 +181,7 @@ def _stalls(options: Options) -> None:
 def _print_report(options: Options, lines: Callable[[Report, Screen], Iterator[str]]) -> None:
     found = _ask(options, "report")
     if options.json:
-        _print_json(found)
+        print_json(found)
     else:
         _print(lines(report_of(found), screen_of(sys.stdout, wide=options.wide)))
 
@@ -194,7 +189,7 @@ def _print_report(options: Options, lines: Callable[[Report, Screen], Iterator[s
 def _list_processes(options: Options) -> None:
     found = [(pid, _report_or_reason(pid)) for pid in watched_processes()]
     if options.json:
-        _print_json([_summary(*each) for each in found])
+        print_json([_summary(*each) for each in found])
     elif found:
         _print(processes(found, screen_of(sys.stdout, wide=options.wide)))
     else:
@@ -230,14 +225,7 @@ def _process(options: Options) -> int:
 
 
 def _print(lines: Iterator[str]) -> None:
-    text = "".join(f"{line}\n" for line in lines)
-    sys.stdout.write(in_encoding(text, sys.stdout.encoding))
-    sys.stdout.flush()
-
-
-def _print_json(found: Any) -> None:
-    # JSON escapes all control characters but the last of ASCII.
-    _print(iter([json.dumps(found).replace("\x7f", "\\u007f")]))
+    print_text("".join(f"{line}\n" for line in lines))
 
 
 def _say(command: str, problem: str) -> None:

@@ -126,7 +126,7 @@ def _is_in_thread(frame: types.FrameType | None, wanted: set[int]) -> bool:
 def _has(frame: types.FrameType, wanted: set[int]) -> bool:
     if not _names_it(frame.f_code) or frames.is_of_library(frame):
         return False
-    return any(_leads_to(value, wanted) for value in list(frame.f_locals.values()))
+    return any(_leads_to(value, wanted) for value in _native._locals_of(frame).values())
 
 
 def _leads_to(held: object, wanted: set[int]) -> bool:

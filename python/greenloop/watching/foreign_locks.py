@@ -10,6 +10,8 @@ from collections import OrderedDict, deque
 from types import FrameType
 from typing import Any, Final
 
+from greenloop import _native
+
 _METHODS: Final = ("acquire", "release", "locked")
 
 _CONTAINERS: Final = (deque, list, set, dict, OrderedDict)
@@ -33,7 +35,7 @@ def lock_of(awaited: object, stack: list[FrameType]) -> Any | None:
         stack: The frames of the task that waits, the outermost first.
     """
     for frame in stack[-1:]:
-        owner = frame.f_locals.get("self")
+        owner = _native._locals_of(frame).get("self")
         if owner is not None and is_lock(owner) and _has_in_line(owner, awaited):
             return owner
     return None

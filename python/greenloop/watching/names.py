@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import FrameType
 
+from greenloop import _native
 from greenloop.tracing import naming
 
 
@@ -26,7 +27,7 @@ class Names:
     def learn(self, stack: list[FrameType]) -> None:
         """Look at the variables of a task's frames, the innermost first."""
         for frame in reversed(stack):
-            for variable, value in naming.locals_of(frame).items():
+            for variable, value in _native._locals_of(frame).items():
                 if variable == "self":
                     attributes = getattr(value, "__dict__", None)
                     held = list(attributes.items()) if type(attributes) is dict else []
@@ -63,7 +64,7 @@ class Names:
 
 def _variable_of(resource: object, stack: list[FrameType]) -> str | None:
     for frame in reversed(stack):
-        values = naming.locals_of(frame)
+        values = _native._locals_of(frame)
         for variable, value in values.items():
             if value is resource:
                 if variable != "self":

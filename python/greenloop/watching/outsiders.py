@@ -14,6 +14,7 @@ from concurrent.futures import thread as threads
 from types import FrameType
 from typing import Any, Final
 
+from greenloop import _native
 from greenloop.watching import frames
 
 _STANDARD_LIBRARY: Final = os.path.dirname(str(threading.__file__)) + os.sep
@@ -43,7 +44,7 @@ def job_in_words(job: concurrent.futures.Future[Any]) -> str:
         stack = frames.of_thread(frame)
         for depth, each in enumerate(stack):
             if each.f_code.co_qualname == "_WorkItem.run":
-                item = each.f_locals.get("self")
+                item = _native._locals_of(each).get("self")
                 if getattr(item, "future", None) is job:
                     function = _function_of(item)
                     return f"the job {function} of an executor{_place(stack[depth + 1 :], thread)}"
@@ -114,7 +115,7 @@ def child_of(stack: list[FrameType]) -> str | None:
         stack: The frames of the task, the outermost first.
     """
     for frame in reversed(stack):
-        owner = frame.f_locals.get("self")
+        owner = _native._locals_of(frame).get("self")
         transport = getattr(owner, "_transport", owner)
         if hasattr(transport, "get_pid"):
             return child_in_words(transport) + _unread(getattr(transport, "_protocol", None))

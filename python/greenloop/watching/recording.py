@@ -6,7 +6,6 @@ another name until it is complete, so that a full disk leaves an older one as it
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from greenloop.watching.client import (
     Reason,
     WatchError,
 )
+from greenloop.watching.printing import OutputError, print_json
 from greenloop.watching.processes import LARGEST_PID
 
 USAGE: Final = """\
@@ -64,10 +64,10 @@ def run(arguments: list[str]) -> None:
     options = _parse(arguments)
     try:
         if options.json:
-            print(json.dumps(_recorded(options)).replace("\x7f", "\\u007f"))
+            print_json(_recorded(options))
         else:
             _write(options)
-    except WatchError as error:
+    except (WatchError, OutputError) as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{options.path!r} was not written: {error.strerror or error}", 1)

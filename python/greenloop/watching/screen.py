@@ -78,17 +78,17 @@ class Screen:
         return [self.fit(line) for line in folded]
 
 
-def screen_of(stream: TextIO, *, wide: bool = False) -> Screen:
+def screen_of(stream: TextIO | None, *, wide: bool = False) -> Screen:
     """Return what a stream may be written for.
 
     A terminal has its width, and colours unless `NO_COLOR` is set (no-color.org); `COLUMNS` is
     believed, too.
 
     Args:
-        stream: Where the text goes.
+        stream: Where the text goes; None if it is closed.
         wide: Whether lines may be as long as they are.
     """
-    terminal = stream.isatty()
+    terminal = stream is not None and stream.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     if wide:
         return Screen(None, colour)

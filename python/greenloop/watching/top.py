@@ -49,7 +49,7 @@ def run(pid: int) -> None:
         WatchError: The process does not answer the first time.
         ReportError: It answers with something else.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise NoTerminalError("input and output have to be a terminal; `ps` prints the tasks once")
     if os.environ.get("TERM", "dumb") == "dumb":
         raise NoTerminalError("this terminal cannot be redrawn; `ps` prints the tasks once")

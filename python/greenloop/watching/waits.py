@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
+from greenloop import _native
 from greenloop.watching import foreign_locks, frames, outsiders, tasks
 from greenloop.watching.resources import Resources, in_words, kind_of
 
@@ -183,7 +184,7 @@ def _kind_by_frames(found: Found) -> tuple[str, Any | None]:
             break
         kind = _FUNCTIONS.get(frame.f_code.co_qualname)
         if kind is not None:
-            owner = frame.f_locals.get("self")
+            owner = _native._locals_of(frame).get("self")
             return kind, owner if kind_of(owner) is not None else None
     if outsiders.job_of(found.awaited) is not None:
         return "executor", None

@@ -73,7 +73,7 @@ def test_another_problem_is_no_reason_to_tell(monkeypatch):
 def test_the_script_calls_watch_and_leaves_nothing(scripts, monkeypatch):
     called = []
     monkeypatch.setattr(greenloop, "watch", lambda: called.append(1), raising=False)
-    path = attaching._write_script(os.geteuid())
+    path = attaching._write_script(os.getpid(), os.geteuid())
     assert os.path.dirname(path) == str(scripts)
     assert os.stat(path).st_mode & 0o777 == 0o600
     before = set(runpy.run_path(os.devnull))
@@ -88,7 +88,7 @@ def test_the_script_does_nothing_without_greenloop_or_with_an_old_one(absent, sc
         monkeypatch.delitem(sys.modules, "greenloop")
     else:
         monkeypatch.delattr(greenloop, "watch", raising=False)
-    runpy.run_path(attaching._write_script(os.geteuid()))
+    runpy.run_path(attaching._write_script(os.getpid(), os.geteuid()))
     assert os.listdir(scripts) == []
 
 
@@ -122,6 +122,27 @@ def test_what_is_not_allowed_is_said_in_one_line(problem, line, remote, scripts)
         f"process {os.getpid()} does not watch itself and cannot be told to: {line}"
     )
     assert str(refused.value).isprintable()
+    assert os.listdir(scripts) == []
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_script_that_cannot_be_written_is_said_in_one_line(full, remote, scripts, monkeypatch):
+    def no_room(handle, *_, **__):
+        os.close(handle)
+        return real("/dev/full", "w")
+
+    real = open
+    if full:
+        monkeypatch.setattr(attaching, "open", no_room, raising=False)
+        problem = "No space left on device"
+    else:
+        monkeypatch.setattr(attaching.tempfile, "tempdir", str(scripts / "missing"))
+        problem = "No such file or directory"
+    remote(lambda pid, script: pytest.fail("it was told"))
+    with pytest.raises(WatchError) as refused:
+        tell_to_watch(os.getpid())
+    assert refused.value.reason is Reason.NOT_WATCHING
+    assert str(refused.value).endswith(f"the file that it would run was not written: {problem}")
     assert os.listdir(scripts) == []
 
 

@@ -144,6 +144,14 @@ def test_whoever_does_not_answer_gets_a_line(name, run):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["ps", "tree", "stalls", "metrics", "top"])
+def test_a_process_that_has_ended_gets_a_line(name, run):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    problem = f"greenloop {name}: there is no process {child.pid}\n"
+    assert run(name, child.pid, "--json") == (1, "", problem)
+
+
 def test_a_report_of_another_version_gets_a_line(run):
     with answering({"format": "greenloop-report/2"}) as process:
         code, out, err = run("ps", process.pid)
@@ -229,6 +237,31 @@ def test_a_reader_that_has_seen_enough_is_no_problem():
         run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
     assert run.stderr == ""
     assert run.stdout.startswith("process 4711")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize("name", ["ps", "tree", "stalls", "metrics"])
+def test_an_answer_for_which_there_is_no_room_gets_a_line(name, arguments, process):
+    problem = f"greenloop {name}: the answer was not printed: No space left on device\n"
+    command = [sys.executable, "-m", "greenloop", name, str(process.pid), *arguments]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (1, problem)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("ps", "standard output is closed"),
+        ("top", "input and output have to be a terminal; `ps` prints the tasks once"),
+    ],
+)
+def test_closed_output_gets_a_line(name, problem, process):
+    line = f"{sys.executable} -m greenloop {name} {process.pid} >&-"
+    run = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (1, f"greenloop {name}: {problem}\n")
 
 
 @pytest.mark.slow

@@ -95,6 +95,14 @@ def test_without_a_recording_an_older_file_stays(answer, problem, run, tmp_path)
     assert (tmp_path / "trace.html").read_text() == "older"
 
 
+def test_a_process_that_has_ended_gets_a_line_and_no_file(run, tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    problem = f"greenloop trace: there is no process {child.pid}\n"
+    assert run(child.pid, "-o", "a.html") == (1, "", problem)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_full_disk_leaves_an_older_file(run, process, tmp_path, monkeypatch):
     (tmp_path / "trace.html").write_text("older")
 
@@ -107,6 +115,25 @@ def test_a_full_disk_leaves_an_older_file(run, process, tmp_path, monkeypatch):
     assert err == "greenloop trace: 'trace.html' was not written: No space left on device\n"
     assert os.listdir(tmp_path) == ["trace.html"]
     assert (tmp_path / "trace.html").read_text() == "older"
+
+
+def test_a_device_that_is_full_is_told_of(run, process, tmp_path):
+    (tmp_path / "trace.html").symlink_to("/dev/full")
+    code, _, err = run(process.pid)
+    assert code == 1
+    assert err == "greenloop trace: 'trace.html' was not written: No space left on device\n"
+    assert os.listdir(tmp_path) == ["trace.html"]
+
+
+@pytest.mark.slow
+def test_an_answer_for_which_there_is_no_room_gets_a_line(process, tmp_path):
+    command = [sys.executable, "-m", "greenloop", "trace", str(process.pid), "--json"]
+    options = {"stderr": subprocess.PIPE, "text": True, "timeout": 60, "cwd": tmp_path}
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, **options)
+    problem = "greenloop trace: the answer was not printed: No space left on device\n"
+    assert (run.returncode, run.stderr) == (1, problem)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_wrong_folder_is_told_before_the_process_is_asked(run, process):

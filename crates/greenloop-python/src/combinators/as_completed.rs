@@ -434,7 +434,8 @@ pub fn make_class() -> Result<()> {
             fast(
                 c"throw",
                 throw,
-                c"Raise an exception and end the iteration.",
+                c"throw($self, type, value=None, traceback=None, /)\n--\n\n\
+                  Raise an exception and end the iteration.",
             ),
             noargs(c"close", close, c"End the iteration."),
         ])

@@ -2,7 +2,7 @@
 
 use greenloop_core::observe::{Event, EventBody, EventKind};
 use greenloop_cpython::making;
-use greenloop_cpython::{Object, Place, Result};
+use greenloop_cpython::{Object, Place, Result, locals_of};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
@@ -15,7 +15,8 @@ const MOST_EVENTS: usize = 1 << 26;
 pub fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(start_recording, module)?)?;
     module.add_function(wrap_pyfunction!(stop_recording, module)?)?;
-    module.add_function(wrap_pyfunction!(read_recording, module)?)
+    module.add_function(wrap_pyfunction!(read_recording, module)?)?;
+    module.add_function(wrap_pyfunction!(locals_of_frame, module)?)
 }
 
 /// Record the events of all loops of the process from now on, the latest `capacity` of them.
@@ -89,6 +90,15 @@ fn read_recording(
         making::list(names?)?,
     ];
     Ok(Some(making::tuple(parts)?.bound(py).clone().unbind()))
+}
+
+/// Return the local variables of a frame in a new dictionary. The look changes nothing: the frame
+/// keeps no object for longer, and what the program has got from `locals()` stays as it is.
+#[pyfunction]
+#[pyo3(name = "_locals_of", text_signature = "(frame)")]
+fn locals_of_frame(py: Python<'_>, frame: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let locals = locals_of(&Object::from(frame))?;
+    Ok(locals.bound(py).clone().unbind())
 }
 
 /// A count as Python gets it.
