@@ -314,7 +314,7 @@ def test_without_a_standard_library_each_way_says_why_not(tmp_path, monkeypatch)
     assert "MACHINES=" in text
 
 
-# What tries
+# What tries, and what pip meets
 
 
 def test_a_wheel_tells_its_python_and_its_machine():
@@ -326,3 +326,19 @@ def test_a_wheel_tells_its_python_and_its_machine():
 def test_nothing_to_try_is_a_failure(tmp_path, capsys):
     assert trying.main(["--dist", str(tmp_path)]) == 1
     assert "could be tried here" in capsys.readouterr().err
+
+
+def test_a_build_without_compilers_ends_with_one_line_that_says_what_to_do(monkeypatch):
+    pytest.importorskip("maturin")
+    from release import from_source
+
+    monkeypatch.setattr(from_source.shutil, "which", lambda program: None)
+    with pytest.raises(SystemExit) as caught:
+        from_source.get_requires_for_build_wheel()
+    line = str(caught.value)
+    assert "lacks Rust and a C compiler" in line
+    assert "install Rust" in line
+    assert "\n" not in line
+    first, last = targets.pythons(ROOT)[0], targets.pythons(ROOT)[-1]
+    assert f"CPython {first} to {last}" in line
+    assert ".".join(map(str, targets.NEWEST_GLIBC)) in line
