@@ -14,7 +14,7 @@ from pathlib import Path
 from .elf import Elf, NotElfError
 from .targets import NEWEST_GLIBC, TARGETS
 
-LARGEST = 2 * 1024 * 1024
+LARGEST = 2_000_000
 """A wheel of more bytes has something in it that nobody meant to ship."""
 
 _LIBRARIES = {
