@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..versions import version_of
-from . import bill, building, sources, sums, symbols
+from . import bill, building, sources, stripping, sums, symbols
 from .commands import CommandError, run
 from .dependencies import crates_of
 from .targets import TARGETS, MissingError, Target, pythons
@@ -78,6 +78,7 @@ def _make(
         folder = work / target.machine
         for python in versions:
             wheel = building.wheel(source, target, toolchain, python, material, folder, epoch)
+            stripping.strip(wheel)
             step(f"{wheel.name}, {wheel.stat().st_size / 1e6:.2f} MB")
             refused += symbols.refusals(wheel)
             shutil.move(wheel, out / wheel.name)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SECTION = struct.Struct("<IIQQQQIIQQ")
+SECTION = struct.Struct("<IIQQQQIIQQ")
 _DYNAMIC = struct.Struct("<qQ")
 _NEEDED_FILE = struct.Struct("<HHIII")
 _NEEDED_VERSION = struct.Struct("<IHHII")
@@ -30,11 +30,38 @@ class Section:
     """A part of the file."""
 
     name: str
-    kind: int
-    start: int
-    size: int
-    link: int
-    """The number of the section that has this one's names."""
+    header: tuple[int, ...]
+    """Its entry in the table of sections."""
+
+    @property
+    def kind(self) -> int:
+        """What it contains."""
+        return self.header[1]
+
+    @property
+    def flags(self) -> int:
+        """What is done with it when the file is loaded."""
+        return self.header[2]
+
+    @property
+    def start(self) -> int:
+        """Its place in the file."""
+        return self.header[4]
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return self.header[5]
+
+    @property
+    def link(self) -> int:
+        """The number of the section that has this one's names."""
+        return self.header[6]
+
+    @property
+    def is_symbols(self) -> bool:
+        """Whether it is the table of symbols that nobody links to."""
+        return self.kind == _SYMBOLS
 
 
 class Elf:
@@ -47,11 +74,8 @@ class Elf:
         header = _HEADER.unpack_from(data)
         self.machine: int = header[2]
         start, size, count, names = header[6], header[11], header[12], header[13]
-        raw = [_SECTION.unpack_from(data, start + number * size) for number in range(count)]
-        self._sections = [
-            Section(self._text(raw[names][4] + each[0]), each[1], each[4], each[5], each[6])
-            for each in raw
-        ]
+        raw = [SECTION.unpack_from(data, start + number * size) for number in range(count)]
+        self.sections = [Section(self._text(raw[names][4] + each[0]), each) for each in raw]
 
     @property
     def libraries(self) -> list[str]:
@@ -68,7 +92,7 @@ class Elf:
         """The versions of symbols that it asks for, each with the library that shall have it."""
         found = set()
         for section in self._of_kind(_VERSIONS_NEEDED):
-            names = self._sections[section.link].start
+            names = self.sections[section.link].start
             place = section.start
             while True:
                 _, count, file, first, following = _NEEDED_FILE.unpack_from(self._data, place)
@@ -87,21 +111,16 @@ class Elf:
         """Whether functions have names for profilers, also those that nobody links to."""
         return any(self._of_kind(_SYMBOLS))
 
-    @property
-    def section_names(self) -> list[str]:
-        """The names of its parts."""
-        return [section.name for section in self._sections]
-
     def _dynamic(self) -> Iterator[tuple[int, str]]:
         for section in self._of_kind(_DYNAMIC_ENTRIES):
-            names = self._sections[section.link].start
+            names = self.sections[section.link].start
             for place in range(section.start, section.start + section.size, _DYNAMIC.size):
                 kind, value = _DYNAMIC.unpack_from(self._data, place)
                 if kind in (_LIBRARY, _PATH_OF_OLD, _PATH):
                     yield kind, self._text(names + value)
 
     def _of_kind(self, kind: int) -> Iterator[Section]:
-        return (section for section in self._sections if section.kind == kind)
+        return (section for section in self.sections if section.kind == kind)
 
     def _text(self, place: int) -> str:
         return self._data[place : self._data.index(b"\0", place)].decode()

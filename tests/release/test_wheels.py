@@ -1,5 +1,6 @@
 """`make wheels` refuses what is wrong, and writes the same bytes each time."""
 
+import base64
 import gzip
 import hashlib
 import importlib.util
@@ -9,6 +10,7 @@ import pathlib
 import re
 import shutil
 import struct
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -25,6 +27,7 @@ from release.wheels import (  # noqa: E402
     building,
     dependencies,
     sources,
+    stripping,
     sums,
     symbols,
     targets,
@@ -125,6 +128,44 @@ def test_a_wheel_is_refused_for_what_is_inside_for_its_name_and_for_its_size(tmp
         assert "no tag" in "".join(symbols.refusals(wheel_of(tmp_path, OLD, name)))
     misnamed = NAME.format({"x86_64": "aarch64", "aarch64": "x86_64"}[MACHINE])
     assert "is for the machine" in "".join(symbols.refusals(wheel_of(tmp_path, OLD, misnamed)))
+
+
+# Stripping
+
+
+@pytest.mark.slow
+def test_a_stripped_extension_is_smaller_and_works(tmp_path):
+    stripped = stripping.without_debugging(EXTENSION)
+    before, after = Elf(EXTENSION), Elf(stripped)
+    assert len(stripped) < len(EXTENSION)
+    assert not [each.name for each in after.sections if each.name.startswith(".debug_")]
+    assert (after.libraries, after.versions) == (before.libraries, before.versions)
+    assert after.has_symbols
+    assert stripping.without_debugging(stripped) == stripped
+    package = tmp_path / "greenloop"
+    shutil.copytree(pathlib.Path(greenloop.__file__).parent, package)
+    (package / pathlib.Path(greenloop._native.__file__).name).write_bytes(stripped)
+    program = "import greenloop; greenloop.run(greenloop.sleep(0)); print(greenloop.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.stdout.strip() == str(package / "__init__.py"), result.stderr
+
+
+@pytest.mark.slow
+def test_a_stripped_wheel_has_the_checksums_of_what_is_inside(tmp_path):
+    wheel = wheel_of(tmp_path, EXTENSION)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("greenloop-0.1.0.dist-info/RECORD", "greenloop/_native0.so,x,1\na,b,2\n")
+    copy = pathlib.Path(shutil.copy(wheel, tmp_path / "copy.whl"))
+    for each in (wheel, copy):
+        stripping.strip(each)
+    assert wheel.read_bytes() == copy.read_bytes()
+    with zipfile.ZipFile(wheel) as archive:
+        extension = archive.read("greenloop/_native0.so")
+        record = archive.read("greenloop-0.1.0.dist-info/RECORD").decode().splitlines()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(extension).digest()).decode().rstrip("=")
+    assert record == [f"greenloop/_native0.so,sha256={digest},{len(extension)}", "a,b,2"]
 
 
 # Sums
