@@ -56,10 +56,9 @@ def compiler_for(target: Target, cache: Path) -> Path:
         _require_this_machine()
         shutil.rmtree(folder, ignore_errors=True)
         _download(folder, target)
-        for package in sorted(folder.glob("cache/**/*.deb")) + sorted(folder.glob("*.deb")):
+        for package in sorted(folder.rglob("*.deb")):
             run(["dpkg-deb", "--extract", str(package), str(folder / "root")])
-        for spent in ("cache", "state"):
-            shutil.rmtree(folder / spent)
+            package.unlink()
         # The last step, so that what was interrupted is begun anew.
         launcher.write_text(_LAUNCHER.format(root=folder / "root", host=_HOST))
         launcher.chmod(0o755)

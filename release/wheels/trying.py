@@ -20,6 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ["tests/behaviour"]
+EMULATED = [f"tests/behaviour/{each}" for each in ("futures", "primitives", "queues", "tasks")]
+"""What an emulator runs in minutes, and in which no test depends on how fast a machine is."""
 TOOLS = ["hypothesis", "pytest", "pytest-timeout"]
 EXAMPLE = "examples/lesson/producer_sets_pace.py"
 EXAMPLE_TESTS = "tests/behaviour/examples"
@@ -31,6 +33,7 @@ _TAG = re.compile(r"-cp(?P<python>3\d+)-.*_(?P<machine>x86_64|aarch64)\.whl$")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try what the options say; return 1 if a test failed or if there was nothing to try."""
     options = _parser().parse_args(arguments)
+    tests = EMULATED if options.emulated else TESTS
     outcomes: dict[str, bool] = {}
     for wheel in sorted(options.dist.glob("*.whl")):
         tag = _TAG.search(wheel.name)
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{version}: not tried, since there is no such Python here", flush=True)
             continue
         began = time.monotonic()
-        outcomes[version] = _try(wheel, interpreter, options.test or TESTS)
+        outcomes[version] = _try(wheel, interpreter, options.test or tests)
         word = "passed" if outcomes[version] else "FAILED"
         print(f"{version}: {word} in {time.monotonic() - began:.0f} s", flush=True)
     if not outcomes:
@@ -55,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release.wheels.trying", description=__doc__)
     parser.add_argument("test", nargs="*", help=f"instead of {' '.join(TESTS)}")
+    parser.add_argument("--emulated", action="store_true", help="a subset for slow emulators")
     parser.add_argument("--python", action="append", help="such as 3.13; all by default")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")
     return parser
