@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..versions import version_of
@@ -25,11 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build what the options say, and return 1 if something was missing, failed or was refused."""
     options = _parser().parse_args(arguments)
     targets = [TARGETS[machine] for machine in options.machine or TARGETS]
-    work = ROOT / "target/wheels"
+    versions = options.python or pythons(ROOT)
     try:
         # Before all else: what cannot be done is said in the first minutes and not in the last.
         toolchains = {target.machine: toolchain_for(target, ROOT / "target") for target in targets}
-        refused = _make(options.out, work, targets, toolchains, options.python or pythons(ROOT))
+        refused = _Build(options.out, toolchains).run(targets, versions, options.at_once)
     except (MissingError, CommandError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -43,48 +44,67 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--machine", action="append", choices=list(TARGETS), help="all by default")
     parser.add_argument("--python", action="append", help="such as 3.13; all supported by default")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    # Most of a build is one thread's work, which optimises the whole extension.
+    cores = os.cpu_count() or 1
+    parser.add_argument("--at-once", type=int, default=cores, help="machines built for at a time")
     return parser
 
 
-def _make(
-    out: Path,
-    work: Path,
-    targets: Sequence[Target],
-    toolchains: dict[str, Toolchain],
-    versions: Sequence[str],
-) -> list[str]:
-    """Build into an empty folder, and return what the checks refuse."""
-    began = time.monotonic()
+class _Build:
+    """A build into a folder, with what all its steps share."""
 
-    def step(text: str) -> None:
-        print(f"{time.monotonic() - began:5.0f} s  {text}", flush=True)
+    def __init__(self, out: Path, toolchains: Mapping[str, Toolchain]) -> None:
+        self._out = out.resolve()
+        self._work = ROOT / "target/wheels"
+        self._toolchains = toolchains
+        self._epoch = _epoch()
+        self._began = time.monotonic()
 
-    epoch, version = _epoch(), version_of(ROOT)
-    for folder in (out, work):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    step("the source distribution")
-    triples = [target.triple for target in TARGETS.values()]
-    source = sources.unpacked(ROOT, work / "source", triples, epoch)
-    sources.pack(source, out, epoch)
-    step("the bill of materials")
-    material = out / f"greenloop-{version}.cdx.json"
-    crates = crates_of(source, [target.triple for target in targets])
-    bill.write(bill.document(version, crates, _tools(toolchains), epoch), material)
-    refused: list[str] = []
-    for target in targets:
-        toolchain = toolchains[target.machine]
-        step(f"wheels for {target.machine}, by rustc {toolchain.version}")
-        folder = work / target.machine
+    def run(self, targets: Sequence[Target], versions: Sequence[str], at_once: int) -> list[str]:
+        """Build everything, and return what the checks refuse."""
+        for folder in (self._out, self._work):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        self._say("the source distribution")
+        triples = [target.triple for target in TARGETS.values()]
+        source = sources.unpacked(ROOT, self._work / "source", triples, self._epoch)
+        sources.pack(source, self._out, self._epoch)
+        self._say("the bill of materials")
+        material = self._bill(source, targets)
+        with ThreadPoolExecutor(max(1, min(at_once, len(targets)))) as pool:
+            # A machine has a folder of its own: Cargo lets one build at a time into one.
+            builds = [
+                pool.submit(self._wheels, source, target, versions, material) for target in targets
+            ]
+            refused = [refusal for build in builds for refusal in build.result()]
+        sums.write(self._out)
+        self._say(f"{self._out.name} is complete")
+        return refused
+
+    def _bill(self, source: Path, targets: Sequence[Target]) -> Path:
+        version = version_of(ROOT)
+        path = self._out / f"greenloop-{version}.cdx.json"
+        crates = crates_of(source, [target.triple for target in targets])
+        bill.write(bill.document(version, crates, _tools(self._toolchains), self._epoch), path)
+        return path
+
+    def _wheels(
+        self, source: Path, target: Target, versions: Sequence[str], material: Path
+    ) -> list[str]:
+        toolchain = self._toolchains[target.machine]
+        self._say(f"wheels for {target.machine}, by rustc {toolchain.version}")
+        folder = self._work / target.machine
+        refused: list[str] = []
         for python in versions:
-            wheel = building.wheel(source, target, toolchain, python, material, folder, epoch)
+            wheel = building.wheel(source, target, toolchain, python, material, folder, self._epoch)
             stripping.strip(wheel)
-            step(f"{wheel.name}, {wheel.stat().st_size / 1e6:.2f} MB")
+            self._say(f"{wheel.name}, {wheel.stat().st_size / 1e6:.2f} MB")
             refused += symbols.refusals(wheel)
-            shutil.move(wheel, out / wheel.name)
-    sums.write(out)
-    step(f"{out.name} is complete")
-    return refused
+            shutil.move(wheel, self._out / wheel.name)
+        return refused
+
+    def _say(self, text: str) -> None:
+        print(f"{time.monotonic() - self._began:5.0f} s  {text}", flush=True)
 
 
 def _epoch() -> int:
@@ -93,7 +113,7 @@ def _epoch() -> int:
     return int(given or run(["git", "log", "-1", "--format=%ct"], folder=ROOT))
 
 
-def _tools(toolchains: dict[str, Toolchain]) -> dict[str, str]:
+def _tools(toolchains: Mapping[str, Toolchain]) -> dict[str, str]:
     """Return what builds, with its version: other tools may make other bytes."""
     tools = {name: importlib.metadata.version(name) for name in ("maturin", "ziglang")}
     for machine, toolchain in toolchains.items():
