@@ -70,7 +70,7 @@ class _Build:
         source = sources.unpacked(ROOT, self._work / "source", triples, self._epoch)
         sources.pack(source, self._out, self._epoch)
         self._say("the bill of materials")
-        material = self._bill(source, targets)
+        material = self._bill(source, triples)
         with ThreadPoolExecutor(max(1, min(at_once, len(targets)))) as pool:
             # A machine has a folder of its own: Cargo lets one build at a time into one.
             builds = [
@@ -81,10 +81,10 @@ class _Build:
         self._say(f"{self._out.name} is complete")
         return refused
 
-    def _bill(self, source: Path, targets: Sequence[Target]) -> Path:
+    def _bill(self, source: Path, triples: Sequence[str]) -> Path:
         version = version_of(ROOT)
         path = self._out / f"greenloop-{version}.cdx.json"
-        crates = crates_of(source, [target.triple for target in targets])
+        crates = crates_of(source, triples)
         bill.write(bill.document(version, crates, _tools(self._toolchains), self._epoch), path)
         return path
 
@@ -116,8 +116,7 @@ def _epoch() -> int:
 def _tools(toolchains: Mapping[str, Toolchain]) -> dict[str, str]:
     """Return what builds, with its version: other tools may make other bytes."""
     tools = {name: importlib.metadata.version(name) for name in ("maturin", "ziglang")}
-    for machine, toolchain in toolchains.items():
-        tools[f"rustc for {machine}"] = toolchain.version
+    tools["rustc"] = ", ".join(sorted({each.version for each in toolchains.values()}))
     return tools
 
 

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import struct
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .elf import SECTION, Elf
@@ -18,7 +19,11 @@ from .elf import SECTION, Elf
 _DEBUG = ".debug_"
 _START_OF_TABLE, _COUNT = 0x28, 0x3C
 """Where the header of an ELF file says where its table of sections is, and how long."""
-_SYMBOL_SIZE, _SYMBOL_SECTION, _RESERVED = 24, 6, 0xFF00
+_START, _SIZE, _LINK, _LOCALS = 4, 5, 6, 7
+"""The places of these in a section's entry of that table."""
+_SYMBOL = struct.Struct("<IBBHQQ")
+_RESERVED = 0xFF00
+"""From here on the number of a symbol's section is none, but says that it has no section."""
 _IS_LOADED = 2
 
 
@@ -69,13 +74,17 @@ def without_debugging(data: bytes) -> bytes:
     for number in number_of:
         section = sections[number]
         header = list(section.header)
-        header[6] = number_of[section.link]
+        header[_LINK] = number_of[section.link]
         if number >= first:
+            content = data[section.start : section.start + section.size]
+            if section.is_symbols:
+                symbols = list(_symbols(content, number_of))
+                content = b"".join(symbols)
+                # What went was local, and so is counted there.
+                header[_LOCALS] -= section.size // _SYMBOL.size - len(symbols)
             kept += bytes(-len(kept) % 16)
-            header[4] = len(kept)
-            kept += data[section.start : section.start + section.size]
-        if section.is_symbols:
-            _require_no_symbol_of(data, section.start, section.size, first)
+            header[_START], header[_SIZE] = len(kept), len(content)
+            kept += content
         headers.append(SECTION.pack(*header))
     kept += bytes(-len(kept) % 16)
     struct.pack_into("<Q", kept, _START_OF_TABLE, len(kept))
@@ -84,9 +93,12 @@ def without_debugging(data: bytes) -> bytes:
     return bytes(kept) + b"".join(headers)
 
 
-def _require_no_symbol_of(data: bytes, start: int, size: int, first: int) -> None:
-    """Raise if a symbol stands for a section whose number changes."""
-    for place in range(start, start + size, _SYMBOL_SIZE):
-        (number,) = struct.unpack_from("<H", data, place + _SYMBOL_SECTION)
-        if first <= number < _RESERVED:
-            raise ValueError("a symbol stands for a section behind those for debuggers")
+def _symbols(table: bytes, number_of: Mapping[int, int]) -> Iterator[bytes]:
+    """Yield the symbols but those for sections that went, on aarch64 marks of where data begins."""
+    for symbol in _SYMBOL.iter_unpack(table):
+        name, kind, other, number, value, size = symbol
+        if number in number_of or number >= _RESERVED:
+            number = number_of.get(number, number)
+            yield _SYMBOL.pack(name, kind, other, number, value, size)
+        elif kind >> 4:
+            raise ValueError("a symbol of a section for debuggers is not local")
