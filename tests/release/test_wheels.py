@@ -152,6 +152,25 @@ def test_a_stripped_extension_is_smaller_and_works(tmp_path):
     assert result.stdout.strip() == str(package / "__init__.py"), result.stderr
 
 
+def symbols_of(extension):
+    (section,) = (each for each in Elf(extension).sections if each.is_symbols)
+    return section, section.size // 24, section.header[7]
+
+
+@pytest.mark.slow
+def test_a_symbol_of_a_section_for_debuggers_goes_with_it():
+    # As on aarch64, where marks say what of a section is data; local symbols come first.
+    names = [each.name for each in Elf(EXTENSION).sections]
+    section, count, local = symbols_of(EXTENSION)
+    planted = bytearray(EXTENSION)
+    struct.pack_into("<H", planted, section.start + 24 + 6, names.index(".debug_info"))
+    _, after, local_after = symbols_of(stripping.without_debugging(bytes(planted)))
+    assert (after, local_after) == (count - 1, local - 1)
+    struct.pack_into("<BBH", planted, section.start + 24 + 4, 0x10, 0, names.index(".debug_info"))
+    with pytest.raises(ValueError, match="is not local"):
+        stripping.without_debugging(bytes(planted))
+
+
 @pytest.mark.slow
 def test_a_stripped_wheel_has_the_checksums_of_what_is_inside(tmp_path):
     wheel = wheel_of(tmp_path, EXTENSION)
