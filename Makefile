@@ -193,6 +193,16 @@ docs-serve: docs ## Build the site and show it at http://127.0.0.1:8000/
 release-check: $(VENV)/installed $(VENV)/lint-tools ## Refuse a release in which something was forgotten
 	$(RUN) -m release
 
+# Of MACHINES and PYTHONS all are built that are supported, if none is named.
+.PHONY: wheels
+wheels: $(VENV)/wheels-tools ## Build all that is published into dist; MACHINES="x86_64" and PYTHONS="3.13" narrow it
+	$(RUN) -m release.wheels $(addprefix --machine ,$(MACHINES)) $(addprefix --python ,$(PYTHONS)) $(WHEELS_ARGS)
+
+# Needs nothing built here: each wheel gets an environment of its own.
+.PHONY: test-wheels
+test-wheels: ## Install each wheel of dist that fits this machine and run the tests of behaviour
+	$(INTERPRETER) -m release.wheels.trying $(addprefix --python ,$(PYTHONS)) $(WHEELS_ARGS)
+
 .PHONY: charts
 charts: $(VENV)/docs-tools ## Draw the charts of the benchmarks from the JSON beside them
 	PYTHONPATH=docs/site $(RUN) docs/site/charts.py

@@ -37,11 +37,10 @@ def tree(tmp_path):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
     version = versions.version_of(tmp_path)
-    edit(
-        tmp_path / "CHANGELOG.md",
-        r"## \[Unreleased\]",
-        f"## [Unreleased]\n\n## [{version}] - 2026-12-01",
-    )
+    path = tmp_path / "CHANGELOG.md"
+    if changelog.sections(path.read_text()).get("Unreleased", ("", []))[1]:
+        # Between two releases, this is what the next one does first.
+        edit(path, r"## \[Unreleased\]", f"## [Unreleased]\n\n## [{version}] - 2026-12-01")
     return tmp_path
 
 
