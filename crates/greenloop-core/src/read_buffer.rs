@@ -114,7 +114,11 @@ pub enum Message {
 /// shortest comes first and the longest last.
 ///
 /// `searched` is the answer of an earlier search of the same bytes with fewer behind them, or 0.
-#[inline]
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "with known separators most of it is gone"
+)]
 pub fn find_message(
     content: &[u8],
     separators: &[&[u8]],

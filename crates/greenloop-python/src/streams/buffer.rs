@@ -60,10 +60,18 @@ impl Buffer {
     /// Constant time, without a call of Python's.
     #[inline]
     pub fn len(&self) -> usize {
-        match self.whole.len() {
-            Some(length) if !self.is_exposed() => length - self.consumed.get(),
-            _ => self.with(|memory| memory.len()),
+        if self.is_exposed() {
+            return self.len_exposed();
         }
+        match self.whole.len() {
+            Some(length) => length - self.consumed.get(),
+            None => self.gathered.with(|gathered| gathered.len()),
+        }
+    }
+
+    #[cold]
+    fn len_exposed(&self) -> usize {
+        self.with(|memory| memory.len())
     }
 
     /// Whether there are none.
@@ -95,8 +103,26 @@ impl Buffer {
     }
 
     /// The end of the first message, as [`find_message`] finds it, without a copy.
-    #[inline]
+    ///
+    /// A chunk as it came is searched where the separators are known to the compiler.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the search for one separator of one byte is a few instructions"
+    )]
     pub fn find(&self, separators: &[&[u8]], searched: usize, limit: Limit) -> Message {
+        match self.whole.get() {
+            Some(whole) if !self.is_exposed() => {
+                let content = &whole.content()[self.consumed.get()..];
+                find_message(content, separators, searched, limit)
+            }
+            _ => self.find_elsewhere(separators, searched, limit),
+        }
+    }
+
+    /// As [`find`](Self::find), in bytes that were gathered or exposed.
+    #[inline(never)]
+    fn find_elsewhere(&self, separators: &[&[u8]], searched: usize, limit: Limit) -> Message {
         self.with(|memory| {
             // SAFETY: the search compares bytes and runs no Python code.
             let content = unsafe { memory.as_slice() };
