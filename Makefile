@@ -70,7 +70,7 @@ demo: $(VENV)/installed ## Run lesson 1 on Greenloop, then a million messages on
 .PHONY: build
 build: $(VENV)/installed ## Build the extension and install it into the interpreter's environment
 
-# The parts do not disturb each other, once what they need is there: `make test-needs`, and then
+# The parts do not disturb each other: once `make test-needs` has installed what they need,
 # `make --jobs 2 --output-sync=target test` runs two at once.
 .PHONY: test
 test: test-rust test-cpython test-asyncio test-own ## Run every test
