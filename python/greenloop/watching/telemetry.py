@@ -65,7 +65,7 @@ class _Reports:
         return observe
 
     def _samples(self, name: str) -> list[Sample]:
-        # A collection asks each instrument once: who asks again is the next one.
+        # A collection asks each instrument once, so that a second question is of the next one.
         if name in self._answered:
             self._answered.clear()
             self.latest = self._look()
