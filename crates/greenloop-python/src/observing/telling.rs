@@ -256,9 +256,13 @@ impl Drop for Cause {
 
 /// A step that is told of. Steps nest where a task starts another one eagerly.
 pub struct Step {
+    /// The number of the task.
     task: u32,
+    /// The number of the task whose step goes on afterwards, or 0.
     before: u32,
+    /// Whether that step had said what its task waits for.
     waited_before: bool,
+    /// Why that step wakes tasks, if not by itself.
     cause_before: Option<WakeCause>,
     /// Whether what the task waits for was the last thing told.
     has_just_waited: bool,

@@ -31,10 +31,9 @@ mod reader;
 mod reading;
 mod writer;
 
-use greenloop_cpython::{ClassCell, Result};
+use greenloop_cpython::{ClassCell, Object, Result};
 
 pub use connecting::functions;
-pub use observed::number_of;
 pub use protocol::{CLASS as PROTOCOL, data_received};
 
 /// Makes the classes of this room.
@@ -44,6 +43,17 @@ pub fn make_classes() -> Result<()> {
     protocol::make_class()?;
     writer::make_class()?;
     connecting::make_factory_class()
+}
+
+/// Which connection or writer an observer knows this object as, if it is one that it knows.
+///
+/// A connection is known by its reader, and one without a reader by its writer. The number is 0 as
+/// long as nothing was told of it.
+pub fn number_of(object: &Object) -> Option<u32> {
+    let reader = reader::CLASS.instance(object);
+    reader
+        .map(|reader| reader.get().number.known())
+        .or_else(|| Some(writer::CLASS.instance(object)?.get().number.known()))
 }
 
 /// The public classes by their names.

@@ -1,57 +1,33 @@
 //! What an observer learns of a connection: the bytes that tasks send and receive over it.
 //!
-//! A connection is known by its reader, which nearly all have, and else by its writer.
+//! A connection is known by its reader, which nearly all have, and else by its writer. Streams alone
+//! tell of bytes: what a protocol of the program's gets by `data_received` has no task that receives
+//! it. The number of the bytes is told, and never what they say.
 
 use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_cpython::{Buffer, Object, clear};
 
-use super::{reader, writer};
-use crate::observing::tell;
+use crate::observing::{Number, tell};
 
-/// Which connection or writer an observer knows this object as, if it is one that it knows.
-pub fn number_of(object: &Object) -> Option<u32> {
-    let reader = reader::CLASS.instance(object);
-    reader
-        .map(|reader| reader.get().number.known())
-        .or_else(|| Some(writer::CLASS.instance(object)?.get().number.known()))
-}
-
-/// Tells that the task that runs has received bytes.
+/// Tells that the task that runs has received bytes over a connection.
 #[cold]
-pub(super) fn tell_received(reader: &reader::Reader, bytes: &Object) {
+pub(super) fn tell_received(connection: &Number, bytes: &Object) {
     let count = size_of(bytes);
     if count != 0 {
-        tell(
-            EventKind::Received,
-            WaitKind::StreamRead,
-            &reader.number,
-            count,
-        );
+        tell(EventKind::Received, WaitKind::StreamRead, connection, count);
     }
 }
 
-/// Tells that the task that runs has sent bytes, or several pieces of them.
+/// Tells that the task that runs has sent bytes over a connection, or several pieces of them.
+///
+/// `of` is the kind of wait that the connection is known for.
 #[cold]
-pub(super) fn tell_sent(writer: &writer::Writer, data: &Object) {
+pub(super) fn tell_sent(of: WaitKind, connection: &Number, data: &Object) {
     let of_list = (0..data.list_len()).filter_map(|index| data.list_item(index));
     let of_tuple = data.tuple_items().unwrap_or_default().iter().cloned();
     let pieces = of_list.chain(of_tuple).map(|piece| size_of(&piece));
     let count = size_of(data) + pieces.sum::<i64>();
-    let reader = writer.reader();
-    match reader::CLASS.instance(&reader) {
-        Some(reader) => tell(
-            EventKind::Sent,
-            WaitKind::StreamRead,
-            &reader.get().number,
-            count,
-        ),
-        None => tell(
-            EventKind::Sent,
-            WaitKind::StreamDrain,
-            &writer.number,
-            count,
-        ),
-    }
+    tell(EventKind::Sent, of, connection, count);
 }
 
 /// How many bytes an object of Python's own has; 0 for any other, whose code is not called.

@@ -193,7 +193,7 @@ fn take(reader: &Reader, count: usize) -> Result<Object> {
 fn take_last(reader: &Reader, count: usize) -> Result<Object> {
     let taken = reader.buffer.take(count)?;
     if is_recording() {
-        tell_received(reader, &taken);
+        tell_received(&reader.number, &taken);
     }
     Ok(taken)
 }

@@ -24,6 +24,7 @@ use greenloop_cpython::{
 use pyo3::prelude::*;
 
 use super::flow_control::FlowControl;
+use super::observed::tell_sent;
 use super::protocol;
 use super::reader::{self, assertion};
 use crate::asyncio::edition::{START_TLS_TAKES_SHUTDOWN_TIMEOUT, edition};
@@ -128,9 +129,16 @@ impl Writer {
             .ok_or_else(|| no_attribute(this, "_transport"))
     }
 
-    /// The reader of the same connection, or None.
-    pub(super) fn reader(&self) -> Object {
-        self.reader.get_or_none()
+    /// Tells an observer that bytes were sent.
+    ///
+    /// A connection is known by its reader, which nearly all have: so both of its directions are
+    /// one resource.
+    #[cold]
+    fn tell_sent(&self, data: &Object) {
+        match reader::CLASS.instance(&self.reader.get_or_none()) {
+            Some(reader) => tell_sent(WaitKind::StreamRead, &reader.get().number, data),
+            None => tell_sent(WaitKind::StreamDrain, &self.number, data),
+        }
     }
 
     const fn slots(&self) -> [&Slot; 5] {

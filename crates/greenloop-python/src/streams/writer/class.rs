@@ -10,7 +10,6 @@ use super::{CLASS, Writer, drain, start_tls, wait_closed};
 use crate::asyncio::globals;
 use crate::observing::is_recording;
 use crate::streams::attributes::required;
-use crate::streams::observed::tell_sent;
 
 // The methods that are passed on to the transport.
 
@@ -29,7 +28,7 @@ fn pass_on(this: &Native<Writer>, name: &Object) -> Result<Object> {
 fn send(this: &Native<Writer>, name: &Object, data: &Object) -> Result<Object> {
     this.get().transport(this)?.invoke(name, [data])?;
     if is_recording() {
-        tell_sent(this.get(), data);
+        this.get().tell_sent(data);
     }
     Ok(Object::none())
 }
