@@ -1,8 +1,11 @@
 //! What an observer learns of a connection: the bytes that tasks send and receive over it.
 //!
-//! A connection is known by its reader, which nearly all have, and else by its writer. Streams alone
-//! tell of bytes: what a protocol of the program's gets by `data_received` has no task that receives
-//! it. The number of the bytes is told, and never what they say.
+//! A connection is known by its reader, which nearly all have, and else by its writer.
+//!
+//! Streams alone tell of bytes: what a protocol of the program's gets by `data_received` has no
+//! task that receives it. The number of the bytes is told, and never what they say.
+//!
+//! Both directions are one resource: a task that sends and another one that receives meet there.
 
 use greenloop_core::observe::{EventKind, WaitKind};
 use greenloop_cpython::{Buffer, Object, clear};
