@@ -6,6 +6,7 @@ of the last tag here: before 1.0.0 a patch version must not change them.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -18,11 +19,17 @@ _SHOWN, _MOST = 10, 4000
 """How many items of a list are shown, and how many characters of what Cargo says."""
 
 
-def refusals(root: Path) -> Iterator[str]:
-    """Yield what is public and not listed, or listed and not public, and what changed too early."""
+def refusals(root: Path, lists: Path | None = None) -> Iterator[str]:
+    """Yield what is public and not listed, or listed and not public, and what changed too early.
+
+    `lists` is a folder with other lists than those of the sources, to compare the sources with.
+    """
     yield from _since_the_last_tag(root)
     command = ["cargo", "test", "--quiet", "--locked", "--package", "greenloop-public-api"]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    environment = dict(os.environ, GREENLOOP_PUBLIC_ITEMS=str(lists or root / LISTS))
+    result = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
     if result.returncode != 0:
         yield (
             "the public items are not those that are listed; if that is meant,"

@@ -59,12 +59,10 @@ def address(site):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_is_too_wide_or_pale_or_complains(driver, site, address, theme):
+def test_no_page_is_too_wide_or_pale_or_complains(driver, site, address):
     import chromium
 
     wrong = []
-    chromium.prefer(driver, theme)
     for path in pages_of(site):
         page = str(path.relative_to(site)).removesuffix("index.html")
         driver.get_log("browser")
@@ -73,7 +71,9 @@ def test_no_page_is_too_wide_or_pale_or_complains(driver, site, address, theme):
             if width == WIDTHS[0]:
                 driver.get(f"{address}/{page}")
             wrong += [f"{page} at {width}: {each}" for each in driver.execute_script(OVERFLOW)]
-        wrong += [f"{page} is pale: {each}" for each in driver.execute_script(PALE)]
+        for theme in ("light", "dark"):
+            chromium.prefer(driver, theme)
+            wrong += [f"{page}, {theme}, is pale: {each}" for each in driver.execute_script(PALE)]
         wrong += [f"{page}: {each['message']}" for each in driver.get_log("browser")]
     assert wrong == []
 

@@ -14,6 +14,6 @@ _COMMON = {
     "print_blob": True,
 }
 settings.register_profile("quick", max_examples=150, **_COMMON)
-settings.register_profile("ci", max_examples=2000, **_COMMON)
+settings.register_profile("ci", max_examples=1000, **_COMMON)
 settings.register_profile("nightly", max_examples=50_000, **_COMMON)
 settings.load_profile(os.environ.get("GREENLOOP_PROPERTY_PROFILE", "ci"))

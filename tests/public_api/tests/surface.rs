@@ -8,7 +8,7 @@
 //! A compiler that calls an item of the standard library by another path than before changes them
 //! as well.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use greenloop_public_api::{Exports, exports};
 
@@ -30,13 +30,19 @@ fn the_bridge_exports_what_is_listed() {
     check("greenloop-bridge", |_| true);
 }
 
+/// The folder of the lists: this one, unless the variable `GREENLOOP_PUBLIC_ITEMS` names another.
+fn lists() -> PathBuf {
+    let named = std::env::var_os("GREENLOOP_PUBLIC_ITEMS");
+    named.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
 /// Compares those items of a package that matter with its list.
 fn check(package: &str, matters: impl Fn(&str) -> bool) {
     // A folder for each, since cargo would have the tests wait for each other in one.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package);
     match exports(package, &target) {
         Exports::Listed(list) => {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{package}.txt"));
+            let path = lists().join(format!("{package}.txt"));
             let matter = list.split_inclusive('\n').filter(|item| matters(item));
             snapshot_testing::assert_eq_or_update(matter.collect::<String>(), path);
         }
