@@ -24,7 +24,7 @@
 //! takes too long, while it does.
 //!
 //! [`observe`] holds the events that a loop tells an observer, the live state that they add up to,
-//! and the search for deadlocks.
+//! and the search for deadlocks. [`schedule`] chooses other orders than asyncio's, for tests.
 //!
 //! What the crate never does:
 //!
@@ -43,6 +43,7 @@ mod read_buffer;
 mod ready;
 mod receive_size;
 mod registration;
+pub mod schedule;
 pub mod sync;
 mod timers;
 mod turn;

@@ -31,6 +31,17 @@ impl<J> Ready<J> {
         self.ring.pop_front()
     }
 
+    /// Takes the job that would run last.
+    #[inline]
+    pub fn pop_last(&mut self) -> Option<J> {
+        self.ring.pop_back()
+    }
+
+    /// Puts these jobs in the place of those that wait, which the caller gets.
+    pub fn exchange(&mut self, jobs: &mut VecDeque<J>) {
+        std::mem::swap(&mut self.ring, jobs);
+    }
+
     /// The job that has `places` others before it.
     #[inline]
     pub fn get(&self, places: usize) -> Option<&J> {

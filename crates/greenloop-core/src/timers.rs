@@ -91,9 +91,9 @@ impl<E> Timers<E> {
         keys.min().map(Instant::from_key)
     }
 
-    /// Hands out, in order, the entries whose deadlines lie strictly before `horizon`, dead ones
-    /// included.
-    pub fn take_due(&mut self, horizon: Instant, mut hand_out: impl FnMut(E)) {
+    /// Hands out, in order and with their deadlines, the entries whose deadlines lie strictly
+    /// before `horizon`, dead ones included.
+    pub fn take_due(&mut self, horizon: Instant, mut hand_out: impl FnMut(Instant, E)) {
         let horizon = horizon.key();
         if self.arrivals.len() > POPS_BEFORE_COUNT && self.is_worth_sorting(&self.arrivals, horizon)
         {
@@ -103,7 +103,10 @@ impl<E> Timers<E> {
         loop {
             for _ in 0..POPS_BEFORE_COUNT.max(self.len() / SHARE_BEFORE_COUNT) {
                 match self.heap.peek() {
-                    Some(timer) if timer.key < horizon => self.pop_head().map(&mut hand_out),
+                    Some(timer) if timer.key < horizon => {
+                        let timer = self.heap.pop();
+                        timer.map(|timer| hand_out(Instant::from_key(timer.key), timer.entry))
+                    }
                     _ => return,
                 };
             }
@@ -142,7 +145,7 @@ impl<E> Timers<E> {
     }
 
     /// As [`take_due`](Self::take_due), for many at once.
-    fn sort_out(&mut self, horizon: i64, hand_out: impl FnMut(E)) {
+    fn sort_out(&mut self, horizon: i64, mut hand_out: impl FnMut(Instant, E)) {
         let mut timers = self.take_timers();
         let mut due = Vec::new();
         let mut index = 0;
@@ -156,7 +159,9 @@ impl<E> Timers<E> {
         self.heap = timers.into();
         // The order of timers is reversed, and sequence numbers leave no two equal.
         due.sort_unstable_by(|left, right| right.cmp(left));
-        due.into_iter().map(|timer| timer.entry).for_each(hand_out);
+        for timer in due {
+            hand_out(Instant::from_key(timer.key), timer.entry);
+        }
     }
 
     /// To be called once when an entry becomes dead that was not run yet, whether it is in the heap
@@ -290,7 +295,7 @@ mod tests {
 
     fn drain(timers: &mut Timers<u32>, horizon: f64) -> Vec<u32> {
         let mut drained = Vec::new();
-        timers.take_due(Instant::new(horizon), |entry| drained.push(entry));
+        timers.take_due(Instant::new(horizon), |_, entry| drained.push(entry));
         drained
     }
 

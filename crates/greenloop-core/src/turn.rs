@@ -82,8 +82,8 @@ pub trait Host {
     /// so no user code runs in it. Of the host it calls at most
     /// [`is_cancelled`](Self::is_cancelled), [`looks_ahead`](Self::looks_ahead),
     /// [`prefetch`](Self::prefetch), [`prefetch_further`](Self::prefetch_further),
-    /// [`arrange`](Self::arrange) and [`has_io`](Self::has_io), which therefore must not ask for
-    /// the queue.
+    /// [`arrange`](Self::arrange), [`note_due`](Self::note_due) and [`has_io`](Self::has_io), which
+    /// therefore must not ask for the queue.
     fn queue<R>(&self, access: impl FnOnce(&mut Queue<Self::Job>) -> R) -> R;
 
     /// Reads the clock.
@@ -127,6 +127,11 @@ pub trait Host {
     /// first in, first out puts them into it. Called with the queue borrowed.
     #[inline]
     fn arrange(&self, _ready: &mut Ready<Self::Job>) {}
+
+    /// A timer with this deadline is due, and its job becomes the last that is ready. Called with
+    /// the queue borrowed.
+    #[inline]
+    fn note_due(&self, _deadline: Instant) {}
 
     /// Jobs were found cancelled among the timers, and leave them. They are dropped here, where
     /// user code may run.
@@ -292,7 +297,10 @@ fn expire<H: Host>(host: &H, polled: Option<Wait>) -> usize {
         // Cancelled ones too, as in asyncio, only to be passed over: looking at each here would
         // cost a cache miss, and the ready ring drops them where user code may run.
         let ready = &mut queue.ready;
-        queue.timers.take_due(horizon, |job| ready.push(job));
+        queue.timers.take_due(horizon, |deadline, job| {
+            host.note_due(deadline);
+            ready.push(job);
+        });
         host.arrange(&mut queue.ready);
         let jobs = queue.ready.len();
         queue.budget.charge_turn(jobs);

@@ -116,7 +116,7 @@ proptest! {
                 Step::TakeDue { horizon } => {
                     let horizon = Instant::new(horizon);
                     let mut taken = Vec::new();
-                    timers.take_due(horizon, |entry| taken.push(entry));
+                    timers.take_due(horizon, |_, entry| taken.push(entry));
                     let due = |_: &Model, (deadline, _)| deadline < horizon;
                     let expected: Vec<_> = std::iter::from_fn(|| model.pop_if(due)).collect();
                     prop_assert_eq!(&taken, &expected);
