@@ -93,6 +93,41 @@ class EventLoop:
     def _takes_short_cuts(self) -> bool:
         """Whether tasks and futures push jobs directly, since no override could notice."""
 
+    # Simulated runs.
+
+    def _simulate(
+        self,
+        token: str,
+        outside: Callable[[int, list[int]], float | None],
+        stuck: Callable[[str], object],
+        most_jobs: int,
+        *,
+        deviations: list[tuple[int, int]] | None = None,
+        limits: bool = False,
+    ) -> None:
+        """Run by the schedule of a token from now on."""
+
+    def _end_simulation(self) -> None:
+        """Run as asyncio does again."""
+
+    @property
+    def _is_simulated(self) -> bool:
+        """Whether the loop is simulated."""
+
+    def _simulation(
+        self,
+    ) -> tuple[int, int, int, str, list[tuple[int, int]], int | None, list[int]] | None:
+        """Return what the schedule has done: jobs, points, digest, token, deviations and so on."""
+
+    def _begin_job_outside(self) -> None:
+        """Note that a job of an executor has begun, for which the loop's thread waits."""
+
+    def _end_to_await_job(self) -> None:
+        """Note that the loop's thread waits for it no more."""
+
+    def _end_job_outside(self) -> None:
+        """Note that a job of an executor has ended."""
+
     join_writes: bool
     """Whether what a job writes in several pieces over TCP is joined, where that is a habit."""
 

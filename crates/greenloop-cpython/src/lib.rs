@@ -169,7 +169,9 @@ pub use slot::{Slot, visit_slots};
 pub use slotted::{Member, Slotted, SlottedClass};
 pub use socket_layout::{Socket, SocketObject};
 pub use stack::{ensure_room, recursion_error};
-pub use thread::{apart, current_thread, holds_gil, is_initialised, without_gil};
+pub use thread::{
+    apart, current_thread, has_other_threads, holds_gil, is_initialised, without_gil,
+};
 pub use thread_exit::guarded;
 #[cfg(Py_3_14)]
 pub use thread_state::{find_places as find_thread_state_places, swap as swap_current_task};

@@ -8,6 +8,17 @@ unsafe extern "C" {
     fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
 }
 
+/// Whether Python runs, or waits, in a thread beside the calling one, which holds the GIL.
+pub fn has_other_threads() -> bool {
+    // SAFETY: the calling thread has a state, whose interpreter has a list of all. Threads enter
+    // and leave it with the GIL held, as far as others can see them.
+    unsafe {
+        let interpreter = ffi::PyInterpreterState_Get();
+        let first = ffi::PyInterpreterState_ThreadHead(interpreter);
+        !ffi::PyThreadState_Next(first).is_null()
+    }
+}
+
 /// The calling thread, as `threading.get_ident()` names it.
 #[inline]
 pub fn current_thread() -> u64 {

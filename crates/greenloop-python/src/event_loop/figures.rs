@@ -88,7 +88,7 @@ impl EventLoop {
             progress: pulse.progress(),
             ready,
             timers,
-            descriptors: self.watches.with(|watches| watches.listened()),
+            descriptors: self.watches.with(|watches| watches.listened().count()),
             lag: self.lag.histogram(),
         }
     }

@@ -66,6 +66,7 @@ impl EventLoop {
                 }
             }
         });
+        self.track_simulated_handles();
     }
 }
 

@@ -36,6 +36,7 @@ mod readiness;
 mod running;
 mod scheduling;
 mod shortcut;
+mod simulation;
 mod spare_bytes;
 mod timers;
 mod turn;
@@ -69,6 +70,7 @@ use inbox::OwnInbox;
 use overrides::{Overrides, SeenClasses};
 use polling::Polling;
 use running::ThreadSettings;
+use simulation::Simulation;
 use spare_bytes::SpareBytes;
 use watches::Watches;
 
@@ -133,6 +135,10 @@ pub struct EventLoop {
     current_handle: Slot,
     /// How long input has to wait, for those who watch.
     lag: Lag,
+    /// Set while the loop is simulated: its turns have the order of a schedule.
+    is_simulated: Cell<bool>,
+    /// That schedule, and what a simulated run needs beside it.
+    simulation: GilCell<Option<Box<Simulation>>>,
 }
 
 // SAFETY: everything but the waker, which is thread-safe by itself, is touched with the GIL held
@@ -176,6 +182,8 @@ impl EventLoop {
             eager_tasks: Cell::new(false),
             current_handle: Slot::empty(),
             lag: Lag::unknown(),
+            is_simulated: Cell::new(false),
+            simulation: GilCell::new(None),
         })
     }
 
@@ -187,6 +195,10 @@ impl EventLoop {
         }
         self.scheduler.visit(&visit)?;
         self.watches.with(|watches| watches.visit(&visit))?;
+        self.simulation.with(|simulation| {
+            let mut simulation = simulation.iter();
+            simulation.try_for_each(|simulation| simulation.visit(&visit))
+        })?;
         for slot in [
             &self.current_handle,
             &self.task_factory,
@@ -278,5 +290,6 @@ impl EventLoop {
         drop((jobs, watches, self.current_handle.take()));
         drop(self.task_factory.take());
         drop(self.select_elsewhere.take());
+        drop(self.take_simulation());
     }
 }

@@ -34,15 +34,26 @@ impl EventLoop {
     /// Costs the handle, from the list of dead ones, and a push.
     #[inline]
     fn schedule(&self, this: &Object, call: &Call<'_>, class: &Class<Handle>) -> Result<Object> {
+        let handle = self.make_handle(this, call, class)?;
+        self.scheduler.push(Job::Handle(handle.up().clone()));
+        Ok(handle.into_object())
+    }
+
+    /// The handle of a call.
+    #[inline]
+    pub(super) fn make_handle(
+        &self,
+        this: &Object,
+        call: &Call<'_>,
+        class: &Class<Handle>,
+    ) -> Result<Native<Handle>> {
         let Call {
             callback,
             arguments,
             context,
         } = *call;
-        let scheduler = &self.scheduler;
-        let handle = Handle::create(class, callback, arguments, context, this, Some(scheduler))?;
-        scheduler.push(Job::Handle(handle.up().clone()));
-        Ok(handle.into_object())
+        let scheduler = Some(&self.scheduler);
+        Handle::create(class, callback, arguments, context, this, scheduler)
     }
 
     /// `this.create_task(...)` for native code, or None if it has to be called by name: because it
@@ -137,7 +148,12 @@ fn call_soon_threadsafe(this: &LoopRef, arguments: Arguments<'_>) -> Result<Obje
     if event_loop.scheduler.debug() {
         check_callback(this, call.callback, "call_soon_threadsafe")?;
     }
-    let handle = event_loop.schedule(this, &call, handle::thread_safe_class())?;
+    let class = handle::thread_safe_class();
+    let handle = if event_loop.takes_calls_of_threads() {
+        event_loop.keep_call(this, &call, class)?
+    } else {
+        event_loop.schedule(this, &call, class)?
+    };
     if is_recording() && event_loop.scheduler.thread() != current_thread() {
         let thread = ThreadId::current().as_raw();
         tell_of_loop(EventKind::ThreadCalled, thread.into());

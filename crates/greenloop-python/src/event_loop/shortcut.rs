@@ -26,7 +26,7 @@
 use std::sync::OnceLock;
 
 use greenloop_cpython::making::ByName as _;
-use greenloop_cpython::{LastingClass, MONOTONIC, Object, Result, attached, set_plain_attribute};
+use greenloop_cpython::{LastingClass, Object, Result, attached, set_plain_attribute};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
@@ -69,7 +69,7 @@ impl EventLoop {
     /// The loop then asks `time()` of its class wherever it needs the time, at the price of a call.
     #[inline]
     pub fn has_own_time(&self) -> bool {
-        self.overrides.get().has(Overrides::TIME) || !MONOTONIC.is_original()
+        self.overrides.get().has(Overrides::TIME) || self.scheduler.follows_replaced_clock()
     }
 
     /// Whether `call_at` or `call_later` was replaced.

@@ -10,7 +10,7 @@
 
 use greenloop_core::{Host as _, Instant};
 use greenloop_cpython::{
-    Arguments, MONOTONIC, Object, Result, making, report_unraisable, saturating_float, type_error,
+    Arguments, Object, Result, making, report_unraisable, saturating_float, type_error,
 };
 use greenloop_os as os;
 use pyo3::prelude::*;
@@ -73,10 +73,11 @@ impl EventLoop {
     }
 }
 
-/// `loop.time()`: seconds of `CLOCK_MONOTONIC`, as a float.
+/// `loop.time()`: seconds of `CLOCK_MONOTONIC`, as a float, or those of a virtual clock.
 pub(super) fn time(this: &LoopRef) -> Result<Object> {
-    if MONOTONIC.is_original() {
-        return Object::float(os::monotonic().as_secs());
+    let scheduler = &EventLoop::native_part(this).scheduler;
+    if !scheduler.follows_replaced_clock() {
+        return Object::float(scheduler.now().as_secs());
     }
     // asyncio's own method is called, since the replacement of the clock may give asyncio's loops
     // the real one, as freezegun does with `real_asyncio=True`.

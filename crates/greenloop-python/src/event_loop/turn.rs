@@ -7,6 +7,10 @@
 //!        │        └─► the inbox is delivered ─► an exception sent to the thread is raised
 //!        └► run: the job ─► a failure goes to the exception handler ─► end_of_job
 //! ```
+//! A simulated loop has the order of its jobs from a schedule, and a poll of its own, which asks
+//! this one ([`super::simulation`]). How a job runs, and what its failure does, is the same: what a
+//! test runs is what production runs.
+//!
 //! What a failure does depends on the exception alone: `SystemExit` and `KeyboardInterrupt` end the
 //! run, and the jobs behind stay for the next one; any other is reported by the handle that
 //! represents the job.
@@ -15,12 +19,11 @@ use std::io;
 use std::time::Duration;
 
 use greenloop_core::observe::{EventKind, WakeCause};
-use greenloop_core::{Host, Instant, Wait};
+use greenloop_core::{Host, Instant, Ready, Wait};
 use greenloop_cpython::{
     Native, Object, Raised, Result, check_signals, fetch, prefetch, raise_sent_exception, restore,
     run_in_context, without_gil,
 };
-use greenloop_os as os;
 
 use super::EventLoop;
 use super::job_call::job_call;
@@ -54,7 +57,7 @@ impl Host for EventLoop {
         if self.has_own_time() {
             self.overridden_time()
         } else {
-            os::monotonic()
+            self.scheduler.now()
         }
     }
 
@@ -67,21 +70,27 @@ impl Host for EventLoop {
     }
 
     /// One poll, in which signal handlers written in Python may run. Raises what they raise.
+    #[inline]
     fn poll(&self, wait: Wait) -> Result<()> {
-        self.in_poll.set(true);
-        self.lag.poll_begins();
-        let mut outcome = self.poll_with_signals(wait);
-        self.lag.poll_ends(wait != Wait::Now);
-        self.in_poll.set(false);
-        if let Some(inbox) = self.inbox.get() {
-            // Tasks may be woken by Python code, which is not to be called while an exception is
-            // set.
-            let kept = outcome.map_err(fetch);
-            because_of(WakeCause::Thread, || inbox.deliver());
-            outcome = kept.map_err(restore);
+        if self.is_simulated.get() {
+            self.poll_simulated(wait)
+        } else {
+            self.poll_system(wait)
         }
-        // Jobs that have become ready stay so for the next run.
-        outcome.and_then(|()| raise_sent_exception())
+    }
+
+    #[inline]
+    fn arrange(&self, ready: &mut Ready<Job>) {
+        if self.is_simulated.get() {
+            self.arrange_simulated(ready);
+        }
+    }
+
+    #[inline]
+    fn note_due(&self, deadline: Instant) {
+        if self.is_simulated.get() {
+            self.note_simulated_due(deadline);
+        }
     }
 
     /// A job of a task is never cancelled: a cancellation is delivered by the step.
@@ -141,6 +150,30 @@ impl Host for EventLoop {
 }
 
 impl EventLoop {
+    /// Asks the operating system, and takes what other threads have left. In between signal
+    /// handlers written in Python may run.
+    ///
+    /// Raises what they raise, an `OSError` of the poller, and an exception that another thread has
+    /// sent to this one. Jobs that have become ready stay so.
+    // Not inlined: there are two callers, and what it is made of is to be inlined into it.
+    #[inline(never)]
+    pub(super) fn poll_system(&self, wait: Wait) -> Result<()> {
+        self.in_poll.set(true);
+        self.lag.poll_begins();
+        let mut outcome = self.poll_with_signals(wait);
+        self.lag.poll_ends(wait != Wait::Now);
+        self.in_poll.set(false);
+        if let Some(inbox) = self.inbox.get() {
+            // Tasks may be woken by Python code, which is not to be called while an exception is
+            // set.
+            let kept = outcome.map_err(fetch);
+            because_of(WakeCause::Thread, || inbox.deliver());
+            outcome = kept.map_err(restore);
+        }
+        // Jobs that have become ready stay so for the next run.
+        outcome.and_then(|()| raise_sent_exception())
+    }
+
     /// The GIL is released only if the poll may wait.
     fn poll_with_signals(&self, wait: Wait) -> Result<()> {
         self.scheduler.clear_current_task()?;
@@ -304,6 +337,7 @@ impl EventLoop {
     fn timeout(&self, wait: Wait) -> Option<Duration> {
         match wait {
             Wait::Now => Some(Duration::ZERO),
+            _ if self.is_simulated.get() => self.simulated_timeout(wait),
             Wait::Forever => None,
             Wait::Until(deadline) => Some(self.now().until(deadline)),
         }

@@ -232,12 +232,12 @@ impl Watches {
         self.by_number.get(&fd)
     }
 
-    /// How many descriptors have a listener.
-    pub fn listened(&self) -> usize {
-        let watches = self.by_number.values();
+    /// The descriptors that have a listener.
+    pub fn listened(&self) -> impl Iterator<Item = RawFd> {
+        let watches = self.by_number.iter();
         watches
-            .filter(|watch| watch.reader.is_some() || watch.writer.is_some())
-            .count()
+            .filter(|(_, watch)| watch.reader.is_some() || watch.writer.is_some())
+            .map(|(fd, _)| *fd)
     }
 
     /// Puts `listener` on one side of a descriptor's watch, and tells the poller.

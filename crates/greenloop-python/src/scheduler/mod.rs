@@ -54,6 +54,8 @@ pub struct Scheduler {
     fast: Cell<bool>,
     /// Set while an override has to see that a timer is set, or tells the time.
     own_timers: Cell<bool>,
+    /// The time where it does not pass by itself: in a simulated run.
+    virtual_time: Cell<Option<Instant>>,
     debug: Cell<bool>,
     /// The thread in `run_forever`, as `threading.get_ident()` names it, or 0.
     thread: Cell<u64>,
@@ -72,6 +74,7 @@ impl Scheduler {
             queue: GilCell::new(Queue::new()),
             fast: Cell::new(false),
             own_timers: Cell::new(false),
+            virtual_time: Cell::new(None),
             debug: Cell::new(false),
             thread: Cell::new(0),
             current_task: CurrentTask::nothing(),
@@ -178,7 +181,14 @@ impl Scheduler {
     /// these, `time` or `time.monotonic` was replaced.
     #[inline]
     pub fn has_own_timers(&self) -> bool {
-        self.own_timers.get() || !MONOTONIC.is_original()
+        self.own_timers.get() || self.follows_replaced_clock()
+    }
+
+    /// Whether the time is that of a `time.monotonic` which was replaced. A virtual clock does not
+    /// ask it.
+    #[inline]
+    pub fn follows_replaced_clock(&self) -> bool {
+        !MONOTONIC.is_original() && self.virtual_time.get().is_none()
     }
 
     /// Notes whether the loop's class or the loop itself has methods that set timers or tell the
@@ -189,12 +199,21 @@ impl Scheduler {
 
     /// The time on the loop's clock, unless the loop [has its own](Self::has_own_timers).
     #[inline]
-    #[expect(
-        clippy::unused_self,
-        reason = "a scheduler is asked, so that no caller reads a clock for a loop with its own"
-    )]
     pub fn now(&self) -> Instant {
-        os::monotonic()
+        self.virtual_time.get().unwrap_or_else(os::monotonic)
+    }
+
+    /// The time, if it does not pass by itself: in a simulated run it jumps from deadline to
+    /// deadline, and begins at zero.
+    #[inline]
+    pub fn virtual_time(&self) -> Option<Instant> {
+        self.virtual_time.get()
+    }
+
+    /// Sets the time, which from then on does not pass by itself; or has it pass again, as that of
+    /// the system's clock. Timers keep their deadlines.
+    pub fn set_virtual_time(&self, time: Option<Instant>) {
+        self.virtual_time.set(time);
     }
 
     /// Whether debug mode is on.
