@@ -6,6 +6,9 @@ those it adds `EventLoop`, `ThreadQueue`, what shows the tasks of a program and 
 (`trace`, `watch`, `flight_recorder`, `stats`, `name`, `Deadlock`, `doctor`), and what makes asyncio
 itself use Greenloop: `install`, `uninstall`, `installed_names`. Importing it changes nothing in
 asyncio.
+
+PYTEST_DONT_REWRITE: pytest would warn that it comes too late to rewrite assertions, where this was
+imported before it, as the launcher does.
 """
 
 import asyncio as _asyncio

@@ -1,0 +1,92 @@
+"""`Plan`: in which orders a test of pytest runs, by its options and markers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from greenloop.event_loop import EventLoop
+from greenloop.testing.exploring import tries
+from greenloop.testing.schedule import DEFAULT_LATE, Clock, Orders, Schedule
+from greenloop.testing.simulation import simulate
+
+DEFAULT_SEEDS: Final = 20
+"""In how many orders a test runs if no number is said."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """In which orders a test runs."""
+
+    base: Schedule
+    """The schedule of the first run. The deviations of the others are from its order."""
+
+    seeds: int
+    """How many runs there are."""
+
+    is_replay: bool
+    """Whether the one run is to be the same as another one: the schedule was given."""
+
+    def further(
+        self, limits: tuple[int, ...]
+    ) -> Iterator[tuple[list[tuple[int, int]] | None, Schedule]]:
+        """Yield deviations and schedules of all runs but the first.
+
+        Args:
+            limits: The largest choice at each point of the first run. Without them all schedules
+                are random.
+        """
+        for _, tried in zip(range(1, self.seeds), tries(limits, self.base, 0), strict=False):
+            yield tried
+
+
+def plan(
+    seeds: int | None = None,
+    seed: int | str | None = None,
+    orders: Orders = "exact",
+    clock: Clock = "virtual",
+    late: int = DEFAULT_LATE,
+) -> Plan:
+    """Return the plan of these settings.
+
+    Args:
+        seeds: In how many orders the test runs.
+        seed: A token or a seed: the test runs once. A token has orders, clock and lateness of its
+            own.
+        orders: `"exact"` or `"hostile"`.
+        clock: `"virtual"` or `"real"`.
+        late: By how many turns a job may be late.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    if seeds is None:
+        seeds = DEFAULT_SEEDS
+    elif not _is_number(seeds) or seeds < 1:
+        raise ValueError(f"seeds is a number of orders from 1, not {seeds!r}")
+    if not _is_number(late):
+        raise ValueError(f"late is a number of turns, not {late!r}")
+    if seed is None:
+        return Plan(Schedule.asyncios(orders=orders, clock=clock, late=late), seeds, False)
+    if isinstance(seed, str) and not seed.isdecimal():
+        schedule = Schedule.parse(seed)
+        _check(schedule)
+    elif isinstance(seed, str) or _is_number(seed):
+        schedule = Schedule.by_seed(int(seed), orders=orders, clock=clock, late=late)
+    else:
+        raise ValueError(f"seed is a token or a number, not {seed!r}")
+    return Plan(schedule, 1, True)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(schedule: Schedule) -> None:
+    """Raise ValueError for a token that no loop can follow."""
+    loop = EventLoop()
+    try:
+        simulate(loop, schedule)
+    finally:
+        loop.close()

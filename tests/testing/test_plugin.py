@@ -1,0 +1,360 @@
+"""The plugin of pytest: tests of other plugins in many orders, reported as if run once."""
+
+import importlib.metadata
+import io
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from types import SimpleNamespace
+
+import pytest
+
+from greenloop.testing import progress
+from greenloop.testing.planning import plan
+
+# Most of them run pytest in a process.
+pytestmark = pytest.mark.slow
+
+SLEEPERS = """
+import asyncio
+
+
+async def ended(count=3):
+    \"\"\"The order in which sleeps with the same deadline end.\"\"\"
+    order = []
+
+    async def sleeper(number):
+        await asyncio.sleep(60)
+        order.append(number)
+
+    await asyncio.gather(*(sleeper(number) for number in range(count)))
+    return order
+"""
+
+CONFIGURATION = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+"""
+ANYIO = "anyio.pytest_plugin"
+ASYNCIO = "pytest_asyncio.plugin"
+HYPOTHESIS = "_hypothesis_pytestplugin"
+XDIST = "xdist.plugin"
+PATIENCE = 60
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run pytest on a module of tests, in a process and a folder of its own."""
+
+    def run(source, *options, plugins=(ASYNCIO,)):
+        for plugin in plugins:
+            pytest.importorskip(plugin.partition(".")[0])
+        (tmp_path / "sleepers.py").write_text(SLEEPERS)
+        (tmp_path / "pytest.ini").write_text(CONFIGURATION if ASYNCIO in plugins else "[pytest]\n")
+        (tmp_path / "test_it.py").write_text(textwrap.dedent(source))
+        chosen = [word for name in ("greenloop.testing.plugin", *plugins) for word in ("-p", name)]
+        result = subprocess.run(
+            [sys.executable, "-m", "pytest", "-rA", "--color=no", *chosen, *options],
+            cwd=tmp_path,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+        )
+        return result.stdout
+
+    return run
+
+
+def outcomes(output):
+    """What the last line counts: `{"passed": 2}`."""
+    counts = re.findall(r"(\d+) ([a-z]+)", output.splitlines()[-1].partition(" in ")[0])
+    return {name: int(number) for number, name in counts}
+
+
+def failing_orders(output):
+    """The token of each test that failed in some order, by its name."""
+    return dict(re.findall(r"^test_it\.py::(\S+) --greenloop-seed=(\S+)$", output, re.MULTILINE))
+
+
+def test_the_plugin_is_an_entry_point():
+    found = importlib.metadata.entry_points(group="pytest11", name="greenloop")
+    assert [each.value for each in found] == ["greenloop.testing.plugin"]
+
+
+FAILING = """
+    import asyncio
+    import unittest
+
+    import pytest
+    from sleepers import ended
+
+    async def test_asyncio():
+        print("in", "the failing run")
+        assert await ended() == [0, 1, 2], "it was another"
+
+    async def test_always():
+        assert len(await ended()) == 3
+
+    class TestUnittest(unittest.IsolatedAsyncioTestCase):
+        async def test_unittest(self):
+            self.assertEqual(await ended(), [0, 1, 2])
+"""
+
+
+def test_a_failing_order_is_found_shrunk_and_replayed_by_its_token(run):
+    output = run(FAILING, "--greenloop-seeds=50")
+    assert outcomes(output) == {"failed": 2, "passed": 1}
+    orders = failing_orders(output)
+    assert orders.keys() == {"test_asyncio", "TestUnittest::test_unittest"}
+    assert output.count("in the failing run") == 1
+    assert "1 deviation from asyncio's order, shrunk in " in output
+    token = orders["test_asyncio"]
+    assert output.count(f"the same order again: --greenloop-seed={token}") >= 1
+
+    output = run(FAILING, f"--greenloop-seed={token}", "-k", "test_asyncio")
+    assert outcomes(output)["failed"] == 1
+    assert f"failed in the order of {token}" in output
+
+    # The test runs, but has fewer points than that token's.
+    shorter = FAILING.replace("await ended()) == 3", "await ended(1)) == 1")
+    output = run(shorter, f"--greenloop-seed={token}", "-k", "test_always")
+    assert outcomes(output)["failed"] == 1
+    assert "Diverged: the test passed, but the run differs" in output
+
+
+def test_tests_of_anyio_run_in_many_orders(run):
+    source = """
+        import pytest
+        from sleepers import ended
+
+        pytestmark = pytest.mark.anyio
+        made = []
+
+        @pytest.fixture(scope="module")
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.fixture(scope="module")
+        async def wide():
+            made.append(await ended())
+            yield made
+
+        async def test_any_order(wide):
+            assert await ended() == [0, 1, 2]
+
+        async def test_wide(wide):
+            assert len(await ended()) == 3
+            assert wide == [[0, 1, 2]]
+    """
+    output = run(source, "--greenloop-seeds=20", plugins=[ANYIO])
+    assert outcomes(output) == {"failed": 1, "passed": 1}
+    assert [*failing_orders(output)] == ["test_any_order"]
+
+
+def test_each_example_of_hypothesis_begins_the_order(run):
+    source = """
+        from hypothesis import given, settings, strategies
+        from sleepers import ended
+
+        @given(count=strategies.integers(0, 5))
+        async def test_any_order(count):
+            assert await ended(count) == [*range(count)]
+
+        class TestClass:
+            @settings(max_examples=5)
+            @given(count=strategies.integers(0, 5))
+            async def test_always(self, count):
+                assert len(await ended(count)) == count
+    """
+    output = run(source, "--greenloop-seeds=30", plugins=[ASYNCIO, HYPOTHESIS])
+    assert outcomes(output) == {"failed": 1, "passed": 1}
+    assert "count=2" in output
+    assert "Flaky" not in output
+    token = failing_orders(output)["test_any_order"]
+    output = run(source, f"--greenloop-seed={token}", plugins=[ASYNCIO, HYPOTHESIS])
+    assert outcomes(output) == {"failed": 1, "passed": 1}
+
+
+def test_workers_of_xdist_find_and_report_the_same(run):
+    output = run(FAILING, "--greenloop-seeds=50", "-n2", plugins=[ASYNCIO, XDIST])
+    assert outcomes(output) == {"failed": 2, "passed": 1}
+    assert len(failing_orders(output)) == 2
+
+
+def test_tests_are_reported_as_if_they_ran_once(run):
+    source = """
+        import asyncio
+        import unittest
+
+        import pytest
+        from sleepers import ended
+
+        made = []
+
+        @pytest.fixture(scope="module")
+        def wide():
+            made.append("wide")
+            yield
+            raise ValueError("of the wide fixture")
+
+        @pytest.fixture
+        def narrow():
+            made.append("narrow")
+
+        async def test_repeated(wide, narrow):
+            made.append("repeated")
+            await ended()
+
+        def test_fixtures(wide):
+            made.append("sync")
+            counts = [made.count(name) for name in ("wide", "narrow", "repeated", "sync")]
+            assert counts == [1, 7, 7, 1]
+
+        @pytest.mark.xfail
+        async def test_xfail():
+            await ended()
+            assert made is None
+
+        @pytest.mark.xfail(strict=True)
+        async def test_fails_in_some_order():
+            assert await ended(5) == [0, 1, 2, 3, 4]
+
+        async def test_skipped():
+            await ended()
+            pytest.skip("not here")
+
+        @pytest.fixture
+        async def bad_setup():
+            await ended()
+            raise RuntimeError("of the setup")
+
+        async def test_bad_setup(bad_setup):
+            pass
+
+        @pytest.fixture
+        async def bad_teardown():
+            yield
+            await ended()
+            raise RuntimeError("of the teardown")
+
+        async def test_bad_teardown(bad_teardown):
+            await ended()
+
+        class TestClass:
+            def setup_method(self):
+                self.runs = 0
+
+            @pytest.mark.parametrize("number", [1, 2])
+            async def test_instance_is_new(self, number):
+                self.runs += 1
+                await ended()
+                assert self.runs == 1
+    """
+    output = run(source, "--greenloop-seeds=7")
+    assert outcomes(output) == {"passed": 5, "skipped": 1, "xfailed": 2, "errors": 3}
+    assert "ValueError: of the wide fixture" in output
+    assert failing_orders(output) == {}
+
+
+def test_a_marker_and_a_clock(run):
+    source = """
+        import asyncio
+
+        import pytest
+        from sleepers import ended
+
+        runs = []
+
+        @pytest.mark.greenloop(seeds=5, orders="hostile", late=2)
+        async def test_marked():
+            runs.append(type(asyncio.get_running_loop()).__module__)
+            await ended()
+
+        async def test_others_are_left_alone():
+            assert runs == ["greenloop.event_loop"] * 5
+            assert type(asyncio.get_running_loop()).__module__ == "asyncio.unix_events"
+            assert asyncio.Queue.__module__ == "asyncio.queues"
+
+        @pytest.mark.greenloop(orders="hostile")
+        async def test_time_passes(virtual_clock):
+            sleeper = asyncio.create_task(asyncio.sleep(10))
+            await virtual_clock.until_idle()
+            await virtual_clock.advance(9.5)
+            assert (virtual_clock.time(), sleeper.done()) == (9.5, False)
+            await virtual_clock.advance(0.5)
+            assert (virtual_clock.time(), sleeper.done()) == (10, True)
+            with pytest.raises(ValueError, match="forwards"):
+                await virtual_clock.advance(-1)
+
+        async def test_no_time(virtual_clock):
+            with pytest.raises(RuntimeError, match="no virtual clock"):
+                virtual_clock.time()
+    """
+    assert outcomes(run(source)) == {"passed": 4}
+
+
+@pytest.mark.parametrize(
+    ("marker", "options", "error"),
+    [
+        ("", ["--greenloop-seed=nothing"], "the options --greenloop-*: 'nothing' is no schedule"),
+        ("3, lat=1", [], "test_it.py::test: the marker greenloop takes seeds, seed, orders"),
+    ],
+)
+def test_wrong_settings_are_one_usage_error(run, marker, options, error):
+    source = f"import pytest\n@pytest.mark.greenloop({marker})\ndef test():\n    pass\n"
+    output = run(source, *options, plugins=[])
+    assert output.count("ERROR: ") == 1
+    assert error in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"seeds": 0}, "seeds is a number of orders from 1, not 0"),
+        ({"seeds": "9"}, "seeds is a number of orders from 1, not '9'"),
+        ({"seed": "g1xv4.d9"}, "damaged"),
+        ({"seed": 1.5}, "seed is a token or a number, not 1.5"),
+        ({"orders": "any"}, "orders are 'exact' or 'hostile', not 'any'"),
+        ({"clock": "sun"}, "a clock is 'virtual' or 'real', not 'sun'"),
+        ({"late": "4"}, "late is a number of turns, not '4'"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(settings, error):
+    with pytest.raises(ValueError, match=error):
+        plan(**settings)
+
+
+def test_a_wrong_marker_is_an_error_of_its_test_in_a_worker(run):
+    source = "import pytest\n@pytest.mark.greenloop(seeds='9')\ndef test():\n    pass\n"
+    output = run(source, "-n1", plugins=[XDIST])
+    assert outcomes(output) == {"error": 1}
+    assert "seeds is a number of orders from 1, not '9'" in output
+
+
+def test_a_terminal_shows_which_run_it_is_and_the_words_go_away(monkeypatch):
+    written = io.StringIO()
+    writer = SimpleNamespace(
+        fullwidth=29, width_of_current_line=13, _file=written, flush=lambda: None
+    )
+    config = SimpleNamespace(
+        pluginmanager=SimpleNamespace(get_plugin=lambda _: SimpleNamespace(isatty=True)),
+        get_verbosity=lambda: 0,
+        get_terminal_writer=lambda: writer,
+    )
+    now = 0.0
+    monkeypatch.setattr(progress, "monotonic", lambda: now)
+    shown = progress.Progress(config)
+    shown.show("too early")
+    now = 1.0
+    shown.show("order 2 of 200, which is long")
+    shown.show("too soon")
+    shown.clear()
+    shown.clear()
+    assert written.getvalue() == "\x1b7\x1b[K order 2 of 200\x1b8\x1b7\x1b[K\x1b8"
