@@ -50,21 +50,10 @@ async def wait_all_tasks_blocked() -> None:
 
 
 class Sequencer:
-    """Blocks of several tasks that run in the order of their numbers.
+    """Blocks of several tasks that run in the order of their numbers, whichever task has them.
 
-    ```python
-    sequencer = Sequencer()
-
-    async def one():
-        async with sequencer(0):
-            ...
-        async with sequencer(2):
-            ...
-
-    async def other():
-        async with sequencer(1):
-            ...
-    ```
+    A task enters its block by `async with sequencer(number):`. The block with the number 0 begins
+    at once; any other one begins when the one before it has ended.
     """
 
     def __init__(self) -> None:
