@@ -35,7 +35,7 @@ class _Recording:
         return self.submitted
 
     def begin(self) -> None:
-        """Let the job begin: all who are to hear of its end are known."""
+        """Let the job begin, now that the callbacks for its end are added."""
         self._may_begin.set()
 
     def _wait_and_call(self, function: Callable[..., Any], *arguments: Any) -> Any:

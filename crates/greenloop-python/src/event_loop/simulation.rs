@@ -254,13 +254,12 @@ impl EventLoop {
         Ok(())
     }
 
-    /// How long the poller may wait where nothing is ready, or `None` for ever.
+    /// How long the poller may wait on a virtual clock where nothing is ready, or `None` for ever.
+    /// A deadline is no reason to wait; what is outside of the loop is.
     #[cold]
-    pub(super) fn simulated_timeout(&self, wait: Wait) -> Option<Duration> {
-        match (wait, self.scheduler.virtual_time()) {
-            (Wait::Until(deadline), None) => Some(self.scheduler.now().until(deadline)),
-            _ => self.simulated(|simulation| simulation.patience).flatten(),
-        }
+    pub(super) fn simulated_timeout(&self) -> Option<Duration> {
+        let patience = self.simulated(|simulation| simulation.patience);
+        patience.flatten()
     }
 
     /// Has a virtual clock go on to a deadline. It never goes back.

@@ -337,7 +337,7 @@ impl EventLoop {
     fn timeout(&self, wait: Wait) -> Option<Duration> {
         match wait {
             Wait::Now => Some(Duration::ZERO),
-            _ if self.is_simulated.get() => self.simulated_timeout(wait),
+            _ if self.scheduler.virtual_time().is_some() => self.simulated_timeout(),
             Wait::Forever => None,
             Wait::Until(deadline) => Some(self.now().until(deadline)),
         }
