@@ -178,3 +178,18 @@ def test_a_replaced_clock_is_not_asked(monkeypatch):
         return asyncio.get_running_loop().time()
 
     assert run(main) == 5.0
+
+
+def test_a_real_clock_may_be_that_of_a_subclass():
+    class Ahead(greenloop.EventLoop):
+        def time(self):
+            return super().time() + 1000
+
+    loop = Ahead()
+    try:
+        greenloop.testing.simulate(loop, greenloop.testing.Schedule.asyncios(clock="real"))
+        began = time.perf_counter()
+        loop.run_until_complete(asyncio.sleep(0.05))
+        assert 0.04 < time.perf_counter() - began < 10
+    finally:
+        loop.close()
