@@ -11,6 +11,7 @@
 //! ```
 //! The change is made once per wait and never undone. The task stays suspended at the same place;
 //! it only hears of the end through the future's callback from now on, in the same turn as before.
+//! A task that has not received the awaitable by then waits for the future, as on asyncio.
 //!
 //! A wait that is dropped needs a finaliser (PEP 442), and each uncontended `lock.acquire()` makes
 //! and drops an awaitable: the deallocation of a [`Finishing`](greenloop_cpython::Finishing) struct
@@ -64,7 +65,11 @@ impl Awaitable {
                 Future::cancel(native, awaitable.message.take().as_ref()).map(drop)?;
             }
         }
-        native.get().blocking().set(awaitable.blocking.get());
+        // The task that receives the awaitable from now on waits for the future.
+        native
+            .get()
+            .blocking()
+            .set(awaitable.blocking.replace(false));
         awaitable.waiter.set(future.clone());
         awaitable.foreign.set(true);
         Ok(future)

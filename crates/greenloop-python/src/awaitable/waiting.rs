@@ -10,6 +10,11 @@
 //! A wait ends once, and a task is stepped once for it. A wake-up that comes before a task has
 //! received the awaitable is kept in its state, and [`attach`](Awaitable::attach) makes up for
 //! it.
+//!
+//! Code of the program may stand between the two and see the awaitable first. If it calls a method
+//! of a future there, the wait is foreign by the time that the task is given the awaitable, and the
+//! flag that says so has gone over to the future: [`receive`](Awaitable::receive) refuses, and the
+//! task waits for the [`future_of_wait`](Awaitable::future_of_wait) in the awaitable's place.
 
 use greenloop_core::WaiterState;
 use greenloop_cpython::{Native, Object, Result, Slot, fetch, raise_object};
@@ -202,7 +207,8 @@ impl Awaitable {
         (waiting_task()?.cancel)(this, message)
     }
 
-    /// The future of a foreign wait, by which it is cancelled.
+    /// The future of a foreign wait, by which it is cancelled, and for which a task waits that is
+    /// given the awaitable. None for a native wait.
     #[inline]
     pub fn future_of_wait(this: &Native<Awaitable>) -> Option<Object> {
         let awaitable = this.get();
@@ -258,6 +264,8 @@ impl Awaitable {
     }
 
     /// Whether the awaitable was yielded and no task has received it yet, which this one does now.
+    ///
+    /// False for a foreign wait as well: its future has the flag.
     #[inline]
     pub fn receive(&self) -> bool {
         self.blocking.replace(false)

@@ -229,8 +229,7 @@ fn take_step(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
 /// Resumes the coroutine once and sees to the outcome. An error leaves the step: it is a mistake in
 /// the use of tasks, or `SystemExit` or `KeyboardInterrupt`.
 ///
-/// Raises `InvalidStateError` for a task that is done, and a `RuntimeError` for one that was never
-/// initialised.
+/// Raises `InvalidStateError` if the task is done, and `RuntimeError` if it was never initialised.
 pub(super) fn advance(this: &Native<Task>, exception: Option<Object>) -> Result<()> {
     let task = this.get();
     if task.future.state() != PENDING {
@@ -335,8 +334,7 @@ fn wait_for(this: &Native<Task>, awaited: Object) -> Result<()> {
     wait_for_foreign(this, awaited)
 }
 
-/// The awaitable learns the task, and the task the awaitable. If it was woken before, the task is
-/// queued again.
+/// The awaitable and the task learn of each other. If it was woken before, the task is queued.
 #[inline]
 fn wait_for_awaitable(this: &Native<Task>, awaited: Native<Awaitable>) -> Result<()> {
     let task = this.get();
@@ -345,7 +343,11 @@ fn wait_for_awaitable(this: &Native<Task>, awaited: Native<Awaitable>) -> Result
         return refuse_loop(this, &awaited);
     }
     if !awaitable.receive() {
-        return refuse_yield(this, &awaited);
+        // Its future has taken its place where a method of a future was called before.
+        return match Awaitable::future_of_wait(&awaited) {
+            Some(future) => wait_for_foreign(this, future),
+            None => refuse_yield(this, &awaited),
+        };
     }
     awaitable.attach(this.up().clone())?;
     task.waiter.set(awaited.into_object());
@@ -381,11 +383,10 @@ fn wait_for_native(this: &Native<Task>, awaited: Native<Future>) -> Result<()> {
     Ok(())
 }
 
-/// Anything with `_asyncio_future_blocking`: asyncio's own futures and tasks, and subclasses of
-/// ours.
+/// Anything with `_asyncio_future_blocking`: asyncio's futures and tasks, and subclasses of ours.
 ///
-/// Every question is an attribute or a method of the object, in asyncio's order; each may be code
-/// of the program.
+/// Every question is an attribute or a method of the object, in asyncio's order, and may be code of
+/// the program.
 fn wait_for_foreign(this: &Native<Task>, awaited: Object) -> Result<()> {
     let task = this.get();
     let globals = globals();
@@ -419,8 +420,7 @@ fn wait_for_foreign(this: &Native<Task>, awaited: Object) -> Result<()> {
     Ok(())
 }
 
-/// A cancellation that came while the task ran reaches the object that the task has begun to wait
-/// for.
+/// A cancellation that came while the task ran reaches what the task has begun to wait for.
 fn cancel_awaited(task: &Task) -> Result<()> {
     let Some(waiter) = task.waiter.get() else {
         return Ok(());
