@@ -66,7 +66,8 @@ class trace:  # noqa: N801  # It is called like a function, as `contextlib.suppr
 
     Args:
         path: The file to write, in the form that the end of its name asks for: `.html`, `.json`
-            (Perfetto), `.svg` and `.mmd` (the sequence diagram), `.jsonl`, `.trace`; or None.
+            (Perfetto), `.svg`, `.mmd` and `.txt` (the sequence diagram), `.jsonl`, `.trace`; or
+            None.
         events: How many events are kept, 32 bytes each; 1,048,576 if it is not told. Older ones are
             overwritten, and counted as lost.
 

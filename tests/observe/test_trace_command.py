@@ -132,7 +132,7 @@ def test_the_trace_of_a_block_that_raises_is_written(tmp_path):
 
 def test_a_name_that_stands_for_no_form_is_refused_before_the_block(tmp_path):
     with pytest.raises(ValueError, match=r"its end has to be \.html, \.json"):
-        greenloop.trace(tmp_path / "out.txt")
+        greenloop.trace(tmp_path / "out.text")
 
 
 def test_a_block_is_left_once():

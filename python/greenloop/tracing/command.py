@@ -19,7 +19,7 @@ With the number of a process that watches itself, records that one for N seconds
 are not given.
 
   -o FILE      the file, trace.html if it is not given; the end of its name says the form:
-               .html (a viewer), .json (Perfetto), .svg or .mmd (the sequence diagram),
+               .html (a viewer), .json (Perfetto), .svg, .mmd or .txt (the sequence diagram),
                .jsonl (JSON lines), .trace (as docs/trace-format.md describes it)
   --events N   how many events are kept, 1048576 if it is not given; older ones are dropped
 """

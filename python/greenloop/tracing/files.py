@@ -11,14 +11,15 @@ from greenloop.tracing.document import Trace
 from greenloop.tracing.mermaid import mermaid
 from greenloop.tracing.sequence import sequence
 from greenloop.tracing.svg import svg
+from greenloop.tracing.text import text
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> None:
     """Write a trace into a file; the end of its name says in which form.
 
     `.html` is the viewer, one file that needs nothing else; `.json` is for Perfetto and Chrome's
-    tracing; `.mmd` and `.svg` are the sequence diagram; `.jsonl` is the events as JSON lines;
-    `.trace` is the document of `docs/trace-format.md`.
+    tracing; `.mmd`, `.svg` and `.txt` are the sequence diagram; `.jsonl` is the events as JSON
+    lines; `.trace` is the document of `docs/trace-format.md`.
 
     Raises:
         ValueError: The name has another end.
@@ -62,5 +63,6 @@ _FORMS: Final[dict[str, Callable[[Trace, str], None]]] = {
     ".jsonl": _write_json_lines,
     ".mmd": lambda trace, path: _write_text(path, mermaid(sequence(trace))),
     ".svg": lambda trace, path: _write_text(path, svg(sequence(trace))),
+    ".txt": lambda trace, path: _write_text(path, f"{text(sequence(trace))}\n"),
     ".trace": lambda trace, path: trace.save(path),
 }

@@ -85,15 +85,16 @@ def sequence(trace: Trace, most_rows: int = MOST_ROWS) -> Diagram:
     return Diagram(lifelines.all, _shortened(rows, most_rows), last)
 
 
-def label(row: Once[Shape], rounds: int = 1) -> str:
+def label(row: Once[Shape], rounds: int = 1, *, durations: bool = True) -> str:
     """Return the text of a row: the event, its duration if it is a wait, and its count.
 
     Args:
         row: The row.
         rounds: How often the rows around it say that it happens.
+        durations: Whether waits have theirs.
     """
     text = row.thing.text
-    if row.thing.sort in (Sort.WAIT, Sort.STUCK):
+    if durations and row.thing.sort in (Sort.WAIT, Sort.STUCK):
         text += f" {span(row.shortest, row.longest)}"
     if row.count > rounds:
         text += f" ×{row.count // rounds}"  # noqa: RUF001
