@@ -5,11 +5,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import greenloop
 import greenloop.testing
+import greenloop.testing.outside
 from greenloop.testing import run
 
 
@@ -105,6 +107,115 @@ def test_a_thread_that_calls_the_loop_is_waited_for():
         return result
 
     assert run(main) == "called"
+
+
+@pytest.mark.parametrize("kind", ["executor", "thread"])
+def test_time_passes_for_a_thread_that_waits_for_the_loop(kind):
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        def wait():
+            sleep = asyncio.run_coroutine_threadsafe(asyncio.sleep(3600, "slept"), loop)
+            return sleep.result()
+
+        if kind == "executor":
+            return await loop.run_in_executor(None, wait), loop.time()
+        result = loop.create_future()
+        thread = threading.Thread(
+            target=lambda: loop.call_soon_threadsafe(result.set_result, wait())
+        )
+        thread.start()
+        return await result, loop.time()
+
+    assert run(main) == ("slept", 3600.0)
+
+
+def test_a_thread_of_a_pool_of_the_programs_own_is_waited_for():
+    async def main():
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def call():
+            time.sleep(0.05)
+            loop.call_soon_threadsafe(future.set_result, "called")
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(call)
+            return await future
+
+    assert run(main) == "called"
+
+
+def test_a_deadlock_is_seen_though_threads_wait():
+    async def main():
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, int)
+        await loop.create_future()
+
+    with pytest.raises(greenloop.Deadlock):
+        run(main)
+
+
+def test_time_passes_for_a_job_that_waits_for_what_a_timer_does():
+    async def main():
+        loop = asyncio.get_running_loop()
+        event = threading.Event()
+        job = loop.run_in_executor(None, event.wait)
+        await asyncio.sleep(60)
+        event.set()
+        return await job, loop.time()
+
+    assert run(main) == (True, 60.0)
+
+
+def test_a_thread_that_waits_for_others_costs_no_time():
+    async def main():
+        event = threading.Event()
+        thread = threading.Thread(target=event.wait)
+        thread.start()
+        for _ in range(100):
+            await asyncio.sleep(60)
+        event.set()
+        thread.join()
+        return asyncio.get_running_loop().time()
+
+    began = time.perf_counter()
+    assert run(main) == 6000.0
+    assert time.perf_counter() - began < 5
+
+
+def test_a_thread_that_calls_the_loop_while_it_asks_is_no_deadlock(monkeypatch):
+    asked = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def patience(jobs, descriptors):
+            if not asked:
+                call = (loop.call_soon_threadsafe, future.set_result, "called")
+                thread = threading.Thread(target=call[0], args=call[1:])
+                thread.start()
+                thread.join()
+            asked.append(jobs)
+            return 0.0
+
+        event = threading.Event()
+        other = threading.Thread(target=event.wait)
+        other.start()
+        ask.append(patience)
+        try:
+            return await future
+        finally:
+            event.set()
+            other.join()
+
+    ask = []
+    monkeypatch.setattr(
+        greenloop.testing.outside, "patience", lambda *arguments: ask[0](*arguments)
+    )
+    assert run(main) == "called"
+    assert asked
 
 
 def test_a_child_process_is_waited_for():

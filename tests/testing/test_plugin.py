@@ -128,6 +128,76 @@ def test_a_failing_order_is_found_shrunk_and_replayed_by_its_token(run):
     assert "Diverged: the test passed, but the run differs" in output
 
 
+def test_each_fault_is_tried_beside_the_orders(run):
+    source = """
+        import asyncio
+        from greenloop.testing import with_faults
+
+        async def test_nothing_is_held():
+            held = []
+
+            async def hold():
+                held.append(1)
+                await asyncio.sleep(1)
+                held.pop()
+
+            await with_faults(hold())
+            assert not held
+    """
+    output = run(source, "--greenloop-seeds=5")
+    assert outcomes(output) == {"failed": 1}
+    assert "failed in run 2 of 7\n0 deviations from asyncio's order\n" in output
+    assert re.search(r"^fault: cancellation at sleep, .*test_it\.py:10$", output, re.MULTILINE)
+    assert failing_orders(output) == {"test_nothing_is_held": "g1xv4.d+f0"}
+
+    output = run(source, "--greenloop-seed=g1xv4.d+f1")
+    assert outcomes(output) == {"failed": 1}
+    assert "fault: late cancellation at sleep, " in output
+
+    mended = source.replace("held.pop()", "pass").replace("assert not held", "held.clear()")
+    assert outcomes(run(mended, "--greenloop-seeds=5")) == {"passed": 1}
+    output = run(mended, "--greenloop-seed=g1xv4.d+f2")
+    assert outcomes(output) == {"failed": 1}
+    assert "Diverged: the test passed, but the run differs from the one of g1xv4.d+f2 in" in output
+
+
+def test_a_failing_order_is_drawn_and_written_if_asked(run, tmp_path):
+    output = run(FAILING, "--greenloop-seeds=50", "--greenloop-html=failures", "-k", "asyncio")
+    assert outcomes(output)["failed"] == 1
+    [path] = (tmp_path / "failures").iterdir()
+    assert path.name == "test_it.py-test_asyncio.html"
+    assert "<html" in path.read_text()
+    assert f"what the tasks did: {path}" in output
+    [head] = [line for line in output.splitlines() if re.match(" *test_asyncio  ", line)]
+    assert output.index("the same order again") < output.index(head)
+    assert re.search(r"^ *│ [─ ]+ spawn [─ ]+► │", output, re.MULTILINE)
+    assert re.search(r"│ sleep +│|│ sleep$", output, re.MULTILINE)
+
+    token = failing_orders(output)["test_asyncio"]
+    (tmp_path / "failures").rename(tmp_path / "earlier")
+    (tmp_path / "failures").write_text("no folder")
+    output = run(FAILING, f"--greenloop-seed={token}", "--greenloop-html=failures", "-k", "asyncio")
+    assert outcomes(output)["failed"] == 1
+    assert "what the tasks did could not be written: " in output
+    # The numbers of tasks differ: there were fewer runs.
+    assert re.search(re.sub(r"\d+ *", r"\\d+ *", re.escape(head)), output)
+
+
+def test_what_fails_in_asyncios_order_runs_once_and_is_not_drawn(run):
+    source = """
+        import asyncio
+
+        async def test_it():
+            print("it", "runs")
+            await asyncio.gather(asyncio.sleep(1), asyncio.sleep(1))
+            assert False
+    """
+    output = run(source, "--greenloop-seeds=5")
+    assert outcomes(output) == {"failed": 1}
+    assert output.count("it runs") == 1
+    assert "spawn" not in output
+
+
 def test_tests_of_anyio_run_in_many_orders(run):
     source = """
         import pytest

@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 import random
+import re
 import threading
 
 import pytest
 
 import greenloop
 import greenloop.testing
-from greenloop.testing import Schedule, explore, run
+from greenloop.testing import Schedule, explore, run, with_faults
 from greenloop.testing.simulation import run_once
 
 
@@ -282,3 +283,119 @@ def test_a_late_job_keeps_its_objects_collectable():
     del held, loop
     gc.collect()
     assert watched() is None
+
+
+async def fails_in_another_order():
+    """Fails unless two sleeps with the same deadline end in the order of their beginnings."""
+    assert await two_sleepers() == "ab"
+
+
+def test_a_failure_is_drawn():
+    exploration = explore(fails_in_another_order)
+    diagram = exploration.finding.diagram
+    with pytest.raises(AssertionError) as raised:
+        exploration.check()
+    assert raised.value.__notes__[-1] == diagram
+    head = diagram.splitlines()[0]
+    assert re.sub(r"\d+", "", head).split() == [
+        "fails_in_another_order",
+        *("sleeper", "(Task-)"),
+        *("sleeper", "(Task-)"),
+    ]
+    assert "│ gather  " in diagram
+    results = [line for line in diagram.splitlines() if "result" in line]
+    # The second one, whose line is further to the right, ends first.
+    assert results[0].count("╌") > results[1].count("╌") > 0
+
+
+def test_of_a_process_that_is_recorded_no_failure_is_recorded_alone():
+    with greenloop.trace() as recording:
+        finding = explore(fails_in_another_order).finding
+    assert finding.trace is None
+    assert finding.diagram is None
+    assert len(recording.result)
+
+
+def test_a_failure_that_no_schedule_decides_is_not_drawn():
+    runs = []
+
+    async def fails_once():
+        runs.append(1)
+        assert len(runs) > 1
+
+    finding = explore(fails_once).finding
+    assert finding.trace is None
+    assert finding.diagram is None
+
+
+async def three_sleepers():
+    """The order in which three sleeps with the same deadline end."""
+    order = []
+
+    async def sleeper(name):
+        await asyncio.sleep(1)
+        order.append(name)
+
+    await asyncio.gather(sleeper("a"), sleeper("b"), sleeper("c"))
+    return "".join(order)
+
+
+@pytest.mark.parametrize(("bound", "orders"), [(0, 1), (1, 4), (2, 6), (3, 6)])
+def test_a_bounded_search_tries_all_orders_with_so_many_deviations(bound, orders):
+    seen = []
+
+    async def main():
+        seen.append(await three_sleepers())
+
+    # Without lateness a choice is which of the others pass a job.
+    exploration = explore(main, bound=bound, late=0)
+    assert exploration.exhausted
+    assert exploration.finding is None
+    assert exploration.runs == len(seen)
+    assert seen[0] == "abc"
+    # No order is tried twice.
+    assert len(set(seen)) == len(seen) == orders
+
+
+def test_a_bounded_search_of_a_random_program_repeats_no_order_and_finds_its_bug():
+    digests = set()
+
+    async def main():
+        await program(5)()
+
+    base = Schedule.asyncios()
+    limits = run_once(main, base, limits=True).account.limits
+    expected = 1 + sum(limits)
+    exploration = explore(main, bound=1, schedules=10_000)
+    assert exploration.exhausted
+    assert exploration.runs == expected
+    for point, most in enumerate(limits):
+        for by in range(1, most + 1):
+            account = run_once(main, base, deviations=[(point, by)]).account
+            assert account.deviations == ((point, by),)
+            digests.add(account.deviations)
+    assert len(digests) == expected - 1
+
+    exploration = explore(fails_in_another_order, bound=1)
+    assert len(exploration.finding.account.deviations) == 1
+    assert not exploration.exhausted
+
+
+def test_a_bounded_search_tries_faults_with_and_without_deviations():
+    seen = []
+
+    async def main():
+        order = []
+
+        async def sleeper(name):
+            await asyncio.sleep(1)
+            order.append(name)
+
+        await asyncio.gather(sleeper("a"), with_faults(sleeper("b"), [OSError]))
+        seen.append("".join(order))
+
+    exploration = explore(main, bound=1, late=0)
+    assert exploration.exhausted
+    assert set(seen) == {"a", "ab", "ba"}
+    with pytest.raises(ValueError, match="a bound is a number of deviations from 0, not -1"):
+        explore(main, bound=-1)

@@ -12,6 +12,8 @@ any job that is ready may be late.
 The virtual clock stands still while anything can run, and jumps to the next deadline when nothing
 can and nothing outside of the loop is under way: no byte of a connection of the program, no job of
 an executor, no child process.
+
+A `Network` in memory has the connections of a program in virtual time, too, and lets them fail.
 """
 
 from greenloop.testing.blocking import (
@@ -21,8 +23,11 @@ from greenloop.testing.blocking import (
     wait_all_tasks_blocked,
     wait_until_blocked,
 )
-from greenloop.testing.errors import Diverged, EndlessRun
+from greenloop.testing.errors import Diverged, EndlessRun, Leaked
 from greenloop.testing.exploring import Exploration, Finding, explore
+from greenloop.testing.faults import Disturbance, with_faults
+from greenloop.testing.leaks import no_leaks
+from greenloop.testing.network import Host, Network
 from greenloop.testing.schedule import Clock, Orders, Schedule
 from greenloop.testing.simulation import Account, end_simulation, run, simulate
 from greenloop.testing.virtual_clock import VirtualClock
@@ -30,10 +35,14 @@ from greenloop.testing.virtual_clock import VirtualClock
 __all__ = [
     "Account",
     "Clock",
+    "Disturbance",
     "Diverged",
     "EndlessRun",
     "Exploration",
     "Finding",
+    "Host",
+    "Leaked",
+    "Network",
     "Orders",
     "Schedule",
     "Sequencer",
@@ -42,8 +51,10 @@ __all__ = [
     "end_simulation",
     "explore",
     "is_blocked",
+    "no_leaks",
     "run",
     "simulate",
     "wait_all_tasks_blocked",
     "wait_until_blocked",
+    "with_faults",
 ]

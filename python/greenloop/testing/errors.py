@@ -1,4 +1,4 @@
-"""What ends a simulated run, beside the exceptions of the program and `greenloop.Deadlock`."""
+"""What this package raises, beside the exceptions of the program and `greenloop.Deadlock`."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ class Diverged(RuntimeError):  # noqa: N818  # It is called as the state is.
     Something has changed, or the program does what no schedule decides: it asks the system's clock
     or chance, or another process.
     """
+
+
+class Leaked(AssertionError):  # noqa: N818  # It is called as what has happened is.
+    """A block has left something behind. The text names each thing."""

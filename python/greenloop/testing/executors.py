@@ -2,7 +2,8 @@
 
 A job that is handed over runs in its thread at once, and the loop's thread waits a moment for it,
 so that what the job does has the same place in each run. One that takes longer goes on beside the
-loop as it would in production, and the clock stands still until it has ended.
+loop as it would in production, and the clock stands still until it has ended, or waits for the
+loop.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from greenloop.event_loop import EventLoop
+from greenloop.testing import threads
 
 PATIENCE = 0.1
 """How long the loop's thread waits for a job, in seconds."""
+
+A_MOMENT = 0.001
+"""How long it waits without a look at what the job does, in seconds."""
 
 
 class _Recording:
@@ -81,6 +86,7 @@ def run_in_executor(
     else:
         job.add_done_callback(end)
         recording.begin()
-        ended.wait(PATIENCE)
+        # One that waits for the loop does not end before the loop goes on.
+        _ = ended.wait(A_MOMENT) or threads.settle(PATIENCE) or ended.wait(PATIENCE)
     native._end_to_await_job()
     return result

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
+from greenloop.testing import showing
+from greenloop.testing.network import Network
 from greenloop.testing.schedule import DEFAULT_LATE, Clock, Orders, Schedule
-from greenloop.testing.shrinking import shrink
+from greenloop.testing.searching import by_chance, within_bound
+from greenloop.testing.shrinking import Run, shrink
 from greenloop.testing.simulation import MOST_STEPS, Account, Outcome, note, run_once
 
-SWEPT_SHARE: Final = 2
-"""One in so many schedules tries a single deviation while there are any; others are random."""
+if TYPE_CHECKING:
+    from greenloop.tracing import Trace
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,14 @@ class Finding:
     shrunk_in: int
     """How many further runs it took to find the schedule."""
 
+    trace: Trace | None
+    """What the tasks did in that run, or None where the process is recorded by something else."""
+
+    @property
+    def diagram(self) -> str | None:
+        """The sequence diagram of the trace as text."""
+        return None if self.trace is None else showing.diagram(self.trace)
+
 
 @dataclass(frozen=True)
 class Exploration:
@@ -49,20 +59,27 @@ class Exploration:
     """The failure, if one was found."""
 
     exhausted: bool
-    """Whether nothing was ever to be chosen, so that no schedule has another order.
+    """Whether no order is left.
+
+    Either nothing was ever to be chosen, and the program has run once, and once with each fault
+    that it offers; or all orders within the bound were tried.
 
     Schedules do not vary how long a step takes. In production timers with different deadlines may
     come in another order if the process stands still between the steps that set them.
     """
 
     def check(self) -> None:
-        """Raise the exception that was found, with a note that says how to run the same again.
+        """Raise the exception that was found, with notes: how to run the same again, and a diagram.
 
         If none was found, do nothing.
         """
-        if self.finding is not None:
-            self.finding.exception.add_note(note(self.finding.account))
-            raise self.finding.exception
+        if self.finding is None:
+            return
+        exception, diagram = self.finding.exception, self.finding.diagram
+        exception.add_note(note(self.finding.account))
+        if diagram is not None:
+            exception.add_note(diagram)
+        raise exception
 
 
 def explore(
@@ -73,12 +90,17 @@ def explore(
     clock: Clock = "virtual",
     late: int = DEFAULT_LATE,
     seed: int = 0,
+    bound: int | None = None,
     most_steps: int = MOST_STEPS,
+    network: Network | None = None,
 ) -> Exploration:
-    """Run a program in many orders, until it fails in one.
+    """Run a program in many orders and with its faults, until it fails in one.
 
-    The first run has asyncio's order. Then single deviations from it and random schedules take
-    turns. A failure is any exception of the program, a deadlock, or a run without an end.
+    The first run has asyncio's order, and those after it that order with each fault that the
+    program offers (`with_faults`). Then single deviations from it and random schedules take turns;
+    half of the latter have a random fault. With a bound, all orders with at most so many deviations
+    are tried instead, those with fewer first, without a fault and with each. A failure is any
+    exception of the program, a deadlock, or a run without an end.
 
     Args:
         main: A function that is called without arguments for each run, and returns an awaitable. It
@@ -87,63 +109,65 @@ def explore(
         orders: `"exact"` or `"hostile"`.
         clock: `"virtual"` or `"real"`.
         late: By how many turns a job may be late.
-        seed: Another one tries other schedules.
+        seed: Another one tries other random schedules.
+        bound: How many deviations from asyncio's order a schedule has at most, if all of them are
+            to be tried. Few failures need more than two.
         most_steps: After how many steps a run is taken to be endless.
+        network: The network that the program uses, in the place of the system's. Each run begins
+            with what was configured before, and with the first of its chances.
 
     Raises:
         ValueError: Arguments are none.
     """
     if schedules < 1:
         raise ValueError(f"at least one schedule is run, not {schedules!r}")
+    if bound is not None and bound < 0:
+        raise ValueError(f"a bound is a number of deviations from 0, not {bound!r}")
     base = Schedule.asyncios(orders=orders, clock=clock, late=late)
-    first = run_once(main, base, limits=True, most_steps=most_steps)
+
+    def run(deviations: list[tuple[int, int]], fault: int | None) -> Outcome:
+        schedule = base.with_fault(fault)
+        return run_once(
+            main, schedule, deviations=deviations, most_steps=most_steps, network=network
+        )
+
+    first = run_once(main, base, limits=True, most_steps=most_steps, network=network)
     steps = first.account.steps
     if first.exception is not None:
-        return Exploration(1, steps, _finding(first, 1, 0), False)
-    if not first.account.points:
-        return Exploration(1, steps, None, True)
+        return Exploration(1, steps, _finding(run, first, 1, 0), False)
     runs = 1
-    for deviations, schedule in tries(first.account.limits, base, seed):
-        if runs == schedules:
-            break
+    if bound is None:
+        search = by_chance(first.account, base, seed)
+    else:
+        search = within_bound(first.account, base, bound)
+    attempt = next(search, None)
+    while attempt is not None and runs < schedules:
         runs += 1
-        outcome = run_once(main, schedule, deviations=deviations, most_steps=most_steps)
+        outcome = run_once(
+            main,
+            attempt.schedule,
+            deviations=attempt.deviations,
+            limits=bound is not None,
+            most_steps=most_steps,
+            network=network,
+        )
         steps += outcome.account.steps
         if outcome.exception is not None:
-            shrunk, tried = shrink(
-                lambda deviations: run_once(
-                    main, base, deviations=deviations, most_steps=most_steps
-                ),
-                outcome,
-            )
-            return Exploration(runs, steps, _finding(shrunk, runs, tried), False)
-    return Exploration(runs, steps, None, False)
+            shrunk, tried = shrink(run, outcome)
+            return Exploration(runs, steps, _finding(run, shrunk, runs, tried), False)
+        try:
+            attempt = search.send(outcome.account)
+        except StopIteration:
+            attempt = None
+    return Exploration(runs, steps, None, exhausted=attempt is None)
 
 
-def _finding(outcome: Outcome, found_after: int, shrunk_in: int) -> Finding:
-    assert outcome.exception is not None
-    account = outcome.account
-    return Finding(outcome.exception, account.schedule, account, found_after, shrunk_in)
-
-
-def tries(
-    limits: tuple[int, ...], base: Schedule, seed: int
-) -> Iterator[tuple[list[tuple[int, int]] | None, Schedule]]:
-    """Yield the schedules to try: those with a single deviation, and random ones in between.
-
-    Args:
-        limits: The largest choice at each point of the run in asyncio's order.
-        base: The schedule of that run. Deviations are from its order.
-        seed: Another one yields others.
-    """
-    singles = [(point, by) for point, most in enumerate(limits) for by in range(1, most + 1)]
-    random.Random(seed).shuffle(singles)
-    number = 0
-    while True:
-        if singles and number % SWEPT_SHARE == 0:
-            yield [singles.pop()], base
-        else:
-            chance = random.Random(f"{seed} {number}").getrandbits(32)
-            level, clock, late = base.orders, base.clock, base.late
-            yield None, Schedule.by_seed(chance, orders=level, clock=clock, late=late)
-        number += 1
+def _finding(run: Run[Outcome], failure: Outcome, found_after: int, shrunk_in: int) -> Finding:
+    """Run the failure once more, to record it."""
+    assert failure.exception is not None
+    account = failure.account
+    again, trace = showing.recorded(lambda: run(list(account.deviations), account.schedule.fault))
+    if type(again.exception) is not type(failure.exception):
+        # It depends on what no schedule decides: the trace would be one of another run.
+        trace = None
+    return Finding(failure.exception, account.schedule, account, found_after, shrunk_in, trace)

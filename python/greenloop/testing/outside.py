@@ -7,21 +7,19 @@ process, is waited for a moment.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
 import struct
 import threading
-import weakref
 from collections.abc import Iterable
-from concurrent.futures import thread as pools
 from typing import Final
+
+from greenloop.testing import threads
 
 PATIENCE: Final = 0.1
 """How long to wait, in seconds, for what may come, and may not."""
-
-unrelated_threads: Final[weakref.WeakSet[threading.Thread]] = weakref.WeakSet()
-"""Threads of a test runner, from which nothing comes for a loop: they are not waited for."""
 
 _TCP_INFO_LENGTH: Final = 256
 # The fields of `struct tcp_info` in Linux's `include/uapi/linux/tcp.h`, by their offsets.
@@ -37,17 +35,20 @@ def patience(jobs: int, descriptors: Iterable[int]) -> float | None:
         jobs: How many jobs of executors are under way.
         descriptors: The numbers that the loop watches.
     """
-    if jobs:
+    others = [
+        each
+        for each in threading.enumerate()
+        if each is not threading.current_thread() and each not in threads.unrelated_threads
+    ]
+    if any(each.name.startswith("asyncio-waitpid-") for each in others):
         return None
     longest = 0.0
-    for other in threading.enumerate():
-        if other is threading.current_thread() or other in pools._threads_queues:
-            continue
-        if other in unrelated_threads:
-            continue
-        if other.name.startswith("asyncio-waitpid-"):
+    if jobs or others:
+        # A thread that waits for the loop goes on when the loop does.
+        is_settled = threads.all_wait_for(asyncio.get_running_loop())
+        if jobs and not is_settled:
             return None
-        longest = PATIENCE
+        longest = 0.0 if is_settled else PATIENCE
     sockets: list[socket.socket] = []
     try:
         for number in descriptors:

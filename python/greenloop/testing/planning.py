@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from greenloop.event_loop import EventLoop
-from greenloop.testing.exploring import tries
 from greenloop.testing.schedule import DEFAULT_LATE, Clock, Orders, Schedule
-from greenloop.testing.simulation import simulate
+from greenloop.testing.searching import Attempt, by_chance
+from greenloop.testing.simulation import Account, simulate
 
 DEFAULT_SEEDS: Final = 20
 """In how many orders a test runs if no number is said."""
@@ -23,22 +24,22 @@ class Plan:
     """The schedule of the first run. The deviations of the others are from its order."""
 
     seeds: int
-    """How many runs there are."""
+    """How many runs there are, beside those with one fault in asyncio's order."""
 
     is_replay: bool
     """Whether the one run is to be the same as another one: the schedule was given."""
 
-    def further(
-        self, limits: tuple[int, ...]
-    ) -> Iterator[tuple[list[tuple[int, int]] | None, Schedule]]:
-        """Yield deviations and schedules of all runs but the first.
+    def further(self, first: Account) -> Iterator[Attempt]:
+        """Yield what to try after the first run.
 
         Args:
-            limits: The largest choice at each point of the first run. Without them all schedules
-                are random.
+            first: The first run, with its limits. Without these all schedules are random.
         """
-        for _, tried in zip(range(1, self.seeds), tries(limits, self.base, 0), strict=False):
-            yield tried
+        yield from itertools.islice(by_chance(first, self.base, 0), self.runs(first) - 1)
+
+    def runs(self, first: Account) -> int:
+        """Return how many runs there are: one for each fault is added to those that were asked."""
+        return self.seeds + first.faults
 
 
 def plan(

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from greenloop.testing.network import Network
     from greenloop.testing.planning import Plan
     from greenloop.testing.virtual_clock import VirtualClock
 
@@ -45,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--greenloop-orders",
         choices=["exact", "hostile"],
         help="only orders that production can have (exact, the default), or any (hostile)",
+    )
+    group.addoption(
+        "--greenloop-html",
+        metavar="FOLDER",
+        help="write what the tasks did in a failing order into FOLDER, a file for each test",
     )
     group.addoption(
         "--greenloop-clock",
@@ -159,3 +167,26 @@ def virtual_clock() -> VirtualClock:
     from greenloop.testing.virtual_clock import VirtualClock
 
     return VirtualClock()
+
+
+@pytest.fixture
+def network_settings() -> dict[str, Any]:
+    """Return the arguments of `network`: none, unless a test gives it others by parametrizing."""
+    return {}
+
+
+@pytest.fixture
+def network(network_settings: dict[str, Any]) -> Iterator[Network]:
+    """Have the test's loops use a network in memory, for a test with the marker or the options."""
+    from greenloop.testing.network import Network
+    from greenloop.testing.simulated_loops import SimulatedLoops
+
+    loops = SimulatedLoops.current()
+    if loops is None:
+        raise RuntimeError(
+            "the loop is not simulated: the test needs the marker greenloop, or an option such as "
+            "--greenloop-seeds"
+        )
+    network = Network(**network_settings)
+    with loops.networked(network):
+        yield network

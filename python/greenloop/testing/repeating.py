@@ -1,10 +1,10 @@
 """`Repeater`: the tests of pytest that run in many orders, and what is reported of them.
 
 A test has one report, as if it had run once: that of its run in asyncio's order if it passes in
-all orders, and otherwise that of a run that failed in as few deviations as could be found. The
-first run that does not pass is the last one before shrinking, so that a test which is skipped, or
-is expected to fail, is neither run again. A test without a point at which something can be chosen
-runs once.
+all orders and with all faults, and otherwise that of a run that failed in as few deviations as
+could be found, with a diagram of what its tasks did. The first run that does not pass is the last
+one before shrinking, so that a test which is skipped, or is expected to fail, is neither run again.
+A test that offers no fault and has no point at which something can be chosen runs once.
 
 Of pytest's internals only those are used that other plugins use which repeat tests.
 """
@@ -12,23 +12,30 @@ Of pytest's internals only those are used that other plugins use which repeat te
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from greenloop.testing.outside import unrelated_threads
+from greenloop.testing import showing
 from greenloop.testing.planning import Plan
 from greenloop.testing.plugin import FAILING_ORDER
 from greenloop.testing.progress import Progress
+from greenloop.testing.run_of_test import Run, has_others
 from greenloop.testing.schedule import Schedule
 from greenloop.testing.shrinking import shrink
 from greenloop.testing.simulated_loops import SimulatedLoops, installed
-from greenloop.testing.simulation import Account
+from greenloop.testing.threads import unrelated_threads
+
+if TYPE_CHECKING:
+    from greenloop.tracing import Trace
+
+_LONGEST_NAME: Final = 150
+"""How many characters of a test's name are in that of its file."""
 
 
 class Repeater:
@@ -147,55 +154,6 @@ class _Examples:
         pass
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run of a test that has ended."""
-
-    reports: list[pytest.TestReport]
-    """Those of its phases."""
-
-    first_exception: BaseException | None
-    """What was raised first, also if that means that the test is skipped."""
-
-    accounts: list[Account]
-    """What its loops did: those that had anything to choose, or all if none had."""
-
-    schedule: Schedule | None
-    """What gives the same run again, if it made a loop."""
-
-    @property
-    def has_points(self) -> bool:
-        """Whether there was anything to choose."""
-        return any(each.points for each in self.accounts)
-
-    @property
-    def is_of_one_loop(self) -> bool:
-        """Whether one loop only had anything to choose: deviations say which order it was."""
-        return self.has_points and len(self.accounts) == 1
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the test is run in no other order, since it did not pass in this one."""
-        # A test that is to fail in some order (`xfail(strict=True)`) may fail in the next one.
-        has_raised = self.first_exception is not None
-        return has_raised or any(each.skipped for each in self.reports)
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether a phase is reported as a failure."""
-        return any(each.failed for each in self.reports)
-
-    @property
-    def exception(self) -> BaseException | None:
-        """The failure, if deviations say how to get it again."""
-        return self.first_exception if self.has_failed and self.is_of_one_loop else None
-
-    @property
-    def account(self) -> Account:
-        """What the one loop did."""
-        return self.accounts[0]
-
-
 class Repetition:
     """The runs of one test."""
 
@@ -208,6 +166,8 @@ class Repetition:
         self._item = item
         self._plan = plan
         self._progress = Progress(item.config)
+        # How the number of a run is told.
+        self._all = ""
         # What a run adds to these is not there in the next one.
         self._properties = list(item.user_properties)
         self._markers = list(item.own_markers)
@@ -221,9 +181,12 @@ class Repetition:
             tried = 0
             if found.exception is not None and not self._plan.is_replay and self._may_shrink():
                 found, tried = shrink(self._run_to_shrink, found)
+            trace = None
+            if found.has_failed and (number > 1 or self._plan.is_replay) and self._may_shrink():
+                found, trace = self._recorded(found)
             self._progress.clear()
             if found.has_failed:
-                self._tell_order(found, number, tried)
+                self._tell_order(found, number, tried, trace)
             elif self._plan.is_replay:
                 _fail_if_diverged(found, self._plan.base)
             self._report(found, nextitem)
@@ -233,20 +196,33 @@ class Repetition:
         """Return the run to be reported, and how many there were."""
         first = self._run_once(self._plan.base, None, limits=not self._plan.is_replay)
         number = 1
-        if first.is_last or not first.has_points or self._is_to_stop():
+        if first.is_last or not first.has_others or self._is_to_stop():
             return first, number
-        limits = first.account.limits if first.is_of_one_loop else ()
-        for deviations, schedule in self._plan.further(limits):
+        what = "run" if first.account.faults else "order"
+        self._all = f"{what} {{}} of {self._plan.runs(first.account)}"
+        for attempt in self._plan.further(first.account):
             number += 1
-            self._progress.show(f"order {number} of {self._plan.seeds}")
-            run = self._run_once(schedule, deviations)
+            self._progress.show(self._all.format(number))
+            run = self._run_once(attempt.schedule, attempt.deviations)
             if run.is_last or self._is_to_stop():
                 return run, number
         return first, number
 
-    def _run_to_shrink(self, deviations: list[tuple[int, int]]) -> Run:
+    def _run_to_shrink(self, deviations: list[tuple[int, int]], fault: int | None) -> Run:
         self._progress.show("shrinking")
-        return self._run_once(self._plan.base, deviations)
+        return self._run_once(self._plan.base.with_fault(fault), deviations)
+
+    def _recorded(self, found: Run) -> tuple[Run, Trace | None]:
+        """Run a failure once more, and return it with what its tasks did."""
+        schedule = found.schedule
+        if schedule is None or found.first_exception is None:
+            return found, None
+        self._progress.show("recording")
+        again, trace = showing.recorded(lambda: self._run_once(schedule, None))
+        if again.has_failed and type(again.first_exception) is type(found.first_exception):
+            return again, trace
+        # It depends on what no schedule decides: the trace would be one of another run.
+        return found, None
 
     def _run_once(
         self,
@@ -270,7 +246,7 @@ class Repetition:
             accounts = self.loops.accounts
         finally:
             self.loops = None
-        accounts = [each for each in accounts if each.points] or accounts
+        accounts = list(filter(has_others, accounts)) or accounts
         same: Schedule | None = schedule
         if len(accounts) <= 1 or deviations is not None:
             # Of several loops no more than one is likely to have had all deviations.
@@ -287,7 +263,7 @@ class Repetition:
         """Tell whether nobody is asked what to do at each failure, and all is still set up."""
         return not self._item.config.getoption("usepdb", False) and not self._is_to_stop()
 
-    def _tell_order(self, found: Run, number: int, tried: int) -> None:
+    def _tell_order(self, found: Run, number: int, tried: int, trace: Trace | None) -> None:
         """Write into the failure's reports how to get the same order again."""
         schedule = found.schedule
         # Without an exception it is a test that should have failed in some order, and has not.
@@ -297,22 +273,40 @@ class Repetition:
         lines = [f"{schedule.orders} orders, {schedule.clock} clock: failed in "]
         if plan.is_replay:
             lines[0] += f"the order of {plan.base}"
-            if (point := _diverged(found)) is not None:
-                lines.append(f"the run differs from the one of that token at {point}")
+            if (difference := found.difference) is not None:
+                lines.append(f"the run differs from the one of that token {difference}")
         elif number == 1:
             lines[0] += "asyncio's order"
         else:
-            lines[0] += f"order {number} of {plan.seeds}"
+            lines[0] += self._all.format(number)
             if found.is_of_one_loop:
                 deviations = _counted(len(found.account.deviations), "deviation")
                 shrunk = f", shrunk in {_counted(tried, 'run')}" if tried else ""
                 lines.append(f"{deviations} from asyncio's order{shrunk}")
+        lines += [f"fault: {each.fault}" for each in found.accounts if each.fault is not None]
         lines.append(f"the same order again: --greenloop-seed={schedule}")
+        if trace is not None:
+            lines += self._written(trace)
+            lines += ["", showing.diagram(trace)]
         for report in found.reports:
             if report.failed:
                 report.sections.append(("Greenloop", "\n".join(lines)))
                 if number > 1 or plan.is_replay:
                     report.user_properties.append((FAILING_ORDER, str(schedule)))
+
+    def _written(self, trace: Trace) -> list[str]:
+        """Write the trace into the folder that the option names, and say where it is."""
+        folder: str | None = self._item.config.getoption("--greenloop-html")
+        if folder is None:
+            return []
+        name = re.sub(r"[^\w.-]+", "-", self._item.nodeid)[-_LONGEST_NAME:]
+        path = self._item.config.invocation_params.dir / folder / f"{name}.html"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            showing.write(trace, path)
+        except OSError as error:
+            return [f"what the tasks did could not be written: {error}"]
+        return [f"what the tasks did: {path}"]
 
     def _report(self, found: Run, nextitem: pytest.Item | None) -> None:
         """Report the phases, and have the fixtures of wider scope end that are needed no more."""
@@ -361,21 +355,13 @@ def _counted(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _diverged(run: Run) -> str | None:
-    """Return where a run of a token was seen to be another one, or None if it was not."""
-    points = [each.diverged for each in run.accounts]
-    if not points or None in points:
-        return None
-    return f"point {points[0]} of {run.accounts[0].points}"
-
-
 def _fail_if_diverged(run: Run, schedule: Schedule) -> None:
     """Have a test fail that passed, but was another run than the one that its token is of."""
-    point = _diverged(run)
+    difference = run.difference
     for report in run.reports:
-        if point is not None and report.when == "call" and report.passed:
+        if difference is not None and report.when == "call" and report.passed:
             report.outcome = "failed"
             report.longrepr = (
                 f"Diverged: the test passed, but the run differs from the one of {schedule} "
-                f"at {point}"
+                f"{difference}"
             )

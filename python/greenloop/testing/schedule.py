@@ -1,9 +1,9 @@
-"""`Schedule`: which order a simulated run has, and its text, the token."""
+"""`Schedule`: which order and which fault a simulated run has, and its text, the token."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, get_args
 
 Orders: TypeAlias = Literal["exact", "hostile"]
@@ -22,19 +22,22 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _HALF: Final = 31
 _LEVELS: Final = {"exact": "x", "hostile": "h"}
 _CLOCKS: Final = {"virtual": "v", "real": "r"}
-_TOKEN: Final = re.compile(r"g1(?P<level>[xh])(?P<clock>[vr])(?P<late>[0-9A-Za-z]+)\.[sd].*")
+_TOKEN: Final = re.compile(
+    r"(?P<order>g1(?P<level>[xh])(?P<clock>[vr])(?P<late>[0-9A-Za-z]+)\.[sd][^+]*)"
+    r"(\+f(?P<fault>\d{1,9}))?"
+)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """An order of the jobs of a run.
+    """An order of the jobs of a run, and a fault that comes about in it.
 
     `str(schedule)` is its token, and `Schedule.parse` reads it. The token of a failure is in the
     failure's notes.
     """
 
-    token: str
-    """The schedule as text: the level, the clock, the lateness, and a seed or deviations."""
+    order: str
+    """The order as text: the level, the clock, the lateness, and a seed or deviations."""
 
     orders: Orders
     """Which orders were chosen from."""
@@ -44,6 +47,18 @@ class Schedule:
 
     late: int
     """By how many turns a job may be late."""
+
+    fault: int | None = None
+    """The number of the fault, counted from 0 over all that the run offers (`with_faults`)."""
+
+    @property
+    def token(self) -> str:
+        """The schedule as text."""
+        return self.order if self.fault is None else f"{self.order}+f{self.fault}"
+
+    def with_fault(self, fault: int | None) -> Schedule:
+        """Return the same order with this fault in the place of its own."""
+        return replace(self, fault=fault)
 
     @classmethod
     def by_seed(
@@ -92,7 +107,8 @@ class Schedule:
             raise ValueError(f"{token!r} is no schedule, which looks like 'g1hv4.s2B'")
         orders: Orders = "exact" if found["level"] == "x" else "hostile"
         clock: Clock = "virtual" if found["clock"] == "v" else "real"
-        return cls(token.strip(), orders, clock, _read(found["late"]))
+        fault = None if found["fault"] is None else int(found["fault"])
+        return cls(found["order"], orders, clock, _read(found["late"]), fault)
 
     @classmethod
     def _of(cls, origin: str, orders: Orders, clock: Clock, late: int) -> Schedule:
@@ -102,8 +118,8 @@ class Schedule:
             raise ValueError(f"a clock is 'virtual' or 'real', not {clock!r}")
         if not 0 <= late < 2**32:
             raise ValueError(f"a job may be late by 0 to 2**32 - 1 turns, not {late!r}")
-        token = f"g1{_LEVELS[orders]}{_CLOCKS[clock]}{_written(late)}.{origin}"
-        return cls(token, orders, clock, late)
+        order = f"g1{_LEVELS[orders]}{_CLOCKS[clock]}{_written(late)}.{origin}"
+        return cls(order, orders, clock, late)
 
     def __str__(self) -> str:
         """Return the token."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from greenloop.testing.simulation import Account
 
@@ -26,27 +26,33 @@ class Ended(Protocol):
 _E = TypeVar("_E", bound=Ended)
 
 
-def shrink(run: Callable[[list[tuple[int, int]]], _E], failure: _E) -> tuple[_E, int]:
+Run: TypeAlias = Callable[[list[tuple[int, int]], "int | None"], _E]
+"""Runs the program with these deviations from asyncio's order, and with this fault."""
+
+
+def shrink(run: Run[_E], failure: _E) -> tuple[_E, int]:
     """Return a run with fewer deviations that fails as `failure` does, and how many were tried.
 
-    Deviations are left out in halves, quarters and so on (delta debugging; Zeller and Hildebrandt,
-    2002), and those that are needed are made smaller. Two failures are the same if their exceptions
-    have the same type.
+    A fault is left out if that can be. Deviations are left out in halves, quarters and so on (delta
+    debugging; Zeller and Hildebrandt, 2002), and those that are needed are made smaller. Two
+    failures are the same if their exceptions have the same type.
 
     Args:
-        run: Runs the program with these deviations from asyncio's order.
+        run: Runs the program.
         failure: The run that failed.
     """
     return _Shrinking(run, failure).shrink()
 
 
 class _Shrinking(Generic[_E]):
-    def __init__(self, run: Callable[[list[tuple[int, int]]], _E], failure: _E) -> None:
+    def __init__(self, run: Run[_E], failure: _E) -> None:
         self._run = run
         self._best = failure
+        self._fault = failure.account.schedule.fault
         self._tried = 0
 
     def shrink(self) -> tuple[_E, int]:
+        self._leave_out_fault()
         count = 2
         while len(self._deviations) > 1 and self._may_try():
             pieces = _pieces(self._deviations, min(count, len(self._deviations)))
@@ -73,13 +79,21 @@ class _Shrinking(Generic[_E]):
         if not self._may_try():
             return False
         self._tried += 1
-        outcome = self._run(deviations)
+        outcome = self._run(deviations, self._fault)
         if type(outcome.exception) is not type(self._best.exception):
             return False
         if len(outcome.account.deviations) > len(self._deviations):
             return False
         self._best = outcome
         return True
+
+    def _leave_out_fault(self) -> None:
+        # Without a deviation either it is the first run of all, which did not fail.
+        if self._fault is None or not self._deviations:
+            return
+        fault, self._fault = self._fault, None
+        if not self._fails(self._deviations):
+            self._fault = fault
 
     def _fails_with_one_of(self, pieces: list[list[tuple[int, int]]]) -> bool:
         return any(len(piece) < len(self._deviations) and self._fails(piece) for piece in pieces)

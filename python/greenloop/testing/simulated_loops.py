@@ -16,10 +16,11 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import greenloop
 from greenloop.event_loop import EventLoop
+from greenloop.testing.network import Network
 from greenloop.testing.schedule import Schedule
 from greenloop.testing.simulation import Account, account, end_simulation, simulate
 
@@ -29,6 +30,9 @@ _open_loops: weakref.WeakSet[EventLoop] = weakref.WeakSet()
 
 class SimulatedLoops:
     """The loops of one run of a test. A loop that is made in another thread is left alone."""
+
+    # The runs that go on: a test of a plugin may run tests itself.
+    _current: ClassVar[list[SimulatedLoops]] = []
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class SimulatedLoops:
         self._deviations = deviations
         self._limits = limits
         self._is_undisturbed = False
+        self._network: Network | None = None
         self._thread = threading.current_thread()
 
     @contextmanager
@@ -71,12 +76,38 @@ class SimulatedLoops:
         try:
             for loop in list(_open_loops):
                 self._begin(loop)
+            self._current.append(self)
             yield
         finally:
+            self._current.remove(self)
             loop_class.__init__ = init
             loop_class.close = close
             for loop in list(_open_loops):
                 self._end(loop)
+
+    @classmethod
+    def current(cls) -> SimulatedLoops | None:
+        """Return the loops of the run that goes on, if one does."""
+        return cls._current[-1] if cls._current else None
+
+    @contextmanager
+    def networked(self, network: Network) -> Iterator[None]:
+        """Have the loops use a network meanwhile, those that are made later as well."""
+        self._network = network
+        try:
+            for loop in list(_open_loops):
+                if not loop.is_running():
+                    self._connect(loop)
+            yield
+        finally:
+            self._network = None
+            for loop in list(_open_loops):
+                network.detach(loop)
+
+    def _connect(self, loop: EventLoop) -> None:
+        native: Any = loop
+        if self._network is not None and native._is_simulated and Network.of(loop) is None:
+            self._network.attach(loop)
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
@@ -115,6 +146,7 @@ class SimulatedLoops:
             simulate(loop, undisturbed)
         else:
             simulate(loop, self._schedule, deviations=self._deviations, limits=self._limits)
+        self._connect(loop)
 
     def _end(self, loop: EventLoop, *, is_counted: bool = True) -> None:
         native: Any = loop

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
+import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -13,12 +17,26 @@ from greenloop.deadlock import Deadlock
 from greenloop.event_loop import EventLoop
 from greenloop.testing import executors, outside, state
 from greenloop.testing.errors import Diverged, EndlessRun
+from greenloop.testing.faults import Offer
+from greenloop.testing.network import Network
 from greenloop.testing.schedule import DEFAULT_LATE, LONGEST_TOKEN, Clock, Orders, Schedule
 
 _T = TypeVar("_T")
 
 MOST_STEPS: Final = 1_000_000
 """After how many steps a run is taken to be endless, if nothing else is said."""
+
+# The attributes of a loop that belong to its simulation.
+_OF_SIMULATION: Final = (
+    "run_in_executor",
+    "_simulated_by",
+    "_offered_faults",
+    "_stuck_after",
+    "_settled_after",
+)
+
+# How often a deadlock is looked at again before it is believed.
+_LOOKS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,10 @@ class Account:
     """A number that stands for the whole run: two runs with the same were asked the same."""
 
     schedule: Schedule
-    """The schedule by its deviations, or by its seed where these are too many for a token."""
+    """The schedule by its deviations, or by its seed where these are too many for a token.
+
+    It has the fault that the run was to have.
+    """
 
     deviations: tuple[tuple[int, int], ...]
     """The choices that were not asyncio's, as pairs: the point, and by how much the job was later.
@@ -49,6 +70,21 @@ class Account:
     limits: tuple[int, ...]
     """The largest choice at each point, if that was asked for."""
 
+    faults: int
+    """How many faults the run has offered (`with_faults`)."""
+
+    fault: str | None
+    """The fault that came about: what it was, and at which await."""
+
+    @property
+    def difference(self) -> str | None:
+        """In which way the run was not the one of its schedule, or None if it was."""
+        if self.diverged is not None:
+            return f"at point {self.diverged} of {self.points}"
+        if self.schedule.fault is not None and self.fault is None:
+            return f"in its faults: it offers {self.faults}, numbered from 0"
+        return None
+
 
 def simulate(
     loop: EventLoop,
@@ -57,6 +93,7 @@ def simulate(
     deviations: Sequence[tuple[int, int]] | None = None,
     limits: bool = False,
     most_steps: int = MOST_STEPS,
+    network: Network | None = None,
 ) -> None:
     """Have a loop that does not run yet follow a schedule, until `end_simulation`.
 
@@ -68,6 +105,7 @@ def simulate(
         deviations: Pairs as in `Account.deviations`, in the place of the schedule's own choices.
         limits: Whether `Account.limits` are noted.
         most_steps: After how many steps `EndlessRun` is raised.
+        network: The network that the loop uses meanwhile, in the place of the system's.
 
     Raises:
         TypeError: The loop is another one.
@@ -78,7 +116,7 @@ def simulate(
         raise TypeError(f"only Greenloop's loops can be simulated, not {loop!r}")
     native: Any = loop
     native._simulate(
-        schedule.token,
+        schedule.order,
         outside.patience,
         _stuck,
         most_steps,
@@ -88,14 +126,24 @@ def simulate(
     native.run_in_executor = functools.partial(executors.run_in_executor, loop)
     # Deviations that were given have no seed that could stand for them.
     native._simulated_by = schedule if deviations is None else None
+    native._offered_faults = Offer(schedule.fault)
+    if network is not None:
+        network.attach(loop)
 
 
 def end_simulation(loop: EventLoop) -> None:
     """Have a loop go on as in production. A loop that is not simulated stays as it is."""
+    _end_schedule(loop)
+    network = Network.of(loop)
+    if network is not None:
+        network.detach(loop)
+
+
+def _end_schedule(loop: EventLoop) -> None:
     native: Any = loop
     native._end_simulation()
-    vars(loop).pop("run_in_executor", None)
-    vars(loop).pop("_simulated_by", None)
+    for name in _OF_SIMULATION:
+        vars(loop).pop(name, None)
 
 
 def account(loop: EventLoop) -> Account:
@@ -109,10 +157,21 @@ def account(loop: EventLoop) -> Account:
     if found is None:
         raise RuntimeError(f"{loop!r} is not simulated")
     steps, points, digest, token, deviations, diverged, limits = found
-    schedule: Schedule | None = native._simulated_by
-    if schedule is None or len(token) <= LONGEST_TOKEN:
-        schedule = Schedule.parse(token)
-    return Account(steps, points, digest, schedule, tuple(deviations), diverged, tuple(limits))
+    offer: Offer = native._offered_faults
+    schedule = Schedule.parse(token).with_fault(offer.wanted)
+    if native._simulated_by is not None and len(schedule.token) > LONGEST_TOKEN:
+        schedule = native._simulated_by
+    return Account(
+        steps,
+        points,
+        digest,
+        schedule,
+        tuple(deviations),
+        diverged,
+        tuple(limits),
+        offer.count,
+        offer.happened,
+    )
 
 
 def run(
@@ -124,6 +183,7 @@ def run(
     clock: Clock = "virtual",
     late: int = DEFAULT_LATE,
     most_steps: int = MOST_STEPS,
+    network: Network | None = None,
 ) -> _T:
     """Run a program once under a schedule, on a new loop, and return its result.
 
@@ -139,6 +199,7 @@ def run(
         clock: Without a schedule: `"virtual"` or `"real"`.
         late: With a seed: by how many turns a job may be late.
         most_steps: After how many steps the run is taken to be endless.
+        network: The network that the program uses, in the place of the system's.
 
     Raises:
         Deadlock: The program waits for what can never happen.
@@ -154,15 +215,13 @@ def run(
         schedule = Schedule.by_seed(seed, orders=orders, clock=clock, late=late)
     if schedule is None:
         schedule = Schedule.asyncios(orders=orders, clock=clock, late=late)
-    outcome = run_once(main, schedule, most_steps=most_steps)
+    outcome = run_once(main, schedule, most_steps=most_steps, network=network)
     if outcome.exception is not None:
         outcome.exception.add_note(note(outcome.account))
         raise outcome.exception
-    if outcome.account.diverged is not None:
-        raise Diverged(
-            f"the run differs from the one of the schedule {schedule} "
-            f"at point {outcome.account.diverged} of {outcome.account.points}"
-        )
+    difference = outcome.account.difference
+    if difference is not None:
+        raise Diverged(f"the run differs from the one of the schedule {schedule} {difference}")
     result: _T = outcome.result
     return result
 
@@ -183,12 +242,19 @@ def run_once(
     deviations: Sequence[tuple[int, int]] | None = None,
     limits: bool = False,
     most_steps: int = MOST_STEPS,
+    network: Network | None = None,
 ) -> Outcome:
     """Run a program once, and return how it ended. `KeyboardInterrupt` and `SystemExit` go on."""
     result: Any = None
     exception: BaseException | None = None
-    with greenloop.Runner() as runner:
+    with ExitStack() as stack:
+        runner = greenloop.Runner()
         loop: Any = runner.get_loop()
+        if network is not None:
+            # Until the runner has closed the loop: tasks that are left may end their connections.
+            network.attach(loop)
+            stack.callback(network.detach, loop)
+        stack.enter_context(runner)
         simulate(loop, schedule, deviations=deviations, limits=limits, most_steps=most_steps)
         try:
             result = runner.run(_coroutine(main))
@@ -198,7 +264,7 @@ def run_once(
             exception = error
         told = account(loop)
         # Tasks that are left are cancelled in asyncio's order, and nobody is asked any more.
-        end_simulation(loop)
+        _end_schedule(loop)
     return Outcome(result, exception, told)
 
 
@@ -220,9 +286,10 @@ def note(account: Account) -> str:
     """Return the line that says how to run the same again."""
     count = len(account.deviations)
     deviations = "1 deviation" if count == 1 else f"{count} deviations"
+    fault = "" if account.fault is None else f", {account.fault}"
     return (
         f"greenloop: {account.schedule.orders} orders, {account.schedule.clock} clock, "
-        f"{account.steps} steps, {deviations} from asyncio's order; "
+        f"{account.steps} steps, {deviations} from asyncio's order{fault}; "
         f"the same again: {account.schedule}"
     )
 
@@ -230,5 +297,16 @@ def note(account: Account) -> str:
 def _stuck(how: str) -> None:
     """Raise the exception of a run that can never go on, or that never ends."""
     if how == "deadlock":
+        loop: Any = asyncio.get_running_loop()
+        steps = loop._simulation()[0]
+        # A thread may have called the loop while it asked what is outside, and have ended, or have
+        # been on its way to the loop though it was seen to wait.
+        after, looks = vars(loop).get("_stuck_after", (steps, 0))
+        looks = looks + 1 if after == steps else 1
+        if looks <= _LOOKS:
+            loop._stuck_after = steps, looks
+            if threading.active_count() > 1:
+                time.sleep(outside.PATIENCE / _LOOKS)
+            return
         raise Deadlock(f"deadlock: nothing is left to happen\n{state.described()}")
     raise EndlessRun(f"the run does not end\n{state.described()}")
