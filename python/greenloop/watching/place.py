@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 from typing import Final
 
@@ -64,15 +65,37 @@ def sockets_of(pid: int, user: int) -> list[str]:
 
 
 def watched_processes() -> list[int]:
-    """Return the numbers of this user's processes that have a socket, without those that ended."""
+    """Return the numbers of this user's processes that listen.
+
+    A process that was killed leaves its socket behind, and another one may have its number by now.
+    """
     found = set()
     for folder in _private_folders_of(os.geteuid()):
         try:
             names = os.listdir(folder)
         except OSError:
             continue
-        found |= {int(match[1]) for match in map(_SOCKET.fullmatch, names) if match}
-    return sorted(pid for pid in found if pid <= LARGEST_PID and owner_of(pid) == os.geteuid())
+        for name in names:
+            match = _SOCKET.fullmatch(name)
+            if match is None or int(match[1]) > LARGEST_PID:
+                continue
+            pid = int(match[1])
+            if owner_of(pid) == os.geteuid() and _has_listener(os.path.join(folder, name)):
+                found.add(pid)
+    return sorted(found)
+
+
+def _has_listener(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            # So many ask that it has not come to them.
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _private_folders_of(user: int) -> list[str]:

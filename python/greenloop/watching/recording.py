@@ -30,7 +30,7 @@ Has a running process that watches itself record what its tasks do, and writes i
   PID          the number of the process
   --seconds N  for how long, 10 if it is not given
   -o FILE      the file, trace.html if it is not given; the end of its name says the form:
-               .html (a viewer), .json (Perfetto), .svg or .mmd (the sequence diagram),
+               .html (a viewer), .json (Perfetto), .svg, .mmd or .txt (the sequence diagram),
                .jsonl (JSON lines)
   --json       print the document that the process answers, and write no file
 """

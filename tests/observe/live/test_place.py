@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -58,38 +59,57 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_is_passed_over(tmp_path, m
     assert len(socket_path(2**31 - 1)) <= 107
 
 
-def test_living_processes_are_listed(runtime_folder, dead):
+@contextmanager
+def listening(folder, pid):
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / f"{pid}.sock"))
+        listener.listen(0)
+        yield
+
+
+def test_processes_that_listen_are_listed(runtime_folder, dead):
     assert watched_processes() == []
+    with listening(runtime_folder / "greenloop", os.getpid()):
+        leave_socket(runtime_folder / "greenloop", dead)
+        # The parent has the number of one that was killed, and left its socket behind.
+        leave_socket(runtime_folder / "greenloop", os.getppid())
+        assert watched_processes() == [os.getpid()]
+        # There is no room for the next one that asks; it is there all the same.
+        assert watched_processes() == [os.getpid()]
+        assert watched_processes() == [os.getpid()]
+    assert watched_processes() == []
+
+
+def test_what_is_no_socket_of_a_process_is_passed_over(runtime_folder):
     leave_socket(runtime_folder / "greenloop", os.getpid())
-    leave_socket(runtime_folder / "greenloop", dead)
     for name in ("x.sock", "0.sock", "99999999999.sock", "4294967297.sock", f"{os.getpid()}.sock~"):
         (runtime_folder / "greenloop" / name).touch()
-    assert watched_processes() == [os.getpid()]
+    assert watched_processes() == []
     assert sockets_of(os.getpid(), ME) == [socket_path(os.getpid())]
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
 def test_a_folder_that_others_may_write_into_is_not_believed(runtime_folder, mode):
-    leave_socket(runtime_folder / "greenloop", os.getpid())
-    (runtime_folder / "greenloop").chmod(mode)
-    assert watched_processes() == []
+    with listening(runtime_folder / "greenloop", os.getpid()):
+        (runtime_folder / "greenloop").chmod(mode)
+        assert watched_processes() == []
     assert sockets_of(os.getpid(), ME) == []
 
 
 def test_a_link_is_not_believed(runtime_folder, tmp_path):
-    leave_socket(tmp_path / "elsewhere", os.getpid())
-    (runtime_folder / "greenloop").symlink_to(tmp_path / "elsewhere")
-    assert watched_processes() == []
+    with listening(tmp_path / "elsewhere", os.getpid()):
+        (runtime_folder / "greenloop").symlink_to(tmp_path / "elsewhere")
+        assert watched_processes() == []
 
 
 def test_a_folder_that_cannot_be_listed_has_no_processes(runtime_folder, monkeypatch):
-    leave_socket(runtime_folder / "greenloop", os.getpid())
-
     def refuse(folder):
         raise PermissionError(folder)
 
-    monkeypatch.setattr(place.os, "listdir", refuse)
-    assert watched_processes() == []
+    with listening(runtime_folder / "greenloop", os.getpid()):
+        monkeypatch.setattr(place.os, "listdir", refuse)
+        assert watched_processes() == []
 
 
 def test_a_process_has_an_owner_until_it_ends(dead):
