@@ -145,6 +145,10 @@ valgrind: $(VENV)/installed ## Have valgrind watch a program that uses all of th
 peers: $(VENV)/installed ## Run the suites of uvloop, aiohttp, redis-py, asyncpg and ten more on both loops
 	$(RUN) -m tests.peers --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
 
+.PHONY: peers-orders
+peers-orders: $(VENV)/installed ## Run the suites of janus, AnyIO and six more in 20 orders each, in virtual time
+	$(RUN) -m tests.orders --wheel $(BUILD)/wheels/*.whl $(PEERS_ARGS)
+
 .PHONY: lint
 lint: $(VENV)/installed $(VENV)/lint-tools ## Check formatting, lints, documentation, types, workflows, and the stubs against the extension
 	cargo fmt --check

@@ -13,9 +13,12 @@ from .suites import CACHE, Suite
 TOOLS = ("pytest>=9", "pytest-timeout", "pytest-asyncio")
 
 
-def create(suites: Iterable[Suite], wheel: Path) -> Path:
-    """The interpreter of an environment that holds the suites' packages and Greenloop's wheel."""
-    folder = CACHE / sys.implementation.cache_tag
+def create(suites: Iterable[Suite], wheel: Path, name: str = "") -> Path:
+    """The interpreter of an environment that holds the suites' packages and Greenloop's wheel.
+
+    Each name has an environment of its own: other suites may need other versions.
+    """
+    folder = CACHE / f"{name}{sys.implementation.cache_tag}"
     python = folder / "bin" / "python"
     requirements = sorted(
         {*TOOLS, *(need for suite in suites for need in suite.needs)}

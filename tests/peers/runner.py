@@ -18,7 +18,7 @@ from .suites import ASYNCIO, GREENLOOP, LOOPS, Suite
 # What excludes a test, each with a table of its own in exclusions.toml.
 CATEGORIES = ("private", "uvloop", "name", "outside")
 # Not somebody else's suite, but in need of somebody else's packages.
-README_LINES = Suite("README", package="", tests="tests/peers/readme_lines.py")
+README_LINES = Suite("README", package="", tests=("tests/peers/readme_lines.py",))
 # The slowest tests take a few seconds on an idle machine.
 TIME_LIMIT = 30.0
 

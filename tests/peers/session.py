@@ -41,6 +41,8 @@ class Request:
     only: tuple[str, ...] | None = None
     # A part of the name of every test that is wanted.
     pattern: str | None = None
+    # Whether a plugin of pytest's puts the loop there, and nothing before it.
+    loop_by_plugin: bool = False
     # Of the environment: where the suite's server is.
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,6 +52,8 @@ class Report:
     """How a suite went."""
 
     results: dict[str, Result] = field(default_factory=dict)
+    # How often each test was run, if a plugin repeats tests.
+    runs: dict[str, int] = field(default_factory=dict)
     # Reasons to distrust it all.
     problems: list[str] = field(default_factory=list)
 
@@ -107,6 +111,7 @@ def _run_process(request: Request, report: Report) -> tuple[bool, str | None, st
                 case {"test": name, "outcome": outcome, "detail": detail}:
                     running = None
                     _record(report, request, name, outcome, detail, message.get("seconds", 0.0))
+                    report.runs[name] = message.get("runs", 0)
                 case {"loop": loop} if loop != request.loop:
                     report.problems.append(f"it ran on {loop} instead of {request.loop}")
                 case {"done": True}:
@@ -131,7 +136,7 @@ def _command(request: Request) -> list[str]:
         # Whole files, so that the names stay what they are: a parameter may contain anything.
         files = {name.partition("::")[0] for name in request.only}
         return [*command, *suite.options, *sorted(files)]
-    return [*command, *suite.options, suite.tests]
+    return [*command, *suite.options, *suite.tests]
 
 
 def _environment(request: Request, asked: str, pipe: int) -> dict[str, str]:
@@ -144,7 +149,7 @@ def _environment(request: Request, asked: str, pipe: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(map(str, folders)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "GREENLOOP_PEERS_LOOP": request.loop,
+        "GREENLOOP_PEERS_LOOP": "" if request.loop_by_plugin else request.loop,
         "GREENLOOP_PEERS_REQUEST": asked,
         "GREENLOOP_PEERS_PIPE": str(pipe),
         "GREENLOOP_PEERS_UVLOOP": str(request.source / sources.PACKAGE),

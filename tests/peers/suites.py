@@ -1,7 +1,8 @@
 """The suites, as suites.toml describes them, and where everything of theirs is kept."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -29,7 +30,7 @@ class Suite:
     options: tuple[str, ...] = ()
     strict: bool = False
     # Where the tests are, seen from the suite's folder.
-    tests: str = "tests"
+    tests: tuple[str, ...] = ("tests",)
     server: str = ""
     programs: tuple[str, ...] = ()
     in_turn: bool = False
@@ -39,10 +40,19 @@ class Suite:
         return self.package.partition("==")[2]
 
 
-def read(path: Path = FOLDER / "suites.toml") -> dict[str, Suite]:
-    """The suites by name, in the order of the file."""
+def read(
+    path: Path = FOLDER / "suites.toml", known: Mapping[str, Suite] | None = None
+) -> dict[str, Suite]:
+    """The suites by name, in the order of the file.
+
+    Of a suite that is known already, an entry says only what differs.
+    """
     suites = {}
     for name, entry in tomllib.loads(path.read_text()).items():
         lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
-        suites[name] = Suite(name, **{**entry, **lists})
+        fields = {**entry, **lists}
+        if known is not None and name in known:
+            suites[name] = replace(known[name], **fields)
+        else:
+            suites[name] = Suite(name, **fields)
     return suites

@@ -33,6 +33,7 @@ class Reporter:
         self._failures: dict[str, list[str]] = {}
         self._outcomes: dict[str, str] = {}
         self._seconds: dict[str, float] = {}
+        self._runs: dict[str, int] = {}
 
     def _send(self, **message: object) -> None:
         os.write(self._pipe, json.dumps(message).encode() + b"\n")
@@ -87,7 +88,12 @@ class Reporter:
         self._failures[nodeid] = []
         self._outcomes[nodeid] = "passed"
         self._seconds[nodeid] = 0.0
+        self._runs[nodeid] = 0
         self._send(start=nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._runs[item.nodeid] += 1
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
@@ -103,6 +109,7 @@ class Reporter:
                 outcome="failed" if failures else outcome,
                 detail="\n".join(failures)[:DETAIL_KEPT],
                 seconds=round(self._seconds.pop(report.nodeid), 3),
+                runs=self._runs.pop(report.nodeid),
             )
 
     def pytest_sessionfinish(self) -> None:
