@@ -13,7 +13,8 @@
 //! number of turns.
 //!
 //! Tasks blocked on anything but a timer are queued in a [`WaitList`]; the primitives of [`sync`]
-//! decide which is woken next. A connection's [`WriteQueue`] knows how much is left to write, its
+//! decide which is woken next, and [`priority_heap`] keeps the items of a priority queue. A
+//! connection's [`WriteQueue`] knows how much is left to write, its
 //! [`FlowControl`] decides when a writer has to pause, and its [`WriteCoalescer`] which writes
 //! become one packet.
 //!
@@ -39,6 +40,7 @@ mod flow_control;
 mod instant;
 pub mod observe;
 mod poll_budget;
+pub mod priority_heap;
 mod read_buffer;
 mod ready;
 mod receive_size;

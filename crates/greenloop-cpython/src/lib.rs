@@ -83,6 +83,7 @@ mod operators;
 mod places;
 mod plain_socket;
 mod prefetch;
+mod quick_order;
 mod record;
 mod recycling;
 mod replaceable;

@@ -3,6 +3,9 @@
 import asyncio
 import heapq
 import inspect
+import math
+import operator
+import random
 import sys
 import types
 
@@ -51,6 +54,59 @@ def test_a_priority_queue_compares_in_heapqs_order(classes):
     for _ in numbers:
         heapq.heappop(heap)
     assert by_queue == comparisons
+
+
+class Priority:
+    """An item that compares by code of the program."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __lt__(self, other):
+        return self.number < getattr(other, "number", other)
+
+    def __gt__(self, other):
+        return self.number > getattr(other, "number", other)
+
+
+NUMBERS = [0, 1, -1, 2, 2**70, -(2**70), 0.5, 1.0, math.inf, math.nan, True, False, 1, 2]
+PRIORITIES = {
+    "numbers": NUMBERS,
+    "floats": [0.5, -0.0, 0.0, math.inf, -math.inf, math.nan, math.nan, 2.0],
+    "strings": ["", "a", "b", "ab", "\u00e4", "\U0001f600", "a\0"],
+    "bytes": [b"", b"a", b"ab", bytes(3)],
+    "pairs": [(number, object_) for number in (1, 2, 2.5) for object_ in ("a", "b", None)],
+    "tuples": [(), (1,), (1, 2), (1, (2, 3)), (1, (2, "a")), (1, (2, 2.5)), ((),), ((1,),)],
+    "classes of the program": [Priority(1), Priority(2), 1, 2, (1, Priority(1)), 3.5],
+    "anything": [1, "a", b"a", (1,), None, 2.5, Priority(1), (1, "a"), (1, b"a"), [1], [2]],
+}
+
+
+@pytest.mark.parametrize("kind", PRIORITIES)
+def test_a_priority_queue_is_the_heap_of_heapq(classes, kind):
+    def attempt(action, *arguments):
+        try:
+            return action(*arguments)
+        except (TypeError, IndexError) as error:
+            return type(error), str(error)
+
+    for seed in range(30):
+        chance = random.Random(seed)
+        queue, heap = classes.PriorityQueue(), []
+        is_shown = chance.random() < 0.3
+        for _ in range(chance.randrange(1, 60)):
+            if chance.random() < 0.6 or not heap:
+                item = chance.choice(PRIORITIES[kind])
+                ours = attempt(queue.put_nowait, item)
+                assert ours == attempt(heapq.heappush, heap, item)
+            else:
+                ours = attempt(queue.get_nowait)
+                theirs = attempt(heapq.heappop, heap)
+                assert ours is theirs or ours == theirs
+            assert queue.qsize() == len(heap)
+            if is_shown:
+                assert all(map(operator.is_, queue._queue, heap))
+        assert repr(queue._queue) == repr(heap)
 
 
 def test_a_comparison_that_raises_leaves_the_item_in_the_heap_uncounted(classes):

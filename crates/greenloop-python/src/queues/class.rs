@@ -86,7 +86,7 @@ where
         one(
             c"_init",
             move |this: &QueueRef, _maxsize: &Object| {
-                this.get().items.initialise(discipline())?;
+                this.get().items.initialise(discipline());
                 Ok(Object::none())
             },
             c"_init($self, maxsize, /)\n--\n\nCreate an empty store for the items.",
@@ -221,7 +221,8 @@ fn initialise(this: &QueueRef, arguments: Arguments<'_>) -> Result<()> {
     if store.overrides.has(OverriddenMethod::Init) {
         return store.call_with(OverriddenMethod::Init, &maxsize).map(drop);
     }
-    queue.items.initialise(store.overrides.init)
+    queue.items.initialise(store.overrides.init);
+    Ok(())
 }
 
 /// `len(self._queue)`.

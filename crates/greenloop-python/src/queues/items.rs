@@ -2,21 +2,23 @@
 //!
 //! `queue._queue` is a `deque` or a `list` in asyncio, and programs use it: to look, to clear it,
 //! to put an item in front. So reading the attribute returns such an object, filled, which *is* the
-//! queue's store from that moment. A priority queue has its list from the beginning, and `heapq`
-//! works on it: items are compared in asyncio's order, and a comparison that raises or changes the
-//! queue leaves the same heap behind.
+//! queue's store from that moment. The heap of a priority queue becomes its list also at the first
+//! item that compares by code of the program, and `heapq` works on it from then on: items are
+//! compared in asyncio's order, and a comparison that raises or changes the queue leaves the same
+//! heap behind.
 //!
 //! ```text
-//!               initialise                 object() or a `_put` that needs it
-//!   nothing ───────────────► Deque, List ────────────────────────────────────► Object
-//!                               (Rust)          set_object()  ───────────────►   │ ▲
-//!                                                                                └─┘
+//!               initialise                      object() or a `_put` that needs it
+//!   nothing ───────────────► Deque, List, Heap ─────────────────────────────────► Object
+//!                                 (Rust)            set_object()  ─────────────►    │ ▲
+//!                                                                                   └─┘
 //! ```
 //! There is no way back but another `_init`: code may hold the object and change it at any time.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 
+use greenloop_core::priority_heap::{self, Undecided};
 use greenloop_cpython::{
     ExceptionClass, GilCell, Object, Raised, Result, Slot, Visited, Visitor, making, no_attribute,
     raise,
@@ -34,6 +36,8 @@ enum Place {
     Deque,
     /// In Rust, standing for a `list`.
     List,
+    /// In Rust, standing for a `list` that is a heap of numbers, strings and tuples of them.
+    Heap,
     /// In the object; there may be none, as the attribute can be deleted.
     Object,
 }
@@ -42,8 +46,8 @@ enum Place {
 pub struct Items {
     /// `Object` before `_init`, so that every use then raises `AttributeError`.
     place: Cell<Place>,
-    /// Never borrowed while Python code runs: its methods move objects and neither drop nor compare
-    /// them.
+    /// Never borrowed while Python code runs: its methods move objects and do not drop them, and
+    /// compare only those whose comparison is no code of the program.
     native: GilCell<VecDeque<Object>>,
     /// Empty, or what `_queue` returns.
     object: Slot,
@@ -62,13 +66,12 @@ impl Items {
     }
 
     /// An empty store for items of this discipline; the items in the old one are dropped.
-    pub fn initialise(&self, discipline: Discipline) -> Result<()> {
+    pub fn initialise(&self, discipline: Discipline) {
         match discipline {
             Discipline::Fifo => self.replace(Place::Deque, None),
             Discipline::Lifo => self.replace(Place::List, None),
-            Discipline::Priority => self.replace(Place::Object, Some(new_list()?)),
+            Discipline::Priority => self.replace(Place::Heap, None),
         }
-        Ok(())
     }
 
     /// Puts another store in the place of the present one, which is dropped last: that may run user
@@ -122,16 +125,30 @@ impl Items {
     /// `self._put(item)`.
     ///
     /// Constant time and no call of Python's for a native store; a heap takes logarithmic time and
-    /// compares items, which is user code.
+    /// compares items, which may be user code.
     #[inline]
     pub fn put(&self, queue: &Object, discipline: Discipline, item: Object) -> Result<()> {
         // A deque and a list have `append` in common.
-        if self.place.get() != Place::Object && discipline != Discipline::Priority {
-            // SAFETY: an item is moved to the end.
-            unsafe { self.native.with_untested(|items| items.push_back(item)) };
-            return Ok(());
+        match (discipline, self.place.get()) {
+            (Discipline::Fifo | Discipline::Lifo, Place::Deque | Place::List) => {
+                // SAFETY: an item is moved to the end.
+                unsafe { self.native.with_untested(|items| items.push_back(item)) };
+                Ok(())
+            }
+            (Discipline::Priority, Place::Heap) => self.put_into_heap(queue, item),
+            _ => self.put_into_object(queue, discipline, &item),
         }
-        self.put_into_object(queue, discipline, &item)
+    }
+
+    /// The heap becomes a list if the item cannot be compared without code of the program.
+    fn put_into_heap(&self, queue: &Object, item: Object) -> Result<()> {
+        let put = self
+            .native
+            .with(|items| priority_heap::push(items, item, Object::is_quickly_less));
+        match put {
+            Ok(()) => Ok(()),
+            Err(item) => self.put_into_object(queue, Discipline::Priority, &item),
+        }
     }
 
     /// Puts an item into a store that a program has seen or made, by the functions that asyncio
@@ -157,6 +174,7 @@ impl Items {
         let first = match (discipline, self.place.get()) {
             (Discipline::Fifo, Place::Deque) => true,
             (Discipline::Lifo, Place::Deque | Place::List) => false,
+            (Discipline::Priority, Place::Heap) => return self.take_from_heap(queue),
             _ => return self.take_from_object(queue, discipline),
         };
         // SAFETY: an item is moved out of either end.
@@ -170,6 +188,18 @@ impl Items {
             })
         };
         taken.ok_or_else(|| self.nothing_to_take())
+    }
+
+    /// A heap that is empty, or cannot be compared by itself, becomes a list, and `heapq` does what
+    /// it does there.
+    fn take_from_heap(&self, queue: &Object) -> Result<Object> {
+        let taken = self
+            .native
+            .with(|items| priority_heap::pop(items, Object::is_quickly_less));
+        match taken {
+            Ok(Some(item)) => Ok(item),
+            Ok(None) | Err(Undecided) => self.take_from_object(queue, Discipline::Priority),
+        }
     }
 
     /// Takes an item out of such a store.
@@ -189,7 +219,7 @@ impl Items {
     #[cold]
     fn nothing_to_take(&self) -> Raised {
         let text = match self.place.get() {
-            Place::List => c"pop from empty list",
+            Place::List | Place::Heap => c"pop from empty list",
             _ => c"pop from an empty deque",
         };
         raise(ExceptionClass::IndexError, text)
@@ -207,7 +237,7 @@ impl Items {
         let object = match self.place.get() {
             Place::Object => return self.existing(queue),
             Place::Deque => globals().asyncio.deque.call([])?,
-            Place::List => new_list()?,
+            Place::List | Place::Heap => new_list()?,
         };
         // Making the object may have run the garbage collector, and that anything at all. From here
         // on nothing can come between: appending to a plain list or deque runs no other code.
@@ -246,7 +276,9 @@ impl Items {
     pub fn has_any(&self) -> Result<bool> {
         match self.place.get() {
             Place::Object => self.object.get_or_none().is_true(),
-            Place::Deque | Place::List => Ok(self.native.with(|items| !items.is_empty())),
+            Place::Deque | Place::List | Place::Heap => {
+                Ok(self.native.with(|items| !items.is_empty()))
+            }
         }
     }
 
