@@ -84,6 +84,18 @@ impl<T: Inheriting, const SLOTS: usize> BelowSlots<T, SLOTS> {
 }
 
 impl<T: Inheriting, const SLOTS: usize> Class<BelowSlots<T, SLOTS>> {
+    /// The object, if it is exactly of this class and has no attributes, and no method of either
+    /// was replaced.
+    #[inline]
+    pub fn plain<'a>(&self, object: &'a Object) -> Option<&'a Native<BelowSlots<T, SLOTS>>> {
+        let is_plain = |this: &&Native<BelowSlots<T, SLOTS>>| this.get().has_no_dict();
+        if self.is_untouched_class_of(object) {
+            self.exactly(object).filter(is_plain)
+        } else {
+            None
+        }
+    }
+
     /// A new instance that holds `value`.
     pub fn create_with(&self, value: T) -> Result<Native<BelowSlots<T, SLOTS>>> {
         if self.as_ptr().is_null() {

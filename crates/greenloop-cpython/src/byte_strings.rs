@@ -32,6 +32,14 @@ impl Object {
         self.is_bytes() || self.is_bytearray() || self.is_memory_view()
     }
 
+    /// The truth of data, which mostly are a `bytes`: whether there are any.
+    ///
+    /// Of anything else it may run code of the program.
+    #[inline]
+    pub fn has_content(&self) -> Result<bool> {
+        ByteString::exactly(self).map_or_else(|| self.is_true(), |bytes| Ok(!bytes.is_empty()))
+    }
+
     /// Whether it has a buffer.
     #[inline]
     pub fn has_buffer(&self) -> bool {
@@ -79,7 +87,7 @@ impl ByteString {
     pub fn content(&self) -> &[u8] {
         // SAFETY: it is a `bytes`, which the reference keeps alive.
         unsafe {
-            let start = ffi::PyBytes_AsString(self.0.as_ptr()).cast::<u8>();
+            let start = ffi::PyBytes_AS_STRING(self.0.as_ptr()).cast::<u8>();
             slice::from_raw_parts(start, self.len())
         }
     }
@@ -159,7 +167,7 @@ impl ByteStringSlot {
 #[inline]
 unsafe fn length_of(bytes: *mut ffi::PyObject) -> usize {
     // SAFETY: promised by the caller.
-    unsafe { ffi::PyBytes_Size(bytes) as usize }
+    unsafe { ffi::Py_SIZE(bytes) as usize }
 }
 
 /// The content of a `bytearray`, which keeps its size until this is dropped.

@@ -79,6 +79,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     asyncio::initialise(py)?;
     scheduler::set_lookup(event_loop::EventLoop::scheduler_of);
     future::set_waiting_task(&task::WAITING);
+    streams::set_native_transports([transports::FOR_WRITERS, tls::FOR_WRITERS]);
     make_classes()?;
     #[cfg(Py_3_14)]
     task::verify_base_fields(py)?;
@@ -181,6 +182,7 @@ fn remember_originals(py: Python<'_>) -> PyResult<()> {
         &sync::replaceable_classes()[..],
         &scopes::replaceable_classes(),
         &streams::replaceable_classes(),
+        &transports::replaceable_classes(),
         &tls::replaceable_classes(),
     ];
     for class in classes.concat() {

@@ -11,6 +11,8 @@ from asyncio import streams as asyncio_streams
 import pytest
 from streams_under_test import NAMES, Transport, reader_with
 
+from tls_contexts import client_context, server_context
+
 
 def test_subprocesses_stream(streams, run, monkeypatch):
     for name in NAMES:
@@ -149,6 +151,57 @@ def test_a_dropped_writer_closes_its_transport_and_warns(streams, run):
         with pytest.warns(ResourceWarning, match="^unclosed <StreamWriter transport=<Transport>>$"):
             del writer
         assert transport.closing
+
+    run(main())
+
+
+@pytest.mark.parametrize("over", ["tcp", "tls"])
+@pytest.mark.parametrize("on", ["the transport", "its class"])
+def test_a_replaced_method_of_a_transport_is_called(streams, run, monkeypatch, over, on):
+    async def echo(reader, writer):
+        writer.write(await reader.readline())
+        await writer.drain()
+        writer.close()
+
+    async def main():
+        contexts = (None, None) if over == "tcp" else (server_context(), client_context())
+        server = await streams.start_server(echo, "127.0.0.1", 0, ssl=contexts[0])
+        host, port = server.sockets[0].getsockname()
+        name = None if over == "tcp" else "localhost"
+        reader, writer = await streams.open_connection(
+            host, port, ssl=contexts[1], server_hostname=name
+        )
+        transport = writer.transport
+        calls = []
+
+        def replace(name):
+            if on == "the transport":
+                original = getattr(transport, name)
+            else:
+                original = getattr(type(transport), name)
+
+            def replacement(*arguments):
+                calls.append(name)
+                return original(*arguments)
+
+            holder = transport if on == "the transport" else type(transport)
+            monkeypatch.setattr(holder, name, replacement)
+
+        # The short cut is taken before, and after the methods are as they were.
+        await writer.drain()
+        replace("write")
+        replace("is_closing")
+        writer.write(b"a line")
+        await writer.drain()
+        assert calls == ["write", "is_closing"]
+        monkeypatch.undo()
+        writer.write(b" and its end\n")
+        await writer.drain()
+        assert calls == ["write", "is_closing"]
+        assert await reader.readline() == b"a line and its end\n"
+        writer.close()
+        server.close()
+        await server.wait_closed()
 
     run(main())
 

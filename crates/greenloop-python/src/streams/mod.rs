@@ -9,7 +9,8 @@
 //! - [`buffer`]: the bytes until they are read;
 //! - [`reader`] and [`reading`]: the reader, and its operations that wait;
 //! - [`flow_control`] and [`protocol`]: the methods that a transport calls;
-//! - [`writer`]: the writer. The class that Python sees is in a file `class` of each;
+//! - [`writer`]: the writer, and [`native_transport`]: what it asks of transports of ours. The
+//!   class that Python sees is in a file `class` of each;
 //! - [`attributes`]: their fields, as Python reads and sets them;
 //! - [`observed`]: what an observer learns of the bytes;
 //! - [`connecting`]: `open_connection`, `start_server` and their kin.
@@ -25,6 +26,7 @@ mod attributes;
 mod buffer;
 mod connecting;
 mod flow_control;
+mod native_transport;
 mod observed;
 mod protocol;
 mod reader;
@@ -34,6 +36,7 @@ mod writer;
 use greenloop_cpython::{ClassCell, Object, Result};
 
 pub use connecting::functions;
+pub use native_transport::{NativeTransport, set_native_transports};
 pub use protocol::{CLASS as PROTOCOL, data_received};
 
 /// Makes the classes of this room.

@@ -297,7 +297,7 @@ pub fn feed_data(this: &Native<Reader>, data: &Object) -> Result<bool> {
     if reader.eof.get() {
         return Err(assertion(c"feed_data after feed_eof"));
     }
-    if !data.is_true()? {
+    if !data.has_content()? {
         return Ok(false);
     }
     let natively = reader.is_fed_natively();

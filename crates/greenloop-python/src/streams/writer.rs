@@ -24,6 +24,7 @@ use greenloop_cpython::{
 use pyo3::prelude::*;
 
 use super::flow_control::FlowControl;
+use super::native_transport::is_closing;
 use super::observed::tell_sent;
 use super::protocol;
 use super::reader::{self, assertion};
@@ -230,7 +231,7 @@ fn start_drain(this: &Native<Awaitable>, owner: &Native<Writer>) -> Result<Progr
         return Err(raise_anything(&exception));
     }
     let transport = writer.transport(owner)?;
-    if transport.invoke(&names.is_closing, [])?.is_true()? {
+    if is_closing(&transport)? {
         // The loop gets to call `connection_lost`: a task that does nothing but write and drain
         // would never see the connection end.
         this.get().step().set(PAUSED);
@@ -452,7 +453,7 @@ fn finalise(writer: &Writer, this: &Object) -> Result<()> {
         return Ok(());
     };
     let names = &globals().names;
-    if transport.invoke(&names.is_closing, [])?.is_true()? {
+    if is_closing(&transport)? {
         return Ok(());
     }
     let py = attached();

@@ -61,6 +61,7 @@ use greenloop_cpython::ClassCell;
 pub use class::make_classes;
 pub use protocol::{CLASS as PROTOCOL, SslProtocol};
 pub use reading::{feed, received};
+pub use transport_methods::FOR_WRITERS;
 
 /// The public classes by their names.
 pub fn classes() -> [(&'static str, &'static ClassCell); 2] {
@@ -71,6 +72,6 @@ pub fn classes() -> [(&'static str, &'static ClassCell); 2] {
 }
 
 /// The classes whose methods programs may replace, which short cuts look out for.
-pub fn replaceable_classes() -> [&'static ClassCell; 1] {
-    [&protocol::CLASS]
+pub fn replaceable_classes() -> [&'static ClassCell; 2] {
+    [&protocol::CLASS, &transport::CLASS]
 }

@@ -220,7 +220,7 @@ fn decrypt_by_name(protocol: &SslProtocol) -> Result<Decrypted> {
     let mut first = None;
     let mut open = true;
     while let Some(chunk) = protocol.engine.read(protocol.max_size.get())? {
-        if !chunk.is_true()? {
+        if !chunk.has_content()? {
             open = false;
             break;
         }

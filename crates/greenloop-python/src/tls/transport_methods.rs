@@ -11,24 +11,33 @@ use greenloop_cpython::{
 use pyo3::prelude::*;
 
 use super::protocol::{get_extra_info, is_transport_closing, set_app_protocol};
-use super::transport::TransportRef;
+use super::transport::{CLASS, TransportRef};
 use super::{flow_control, shutdown, writing};
 use crate::asyncio::globals;
+use crate::streams::NativeTransport;
 
 // Writing.
 
 /// `write(data)`
 pub fn write(this: &TransportRef, arguments: Arguments<'_>) -> Result<Object> {
     let data = arguments.single(c"write", &globals().names.data)?;
-    let suitable = data.is_bytes() || data.is_bytearray() || data.is_memory_view();
-    if !suitable {
+    write_data(this, data)?;
+    Ok(Object::none())
+}
+
+/// As [`write()`]. A closed transport has no protocol: it is asked only if there are data.
+///
+/// # Errors
+/// `TypeError` for what is not bytes-like, and those of the ssl object.
+fn write_data(this: &TransportRef, data: &Object) -> Result<()> {
+    if !data.is_bytes_like() {
         return Err(unsuitable(data));
     }
-    if data.is_true()? {
+    if data.has_content()? {
         let protocol = this.get().protocol(c"_write_appdata")?;
         writing::write(&protocol, data)?;
     }
-    Ok(Object::none())
+    Ok(())
 }
 
 /// The TypeError for data that are not bytes-like. The text is asyncio's.
@@ -217,13 +226,27 @@ pub fn force_close(this: &TransportRef, exception: &Object) -> Result<Object> {
 
 /// `is_closing()`
 pub fn is_closing(this: &TransportRef) -> Result<Object> {
+    asks_whether_closing(this).map(Object::boolean)
+}
+
+/// As [`is_closing`].
+///
+/// # Errors
+/// `AttributeError` without a protocol, and those of the transport below, which is asked.
+fn asks_whether_closing(this: &TransportRef) -> Result<bool> {
     let transport = this.get();
     if transport.closed.get() {
-        return Ok(Object::boolean(true));
+        return Ok(true);
     }
     let protocol = transport.protocol(c"_is_transport_closing")?;
-    Ok(Object::boolean(is_transport_closing(&protocol)?))
+    is_transport_closing(&protocol)
 }
+
+/// What the writers of streams ask.
+pub const FOR_WRITERS: NativeTransport = NativeTransport {
+    is_closing: |object| Some(asks_whether_closing(CLASS.plain(object)?)),
+    write: |object, data| Some(write_data(CLASS.plain(object)?, data)),
+};
 
 /// `_closed`
 pub fn closed(this: &TransportRef) -> Result<Object> {

@@ -193,7 +193,7 @@ fn flush(this: &Native<SslProtocol>) -> Result<()> {
         return flow_control::control_app_writing(this);
     }
     let data = protocol.engine.take_outgoing()?;
-    if data.is_true()? {
+    if data.has_content()? {
         protocol.write_below(&data)?;
     }
     flow_control::control_app_writing_of(this, protocol.backlog.size())

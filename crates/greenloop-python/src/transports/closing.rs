@@ -215,8 +215,13 @@ pub fn call_connection_lost(this: &TransportRef, exception: &Object) -> Result<O
 
 /// True from `close`, `abort` or an error on, and for ever.
 pub fn is_closing(this: &TransportRef) -> Result<Object> {
+    Ok(Object::boolean(asks_whether_closing(this)))
+}
+
+/// As [`is_closing`]. A drain asks, so that what was written is to be on its way.
+#[inline]
+pub fn asks_whether_closing(this: &TransportRef) -> bool {
     let transport = this.get();
-    // A drain asks.
     coalescing::push(transport);
-    Ok(Object::boolean(transport.closing.get()))
+    transport.closing.get()
 }

@@ -52,6 +52,7 @@ use crate::asyncio::{globals, running_loop_or_none};
 use crate::event_loop::{EventLoop, LoopInstance, LoopRef};
 use crate::handle::{self, Handle};
 use crate::scheduler::{HandleKind, Job};
+use crate::streams;
 
 pub use class::make_classes;
 pub use opening::{Connection, is_plain, native_table};
@@ -167,14 +168,22 @@ unsafe impl Inheriting for SocketTransport {
 }
 
 /// The transport, if `object` is one whose methods are ours: then [`write()`] may be called instead
-/// of its method. It has to be of exactly the class and without an instance dict, since a subclass
-/// or an attribute of the instance may replace `write`.
+/// of its method.
 #[inline]
 pub fn native(object: &Object) -> Option<&TransportRef> {
-    CLASS
-        .exactly(object)
-        .filter(|this| this.get().has_no_dict())
+    CLASS.plain(object)
 }
+
+/// The classes whose methods programs may replace, which short cuts look out for.
+pub fn replaceable_classes() -> [&'static ClassCell; 1] {
+    [&CLASS]
+}
+
+/// What the writers of streams ask.
+pub const FOR_WRITERS: streams::NativeTransport = streams::NativeTransport {
+    is_closing: |object| Some(Ok(closing::asks_whether_closing(native(object)?))),
+    write: |object, data| Some(write(native(object)?, data).map(drop)),
+};
 
 /// The transport that a reaction's owner is, or the owner of what is to be done at the end of a
 /// job: only this room makes such, for its own transports.

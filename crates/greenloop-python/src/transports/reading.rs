@@ -102,7 +102,7 @@ fn receive_bytes(this: &TransportRef) -> Result<bool> {
     let Some(Some(data)) = unless_fatal(this, outcome, message)? else {
         return Ok(false);
     };
-    if !data.is_true()? {
+    if !data.has_content()? {
         return end_of_stream(this).map(|()| false);
     }
     let protocol = transport.protocol.get_or_none();

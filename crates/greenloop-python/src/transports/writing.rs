@@ -72,7 +72,7 @@ pub fn write(this: &TransportRef, data: &Object) -> Result<Object> {
         c"Cannot call write() after write_eof()",
         c"unable to write; sendfile is in progress",
     )?;
-    if !data.is_true()? {
+    if !data.has_content()? {
         return Ok(Object::none());
     }
     if transport.lost.get() > 0 {

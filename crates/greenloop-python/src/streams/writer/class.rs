@@ -10,6 +10,7 @@ use super::{CLASS, Writer, drain, start_tls, wait_closed};
 use crate::asyncio::globals;
 use crate::observing::is_recording;
 use crate::streams::attributes::required;
+use crate::streams::native_transport;
 
 // The methods that are passed on to the transport.
 
@@ -21,30 +22,30 @@ fn pass_on(this: &Native<Writer>, name: &Object) -> Result<Object> {
     this.get().transport(this)?.invoke(name, [])
 }
 
-/// `transport.name(data)`
-///
-/// The transport's result is dropped, as asyncio's writer drops it.
+/// The transport has got the data. Its result was dropped, as asyncio's writer drops it.
 #[inline]
-fn send(this: &Native<Writer>, name: &Object, data: &Object) -> Result<Object> {
-    this.get().transport(this)?.invoke(name, [data])?;
+fn sent(this: &Native<Writer>, data: &Object) -> Object {
     if is_recording() {
         this.get().tell_sent(data);
     }
-    Ok(Object::none())
+    Object::none()
 }
 
 /// The transport decides whether the bytes are sent or kept.
 fn write(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
-    let names = &globals().names;
-    let data = arguments.single(c"StreamWriter.write", &names.data)?;
-    send(this, &names.write, data)
+    let data = arguments.single(c"StreamWriter.write", &globals().names.data)?;
+    native_transport::write(&this.get().transport(this)?, data)?;
+    Ok(sent(this, data))
 }
 
 /// The iterable goes to the transport as it is.
 fn writelines(this: &Native<Writer>, arguments: Arguments<'_>) -> Result<Object> {
     let names = &globals().names;
     let data = arguments.single(c"StreamWriter.writelines", &names.data)?;
-    send(this, &names.writelines, data)
+    this.get()
+        .transport(this)?
+        .invoke(&names.writelines, [data])?;
+    Ok(sent(this, data))
 }
 
 /// Such as `peername` and `ssl_object`; the names are the transport's.
