@@ -22,7 +22,7 @@ use crate::asyncio::{globals, running_loop};
 use crate::future::future_of;
 use crate::handle::{self, Handle};
 use crate::observing::Wait;
-use crate::scheduler::{Job, Scheduler, SleeperKind, stepping};
+use crate::scheduler::{Job, Scheduler, SleeperKind, with_stepping};
 
 /// `sleep(delay, result=None)`: the delay in seconds is in `owner`, the result in `value`.
 ///
@@ -102,16 +102,22 @@ fn start(this: &Native<Awaitable>) -> Result<Progress> {
     if seconds.is_nan() && SLEEP_REFUSES_NAN {
         return Err(not_a_number());
     }
-    if let Some(task) = stepping() {
-        if let Some(scheduler) = future_of(&task).get().fast_loop() {
-            if !scheduler.has_own_timers() {
-                awaitable.wait_natively(future_of(&task).get().event_loop());
-                awaitable.step.set(ASLEEP);
-                let deadline = Instant::new(scheduler.now().as_secs() + seconds);
-                scheduler.push_timer(deadline, Job::Sleeper(this.up().clone()));
-                return Ok(Progress::Blocked);
-            }
-        }
+    let is_native = with_stepping(|task| {
+        let Some(future) = task.map(|task| future_of(task).get()) else {
+            return false;
+        };
+        let scheduler = future.fast_loop();
+        let Some(scheduler) = scheduler.filter(|scheduler| !scheduler.has_own_timers()) else {
+            return false;
+        };
+        awaitable.wait_natively(future.event_loop());
+        awaitable.step.set(ASLEEP);
+        let deadline = Instant::new(scheduler.now().as_secs() + seconds);
+        scheduler.push_timer(deadline, Job::Sleeper(this.up().clone()));
+        true
+    });
+    if is_native {
+        return Ok(Progress::Blocked);
     }
     sleep_by_call_later(this, &delay)
 }

@@ -22,7 +22,7 @@ use greenloop_cpython::{Native, Object, Result, Slot, fetch, raise_object};
 use super::{Awaitable, LoopBound, PackedState, Stage};
 use crate::asyncio::globals;
 use crate::future::{CANCELLED, Future, PENDING, future_of, waiting_task, wake};
-use crate::scheduler::{TaskKind, stepping};
+use crate::scheduler::{TaskKind, with_stepping};
 
 impl Awaitable {
     /// Gets ready to wait on the running loop, to which `bound` is bound from now on. The operation
@@ -32,13 +32,16 @@ impl Awaitable {
     #[inline]
     pub fn prepare(this: &Native<Awaitable>, bound: &LoopBound, owner: &Object) -> Result<()> {
         let awaitable = this.get();
-        if let Some(task) = stepping() {
-            let future = future_of(&task).get();
-            if future.fast_loop().is_some() {
-                bound.bind_to(future.event_loop(), owner)?;
-                awaitable.wait_natively(future.event_loop());
-                return Ok(());
-            }
+        let is_native = with_stepping(|task| -> Result<bool> {
+            let Some(event_loop) = task.and_then(loop_of_native_wait) else {
+                return Ok(false);
+            };
+            bound.bind_to(event_loop, owner)?;
+            awaitable.wait_natively(event_loop);
+            Ok(true)
+        })?;
+        if is_native {
+            return Ok(());
         }
         let event_loop = bound.running_loop(owner)?;
         awaitable.wait_on_future(&event_loop)
@@ -51,12 +54,13 @@ impl Awaitable {
     #[inline]
     pub fn prepare_on(this: &Native<Awaitable>, event_loop: &Object) -> Result<()> {
         let awaitable = this.get();
-        if let Some(task) = stepping() {
-            let future = future_of(&task).get();
-            if future.event_loop().as_ptr() == event_loop.as_ptr() && future.fast_loop().is_some() {
-                awaitable.wait_natively(future.event_loop());
-                return Ok(());
-            }
+        let is_native = with_stepping(|task| {
+            let own = task.and_then(loop_of_native_wait);
+            let own = own.filter(|own| own.as_ptr() == event_loop.as_ptr());
+            own.inspect(|own| awaitable.wait_natively(own)).is_some()
+        });
+        if is_native {
+            return Ok(());
         }
         awaitable.wait_on_future(event_loop)
     }
@@ -342,6 +346,13 @@ impl Awaitable {
         future.set_attribute(&names.blocking, &Object::boolean(true))?;
         Ok(Some(future))
     }
+}
+
+/// The loop of a task, if its waits can be native.
+#[inline]
+fn loop_of_native_wait(task: &Native<TaskKind>) -> Option<&Slot> {
+    let future = future_of(task).get();
+    future.fast_loop().map(|_| future.event_loop())
 }
 
 /// The state of a wait that resumes.

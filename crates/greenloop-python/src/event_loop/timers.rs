@@ -8,7 +8,7 @@
 //! rules, and the deadline that the program sees in `when()` is that sum. For the heap it is
 //! converted to a float.
 
-use greenloop_core::{Host as _, Instant};
+use greenloop_core::Instant;
 use greenloop_cpython::{
     Arguments, Object, Result, making, report_unraisable, saturating_float, type_error,
 };
@@ -115,7 +115,7 @@ pub(super) fn call_later(this: &LoopRef, arguments: Arguments<'_>) -> Result<Obj
         }
         now
     } else {
-        let now = event_loop.now().as_secs();
+        let now = event_loop.scheduler.now().as_secs();
         if let Some(delay) = delay.exact_float() {
             let deadline = Instant::new(now + delay);
             return event_loop.schedule_timer(this, deadline, None, &call);

@@ -35,8 +35,15 @@ thread_local! {
 /// inside a step does not change it. Costs a new reference.
 #[inline]
 pub fn stepping() -> Option<Native<TaskKind>> {
-    // SAFETY: `within` holds the reference, and resets it however it ends.
-    unsafe { STEPPING.get().as_ref() }.cloned()
+    with_stepping(|task| Some(task?.clone()))
+}
+
+/// Shows `look` the task that [`stepping`] returns, without a new reference.
+#[inline]
+pub fn with_stepping<R>(look: impl FnOnce(Option<&Native<TaskKind>>) -> R) -> R {
+    // SAFETY: `within` holds the reference until its body has ended, of which this call is a part,
+    // and resets it however it ends.
+    look(unsafe { STEPPING.get().as_ref() })
 }
 
 /// Runs `body` as a part of `task`'s step.

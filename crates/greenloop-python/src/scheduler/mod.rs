@@ -29,7 +29,7 @@ use crate::observing::Pulse;
 pub use alarm::{Alarm, Bell, CLASS as ALARM, make_class as make_alarm_class};
 #[cfg(Py_3_12)]
 pub use current::swap;
-pub use current::{CurrentTask, away, is_recorded, stepping, within};
+pub use current::{CurrentTask, away, is_recorded, stepping, with_stepping, within};
 pub use job::{
     HandleKind, Job, NativeListener, Notification, Notify, Reaction, SleeperKind, TaskKind,
 };
