@@ -232,6 +232,10 @@ impl EventLoop {
                 return self.poll_system(wait);
             }
             let patience = self.patience()?;
+            // The question is Python code, during which other threads may call and end.
+            if self.has_arrivals() {
+                return Ok(());
+            }
             if patience == Some(Duration::ZERO) {
                 match wait {
                     Wait::Until(deadline) => self.jump_to(deadline),
