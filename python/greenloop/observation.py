@@ -214,7 +214,7 @@ class watch:  # noqa: N801  # It is called like a function, as `contextlib.suppr
         Raises:
             ModuleNotFoundError: OpenTelemetry is not installed.
         """
-        from greenloop.watching import telemetry
+        from greenloop.monitoring import telemetry
 
         telemetry.instrument(self.report, meter)
 

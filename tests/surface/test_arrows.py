@@ -11,6 +11,7 @@ import greenloop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CRATES = ROOT / "crates"
+PACKAGE = ROOT / "python/greenloop"
 # An arrow that is not drawn here does not exist. Development dependencies count as well.
 ALLOWED = {
     "greenloop-core": set(),
@@ -22,6 +23,14 @@ ALLOWED = {
     "greenloop-cpython": {"greenloop-os", "greenloop-bridge"},
     # Of the bridge it has the layout of the table that it exports.
     "greenloop-python": {"greenloop-core", "greenloop-cpython", "greenloop-os", "greenloop-bridge"},
+}
+# The packages in the package, each with those that it knows: from the lowest to the highest.
+PACKAGES = {
+    "tracing": set(),
+    "diagnosis": set(),
+    "watching": {"tracing"},
+    "monitoring": {"tracing", "watching"},
+    "testing": {"tracing", "watching"},
 }
 # Modules of the package that a user could have written: they use public names only.
 PUBLIC_ONLY = ["launcher.py"]
@@ -99,9 +108,28 @@ def test_only_the_platforms_crate_asks_which_platform_it_is():
     assert asking <= {"greenloop-os"}
 
 
+def packages_known_to(package):
+    return {
+        match.group(1)
+        for path in (PACKAGE / package).rglob("*.py")
+        for match in re.finditer(r"^\s*(?:from|import) greenloop\.(\w+)", path.read_text(), re.M)
+    } & PACKAGES.keys() - {package}
+
+
+def test_every_package_in_the_package_has_its_arrows_drawn():
+    assert PACKAGES.keys() == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_knows_those_below_it_only(package):
+    assert packages_known_to(package) == PACKAGES[package]
+    below = list(PACKAGES)[: list(PACKAGES).index(package)]
+    assert PACKAGES[package] <= {*below}
+
+
 @pytest.mark.parametrize("module", PUBLIC_ONLY)
 def test_a_module_on_top_of_the_package_uses_public_names_only(module):
-    tree = ast.parse((ROOT / "python/greenloop" / module).read_text())
+    tree = ast.parse((PACKAGE / module).read_text())
     imported, used = set(), set()
     for node in ast.walk(tree):
         match node:

@@ -8,7 +8,6 @@ from typing import Final
 
 from greenloop.tracing.files import form_of, write
 from greenloop.tracing.recording import DEFAULT_EVENTS, Recording
-from greenloop.watching import recording as live
 
 USAGE: Final = """\
 usage: python -m greenloop trace [-o FILE] [--events N] [-m module | -c code | script] [arg ...]
@@ -28,12 +27,9 @@ are not given.
 def run(arguments: list[str], launch: Callable[[list[str]], None]) -> None:
     """Launch the program that the command line names, and write its trace when it has ended.
 
-    The program's exception and exit code are not changed by it. A number in the program's place
-    means a process that runs already.
+    The program's exception and exit code are not changed by it. A number in the program's place,
+    which means a process that runs already, is `monitoring`'s.
     """
-    if live.names_process(arguments):
-        live.run(arguments)
-        return
     path, events, program = _parse(arguments)
     recording = Recording(events)
     try:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import crossed_locks, holder, loop, place, report, resource, stall, task, wait
 
-from greenloop.watching.metrics import metrics
-from greenloop.watching.report import report_of
-from greenloop.watching.screen import Screen, cells
-from greenloop.watching.stalls import stalls
-from greenloop.watching.table import processes, table
-from greenloop.watching.tree import branch, tree
+from greenloop.monitoring.metrics import metrics
+from greenloop.monitoring.report import report_of
+from greenloop.monitoring.screen import Screen, cells
+from greenloop.monitoring.stalls import stalls
+from greenloop.monitoring.table import processes, table
+from greenloop.monitoring.tree import branch, tree
 
 WIDE = Screen(None)
 

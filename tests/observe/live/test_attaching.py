@@ -12,9 +12,9 @@ import pytest
 from fake_process import answering
 
 import greenloop
-from greenloop.watching import attaching
-from greenloop.watching.attaching import ask_any, can_be_told, tell_to_watch
-from greenloop.watching.client import Reason, WatchError
+from greenloop.monitoring import attaching
+from greenloop.monitoring.attaching import ask_any, can_be_told, tell_to_watch
+from greenloop.monitoring.client import Reason, WatchError
 from greenloop.watching.place import socket_path
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")

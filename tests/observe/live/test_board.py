@@ -8,10 +8,10 @@ import pytest
 from fake_process import answering
 from reports import crossed_locks, loop, report, stall, task, wait
 
-from greenloop.watching import top
-from greenloop.watching.board import Board
-from greenloop.watching.report import report_of
-from greenloop.watching.screen import Screen
+from greenloop.monitoring import top
+from greenloop.monitoring.board import Board
+from greenloop.monitoring.report import report_of
+from greenloop.monitoring.screen import Screen
 
 SCREEN = Screen(100)
 

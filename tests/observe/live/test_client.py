@@ -12,8 +12,8 @@ import pytest
 from fake_process import answering
 from reports import report, task
 
-from greenloop.watching import client
-from greenloop.watching.client import Reason, WatchError, ask, listens
+from greenloop.monitoring import client
+from greenloop.monitoring.client import Reason, WatchError, ask, listens
 from greenloop.watching.place import socket_path
 
 REPORT = {"want": "report"}

@@ -11,7 +11,7 @@ import pytest
 from fake_process import answering
 from reports import crossed_locks, report, stall, task
 
-from greenloop.watching import command
+from greenloop.monitoring import command
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")
 

@@ -10,8 +10,8 @@ import time
 import pytest
 from fake_process import answering
 
+from greenloop.monitoring import recording
 from greenloop.tracing import command
-from greenloop.watching import recording
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import crossed_locks, loop, report, stall, task, wait
 
-from greenloop.watching.metrics import metrics
-from greenloop.watching.report import report_of
+from greenloop.monitoring.metrics import metrics
+from greenloop.monitoring.report import report_of
 
 parser = pytest.importorskip("prometheus_client.parser")
 

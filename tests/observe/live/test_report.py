@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenloop.monitoring import report as module
+from greenloop.monitoring.report import FORMAT, ReportError, report_of, stalls_of
+from greenloop.monitoring.untrusted import integer, lines, number, text
 from greenloop.tracing.kinds import Wait as KindOfWait
-from greenloop.watching import report as module
-from greenloop.watching.report import FORMAT, ReportError, report_of, stalls_of
-from greenloop.watching.untrusted import integer, lines, number, text
 
 DOCUMENT = (pathlib.Path(__file__).resolve().parents[3] / "docs/report-format.md").read_text()
 EXAMPLE = json.loads(re.search(r"```json\n(.*?)```", DOCUMENT, re.DOTALL)[1])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenloop.watching import words
-from greenloop.watching.columns import Column, lay_out
-from greenloop.watching.screen import Screen, cells, cut, in_encoding, pad, screen_of, shorten
+from greenloop.monitoring import words
+from greenloop.monitoring.columns import Column, lay_out
+from greenloop.monitoring.screen import Screen, cells, cut, in_encoding, pad, screen_of, shorten
 
 
 class Stream:

@@ -3,9 +3,9 @@
 import reports
 from reports import place, report, stall
 
-from greenloop.watching.report import report_of
-from greenloop.watching.screen import Screen
-from greenloop.watching.stalls import stalls
+from greenloop.monitoring.report import report_of
+from greenloop.monitoring.screen import Screen
+from greenloop.monitoring.stalls import stalls
 
 WIDE = Screen(None)
 

@@ -5,10 +5,10 @@ import re
 import pytest
 from reports import crossed_locks, loop, place, report, stall, task, wait
 
-from greenloop.watching.report import report_of
-from greenloop.watching.screen import Screen
-from greenloop.watching.table import processes, table
-from greenloop.watching.tree import tree
+from greenloop.monitoring.report import report_of
+from greenloop.monitoring.screen import Screen
+from greenloop.monitoring.table import processes, table
+from greenloop.monitoring.tree import tree
 
 WIDE = Screen(None)
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import crossed_locks, holder, report, resource, task, wait
 
-from greenloop.watching.report import report_of
-from greenloop.watching.screen import Screen
-from greenloop.watching.tree import branch, tree
+from greenloop.monitoring.report import report_of
+from greenloop.monitoring.screen import Screen
+from greenloop.monitoring.tree import branch, tree
 
 WIDE = Screen(None)
 

@@ -13,10 +13,10 @@ import pytest
 from serving import under_a_server
 
 import greenloop
-from greenloop.watching.report import report_of
-from greenloop.watching.screen import Screen
-from greenloop.watching.table import table
-from greenloop.watching.tree import tree
+from greenloop.monitoring.report import report_of
+from greenloop.monitoring.screen import Screen
+from greenloop.monitoring.table import table
+from greenloop.monitoring.tree import tree
 
 WITHIN = 1.0
 """Seconds in which a deadlock is named, unless the process has very many objects, as one has that

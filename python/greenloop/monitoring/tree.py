@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from greenloop.watching import words
-from greenloop.watching.deadlocks import deadlock_lines
-from greenloop.watching.graph import Edge, WaitGraph
-from greenloop.watching.grouping import Group, States, groups_of
-from greenloop.watching.report import Place, Report
-from greenloop.watching.screen import Screen, cells, shorten
-from greenloop.watching.table import head, left_out
+from greenloop.monitoring import words
+from greenloop.monitoring.deadlocks import deadlock_lines
+from greenloop.monitoring.graph import Edge, WaitGraph
+from greenloop.monitoring.grouping import Group, States, groups_of
+from greenloop.monitoring.report import Place, Report
+from greenloop.monitoring.screen import Screen, cells, shorten
+from greenloop.monitoring.table import head, left_out
 
 _DEEPEST: Final = 12
 """The levels after which a branch goes on at the left edge: 36 of 80 columns."""

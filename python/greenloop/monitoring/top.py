@@ -16,11 +16,11 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final
 
-from greenloop.watching.attaching import ask_any
-from greenloop.watching.board import Board
-from greenloop.watching.client import WatchError
-from greenloop.watching.report import Report, ReportError, report_of
-from greenloop.watching.screen import screen_of
+from greenloop.monitoring.attaching import ask_any
+from greenloop.monitoring.board import Board
+from greenloop.monitoring.client import WatchError
+from greenloop.monitoring.report import Report, ReportError, report_of
+from greenloop.monitoring.screen import screen_of
 
 INTERVAL: Final = 1.0
 """Seconds between two reports."""

@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from greenloop.watching import top
-from greenloop.watching.attaching import ask_any
-from greenloop.watching.client import Reason, WatchError, ask
-from greenloop.watching.metrics import metrics
+from greenloop.monitoring import top
+from greenloop.monitoring.attaching import ask_any
+from greenloop.monitoring.client import Reason, WatchError, ask
+from greenloop.monitoring.metrics import metrics
+from greenloop.monitoring.printing import OutputError, print_json, print_text
+from greenloop.monitoring.report import Report, ReportError, report_of, stalls_of
+from greenloop.monitoring.screen import Screen, in_encoding, screen_of
+from greenloop.monitoring.stalls import stalls
+from greenloop.monitoring.table import processes, table
+from greenloop.monitoring.tree import tree
 from greenloop.watching.place import watched_processes
-from greenloop.watching.printing import OutputError, print_json, print_text
 from greenloop.watching.processes import LARGEST_PID
-from greenloop.watching.report import Report, ReportError, report_of, stalls_of
-from greenloop.watching.screen import Screen, in_encoding, screen_of
-from greenloop.watching.stalls import stalls
-from greenloop.watching.table import processes, table
-from greenloop.watching.tree import tree
 
 USAGE: Final = """\
 usage: python -m greenloop ps [PID] [--all] [--wide] [--json]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from greenloop.watching.client import DEFAULT_TIMEOUT, Reason, WatchError, ask, find_user, listens
+from greenloop.monitoring.client import DEFAULT_TIMEOUT, Reason, WatchError, ask, find_user, listens
 from greenloop.watching.processes import has_loaded_greenloop
 
 PATIENCE: Final = 3.0

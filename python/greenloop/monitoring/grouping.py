@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from greenloop.watching import words
-from greenloop.watching.report import Report, Task
+from greenloop.monitoring import words
+from greenloop.monitoring.report import Report, Task
 
 _SHARED: Final = ("queue", "lock", "semaphore", "event", "condition", "barrier")
 """The beginnings of the kinds of wait whose resource is there for tasks to meet at."""

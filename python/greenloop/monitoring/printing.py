@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from greenloop.watching.screen import in_encoding
+from greenloop.monitoring.screen import in_encoding
 
 
 class OutputError(Exception):

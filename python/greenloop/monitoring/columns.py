@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from greenloop.watching.screen import cells, cut, pad, shorten
+from greenloop.monitoring.screen import cells, cut, pad, shorten
 
 _GAP: Final = "  "
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from greenloop.watching import words
-from greenloop.watching.columns import Column, lay_out
-from greenloop.watching.grouping import Group, States, groups_of
-from greenloop.watching.report import Loop, Report
-from greenloop.watching.screen import Screen
+from greenloop.monitoring import words
+from greenloop.monitoring.columns import Column, lay_out
+from greenloop.monitoring.grouping import Group, States, groups_of
+from greenloop.monitoring.report import Loop, Report
+from greenloop.monitoring.screen import Screen
 
 COLUMNS: Final = (
     Column("ID", right=True),

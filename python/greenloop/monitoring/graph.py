@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from greenloop.watching.report import Holder, Report, Resource, Task
+from greenloop.monitoring.report import Holder, Report, Resource, Task
 
 
 @dataclass(frozen=True, slots=True)

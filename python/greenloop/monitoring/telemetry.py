@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from greenloop.watching.metrics import Family, Sample, families
-from greenloop.watching.report import report_of
+from greenloop.monitoring.metrics import Family, Sample, families
+from greenloop.monitoring.report import report_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation

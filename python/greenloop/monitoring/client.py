@@ -16,9 +16,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from greenloop.monitoring.untrusted import text
 from greenloop.watching.place import sockets_of
 from greenloop.watching.processes import LARGEST_PID, name_of_user, owner_of
-from greenloop.watching.untrusted import text
 
 DEFAULT_TIMEOUT: Final = 5.0
 """Seconds that a process has for an answer, beyond those that the request itself asks for."""

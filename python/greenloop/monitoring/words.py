@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from greenloop.watching.report import Place, Task, Wait
+from greenloop.monitoring.report import Place, Task, Wait
 
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 """Stands before a number of tasks that do the same."""

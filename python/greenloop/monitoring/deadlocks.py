@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from greenloop.watching import words
-from greenloop.watching.report import Deadlock, Party
-from greenloop.watching.screen import Screen
+from greenloop.monitoring import words
+from greenloop.monitoring.report import Deadlock, Party
+from greenloop.monitoring.screen import Screen
 
 _WHY: Final[Mapping[str, str]] = {
     "cycle": "each waits for the next one",

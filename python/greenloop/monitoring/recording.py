@@ -12,14 +12,14 @@ import tempfile
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from greenloop.tracing.files import form_of
-from greenloop.watching.attaching import ask_any
-from greenloop.watching.client import (
+from greenloop.monitoring.attaching import ask_any
+from greenloop.monitoring.client import (
     DEFAULT_TIMEOUT,
     Reason,
     WatchError,
 )
-from greenloop.watching.printing import OutputError, print_json
+from greenloop.monitoring.printing import OutputError, print_json
+from greenloop.tracing.files import form_of
 from greenloop.watching.processes import LARGEST_PID
 
 USAGE: Final = """\
@@ -48,11 +48,6 @@ class _Options:
     seconds: float = 10.0
     path: str = "trace.html"
     json: bool = False
-
-
-def names_process(arguments: list[str]) -> bool:
-    """Return whether these arguments of `trace` begin with the number of a process."""
-    return bool(arguments) and arguments[0].isascii() and arguments[0].isdecimal()
 
 
 def run(arguments: list[str]) -> None:

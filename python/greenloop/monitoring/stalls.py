@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from greenloop.watching import words
-from greenloop.watching.report import Place, Stall
-from greenloop.watching.screen import Screen
+from greenloop.monitoring import words
+from greenloop.monitoring.report import Place, Stall
+from greenloop.monitoring.screen import Screen
 
 _ENTRANCES: Final = ("run", "run_until_complete", "run_forever", "_run_once")
 """The functions of a loop below which the program's own code runs."""

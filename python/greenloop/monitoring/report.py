@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from greenloop.watching.untrusted import (
+from greenloop.monitoring.untrusted import (
     count,
     fields,
     integer,

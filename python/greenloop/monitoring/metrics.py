@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from greenloop.watching.report import Loop, Report
+from greenloop.monitoring.report import Loop, Report
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]+")
 _LEFT_OUT: Final = "tasks_left_out"

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from greenloop.watching import words
-from greenloop.watching.grouping import Group, States, groups_of
-from greenloop.watching.report import Report, Task
-from greenloop.watching.screen import Screen
-from greenloop.watching.stalls import stall_lines
-from greenloop.watching.table import head, rows
-from greenloop.watching.tree import branch
+from greenloop.monitoring import words
+from greenloop.monitoring.grouping import Group, States, groups_of
+from greenloop.monitoring.report import Report, Task
+from greenloop.monitoring.screen import Screen
+from greenloop.monitoring.stalls import stall_lines
+from greenloop.monitoring.table import head, rows
+from greenloop.monitoring.tree import branch
 
 SORTS: Final[Mapping[str, tuple[str, Callable[[Group], Any] | None]]] = {
     "u": ("urgency", None),
