@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 # What explains a failure, each with a table of its own in explanations.toml.
 HANGS = "hangs"
 KINDS = ("library", "order", "time", "greenloop", HANGS)
-PLUGIN = "greenloop.testing.plugin"
+PLUGIN = "greenloop.testing.plugin.hooks"
 SEEDS = 20
 # Seconds for a test without the plugin, and for all of its orders together.
 TIME_LIMIT = 30.0

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from greenloop.testing import progress
-from greenloop.testing.planning import plan
+from greenloop.testing.plugin import progress
+from greenloop.testing.plugin.planning import plan
 
 # Most of them run pytest in a process.
 pytestmark = pytest.mark.slow
@@ -38,6 +38,7 @@ CONFIGURATION = """
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 """
+OURS = "greenloop.testing.plugin.hooks"
 ANYIO = "anyio.pytest_plugin"
 ASYNCIO = "pytest_asyncio.plugin"
 HYPOTHESIS = "_hypothesis_pytestplugin"
@@ -55,7 +56,7 @@ def run(tmp_path):
         (tmp_path / "sleepers.py").write_text(SLEEPERS)
         (tmp_path / "pytest.ini").write_text(CONFIGURATION if ASYNCIO in plugins else "[pytest]\n")
         (tmp_path / "test_it.py").write_text(textwrap.dedent(source))
-        chosen = [word for name in ("greenloop.testing.plugin", *plugins) for word in ("-p", name)]
+        chosen = [word for name in (OURS, *plugins) for word in ("-p", name)]
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-rA", "--color=no", *chosen, *options],
             cwd=tmp_path,
@@ -84,7 +85,7 @@ def failing_orders(output):
 
 def test_the_plugin_is_an_entry_point():
     found = importlib.metadata.entry_points(group="pytest11", name="greenloop")
-    assert [each.value for each in found] == ["greenloop.testing.plugin"]
+    assert [each.value for each in found] == [OURS]
 
 
 FAILING = """
@@ -159,6 +160,75 @@ def test_each_fault_is_tried_beside_the_orders(run):
     output = run(mended, "--greenloop-seed=g1xv4.d+f2")
     assert outcomes(output) == {"failed": 1}
     assert "Diverged: the test passed, but the run differs from the one of g1xv4.d+f2 in" in output
+
+
+UNCHANGED_TESTS = """
+    import asyncio
+    import unittest
+
+    import anyio
+    import pytest
+    from hypothesis import given
+    from hypothesis import strategies as st
+
+    pytestmark = pytest.mark.greenloop(seeds=1, faults=["late cancellation", OSError])
+    free = 0
+
+    @pytest.fixture(autouse=True)
+    def all_is_free():
+        global free
+        free = 1
+        yield
+        assert free == 1
+
+    async def hold():
+        global free
+        free -= 1
+        await asyncio.sleep(1)
+        free += 1
+
+    @pytest.mark.asyncio
+    async def test_asyncio():
+        await hold()
+
+    @pytest.mark.anyio
+    async def test_anyio():
+        await hold()
+
+    class Case(unittest.IsolatedAsyncioTestCase):
+        async def test_unittest(self):
+            await hold()
+
+    @pytest.mark.asyncio
+    @given(number=st.just(3))
+    async def test_hypothesis(number):
+        assert number == 3
+        await hold()
+
+    def test_not_async():
+        pass
+"""
+
+
+def test_a_marker_has_tests_disturbed_as_they_are(run):
+    plugins = (ASYNCIO, ANYIO, HYPOTHESIS)
+    source = (
+        UNCHANGED_TESTS
+        + """
+    @pytest.fixture
+    def anyio_backend():
+        return "asyncio"
+    """
+    )
+    output = run(source, "-o", "asyncio_mode=strict", plugins=plugins)
+    asyncs = ["Case::test_unittest", "test_anyio", "test_asyncio", "test_hypothesis"]
+    assert sorted(failing_orders(output)) == asyncs
+    assert output.count("fault: late cancellation at sleep, ") == 4
+    # The teardown of a fixture has found it.
+    assert outcomes(output) == {"passed": 5, "errors": 4}
+
+    mended = source.replace("free -= 1", "pass").replace("free += 1", "pass")
+    assert outcomes(run(mended, "-o", "asyncio_mode=strict", plugins=plugins)) == {"passed": 5}
 
 
 def test_a_failing_order_is_drawn_and_written_if_asked(run, tmp_path):
@@ -394,6 +464,8 @@ def test_wrong_settings_are_one_usage_error(run, marker, options, error):
         ({"orders": "any"}, "orders are 'exact' or 'hostile', not 'any'"),
         ({"clock": "sun"}, "a clock is 'virtual' or 'real', not 'sun'"),
         ({"late": "4"}, "late is a number of turns, not '4'"),
+        ({"faults": "timeout"}, "faults are several, such as a list, not 'timeout'"),
+        ({"faults": ["sun"]}, "a fault is 'cancellation', .* or an exception class, not 'sun'"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(settings, error):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import inspect
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 _T = TypeVar("_T")
@@ -17,12 +17,15 @@ _T = TypeVar("_T")
 Disturbance: TypeAlias = Literal["cancellation", "late cancellation", "timeout"]
 """A fault that is not an exception of the program's own."""
 
+Fault: TypeAlias = Disturbance | type[Exception]
+"""What may happen at an await."""
+
 DEFAULT_FAULTS: Final[tuple[Disturbance, ...]] = ("cancellation", "late cancellation")
 
 
 async def with_faults(
     operation: Awaitable[_T],
-    faults: Sequence[Disturbance | type[Exception]] = DEFAULT_FAULTS,
+    faults: Sequence[Fault] = DEFAULT_FAULTS,
     *,
     at: str = "*",
 ) -> _T | None:
@@ -47,14 +50,11 @@ async def with_faults(
         TypeError: The operation cannot be awaited.
         Exception: What the operation raises, unless it is the fault.
     """
-    for fault in faults:
-        if fault not in get_args(Disturbance) and not _is_exception_class(fault):
-            expected = ", ".join(map(repr, get_args(Disturbance)))
-            raise ValueError(f"a fault is {expected} or an exception class, not {fault!r}")
+    faults = checked(faults)
     offer: Offer | None = getattr(asyncio.get_running_loop(), "_offered_faults", None)
     if offer is None:
         return await operation
-    disturbed = _Disturbed(operation, tuple(faults), at, offer)
+    disturbed = _Disturbed(operation, faults, at, offer)
     task: asyncio.Task[_T] = asyncio.create_task(disturbed.run())
     requests = _requests()
     try:
@@ -67,6 +67,20 @@ async def with_faults(
         if error is disturbed.raised:
             return None
         raise
+
+
+def checked(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Return faults as `with_faults` takes them.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    checked = tuple(faults)
+    for fault in checked:
+        if fault not in get_args(Disturbance) and not _is_exception_class(fault):
+            expected = ", ".join(map(repr, get_args(Disturbance)))
+            raise ValueError(f"a fault is {expected} or an exception class, not {fault!r}")
+    return checked
 
 
 class Offer:
@@ -95,7 +109,7 @@ class _Disturbed:
     def __init__(
         self,
         operation: Awaitable[Any],
-        faults: tuple[Disturbance | type[Exception], ...],
+        faults: tuple[Fault, ...],
         at: str,
         offer: Offer,
     ) -> None:
@@ -186,7 +200,7 @@ def _is_exception_class(fault: object) -> bool:
     return isinstance(fault, type) and issubclass(fault, Exception)
 
 
-def _word(fault: Disturbance | type[Exception]) -> str:
+def _word(fault: Fault) -> str:
     return fault.__name__ if isinstance(fault, type) else fault
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import greenloop
 from greenloop.testing import Network, run
-from greenloop.testing.simulated_loops import installed
+from greenloop.testing.plugin.simulated_loops import installed
 
 
 def on_the_system(factory):

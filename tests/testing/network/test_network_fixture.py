@@ -23,7 +23,7 @@ def run(tmp_path):
         asyncios = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
         (tmp_path / "pytest.ini").write_text("[pytest]\n" + asyncios * (plugin == "asyncio"))
         (tmp_path / "test_it.py").write_text(textwrap.dedent(source))
-        names = ["-p", "greenloop.testing.plugin", "-p", PLUGINS[plugin]]
+        names = ["-p", "greenloop.testing.plugin.hooks", "-p", PLUGINS[plugin]]
         result = subprocess.run(
             [sys.executable, "-m", "pytest", "-rA", "--color=no", *names, *options],
             cwd=tmp_path,

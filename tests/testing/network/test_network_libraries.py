@@ -7,7 +7,7 @@ import json
 import pytest
 
 from greenloop.testing import Network, run
-from greenloop.testing.simulated_loops import installed
+from greenloop.testing.plugin.simulated_loops import installed
 from tls_contexts import CLIENT, SERVER
 
 # Each imports a library that is large.

@@ -11,24 +11,28 @@ Of pytest's internals only those are used that other plugins use which repeat te
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import re
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.unittest import TestCaseFunction
 
 from greenloop.testing import showing
-from greenloop.testing.planning import Plan
-from greenloop.testing.plugin import FAILING_ORDER
-from greenloop.testing.progress import Progress
-from greenloop.testing.run_of_test import Run, has_others
+from greenloop.testing.faults import with_faults
+from greenloop.testing.plugin.hooks import FAILING_ORDER
+from greenloop.testing.plugin.planning import Plan
+from greenloop.testing.plugin.progress import Progress
+from greenloop.testing.plugin.run_of_test import Run, has_others
+from greenloop.testing.plugin.simulated_loops import SimulatedLoops, installed
 from greenloop.testing.schedule import Schedule
 from greenloop.testing.shrinking import shrink
-from greenloop.testing.simulated_loops import SimulatedLoops, installed
 from greenloop.testing.threads import unrelated_threads
 
 if TYPE_CHECKING:
@@ -74,7 +78,7 @@ class Repeater:
             return None
         unrelated_threads.update(filter(_is_of_pytest_timeout, threading.enumerate()))
         self._repetition = Repetition(item, plan)
-        if getattr(item.function, "is_hypothesis_test", False):
+        if _is_of_hypothesis(item):
             self._prepare_hypothesis(item)
         try:
             self._repetition.run(nextitem)
@@ -104,6 +108,14 @@ class Repeater:
         if loops is None or fixturedef.scope == "function":
             return (yield)
         with loops.undisturbed():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Have the test itself disturbed, if its marker asks for it."""
+        if self._repetition is None:
+            return (yield)
+        with self._repetition.disturbed():
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -191,6 +203,33 @@ class Repetition:
                 _fail_if_diverged(found, self._plan.base)
             self._report(found, nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    @contextmanager
+    def disturbed(self) -> Iterator[None]:
+        """Have the test's function offer the faults of the plan meanwhile, if it is async."""
+        faults = self._plan.faults
+        holder: Any = self._item
+        name = "obj"
+        if _is_of_hypothesis(self._item):
+            # Each example is disturbed by itself.
+            holder, name = holder.obj.hypothesis, "inner_test"
+        elif isinstance(self._item, TestCaseFunction):
+            # unittest looks the method of an async test up by itself.
+            holder, name = holder.instance, holder.name
+        function = getattr(holder, name)
+        if not faults or not inspect.iscoroutinefunction(function):
+            yield
+            return
+
+        @functools.wraps(function)
+        async def disturbed(*arguments: Any, **keywords: Any) -> Any:
+            return await with_faults(function(*arguments, **keywords), faults)
+
+        setattr(holder, name, disturbed)
+        try:
+            yield
+        finally:
+            setattr(holder, name, function)
 
     def _search(self) -> tuple[Run, int]:
         """Return the run to be reported, and how many there were."""
@@ -344,6 +383,10 @@ class Repetition:
             self.loops = None
         report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
         return report
+
+
+def _is_of_hypothesis(item: pytest.Function) -> bool:
+    return getattr(item.function, "is_hypothesis_test", False)
 
 
 def _is_of_pytest_timeout(thread: threading.Thread) -> bool:

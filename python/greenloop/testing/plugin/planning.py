@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from greenloop.event_loop import EventLoop
+from greenloop.testing.faults import Fault, checked
 from greenloop.testing.schedule import DEFAULT_LATE, Clock, Orders, Schedule
 from greenloop.testing.searching import Attempt, by_chance
 from greenloop.testing.simulation import Account, simulate
@@ -29,6 +30,9 @@ class Plan:
     is_replay: bool
     """Whether the one run is to be the same as another one: the schedule was given."""
 
+    faults: tuple[Fault, ...] = ()
+    """What may happen at each await of the test, beside what it gives to `with_faults`."""
+
     def further(self, first: Account) -> Iterator[Attempt]:
         """Yield what to try after the first run.
 
@@ -48,6 +52,7 @@ def plan(
     orders: Orders = "exact",
     clock: Clock = "virtual",
     late: int = DEFAULT_LATE,
+    faults: Collection[Fault] = (),
 ) -> Plan:
     """Return the plan of these settings.
 
@@ -58,6 +63,7 @@ def plan(
         orders: `"exact"` or `"hostile"`.
         clock: `"virtual"` or `"real"`.
         late: By how many turns a job may be late.
+        faults: What may happen at each await of the test, as `with_faults` takes it.
 
     Raises:
         ValueError: One of them is none.
@@ -68,8 +74,11 @@ def plan(
         raise ValueError(f"seeds is a number of orders from 1, not {seeds!r}")
     if not _is_number(late):
         raise ValueError(f"late is a number of turns, not {late!r}")
+    if isinstance(faults, str) or not isinstance(faults, Collection):
+        raise ValueError(f"faults are several, such as a list, not {faults!r}")
+    faults = checked(faults)
     if seed is None:
-        return Plan(Schedule.asyncios(orders=orders, clock=clock, late=late), seeds, False)
+        return Plan(Schedule.asyncios(orders=orders, clock=clock, late=late), seeds, False, faults)
     if isinstance(seed, str) and not seed.isdecimal():
         schedule = Schedule.parse(seed)
         _check(schedule)
@@ -77,7 +86,7 @@ def plan(
         schedule = Schedule.by_seed(int(seed), orders=orders, clock=clock, late=late)
     else:
         raise ValueError(f"seed is a token or a number, not {seed!r}")
-    return Plan(schedule, 1, True)
+    return Plan(schedule, 1, True, faults)
 
 
 def _is_number(value: object) -> bool:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from greenloop.testing.network import Network
-    from greenloop.testing.planning import Plan
+    from greenloop.testing.plugin.planning import Plan
     from greenloop.testing.virtual_clock import VirtualClock
 
 _OPTIONS: Final = ("seeds", "seed", "orders", "clock")
-_SETTINGS: Final = (*_OPTIONS, "late")
+_SETTINGS: Final = (*_OPTIONS, "late", "faults")
 
 FAILING_ORDER: Final = "greenloop-seed"
 """The property of a failure's report whose value is the token."""
@@ -66,14 +66,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker; if the options ask for Greenloop, have asyncio use it from now on."""
     config.addinivalue_line(
         "markers",
-        "greenloop(*, seeds=20, seed=None, orders='exact', clock='virtual', late=4): "
-        "run the test in so many orders, on Greenloop and in virtual time",
+        "greenloop(*, seeds=20, seed=None, orders='exact', clock='virtual', late=4, faults=()): "
+        "run the test in so many orders and with each fault, on Greenloop and in virtual time",
     )
     options = _options(config)
     if not options:
         return
-    from greenloop.testing.planning import plan
-    from greenloop.testing.simulated_loops import installed
+    from greenloop.testing.plugin.planning import plan
+    from greenloop.testing.plugin.simulated_loops import installed
 
     try:
         plan(**options)
@@ -96,7 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     asked = [item for item in items if options or item.get_closest_marker("greenloop") is not None]
     if not asked:
         return
-    from greenloop.testing.repeating import Repeater
+    from greenloop.testing.plugin.repeating import Repeater
 
     # A worker of pytest-xdist that refuses to collect is taken to have crashed.
     for item in asked if not hasattr(config, "workerinput") else ():
@@ -138,7 +138,7 @@ def _plan(item: pytest.Item, options: dict[str, Any]) -> Plan | None:
     Raises:
         ValueError: A marker has other arguments than it takes.
     """
-    from greenloop.testing.planning import plan
+    from greenloop.testing.plugin.planning import plan
 
     markers = list(item.iter_markers("greenloop"))
     if not options and not markers:
@@ -179,7 +179,7 @@ def network_settings() -> dict[str, Any]:
 def network(network_settings: dict[str, Any]) -> Iterator[Network]:
     """Have the test's loops use a network in memory, for a test with the marker or the options."""
     from greenloop.testing.network import Network
-    from greenloop.testing.simulated_loops import SimulatedLoops
+    from greenloop.testing.plugin.simulated_loops import SimulatedLoops
 
     loops = SimulatedLoops.current()
     if loops is None:
