@@ -6,8 +6,6 @@
 //! anything is moved, in `heapq`'s order: an undecided one leaves the heap as it was, and `heapq`
 //! itself can do the same again.
 
-use std::collections::VecDeque;
-
 /// A comparison has no answer here. The heap is as it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Undecided;
@@ -17,7 +15,7 @@ pub struct Undecided;
 /// # Errors
 /// The item, if a comparison is undecided.
 pub fn push<T>(
-    heap: &mut VecDeque<T>,
+    heap: &mut Vec<T>,
     item: T,
     mut is_less: impl FnMut(&T, &T) -> Option<bool>,
 ) -> Result<(), T> {
@@ -29,7 +27,7 @@ pub fn push<T>(
             None => return Err(item),
         }
     }
-    heap.push_back(item);
+    heap.push(item);
     let mut at = heap.len() - 1;
     while let Some(parent) = parent_of(at).filter(|_| at > place) {
         heap.swap(at, parent);
@@ -43,7 +41,7 @@ pub fn push<T>(
 /// # Errors
 /// If a comparison is undecided.
 pub fn pop<T>(
-    heap: &mut VecDeque<T>,
+    heap: &mut Vec<T>,
     mut is_less: impl FnMut(&T, &T) -> Option<bool>,
 ) -> Result<Option<T>, Undecided> {
     // The last item is to fill the gap: it sinks to the bottom along the smaller children, and
@@ -63,7 +61,7 @@ pub fn pop<T>(
         }
         place = parent;
     }
-    let Some(mut item) = heap.pop_back() else {
+    let Some(mut item) = heap.pop() else {
         return Ok(None);
     };
     if end > 0 {
@@ -139,8 +137,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_item_has_heapqs_place(steps in proptest::collection::vec(any::<Option<i8>>(), 0..200)) {
-            let (mut ours, mut theirs) = (VecDeque::new(), Vec::new());
+        fn every_item_has_heapqs_place(
+            steps in proptest::collection::vec(any::<Option<i8>>(), 0..200),
+        ) {
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
             for step in steps {
                 if let Some(item) = step {
                     prop_assert_eq!(push(&mut ours, item, less), Ok(()));
@@ -148,7 +148,7 @@ mod tests {
                 } else {
                     prop_assert_eq!(pop(&mut ours, less), Ok(heapq::heappop(&mut theirs)));
                 }
-                prop_assert!(ours.iter().eq(&theirs));
+                prop_assert_eq!(&ours, &theirs);
             }
         }
 
@@ -158,7 +158,7 @@ mod tests {
             decided in 0_usize..8,
             item: i8,
         ) {
-            let mut heap = VecDeque::new();
+            let mut heap = Vec::new();
             for each in items {
                 prop_assert_eq!(push(&mut heap, each, less), Ok(()));
             }

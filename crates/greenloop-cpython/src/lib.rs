@@ -162,6 +162,7 @@ pub use operators::Comparison;
 pub use places::{Place, Places, awaited_in_suspense};
 pub use plain_socket::{PlainSockets, plain_sockets};
 pub use prefetch::prefetch;
+pub use quick_order::Ranked;
 pub use record::{ClassPointer, Dead, Header, Record, Spare, Tracked, WeakReferences};
 pub use recycling::RecyclingClass;
 pub use replaceable::MONOTONIC;

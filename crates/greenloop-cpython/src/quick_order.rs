@@ -23,32 +23,81 @@ enum Order {
     Other,
 }
 
-impl Object {
-    /// `self < other`, or `None` if that might run code of the program, or raises.
+/// An object, with the number that decides most comparisons, read once.
+pub struct Ranked {
+    rank: Rank,
+    object: Object,
+}
+
+/// What is known of an object for comparisons. Its number never changes.
+#[derive(Clone, Copy)]
+enum Rank {
+    /// It is exactly an `int`.
+    Int(i64),
+    /// It is exactly a `float`.
+    Float(f64),
+    /// It is exactly a `tuple` that begins with such an `int`.
+    FirstInt(i64),
+    /// It is anything else.
+    Unknown,
+}
+
+impl Ranked {
+    /// The object with its number.
     #[inline]
-    pub fn is_quickly_less(&self, other: &Object) -> Option<bool> {
-        Some(order(self, other, DEEPEST)? == Order::Less)
+    pub fn new(object: Object) -> Self {
+        Self {
+            rank: Rank::of(&object),
+            object,
+        }
     }
 
-    /// Of which kind of scalars it is exactly. Those of one kind compare without code of the
-    /// program; a `str` and a `bytes` do not, which may warn.
-    fn scalar(&self) -> Option<Scalar> {
-        // SAFETY: a valid object.
-        unsafe {
-            let object = self.as_ptr();
-            if ffi::PyLong_CheckExact(object) != 0 || ffi::PyFloat_CheckExact(object) != 0 {
-                Some(Scalar::Number)
-            } else if ffi::PyUnicode_CheckExact(object) != 0 {
-                Some(Scalar::Text)
-            } else if ffi::PyBytes_CheckExact(object) != 0 {
-                Some(Scalar::Bytes)
-            } else {
-                None
-            }
+    /// `self < other`, or `None` if that might run code of the program, or raises.
+    #[inline]
+    pub fn is_less(&self, other: &Self) -> Option<bool> {
+        match (self.rank, other.rank) {
+            (Rank::Int(one), Rank::Int(other)) => Some(one < other),
+            (Rank::Float(one), Rank::Float(other)) => Some(one < other),
+            (Rank::FirstInt(one), Rank::FirstInt(other)) if one != other => Some(one < other),
+            _ => Some(order(&self.object, &other.object, DEEPEST)? == Order::Less),
+        }
+    }
+
+    /// The object.
+    #[inline]
+    pub const fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// The reference to it.
+    #[inline]
+    pub fn into_object(self) -> Object {
+        self.object
+    }
+}
+
+impl Rank {
+    #[inline]
+    fn of(object: &Object) -> Self {
+        if let Some(number) = object.exact_int() {
+            return Self::Int(number);
+        }
+        if let Some(number) = object.exact_float() {
+            return Self::Float(number);
+        }
+        if !object.is_plain_tuple() {
+            return Self::Unknown;
+        }
+        let first = object.tuple_items().and_then(<[Object]>::first);
+        match first.and_then(Object::exact_int) {
+            Some(number) => Self::FirstInt(number),
+            None => Self::Unknown,
         }
     }
 }
 
+/// Objects of one kind compare without code of the program. A `str` and a `bytes` do not, which may
+/// warn.
 #[derive(PartialEq, Eq)]
 enum Scalar {
     Number,
@@ -56,7 +105,25 @@ enum Scalar {
     Bytes,
 }
 
-#[inline]
+impl Scalar {
+    /// Of which kind an object is exactly.
+    fn of(object: &Object) -> Option<Self> {
+        let object = object.as_ptr();
+        // SAFETY: a valid object.
+        unsafe {
+            if ffi::PyLong_CheckExact(object) != 0 || ffi::PyFloat_CheckExact(object) != 0 {
+                Some(Self::Number)
+            } else if ffi::PyUnicode_CheckExact(object) != 0 {
+                Some(Self::Text)
+            } else if ffi::PyBytes_CheckExact(object) != 0 {
+                Some(Self::Bytes)
+            } else {
+                None
+            }
+        }
+    }
+}
+
 fn order(one: &Object, other: &Object, depth: u32) -> Option<Order> {
     if let (Some(one), Some(other)) = (one.exact_int(), other.exact_int()) {
         return Some(match one.cmp(&other) {
@@ -75,7 +142,7 @@ fn order(one: &Object, other: &Object, depth: u32) -> Option<Order> {
     if one.is_plain_tuple() && other.is_plain_tuple() {
         return order_of_tuples(one, other, depth.checked_sub(1)?);
     }
-    if one.scalar()? == other.scalar()? {
+    if Scalar::of(one)? == Scalar::of(other)? {
         return order_of_scalars(one, other);
     }
     None

@@ -20,8 +20,8 @@ use std::collections::VecDeque;
 
 use greenloop_core::priority_heap::{self, Undecided};
 use greenloop_cpython::{
-    ExceptionClass, GilCell, Object, Raised, Result, Slot, Visited, Visitor, making, no_attribute,
-    raise,
+    ExceptionClass, GilCell, Object, Raised, Ranked, Result, Slot, Visited, Visitor, making,
+    no_attribute, raise,
 };
 
 use super::overrides::Discipline;
@@ -42,13 +42,15 @@ enum Place {
     Object,
 }
 
-/// The items and the place where they are.
+/// The items and the place where they are. Two of the three fields for items are empty.
 pub struct Items {
     /// `Object` before `_init`, so that every use then raises `AttributeError`.
     place: Cell<Place>,
-    /// Never borrowed while Python code runs: its methods move objects and do not drop them, and
-    /// compare only those whose comparison is no code of the program.
+    /// Those of `Deque` and `List`. Never borrowed while Python code runs: its methods move objects
+    /// and neither drop nor compare them.
     native: GilCell<VecDeque<Object>>,
+    /// Those of `Heap`. The same holds, but for comparisons that are no code of the program.
+    heap: GilCell<Vec<Ranked>>,
     /// Empty, or what `_queue` returns.
     object: Slot,
 }
@@ -61,6 +63,7 @@ impl Items {
         Self {
             place: Cell::new(Place::Object),
             native: GilCell::new(VecDeque::new()),
+            heap: GilCell::new(Vec::new()),
             object: Slot::empty(),
         }
     }
@@ -78,27 +81,47 @@ impl Items {
     /// code.
     fn replace(&self, place: Place, object: Option<Object>) {
         let native = self.native.with(std::mem::take);
+        let heap = self.heap.with(std::mem::take);
         let old = self.object.take();
         self.place.set(place);
         self.object.set_optional(object);
-        drop((native, old));
+        drop((native, heap, old));
     }
 
     /// `len(self._queue)`.
     #[inline]
     pub fn len(&self, queue: &Object) -> Result<usize> {
-        if self.place.get() != Place::Object {
-            // SAFETY: a number is read.
-            return Ok(unsafe { self.native.with_untested(|items| items.len()) });
+        match self.known_len() {
+            Some(length) => Ok(length),
+            None => self.len_of_object(queue),
         }
-        self.len_of_object(queue)
     }
 
     /// The number of items, unless only an object of the program's knows it.
+    #[inline]
     pub fn known_len(&self) -> Option<usize> {
-        // SAFETY: a length is read, for an observer.
-        let len = || unsafe { self.native.with_untested(|items| items.len()) };
-        (self.place.get() != Place::Object).then(len)
+        // SAFETY: a length is read.
+        unsafe {
+            match self.place.get() {
+                Place::Deque | Place::List => Some(self.native.with_untested(|items| items.len())),
+                Place::Heap => Some(self.heap.with_untested(|items| items.len())),
+                Place::Object => None,
+            }
+        }
+    }
+
+    /// References to the items, unless they are in an object.
+    fn native_items(&self) -> Option<Vec<Object>> {
+        match self.place.get() {
+            Place::Deque | Place::List => {
+                Some(self.native.with(|items| items.iter().cloned().collect()))
+            }
+            Place::Heap => Some(self.heap.with(|items| {
+                let objects = items.iter().map(|item| item.object().clone());
+                objects.collect()
+            })),
+            Place::Object => None,
+        }
     }
 
     /// `queue` is named in the error of a missing `_queue`, as in the functions below.
@@ -110,11 +133,10 @@ impl Items {
     /// `not self._queue`.
     #[inline]
     pub fn is_empty(&self, queue: &Object) -> Result<bool> {
-        if self.place.get() != Place::Object {
-            // SAFETY: as in `len`.
-            return Ok(unsafe { self.native.with_untested(|items| items.is_empty()) });
+        match self.known_len() {
+            Some(length) => Ok(length == 0),
+            None => self.is_object_empty(queue),
         }
-        self.is_object_empty(queue)
     }
 
     /// The truth of the object, which may be user code.
@@ -142,12 +164,13 @@ impl Items {
 
     /// The heap becomes a list if the item cannot be compared without code of the program.
     fn put_into_heap(&self, queue: &Object, item: Object) -> Result<()> {
+        let item = Ranked::new(item);
         let put = self
-            .native
-            .with(|items| priority_heap::push(items, item, Object::is_quickly_less));
+            .heap
+            .with(|items| priority_heap::push(items, item, Ranked::is_less));
         match put {
             Ok(()) => Ok(()),
-            Err(item) => self.put_into_object(queue, Discipline::Priority, &item),
+            Err(item) => self.put_into_object(queue, Discipline::Priority, item.object()),
         }
     }
 
@@ -194,10 +217,10 @@ impl Items {
     /// it does there.
     fn take_from_heap(&self, queue: &Object) -> Result<Object> {
         let taken = self
-            .native
-            .with(|items| priority_heap::pop(items, Object::is_quickly_less));
+            .heap
+            .with(|items| priority_heap::pop(items, Ranked::is_less));
         match taken {
-            Ok(Some(item)) => Ok(item),
+            Ok(Some(item)) => Ok(item.into_object()),
             Ok(None) | Err(Undecided) => self.take_from_object(queue, Discipline::Priority),
         }
     }
@@ -241,10 +264,9 @@ impl Items {
         };
         // Making the object may have run the garbage collector, and that anything at all. From here
         // on nothing can come between: appending to a plain list or deque runs no other code.
-        if self.place.get() == Place::Object {
+        let Some(items) = self.native_items() else {
             return self.existing(queue);
-        }
-        let items: Vec<Object> = self.native.with(|items| items.iter().cloned().collect());
+        };
         for item in items {
             object.invoke(&globals().names.append, [&item])?;
         }
@@ -263,22 +285,18 @@ impl Items {
     ///
     /// For the repr, which should not change how the queue stores its items.
     pub fn to_list(&self) -> Result<Object> {
-        if self.place.get() == Place::Object {
-            let Some(object) = self.object.get() else {
-                return new_list();
-            };
-            return making::list_of(&object);
+        match (self.native_items(), self.object.get()) {
+            (Some(items), _) => making::list(items),
+            (None, Some(object)) => making::list_of(&object),
+            (None, None) => new_list(),
         }
-        making::list(self.native.with(|items| items.iter().cloned().collect()))
     }
 
     /// The truth of `getattr(self, "_queue", None)`.
     pub fn has_any(&self) -> Result<bool> {
-        match self.place.get() {
-            Place::Object => self.object.get_or_none().is_true(),
-            Place::Deque | Place::List | Place::Heap => {
-                Ok(self.native.with(|items| !items.is_empty()))
-            }
+        match self.known_len() {
+            Some(length) => Ok(length > 0),
+            None => self.object.get_or_none().is_true(),
         }
     }
 
@@ -295,13 +313,18 @@ impl Items {
         // A visitor runs no Python code, so nothing uses the items meanwhile.
         self.native
             .with(|items| items.iter().try_for_each(|item| visitor.show(item)))?;
+        self.heap.with(|items| {
+            let mut objects = items.iter().map(Ranked::object);
+            objects.try_for_each(|item| visitor.show(item))
+        })?;
         self.object.visit(visitor)
     }
 
     /// Drops them all.
     pub fn clear(&self) {
         self.object.clear();
-        drop(self.native.with(std::mem::take));
+        let native = self.native.with(std::mem::take);
+        drop((native, self.heap.with(std::mem::take)));
     }
 }
 
