@@ -31,6 +31,25 @@ async def unbounded(operations: int) -> int:
     return await _hand_over(asyncio.Queue(), operations, pairs=1)
 
 
+@workload(
+    "queue-priority",
+    "PriorityQueue, 100 numbers",
+    operation="one put + get",
+    operations=20_000,
+)
+async def by_priority(operations: int) -> int:
+    queue: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()
+    numbers = [number * 7919 % 1000 for number in range(1000)]
+    for number in numbers[:100]:
+        queue.put_nowait(number)
+    done = 0
+    for number in range(operations):
+        await queue.put(numbers[number % 1000])
+        await queue.get()
+        done += 1
+    return done
+
+
 @workload("queue-1", "Queue(1)", operation="one put + get", operations=20_000)
 async def bounded_by_one(operations: int) -> int:
     return await _hand_over(asyncio.Queue(maxsize=1), operations, pairs=1)
