@@ -11,7 +11,6 @@ import pytest
 from fake_process import answering
 
 from greenloop.monitoring import recording
-from greenloop.tracing import command
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")
 
@@ -29,13 +28,10 @@ def run(capsys, tmp_path, monkeypatch):
     """A function that runs `trace` in an empty folder: its exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
 
-    def launch(arguments):
-        raise AssertionError(f"{arguments} were taken for a program")
-
     def run(*arguments):
         code = 0
         try:
-            command.run([str(argument) for argument in arguments], launch)
+            recording.run([str(argument) for argument in arguments])
         except SystemExit as end:
             code = end.code
         printed = capsys.readouterr()
@@ -198,6 +194,14 @@ def test_an_interrupt_leaves_nothing(run, process, tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "ask_any", interrupt)
     assert run(process.pid) == (130, "", "")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_number_is_a_process(tmp_path):
+    (tmp_path / "1").write_text("print('mine')")
+    command = [sys.executable, "-m", "greenloop", "trace", "1", "--help"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (run.stdout, run.stderr) == (recording.USAGE, "")
 
 
 @pytest.mark.slow
