@@ -1,7 +1,7 @@
 //! What a writer asks of its transport without a call of Python's.
 //!
 //! A writer takes any transport and calls its methods by name. Of those that are exactly ours it
-//! asks the same without these calls, which are a twelfth of the instructions of an echo of lines.
+//! asks the same without these calls, of which each write that is drained has two.
 //! Transports know streams, since they feed them, so what a writer needs of them is handed in.
 //!
 //! ```text
