@@ -41,10 +41,7 @@ def main() -> int:
     faults = judge(options, outcome, recording=arguments.record)
     if arguments.record:
         _record(options, outcome, faults)
-    if faults:
-        print("\nFAILED:")
-        print("\n".join(f"    {fault}" for fault in faults))
-    return 1 if faults else 0
+    return report.verdict(faults)
 
 
 def judge(

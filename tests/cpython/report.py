@@ -52,6 +52,14 @@ def listing(results: list[Result], outcome: str, *, detail: bool) -> str:
     )
 
 
+def verdict(faults: list[str]) -> int:
+    """Print what makes the run a failure, and return the exit code of the command."""
+    if faults:
+        print("\nFAILED:")
+        print("\n".join(f"    {fault}" for fault in faults))
+    return 1 if faults else 0
+
+
 def write_json(path: Path, loop: str, outcome: Outcome) -> None:
     """Everything about the run, for a program to read."""
     content = {

@@ -4,9 +4,9 @@ import argparse
 import platform
 import sys
 import time
-from pathlib import Path
 
 from tests.cpython import report as listings
+from tests.peers import command_line
 
 from . import report, runner
 
@@ -34,24 +34,16 @@ def main() -> int:
     faults += [
         f"{result.name}: {result.cause}" for outcome in outcomes for result in outcome.unexplained
     ]
-    if faults:
-        print("\nFAILED:")
-        print("\n".join(f"    {fault}" for fault in faults))
-    return 1 if faults else 0
+    return listings.verdict(faults)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.orders",
+    parser = command_line.parser(
+        "tests.orders",
         description="Runs the suites of asyncio libraries in many orders and in virtual time.",
+        suite="janus",
     )
-    parser.add_argument(
-        "--wheel", type=Path, required=True, help="Greenloop's wheel for this interpreter"
-    )
-    parser.add_argument("--suite", action="append", default=[], help="such as janus; repeatable")
-    parser.add_argument("-k", metavar="PART", help="part of a test's name")
     parser.add_argument("--seeds", type=int, default=runner.SEEDS, help="orders for each test")
-    parser.add_argument("--verbose", action="store_true", help="show whole tracebacks")
     return parser.parse_args()
 
 

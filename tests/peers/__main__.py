@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.cpython import report as listings
 
-from . import report, runner
+from . import command_line, report, runner
 
 
 def main() -> int:
@@ -41,27 +41,19 @@ def main() -> int:
     faults += [
         f"{result.name}: {result.cause}" for outcome in outcomes for result in outcome.regressions
     ]
-    if faults:
-        print("\nFAILED:")
-        print("\n".join(f"    {fault}" for fault in faults))
-    return 1 if faults else 0
+    return listings.verdict(faults)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.peers",
+    parser = command_line.parser(
+        "tests.peers",
         description="Runs the suites of other projects on asyncio and on Greenloop.",
+        suite="uvloop",
     )
-    parser.add_argument(
-        "--wheel", type=Path, required=True, help="Greenloop's wheel for this interpreter"
-    )
-    parser.add_argument("--suite", action="append", default=[], help="such as uvloop; repeatable")
-    parser.add_argument("-k", metavar="PART", help="part of a test's name")
     parser.add_argument(
         "--time-limit", type=float, default=runner.TIME_LIMIT, help="seconds per test"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there")
-    parser.add_argument("--verbose", action="store_true", help="show whole tracebacks")
     parser.add_argument(
         "--ignore-exclusions", action="store_true", help="run excluded tests as well"
     )

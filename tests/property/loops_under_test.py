@@ -23,6 +23,8 @@ class LoopUnderTest:
     future: type
     # Whether error texts are those of asyncio's C classes too.
     same_texts: bool = True
+    # Whether its time passes by itself.
+    real_time: bool = True
 
     def eager_task_factory(self) -> Callable:
         """A task factory that starts this loop's own tasks eagerly (Python 3.12 on)."""

@@ -7,7 +7,7 @@ and no two tasks await each other.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -40,6 +40,25 @@ class Program:
     eager: bool
     debug: bool
     queue_size: int
+
+
+def without(verb: str, program: Program) -> Program:
+    """Leave the statements with this verb out of a program."""
+
+    def kept(statements: Statements) -> Statements:
+        return [
+            tuple(kept(part) if _is_block(part) else part for part in statement)
+            for statement in statements
+            if statement[0] != verb
+        ]
+
+    bodies = [replace(body, statements=kept(body.statements)) for body in program.bodies]
+    callbacks = [kept(callback) for callback in program.callbacks]
+    return replace(program, bodies=bodies, callbacks=callbacks)
+
+
+def _is_block(part: object) -> bool:
+    return isinstance(part, list) and all(isinstance(one, tuple) for one in part)
 
 
 def programs() -> st.SearchStrategy[Program]:

@@ -1,42 +1,12 @@
 """The fixture `network` of the plugin of pytest: a new network for each run of a test."""
 
-import os
-import re
-import subprocess
-import sys
-import textwrap
-
 import pytest
+from pytest_runs import ANYIO, ASYNCIO, failing_orders, outcomes
 
 # They run pytest in a process.
 pytestmark = pytest.mark.slow
 
-PLUGINS = {"asyncio": "pytest_asyncio.plugin", "anyio": "anyio.pytest_plugin"}
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Runs pytest on a module of tests, in a process and a folder of its own."""
-
-    def run(source, *options, plugin="asyncio"):
-        pytest.importorskip(PLUGINS[plugin].partition(".")[0])
-        asyncios = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
-        (tmp_path / "pytest.ini").write_text("[pytest]\n" + asyncios * (plugin == "asyncio"))
-        (tmp_path / "test_it.py").write_text(textwrap.dedent(source))
-        names = ["-p", "greenloop.testing.plugin.hooks", "-p", PLUGINS[plugin]]
-        result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-rA", "--color=no", *names, *options],
-            cwd=tmp_path,
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-        )
-        return result.stdout
-
-    return run
+PLUGINS = {"asyncio": ASYNCIO, "anyio": ANYIO}
 
 
 RACE = """
@@ -85,20 +55,21 @@ RACE = """
 """
 
 
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_each_run_of_a_test_has_a_new_network(run, plugin):
-    source = RACE.replace("MARK", plugin)
-    if plugin == "anyio":
+@pytest.mark.parametrize("mark", PLUGINS)
+def test_each_run_of_a_test_has_a_new_network(run, mark):
+    source = RACE.replace("MARK", mark)
+    if mark == "anyio":
         source += """
     @pytest.fixture
     def anyio_backend():
         return "asyncio"
 """
-    output = run(source, plugin=plugin)
-    assert re.search(r"1 failed, 1 passed", output), output
+    plugins = (PLUGINS[mark],)
+    output = run(source, plugins=plugins)
+    assert outcomes(output) == {"failed": 1, "passed": 1}, output
     assert "AssertionError: assert [b'b', b'a'] == [b'a', b'b']" in output
-    (token,) = re.findall(r"^test_it\.py::test_race --greenloop-seed=(\S+)$", output, re.M)
-    output = run(source, f"--greenloop-seed={token}", "-k", "test_race", plugin=plugin)
+    token = failing_orders(output)["test_race"]
+    output = run(source, f"--greenloop-seed={token}", "-k", "test_race", plugins=plugins)
     assert f"failed in the order of {token}" in output
 
 
@@ -111,7 +82,7 @@ def test_the_fixture_wants_a_simulated_loop(run):
             pass
     """
     assert "the test needs the marker greenloop" in run(source)
-    assert "1 passed" in run(source, "--greenloop-clock=virtual")
+    assert outcomes(run(source, "--greenloop-clock=virtual")) == {"passed": 1}
 
 
 def test_settings_are_given_by_parametrizing(run):
@@ -131,7 +102,7 @@ def test_settings_are_given_by_parametrizing(run):
             assert seconds == 2 * network_settings["latency"]
             assert network.seed == network_settings.get("seed", 0)
     """
-    assert "2 passed" in run(source)
+    assert outcomes(run(source)) == {"passed": 2}
 
 
 def test_other_tests_keep_the_network_of_the_system(run):
@@ -151,7 +122,7 @@ def test_other_tests_keep_the_network_of_the_system(run):
             assert "Memory" not in repr(server)
             server.close()
     """
-    assert "2 passed" in run(source)
+    assert outcomes(run(source)) == {"passed": 2}
 
 
 def test_a_loop_of_a_wider_fixture_has_the_network_for_one_test(run):
@@ -175,4 +146,4 @@ def test_a_loop_of_a_wider_fixture_has_the_network_for_one_test(run):
         async def test_third(network):
             assert "create_server" in vars(asyncio.get_running_loop())
     """
-    assert "3 passed" in run(source)
+    assert outcomes(run(source)) == {"passed": 3}
