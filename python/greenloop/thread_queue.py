@@ -110,7 +110,8 @@ class ThreadQueue(Generic[_T]):
 
     It may be made anywhere. The first loop that awaits one of its methods is its loop from then on;
     on another one `put`, `get` and `join` raise RuntimeError. All other methods may be called from
-    any thread, but those that block, `sync_...`, not from a thread that runs an event loop.
+    any thread, but `sync_put`, `sync_get` and `sync_join`, which block, not from one that runs an
+    event loop.
 
     With a `maxsize` above 0 it takes no more than that many items at once.
     """

@@ -55,7 +55,10 @@ async def with_faults(
     if offer is None:
         return await operation
     disturbed = _Disturbed(operation, faults, at, offer)
-    task: asyncio.Task[_T] = asyncio.create_task(disturbed.run())
+    running: Any = disturbed.run()
+    # Diagrams and reports call the task by what it runs.
+    running.__qualname__ = _name(operation)
+    task: asyncio.Task[_T] = asyncio.create_task(running)
     requests = _requests()
     try:
         return await task
