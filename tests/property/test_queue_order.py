@@ -137,8 +137,13 @@ class Run:
         self.turn += 1
         shutdown = self.program["shutdown"]
         if shutdown and shutdown[0] == self.turn:
-            self.queue.shutdown(immediate=shutdown[1])
-            self.record("shutdown")
+            try:
+                self.queue.shutdown(immediate=shutdown[1])
+            except TypeError as error:
+                # A queue of priorities cannot hand out items that have no order.
+                self.record("shutdown", str(error))
+            else:
+                self.record("shutdown")
         loop.call_soon(self.count_turns, loop)
 
     async def execute(self, verb, *arguments):
