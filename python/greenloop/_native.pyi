@@ -98,8 +98,11 @@ class EventLoop:
     def _simulate(
         self,
         token: str,
-        outside: Callable[[int, list[int]], float | None],
-        stuck: Callable[[str], object],
+        questions: tuple[
+            Callable[[int, list[int]], float | None],
+            Callable[[str], object],
+            Callable[[], tuple[int, int]],
+        ],
         most_jobs: int,
         *,
         deviations: list[tuple[int, int]] | None = None,

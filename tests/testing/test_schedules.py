@@ -76,6 +76,57 @@ async def calls_of_one_thread():
     return "".join(order)
 
 
+async def calls_of_two_threads():
+    """The order in which the calls of two threads come that live at the same time."""
+    loop = asyncio.get_running_loop()
+    order = []
+    done = asyncio.Event()
+    both_called = threading.Barrier(2)
+
+    def call(name):
+        loop.call_soon_threadsafe(order.append, name)
+        both_called.wait()
+
+    threads = [threading.Thread(target=call, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    loop.call_later(1, done.set)
+    await done.wait()
+    return "".join(order)
+
+
+async def calls_of_joined_threads():
+    """The order in which the calls come of threads that begin when others have ended.
+
+    Others stay in between, so that the system cannot use one identifier again and again.
+    """
+    loop = asyncio.get_running_loop()
+    order = []
+    may_end = threading.Event()
+    stay = []
+    for names in ("ab", "cd", "ef"):
+        both_called = threading.Barrier(2)
+
+        def call(name, both_called):
+            loop.call_soon_threadsafe(order.append, name)
+            both_called.wait()
+
+        threads = [threading.Thread(target=call, args=(name, both_called)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stay.append(threading.Thread(target=may_end.wait))
+        stay[-1].start()
+    may_end.set()
+    for thread in stay:
+        thread.join()
+    await asyncio.sleep(1)
+    return "".join(order)
+
+
 def orders(main, level, seeds=200):
     """The results of a program in many orders."""
     return {run(main, seed=seed, orders=level) for seed in range(seeds)}
@@ -87,6 +138,16 @@ def test_timers_with_the_same_deadline_come_in_any_order():
 
 def test_results_of_executors_come_in_any_order():
     assert orders(two_jobs, "exact") == {"ab", "ba"}
+
+
+def test_calls_of_threads_that_live_at_the_same_time_come_in_any_order():
+    assert orders(calls_of_two_threads, "exact") == {"ab", "ba"}
+
+
+def test_calls_of_threads_that_begin_when_others_have_ended_come_behind_theirs():
+    pairs = [("ab", "ba"), ("cd", "dc"), ("ef", "fe")]
+    expected = {"".join(each) for each in itertools.product(*pairs)}
+    assert orders(calls_of_joined_threads, "exact", 400) == expected
 
 
 def test_what_asyncio_promises_stays_in_exact_orders():

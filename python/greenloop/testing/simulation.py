@@ -16,6 +16,7 @@ import greenloop
 from greenloop.deadlock import Deadlock
 from greenloop.event_loop import EventLoop
 from greenloop.testing import executors, outside, state
+from greenloop.testing.callers import Callers
 from greenloop.testing.errors import Diverged, EndlessRun
 from greenloop.testing.faults import Offer
 from greenloop.testing.network import Network
@@ -117,8 +118,7 @@ def simulate(
     native: Any = loop
     native._simulate(
         schedule.order,
-        outside.patience,
-        _stuck,
+        (outside.patience, _stuck, Callers()),
         most_steps,
         deviations=None if deviations is None else list(deviations),
         limits=limits,

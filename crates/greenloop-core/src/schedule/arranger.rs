@@ -5,16 +5,41 @@ use std::collections::VecDeque;
 use super::{Choices, Level};
 use crate::{Instant, Ready};
 
-/// Where a job that came from outside is from: what one source sends stays in order.
+/// Where a job that came from outside is from: what one thread or one job sends stays in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
     /// Nothing else comes from there.
     Alone,
-    /// Calls of one thread, by any number for it.
-    Thread(u64),
+    /// A call of a thread.
+    Thread {
+        /// Any number for the thread.
+        number: u64,
+        /// A thread that has ended before another one made its first call is of an earlier
+        /// generation, whose calls stay before those of the later one.
+        generation: u64,
+    },
+    /// What a job that runs in another thread sends, by any number for the job.
+    Job(u64),
     /// Readiness, by any number for the listener. It is told again as long as it lasts, so while
     /// one such job is late the next is the same news.
     Readiness(usize),
+}
+
+impl Source {
+    /// Whether what came from here stays before what came later from another source.
+    fn stays_before(self, later: Self) -> bool {
+        match (self, later) {
+            (
+                Self::Thread { number, generation },
+                Self::Thread {
+                    number: another,
+                    generation: its,
+                },
+            ) => number == another || generation < its,
+            (Self::Job(number), Self::Job(another)) => number == another,
+            _ => false,
+        }
+    }
 }
 
 /// How the jobs of a turn came about: first those that jobs of earlier turns made ready.
@@ -169,20 +194,19 @@ impl<J> Arranger<J> {
         matches!(source, Source::Readiness(_)) && self.late.iter().any(is_same)
     }
 
-    /// By how much what has arrived may come later, so that each thread's calls stay in order.
+    /// By how much what has arrived may come later, so that it stays before what it has to.
     /// `earlier` jobs are late from earlier turns.
     fn room_of(&self, source: Source, earlier: usize) -> Room {
         let mut room = Room::of(self.sources.len(), self.most_late);
-        if let Source::Thread(_) = source {
-            if let Some(place) = self.sources.iter().position(|other| *other == source) {
-                room = Room::of(place, 0);
-            }
-            for (index, late) in self.late.iter().enumerate() {
-                if late.source == source && index < earlier {
-                    room.at_least = room.at_least.max(late.turns);
-                } else if late.source == source {
-                    room.late = room.late.min(late.turns);
-                }
+        let mut behind = self.sources.iter();
+        if let Some(place) = behind.position(|later| source.stays_before(*later)) {
+            room = Room::of(place, 0);
+        }
+        for (index, late) in self.late.iter().enumerate() {
+            if index < earlier && late.source.stays_before(source) {
+                room.at_least = room.at_least.max(late.turns);
+            } else if index >= earlier && source.stays_before(late.source) {
+                room.late = room.late.min(late.turns);
             }
         }
         room
@@ -276,12 +300,18 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::Deviation;
     use super::*;
 
     fn deviation(point: u64, by: u32) -> Deviation {
         let check = None;
         Deviation { point, by, check }
+    }
+
+    const fn thread(number: u64, generation: u64) -> Source {
+        Source::Thread { number, generation }
     }
 
     fn arranger(level: Level, deviations: &[(u64, u32)]) -> Arranger<u32> {
@@ -311,7 +341,7 @@ mod tests {
             let mut arranger = arranger(level, &[]);
             let batch = Batch {
                 inside: 1,
-                arrived: vec![Source::Alone, Source::Thread(1)],
+                arrived: vec![Source::Alone, thread(1, 0)],
                 due: vec![Instant::new(1.0), Instant::new(1.0)],
                 late_timers: true,
             };
@@ -358,8 +388,39 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_a_later_generation_of_threads_come_behind() {
+        let mut found = BTreeSet::new();
+        for seed in 0..500 {
+            let mut random = Arranger::new(Choices::random(seed), Level::Exact, 3);
+            let batch = Batch {
+                arrived: vec![thread(1, 0), thread(2, 0), thread(3, 1), thread(1, 0)],
+                ..Batch::default()
+            };
+            let mut seen = turn(&mut random, &[1, 2, 3, 4], &batch);
+            let batch = Batch {
+                arrived: vec![thread(4, 2)],
+                ..Batch::default()
+            };
+            seen.extend(turn(&mut random, &[5], &batch));
+            while random.has_late() {
+                seen.extend(turn(&mut random, &[], &inside(0)));
+            }
+            found.insert(seen);
+        }
+        // 3 comes behind 1 and 2, which may change places; 4 behind 1, and 5 behind all.
+        let expected = [
+            [1, 2, 3, 4, 5],
+            [1, 2, 4, 3, 5],
+            [1, 4, 2, 3, 5],
+            [2, 1, 3, 4, 5],
+            [2, 1, 4, 3, 5],
+        ];
+        assert_eq!(found, expected.map(Vec::from).into());
+    }
+
+    #[test]
     fn calls_of_one_thread_stay_in_order() {
-        let one = Source::Thread(1);
+        let one = thread(1, 0);
         for seed in 0..500 {
             let mut random = Arranger::new(Choices::random(seed), Level::Exact, 3);
             let mut seen = Vec::new();

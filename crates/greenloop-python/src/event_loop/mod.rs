@@ -29,6 +29,7 @@ mod inbox;
 mod job_call;
 mod lifecycle;
 mod loop_ref;
+mod other_threads;
 mod overrides;
 mod polling;
 mod private_names;

@@ -30,7 +30,6 @@
 //!
 //! PyO3 makes the methods: they are called once in a run, or once for a job of an executor.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use greenloop_core::schedule::{
@@ -38,15 +37,13 @@ use greenloop_core::schedule::{
 };
 use greenloop_core::{Instant, Ready, Wait};
 use greenloop_cpython::making::{self, IntoObject as _};
-use greenloop_cpython::{
-    Class, Object, Result, current_thread, has_other_threads, saturating_float,
-};
+use greenloop_cpython::{Object, Result, has_other_threads, saturating_float};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::EventLoop;
-use super::call::Call;
-use crate::handle::{self, Handle};
+use super::other_threads::OtherThreads;
+use crate::handle;
 use crate::scheduler::Job;
 
 /// A run under a schedule.
@@ -57,15 +54,7 @@ pub struct Simulation {
     batch: Batch,
     /// Whether its poll has said so.
     is_polled: bool,
-    /// Calls of other threads since the last poll.
-    calls: VecDeque<(Source, Job)>,
-    /// How many jobs of executors are under way. While there is one, the clock does not jump,
-    /// however long the job takes.
-    jobs_outside: usize,
-    /// How many of those have begun, each of which is a source.
-    jobs_begun: u64,
-    /// The source of calls that come while the loop's thread waits for a job.
-    awaited: Option<Source>,
+    pub(super) other_threads: OtherThreads,
     /// The number of jobs after which the run is taken to go on for ever.
     most_jobs: u64,
     /// How long the present wait may last, or `None` for as long as it takes.
@@ -87,11 +76,16 @@ pub struct Remains {
 impl Simulation {
     /// Shows what it holds to the garbage collector.
     pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        let calls = self.calls.iter().map(|(_, job)| job);
-        let mut jobs = self.arranger.kept().chain(calls);
+        let mut jobs = self.kept();
         jobs.try_for_each(|job| job.visit(visit))?;
+        visit.call(self.other_threads.caller().as_py())?;
         visit.call(self.outside.as_py())?;
         visit.call(self.stuck.as_py())
+    }
+
+    /// The late jobs, and the calls that wait for the poll.
+    fn kept(&self) -> impl Iterator<Item = &Job> {
+        self.arranger.kept().chain(self.other_threads.calls())
     }
 
     /// How a job has arrived that the poll brought.
@@ -107,39 +101,9 @@ impl Simulation {
 impl EventLoop {
     /// Runs `access` on the simulation, if there is one, for a moment in which no Python code runs
     /// and no object is dropped.
-    fn simulated<R>(&self, access: impl FnOnce(&mut Simulation) -> R) -> Option<R> {
+    pub(super) fn simulated<R>(&self, access: impl FnOnce(&mut Simulation) -> R) -> Option<R> {
         self.simulation
             .with(|simulation| simulation.as_mut().map(|simulation| access(simulation)))
-    }
-
-    /// Whether calls of this thread are arrivals in a simulated run: it is not the loop's own,
-    /// whose calls have the order of the program.
-    #[inline]
-    pub(super) fn takes_calls_of_threads(&self) -> bool {
-        self.is_simulated.get()
-            && self.scheduler.runs()
-            && self.scheduler.thread() != current_thread()
-    }
-
-    /// Keeps the call of another thread for the next poll, with the thread as its source; or, while
-    /// the loop's thread waits for a job of an executor, with that job.
-    ///
-    /// Raises what making a handle raises, and keeps nothing then.
-    #[cold]
-    pub(super) fn keep_call(
-        &self,
-        this: &Object,
-        call: &Call<'_>,
-        class: &Class<Handle>,
-    ) -> Result<Object> {
-        let handle = self.make_handle(this, call, class)?;
-        let job = Job::Handle(handle.up().clone());
-        self.simulated(|simulation| {
-            let thread = Source::Thread(current_thread());
-            let source = simulation.awaited.unwrap_or(thread);
-            simulation.calls.push_back((source, job));
-        });
-        Ok(handle.into_object())
     }
 
     /// Puts the jobs of a turn into the schedule's order. The queue is borrowed.
@@ -182,7 +146,7 @@ impl EventLoop {
                 simulation.is_polled = false;
                 let arranger = &mut simulation.arranger;
                 let is_endless = arranger.jobs() > simulation.most_jobs;
-                let has_work = arranger.has_late() || !simulation.calls.is_empty();
+                let has_work = arranger.has_late() || simulation.other_threads.has_calls();
                 (arranger.take_repeated(), has_work, is_endless)
             })
             .unwrap_or_default();
@@ -199,7 +163,7 @@ impl EventLoop {
                 let arrived = &mut simulation.batch.arrived;
                 let brought = queue.ready.iter().skip(inside);
                 arrived.extend(brought.map(Simulation::source_of));
-                for (source, job) in simulation.calls.drain(..) {
+                for (source, job) in simulation.other_threads.take_calls() {
                     arrived.push(source);
                     queue.ready.push(job);
                 }
@@ -216,7 +180,7 @@ impl EventLoop {
     fn has_arrivals(&self) -> bool {
         self.scheduler.queue(|queue| !queue.ready.is_empty())
             || self
-                .simulated(|simulation| !simulation.calls.is_empty())
+                .simulated(|simulation| simulation.other_threads.has_calls())
                 .unwrap_or_default()
     }
 
@@ -280,7 +244,7 @@ impl EventLoop {
             .watches
             .with(|watches| watches.listened().collect::<Vec<_>>());
         let question = self.simulated(|simulation| {
-            let jobs = simulation.jobs_outside;
+            let jobs = simulation.other_threads.jobs();
             (!watched.is_empty() || jobs > 0 || has_other_threads())
                 .then(|| (simulation.outside.clone(), jobs))
         });
@@ -313,8 +277,7 @@ impl EventLoop {
     /// [`track_handles`](Self::track_handles).
     pub(super) fn track_simulated_handles(&self) {
         self.simulated(|simulation| {
-            let calls = simulation.calls.iter().map(|(_, job)| job);
-            for job in simulation.arranger.kept().chain(calls) {
+            for job in simulation.kept() {
                 if let Job::Handle(handle) = job {
                     handle::of_job(handle).track();
                 }
@@ -330,7 +293,7 @@ impl EventLoop {
         let mut simulation = self.simulation.with(Option::take);
         let jobs = simulation.as_mut().map(|simulation| {
             let mut jobs = simulation.arranger.take_late();
-            jobs.extend(simulation.calls.drain(..).map(|(_, job)| job));
+            jobs.extend(simulation.other_threads.take_calls().map(|(_, job)| job));
             jobs
         });
         Remains {
@@ -357,19 +320,20 @@ impl EventLoop {
     /// Run by a schedule from now on: that of a token.
     ///
     /// `deviations` are pairs of a point and an amount, in the order of the points, in the place of
-    /// the token's own choices. `outside(jobs, descriptors)` says how many seconds to wait for what
-    /// is outside of the loop, or None for as long as it takes; `stuck(how)` raises the exception
-    /// of a run that can never go on ("deadlock") or has run `most_jobs` ("endless"). With `limits`
-    /// the largest choice at each point is written down.
+    /// the token's own choices. With `limits` the largest choice at each point is written down.
+    ///
+    /// The run asks three functions. `outside(jobs, descriptors)` says how many seconds to wait for
+    /// what is outside of the loop, or None for as long as it takes; `stuck(how)` raises the
+    /// exception of a run that can never go on ("deadlock") or has run `most_jobs` ("endless");
+    /// `caller()` tells which thread calls it, and of which generation it is.
     ///
     /// Raise `ValueError` for what is no token, `RuntimeError` for a loop that runs, is closed, or
     /// is simulated already.
-    #[pyo3(signature = (token, outside, stuck, most_jobs, *, deviations=None, limits=false))]
+    #[pyo3(signature = (token, questions, most_jobs, *, deviations=None, limits=false))]
     fn _simulate(
         &self,
         token: &str,
-        outside: Bound<'_, PyAny>,
-        stuck: Bound<'_, PyAny>,
+        questions: (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyAny>),
         most_jobs: u64,
         deviations: Option<Vec<(u64, u32)>>,
         limits: bool,
@@ -399,15 +363,13 @@ impl EventLoop {
         if token.virtual_clock {
             self.scheduler.set_virtual_time(Some(Instant::new(0.0)));
         }
+        let (outside, stuck, caller) = questions;
         let simulation = Simulation {
             arranger: Arranger::new(choices, token.level, token.most_late),
             token,
             batch,
             is_polled: false,
-            calls: VecDeque::new(),
-            jobs_outside: 0,
-            jobs_begun: 0,
-            awaited: None,
+            other_threads: OtherThreads::new(Object::from(caller)),
             most_jobs,
             patience: None,
             outside: Object::from(outside),
@@ -462,33 +424,5 @@ impl EventLoop {
                 choices.limits().to_vec(),
             )
         })
-    }
-
-    /// Note that a job of an executor has begun. What other threads call until
-    /// `_end_to_await_job()` is its result.
-    fn _begin_job_outside(&self) {
-        self.simulated(|simulation| {
-            simulation.jobs_outside += 1;
-            simulation.jobs_begun += 1;
-            // The numbers of threads are addresses, which are even.
-            let number = simulation.jobs_begun.wrapping_mul(2).wrapping_add(1);
-            simulation.awaited = Some(Source::Thread(number));
-        });
-    }
-
-    /// Note that the loop's thread waits for the job no more.
-    ///
-    /// The job may go on: what it calls later is the call of its thread.
-    fn _end_to_await_job(&self) {
-        self.simulated(|simulation| simulation.awaited = None);
-    }
-
-    /// Note that a job of an executor has ended. Any thread may call it.
-    ///
-    /// The loop's clock may jump again, unless another job is under way.
-    fn _end_job_outside(&self) {
-        self.simulated(|simulation| {
-            simulation.jobs_outside = simulation.jobs_outside.saturating_sub(1);
-        });
     }
 }
