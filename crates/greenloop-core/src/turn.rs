@@ -101,8 +101,8 @@ pub trait Host {
     /// Whether the job must not be run. Also called with the queue borrowed.
     fn is_cancelled(&self, job: &Self::Job) -> bool;
 
-    /// Runs the job.
-    fn run(&self, job: Self::Job) -> Result<(), Self::Interrupt>;
+    /// Runs the job, which is there, and takes it out or leaves it to be dropped.
+    fn run(&self, job: &mut Option<Self::Job>) -> Result<(), Self::Interrupt>;
 
     /// Whether a poll could bring anything but the passing of time. If not, turns that have work
     /// do without. Called with the queue borrowed.
@@ -169,7 +169,7 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
         Opening::Expire => expire(host, None),
     };
     for left in (0..jobs).rev() {
-        let job = host.queue(|queue| {
+        let mut place = host.queue(|queue| {
             let job = queue.ready.pop()?;
             if left > LOOK_AHEAD && host.looks_ahead(&job) {
                 if let Some(later) = queue.ready.get(2 * LOOK_AHEAD - 1) {
@@ -182,13 +182,13 @@ pub fn turn<H: Host>(host: &H) -> Result<(), H::Interrupt> {
             Some(job)
         });
         // The queue is shorter than it was if a job emptied it, as closing the loop does.
-        let Some(job) = job else {
+        let Some(job) = &place else {
             break;
         };
-        if host.is_cancelled(&job) {
-            pass_over(host, &job);
+        if host.is_cancelled(job) {
+            pass_over(host, job);
         } else {
-            host.run(job)?;
+            host.run(&mut place)?;
         }
     }
     Ok(())

@@ -176,9 +176,11 @@ impl Host for ManualHost {
         job.cancelled.get()
     }
 
-    fn run(&self, mut job: Job) -> Result<(), Interrupt> {
-        let action = std::mem::replace(&mut job.action, Box::new(|_| Ok(())));
-        action(self)
+    fn run(&self, job: &mut Option<Job>) -> Result<(), Interrupt> {
+        job.take().map_or(Ok(()), |mut job| {
+            let action = std::mem::replace(&mut job.action, Box::new(|_| Ok(())));
+            action(self)
+        })
     }
 
     fn has_io(&self) -> bool {

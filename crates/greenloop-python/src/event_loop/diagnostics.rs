@@ -16,8 +16,12 @@ use crate::handle::{self, Handle};
 use crate::scheduler::Job;
 
 impl EventLoop {
-    /// Runs a job that has to be visible as a handle.
-    pub(super) fn run_observed(&self, job: Job) -> Result<()> {
+    /// Takes a job that has to be visible as a handle, and runs it.
+    #[cold]
+    pub(super) fn run_observed(&self, place: &mut Option<Job>) -> Result<()> {
+        let Some(job) = place.take() else {
+            return Ok(());
+        };
         if self.scheduler.debug() {
             return self.run_watched(job);
         }

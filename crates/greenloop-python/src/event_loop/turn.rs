@@ -132,15 +132,17 @@ impl Host for EventLoop {
         clippy::inline_always,
         reason = "there is one loop of turns, and each kind of job is a call"
     )]
-    fn run(&self, job: Job) -> Result<()> {
-        // The most frequent jobs come first.
-        let outcome = match job {
-            job if self.observed.get() => self.run_observed(job),
-            Job::Step(task) => task::run_step(&self.scheduler, &task, None),
-            job if is_observed() => self.run_told(&job),
-            Job::Handle(handle) => self.run_handle(&handle),
-            job => self.run_job(&job),
+    fn run(&self, place: &mut Option<Job>) -> Result<()> {
+        // The most frequent jobs come first, and run where they lie: a move is a copy of 32 bytes.
+        let outcome = match place {
+            None => Ok(()),
+            Some(_) if self.observed.get() => self.run_observed(place),
+            Some(Job::Step(task)) => task::run_step(&self.scheduler, task, None),
+            Some(job) if is_observed() => self.run_told(job),
+            Some(Job::Handle(handle)) => self.run_handle(handle),
+            Some(job) => self.run_job(job),
         };
+        *place = None;
         if self.end_of_job.is_empty() {
             outcome
         } else {

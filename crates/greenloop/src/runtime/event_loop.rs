@@ -372,7 +372,10 @@ impl Host for Driver<'_, '_> {
     }
 
     #[inline]
-    fn run(&self, job: Job) -> Result<(), Infallible> {
+    fn run(&self, job: &mut Option<Job>) -> Result<(), Infallible> {
+        let Some(job) = job.take() else {
+            return Ok(());
+        };
         match job.into_kind() {
             Kind::Step(task) => {
                 if let Some(task) = Task::step(task) {
