@@ -14,7 +14,7 @@ use greenloop_os::Stopwatch;
 use super::mode::is_watching;
 
 /// Of so many spans after polls that do not wait, one is timed.
-const TIMED_ONE_IN: u64 = 16;
+const TIMED_ONE_IN: u64 = 64;
 
 /// The spans between the polls of one loop.
 pub struct Lag {

@@ -301,19 +301,22 @@ impl Step {
         }
     }
 
-    /// The task goes on waiting: for `kind`, unless the step has told for what.
+    /// Whether the innermost step has told what its task waits for.
+    pub fn has_waited() -> bool {
+        THREAD.with(|thread| thread.has_waited.get())
+    }
+
+    /// The task goes on waiting, for `kind`, which the step has not told.
     #[cold]
     #[inline(never)]
     pub fn waits(&mut self, kind: WaitKind, coroutine: &Object) {
-        if !THREAD.with(|thread| thread.has_waited.get()) {
-            let body = EventBody {
-                task: self.task,
-                detail: kind.number(),
-                ..EventBody::new(EventKind::WaitBegan)
-            };
-            with_recorder(|recorder| recorder.write_at_wait(body, coroutine));
-            self.has_just_waited = true;
-        }
+        let body = EventBody {
+            task: self.task,
+            detail: kind.number(),
+            ..EventBody::new(EventKind::WaitBegan)
+        };
+        with_recorder(|recorder| recorder.write_at_wait(body, coroutine));
+        self.has_just_waited = true;
     }
 }
 

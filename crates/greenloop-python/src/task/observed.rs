@@ -24,7 +24,7 @@ pub(super) fn take_step(this: &Native<Task>, exception: Option<Object>) -> Resul
     note_step(task);
     let mut step = Step::begin(task.future.number());
     let outcome = advance(this, exception);
-    if task.future.state() == PENDING {
+    if task.future.state() == PENDING && !Step::has_waited() {
         let kind = match task.waiter.get() {
             None => WaitKind::Yield,
             Some(awaited) => kind_of_foreign(&awaited),

@@ -1,11 +1,12 @@
 //! What holds a loop up, found out while it does.
 //!
 //! ```text
-//!   the step is first met        it takes too long              it goes on
+//!   the step is met again        it takes too long              it goes on
 //!     a sample of the thread ──► another; the two are judged ──► does the package's thread
 //!                                                                get the GIL?
 //! ```
-//! Between the two samples lies nearly all of the step, so that the system's own accounts say how
+//! A step that is met once only, as those of a busy loop are, costs no sample: that is reading four
+//! files. Between the two samples lies most of the step, so that the system's own accounts say how
 //! its time was spent: on a processor, waiting for one, or waiting in a system call. A thread that
 //! had no processor for most of the time is not to blame, whatever it was about to do.
 //!
@@ -49,6 +50,8 @@ pub struct Finding {
 pub struct Inquest {
     /// The loop's thread, as long as it is the same.
     thread: Option<ThreadActivity>,
+    /// The step that the last look has met, unless the loop was idle.
+    met: Option<u64>,
     /// The step, and the first sample of it.
     first: Option<(u64, Instant, Sample)>,
     /// What the samples say.
@@ -63,15 +66,17 @@ impl Inquest {
     pub const fn new() -> Self {
         Self {
             thread: None,
+            met: None,
             first: None,
             activity: None,
             asked: None,
         }
     }
 
-    /// A look at the loop: a step that is new is sampled.
+    /// A look at the loop: a step that is met for the second time is sampled.
     pub fn look(&mut self, look: &Look, pulse: &Pulse) {
-        if look.idle {
+        let step = (!look.idle).then_some(look.progress);
+        if std::mem::replace(&mut self.met, step) != step || step.is_none() {
             self.first = None;
             return;
         }
