@@ -27,9 +27,9 @@ ALLOWED = {
 # The packages in the package, each with those that it knows: from the lowest to the highest.
 PACKAGES = {
     "tracing": set(),
-    "diagnosis": set(),
     "watching": {"tracing"},
     "monitoring": {"tracing", "watching"},
+    "diagnosis": {"monitoring"},
     "testing": {"tracing", "watching"},
 }
 # Modules of the package that a user could have written: they use public names only.

@@ -207,6 +207,24 @@ def test_the_command_explains_itself():
     assert result.stdout.startswith("usage: python -m greenloop doctor")
 
 
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("--help",)])
+def test_a_full_disk_gets_a_line(arguments):
+    command = [sys.executable, "-m", "greenloop", "doctor", *arguments]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    problem = "greenloop doctor: the answer was not printed: No space left on device\n"
+    assert (result.returncode, result.stderr) == (1, problem)
+
+
+def test_a_reader_that_has_seen_enough_gets_no_complaint():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "greenloop", "doctor"]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
 def test_a_program_is_run_and_its_loops_are_told():
     program = """
 import asyncio, sys, selectors

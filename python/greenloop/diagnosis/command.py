@@ -13,6 +13,7 @@ from typing import Final
 from greenloop.diagnosis.facts import gather
 from greenloop.diagnosis.loops import Watch
 from greenloop.diagnosis.report import Report
+from greenloop.monitoring.printing import OutputError, print_text
 
 USAGE: Final = """\
 usage: python -m greenloop doctor [--json] [-m module | -c code | script] [argument ...]
@@ -29,23 +30,34 @@ def run(arguments: list[str], launch: Callable[[list[str]], None]) -> None:
     """Print the report that the command line asks for.
 
     The exception and the exit code of a program are not changed by it.
+
+    Raises:
+        SystemExit: The report cannot be printed; a line has said why.
     """
     match arguments:
         case ["-h" | "--help", *_]:
-            print(USAGE, end="")
+            _print(USAGE)
             return
         case ["--json", *program]:
             as_json = True
         case program:
             as_json = False
     if not program:
-        print(_form(gather(), as_json=as_json))
+        _print(_form(gather(), as_json=as_json) + "\n")
         return
     with Watch() as watch:
         try:
             launch(program)
         finally:
             print(_form(gather(watch.seen), as_json=as_json), file=sys.stderr)
+
+
+def _print(text: str) -> None:
+    try:
+        print_text(text)
+    except OutputError as error:
+        print(f"greenloop doctor: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _form(report: Report, *, as_json: bool) -> str:
